@@ -1,0 +1,52 @@
+"""The engine protocol: an engine asks for trials and learns from their results; it never trains and keeps no file.
+
+An engine lives in memory. It draws its random numbers from (search seed, number of trials so far), so that one rebuilt by
+`replay` goes on as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from keras_sweep.trial import Result, Suggestion
+
+
+class Engine(Protocol):
+    """Decides what to train next.
+
+    A worked example of the order of calls, with two trials a generation:
+
+        engine.replay([[r0, r1]])        # state includes r0, r1
+        s2, s3 = engine.ask(2)           # numbers 2 and 3
+        engine.rung(1, {2: 0.7, 3: 0.4}) # -> {3}: trial 3 is to stop after epoch 1
+        engine.tell([r2, r3])            # state includes r0 .. r3
+    """
+
+    name: str  # "optuna/tpe"
+
+    def replay(self, generations: Sequence[Sequence[Result]]) -> None:
+        """Take in all earlier results, generation by generation. Called once, before the first `ask`."""
+        ...
+
+    def ask(self, n: int) -> list[Suggestion]:
+        """At most n suggestions, numbered on from the last; empty when the space is exhausted.
+
+        No suggestion repeats the parameters of another trial, unless it `continues` it.
+        """
+        ...
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """The epochs, counted from 1, after which `rung` is to be called for a trial of so many epochs; () for none."""
+        ...
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        """The numbers of the trials to stop, given the objective of each trial of the generation after `epoch`.
+
+        Called in ascending order of epochs, with all trials of the generation that are still training and reach `epoch`.
+        """
+        ...
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Learn the results of what was asked, in the order of their numbers. A FAIL counts as the worst."""
+        ...

@@ -1,0 +1,153 @@
+"""The ranges a parameter may be drawn from. Each is checked when made, so a distribution that exists is a valid one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+Scalar: TypeAlias = None | bool | int | float | str
+Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # a list in the file is a tuple here, so values hash
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """Real numbers in [low, high], uniform, or uniform in the logarithm; `step` keeps to low + k * step."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise ValueError(f"`min` and `max` must be finite, but got (min={self.low}, max={self.high})")
+        if self.low > self.high:
+            raise ValueError(f"`min <= max` must hold, but got (min={self.low}, max={self.high})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log range must be above zero, but got (min={self.low})")
+        if self.step is not None and not self.step > 0:
+            raise ValueError(f"`q > 0` must hold, but got (q={self.step})")
+        if self.step is not None and self.log:
+            raise ValueError("a log range of real numbers takes no `q`")
+
+    @property
+    def size(self) -> float:
+        """How many values there are; infinite without a step."""
+        if self.low == self.high:
+            return 1
+        if self.step is None:
+            return math.inf
+        return math.floor((self.high - self.low) / self.step + 1e-9) + 1
+
+    def values(self) -> tuple[Value, ...]:
+        """All values, in order. Raises ValueError where there are infinitely many."""
+        if self.size == math.inf:
+            raise ValueError("a continuous range can't be listed")
+        return tuple(self.low + i * (self.step or 0.0) for i in range(int(self.size)))
+
+    def at(self, unit: float) -> Value:
+        """The value at `unit` in [0, 1) of the cumulative distribution."""
+        if self.step is not None:
+            return self.values()[min(int(unit * self.size), int(self.size) - 1)]
+        if self.log:
+            value = math.exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
+        else:
+            value = self.low + unit * (self.high - self.low)
+        return min(max(value, self.low), self.high)
+
+    def contains(self, value: Value) -> bool:
+        """Whether a trial of this distribution may have the value."""
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """Whole numbers from low to high, both included, every `step`-th; `log` is uniform in the logarithm."""
+
+    low: int
+    high: int
+    log: bool = False
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ValueError(f"`min <= max` must hold, but got (min={self.low}, max={self.high})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log range must be above zero, but got (min={self.low})")
+        if self.step < 1:
+            raise ValueError(f"`q >= 1` must hold, but got (q={self.step})")
+        if self.log and self.step != 1:
+            raise ValueError(f"a log range of whole numbers takes no `q`, but got (q={self.step})")
+
+    @property
+    def size(self) -> float:
+        """How many values there are."""
+        return (self.high - self.low) // self.step + 1
+
+    def values(self) -> tuple[Value, ...]:
+        """All values, in order."""
+        return tuple(range(self.low, self.high + 1, self.step))
+
+    def at(self, unit: float) -> Value:
+        """The value at `unit` in [0, 1) of the cumulative distribution."""
+        if self.log:
+            low, high = math.log(self.low), math.log(self.high + 1)
+            return min(int(math.exp(low + unit * (high - low))), self.high)
+        return self.low + self.step * min(int(unit * self.size), int(self.size) - 1)
+
+    def contains(self, value: Value) -> bool:
+        """Whether a trial of this distribution may have the value."""
+        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical:
+    """One of some choices, with equal or given probabilities."""
+
+    choices: tuple[Value, ...]
+    probabilities: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.choices:
+            raise ValueError("`values` must not be empty")
+        kinds = [(type(choice), choice) for choice in self.choices]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"`values` must differ, but got {list(self.choices)}")
+        if self.probabilities is not None:
+            if len(self.probabilities) != len(self.choices):
+                raise ValueError(
+                    f"`probabilities` must be as many as `values`, but got {len(self.probabilities)} "
+                    f"for {len(self.choices)}"
+                )
+            if min(self.probabilities) < 0 or not math.isclose(sum(self.probabilities), 1.0, abs_tol=1e-6):
+                raise ValueError(
+                    f"`probabilities` must not be negative and must add to 1, but got {list(self.probabilities)}"
+                )
+
+    @property
+    def size(self) -> float:
+        """How many choices there are."""
+        return len(self.choices)
+
+    def values(self) -> tuple[Value, ...]:
+        """All choices, in the order of the file."""
+        return self.choices
+
+    def at(self, unit: float) -> Value:
+        """The choice at `unit` in [0, 1) of the cumulative distribution."""
+        if self.probabilities is None:
+            return self.choices[min(int(unit * len(self.choices)), len(self.choices) - 1)]
+        total = 0.0
+        for choice, probability in zip(self.choices, self.probabilities, strict=True):
+            total += probability
+            if unit < total:
+                return choice
+        return self.choices[-1]
+
+    def contains(self, value: Value) -> bool:
+        """Whether a trial of this distribution may have the value."""
+        return any(type(choice) is type(value) and choice == value for choice in self.choices)
+
+
+Distribution: TypeAlias = Float | Int | Categorical

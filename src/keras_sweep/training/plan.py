@@ -1,0 +1,54 @@
+"""The training plan: a trial's parameters sorted into what model, optimizer and `fit` take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from keras_sweep.space.distributions import Value
+from keras_sweep.space.search_space import Params
+from keras_sweep.space.sweep_spec import SweepSpec
+
+FIT_PARAMETERS = ("optimizer", "learning_rate", "epochs", "batch_size", "seed")
+MODEL_PREFIX = "model."
+DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
+DEFAULT_EPOCHS = 5
+DEFAULT_BATCH_SIZE = 32  # as `keras.Model.fit`
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPlan:
+    """What a runner needs to know of one trial beside the data."""
+
+    model_arguments: Mapping[str, Value]
+    optimizer: str  # a name that `keras.optimizers.get` knows
+    optimizer_arguments: Mapping[str, Value] = field(
+        default_factory=dict
+    )  # `learning_rate` included, if given
+    epochs: int = DEFAULT_EPOCHS
+    batch_size: int = DEFAULT_BATCH_SIZE
+    seed: int = 0  # for `keras.utils.set_random_seed`: initial weights and data order
+
+
+def training_plan(spec: SweepSpec, params: Params) -> TrainingPlan:
+    """Sort a trial's parameters. Every name that is not ours and not `model.*` is an argument of the optimizer."""
+    model = dict(spec.model.arguments)
+    optimizer: dict[str, Value] = {}
+    for name, value in params.items():
+        if name.startswith(MODEL_PREFIX):
+            model[name.removeprefix(MODEL_PREFIX)] = value
+        elif name == "learning_rate" or name not in FIT_PARAMETERS:
+            optimizer[name] = value
+    return TrainingPlan(
+        model_arguments=model,
+        optimizer=str(params.get("optimizer", DEFAULT_OPTIMIZER)),
+        optimizer_arguments=optimizer,
+        epochs=_whole(params.get("epochs", DEFAULT_EPOCHS)),
+        batch_size=_whole(params.get("batch_size", DEFAULT_BATCH_SIZE)),
+        seed=_whole(params.get("seed", spec.search.seed)),
+    )
+
+
+def _whole(value: Value) -> int:
+    assert isinstance(value, int), value
+    return value

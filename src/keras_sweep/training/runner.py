@@ -1,0 +1,43 @@
+"""The runner protocol: a runner turns suggestions into results; it neither chooses trials nor keeps a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from keras_sweep.trial import Result, Suggestion
+
+
+class Watch(Protocol):
+    """What a runner calls while it trains. Calls come from the thread that iterates over `Runner.run`."""
+
+    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
+        """Trial `number` ended `epoch` (counted from 1) with these metrics."""
+        ...
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """The epochs after which `rung` must be called for a trial of so many epochs."""
+        ...
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        """The trials to stop after `epoch`, given the objective of each trial still training there."""
+        ...
+
+    def stopping(self) -> bool:
+        """Whether the user has asked to stop. A runner looks after every epoch and then ends its iteration early."""
+        ...
+
+
+class Runner(Protocol):
+    """Trains the trials of a generation."""
+
+    name: str  # "fit/tensorflow"
+    generation: int  # how many trials it likes to be given at once
+
+    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
+        """Yield the result of every wanted trial, in any order, each as soon as it is there.
+
+        `trials` is the whole generation, always given complete, so that a runner can shape its programs by it alone; it
+        need not train what is not wanted. A trial that fails yields a FAIL. Ends early once `watch.stopping()`.
+        """
+        ...

@@ -1,0 +1,100 @@
+"""A trial from suggestion to result. Frozen records: search and training share these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.space.search_space import Params
+
+Curve: TypeAlias = Mapping[str, tuple[float, ...]]  # metric name -> [E], one value an epoch, as `fit` logs it
+Weights: TypeAlias = tuple[npt.NDArray[np.generic], ...]  # in the order of `keras.Model.get_weights`
+
+
+class TrialState(StrEnum):
+    """How a trial ended. The names are Optuna's; an unfinished trial has none, because it is nowhere on disk."""
+
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What an engine asks a runner to train."""
+
+    number: int  # counted from 0 within the sweep
+    params: Params  # constants included, inactive parameters left out
+    generation: int = 0  # the batch that it was asked in, counted from 0
+    continues: int | None = (
+        None  # the trial whose training it takes up (a promoted one), same params but epochs
+    )
+    sampler_seconds: float = 0.0  # its share of the time that asking took
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Wall time of one trial; where many share a program, its share of each part."""
+
+    sampler: float = 0.0
+    compile: float = 0.0
+    train: float = 0.0
+    validate: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """All parts together."""
+        return self.sampler + self.compile + self.train + self.validate
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a suggestion turned out. A failed trial is a result too."""
+
+    suggestion: Suggestion
+    state: TrialState
+    value: float | None  # the objective; None without one (always None for FAIL)
+    curve: Curve = field(default_factory=dict)  # every logged metric, up to the last epoch trained
+    epoch: int | None = None  # the epoch that `value` and `weights` are of, counted from 1
+    seconds: Seconds = field(default_factory=Seconds)
+    reason: str | None = (
+        None  # why it ended, where it did not run to its end: "diverged", "pruned at epoch 3"
+    )
+    traceback: str | None = None
+    weights: Weights | None = (
+        None  # exactly those that earned `value`; None for FAIL and when read from the record
+    )
+    engine: str = ""  # "optuna/tpe"
+    runner: str = ""  # "compiled/jax"
+    stderr: float | None = (
+        None  # standard error of `value` over the validation rows; None where there is no formula
+    )
+
+    @property
+    def number(self) -> int:
+        """The suggestion's number."""
+        return self.suggestion.number
+
+    @property
+    def params(self) -> Params:
+        """The suggestion's values."""
+        return self.suggestion.params
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Every logged metric at the epoch that was scored; empty before the first epoch."""
+        if self.epoch is None:
+            return {}
+        return {
+            name: values[self.epoch - 1] for name, values in self.curve.items() if len(values) >= self.epoch
+        }
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained."""
+        return max((len(values) for values in self.curve.values()), default=0)
