@@ -31,9 +31,7 @@ class Suggestion:
     number: int  # counted from 0 within the sweep
     params: Params  # constants included, inactive parameters left out
     generation: int = 0  # the batch that it was asked in, counted from 0
-    continues: int | None = (
-        None  # the trial whose training it takes up (a promoted one), same params but epochs
-    )
+    continues: int | None = None  # the trial whose training it takes up (a promoted one), same params but epochs
     sampler_seconds: float = 0.0  # its share of the time that asking took
 
 
@@ -62,18 +60,12 @@ class Result:
     curve: Curve = field(default_factory=dict)  # every logged metric, up to the last epoch trained
     epoch: int | None = None  # the epoch that `value` and `weights` are of, counted from 1
     seconds: Seconds = field(default_factory=Seconds)
-    reason: str | None = (
-        None  # why it ended, where it did not run to its end: "diverged", "pruned at epoch 3"
-    )
+    reason: str | None = None  # why it ended, where it did not run to its end: "diverged", "pruned at epoch 3"
     traceback: str | None = None
-    weights: Weights | None = (
-        None  # exactly those that earned `value`; None for FAIL and when read from the record
-    )
+    weights: Weights | None = None  # exactly those that earned `value`; None for FAIL and when read from the record
     engine: str = ""  # "optuna/tpe"
     runner: str = ""  # "compiled/jax"
-    stderr: float | None = (
-        None  # standard error of `value` over the validation rows; None where there is no formula
-    )
+    stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula
 
     @property
     def number(self) -> int:
@@ -90,9 +82,7 @@ class Result:
         """Every logged metric at the epoch that was scored; empty before the first epoch."""
         if self.epoch is None:
             return {}
-        return {
-            name: values[self.epoch - 1] for name, values in self.curve.items() if len(values) >= self.epoch
-        }
+        return {name: values[self.epoch - 1] for name, values in self.curve.items() if len(values) >= self.epoch}
 
     @property
     def epochs(self) -> int:

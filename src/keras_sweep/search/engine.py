@@ -1,6 +1,6 @@
 """The engine protocol: an engine asks for trials and learns from their results; it never trains and keeps no file.
 
-An engine lives in memory. It draws its random numbers from (search seed, number of trials so far), so that one rebuilt by
+An engine lives in memory. It draws its random numbers from (search seed, number of trials so far), so one rebuilt by
 `replay` goes on as if it had never stopped.
 """
 
@@ -43,7 +43,7 @@ class Engine(Protocol):
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
         """The numbers of the trials to stop, given the objective of each trial of the generation after `epoch`.
 
-        Called in ascending order of epochs, with all trials of the generation that are still training and reach `epoch`.
+        Called in ascending order of epochs, with all trials of the generation that still train there.
         """
         ...
 

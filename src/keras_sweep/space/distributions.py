@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
-Scalar: TypeAlias = None | bool | int | float | str
-Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # a list in the file is a tuple here, so values hash
+Scalar: TypeAlias = bool | int | float | str | None
+Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # noqa: UP007  # a list is a tuple here, so values hash
 
 
 @dataclass(frozen=True, slots=True)

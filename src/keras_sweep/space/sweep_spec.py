@@ -66,9 +66,7 @@ class ModelSpec:
 
     kind: Literal["dense", "python"]
     source: str  # "dense" or "module:function"
-    arguments: Mapping[str, Value] = field(
-        default_factory=dict
-    )  # fixed arguments; `model.*` parameters override
+    arguments: Mapping[str, Value] = field(default_factory=dict)  # fixed arguments; `model.*` parameters override
 
 
 @dataclass(frozen=True, slots=True)

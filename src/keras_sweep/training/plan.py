@@ -22,9 +22,7 @@ class TrainingPlan:
 
     model_arguments: Mapping[str, Value]
     optimizer: str  # a name that `keras.optimizers.get` knows
-    optimizer_arguments: Mapping[str, Value] = field(
-        default_factory=dict
-    )  # `learning_rate` included, if given
+    optimizer_arguments: Mapping[str, Value] = field(default_factory=dict)  # `learning_rate` included, if given
     epochs: int = DEFAULT_EPOCHS
     batch_size: int = DEFAULT_BATCH_SIZE
     seed: int = 0  # for `keras.utils.set_random_seed`: initial weights and data order

@@ -1,0 +1,57 @@
+"""What a search may see: training and validation rows and what is known about them. It reaches no test row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Inputs and labels of one split, as `fit` takes them."""
+
+    x: Array  # [N, ...], float32 unless the user's own function says otherwise
+    y: Array  # [N] class indices or targets, or [N, C] one-hot
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"as many labels as rows are needed, but got {len(self.y)} for {len(self.x)}")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+class Preprocessing(Protocol):
+    """Turns raw rows into what the model trains on; fitted on training rows only."""
+
+    def transform(self, raw: Any) -> Array:
+        """Raw columns -> [N, F] float32."""
+        ...
+
+    def wrap(self, model: Any) -> Any:
+        """A `keras.Model` that takes raw rows: the preprocessing as Keras layers, then `model`."""
+        ...
+
+
+@dataclass(frozen=True)
+class SearchData:
+    """The two splits a search works on."""
+
+    name: str  # "fashion_mnist", or the file's name
+    train: Rows
+    validation: Rows
+    fingerprint: str  # SHA-256 (hex) over the rows of both splits, in order
+    classes: int | None  # C; None for regression
+    class_names: tuple[str, ...] | None = None
+    test_rows: int = 0  # how many rows are sealed away; 0 where the source has none
+    preprocessing: Preprocessing | None = None  # None where the model takes the rows as they are in `train.x`
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one row of x."""
+        return tuple(self.train.x.shape[1:])
