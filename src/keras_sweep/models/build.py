@@ -1,0 +1,70 @@
+"""Builds the uncompiled model of a trial: the dense model, or what the user's own function returns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import ModelError
+from keras_sweep.models.dense import dense
+from keras_sweep.space.distributions import Value
+from keras_sweep.space.sweep_spec import SweepSpec
+
+
+def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
+    """A built, uncompiled `keras.Model` for the data's rows.
+
+    A user's function is called with the trial's model arguments, and with `input_shape` (of one row) and `classes` (None
+    for regression) where it has parameters of these names.
+
+    Raises:
+        ModelError: the function can't be imported or called so, or does not return a Keras model.
+    """
+    if spec.model.kind == "dense":
+        try:
+            return dense(data, spec.loss, **arguments)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"the dense model can't be built from {dict(arguments)}: {error}") from error
+    return _custom(spec, arguments, data)
+
+
+def _custom(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
+    import keras
+
+    from keras_sweep.python_source import load_python
+
+    function = load_python(spec.model.source, spec.folder)
+    if not callable(function):
+        raise ModelError(f"{spec.model.source} is not a function", hint="Name a function that returns a keras.Model")
+    listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
+    given = {**_context(function, data), **listed}
+    _check_call(spec.model.source, function, given)
+    model = function(**given)
+    if not isinstance(model, keras.Model):
+        raise ModelError(f"{spec.model.source} returned {type(model).__name__}, not a keras.Model", hint="Return it")
+    if not model.built:
+        model.build((None, *data.input_shape))
+    return model
+
+
+def _context(function: Callable[..., Any], data: SearchData) -> dict[str, Any]:
+    known = {"input_shape": data.input_shape, "classes": data.classes}
+    try:
+        wanted = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # built-in callables have none
+        return {}
+    return {name: value for name, value in known.items() if name in wanted}
+
+
+def _check_call(source: str, function: Callable[..., Any], given: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(function).bind(**given)
+    except TypeError as error:
+        raise ModelError(
+            f"{source} can't be called with the model's arguments {sorted(given)}: {error}",
+            hint="Name its arguments under `model` or as `model.NAME` parameters",
+        ) from error
+    except ValueError:
+        return

@@ -1,0 +1,76 @@
+"""The dense model: no, one or more hidden layers, then the output layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras_sweep.data.search_data import SearchData
+
+OUTPUT_ACTIVATIONS = {
+    "sparse_categorical_crossentropy": "softmax",
+    "categorical_crossentropy": "softmax",
+    "binary_crossentropy": "sigmoid",
+}  # loss -> the activation whose output it wants; every other loss takes "linear"
+DENSE_ARGUMENTS = ("units", "activation", "hidden", "hidden_activation", "dropout", "l2", "use_bias")
+
+
+def default_units(data: SearchData, loss: str) -> int:
+    """Outputs that fit the labels: one a class, or one for a binary loss; for regression one a target."""
+    if data.classes is None:
+        return int(data.train.y.shape[1]) if data.train.y.ndim > 1 else 1
+    return 1 if loss == "binary_crossentropy" and data.train.y.ndim == 1 else data.classes
+
+
+def dense(
+    data: SearchData,
+    loss: str,
+    *,
+    units: int | None = None,
+    activation: str | None = None,
+    hidden: Sequence[int] | int = (),
+    hidden_activation: str = "relu",
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    use_bias: bool = True,
+) -> Any:
+    """An uncompiled `keras.Sequential` for rows of the data's shape.
+
+    Args:
+        data: gives the input shape, and the number of outputs where `units` is None.
+        loss: gives the output's activation where `activation` is None.
+        units: outputs.
+        activation: of the output layer.
+        hidden: units of each hidden layer, first to last; a number is one layer.
+        hidden_activation: of every hidden layer.
+        dropout: share of each hidden layer's outputs (of the inputs where there is none) that are dropped in training.
+        l2: factor of the L2 penalty on every kernel.
+        use_bias: whether layers have a bias.
+
+    Raises:
+        ValueError: from Keras, for arguments it does not take.
+    """
+    import keras
+
+    penalty = keras.regularizers.L2(l2) if l2 else None
+    layers: list[Any] = [keras.layers.Input(data.input_shape)]
+    if len(data.input_shape) > 1:
+        layers.append(keras.layers.Flatten())
+    widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
+    for width in widths:
+        layers.append(
+            keras.layers.Dense(width, activation=hidden_activation, use_bias=use_bias, kernel_regularizer=penalty)
+        )
+        if dropout:
+            layers.append(keras.layers.Dropout(dropout))
+    if dropout and not widths:
+        layers.append(keras.layers.Dropout(dropout))
+    layers.append(
+        keras.layers.Dense(
+            default_units(data, loss) if units is None else units,
+            activation=OUTPUT_ACTIVATIONS.get(loss, "linear") if activation is None else activation,
+            use_bias=use_bias,
+            kernel_regularizer=penalty,
+        )
+    )
+    return keras.Sequential(layers)

@@ -1,0 +1,44 @@
+"""From a training plan to a compiled Keras model, exactly as a user would write it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import ModelError
+from keras_sweep.models.build import build_model
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.plan import TrainingPlan
+
+
+def make_optimizer(plan: TrainingPlan) -> Any:
+    """The plan's `keras.optimizers.Optimizer`, not yet built.
+
+    Raises:
+        ModelError: the optimizer does not take one of its arguments.
+    """
+    import keras
+
+    try:
+        optimizer = keras.optimizers.get(plan.optimizer)
+        if not plan.optimizer_arguments:
+            return optimizer
+        return type(optimizer)(**plan.optimizer_arguments)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"optimizer {plan.optimizer!r} does not take {dict(plan.optimizer_arguments)}: {error}",
+            hint="Give the argument a `when: {optimizer: ...}`",
+        ) from error
+
+
+def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
+    """Seed all generators, then build and compile the model.
+
+    `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's.
+    """
+    import keras
+
+    keras.utils.set_random_seed(plan.seed)
+    model = build_model(spec, plan.model_arguments, data)
+    model.compile(optimizer=make_optimizer(plan), loss=spec.loss, metrics=list(spec.metrics))
+    return model
