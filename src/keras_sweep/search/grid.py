@@ -1,0 +1,49 @@
+"""The grid: every point of a finite space, in an order that the seed shuffles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from keras_sweep.errors import UsageError
+from keras_sweep.space.distributions import Categorical, Float, Value
+from keras_sweep.space.search_space import SearchSpace
+
+POINTS_A_RANGE = 10  # what a continuous range is cut into
+LARGEST_LISTED = 100_000  # points
+
+
+def grid_space(space: SearchSpace) -> SearchSpace:
+    """The space with every continuous range cut into `POINTS_A_RANGE` values, both ends included."""
+
+    def cut(distribution: Float) -> Categorical:
+        low, high = distribution.low, distribution.high
+        steps = [index / (POINTS_A_RANGE - 1) for index in range(POINTS_A_RANGE)]
+        if distribution.log:
+            inner = [math.exp(math.log(low) + step * (math.log(high) - math.log(low))) for step in steps[1:-1]]
+        else:
+            inner = [low + step * (high - low) for step in steps[1:-1]]
+        return Categorical((low, *inner, high))
+
+    return SearchSpace(
+        tuple(
+            replace(parameter, distribution=cut(parameter.distribution))
+            if isinstance(parameter.distribution, Float) and parameter.distribution.size == math.inf
+            else parameter
+            for parameter in space.parameters
+        ),
+        space.constants,
+    )
+
+
+def shuffled_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
+    """All points of a finite space. Raises UsageError where there are more than `LARGEST_LISTED`."""
+    if space.size > LARGEST_LISTED:
+        raise UsageError(
+            f"a grid of {space.size:,.0f} points is more than the {LARGEST_LISTED:,} that can be listed",
+            hint="Use `sampler: random`, or fewer values",
+        )
+    points = list(space.points())
+    return [points[index] for index in np.random.default_rng(seed).permutation(len(points))]
