@@ -260,7 +260,8 @@ def _sobol(dimensions: int, seed: int, index: int) -> list[float]:
     if dimensions == 0:
         return []
     sequence = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
-    sequence.fast_forward(index)
+    if index:  # scipy's own 0 overflows
+        sequence.fast_forward(index)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the balance of whole powers of two is not asked for
         return [float(unit) for unit in sequence.random(1)[0]]
