@@ -1,0 +1,223 @@
+"""The loop: asks an engine for a generation, has a runner train it, records the results. The one place that sees both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Protocol
+
+from keras_sweep.errors import SweepError
+from keras_sweep.events import EpochEnded, GenerationAsked, Listener, Noticed, TrialEnded
+from keras_sweep.search.engine import Engine
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.stop import StopRequest
+from keras_sweep.training.runner import Runner
+from keras_sweep.trial import Result, Suggestion, TrialState
+
+FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
+
+
+class Record(Protocol):
+    """Where finished trials are kept."""
+
+    def results(self) -> list[Result]:
+        """All trials in the order of their numbers."""
+        ...
+
+    def add(self, result: Result) -> None:
+        """Keep one trial, and its weights if they are among the best, in one commit."""
+        ...
+
+
+@dataclass
+class WallTime:
+    """Where the wall time of a command goes: parts by name, in seconds. What no part covers is `other`."""
+
+    started: float = field(default_factory=time.perf_counter)
+    parts: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count the time inside as `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count some more as `name`."""
+        self.parts[name] = self.parts.get(name, 0.0) + seconds
+
+    def total(self) -> dict[str, float]:
+        """All parts, adding up to the wall time since the start."""
+        other = time.perf_counter() - self.started - sum(self.parts.values())
+        return {**self.parts, "other": max(other, 0.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a search is done."""
+
+    trials: int  # in total
+    failures: int | None = None  # stop after so many failed trials
+
+
+def search(
+    spec: SweepSpec,
+    make_engine: Callable[[], Engine],
+    runner: Runner,
+    record: Record,
+    limits: Limits,
+    *,
+    emit: Listener,
+    stop: StopRequest,
+    wall: WallTime,
+) -> str:
+    """Search until the limits are met; returns why it ended.
+
+    The record's last generation may be incomplete: it is asked again, which gives the same suggestions, and the runner
+    trains what is missing. So a search that is stopped anywhere goes on as if it had not been.
+
+    Raises:
+        SweepError: the first trials all failed, or more than `limits.failures` did.
+    """
+    finished = record.results()
+    with wall.part("sampler"):
+        engine, generations = _rebuilt(make_engine, finished, runner.generation)
+    while len(finished) < limits.trials:
+        if stop:
+            return _stopped(stop)
+        index = len(generations) - 1 if generations and isinstance(generations[-1], _Open) else len(generations)
+        with wall.part("sampler"):
+            if index < len(generations):
+                opened = generations.pop()
+                assert isinstance(opened, _Open)
+                asked, done = opened.asked, opened.done
+            else:
+                asked, done = [replace(one, generation=index) for one in engine.ask(runner.generation)], []
+        if not asked:
+            emit(Noticed(f"every one of the {len(finished)} different trials of the space has been tried"))
+            return "the space is exhausted"
+        emit(GenerationAsked(index, tuple(asked)))
+        recorded = {result.number for result in done}
+        wanted = frozenset(one.number for one in asked if one.number < limits.trials) - recorded
+        new = _train(engine, runner, record, asked, wanted, emit=emit, stop=stop, wall=wall)
+        for result in new:
+            finished.append(result)
+            done.append(result)
+            emit(TrialEnded(result))
+            _check_failures(finished, limits)
+        if len(done) < len(asked):
+            return _stopped(stop) if len(finished) < limits.trials else "done"
+        with wall.part("sampler"):
+            engine.tell(done)
+        generations.append(done)
+    return "done"
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A generation of which only some results are in the record."""
+
+    asked: list[Suggestion]
+    done: list[Result]
+
+
+def _rebuilt(
+    make_engine: Callable[[], Engine], finished: Sequence[Result], size: int
+) -> tuple[Engine, list[list[Result] | _Open]]:
+    """An engine that knows all finished trials, and their generations, the last of which may still be open."""
+    generations = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
+    engine = make_engine()
+    if not generations:
+        return engine, []
+    *earlier, last = generations
+    engine.replay(earlier)
+    asked = [replace(one, generation=len(earlier)) for one in engine.ask(size)]
+    same = all(
+        one.params == result.params and one.number == result.number for one, result in zip(asked, last, strict=False)
+    )
+    if same and len(asked) == len(last):
+        engine.tell(last)
+        return engine, [*generations]
+    if same and len(asked) > len(last):
+        return engine, [*earlier, _Open(asked, last)]
+    engine = make_engine()  # another engine or size: what is there is a generation of its own
+    engine.replay(generations)
+    return engine, [*generations]
+
+
+def _train(
+    engine: Engine,
+    runner: Runner,
+    record: Record,
+    asked: Sequence[Suggestion],
+    wanted: frozenset[int],
+    *,
+    emit: Listener,
+    stop: StopRequest,
+    wall: WallTime,
+) -> Iterator[Result]:
+    """Results in the order of their numbers, each yielded once it is in the record."""
+    waiting: dict[int, Result] = {}
+    order = iter(sorted(wanted))
+    following = next(order, None)
+    iterator = runner.run(asked, wanted, _Watch(engine, emit, stop))
+    while following is not None:
+        start = time.perf_counter()
+        result = next(iterator, None)
+        wall.add("train", time.perf_counter() - start)
+        if result is None:
+            return
+        waiting[result.number] = replace(result, engine=result.engine or engine.name)
+        while following in waiting:
+            with wall.part("record"):
+                record.add(waiting[following])
+            yield waiting.pop(following)
+            following = next(order, None)
+
+
+class _Watch:
+    """Passes what a runner reports to the engine and the views."""
+
+    def __init__(self, engine: Engine, emit: Listener, stop: StopRequest) -> None:
+        self._engine = engine
+        self._emit = emit
+        self._stop = stop
+
+    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
+        self._emit(EpochEnded(number, epoch, logs))
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        return self._engine.rungs(epochs)
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        return self._engine.rung(epoch, values)
+
+    def stopping(self) -> bool:
+        return bool(self._stop)
+
+
+def _stopped(stop: StopRequest) -> str:
+    return "interrupted" if stop.signalled else "time is up"
+
+
+def _check_failures(finished: Sequence[Result], limits: Limits) -> None:
+    first = finished[:FIRST_FAILURES]
+    raised = [result for result in first if result.state is TrialState.FAIL and result.traceback]
+    if len(finished) == len(raised) == FIRST_FAILURES:
+        raise SweepError(
+            f"the first {FIRST_FAILURES} trials all failed; trial {first[0].number}: {first[0].reason}",
+            hint=f"Mend it and run with --fresh; `sweep show NAME {first[0].number}` has the traceback",
+        )
+    failures = sum(result.state is TrialState.FAIL for result in finished)
+    if limits.failures is not None and failures > limits.failures:
+        last = next(result for result in reversed(finished) if result.state is TrialState.FAIL)
+        raise SweepError(
+            f"{failures} trials failed, more than --max-failures {limits.failures}; the last: {last.reason}",
+            hint="The same command with a larger --max-failures goes on",
+        )
