@@ -1,0 +1,78 @@
+"""The per-user cache: decoded arrays and fetched files, in a folder that only the user can read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FOLDER_MODE = 0o700
+
+
+def user_cache(*parts: str) -> Path:
+    """The folder `parts` of the user's cache, made with mode 0700. Raises OSError where it can't be made."""
+    import platformdirs
+
+    folder = Path(platformdirs.user_cache_dir("keras-sweep"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for part in ("", *parts):
+        folder = folder / part
+        folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+        if os.name == "posix" and folder.stat().st_mode & 0o077:
+            folder.chmod(FOLDER_MODE)
+    return folder
+
+
+def sha256(array: npt.NDArray[np.generic]) -> str:
+    """SHA-256 (hex) of an array's bytes in C order."""
+    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
+
+
+def load_array(folder: Path, name: str, digest: str) -> npt.NDArray[np.generic] | None:
+    """The memory-mapped array `name`, if it is there and its bytes have this SHA-256; else None."""
+    try:
+        array: npt.NDArray[np.generic] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return array if sha256(array) == digest else None
+    except (OSError, ValueError, EOFError):
+        return None
+
+
+def store_array(folder: Path, name: str, array: npt.NDArray[np.generic]) -> None:
+    """Keep an array; other processes see the whole file or none. Raises OSError."""
+    with _replacing(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def load_facts(folder: Path, name: str) -> dict[str, Any]:
+    """The JSON object `name`; empty where it is absent or damaged."""
+    try:
+        facts = json.loads((folder / f"{name}.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def store_facts(folder: Path, name: str, facts: Mapping[str, Any]) -> None:
+    """Keep a JSON object. Raises OSError."""
+    with _replacing(folder / f"{name}.json") as temporary:
+        temporary.write_text(json.dumps(dict(facts), indent=1), "utf-8")
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Any:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

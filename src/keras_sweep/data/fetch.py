@@ -1,0 +1,83 @@
+"""Bringing data sets here: by Keras's addresses, or as a Debian package that is unpacked without being installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from urllib.request import urlopen
+
+KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"  # as in keras/src/datasets
+SILENCE = 10  # seconds without an answer after which a download is given up
+PATIENCE = 300  # seconds for one apt command
+
+
+class FetchError(Exception):
+    """This way did not bring the file; the message says why."""
+
+
+def download(address: str, path: Path, seconds: float) -> None:
+    """Bring one file by HTTPS within so many seconds, look-up of the name included. Raises FetchError."""
+    outcome: list[BaseException | None] = []
+
+    def work() -> None:
+        try:
+            with urlopen(address, timeout=SILENCE) as answer, path.open("wb") as file:
+                shutil.copyfileobj(answer, file)
+            outcome.append(None)
+        except Exception as error:
+            outcome.append(error)
+
+    # The look-up of a name has no time limit of its own, so it runs in a thread that may be left behind.
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise FetchError(f"no answer within {seconds:.0f} s")
+    if outcome[0] is not None:
+        raise FetchError(str(outcome[0]))
+
+
+def unpack_debian_package(package: str, folder: Path) -> None:
+    """Download a Debian package by apt-get and unpack its files under `folder`. Needs no root. Raises FetchError."""
+    apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg-deb")
+    if apt is None or dpkg is None:
+        raise FetchError("there is no apt-get here")
+    with tempfile.TemporaryDirectory(prefix="keras-sweep-") as name:
+        work = Path(name)
+        try:
+            _apt(apt, work, "download", package)
+        except FetchError:  # an unknown package: the package lists are missing or old, so get some of our own
+            own = _own_apt_state(work)
+            _apt(apt, work, *own, "update")
+            _apt(apt, work, *own, "download", package)
+        archives = sorted(work.glob("*.deb"))
+        if not archives:
+            raise FetchError(f"apt-get brought no {package}")
+        _call([dpkg, "-x", str(archives[0]), str(folder)], work)
+
+
+def _own_apt_state(work: Path) -> list[str]:
+    options = []
+    for setting, part in (("Dir::State::lists", "lists"), ("Dir::Cache", "cache")):
+        (work / part / "partial").mkdir(parents=True)
+        (work / part / "archives" / "partial").mkdir(parents=True)
+        options += ["-o", f"{setting}={work / part}"]
+    return options
+
+
+def _apt(apt: str, work: Path, *arguments: str) -> None:
+    patience = ["-o", f"Acquire::http::Timeout={SILENCE}", "-o", "Acquire::Retries=1"]
+    _call([apt, "-q", *patience, *arguments], work)
+
+
+def _call(command: list[str], work: Path) -> None:
+    try:
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise FetchError(str(error)) from error
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise FetchError(lines[-1] if lines else f"{command[0]} ended with {done.returncode}")
