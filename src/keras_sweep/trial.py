@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from keras_sweep.space.search_space import Params
 
+if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to show
+    import numpy as np
+    import numpy.typing as npt
+
 Curve: TypeAlias = Mapping[str, tuple[float, ...]]  # metric name -> [E], one value an epoch, as `fit` logs it
-Weights: TypeAlias = tuple[npt.NDArray[np.generic], ...]  # in the order of `keras.Model.get_weights`
+Weights: TypeAlias = "tuple[npt.NDArray[np.generic], ...]"  # in the order of `keras.Model.get_weights`
 
 
 class TrialState(StrEnum):
