@@ -1,4 +1,4 @@
-"""The loop: asks an engine for a generation, has a runner train it, records the results. The one place that sees both."""
+"""The loop: an engine asks for a generation, a runner trains it, the record keeps it. Only this file sees all three."""
 
 from __future__ import annotations
 
@@ -87,35 +87,32 @@ def search(
     """
     finished = record.results()
     with wall.part("sampler"):
-        engine, generations = _rebuilt(make_engine, finished, runner.generation)
+        engine, index, opened = _rebuilt(make_engine, finished, runner.generation)
     while len(finished) < limits.trials:
         if stop:
             return _stopped(stop)
-        index = len(generations) - 1 if generations and isinstance(generations[-1], _Open) else len(generations)
-        with wall.part("sampler"):
-            if index < len(generations):
-                opened = generations.pop()
-                assert isinstance(opened, _Open)
-                asked, done = opened.asked, opened.done
-            else:
-                asked, done = [replace(one, generation=index) for one in engine.ask(runner.generation)], []
+        if opened is None:
+            with wall.part("sampler"):
+                asked = [replace(one, generation=index) for one in engine.ask(runner.generation)]
+            done: list[Result] = []
+        else:
+            asked, done, opened = opened.asked, opened.done, None
         if not asked:
             emit(Noticed(f"every one of the {len(finished)} different trials of the space has been tried"))
             return "the space is exhausted"
         emit(GenerationAsked(index, tuple(asked)))
-        recorded = {result.number for result in done}
-        wanted = frozenset(one.number for one in asked if one.number < limits.trials) - recorded
-        new = _train(engine, runner, record, asked, wanted, emit=emit, stop=stop, wall=wall)
-        for result in new:
+        wanted = frozenset(one.number for one in asked if one.number < limits.trials)
+        wanted -= {result.number for result in done}
+        for result in _train(engine, runner, record, asked, wanted, emit=emit, stop=stop, wall=wall):
             finished.append(result)
             done.append(result)
             emit(TrialEnded(result))
             _check_failures(finished, limits)
         if len(done) < len(asked):
-            return _stopped(stop) if len(finished) < limits.trials else "done"
+            return "done" if len(finished) >= limits.trials else _stopped(stop)
         with wall.part("sampler"):
             engine.tell(done)
-        generations.append(done)
+        index += 1
     return "done"
 
 
@@ -129,26 +126,27 @@ class _Open:
 
 def _rebuilt(
     make_engine: Callable[[], Engine], finished: Sequence[Result], size: int
-) -> tuple[Engine, list[list[Result] | _Open]]:
-    """An engine that knows all finished trials, and their generations, the last of which may still be open."""
+) -> tuple[Engine, int, _Open | None]:
+    """An engine that knows all closed generations, the next generation's index, and that generation if it is begun."""
     generations = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
     engine = make_engine()
     if not generations:
-        return engine, []
+        return engine, 0, None
     *earlier, last = generations
+    index = last[0].suggestion.generation
     engine.replay(earlier)
-    asked = [replace(one, generation=len(earlier)) for one in engine.ask(size)]
+    asked = [replace(one, generation=index) for one in engine.ask(size)]
     same = all(
         one.params == result.params and one.number == result.number for one, result in zip(asked, last, strict=False)
     )
+    if same and len(asked) > len(last):
+        return engine, index, _Open(asked, last)
     if same and len(asked) == len(last):
         engine.tell(last)
-        return engine, [*generations]
-    if same and len(asked) > len(last):
-        return engine, [*earlier, _Open(asked, last)]
-    engine = make_engine()  # another engine or size: what is there is a generation of its own
-    engine.replay(generations)
-    return engine, [*generations]
+    else:  # another engine or another size: what is there is a generation of its own
+        engine = make_engine()
+        engine.replay(generations)
+    return engine, index + 1, None
 
 
 def _train(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.space.sweep_spec import Objective, SweepSpec
@@ -50,7 +51,7 @@ def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestS
     return TestScores(len(rows), scores, error, _per_class(rows.y, outputs, data))
 
 
-def _per_class(y: Array, outputs: Array, data: SearchData) -> dict[str, float] | None:
+def _per_class(y: Array, outputs: npt.NDArray[np.floating], data: SearchData) -> dict[str, float] | None:
     if data.classes is None:
         return None
     labels = np.asarray(y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(int)
