@@ -1,0 +1,129 @@
+"""A result as the JSON texts of a trial's user attributes, and back to the last digit.
+
+JSON knows no infinity and no NaN, and other programs stumble over Python's spelling of them: such numbers are written
+as the strings "inf", "-inf", "nan" where only a number can stand, and as `{"float": "nan"}` among parameters.
+A checksum over the texts tells a record that was damaged from one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from keras_sweep.space.distributions import Value
+from keras_sweep.trial import Result, Seconds, Suggestion, TrialState
+
+CHECKSUM = "crc32"
+TEXT_LIMIT = 20_000  # characters of a reason or traceback that are kept
+_CUT = "\n... (cut) ...\n"
+
+
+def encode(result: Result, seed: Value) -> dict[str, str]:
+    """The user attributes of a trial, each a JSON text; those without a value are left out.
+
+    Args:
+        result: what is to be kept; its weights are not.
+        seed: the study's seed, for a trial without a parameter of that name.
+    """
+    suggestion = result.suggestion
+    seconds = result.seconds
+    attributes: dict[str, Any] = {
+        "params": {name: _value(value) for name, value in suggestion.params.items()},
+        "curve": {name: [_number(value) for value in values] for name, values in result.curve.items()},
+        "epoch": result.epoch,
+        "stderr": None if result.stderr is None else _number(result.stderr),
+        "seconds": {part: _number(getattr(seconds, part)) for part in Seconds.__dataclass_fields__},
+        "seed": _value(suggestion.params.get("seed", seed)),
+        "engine": result.engine,
+        "runner": result.runner,
+        "generation": suggestion.generation,
+        "continues": suggestion.continues,
+        "sampler_seconds": _number(suggestion.sampler_seconds),
+        "reason": bounded(result.reason),
+        "traceback": bounded(result.traceback),
+    }
+    texts = {key: json.dumps(value, allow_nan=False) for key, value in attributes.items() if value is not None}
+    texts[CHECKSUM] = str(_checksum(result.number, result.state, result.value, texts))
+    return texts
+
+
+def decode(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> Result:
+    """The result that was encoded, without its weights.
+
+    Raises ValueError where it was not written by this module, or not as it stands.
+    """
+    try:
+        if int(texts[CHECKSUM]) != _checksum(number, state, value, texts):
+            raise ValueError("its checksum is wrong")
+        read = {key: json.loads(text) for key, text in texts.items() if key in _KEYS}
+        suggestion = Suggestion(
+            number=number,
+            params={name: _parsed(item) for name, item in read["params"].items()},
+            generation=read["generation"],
+            continues=read.get("continues"),
+            sampler_seconds=float(read["sampler_seconds"]),
+        )
+        stderr = read.get("stderr")
+        return Result(
+            suggestion=suggestion,
+            state=TrialState(state),
+            value=value,
+            curve={name: tuple(map(float, values)) for name, values in read["curve"].items()},
+            epoch=read.get("epoch"),
+            seconds=Seconds(**{part: float(item) for part, item in read["seconds"].items()}),
+            reason=read.get("reason"),
+            traceback=read.get("traceback"),
+            engine=read["engine"],
+            runner=read["runner"],
+            stderr=None if stderr is None else float(stderr),
+        )
+    except KeyError as error:
+        raise ValueError(f"its attribute {error} is missing") from error
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"its attributes are not what they should be ({error})") from error
+
+
+def bounded(text: str | None) -> str | None:
+    """A long text without its middle: how it began and how it ended is what helps."""
+    if text is None or len(text) <= TEXT_LIMIT:
+        return text
+    half = (TEXT_LIMIT - len(_CUT)) // 2
+    return text[:half] + _CUT + text[-half:]
+
+
+_KEYS = frozenset(
+    {"params", "curve", "epoch", "stderr", "seconds", "seed", "engine", "runner", "generation", "continues"}
+    | {"sampler_seconds", "reason", "traceback"}
+)
+
+
+def _checksum(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> int:
+    known = [f"{key}={texts[key]}" for key in sorted(texts) if key in _KEYS]
+    head = f"{number} {state} {None if value is None else float(value)}"
+    return zlib.crc32("\n".join([head, *known]).encode())
+
+
+def _number(value: float) -> float | str:
+    value = float(value)  # a NumPy scalar is none that JSON knows
+    return value if math.isfinite(value) else repr(value)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_value(item) for item in value]
+    if hasattr(value, "item"):  # a NumPy scalar
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    return value
+
+
+def _parsed(item: Any) -> Value:
+    if isinstance(item, list):
+        return tuple(_parsed(each) for each in item)
+    if isinstance(item, dict):
+        return float(item["float"])
+    return item  # type: ignore[no-any-return]

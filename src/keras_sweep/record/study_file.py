@@ -1,0 +1,234 @@
+"""The record of a sweep while it runs: an Optuna storage in which a trial stands only when it is finished.
+
+SQLite keeps it, with a write-ahead log (readers and the writer do not wait for each other) and `synchronous=FULL`: when
+`add` returns, the trial is on the disk, so that a power cut takes no trial that was shown as finished. One process
+writes (record/lock.py).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from keras_sweep.errors import RecordError
+from keras_sweep.record import atomic, encoding, reader, system
+from keras_sweep.record import optuna_schema as schema
+from keras_sweep.record.failure import plain_errors
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int
+from keras_sweep.space.sweep_spec import Goal, SweepSpec
+from keras_sweep.trial import Result, TrialState
+
+
+class StudyFile:
+    """An open record. Made by `create` or `open`; to be closed, or used as a context."""
+
+    def __init__(self, folder: SweepFolder, connection: sqlite3.Connection) -> None:
+        """Not for callers: use `create` or `open`."""
+        self.folder = folder
+        self._connection = connection
+        self._study, self.name, attributes = reader.the_study(connection, folder)
+        self._objective = str(attributes["metric"])
+        self._seed = attributes["seed"]
+        self._distributions: schema.Distributions = attributes["distributions"]
+
+    @classmethod
+    def create(cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any]) -> StudyFile:
+        """A new record with no trial, and the folder for it if there is none. A kill leaves it whole or absent.
+
+        Args:
+            folder: where; must hold no record.
+            spec: gives the study's name, direction, seed and distributions, and `space`, the text of the file.
+            attributes: what else to keep of the sweep (data fingerprint, versions), as JSON.
+
+        Raises:
+            RecordError: there is a record already, or the disk fails.
+        """
+        folder.make()
+        if folder.exists():
+            raise RecordError(f"there is a record {folder.study} already", hint="`--fresh` moves it aside")
+        folder.set_aside_stray_logs()
+        own = {
+            "format": reader.FORMAT,
+            "metric": spec.objective.name,
+            "goal": spec.objective.goal.value,
+            "seed": spec.search.seed,
+            "space": spec.text,
+            "distributions": _distributions(spec),
+        }
+        image = _empty_database(spec.name, spec.objective.goal, {**attributes, **own})
+        atomic.write_bytes(folder.study, image)
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: SweepFolder) -> StudyFile:
+        """An existing record, checked. Nothing is changed where it is not sound.
+
+        Raises RecordError: it is missing, damaged, half-written, or of another program or version.
+        """
+        with reader.damage_named(folder):
+            reader.check_file(folder)
+            connection = system.connect(folder.study, options="mode=rw")
+            try:
+                (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+                if verdict != "ok":
+                    raise ValueError(verdict)
+                study = cls(folder, connection)
+                study._check_trials()
+                for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
+                    connection.execute(f"PRAGMA {pragma}").fetchall()
+                folder.study.chmod(atomic.PRIVATE)
+            except BaseException:
+                connection.close()
+                raise
+            return study
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What is known of the whole sweep. Raises RecordError."""
+        with reader.damage_named(self.folder):
+            return schema.study_attributes(self._connection, self._study)
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Write some attributes of the sweep, as JSON, in one commit. Raises RecordError."""
+        texts = {key: json.dumps(value) for key, value in attributes.items()}
+        with self._commit():
+            for key, text in texts.items():
+                schema.set_study_attribute(self._connection, self._study, key, text)
+
+    def __len__(self) -> int:
+        """How many trials are finished; the number of the next one. Raises RecordError."""
+        with reader.damage_named(self.folder):
+            return schema.next_number(self._connection, self._study)
+
+    def add(self, result: Result) -> None:
+        """Write a finished trial, in one commit; its weights are not kept here. Raises RecordError, see `add_many`."""
+        self.add_many([result])
+
+    def add_many(self, results: Sequence[Result]) -> None:
+        """Write finished trials, in one commit: all of them or, where it raises, none.
+
+        Raises:
+            RecordError: the disk fails, or a number is not the next one.
+            ValueError: a result that no runner may give: COMPLETE without a value, FAIL with one, or NaN for one.
+        """
+        for result in results:
+            _check(result)
+        texts = [encoding.encode(result, self._seed) for result in results]
+        with self._commit():
+            expected = schema.next_number(self._connection, self._study)
+            for number, (result, text) in enumerate(zip(results, texts, strict=True), start=expected):
+                if result.number != number:
+                    message = f"trial {result.number} can't be written to {self.folder.study}: trial {number} is next"
+                    raise RecordError(message, hint="Another program wrote to the record")
+                schema.insert_trial(self._connection, self._study, result, text, self._objective, self._distributions)
+
+    def results(self) -> list[Result]:
+        """Every trial in order of number, without weights. Raises RecordError."""
+        with reader.damage_named(self.folder):
+            return reader.all_results(self._connection, self._study)
+
+    def close(self) -> None:
+        """Let go of the file; may be called twice."""
+        self._connection.close()
+
+    def __enter__(self) -> StudyFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_trials(self) -> None:
+        schema.next_number(self._connection, self._study)
+        foreign = schema.unfinished(self._connection, self._study)
+        if foreign:
+            message = f"{self.folder.study} holds unfinished trials, which no sweep writes: {foreign[:5]}"
+            raise RecordError(message, hint="Another program asked for them: end them there (`optuna tell`)")
+
+    @contextmanager
+    def _commit(self) -> Iterator[None]:
+        """All statements inside are written at the end, or none."""
+        with plain_errors("write", self.folder.study):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.rollback()
+                raise
+
+
+def _check(result: Result) -> None:
+    value = result.value
+    if value is not None and math.isnan(value):
+        raise ValueError(f"trial {result.number}: a value must be a number, but got NaN; such a trial is a FAIL")
+    if (result.state is TrialState.COMPLETE and value is None) or (
+        result.state is TrialState.FAIL and value is not None
+    ):
+        raise ValueError(f"trial {result.number}: {result.state} must not have the value {value}")
+
+
+def _empty_database(name: str, goal: Goal, attributes: Mapping[str, Any]) -> bytes:
+    """A database with one study and no trial: Optuna itself makes the tables, in memory."""
+    import optuna
+    from sqlalchemy.pool import StaticPool
+
+    texts = {key: json.dumps(value) for key, value in attributes.items()}
+    connection = sqlite3.connect(":memory:")
+    try:
+        level = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            storage = optuna.storages.RDBStorage(
+                "sqlite://", engine_kwargs={"creator": lambda: connection, "poolclass": StaticPool}
+            )
+            optuna.create_study(storage=storage, study_name=name, direction=goal.value)
+        finally:
+            optuna.logging.set_verbosity(level)
+        if (revision := schema.revision(connection)) != schema.REVISION:
+            message = f"Optuna {optuna.__version__} makes tables of revision {revision}, not {schema.REVISION}"
+            raise RecordError(message, hint="Install the Optuna that `constraints.txt` names")
+        (study, _, _) = schema.studies(connection)[0]
+        for key, text in texts.items():
+            schema.set_study_attribute(connection, study, key, text)
+        connection.commit()
+        return connection.serialize()
+    finally:
+        connection.close()
+
+
+def _distributions(spec: SweepSpec) -> dict[str, str]:
+    """Of every searched parameter and constant, in Optuna's JSON."""
+    import warnings
+
+    from optuna.distributions import distribution_to_json
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says that it lowers `high` to the last step, which is what we mean
+        found = {
+            parameter.name: distribution_to_json(_optuna_distribution(parameter.distribution))
+            for parameter in spec.space.parameters
+        }
+        for name, value in spec.space.constants.items():
+            found[name] = distribution_to_json(_optuna_distribution(Categorical((value,))))
+    return found
+
+
+def _optuna_distribution(distribution: Distribution) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    match distribution:
+        case Float(low, high, log, step):
+            return FloatDistribution(low, high, log=log, step=step)
+        case Int(low, high, log, step):
+            return IntDistribution(low, high, log=log, step=step)
+        case Categorical(choices):
+            return CategoricalDistribution([schema.choice(value) for value in choices])

@@ -1,0 +1,186 @@
+"""Where a sweep is on disk: the names in its folder, and how a sweep is found."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_sweep.errors import UsageError
+from keras_sweep.record import atomic, system
+from keras_sweep.record.failure import plain_errors
+from keras_sweep.space.sweep_name import sweep_name_fault
+
+DEFAULT_SWEEPS_DIR = "sweeps"
+_ASIDE = re.compile(r"(?P<name>.+)~[1-9][0-9]*")  # "dense~1": no valid name has a tilde, so none is taken
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFolder:
+    """The folder of one sweep. Making the object touches no disk."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name; for a sweep moved aside it is not the study's."""
+        return self.path.name
+
+    @property
+    def study(self) -> Path:
+        """The record."""
+        return self.path / "study.db"
+
+    @property
+    def space(self) -> Path:
+        """The space file as it was run."""
+        return self.path / "space.yaml"
+
+    @property
+    def weights(self) -> Path:
+        """The folder of the best trials' weights."""
+        return self.path / "weights"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of trials that still train."""
+        return self.path / "checkpoints"
+
+    @property
+    def best(self) -> Path:
+        """The winner's model."""
+        return self.path / "best.keras"
+
+    @property
+    def card(self) -> Path:
+        """What is known of the winner."""
+        return self.path / "card.json"
+
+    @property
+    def log(self) -> Path:
+        """What happened, line by line."""
+        return self.path / "run.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that runs the sweep."""
+        return self.path / "lock"
+
+    @property
+    def owner(self) -> Path:
+        """Who holds the lock."""
+        return self.path / "lock.json"
+
+    def exists(self) -> bool:
+        """Whether there is a record, whole or damaged."""
+        return self.study.exists() or self.study.is_symlink()
+
+    def make(self) -> None:
+        """Make the folder, for its owner alone. Raises RecordError."""
+        with plain_errors("make", self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                system.make_folder(self.path, 0o700)
+                system.fsync_folder(self.path.parent)
+            if not self.path.is_dir():
+                raise NotADirectoryError(20, "there is a file of that name")
+        atomic.clear_parts(self.path)
+
+    def move_aside(self) -> SweepFolder:
+        """Give the whole sweep the next free name `NAME~1`, `NAME~2`, ...; return where it is now. Raises RecordError.
+
+        Nothing in it changes: the study inside still bears its name. A lock held on it goes with it.
+        """
+        return SweepFolder(set_aside(self.path))
+
+    def set_aside_study(self) -> Path:
+        """Move a damaged record, and the log that SQLite keeps beside it, out of the way; return its new path.
+
+        A stray log would be played into the next record of that name. Raises RecordError.
+        """
+        moved = set_aside(self.study) if self.exists() else self.study
+        self.set_aside_stray_logs()
+        return moved
+
+    def set_aside_stray_logs(self) -> None:
+        """Move SQLite's side files away where there is no record that they belong to. Raises RecordError."""
+        for suffix in ("-wal", "-shm", "-journal"):
+            stray = self.study.with_name(self.study.name + suffix)
+            if stray.exists():
+                set_aside(stray)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file or folder to the next free `NAME~1`, `NAME~2`, ... beside it; return that. Raises RecordError."""
+    number = 1
+    while (target := path.with_name(f"{path.name}~{number}")).exists() or target.is_symlink():
+        number += 1
+    with plain_errors("move", path):
+        system.rename(path, target)
+        system.fsync_folder(path.parent)
+    return target
+
+
+def sweeps_dir(option: str | Path | None = None) -> Path:
+    """Where sweeps live: the option, else $SWEEPS_DIR, else ./sweeps. It need not exist."""
+    return Path(option or os.environ.get("SWEEPS_DIR") or DEFAULT_SWEEPS_DIR).expanduser()
+
+
+def sweep_folder(name: str, sweeps: Path) -> SweepFolder:
+    """The folder for a sweep to run. Raises UsageError for a name that is not allowed."""
+    if fault := sweep_name_fault(name):
+        raise UsageError(fault, hint="Give another one with `--name`")
+    return SweepFolder(sweeps / name)
+
+
+def all_sweeps(sweeps: Path) -> list[SweepFolder]:
+    """Every sweep there, those moved aside included, the newest first. Raises RecordError where it can't be read."""
+    if not sweeps.exists():
+        return []
+    with plain_errors("read", sweeps):
+        found = [SweepFolder(path) for path in sweeps.iterdir() if path.is_dir() and not _name_fault(path.name)]
+    return sorted((folder for folder in found if folder.exists()), key=_age)
+
+
+def find(name: str | None, sweeps: Path) -> SweepFolder:
+    """The sweep of that name; without a name the newest that was not moved aside. Raises UsageError."""
+    existing = all_sweeps(sweeps)
+    if name is None:
+        for folder in existing:
+            if not _ASIDE.fullmatch(folder.name):
+                return folder
+        hint = "Run one: `sweep run search_spaces/dense.yaml`; sweeps elsewhere are read with `--sweeps-dir`"
+        raise UsageError(f"there is no sweep in {sweeps}", hint=hint)
+    if fault := _name_fault(name):
+        raise UsageError(fault, hint=_known(existing))
+    folder = SweepFolder(sweeps / name)
+    if folder.exists():
+        return folder
+    close = difflib.get_close_matches(name, [each.name for each in existing], n=1)
+    hint = f"Did you mean {close[0]!r}? " if close else ""
+    raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=hint + _known(existing))
+
+
+def _name_fault(name: str) -> str | None:
+    aside = _ASIDE.fullmatch(name)
+    return sweep_name_fault(aside["name"] if aside else name)
+
+
+def _known(existing: list[SweepFolder]) -> str:
+    if not existing:
+        return "There are none yet: `sweep run search_spaces/dense.yaml` makes one"
+    shown = ", ".join(folder.name for folder in existing[:8])
+    more = f" and {len(existing) - 8} more" if len(existing) > 8 else ""
+    return f"The sweeps there are: {shown}{more}"
+
+
+def _age(folder: SweepFolder) -> tuple[float, str]:
+    """Smaller is newer. Commits go to SQLite's log first, so its time counts too."""
+    newest = 0.0
+    for path in (folder.study, folder.study.with_name("study.db-wal")):
+        with contextlib.suppress(OSError):
+            newest = max(newest, path.stat().st_mtime)
+    return -newest, folder.name

@@ -1,0 +1,66 @@
+"""Every call by which the record touches the disk, so that a test can make the n-th one fail.
+
+Others call these through the module (`system.fsync(fd)`), never by a name of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+BUSY_SECONDS = 30.0  # how long a statement waits for another program that holds the database
+
+
+def open_new(path: Path, mode: int) -> int:
+    """A descriptor of a new, empty file. Raises FileExistsError where there is one."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
+
+
+def write(fd: int, data: bytes | memoryview) -> int:
+    """Write some of the data and say how many bytes."""
+    return os.write(fd, data)
+
+
+def fsync(fd: int) -> None:
+    """Wait until the file is on the disk itself; macOS needs another call for that than Linux."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with contextlib.suppress(OSError):  # not every volume knows it
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(fd)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Give a file or folder its new name; an old file of that name is replaced in the same instant."""
+    os.replace(source, target)  # noqa: PTH105  # kept beside its siblings of `os`
+
+
+def fsync_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make one folder."""
+    path.mkdir(mode=mode)
+
+
+def connect(path: Path, *, options: str) -> sqlite3.Connection:
+    """A connection to an existing database that begins no transaction by itself.
+
+    Args:
+        path: the file.
+        options: of SQLite's URI: "mode=ro", "mode=rw".
+    """
+    uri = f"file:{quote(str(path.absolute()))}?{options}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
