@@ -1,0 +1,47 @@
+import math
+
+import numpy as np
+import pytest
+
+from keras_sweep.training.standard_error import accuracy_error, standard_error
+
+
+def test_an_accuracy_near_085_on_12000_rows_has_a_third_of_a_point():
+    assert accuracy_error(0.85, 12_000) == pytest.approx(0.00326, abs=1e-5)
+
+
+def test_an_accuracy_needs_no_predictions():
+    assert standard_error("val_accuracy", "mse", 0.5, np.zeros(100)) == pytest.approx(0.05)
+
+
+def test_an_unknown_metric_has_none():
+    assert standard_error("val_auc", "binary_crossentropy", 0.5, np.zeros(100), lambda: np.zeros((100, 1))) is None
+
+
+@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error"])
+def test_a_regression_loss_has_the_standard_error_of_its_rows_mean(loss):
+    generator = np.random.default_rng(0)
+    y, outputs = generator.normal(size=50), generator.normal(size=(50, 1))
+    difference = y - outputs[:, 0]
+    rows = difference**2 if loss == "mean_squared_error" else abs(difference)
+    found = standard_error("val_loss", loss, 0.0, y, lambda: outputs)
+    assert found == pytest.approx(rows.std(ddof=1) / math.sqrt(50))
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"])
+def test_a_crossentropy_is_taken_row_by_row_as_keras_does(loss):
+    import keras
+
+    generator = np.random.default_rng(0)
+    outputs = generator.dirichlet(np.ones(3), size=40)
+    labels = generator.integers(0, 3, size=40)
+    if loss == "categorical_crossentropy":
+        y = np.eye(3)[labels]
+    elif loss == "binary_crossentropy":
+        y, outputs = (labels > 0).astype(float), outputs[:, :1]
+    else:
+        y = labels
+    function = keras.losses.get(loss)
+    rows = np.asarray(function(y.reshape(40, -1) if loss == "binary_crossentropy" else y, outputs.astype("float32")))
+    found = standard_error("val_loss", loss, 0.0, y, lambda: outputs)
+    assert found == pytest.approx(rows.std(ddof=1) / math.sqrt(40), rel=1e-4)
