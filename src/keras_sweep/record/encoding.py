@@ -58,7 +58,8 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
     try:
         if int(texts[CHECKSUM]) != _checksum(number, state, value, texts):
             raise ValueError("its checksum is wrong")
-        read = {key: json.loads(text) for key, text in texts.items() if key in _KEYS}
+        known = (f'"{key}": {text}' for key, text in texts.items() if key in _KEYS)
+        read = json.loads("{" + ", ".join(known) + "}")  # one call: ten would cost three times as much
         suggestion = Suggestion(
             number=number,
             params={name: _parsed(item) for name, item in read["params"].items()},

@@ -131,21 +131,43 @@ def insert_trial(
     )
 
 
-def trial_rows(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> list[Row]:
-    """The trials that a query of `t.trial_id, t.number, t.state, v.value, v.value_type` gives."""
+def rows(connection: sqlite3.Connection, study: int, number: int | None = None) -> list[Row]:
+    """The finished trials in order of number, or the one of that number."""
+    which, arguments = ("", (study,)) if number is None else ("AND t.number = ?", (study, number))
+    return _rows(connection, f"{_SELECT} {which} ORDER BY t.number", arguments)
+
+
+def ranked_rows(connection: sqlite3.Connection, study: int, goal: str, top: int) -> list[Row]:
+    """The best finished trials, best first: complete, pruned, without a finite value; each by value, then number."""
+    direction = "DESC" if goal == "maximize" else "ASC"
+    group = (
+        f"CASE WHEN t.state = {STATES[2]!r} OR v.value IS NULL THEN 2 WHEN t.state = {STATES[1]!r} THEN 1 ELSE 0 END"
+    )
+    order = f"{group}, CASE WHEN t.state != {STATES[2]!r} THEN v.value END {direction}, t.number"
+    return _rows(connection, f"{_SELECT} ORDER BY {order} LIMIT ?", (study, top))
+
+
+def counts(connection: sqlite3.Connection, study: int) -> dict[str, int]:
+    """How many trials there are of each finished state."""
+    sql = f"SELECT state, count(*) FROM trials WHERE study_id = ? AND state IN {STATES} GROUP BY state"
+    return {**dict.fromkeys(STATES, 0), **dict(connection.execute(sql, (study,)))}
+
+
+_SELECT = (
+    "SELECT t.trial_id, t.number, t.state, v.value, v.value_type FROM trials t "
+    "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 "
+    f"WHERE t.study_id = ? AND t.state IN {STATES}"
+)
+
+
+def _rows(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> list[Row]:
     return [
-        Row(number_id, number, state, _loaded(value, kind))
-        for number_id, number, state, value, kind in connection.execute(sql, arguments)
+        Row(trial, number, state, _loaded(value, kind))
+        for trial, number, state, value, kind in connection.execute(sql, arguments)
     ]
 
 
-ROW_COLUMNS = "t.trial_id, t.number, t.state, v.value, v.value_type"
-ROW_TABLES = "trials t LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0"
-
-
-def attribute_texts(
-    connection: sqlite3.Connection, study: int, rows: Sequence[Row]
-) -> Iterator[tuple[Row, dict[str, str]]]:
+def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, str]]]:
     """Each row with its user attributes, still as JSON texts."""
     texts: dict[int, dict[str, str]] = {row.id: {} for row in rows}
     if len(rows) > 2000:  # then one pass over the whole table is the quicker

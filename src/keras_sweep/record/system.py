@@ -55,6 +55,11 @@ def make_folder(path: Path, mode: int) -> None:
     path.mkdir(mode=mode)
 
 
+def remove(path: Path) -> None:
+    """Remove one file; it may be gone already."""
+    path.unlink(missing_ok=True)
+
+
 def connect(path: Path, *, options: str) -> sqlite3.Connection:
     """A connection to an existing database that begins no transaction by itself.
 
