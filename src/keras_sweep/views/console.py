@@ -1,0 +1,44 @@
+"""Where things are printed: answers on stdout, progress on stderr.
+
+Nothing printed is read as markup. A terminal's width and colours are rich's to find out (it honours NO_COLOR,
+TERM=dumb and COLUMNS); a pipe gets no colour and as much width as a line needs.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from keras_sweep.views.glyphs import Glyphs, glyphs_for
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPE_WIDTH = 100_000  # so wide that nothing is folded or cut
+
+
+def answers() -> Console:
+    """The console of what was asked for."""
+    return console_on(sys.stdout)
+
+
+def progress() -> Console:
+    """The console of what happens meanwhile, and of errors."""
+    return console_on(sys.stderr)
+
+
+def console_on(file: TextIO, *, width: int | None = None) -> Console:
+    """A console on any text file; `width` overrules."""
+    from rich.console import Console
+
+    if isinstance(file, io.TextIOWrapper) and file.errors == "strict":
+        file.reconfigure(errors="backslashreplace")  # a name that the encoding lacks must not end a sweep
+    if width is None and not file.isatty():
+        width = PIPE_WIDTH
+    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+
+
+def glyphs_of(console: Console) -> Glyphs:
+    """The drawing characters that the console can show."""
+    return glyphs_for(console.encoding)

@@ -1,0 +1,163 @@
+"""The live board: what a sweep does, drawn in place on a terminal until it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from keras_sweep.events import Event, Noticed, TrialEnded
+from keras_sweep.space.sweep_spec import Goal
+from keras_sweep.trial import Result, TrialState
+from keras_sweep.views.console import glyphs_of
+from keras_sweep.views.glyphs import Glyphs, scale_of, sparkline
+from keras_sweep.views.leaderboard import leaderboard_rows
+from keras_sweep.views.leaderboard_table import LeaderboardTable
+from keras_sweep.views.messages import print_notice
+from keras_sweep.views.tally import Tally
+from keras_sweep.views.words import count_text, number_text, params_text, safe, seconds_text, shorten
+
+TOP = 8  # rows of the leaderboard
+TRAINING = 4  # trials in training that are shown
+SHOWN_FAILURES = 10  # of one reason; more are only counted
+CURVE = 12  # cells of a curve in training
+REFRESHES_PER_SECOND = 5.0
+
+
+class LiveBoard:
+    """A listener and context manager; leaving it takes the board away and gives the terminal back as it was.
+
+    Events only move counters; a thread draws the board, so their number does not slow the sweep.
+    """
+
+    def __init__(self, console: Console, *, top: int = TOP) -> None:
+        self.tally = Tally(keep=top)
+        self._console = console
+        self._glyphs = glyphs_of(console)
+        self._failures: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._live = Live(
+            console=console,
+            get_renderable=self._board,
+            refresh_per_second=REFRESHES_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            vertical_overflow="crop",
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event; failures and notices are printed above the board, where they stay."""
+        with self._lock:
+            self.tally(event)
+        if isinstance(event, Noticed):
+            print_notice(self._console, event.message)
+        elif isinstance(event, TrialEnded) and event.result.state is TrialState.FAIL:
+            self._failed(event.result)
+
+    def _failed(self, result: Result) -> None:
+        reason = result.reason or "failed"
+        self._failures[reason] += 1
+        if self._failures[reason] > SHOWN_FAILURES:
+            return
+        text = Text(f"trial {result.number} failed: ", style="red")
+        params = {name: value for name, value in result.params.items() if name in self.tally.varying}
+        text.append(f"{safe(reason)}  ", style="red").append(params_text(params or result.params), style="dim")
+        if self._failures[reason] == SHOWN_FAILURES:
+            text.append("  (more of these are only counted)", style="dim")
+        self._console.print(text)
+
+    def _board(self) -> RenderableType:
+        with self._lock:
+            return board(self.tally, self._console)
+
+
+def board(tally: Tally, console: Console) -> RenderableType:
+    """The board as it stands, for the width that `console` has now."""
+    width, glyphs = console.width, glyphs_of(console)
+    parts: list[RenderableType] = [_headline(tally, width, glyphs), _bar_line(tally, width, glyphs)]
+    parts.append(_counts_line(tally, width, glyphs))
+    if tally.best:
+        rows = leaderboard_rows(tally.best, tally.objective)
+        table = LeaderboardTable(rows, tally.objective, varying=tuple(tally.varying), notes=False, timing=False)
+        parts += [Text(), table]
+    if tally.training:
+        parts += [Text(), *_training_lines(tally, width, glyphs)]
+    return Group(*parts)
+
+
+def _headline(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+    started = tally.started
+    if started is None:
+        return Text("starting", style="dim")
+    name = shorten(safe(started.name), max(width // 3, 8), glyphs.ellipsis)
+    rest = f" {glyphs.dot} {safe(started.engine)} {glyphs.dot} {safe(started.runner)}"
+    text = Text(name, style="bold")
+    text.append(shorten(rest, width - text.cell_len, glyphs.ellipsis), style="dim")
+    return text
+
+
+def _bar_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+    count = f"{tally.done:,}/{tally.total:,} trials"
+    times = [seconds_text(tally.elapsed)]
+    if tally.remaining is not None:
+        times.append(f"about {seconds_text(tally.remaining)} left")
+    words = f"  {count}  " + f" {glyphs.dot} ".join(times)
+    room = min(width - len(words), 40)
+    text = Text()
+    if room >= 8:
+        whole = tally.before + tally.progress
+        share = whole / tally.total if tally.total else 0.0
+        filled = round(min(share, 1.0) * room)
+        text.append(glyphs.full * filled, style="green").append(glyphs.track * (room - filled), style="dim")
+    else:
+        words = words.strip()
+    text.append(shorten(words, width, glyphs.ellipsis))
+    return text
+
+
+def _counts_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+    parts = [count_text(tally.epochs, "epoch")]
+    if tally.elapsed >= 1 and tally.epochs:
+        parts[0] += f" ({number_text(tally.epochs / tally.elapsed, 2)}/s)"
+    if tally.generation is not None:
+        parts.append(f"generation {tally.generation + 1}")
+    if pruned := tally.counts[TrialState.PRUNED]:
+        parts.append(f"{pruned:,} pruned")
+    if failed := tally.counts[TrialState.FAIL]:
+        parts.append(f"{failed:,} failed")
+    return Text(shorten(f" {glyphs.dot} ".join(parts), width, glyphs.ellipsis), style="dim")
+
+
+def _training_lines(tally: Tally, width: int, glyphs: Glyphs) -> list[Text]:
+    """Those furthest on; one line each."""
+    order = sorted(tally.training, key=lambda number: (-len(tally.training[number].values), number))
+    shown = sorted(order[:TRAINING])
+    maximize = tally.objective.goal is Goal.MAXIMIZE
+    scale = scale_of([tally.training[number].values for number in shown], maximize=maximize)
+    digits = max(len(str(number)) for number in shown)
+    lines = []
+    for number in shown:
+        trial = tally.training[number]
+        done = f"{len(trial.values)}/{trial.epochs}" if trial.epochs else f"{len(trial.values)}"
+        last = f"{trial.values[-1]:.4f}" if trial.values else ""
+        line = f"trial {number:>{digits}}  {done:>7}  {last:>6}  "
+        line += f"{sparkline(trial.values, glyphs, width=CURVE, scale=scale):{CURVE}}  "
+        params = {name: value for name, value in trial.params.items() if name != "epochs" and name in tally.varying}
+        text = Text(shorten(line + params_text(params), width, glyphs.ellipsis), style="dim")
+        lines.append(text)
+    heading = f"training {count_text(len(tally.training), 'trial')}"
+    return [Text(heading, style="bold"), *lines]

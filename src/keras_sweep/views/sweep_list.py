@@ -1,0 +1,67 @@
+"""`sweep list`: one row a sweep, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.trial import Result, TrialState
+from keras_sweep.views.leaderboard import rank_key
+from keras_sweep.views.leaderboard_formats import strict_json
+
+
+@dataclass(frozen=True, slots=True)
+class SweepRow:
+    """One sweep as the list shows it."""
+
+    name: str
+    trials: int  # finished
+    total: int | None  # that there are to be
+    failed: int
+    value: float | None  # of the best complete trial
+    stderr: float | None
+    metric: str
+    goal: str
+    engine: str
+    state: str  # "done", "running", "stopped", or what is wrong with it
+    last_activity: float  # seconds since 1970
+
+
+def sweep_row(
+    name: str,
+    results: Sequence[Result],
+    objective: Objective,
+    *,
+    total: int | None,
+    engine: str,
+    state: str,
+    last_activity: float,
+) -> SweepRow:
+    """The row of a sweep with these results."""
+    complete = [r for r in results if r.state is TrialState.COMPLETE and r.value is not None]
+    best = min(complete, key=lambda result: rank_key(result, objective), default=None)
+    return SweepRow(
+        name=name,
+        trials=len(results),
+        total=total,
+        failed=sum(result.state is TrialState.FAIL for result in results),
+        value=best.value if best else None,
+        stderr=best.stderr if best else None,
+        metric=objective.name,
+        goal=objective.goal.value,
+        engine=engine,
+        state=state,
+        last_activity=last_activity,
+    )
+
+
+def ordered(rows: Sequence[SweepRow]) -> list[SweepRow]:
+    """Newest first."""
+    return sorted(rows, key=lambda row: (-row.last_activity, row.name))
+
+
+def sweep_list_json(rows: Sequence[SweepRow]) -> str:
+    """A list with one object a sweep, one a line; strict JSON in ASCII."""
+    lines = ",\n".join("  " + strict_json({f: getattr(row, f) for f in row.__slots__}) for row in ordered(rows))
+    return f"[\n{lines}\n]\n" if lines else "[]\n"

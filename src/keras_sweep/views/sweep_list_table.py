@@ -1,0 +1,64 @@
+"""The list of sweeps drawn for a terminal or a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from keras_sweep.views.fitted_table import Column, drawn, fitted
+from keras_sweep.views.glyphs import Glyphs, glyphs_for
+from keras_sweep.views.sweep_list import SweepRow, ordered
+from keras_sweep.views.words import ago_text, safe, score_text, shorten
+
+STATE_STYLES = {"done": "green", "running": "bold cyan", "stopped": "yellow"}
+LONGEST_NAME = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SweepTable:
+    """A rich renderable; `now` is in seconds since 1970."""
+
+    rows: Sequence[SweepRow]
+    now: float | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.rows:
+            yield Text("no sweeps here yet: start one with `sweep run search_spaces/dense.yaml`", style="dim")
+            return
+        glyphs = glyphs_for(options.encoding)
+        longest = LONGEST_NAME if console.is_terminal else options.max_width
+        columns, _ = fitted([lambda: self.columns(glyphs, longest)], options.max_width)
+        yield drawn(columns, options)
+
+    def columns(self, glyphs: Glyphs, longest: int) -> list[Column]:
+        """All columns, left to right."""
+        rows = ordered(self.rows)
+        now = time.time() if self.now is None else self.now
+
+        def texts(of: Sequence[str], style: str = "") -> tuple[Text, ...]:
+            return tuple(Text(shorten(safe(text), longest, glyphs.ellipsis), style=style) for text in of)
+
+        columns = [
+            Column("sweep", texts([row.name for row in rows], "bold")),
+            Column("trials", texts([_trials(row) for row in rows]), right=True),
+            Column("best", texts([score_text(row.value, row.stderr, pm=glyphs.pm) for row in rows], "green")),
+            Column("metric", texts([row.metric for row in rows]), keep=3),
+            Column("engine", texts([row.engine for row in rows], "dim"), keep=4),
+            Column("last change", texts([ago_text(now - row.last_activity) for row in rows], "dim"), keep=2),
+            Column("state", tuple(_state(row, longest, glyphs) for row in rows), keep=1),
+        ]
+        if any(row.failed for row in rows):
+            columns.insert(2, Column("failed", texts([str(row.failed or "") for row in rows], "red"), 5, right=True))
+        return columns
+
+
+def _trials(row: SweepRow) -> str:
+    return f"{row.trials:,}" if row.total is None else f"{row.trials:,}/{row.total:,}"
+
+
+def _state(row: SweepRow, longest: int, glyphs: Glyphs) -> Text:
+    return Text(shorten(safe(row.state), longest, glyphs.ellipsis), style=STATE_STYLES.get(row.state, "red"))

@@ -1,0 +1,155 @@
+"""`sweep show NAME TRIAL`: all that is known of one trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.trial import Result
+from keras_sweep.views.console import glyphs_of
+from keras_sweep.views.fitted_table import Column, drawn, fitted
+from keras_sweep.views.glyphs import Glyphs, plot
+from keras_sweep.views.json_lines import result_record
+from keras_sweep.views.leaderboard import leaderboard_rows
+from keras_sweep.views.leaderboard_formats import strict_json
+from keras_sweep.views.leaderboard_table import STATE_STYLES
+from keras_sweep.views.summary import time_lines, time_parts
+from keras_sweep.views.words import number_text, safe, score_text, seconds_text, value_text
+
+PLOT_WIDTH = 60  # columns at most
+PLOT_HEIGHT = 6
+SHOWN_EPOCHS = 30  # rows of the curve's table on a terminal; the middle of a longer one is left out
+
+
+def trial_json(result: Result, results: Sequence[Result], objective: Objective, *, seed: int | None = None) -> str:
+    """One object: what `sweep run --json` says of the trial, with its rank, tie, seed and traceback."""
+    row = next(row for row in leaderboard_rows(results, objective, seed=seed) if row.number == result.number)
+    record = {"rank": row.rank, "tie": row.tie, "seed": row.seed, **result_record(result)}
+    return strict_json({**record, "traceback": result.traceback}) + "\n"
+
+
+def print_trial(
+    console: Console, result: Result, results: Sequence[Result], objective: Objective, *, seed: int | None = None
+) -> None:
+    """Print the trial section by section; `results` are those of the whole sweep, for its rank."""
+    glyphs = glyphs_of(console)
+    for text in _facts(result, results, objective, glyphs, seed):
+        _print(console, text)
+    _print(console, Text("\nparameters", style="bold"))
+    width = max((len(safe(name)) for name in result.params), default=0)
+    for name, value in result.params.items():
+        exact = repr(value) if isinstance(value, float) else value_text(value)
+        _print(console, Text(f"  {safe(name):{width}}  {exact}"))
+    if result.epochs:
+        _print(console, Text("\ncurve", style="bold"))
+        console.print(CurveTable(result, objective))
+        for line in plot_lines(result, objective, glyphs, console.width):
+            _print(console, line)
+    seconds = result.seconds
+    parts = {"sampler": seconds.sampler, "compile": seconds.compile}
+    parts |= {"train": seconds.train, "validate": seconds.validate}
+    shown, total = time_parts(parts)
+    if total:
+        _print(console, Text.assemble(("\ntime ", "bold"), seconds_text(total)))
+        for line in time_lines(shown, glyphs):
+            _print(console, line)
+    if result.traceback:
+        _print(console, Text("\ntraceback", style="bold"))
+        for written in result.traceback.rstrip().splitlines():
+            _print(console, Text(f"  {safe(written)}", style="red"))
+
+
+def _facts(
+    result: Result, results: Sequence[Result], objective: Objective, glyphs: Glyphs, seed: int | None
+) -> list[Text]:
+    rows = leaderboard_rows(results, objective, seed=seed)
+    row = next((row for row in rows if row.number == result.number), None)
+    title = Text.assemble((f"trial {result.number}", "bold"), "  ", (result.state.value, STATE_STYLES[result.state]))
+    if result.reason:
+        title.append(f": {safe(result.reason)}", style=STATE_STYLES[result.state])
+    facts = [title]
+    if row is not None and row.value is not None:
+        score = Text.assemble(
+            f"{safe(objective.name)} ", (score_text(row.value, row.stderr, pm=glyphs.pm), "bold green")
+        )
+        score.append(f"  rank {row.rank} of {len(rows):,}")
+        if result.epoch is not None and result.epoch < result.epochs:
+            score.append(f", scored at epoch {result.epoch}")
+        if row.tie:
+            score.append(f"  {glyphs.tie} within one standard error of the best", style="cyan")
+        facts.append(score)
+    suggestion = result.suggestion
+    where = [f"asked by {safe(result.engine)} in generation {suggestion.generation + 1}"] if result.engine else []
+    if suggestion.continues is not None:
+        where.append(f"continues trial {suggestion.continues}")
+    if result.runner:
+        where.append(f"trained by {safe(result.runner)}")
+    if row is not None and row.seed is not None:
+        where.append(f"seed {row.seed}")
+    facts.append(Text(", ".join(where), style="dim"))
+    return facts
+
+
+@dataclass(frozen=True, slots=True)
+class CurveTable:
+    """Every logged metric after each epoch; the scored epoch is marked."""
+
+    result: Result
+    objective: Objective
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        curve = self.result.curve
+        names = sorted(curve, key=lambda name: (name != self.objective.name, not name.startswith("val_"), name))
+        epochs = list(range(1, self.result.epochs + 1))
+        left_out = 0
+        if console.is_terminal and len(epochs) > SHOWN_EPOCHS:
+            left_out = len(epochs) - SHOWN_EPOCHS
+            epochs = epochs[: SHOWN_EPOCHS // 2] + epochs[-SHOWN_EPOCHS // 2 :]
+        scored = self.result.epoch
+        columns = [Column("epoch", tuple(Text(str(e), style=_epoch_style(e, scored)) for e in epochs), right=True)]
+        for index, name in enumerate(names):
+            values = curve[name]
+            cells = (
+                Text(f"{values[e - 1]:.4f}" if e <= len(values) else "", style=_epoch_style(e, scored)) for e in epochs
+            )
+            columns.append(Column(safe(name), tuple(cells), keep=index, right=True))
+        fitting, _ = fitted([lambda: columns], options.max_width)
+        yield drawn(fitting, options)
+        if left_out:
+            yield Text(f"{left_out:,} epochs in the middle are left out", style="dim")
+
+
+def plot_lines(result: Result, objective: Objective, glyphs: Glyphs, width: int) -> list[Text]:
+    """The objective over the epochs, with its highest and lowest value beside the first and last line."""
+    values = result.curve.get(objective.name, ())
+    finite = [value for value in values if math.isfinite(value)]
+    if len(finite) < 3:
+        return []
+    high, low = number_text(max(finite), 4), number_text(min(finite), 4)
+    margin = max(len(high), len(low))
+    points = stretched(values, min(PLOT_WIDTH, max(width - margin - 4, 8)))
+    lines = plot(points, glyphs, width=len(points), height=PLOT_HEIGHT)
+    text = [Text(f"\n{'':{margin}}  {safe(objective.name)} after each epoch", style="dim")]
+    for index, line in enumerate(lines):
+        label = high if index == 0 else low if index == len(lines) - 1 else ""
+        text.append(Text.assemble((f"{label:>{margin}}  ", "dim"), (line, "cyan")))
+    return text
+
+
+def stretched(values: Sequence[float], width: int) -> list[float]:
+    """Each value as many times as fit side by side, so that a short curve is seen."""
+    times = max(min(width // len(values), 4), 1)
+    return [value for value in values for _ in range(times)][: max(width, len(values))]
+
+
+def _epoch_style(epoch: int, scored: int | None) -> str:
+    return "bold green" if epoch == scored else ""
+
+
+def _print(console: Console, text: Text) -> None:
+    console.print(text, soft_wrap=not console.is_terminal)

@@ -1,0 +1,132 @@
+"""How single values are written for people: numbers, parameters, times, and text that comes from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Mapping
+
+from keras_sweep.space.distributions import Value
+
+# Cc: terminal control. Cf: among them the bidirectional overrides. Cs: lone surrogates of undecodable file names.
+# Zl, Zp: line separators.
+UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+JOINERS = frozenset("\u200c\u200d")  # Cf, but part of ordinary writing
+
+
+def safe(text: str) -> str:
+    """The text with every character that could steer a terminal written out, as in `\\x1b`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char
+        if unicodedata.category(char) not in UNSAFE_CATEGORIES or char in JOINERS
+        else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for char in text
+    )
+
+
+def shorten(text: str, width: int, ellipsis: str = "…") -> str:
+    """At most `width` terminal cells of the text; an ellipsis stands for the rest."""
+    from rich.cells import cell_len, set_cell_size
+
+    if cell_len(text) <= width:
+        return text
+    if width <= len(ellipsis):
+        return set_cell_size(text, max(width, 0))
+    return set_cell_size(text, width - len(ellipsis)).rstrip() + ellipsis
+
+
+def number_text(value: float, digits: int = 3) -> str:
+    """A number in few digits: 0.00123, 12, 3.5e-7; exactly where that is short."""
+    if isinstance(value, int) or not math.isfinite(value):
+        return str(value)
+    exact = repr(value).removesuffix(".0")
+    if len(exact) <= 7 and "e" not in exact:
+        return exact
+    text = f"{value:.{digits}g}"
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        if 0 <= int(exponent) <= 6:
+            return f"{value:.0f}"
+        return f"{mantissa}e{int(exponent)}"
+    return text
+
+
+def value_text(value: Value) -> str:
+    """A parameter's value as in a space file, shortened where it is a real number."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, int | float):
+        return number_text(value)
+    if isinstance(value, str):
+        return safe(value)
+    return "[" + ", ".join(value_text(item) for item in value) + "]"
+
+
+def params_text(params: Mapping[str, Value]) -> str:
+    """`optimizer=adam learning_rate=0.001`."""
+    return " ".join(f"{safe(name)}={value_text(value)}" for name, value in params.items())
+
+
+def decimals(value: float | None, stderr: float | None) -> int:
+    """How many decimals say something: down to the second digit of the standard error, else four digits."""
+    if stderr is not None and math.isfinite(stderr) and stderr > 0:
+        return min(max(1 - math.floor(math.log10(stderr)), 0), 8)
+    if value is None or not math.isfinite(value) or value == 0:
+        return 4
+    return min(max(3 - math.floor(math.log10(abs(value))), 0), 8) if abs(value) >= 1 else 4
+
+
+def score_text(value: float | None, stderr: float | None = None, *, places: int | None = None, pm: str = "±") -> str:
+    """`0.8552 ±0.0032`; a dash where there is no value."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    places = decimals(value, stderr) if places is None else places
+    text = f"{value:.{places}f}"
+    if abs(value) >= 1e9 or (value != 0 and float(text) == 0):
+        text = number_text(value)
+    if stderr is None or not math.isfinite(stderr):
+        return text
+    return f"{text} {pm}{stderr:.{places}f}"
+
+
+def seconds_text(seconds: float) -> str:
+    """A length of time: `0.42 s`, `12 s`, `3m05s`, `2h07m`, `3d04h`."""
+    if not math.isfinite(seconds):
+        return "-"
+    if seconds < 0.01:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.0005 else "0 s"
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    minutes = whole // 60
+    if minutes < 24 * 60:
+        return f"{minutes // 60}h{minutes % 60:02d}m"
+    return f"{minutes // 1440}d{minutes % 1440 // 60:02d}h"
+
+
+def ago_text(seconds: float) -> str:
+    """How long ago something was: `just now`, `12 min ago`, `3 days ago`."""
+    if seconds < 5:
+        return "just now"
+    if seconds < 100:
+        return f"{seconds:.0f} s ago"
+    for unit, length, until in (("min", 60, 100), ("h", 3600, 36), ("day", 86400, 60), ("month", 2629800, 24)):
+        count = round(seconds / length)
+        if count < until:
+            plural = "s" if unit in ("day", "month") and count != 1 else ""
+            return f"{count} {unit}{plural} ago"
+    return f"{round(seconds / 31557600)} years ago"
+
+
+def count_text(count: int, noun: str) -> str:
+    """`1 trial`, `12 trials`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
