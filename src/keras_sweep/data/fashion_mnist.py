@@ -35,6 +35,7 @@ IMAGES = {"train-images-idx3-ubyte.gz": "2e487a6c89124f78f2d7521542223cafe96f712
 LABELS = {"train-labels-idx1-ubyte.gz": "657fbd221bfc9f4198cc14b5619cc33ec57c58dd0e47af4d99d6650759e869a7"}
 TEST_IMAGES = {"t10k-images-idx3-ubyte.gz": "c867c93ff95360594e8ec3287995350b824dd110b11595c0e13d5423f621867a"}
 TEST_LABELS = {"t10k-labels-idx1-ubyte.gz": "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9"}
+VERSION = " ".join((*IMAGES.values(), *LABELS.values()))  # what every array given out was checked against
 FILES = (*LABELS, *IMAGES, *TEST_LABELS, *TEST_IMAGES)
 
 Pixels = npt.NDArray[np.uint8]

@@ -33,6 +33,10 @@ class Preprocessing(Protocol):
         """Raw columns -> [N, F] float32."""
         ...
 
+    def inputs(self, raw: Any) -> Any:
+        """Raw columns as the model that `wrap` makes takes them: a matrix, or a dict of arrays by column."""
+        ...
+
     def wrap(self, model: Any) -> Any:
         """A `keras.Model` that takes raw rows: the preprocessing as Keras layers, then `model`."""
         ...
@@ -50,6 +54,8 @@ class SearchData:
     class_names: tuple[str, ...] | None = None
     test_rows: int = 0  # how many rows are sealed away; 0 where the source has none
     preprocessing: Preprocessing | None = None  # None where the model takes the rows as they are in `train.x`
+    image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), where a row of x is a picture
+    notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect
 
     @property
     def input_shape(self) -> tuple[int, ...]:

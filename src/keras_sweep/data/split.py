@@ -8,7 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.source import Parts, RawRows, Source
 from keras_sweep.errors import DataError
+from keras_sweep.space.sweep_spec import Split
 
 Indices: TypeAlias = npt.NDArray[np.intp]
 
@@ -41,3 +43,31 @@ def held_out_by_class(labels: npt.NDArray[np.generic], share: float, seed: int) 
             hint="Bring more rows of the rare classes, or set `data.split.stratify: false`",
         ) from error
     return kept, held
+
+
+def split(source: Source, how: Split, *, classes: bool) -> Parts:
+    """Hold out test rows first, then validation rows of what is left; parts that the source brings stay as they are.
+
+    Args:
+        classes: whether labels are classes; `stratify` is for these alone.
+    """
+    train, test = source.train, source.test
+    if train is None:
+        assert source.rows is not None, source.name
+        train = source.rows
+        if test is None and how.test:
+            train, test = _apart(train, how.test, how, classes)
+    validation = source.validation
+    if validation is None:
+        train, validation = _apart(train, how.validation, how, classes)
+    return Parts(train, validation, test)
+
+
+def _apart(rows: RawRows, share: float, how: Split, classes: bool) -> tuple[RawRows, RawRows]:
+    if how.stratify and not classes:
+        raise DataError("`stratify: true` needs classes, but the labels are numbers", hint="Set it to false")
+    labels = rows.y if rows.y.ndim == 1 or rows.y.shape[1] == 1 else rows.y.argmax(axis=1)
+    kept, held = (
+        held_out_by_class(labels.reshape(-1), share, how.seed) if how.stratify else held_out(len(rows), share, how.seed)
+    )
+    return rows.take(kept), rows.take(held)

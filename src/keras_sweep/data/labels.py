@@ -1,0 +1,145 @@
+"""Labels: from what the source says to what the loss takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_sweep.data.losses import LabelForm
+from keras_sweep.data.search_data import Array
+from keras_sweep.errors import DataError
+
+MOST_SHOWN = 5  # values that an error lists
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """How labels are encoded; fitted on training labels."""
+
+    form: LabelForm
+    values: tuple[object, ...] | None = None  # the source's value of each class, in the order of the indices
+    names: tuple[str, ...] | None = None  # what to call them
+    many: bool = False  # several outputs a row, taken as they are
+
+    @property
+    def classes(self) -> int | None:
+        """C; None where labels are numbers, or several yes-or-no answers a row."""
+        return None if self.values is None else len(self.values)
+
+    def encode(self, y: Array, part: str) -> Array:
+        """[N] or [N, C] as the loss takes it. Raises DataError for a label that training rows do not have."""
+        if self.values is None:
+            return _own(y.astype(np.float32))
+        if y.ndim == 2 and y.shape[1] > 1:
+            if y.shape[1] != len(self.values):
+                raise DataError(f"the {part} labels have {y.shape[1]} columns, but the training labels {self.classes}")
+            indices = y.argmax(axis=1)
+        else:
+            indices = self._indices(y.reshape(-1), part)
+        if self.form is LabelForm.ONE_HOT:
+            return np.asarray(np.eye(len(self.values), dtype=np.float32)[indices])
+        return np.asarray(indices, np.int32)
+
+    def _indices(self, y: Array, part: str) -> Array:
+        assert self.values is not None
+        known = np.asarray(self.values, dtype=object if y.dtype.kind in "OUS" else None)
+        order = np.argsort(known)
+        places = np.searchsorted(known[order], y.astype(object) if known.dtype == object else y)
+        indices = order[np.minimum(places, len(known) - 1)]
+        strange = known[indices] != y
+        if strange.any():
+            new = sorted({str(value) for value in y[strange]})
+            raise DataError(
+                f"{len(new)} classes of the {part} rows have no training row: {_shown(new)}",
+                hint="Bring more rows of a rare class, or set `data.split.stratify: true`",
+            )
+        return np.asarray(indices)
+
+
+def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
+    """Find the classes in training labels, or see that they are numbers.
+
+    Args:
+        y: [N] text, whole numbers, booleans or real numbers, or [N, C].
+        form: what the loss takes.
+        names: of the classes 0 .. C - 1, where the source knows them.
+
+    Raises:
+        DataError: the labels can't be brought into this form; the message says which loss could take them.
+    """
+    if y.ndim > 2:
+        raise DataError(f"labels must be [N] or [N, C], but their shape is {y.shape}")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        row = int(np.argwhere(~np.isfinite(y))[0][0]) + 1
+        raise DataError(f"a label is missing or infinite (training row {row})", hint="Remove such rows from the data")
+    if form is LabelForm.NUMBER:
+        return _numbers(y, loss)
+    if y.ndim == 2 and y.shape[1] > 1:
+        return _columns(y, form, names)
+    return _classes(y.reshape(-1), form, loss, names)
+
+
+def _numbers(y: Array, loss: str) -> Labels:
+    if y.dtype.kind in "OUS":
+        raise DataError(
+            f"the labels are text ({_shown(sorted({str(value) for value in y.reshape(-1)}))}), but `loss: {loss}` "
+            "takes numbers",
+            hint="Use `loss: sparse_categorical_crossentropy` for classes",
+        )
+    return Labels(LabelForm.NUMBER, many=y.ndim == 2)
+
+
+def _columns(y: Array, form: LabelForm, names: tuple[str, ...] | None) -> Labels:
+    if not np.isin(y, (0, 1)).all():
+        raise DataError(f"labels of shape {y.shape} must be 0 or 1 in each column", hint="Use a loss of numbers")
+    if form is LabelForm.BINARY:  # several yes-or-no answers a row
+        return Labels(form, many=True)
+    if (y.sum(axis=1) != 1).any():
+        row = int(np.argmax(y.sum(axis=1) != 1)) + 1
+        raise DataError(
+            f"one-hot labels have exactly one 1 in a row, but training row {row} does not",
+            hint="Use `loss: binary_crossentropy` where a row may have several labels",
+        )
+    values = tuple(range(y.shape[1]))
+    return Labels(form, values, names or tuple(map(str, values)))
+
+
+def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
+    if y.dtype.kind == "f" and (y != np.floor(y)).any():
+        raise DataError(
+            f"the labels are real numbers ({_shown([str(value) for value in y[y != np.floor(y)][:MOST_SHOWN]])}), "
+            f"but `loss: {loss}` takes classes",
+            hint="Use `loss: mean_squared_error` for numbers",
+        )
+    values = sorted(set(y.tolist())) if y.dtype.kind in "OUS" else np.unique(y).tolist()
+    whole = y.dtype.kind in "iuf" and values and min(values) >= 0
+    if names is not None and whole and max(values) < len(names):
+        values = list(range(len(names)))
+    if len(values) < 2:
+        raise DataError(f"there is only one class in the training rows: {_shown([str(value) for value in values])}")
+    if form is LabelForm.BINARY and len(values) > 2:
+        raise DataError(
+            f"`loss: {loss}` takes two classes, but the training labels have {len(values)} "
+            f"({_shown([_name(value) for value in values])})",
+            hint="Use `loss: sparse_categorical_crossentropy`",
+        )
+    if names is None or len(names) != len(values):
+        names = tuple(_name(value) for value in values)
+    return Labels(form, tuple(values), names)
+
+
+def _name(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) else str(value)
+
+
+def _shown(values: list[str]) -> str:
+    shown = ", ".join(repr(value[:40]) for value in values[:MOST_SHOWN])
+    return f"{shown}, ..." if len(values) > MOST_SHOWN else shown
+
+
+def _own(array: Array) -> Array:
+    """A contiguous array that is no view of another."""
+    return np.array(array, order="C", copy=True) if array.base is not None else np.ascontiguousarray(array)

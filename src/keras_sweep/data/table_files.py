@@ -1,0 +1,112 @@
+"""CSV and Parquet files, read by polars, with the target column taken out."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.table_columns import MISSING, is_number, is_text, numbers
+from keras_sweep.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from keras_sweep.data.search_data import Array
+
+
+def read_table(path: Path, kind: str, target: str) -> Source:
+    """The rows of a CSV or Parquet file. Raises DataError where it can't be read or has no such target."""
+    import polars as pl
+
+    must_be_file(path)
+    try:
+        if kind == "csv":
+            _check_header(path)
+            # Types come from all rows, so that a late text in a column of numbers is seen for what it is.
+            frame = pl.read_csv(path, infer_schema_length=None, try_parse_dates=True)
+        else:
+            frame = pl.read_parquet(path)
+    except pl.exceptions.NoDataError as error:
+        raise DataError(f"{path} is empty") from error
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(f"{path} can't be read as {kind} ({reason})") from error
+    return table_source(frame, target, path.name, str(path))
+
+
+def table_source(frame: pl.DataFrame, target: str, name: str, place: str) -> Source:
+    """A table as a source: the target column is the labels, all others are features. Raises DataError."""
+    if target not in frame.columns:
+        near = difflib.get_close_matches(target, frame.columns, n=1, cutoff=0.5)
+        raise DataError(
+            f"{place} has no column {target!r}",
+            hint=f"Did you mean {near[0]!r}?" if near else f"Its columns are {', '.join(frame.columns[:20])}",
+        )
+    if frame.width < 2:
+        raise DataError(f"{place} has no column but the target {target!r}")
+    if not frame.height:
+        raise DataError(f"{place} has a header but no rows")
+    features = frame.drop(target)
+    _must_be_finite(features)
+    return Source(name, RawRows(features, _target(frame[target], place)))
+
+
+def _must_be_finite(features: pl.DataFrame) -> None:
+    faults = []
+    for series in features.get_columns():
+        if series.dtype.is_float():
+            try:
+                numbers(series)
+            except DataError as error:
+                faults.append(str(error))
+    if faults:
+        raise DataError("\n".join(faults))
+
+
+def must_be_file(path: Path) -> None:
+    """Raises DataError unless there is a file with something in it."""
+    if not path.exists():
+        raise DataError(f"there is no file {path}", hint="Paths are relative to the space file")
+    if not path.is_file():
+        raise DataError(f"{path} is not a file")
+    if not path.stat().st_size:
+        raise DataError(f"{path} is empty")
+
+
+def _check_header(path: Path) -> None:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header = next(csv.reader(file), [])
+    twice = [name for name, count in Counter(header).items() if count > 1]
+    if twice:
+        raise DataError(f"{path} has several columns called {', '.join(map(repr, twice))}", hint="Rename them")
+
+
+def _target(series: pl.Series, place: str) -> Array:
+    import polars as pl
+
+    what = f"the target column {series.name!r} of {place}"
+    absent = series.is_null()
+    if is_text(series.dtype):
+        series = series.cast(pl.String)
+        absent = absent | (series == MISSING).fill_null(True)
+    elif is_number(series.dtype):
+        if series.dtype.is_float():
+            absent = absent | series.is_nan().fill_null(True)
+    else:
+        raise DataError(f"{what} is of type {series.dtype}", hint="A target is numbers, text or booleans")
+    if absent.any():
+        raise DataError(
+            f"{what} has no value in {absent.sum()} rows, the first of them row {1 + (absent.arg_max() or 0)}",
+            hint="Take such rows out of the file",
+        )
+    if is_text(series.dtype):
+        return np.array(series.to_list(), dtype=object)
+    if series.dtype == pl.Boolean or series.dtype.is_integer():
+        return series.to_numpy().copy()
+    return numbers(series).to_numpy().copy()
