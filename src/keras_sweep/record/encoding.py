@@ -103,7 +103,7 @@ _KEYS = frozenset(
 
 def _checksum(number: int, state: str, value: float | None, texts: Mapping[str, str]) -> int:
     known = [f"{key}={texts[key]}" for key in sorted(texts) if key in _KEYS]
-    head = f"{number} {state} {None if value is None else float(value)}"
+    head = f"{number} {state} {None if value is None else float(value) + 0.0}"  # SQLite turns -0.0 into 0.0
     return zlib.crc32("\n".join([head, *known]).encode())
 
 

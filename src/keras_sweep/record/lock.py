@@ -86,6 +86,7 @@ class SweepLock:
                 message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
                 raise SweepBusy(message, hint=f"If that process is gone: `--force`; else wait for it on {last.host}")
             self.taken_over = last
+            atomic.clear_parts(self.folder.path)
             note = Owner(os.getpid(), _host(), datetime.now().astimezone().isoformat(timespec="seconds"), _command())
             atomic.write_text(self.folder.owner, json.dumps(asdict(note)) + "\n")
         except BaseException:

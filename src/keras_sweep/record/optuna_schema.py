@@ -198,7 +198,7 @@ def internal_value(value: Value, distribution: Mapping[str, Any]) -> float | Non
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if attributes["low"] <= value <= attributes["high"] else None
+    return float(value) if attributes["low"] <= value <= attributes["high"] and abs(value) < 2**1000 else None
 
 
 def choice(value: Value) -> bool | int | float | str | None:

@@ -101,8 +101,9 @@ class StudyFile:
             for key, text in texts.items():
                 schema.set_study_attribute(self._connection, self._study, key, text)
 
-    def __len__(self) -> int:
-        """How many trials are finished; the number of the next one. Raises RecordError."""
+    @property
+    def next_number(self) -> int:
+        """How many trials are finished, which is the number of the next one. Raises RecordError."""
         with reader.damage_named(self.folder):
             return schema.next_number(self._connection, self._study)
 

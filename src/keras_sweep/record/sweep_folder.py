@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from keras_sweep.errors import UsageError
-from keras_sweep.record import atomic, system
+from keras_sweep.record import system
 from keras_sweep.record.failure import plain_errors
 from keras_sweep.space.sweep_name import sweep_name_fault
 
@@ -86,8 +87,7 @@ class SweepFolder:
                 system.make_folder(self.path, 0o700)
                 system.fsync_folder(self.path.parent)
             if not self.path.is_dir():
-                raise NotADirectoryError(20, "there is a file of that name")
-        atomic.clear_parts(self.path)
+                raise NotADirectoryError(errno.ENOTDIR, "there is a file of that name")
 
     def move_aside(self) -> SweepFolder:
         """Give the whole sweep the next free name `NAME~1`, `NAME~2`, ...; return where it is now. Raises RecordError.
