@@ -1,0 +1,111 @@
+"""A search space in KerasTuner's words, and its values there and back.
+
+KerasTuner's own types lose something: a `Choice` turns booleans to integers and takes neither lists nor None nor mixed
+types, and a `Float` with a step drops its upper end to rounding. So choices and stepped reals stand as their index,
+which is what KerasTuner's samplers work on anyhow: suggestions are those that the values themselves would get.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
+from keras_sweep.space.search_space import Condition, Parameter, Params, SearchSpace
+
+Code: TypeAlias = int | float
+Codes: TypeAlias = Mapping[str, Code]  # KerasTuner's values of a trial; "tuner/..." may be among them
+ParentCodes: TypeAlias = tuple[tuple[str, tuple[Code, ...]], ...]  # (parameter, values) of each condition
+
+NOTHING = "tuner/nothing"  # stands in a space without parameters, where KerasTuner would see no trial at all
+
+
+@dataclass(frozen=True)
+class CodedSpace:
+    """A search space whose every value has a code."""
+
+    space: SearchSpace
+
+    def entries(self) -> list[tuple[Parameter, ParentCodes]]:
+        """The parameters that a trial can have, with their conditions in codes; those on constants are resolved."""
+        found: dict[str, tuple[Parameter, ParentCodes]] = {}
+        for parameter in self.space.parameters:
+            parents: list[tuple[str, tuple[Code, ...]]] = []
+            for condition in parameter.when:
+                if condition.parameter in self.space.constants:
+                    if not condition.holds(self.space.constants):
+                        break
+                    continue
+                codes = _parent_codes(found, condition)
+                if not codes:  # the parent never has such a value
+                    break
+                parents.append((condition.parameter, codes))
+            else:
+                found[parameter.name] = (parameter, tuple(parents))
+        return list(found.values())
+
+    def encode(self, params: Params) -> dict[str, Code] | None:
+        """The codes of a trial's values; None where they are not of this space."""
+        codes: dict[str, Code] = {}
+        for parameter in self.space.parameters:
+            if parameter.active(params):
+                value = params.get(parameter.name)
+                if not parameter.distribution.contains(value):
+                    return None
+                codes[parameter.name] = _code(parameter.distribution, value)
+        return codes or {NOTHING: 0}
+
+    def decode(self, codes: Codes) -> dict[str, Value]:
+        """A trial's values, constants included, of KerasTuner's values."""
+        params = dict(self.space.constants)
+        for parameter in self.space.parameters:
+            if parameter.name in codes:
+                params[parameter.name] = _value(parameter.distribution, codes[parameter.name])
+        return params
+
+
+def hyper_parameter(parameter: Parameter, conditions: Sequence[Any]) -> Any:
+    """The `keras_tuner` hyperparameter of that name, whose values are codes."""
+    from keras_tuner.engine import hyperparameters as kinds
+
+    distribution, listed = parameter.distribution, list(conditions)
+    if isinstance(distribution, Categorical):
+        return kinds.Choice(parameter.name, list(range(len(distribution.choices))), conditions=listed)
+    if isinstance(distribution, Float) and distribution.size != math.inf:
+        return kinds.Int(parameter.name, 0, int(distribution.size) - 1, conditions=listed)
+    sampling = "log" if distribution.log else "linear"
+    kind = kinds.Float if isinstance(distribution, Float) else kinds.Int
+    step = None if isinstance(distribution, Float) or distribution.log else distribution.step
+    return kind(parameter.name, distribution.low, distribution.high, step=step, sampling=sampling, conditions=listed)
+
+
+def _parent_codes(found: Mapping[str, tuple[Parameter, ParentCodes]], condition: Condition) -> tuple[Code, ...]:
+    if condition.parameter not in found:
+        return ()
+    distribution = found[condition.parameter][0].distribution
+    if isinstance(distribution, Float) and distribution.size == math.inf:
+        return tuple(float(value) for value in condition.values if isinstance(value, int | float))
+    return tuple(_code(distribution, value) for value in distribution.values() if value in condition.values)
+
+
+def _code(distribution: Distribution, value: Value) -> Code:
+    if isinstance(distribution, Categorical):
+        return next(
+            index
+            for index, choice in enumerate(distribution.choices)
+            if type(choice) is type(value) and choice == value
+        )
+    assert isinstance(value, int | float), value
+    if isinstance(distribution, Float) and distribution.size != math.inf:
+        index = round((value - distribution.low) / distribution.step) if distribution.step else 0
+        return min(max(index, 0), int(distribution.size) - 1)
+    return float(value) if isinstance(distribution, Float) else int(value)
+
+
+def _value(distribution: Distribution, code: Code) -> Value:
+    if isinstance(distribution, Categorical) or (isinstance(distribution, Float) and distribution.size != math.inf):
+        return distribution.values()[int(code)]
+    kept = min(max(code, distribution.low), distribution.high)  # rounding leads KerasTuner just past the upper end
+    return float(kept) if isinstance(distribution, Float) else int(kept)
