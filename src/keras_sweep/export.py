@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.record.atomic import replace_file
+from keras_sweep.record.atomic import replacing_path
 from keras_sweep.space.sweep_spec import SweepSpec
 
 FORMATS = ("keras", "savedmodel", "onnx", "litert")
@@ -31,7 +30,26 @@ def save_keras(model: Any, path: Path) -> None:
     """
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another file with -o")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-        file = Path(folder) / "model.keras"
-        model.save(file)
-        replace_file(file, path)
+    with replacing_path(path) as part:
+        model.save(part)
+
+
+SUFFIXES = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx", "litert": ".tflite"}
+
+
+def check_target(path: Path, format: str) -> None:
+    """Refuse a path that can't be written, before any work is done. Raises UsageError."""
+    if not path.parent.is_dir():
+        raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another place with -o")
+    if format == "keras" and path.suffix != ".keras":
+        raise UsageError(f"a Keras model's file must end in .keras, but got {path.name!r}", hint="Name it so with -o")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder", hint="Name a file with -o")
+
+
+def save(model: Any, path: Path, format: str) -> None:
+    """Write a model in one of `FORMATS`. Raises UsageError for one that can't be had here."""
+    if format == "keras":
+        save_keras(model, path)
+        return
+    raise UsageError(f"`--format {format}` can't be written here", hint="Use `--format keras`")

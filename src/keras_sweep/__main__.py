@@ -1,0 +1,5 @@
+"""`python -m keras_sweep` is the `sweep` command."""
+
+from keras_sweep.cli.main import main
+
+main()

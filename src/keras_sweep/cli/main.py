@@ -1,0 +1,91 @@
+"""The `sweep` command: parse, call, print. Every error becomes one red line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from keras_sweep import __version__
+from keras_sweep.cli import board, check, model, run
+from keras_sweep.errors import SweepError
+
+app = typer.Typer(
+    name="sweep",
+    help="Finds the best way to train a Keras model, and proves it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+INTERRUPTED = 130
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"keras-sweep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error (anywhere in the call).")
+    ] = False,
+) -> None:
+    del version, debug
+
+
+app.command("check")(check.check)
+app.command("run")(run.run)
+app.command("list")(board.list_sweeps)
+app.command("leaderboard")(board.leaderboard)
+app.command("show")(board.show)
+app.command("evaluate")(model.evaluate)
+app.command("export")(model.export)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command of the arguments (of the process by default) and exit the process with its code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    try:
+        code = app([one for one in given if one != "--debug"], standalone_mode=False)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except BaseException as error:
+        if isinstance(error, SystemExit):
+            raise
+        if debug:
+            traceback.print_exc()
+        code = _reported(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _reported(error: BaseException) -> int:
+    """Print the error; return the exit code."""
+    from keras_sweep.views.console import progress
+    from keras_sweep.views.messages import print_error
+
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        error = SweepError("interrupted")
+        print_error(progress(), error)
+        return INTERRUPTED
+    if isinstance(error, typer.TyperException):
+        print_error(progress(), SweepError(error.format_message(), hint="`sweep --help` lists commands and options"))
+        return error.exit_code
+    if isinstance(error, SweepError):
+        print_error(progress(), error)
+        return error.exit_code
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119
+    message = f"this should not have happened ({type(error).__name__} at {where}): {error}"
+    print_error(progress(), SweepError(message, hint="The same call with --debug shows where; please report it"))
+    return 1

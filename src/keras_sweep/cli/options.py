@@ -1,0 +1,89 @@
+"""Options that several commands share, and how they are read."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from keras_sweep.errors import UsageError
+from keras_sweep.record.sweep_folder import SweepFolder
+
+BACKENDS = ("jax", "tensorflow", "torch")
+
+SweepsDir = Annotated[
+    Path | None,
+    typer.Option("--sweeps-dir", envvar="SWEEPS_DIR", help="Where sweeps live.", show_default="./sweeps"),
+]
+Name = Annotated[str | None, typer.Argument(help="A sweep.", show_default="the newest")]
+Backend = Annotated[str | None, typer.Option("--backend", help="Keras backend: jax, tensorflow or torch.")]
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+
+
+def one_of(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
+    """The value, if it is one of the known ones. Raises UsageError."""
+    if value is not None and value not in known:
+        import difflib
+
+        near = difflib.get_close_matches(value, known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else None
+        raise UsageError(f"`{option}` must be one of {', '.join(known)}, but got {value!r}", hint=hint)
+    return value
+
+
+def at_least(option: str, value: int | None, least: int) -> int | None:
+    """The value, if it is not too small. Raises UsageError."""
+    if value is not None and value < least:
+        raise UsageError(f"`{option}` must be at least {least}, but got {value}")
+    return value
+
+
+def seconds_of(option: str, text: str | None) -> float | None:
+    """The seconds of a duration like 90s, 10m or 1h30m. Raises UsageError."""
+    if text is None:
+        return None
+    match = _DURATION.fullmatch(text.strip())
+    seconds = 0.0
+    if match:
+        seconds = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))
+    if not seconds > 0:
+        raise UsageError(f"`{option}` takes a time like 90s, 10m or 1h30m, but got {text!r}")
+    return seconds
+
+
+def set_backend(wanted: str | None) -> str:
+    """Choose the backend for this process, before Keras is imported: the option, else KERAS_BACKEND, else jax.
+
+    Raises:
+        UsageError: there is no such backend.
+        MissingPackage: it is not installed.
+    """
+    import importlib.util
+
+    from keras_sweep.errors import MissingPackage
+
+    backend = one_of("--backend", wanted, BACKENDS) or os.environ.get("KERAS_BACKEND") or "jax"
+    one_of("KERAS_BACKEND", backend, BACKENDS)
+    if importlib.util.find_spec(backend) is None:
+        package = f"keras-sweep[{backend}]" if backend == "torch" else backend
+        raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return backend
+
+
+def found(name: str | None, sweeps: Path | None) -> SweepFolder:
+    """The sweep of that name, or the newest. Raises UsageError."""
+    from keras_sweep.record.sweep_folder import find, sweeps_dir
+
+    return find(name, sweeps_dir(sweeps))
+
+
+def objective_of(attributes: dict[str, Any]) -> Any:
+    """The objective that a record was written for."""
+    from keras_sweep.space.sweep_spec import Goal, Objective
+
+    return Objective(attributes["metric"], Goal(attributes["goal"]))

@@ -1,0 +1,74 @@
+"""`sweep run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_sweep.cli.options import Backend, SweepsDir, at_least, one_of, seconds_of, set_backend
+
+
+def run(
+    space: Annotated[Path, typer.Argument(help="A space file, such as search_spaces/dense.yaml.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="The sweep's name.", show_default="the file's stem")
+    ] = None,
+    trials: Annotated[int | None, typer.Option("--trials", help="How many trials there are to be in total.")] = None,
+    more: Annotated[int | None, typer.Option("--more", help="How many trials to add to those that are there.")] = None,
+    time: Annotated[str | None, typer.Option("--for", help="Stop after so long: 90s, 10m, 1h30m.")] = None,
+    engine: Annotated[str | None, typer.Option("--engine", help="optuna or keras-tuner.")] = None,
+    sampler: Annotated[
+        str | None, typer.Option("--sampler", help="tpe, random, grid, qmc, bayesian, hyperband.")
+    ] = None,
+    backend: Backend = None,
+    runner: Annotated[str | None, typer.Option("--runner", help="compiled (lanes, on jax) or fit (any).")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="The search seed.")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="Change the space: learning_rate.max=0.1 (repeatable).")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Move an older sweep of that name aside first.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Take over a sweep that another host left locked.")] = False,
+    no_test: Annotated[bool, typer.Option("--no-test", help="Do not evaluate on the sealed test set.")] = False,
+    max_failures: Annotated[int | None, typer.Option("--max-failures", help="Stop after more failed trials.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.")] = False,
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
+    from keras_sweep.sweep import WallTime
+
+    wall = WallTime()
+    from keras_sweep.record.sweep_folder import sweep_folder
+    from keras_sweep.record.sweep_folder import sweeps_dir as where
+    from keras_sweep.space.options import Overrides
+    from keras_sweep.space.yaml_file import read_space_file
+    from keras_sweep.training.choose import RUNNERS
+
+    one_of("--runner", runner, RUNNERS)
+    at_least("--more", more, 1)
+    at_least("--max-failures", max_failures, 0)
+    if trials is not None and more is not None:
+        from keras_sweep.errors import UsageError
+
+        raise UsageError("`--trials` is the total and `--more` is on top", hint="Give one of them")
+    seconds = seconds_of("--for", time)
+    spec = read_space_file(
+        space, sets=sets or (), name=name, overrides=Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
+    )
+    folder = sweep_folder(spec.name, where(sweeps_dir))
+    set_backend(backend)
+    from keras_sweep.cli.showing import show_run
+    from keras_sweep.launch import RunOptions
+
+    options = RunOptions(
+        runner=runner,
+        more=more,
+        seconds=seconds,
+        fresh=fresh,
+        force=force,
+        test=not no_test,
+        max_failures=max_failures,
+    )
+    show_run(spec, folder, options, wall, quiet=quiet, json=json)

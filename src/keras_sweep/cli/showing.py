@@ -1,0 +1,40 @@
+"""Runs a sweep before the user's eyes: warnings, the live board, the summary."""
+
+from __future__ import annotations
+
+from keras_sweep.errors import Interrupted
+from keras_sweep.events import Event, TestEvaluated
+from keras_sweep.launch import RunOptions, run_sweep
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep import WallTime
+from keras_sweep.views.console import answers, progress
+from keras_sweep.views.messages import print_warning
+from keras_sweep.views.progress import progress_view
+from keras_sweep.views.summary import print_summary, summary
+
+
+def show_run(
+    spec: SweepSpec, folder: SweepFolder, options: RunOptions, wall: WallTime, *, quiet: bool, json: bool
+) -> None:
+    """Run the sweep; progress goes to stderr, the summary (or with `json` every event) to stdout.
+
+    Raises:
+        Interrupted: a signal ended it.
+        SweepError: as `run_sweep`.
+    """
+    for warning in spec.warnings:
+        print_warning(progress(), warning)
+    looks: list[TestEvaluated] = []
+    with progress_view(quiet=quiet, json=json) as view:
+
+        def emit(event: Event) -> None:
+            if isinstance(event, TestEvaluated):
+                looks.append(event)
+            view(event)
+
+        ended = run_sweep(spec, folder, options, emit, wall)
+    if not json:
+        print_summary(answers(), summary(ended, spec.objective, test=looks[-1] if looks else None))
+    if ended.reason == "interrupted":
+        raise Interrupted("interrupted; every finished trial is kept", hint="The same command resumes")

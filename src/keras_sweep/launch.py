@@ -1,0 +1,186 @@
+"""`sweep run` as a function: check, search, test evaluation, best model; the same call again resumes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.task import check_task
+from keras_sweep.errors import RecordError, SweepError
+from keras_sweep.events import Event, Listener, Noticed, SweepEnded, SweepStarted
+from keras_sweep.finish import finish
+from keras_sweep.opening import open_study
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.record.weights import load_weights, weights_file
+from keras_sweep.retrain import retrained_weights
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.stop import StopRequest
+from keras_sweep.sweep import Limits, WallTime, search
+from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.runner import Runner
+from keras_sweep.trial import Result, Weights
+from keras_sweep.winner import winner
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a sweep is run, beside what its space file says."""
+
+    runner: str | None = None  # "compiled", "fit", or None: the fastest that can be had
+    more: int | None = None  # trials on top of those that are there, instead of a total
+    seconds: float | None = None  # stop after so long
+    fresh: bool = False  # move an older sweep of that name aside
+    force: bool = False  # take over the lock of another host
+    test: bool = True  # evaluate the winner on the sealed test set
+    max_failures: int | None = None
+
+
+def run_sweep(spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: Listener, wall: WallTime) -> SweepEnded:
+    """Search until done, then evaluate and export the winner. KERAS_BACKEND is set before this is called.
+
+    Raises:
+        UsageError: the data, the model or the space do not fit each other; nothing was written.
+        ChangedSweep: there is a sweep of that name with another space, data or seed.
+        SweepBusy: another process runs it.
+        RecordError: the record is damaged, or the disk fails.
+        SweepError: the trials fail.
+    """
+    data = _load(spec, wall)
+    check_task(spec, data)
+    with StopRequest(options.seconds) as stop, _locked(folder, options) as lock:
+        if lock.taken_over is not None:
+            emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
+        with open_study(folder, spec, data.fingerprint) as study:
+            return _run(spec, study, data, options, emit, wall, stop)
+
+
+def _run(
+    spec: SweepSpec,
+    study: StudyFile,
+    data: SearchData,
+    options: RunOptions,
+    emit: Listener,
+    wall: WallTime,
+    stop: StopRequest,
+) -> SweepEnded:
+    folder = study.folder
+    record = TrialRecord(study, spec.objective)
+    earlier = record.results()
+    total = len(earlier) + options.more if options.more is not None else spec.search.trials
+    runner, note = choose_runner(spec, data, options.runner, folder.checkpoints)
+    emit(_started(spec, folder, runner, total, earlier))
+    if note:
+        emit(Noticed(note))
+    limits = Limits(total, options.max_failures)
+    reason = search(spec, lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)
+    results = record.results()
+    best = winner(results, spec.objective)
+    model = None
+    if best is not None and not stop.signalled:
+        with wall.part("test and export"):
+            weights = best_weights(spec, study, runner, results, best, emit)
+            finish(spec, study, results, best, weights, data, test=options.test, emit=emit)
+        model = _shown(folder.best)
+    _split_training(wall, results[len(earlier) :])
+    seconds = wall.total()
+    study.set_attributes({"seconds": _added(study.attributes.get("seconds"), seconds)})
+    ended = SweepEnded(spec.name, reason, tuple(results), seconds, model)
+    emit(ended)
+    if best is None and not stop.signalled:
+        raise SweepError("no trial completed", hint=f"`sweep show {spec.name} 0` says why the first did not")
+    return ended
+
+
+def best_weights(
+    spec: SweepSpec, study: StudyFile, runner: Runner, results: Sequence[Result], best: Result, emit: Listener
+) -> Weights:
+    """The weights on disk; where they are missing or damaged the trial is trained again."""
+    try:
+        return load_weights(weights_file(study.folder, best.number))
+    except RecordError as error:
+        emit(Noticed(f"trial {best.number} is trained again, since {error.message}"))
+        return retrained_weights(lambda: make_engine(spec), runner, results, best.number)
+
+
+def _load(spec: SweepSpec, wall: WallTime) -> SearchData:
+    """The data, read while Keras is imported by another thread."""
+
+    def import_keras() -> None:
+        import keras  # noqa: F401
+
+    importing = threading.Thread(target=import_keras)
+    with wall.part("data"):
+        importing.start()
+        try:
+            data = load_search_data(spec)
+        finally:
+            with wall.part("import"):
+                importing.join()
+    wall.add("data", -wall.parts["import"])
+    return data
+
+
+class _locked:
+    """The lock on a sweep's folder; with `--fresh` the older sweep there is moved aside first."""
+
+    def __init__(self, folder: SweepFolder, options: RunOptions) -> None:
+        self._folder = folder
+        self._options = options
+        self._lock = SweepLock(folder, force=options.force)
+
+    def __enter__(self) -> SweepLock:
+        self._lock.acquire()
+        if self._options.fresh and self._folder.exists():
+            old = self._lock
+            self._folder.move_aside()
+            self._lock = SweepLock(self._folder, force=self._options.force)
+            self._lock.acquire()
+            old.release()
+        return self._lock
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+
+def _started(spec: SweepSpec, folder: SweepFolder, runner: Runner, total: int, earlier: Sequence[Result]) -> Event:
+    return SweepStarted(
+        name=spec.name,
+        folder=_shown(folder.path),
+        engine=f"{spec.search.engine}/{spec.search.sampler}",
+        runner=runner.name,
+        total=total,
+        finished=tuple(earlier),
+        metric=spec.objective.name,
+        goal=spec.objective.goal.value,
+        space_size=spec.space.size,
+    )
+
+
+def _shown(path: os.PathLike[str]) -> str:
+    """The path as a user would type it: relative where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(os.fspath(path)) else os.fspath(path)
+
+
+def _split_training(wall: WallTime, results: Sequence[Result]) -> None:
+    """Share the wall time of training among its parts as the trials' own times are: lanes train at the same time."""
+    parts = {name: sum(getattr(one.seconds, name) for one in results) for name in ("compile", "train", "validate")}
+    total = sum(parts.values())
+    if total:
+        spent = wall.parts.pop("train", 0.0)
+        for name, seconds in parts.items():
+            wall.add(name, spent * seconds / total)
+
+
+def _added(old: object, new: dict[str, float]) -> dict[str, float]:
+    """The wall time of all runs of a sweep together."""
+    known = old if isinstance(old, dict) else {}
+    return {name: known.get(name, 0.0) + new.get(name, 0.0) for name in {**known, **new}}

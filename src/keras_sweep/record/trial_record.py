@@ -1,0 +1,48 @@
+"""The record as the loop sees it: a finished trial, and its weights while it is among the best."""
+
+from __future__ import annotations
+
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.weights import keep, save_weights, weights_file
+from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.trial import Result, TrialState
+
+KEPT = 10  # trials whose weights stay on disk
+
+
+class TrialRecord:
+    """Writes weights before the trial and removes others' after it, so that a kill leaves too many, never too few."""
+
+    def __init__(self, study: StudyFile, objective: Objective, *, kept: int = KEPT) -> None:
+        self._study = study
+        self._objective = objective
+        self._kept = kept
+        self._results = study.results()
+        self._best: list[Result] = []
+        for result in self._results:
+            self._place(result)
+
+    def results(self) -> list[Result]:
+        """All trials in the order of their numbers, without weights."""
+        return list(self._results)
+
+    def add(self, result: Result) -> None:
+        """Keep one trial. Raises RecordError, and then neither the trial nor a part of its weights is there."""
+        before = {one.number for one in self._best}
+        self._place(result)
+        numbers = {one.number for one in self._best}
+        try:
+            if result.number in numbers and result.weights is not None:
+                save_weights(weights_file(self._study.folder, result.number), result.weights)
+            self._study.add(result)
+        except BaseException:
+            self._best = [one for one in self._best if one.number != result.number]
+            raise
+        self._results.append(result)
+        if before - numbers:
+            keep(self._study.folder, numbers)
+
+    def _place(self, result: Result) -> None:
+        if result.state is TrialState.COMPLETE and result.value is not None:
+            ranked = sorted([*self._best, result], key=lambda one: (self._objective.key(one.value or 0.0), one.number))
+            self._best = ranked[: self._kept]

@@ -1,0 +1,42 @@
+"""Which runner trains a sweep: lanes where the model, the data and the backend allow it, else plain fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import UsageError
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.runner import Runner
+
+RUNNERS = ("compiled", "fit")
+
+
+def choose_runner(
+    spec: SweepSpec, data: SearchData, wanted: str | None, checkpoints: Path | None
+) -> tuple[Runner, str | None]:
+    """A runner, and one line that says why it is not the compiled one where nobody asked for the plain one.
+
+    Args:
+        spec: the sweep.
+        data: what it trains on.
+        wanted: "compiled", "fit", or None for the fastest that can be had.
+        checkpoints: the folder where a runner may keep what still trains; None keeps nothing.
+
+    Raises:
+        UsageError: the compiled runner is wanted, and can't be had.
+    """
+    from keras_sweep.training.fit_runner import FitRunner
+
+    if wanted == "fit":
+        return FitRunner(spec, data), None
+    from keras_sweep.training.compiled.fitness import unfit_for_lanes
+
+    reason = unfit_for_lanes(spec, data)
+    if reason is None:
+        from keras_sweep.training.compiled.runner import CompiledRunner
+
+        return CompiledRunner(spec, data, checkpoints=checkpoints), None
+    if wanted == "compiled":
+        raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
+    return FitRunner(spec, data), f"trials train one by one with plain fit, since {reason}"
