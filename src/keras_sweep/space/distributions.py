@@ -44,12 +44,16 @@ class Float:
         """All values, in order. Raises ValueError where there are infinitely many."""
         if self.size == math.inf:
             raise ValueError("a continuous range can't be listed")
-        return tuple(self.low + i * (self.step or 0.0) for i in range(int(self.size)))
+        return tuple(self._nth(index) for index in range(int(self.size)))
+
+    def _nth(self, index: int) -> float:
+        # twelve digits: 0.1 + 2 * 0.1 is 0.3 and not 0.30000000000000004
+        return min(float(f"{self.low + index * (self.step or 0.0):.12g}"), self.high) if index else self.low
 
     def at(self, unit: float) -> Value:
         """The value at `unit` in [0, 1) of the cumulative distribution."""
         if self.step is not None:
-            return self.values()[min(int(unit * self.size), int(self.size) - 1)]
+            return self._nth(min(int(unit * self.size), int(self.size) - 1))
         if self.log:
             value = math.exp(math.log(self.low) + unit * (math.log(self.high) - math.log(self.low)))
         else:
@@ -58,7 +62,12 @@ class Float:
 
     def contains(self, value: Value) -> bool:
         """Whether a trial of this distribution may have the value."""
-        return isinstance(value, int | float) and self.low <= value <= self.high
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        if self.step is None or self.size == 1:
+            return True
+        steps = (value - self.low) / self.step
+        return math.isclose(steps, round(steps), rel_tol=1e-9, abs_tol=1e-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +102,14 @@ class Int:
         """The value at `unit` in [0, 1) of the cumulative distribution."""
         if self.log:
             low, high = math.log(self.low), math.log(self.high + 1)
-            return min(int(math.exp(low + unit * (high - low))), self.high)
+            return max(self.low, min(int(math.exp(low + unit * (high - low))), self.high))
         return self.low + self.step * min(int(unit * self.size), int(self.size) - 1)
 
     def contains(self, value: Value) -> bool:
         """Whether a trial of this distribution may have the value."""
-        return isinstance(value, int) and not isinstance(value, bool) and self.low <= value <= self.high
+        if isinstance(value, bool) or not isinstance(value, int):
+            return False
+        return self.low <= value <= self.high and (value - self.low) % self.step == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +122,7 @@ class Categorical:
     def __post_init__(self) -> None:
         if not self.choices:
             raise ValueError("`values` must not be empty")
-        kinds = [(type(choice), choice) for choice in self.choices]
-        if len(set(kinds)) < len(kinds):
+        if len(set(self.choices)) < len(self.choices):  # 1, 1.0 and True are equal: no trial could tell them apart
             raise ValueError(f"`values` must differ, but got {list(self.choices)}")
         if self.probabilities is not None:
             if len(self.probabilities) != len(self.choices):
@@ -143,7 +153,7 @@ class Categorical:
             total += probability
             if unit < total:
                 return choice
-        return self.choices[-1]
+        return max(zip(self.probabilities, self.choices, strict=True), key=lambda pair: pair[0] > 0)[1]
 
     def contains(self, value: Value) -> bool:
         """Whether a trial of this distribution may have the value."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from keras_sweep.space.data_names import DATA_NAMES
-from keras_sweep.space.keras_names import LOSSES, METRICS
+from keras_sweep.space.keras_names import ACTIVATIONS, LOSSES, METRICS
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
 from keras_sweep.space.sweep_spec import ENGINES, Goal
 
@@ -234,22 +234,39 @@ class PythonData(Block):
 DATA_BLOCKS: dict[str, type[Block]] = {"csv": CsvData, "parquet": ParquetData, "npz": NpzData, "python": PythonData}
 
 
-class DenseBlock(Block):
-    """The dense model with fixed arguments."""
+_WIDTH: dict[str, Any] = {"type": "integer", "minimum": 1}
+_WIDTHS: dict[str, Any] = {
+    "type": ["integer", "array"],
+    "minimum": 1,
+    "items": _WIDTH,
+    "examples": [[128, 64]],
+}
+_ACTIVATION: dict[str, Any] = {"type": "string", "enum": list(ACTIVATIONS)}
+_SHARE: dict[str, Any] = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
 
-    units: Choice = Field(default=None, description="outputs")
-    activation: Choice = Field(default=None, description="of the output layer")
-    hidden: Choice = Field(default=None, description="units of each hidden layer", examples=[[128, 64]])
-    hidden_activation: Choice = Field(default=None, description="of every hidden layer")
-    dropout: Choice = Field(default=None, description="share of each hidden layer's outputs dropped in training")
-    l2: Choice = Field(default=None, description="factor of the L2 penalty")
-    use_bias: Choice = None
+
+class DenseBlock(Block):
+    """The dense model with fixed arguments. `dense_arguments.py` checks their values, here and as parameters alike."""
+
+    units: Choice = Field(None, description="outputs; by default what the labels need", json_schema_extra=_WIDTH)
+    activation: Choice = Field(
+        None, description="of the output layer; by default what the loss wants", json_schema_extra=_ACTIVATION
+    )
+    hidden: Choice = Field(None, description="units of each hidden layer", json_schema_extra=_WIDTHS)
+    hidden_activation: Choice = Field(None, description="of every hidden layer", json_schema_extra=_ACTIVATION)
+    dropout: Choice = Field(
+        None, description="share of each hidden layer's outputs that are dropped", json_schema_extra=_SHARE
+    )
+    l2: Choice = Field(
+        None, description="factor of the L2 penalty on every kernel", json_schema_extra={"type": "number", "minimum": 0}
+    )
+    use_bias: Choice = Field(None, description="whether layers have a bias", json_schema_extra={"type": "boolean"})
 
 
 class DenseModel(Block):
     """The dense model."""
 
-    dense: DenseBlock
+    dense: DenseBlock | None
 
 
 class PythonModel(BaseModel):
@@ -269,7 +286,7 @@ class SearchBlock(Block):
         Any,
         _checked(lambda value: isinstance(value, str), "must be the name of a sampler"),
         _enum(tuple(dict.fromkeys(name for names in ENGINES.values() for name in names))),
-    ] = Field(default=None, description="by default the engine's first: " + str({k: v[0] for k, v in ENGINES.items()}))
+    ] = Field(default=None, description="; ".join(f"{engine}: {listed(names)}" for engine, names in ENGINES.items()))
     trials: Annotated[
         Any,
         _checked(_whole(1, MOST_TRIALS), f"must be a whole number from 1 to {MOST_TRIALS:,}"),
@@ -284,7 +301,13 @@ Scalar = Annotated[Any, WithJsonSchema({"type": _SCALAR_TYPES})]
 class SpaceFile(Block):
     """A space file of keras-sweep: which data, which model, what to search, how."""
 
-    data: Annotated[Any, _enum(DATA_NAMES)] | CsvData | ParquetData | NpzData | PythonData
+    data: (
+        Annotated[Any, _one_of(DATA_NAMES, "a data set"), _enum(DATA_NAMES)]
+        | CsvData
+        | ParquetData
+        | NpzData
+        | PythonData
+    )
     split: SplitBlock = Field(default_factory=SplitBlock)
     model: Literal["dense"] | DenseModel | PythonModel
     loss: Loss

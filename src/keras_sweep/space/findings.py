@@ -29,6 +29,10 @@ class Findings:
         """All warnings, in the order of the file."""
         return tuple(text for _, text in sorted(self._warnings, key=lambda found: found[0]))
 
+    def has(self, key: str) -> bool:
+        """Whether the file has a section."""
+        return isinstance(self.root.value, dict) and key in self.root.value
+
     def fault(self, path: Path, rule: str, hint: str | None = None) -> None:
         """A rule that the value at a path breaks."""
         self.faults.append(self.root.fault(path, rule, hint))

@@ -29,9 +29,9 @@ class Argument:
         kind = {float: "a number", int: "a whole number", bool: "true or false"}[self.kind]
         bounds = []
         if self.low > -math.inf:
-            bounds.append(f"above {self.low:g}" if self.above else f"at least {self.low:g}")
+            bounds.append(f"above {self.low}" if self.above else f"at least {self.low}")
         if self.high < math.inf:
-            bounds.append(f"below {self.high:g}" if self.below else f"at most {self.high:g}")
+            bounds.append(f"below {self.high}" if self.below else f"at most {self.high}")
         return " ".join([kind, " and ".join(bounds)]).strip() + (", or null" if self.null else "")
 
     def fault(self, value: Value) -> str | None:

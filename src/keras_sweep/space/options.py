@@ -104,7 +104,7 @@ def _parsed(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Node]:
     if not equals or not key:
         raise _OptionError("must be KEY=VALUE", "as in `--set learning_rate.max=0.1`")
     try:
-        value = tree_of_text(f"value: {value_text}" if "\n" not in value_text else value_text)
+        value = tree_of_text(f"value: {value_text}")
     except TreeError as error:
         raise _OptionError(f"the value is not YAML: {error.faults[0].rule}") from None
     inner = value.at("value") if isinstance(value.value, dict) and list(value.value) == ["value"] else None

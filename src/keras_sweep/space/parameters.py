@@ -23,11 +23,12 @@ from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space.wandb_keys import REFUSED, Choice, Constant, as_value, choice
 
 MOST_PARAMETERS = 200
+MOST_BRANCHES = 20_000  # so that counting a space takes no time
 MODEL = "model."
 FIT_ARGUMENTS: Mapping[str, Argument] = {
     "learning_rate": LEARNING_RATE,
-    "epochs": Argument(int, low=1, high=1_000_000),
-    "batch_size": Argument(int, low=1, high=2**31 - 1),
+    "epochs": Argument(int, low=1),
+    "batch_size": Argument(int, low=1),
     "seed": Argument(int, low=0, high=2**32 - 1),
 }
 OTHER_NAMES: Mapping[str, str] = {
@@ -49,7 +50,6 @@ class _Draft:
     name: str
     choice: Choice
     when: Mapping[str, tuple[Value, ...]]
-    explicit_value: bool = False  # written as `value:`
 
     @property
     def path(self) -> Path:
@@ -68,7 +68,8 @@ def parameters(findings: Findings, model: ModelSpec | None) -> Parameters | None
     """The section as a search space; None, with all faults noted, where it has any. Warnings are noted too."""
     before = len(findings.faults)
     section = findings.root.at("parameters")
-    if not isinstance(section.value, dict) or not section.value:
+    python = model is not None and model.kind == "python"  # a HyperModel may bring all parameters itself
+    if not isinstance(section.value, dict) or not (section.value or python):
         hint = "as in `learning_rate: {min: 1e-4, max: 1.0, log: true}`"
         findings.fault(("parameters",), f"must be a map of parameters, but got {shown(section.plain)}", hint)
         return None
@@ -98,6 +99,9 @@ def parameters(findings: Findings, model: ModelSpec | None) -> Parameters | None
         tuple(_parameter(draft) for draft in ordered if not _is_constant(draft)),
         {draft.name: draft.choice.value for draft in ordered if isinstance(draft.choice, Constant) and not draft.when},
     )
+    if space.branches > MOST_BRANCHES:
+        findings.fault(("parameters",), f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more")
+        return None
     return Parameters(space, take_best)
 
 
@@ -161,7 +165,7 @@ def _draft(name: str, findings: Findings) -> tuple[_Draft | None, bool]:
         if node.value is None:
             findings.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
             return None, False
-        return _Draft(name, _normal(name, Constant(node.value)), {}, True), False
+        return _Draft(name, _normal(name, Constant(node.value)), {}), False
     named = node.value.get("distribution")
     if named is not None and isinstance(named.value, str) and named.value in REFUSED:
         findings.fault((*path, "distribution"), f"the distribution `{named.value}` is not there", REFUSED[named.value])
@@ -176,15 +180,17 @@ def _draft(name: str, findings: Findings) -> tuple[_Draft | None, bool]:
     if block.take == "best" and "when" in block.model_fields_set:
         findings.fault((*path, "when"), "with `take: best` epochs is the same in all trials, so it takes no `when`")
         return None, False
-    if block.take == "best" and "min" not in block.model_fields_set and "max" in block.model_fields_set:
+    if block.take == "best" and "max" in block.model_fields_set:
+        if "min" in block.model_fields_set:
+            findings.warn((*path, "min"), "has no meaning with `take: best`: every trial trains to the maximum")
         block = block.model_copy(update={"min": block.max})
     drawn = choice(block, path, findings)
     when = _when(block.when, path, findings)
     if drawn is None or when is None:
         return None, False
     if block.take == "best":
-        return _Draft(name, _most(drawn), {}, True), True
-    return _Draft(name, _normal(name, drawn), when, "value" in block.model_fields_set), False
+        return _Draft(name, _most(drawn), {}), True
+    return _Draft(name, _normal(name, drawn), when), False
 
 
 def _most(drawn: Choice) -> Choice:
@@ -264,17 +270,12 @@ def _ends(draft: _Draft, findings: Findings) -> Iterable[tuple[Path, Value]]:
     """Where each value stands that must keep the rules: every choice, or both ends of a range."""
     drawn, path = draft.choice, draft.path
     if isinstance(drawn, Constant):
-        whole = isinstance(findings.root.at(*path).value, dict)
-        key = "value" if draft.explicit_value and "value" in _keys(findings, path) else "max"
-        return [((*path, key) if whole else path, drawn.value)]
+        block = findings.root.at(*path).value
+        keys = [key for key in ("value", "max", "values") if isinstance(block, dict) and key in block]
+        return [((*path, *keys[:1]), drawn.value)]
     if isinstance(drawn, Categorical):
         return [((*path, "values", index), value) for index, value in enumerate(drawn.choices)]
     return [((*path, "min"), drawn.low), ((*path, "max"), drawn.high)]
-
-
-def _keys(findings: Findings, path: Path) -> tuple[str, ...]:
-    value = findings.root.at(*path).value
-    return tuple(value) if isinstance(value, dict) else ()
 
 
 def _check_optimizer(draft: _Draft, findings: Findings) -> None:

@@ -60,34 +60,48 @@ class SearchSpace:
     @cached_property
     def size(self) -> float:
         """The number of different trials; infinite where a range is continuous."""
-        if not any(parameter.when for parameter in self.parameters):
-            return math.prod(parameter.distribution.size for parameter in self.parameters)
-        return self._count(0, dict(self.constants))
+        sizes = [self._count(group, 0, dict(self.constants)) for group in self.groups()]
+        return math.inf if math.inf in sizes else math.prod(sizes)
 
     @property
     def finite(self) -> bool:
         """Whether the different trials can be counted."""
         return self.size != math.inf
 
-    def _count(self, index: int, params: dict[str, Value]) -> float:
-        if index == len(self.parameters):
+    def groups(self) -> tuple[tuple[Parameter, ...], ...]:
+        """The parameters, those together that conditions link, directly or through others; in order within a group."""
+        group_of: dict[str, list[Parameter]] = {}
+        for parameter in self.parameters:
+            linked = [group_of[c.parameter] for c in parameter.when if c.parameter not in self.constants]
+            merged: list[Parameter] = []
+            for group in linked:
+                merged.extend(member for member in group if member not in merged)
+            merged.append(parameter)
+            for member in merged:
+                group_of[member.name] = merged
+        order = {parameter.name: index for index, parameter in enumerate(self.parameters)}
+        unique = {id(group): group for group in group_of.values()}.values()
+        return tuple(tuple(sorted(group, key=lambda member: order[member.name])) for group in unique)
+
+    @property
+    def branches(self) -> int:
+        """An upper bound of the steps that counting takes: how often the values that conditions name combine."""
+        return sum(math.prod(1 + len(_watched(parameter, group)) for parameter in group) for group in self.groups())
+
+    def _count(self, group: tuple[Parameter, ...], index: int, params: dict[str, Value]) -> float:
+        if index == len(group):
             return 1
-        parameter = self.parameters[index]
+        parameter = group[index]
         if not parameter.active(params):
-            return self._count(index + 1, params)
-        watched = {
-            value
-            for later in self.parameters[index + 1 :]
-            for condition in later.when
-            if condition.parameter == parameter.name
-            for value in condition.values
-        }
-        watched = {value for value in watched if parameter.distribution.contains(value)}
-        total = 0.0
-        for value in watched:  # only values that a condition names change what follows
-            total += self._count(index + 1, {**params, parameter.name: value})
-        others = parameter.distribution.size - len(watched)
-        return total + (others * self._count(index + 1, params) if others else 0)
+            return self._count(group, index + 1, params)
+        watched = _watched(parameter, group)
+        counts = [self._count(group, index + 1, {**params, parameter.name: value}) for value in watched]
+        if parameter.distribution.size > len(watched):  # values that no condition names, all alike in what follows
+            others = self._count(group, index + 1, params)
+            if math.inf in (others, parameter.distribution.size):
+                return math.inf
+            counts.append((parameter.distribution.size - len(watched)) * others)
+        return math.inf if math.inf in counts else sum(counts)
 
     def points(self) -> Iterator[dict[str, Value]]:
         """All different trials, constants included, in the order of the file. Raises ValueError if infinite."""
@@ -112,6 +126,18 @@ class SearchSpace:
             if parameter.active(params):
                 params[parameter.name] = parameter.distribution.at(unit)
         return params
+
+
+def _watched(parameter: Parameter, group: tuple[Parameter, ...]) -> set[Value]:
+    """The values of the parameter that others' conditions name; only these change what follows."""
+    return {
+        value
+        for other in group
+        for condition in other.when
+        if condition.parameter == parameter.name
+        for value in condition.values
+        if parameter.distribution.contains(value)
+    }
 
 
 def identity(params: Params) -> tuple[tuple[str, Value], ...]:
