@@ -1,0 +1,202 @@
+"""A record that is damaged, half-written or another program's is found, named, and left as it is."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import optuna
+import pytest
+
+from keras_sweep.errors import RecordError
+from keras_sweep.record import reader
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.trial import Result
+from tests.record.records import SPEC, new_folder, same
+from tests.views.factory import dense_sweep
+
+
+def refused(folder: SweepFolder, match: str) -> None:
+    """Both ways of reading refuse the record, and neither changes it."""
+    before = folder.study.read_bytes() if folder.study.is_file() else None
+    for read in (StudyFile.open, reader.read_results):
+        with pytest.raises(RecordError, match=match) as caught:
+            read(folder)
+        assert caught.value.hint
+        assert str(folder.study) in caught.value.message
+    assert before == (folder.study.read_bytes() if folder.study.is_file() else None)
+
+
+def opened(folder: SweepFolder) -> list[Result]:
+    with StudyFile.open(folder) as study:
+        return study.results()
+
+
+def test_a_missing_record(tmp_path: Path) -> None:
+    refused(SweepFolder(tmp_path / "dense"), "there is no record")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", "it is empty"),
+        (b"SQLite", "not a SQLite database"),
+        (b"trials: 3\n" * 100, "not a SQLite database"),
+        (b"\0" * 4096, "not a SQLite database"),
+        (b"SQLite format 3\0", "damaged"),
+        (b"SQLite format 3\0" + b"\xff" * 8000, "damaged"),
+        (b"SQLite format 3\0" + b"\0" * 8000, "damaged"),
+    ],
+)
+def test_what_is_no_database(tmp_path: Path, content: bytes, match: str) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.make()
+    folder.study.write_bytes(content)
+    refused(folder, match)
+
+
+def test_a_folder_in_its_place(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.make()
+    folder.study.mkdir()
+    refused(folder, "is not a file")
+
+
+def test_a_database_of_something_else(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.make()
+    with closing(sqlite3.connect(folder.study)) as connection:
+        connection.execute("CREATE TABLE trials (number INTEGER)")
+    refused(folder, "not a sweep's record")
+
+
+def test_an_optuna_study_of_somebody_else(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.make()
+    storage = optuna.storages.RDBStorage(f"sqlite:///{folder.study}")
+    refused(folder, "holds 0 studies")
+    optuna.create_study(storage=storage, study_name="dense")
+    storage.engine.dispose()
+    refused(folder, "no sweep wrote")
+
+
+@pytest.mark.parametrize(
+    ("sql", "match"),
+    [
+        ("UPDATE alembic_version SET version_num = 'v9.0.0.a'", "revision v9.0.0.a"),
+        ("UPDATE study_user_attributes SET value_json = '99' WHERE key = 'format'", "format 99"),
+        ("DELETE FROM study_user_attributes WHERE key = 'format'", "no sweep wrote"),
+        ("UPDATE study_user_attributes SET value_json = '{' WHERE key = 'space'", "damaged"),
+        ("UPDATE study_directions SET direction = 'MINIMIZE'", "direction"),
+        ("DELETE FROM study_directions", "holds 0 studies"),
+        ("DROP TABLE trial_values", "not a sweep's record"),
+    ],
+)
+def test_a_record_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -> None:
+    folder = new_folder(tmp_path)
+    with closing(sqlite3.connect(folder.study)) as connection, connection:
+        connection.execute(sql)
+    refused(folder, match)
+
+
+@pytest.mark.parametrize(
+    ("sql", "match"),
+    [
+        ("UPDATE trial_values SET value = value + 1e-9 WHERE trial_id = 1", "trial 0 is damaged.*checksum"),
+        ("UPDATE trials SET state = 'FAIL' WHERE number = 3", "trial 3 is damaged.*checksum"),
+        ("UPDATE trial_user_attributes SET value_json = '{}' WHERE key = 'params'", "trial 0 is damaged.*checksum"),
+        ("DELETE FROM trial_user_attributes WHERE key = 'curve' AND trial_id = 5", "trial 4 is damaged"),
+        ("DELETE FROM trial_user_attributes WHERE trial_id = 5", "trial 4 is damaged"),
+    ],
+)
+def test_a_trial_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -> None:
+    folder = new_folder(tmp_path)
+    with closing(sqlite3.connect(folder.study)) as connection, connection:
+        connection.execute(sql)
+    for read in (opened, reader.read_results):
+        with pytest.raises(RecordError, match=match):
+            read(folder)
+
+
+def test_a_missing_trial_in_the_middle(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    with closing(sqlite3.connect(folder.study)) as connection, connection:
+        connection.execute("DELETE FROM trials WHERE number = 3")
+    with pytest.raises(RecordError, match="11 trials are numbered from 0 to 11"):
+        StudyFile.open(folder)
+
+
+def test_a_trial_that_another_program_asked_for(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}").ask()
+    with pytest.raises(RecordError, match=r"unfinished trials.*\[12\]"):
+        StudyFile.open(folder)
+    assert len(reader.read_results(folder)) == 12
+
+
+def test_a_trial_that_another_program_added(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}").add_trial(
+        optuna.trial.create_trial(value=1.0)
+    )
+    with pytest.raises(RecordError, match="trial 12 is damaged, or was not written by a sweep"):
+        opened(folder)
+
+
+def test_every_truncation_is_found(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    whole = folder.study.read_bytes()
+    for size in [*range(0, len(whole), len(whole) // 40), len(whole) - 1]:
+        folder.study.write_bytes(whole[:size])
+        with pytest.raises(RecordError):
+            opened(folder)
+        assert folder.study.read_bytes() == whole[:size]
+
+
+def test_overwritten_bytes_are_found_or_harmless(tmp_path: Path) -> None:
+    """Wherever a run of bytes is lost: an error, or the very same results."""
+    folder = new_folder(tmp_path)
+    wanted = dense_sweep(12)
+    whole = folder.study.read_bytes()
+    found = 0
+    for start in range(0, len(whole), 509):
+        folder.study.write_bytes(
+            whole[:start] + bytes(byte ^ 0xFF for byte in whole[start : start + 16]) + whole[start + 16 :]
+        )
+        try:
+            results = opened(folder)
+        except RecordError:
+            found += 1
+        else:
+            assert same(results, wanted), start
+    assert found > 20
+
+
+def test_a_damaged_record_can_be_set_aside_and_begun_anew(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    broken = folder.study.read_bytes()[:5000]
+    folder.study.write_bytes(broken)
+    moved = folder.set_aside_study()
+    StudyFile.create(folder, SPEC, {}).close()
+    assert moved.read_bytes() == broken
+    assert opened(folder) == []
+
+
+def test_a_torn_log_loses_whole_trials_only(tmp_path: Path) -> None:
+    """What a power cut may do to the log of commits: every cut leaves the first trials, none of them changed."""
+    wanted = dense_sweep(8)
+    source = SweepFolder(tmp_path / "dense")
+    with StudyFile.create(source, SPEC, {}) as study:
+        for one in wanted:
+            study.add(one)
+        base, log = source.study.read_bytes(), (source.path / "study.db-wal").read_bytes()
+    seen = set()
+    for index, size in enumerate([*range(0, len(log), len(log) // 30), len(log)]):
+        folder = SweepFolder(tmp_path / f"cut{index}")
+        folder.make()
+        folder.study.write_bytes(base)
+        (folder.path / "study.db-wal").write_bytes(log[:size])
+        results = opened(folder)
+        assert same(results, wanted[: len(results)])
+        seen.add(len(results))
+    assert seen == set(range(9))

@@ -1,0 +1,88 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_sweep.record import encoding
+from keras_sweep.trial import Result, Suggestion, TrialState
+from tests.record.records import results, same
+from tests.views.factory import result
+
+COMPLETE = Result(Suggestion(3, {"learning_rate": 0.1}), TrialState.COMPLETE, 0.5)
+
+
+def decoded(result: Result, texts: dict[str, str]) -> Result:
+    return encoding.decode(result.number, result.state.value, result.value, texts)
+
+
+@given(results())
+def test_any_result_comes_back_to_the_last_digit(result: Result) -> None:
+    assert same(decoded(result, encoding.encode(result, 42)), result)
+
+
+@given(results())
+def test_every_attribute_is_strict_json(result: Result) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    for text in encoding.encode(result, 42).values():
+        json.loads(text, parse_constant=refuse)
+
+
+@given(results(), st.data())
+def test_any_altered_attribute_is_found(result: Result, data: st.DataObject) -> None:
+    texts = encoding.encode(result, 42)
+    key = data.draw(st.sampled_from(sorted(texts)))
+    other = data.draw(st.none() | st.sampled_from(["0", "null", "{}", "1, 2", "", '"x"', texts[key] + " "]))
+    altered = {name: text for name, text in texts.items() if name != key}
+    if other is not None:
+        altered[key] = other
+    if altered == texts or (key == encoding.CHECKSUM and other == texts[key] + " "):
+        return
+    with pytest.raises(ValueError, match=r"checksum|missing|not what they should be|invalid literal"):
+        decoded(result, altered)
+
+
+def test_another_value_or_state_or_number_is_found() -> None:
+    texts = encoding.encode(COMPLETE, 42)
+    for other in (
+        replace(COMPLETE, value=0.5000000000000001),
+        replace(COMPLETE, state=TrialState.PRUNED),
+        replace(COMPLETE, suggestion=replace(COMPLETE.suggestion, number=4)),
+    ):
+        with pytest.raises(ValueError, match="checksum"):
+            decoded(other, texts)
+
+
+def test_weights_are_left_out() -> None:
+    with_weights = replace(COMPLETE, weights=(np.ones(3),))
+    assert decoded(with_weights, encoding.encode(with_weights, 42)) == COMPLETE
+
+
+def test_numpy_scalars_become_plain_numbers() -> None:
+    numpy = Result(
+        Suggestion(0, {"units": np.int64(3), "rate": np.float32(0.5)}),  # type: ignore[dict-item]
+        TrialState.COMPLETE,
+        np.float64(0.25),
+        curve={"loss": (np.float32(0.5), np.float64(0.1))},  # type: ignore[dict-item]
+        stderr=np.float32(0.125),  # type: ignore[arg-type]
+    )
+    read = decoded(numpy, encoding.encode(numpy, 42))
+    assert same((dict(read.params), read.curve, read.stderr), ({"units": 3, "rate": 0.5}, {"loss": (0.5, 0.1)}, 0.125))
+
+
+def test_a_long_traceback_keeps_its_ends() -> None:
+    long = replace(result(0, None, state=TrialState.FAIL), traceback="begin" + "x" * 10**6 + "end")
+    text = decoded(long, encoding.encode(long, 42)).traceback
+    assert text is not None
+    assert text.startswith("begin")
+    assert text.endswith("end")
+    assert len(text) <= encoding.TEXT_LIMIT
+
+
+def test_the_seed_is_the_parameter_or_the_studys() -> None:
+    assert encoding.encode(COMPLETE, 42)["seed"] == "42"
+    assert encoding.encode(Result(Suggestion(0, {"seed": 7}), TrialState.PRUNED, None), 42)["seed"] == "7"
