@@ -21,7 +21,7 @@ from keras_sweep.data.search_data import Array, Preprocessing, Rows, SearchData
 from keras_sweep.data.sklearn_sets import NAMES as SKLEARN_SETS
 from keras_sweep.data.sklearn_sets import read_sklearn_set
 from keras_sweep.data.source import Parts, RawRows, Source
-from keras_sweep.data.split import held_out, split
+from keras_sweep.data.split import held_out, held_out_by_class, split
 from keras_sweep.data.table_files import read_table
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
@@ -51,7 +51,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         validation=validation,
         fingerprint=fingerprint(train, validation),
         classes=labels.classes,
-        class_names=labels.names,
+        class_names=labels.names or source.class_names,
         test_rows=len(parts.test) if parts.test is not None else 0,
         preprocessing=preprocessing,
         image_shape=source.image_shape,
@@ -65,6 +65,19 @@ def raw_validation(spec: SweepSpec, data: SearchData) -> Any:
         return data.validation.x
     parts = split(read_source(spec.data, spec.folder), spec.data.split, classes=labels_are_classes(spec))
     return data.preprocessing.inputs(parts.validation.x)
+
+
+def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
+    """Training and validation rows together, for cross-validation; no test row.
+
+    Pictures are in their own order and in float64, exactly `images / 255.0`, because a sum of many such numbers shows
+    the difference; other rows are training rows, then validation rows.
+    """
+    if spec.data.kind == "named" and spec.data.source in PICTURES:
+        images, digits = PICTURES[spec.data.source].search_arrays()
+        return Rows(images.reshape(len(images), -1) / 255.0, picture_labels(spec, digits))
+    both = (data.train, data.validation)
+    return Rows(np.concatenate([rows.x for rows in both]), np.concatenate([rows.y for rows in both]))
 
 
 def read_source(data: DataSpec, folder: Path) -> Source:

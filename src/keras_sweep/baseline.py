@@ -1,0 +1,115 @@
+"""The baseline: what scikit-learn's linear model by stochastic gradient descent reaches on the same rows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.catalog import rows_in_order
+from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.errors import DataError
+from keras_sweep.space.sweep_spec import SweepSpec
+
+FOLDS = 5  # the default of scikit-learn's `cross_validate`
+PASSES = 5  # over the training rows: `max_iter`
+SEED = 42
+MOST_THREADS = 4  # each holds a copy of its fold's rows
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """How the reference model did. It is no trial: nothing was searched."""
+
+    model: str  # "SGDClassifier(loss='log_loss', max_iter=5, random_state=42)"
+    metric: str  # what the scores are: "accuracy", or "r2" for regression
+    fold_scores: tuple[float, ...]  # [FOLDS], cross-validated over training and validation rows
+    validation: Mapping[str, float]  # fitted on training rows, scored on validation rows, by Keras's names
+    seconds: float  # wall time of all fits
+
+    @property
+    def mean_score(self) -> float:
+        """The mean of the cross-validated scores."""
+        return float(np.mean(self.fold_scores))
+
+
+def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
+    """Cross-validate the reference model, then fit it on the training rows and score it on the validation rows.
+
+    Cross-validation takes training and validation rows together; it never sees a test row.
+
+    Raises:
+        DataError: labels have several columns of numbers, or a class has too few rows for the folds.
+    """
+    started = time.perf_counter()
+    model, metric, text = _reference(data)
+    rows = rows_in_order(spec, data)
+    folds = _cross_validated(model, _flat(rows.x), _target(rows.y, data))
+    validation = _validated(model, data)
+    return Baseline(text, metric, folds, validation, time.perf_counter() - started)
+
+
+def _reference(data: SearchData) -> tuple[Any, str, str]:
+    from sklearn.linear_model import SGDClassifier, SGDRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if data.classes is not None:
+        text = f"SGDClassifier(loss='log_loss', max_iter={PASSES}, random_state={SEED})"
+        return SGDClassifier(loss="log_loss", max_iter=PASSES, random_state=SEED), "accuracy", text
+    text = f"StandardScaler + SGDRegressor(random_state={SEED})"
+    return make_pipeline(StandardScaler(), SGDRegressor(random_state=SEED)), "r2", text
+
+
+def _cross_validated(model: Any, x: Array, y: Array) -> tuple[float, ...]:
+    from joblib import parallel_config  # type: ignore[import-untyped]
+    from sklearn.model_selection import cross_validate
+
+    try:
+        # Threads, because the passes run without the GIL and the rows then need not be copied to other processes.
+        with _quiet(), parallel_config("threading", n_jobs=min(FOLDS, os.cpu_count() or 1, MOST_THREADS)):
+            scores = cross_validate(model, x, y, cv=FOLDS)["test_score"]
+    except ValueError as error:
+        raise DataError(f"the baseline can't be cross-validated ({error})", hint="Bring more rows") from error
+    return tuple(float(score) for score in scores)
+
+
+def _validated(model: Any, data: SearchData) -> dict[str, float]:
+    x, y = _flat(data.validation.x), _target(data.validation.y, data)
+    with _quiet():
+        model.fit(_flat(data.train.x), _target(data.train.y, data))
+    if data.classes is None:
+        errors: npt.NDArray[np.float64] = model.predict(x).astype(np.float64) - y
+        squared = float((errors**2).mean())
+        return {"val_mean_squared_error": squared, "val_mean_absolute_error": float(np.abs(errors).mean())}
+    return {"val_accuracy": float((model.predict(x) == y).mean())}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what is expected: five passes do not converge, and a class may have fewer rows than there are folds."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        yield
+
+
+def _flat(x: Array) -> Array:
+    return x.reshape(len(x), -1)
+
+
+def _target(y: Array, data: SearchData) -> Array:
+    if y.ndim == 1:
+        return y
+    if data.classes is None:
+        raise DataError(f"the baseline predicts one number a row, but the labels have {y.shape[1]} columns")
+    return np.asarray(y.argmax(axis=1))
