@@ -9,6 +9,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.record.atomic import replacing_path
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.without_tensorflow import without_tensorflow
 
 FORMATS = ("keras", "savedmodel", "onnx", "litert")
 
@@ -30,7 +31,7 @@ def save_keras(model: Any, path: Path) -> None:
     """
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another file with -o")
-    with replacing_path(path) as part:
+    with replacing_path(path) as part, without_tensorflow():
         model.save(part)
 
 

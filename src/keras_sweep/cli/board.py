@@ -69,19 +69,19 @@ def leaderboard(
 ) -> None:
     """The ranked trials of a sweep."""
     from keras_sweep.record.reader import read_attributes, read_results
-    from keras_sweep.views.leaderboard import leaderboard_rows
+    from keras_sweep.views.leaderboard import chosen_rows, leaderboard_rows
 
     one_of("--format", format, FORMATS)
     folder = found(name, sweeps_dir)
     attributes = read_attributes(folder)
     objective = objective_of(attributes)
-    results = read_results(folder)
-    rows = leaderboard_rows(results, objective, seed=attributes.get("seed"), where=where or (), sort=sort, top=top)
+    ranked = leaderboard_rows(read_results(folder), objective, seed=attributes.get("seed"))
+    rows = chosen_rows(ranked, objective, where=where or (), sort=sort, top=top)
     if format == "table":
         from keras_sweep.views.console import answers
         from keras_sweep.views.leaderboard_table import LeaderboardTable
 
-        answers().print(LeaderboardTable(rows, objective, trials=len(results)))
+        answers().print(LeaderboardTable(rows, objective, of=ranked))
         return
     from keras_sweep.views.leaderboard_formats import leaderboard_csv, leaderboard_json, leaderboard_markdown
 
@@ -90,7 +90,7 @@ def leaderboard(
     elif format == "csv":
         text = leaderboard_csv(rows)
     else:
-        text = leaderboard_markdown(rows, objective, trials=len(results))
+        text = leaderboard_markdown(rows, objective, of=ranked)
     typer.echo(text, nl=False)
 
 

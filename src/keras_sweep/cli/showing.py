@@ -1,15 +1,22 @@
-"""Runs a sweep before the user's eyes: warnings, the live board, the summary."""
+"""Runs a sweep before the user's eyes: warnings, the live board, the summary; and into the sweep's log."""
 
 from __future__ import annotations
 
+import shlex
+import sys
+from contextlib import ExitStack
+from datetime import datetime
+
+from keras_sweep.cli.library_noise import LibraryNoise
 from keras_sweep.errors import Interrupted
-from keras_sweep.events import Event, TestEvaluated
+from keras_sweep.events import Event, SweepStarted, TestEvaluated
 from keras_sweep.launch import RunOptions, run_sweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep import WallTime
-from keras_sweep.views.console import answers, progress
+from keras_sweep.views.console import answers, console_on, progress
 from keras_sweep.views.messages import print_warning
+from keras_sweep.views.plain import PlainLines
 from keras_sweep.views.progress import progress_view
 from keras_sweep.views.summary import print_summary, summary
 
@@ -26,12 +33,20 @@ def show_run(
     for warning in spec.warnings:
         print_warning(progress(), warning)
     looks: list[TestEvaluated] = []
-    with progress_view(quiet=quiet, json=json) as view:
+    with ExitStack() as stack:
+        noise = stack.enter_context(LibraryNoise())
+        views = [stack.enter_context(progress_view(quiet=quiet, json=json))]
 
         def emit(event: Event) -> None:
             if isinstance(event, TestEvaluated):
                 looks.append(event)
-            view(event)
+            if isinstance(event, SweepStarted):  # only now the folder is there
+                noise.into(folder.log)
+                log = stack.enter_context(folder.log.open("a", encoding="utf-8"))
+                log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  sweep {shlex.join(sys.argv[1:])}\n")
+                views.append(PlainLines(console_on(log)))
+            for view in views:
+                view(event)
 
         ended = run_sweep(spec, folder, options, emit, wall)
     if not json:

@@ -9,6 +9,7 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.plan import TrainingPlan
+from keras_sweep.training.without_tensorflow import without_tensorflow
 
 
 def make_optimizer(plan: TrainingPlan) -> Any:
@@ -38,7 +39,8 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
     """
     import keras
 
-    keras.utils.set_random_seed(plan.seed)
+    with without_tensorflow():
+        keras.utils.set_random_seed(plan.seed)
     model = build_model(spec, plan.model_arguments, data)
     model.compile(optimizer=make_optimizer(plan), loss=spec.loss, metrics=list(spec.metrics))
     return model

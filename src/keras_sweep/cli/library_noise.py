@@ -1,0 +1,51 @@
+"""Keeps what C++ libraries write to the terminal out of the user's sight, in the sweep's log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+
+class LibraryNoise:
+    """While it is entered, file descriptor 2 leads to a file and `sys.stderr` still to the user.
+
+    TensorFlow and XLA print below Python, straight to the descriptor, which would tear the live board.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  # until there is a log to write to
+        self._stderr: TextIO | None = None
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        sys.stderr.flush()
+        self._descriptor = os.dup(2)
+        self._stderr = sys.stderr
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+        os.dup2(self._file.fileno(), 2)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        own, sys.stderr = sys.stderr, self._stderr or sys.stderr
+        own.flush()
+        os.dup2(self._descriptor, 2)
+        os.close(self._descriptor)
+        self._file.close()
+
+    def into(self, log: Path) -> None:
+        """From now on into the log, with what there is so far. Does nothing where the log can't be written."""
+        try:
+            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError:
+            return
+        os.lseek(self._file.fileno(), 0, os.SEEK_SET)
+        while block := os.read(self._file.fileno(), 1 << 16):
+            os.write(descriptor, block)
+        os.dup2(descriptor, 2)
+        os.close(descriptor)
