@@ -12,7 +12,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.search.grid import grid_space
 from keras_sweep.search.keras_tuner_oracle import Asked, Budget, SilentOracle
 from keras_sweep.search.keras_tuner_space import CodedSpace, Codes
-from keras_sweep.space.distributions import Value
+from keras_sweep.space.distributions import Int, Value
 from keras_sweep.space.search_space import Params, SearchSpace, identity
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.plan import DEFAULT_EPOCHS
@@ -46,7 +46,7 @@ class KerasTunerEngine:
         self._seed = spec.search.seed
         self._budget = _budget(spec.space) if self._sampler == "hyperband" else None
         space = _without_epochs(spec.space) if self._budget else spec.space
-        self._coded = CodedSpace(grid_space(space) if self._sampler == "grid" else space)
+        self._coded = CodedSpace(_listed(space) if self._sampler == "grid" else space)
         self._oracle = SilentOracle(
             self._sampler, self._coded, spec.objective, self._seed, accept=self._accept, budget=self._budget
         )
@@ -211,6 +211,20 @@ class KerasTunerEngine:
         if self._budget is None:
             return identity(params)
         return identity({name: value for name, value in params.items() if name != "epochs"})
+
+
+def _listed(space: SearchSpace) -> SearchSpace:
+    """The space of a grid: no range is continuous, and a logarithmic one, of which KerasTuner takes ten, is listed."""
+    cut = grid_space(space)
+    return SearchSpace(
+        tuple(
+            replace(one, distribution=Int(one.distribution.low, one.distribution.high))
+            if isinstance(one.distribution, Int) and one.distribution.log
+            else one
+            for one in cut.parameters
+        ),
+        cut.constants,
+    )
 
 
 def _budget(space: SearchSpace) -> Budget:
