@@ -80,6 +80,15 @@ METRICS_TO_MINIMIZE: tuple[str, ...] = (
 # what `compile(metrics=[...])` takes as text and no argument; Keras logs each under exactly the name it was given by
 METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *METRICS_TO_MINIMIZE}))
 
+SAME_METRIC: tuple[tuple[str, ...], ...] = (
+    ("accuracy", "acc"),
+    ("binary_crossentropy", "bce"),
+    ("mean_absolute_error", "mae"),
+    ("mean_absolute_percentage_error", "mape"),
+    ("mean_squared_error", "mse"),
+    ("mean_squared_logarithmic_error", "msle"),
+)
+
 ACTIVATIONS: tuple[str, ...] = (
     "celu",
     "elu",

@@ -93,7 +93,7 @@ _OWN: Mapping[str, Mapping[str, Argument]] = {
         "l2_shrinkage_regularization_strength": _NOT_NEGATIVE,
         "beta": _NUMBER,
     },
-    "lion": {"beta_1": Argument(low=0, high=1, above=True), "beta_2": _DECAY},
+    "lion": {"beta_1": _DECAY, "beta_2": _DECAY},
     "muon": {
         "adam_beta_1": _DECAY,
         "adam_beta_2": _DECAY,
@@ -104,7 +104,7 @@ _OWN: Mapping[str, Mapping[str, Argument]] = {
         "muon_b": _NUMBER,
         "muon_c": _NUMBER,
         "adam_lr_ratio": Argument(low=0, above=True),
-        "momentum": _DECAY,
+        "momentum": _SHARE,
         "ns_steps": Argument(int, low=1),
         "nesterov": _FLAG,
         "rms_rate": _NUMBER,
@@ -123,6 +123,11 @@ _OWN: Mapping[str, Mapping[str, Argument]] = {
 # optimizer -> its arguments. Left out: `name`, `exclude_layers`, and the optimizers that wrap others.
 OPTIMIZERS: Mapping[str, Mapping[str, Argument]] = {name: {**COMMON, **own} for name, own in _OWN.items()}
 ARGUMENTS: tuple[str, ...] = tuple(dict.fromkeys(name for known in OPTIMIZERS.values() for name in known))
+
+
+def argument(name: str) -> Argument | None:
+    """What an argument may be; the same for every optimizer that takes it. None where no optimizer does."""
+    return next((known[name] for known in OPTIMIZERS.values() if name in known), None)
 
 
 def optimizers_with(argument: str) -> tuple[str, ...]:

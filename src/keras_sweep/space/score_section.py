@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keras_sweep.space.findings import Findings
-from keras_sweep.space.keras_names import LOSSES, METRICS, METRICS_TO_MAXIMIZE
+from keras_sweep.space.keras_names import LOSSES, METRICS, METRICS_TO_MAXIMIZE, SAME_METRIC
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
 from keras_sweep.space.sweep_spec import Goal, Objective
 
@@ -56,9 +56,7 @@ def objective_of(findings: Findings, metrics: tuple[str, ...] | None) -> Objecti
         return None
     recorded = ("val_loss", *(f"val_{metric}" for metric in metrics))
     if name not in recorded:
-        near = f"did you mean `val_{name}`?" if f"val_{name}" in recorded else did_you_mean(name, recorded)
-        if near is None and name.removeprefix("val_") in METRICS:
-            near = f"add `{name.removeprefix('val_')}` to `metrics`"
+        near = _near(name, recorded)
         findings.fault(
             ("metric", "name"), f"must be one that is recorded ({listed(recorded)}), but got {shown(name)}", near
         )
@@ -68,3 +66,15 @@ def objective_of(findings: Findings, metrics: tuple[str, ...] | None) -> Objecti
     if goal is not natural:
         findings.warn(("metric", "goal"), f"`{name}` is usually {natural.value}d, not {goal.value}d")
     return Objective(name, goal)
+
+
+def _near(name: str, recorded: tuple[str, ...]) -> str | None:
+    """The hint for a metric that is not recorded. Keras logs a metric under the name that the file gives it by."""
+    metric = name.removeprefix("val_")
+    if f"val_{name}" in recorded:
+        return f"did you mean `val_{name}`?"
+    for names in SAME_METRIC:
+        same = [f"val_{other}" for other in names if metric in names and f"val_{other}" in recorded]
+        if same:
+            return f"here it is recorded as `{same[0]}`"
+    return f"add `{metric}` to `metrics`" if metric in METRICS else did_you_mean(name, recorded)
