@@ -25,7 +25,10 @@ from keras_sweep.data.split import held_out, held_out_by_class, split
 from keras_sweep.data.table_files import read_table
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import DataSpec, SweepSpec
+from keras_sweep.space.data_names import DATA_NAMES
+from keras_sweep.space.plain_text import did_you_mean, listed
+from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.sweep_spec import DataSpec, Goal, ModelSpec, Objective, SearchSettings, SweepSpec
 
 PICTURES = {fashion_mnist.NAME: fashion_mnist, mnist.NAME: mnist}  # sets that bring a test set in files of its own
 
@@ -56,6 +59,25 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         preprocessing=preprocessing,
         image_shape=source.image_shape,
         notices=(*source.notices, *notices),
+    )
+
+
+def named_set(name: str) -> SweepSpec:
+    """A spec for looking at a named set alone, with the loss that suits its labels. Raises DataError if unknown."""
+    if name not in DATA_NAMES:
+        raise DataError(f"no data set is called {name!r}", hint=did_you_mean(name, DATA_NAMES) or listed(DATA_NAMES))
+    loss = {"diabetes": "mean_squared_error", "breast_cancer": "binary_crossentropy"}.get(name)
+    return SweepSpec(
+        name=name,
+        folder=Path(),
+        text="",
+        data=DataSpec("named", name),
+        model=ModelSpec("dense", "dense"),
+        loss=loss or "sparse_categorical_crossentropy",
+        metrics=(),
+        objective=Objective("val_loss", Goal.MINIMIZE),
+        space=SearchSpace(()),
+        search=SearchSettings(),
     )
 
 

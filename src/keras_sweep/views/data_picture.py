@@ -1,0 +1,151 @@
+"""Samples of picture data: one picture of several, as characters on a terminal or as a PNG file."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.color import Color
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.style import Style
+from rich.text import Text
+
+from keras_sweep.data.search_data import SearchData
+
+Pixels = npt.NDArray[np.uint8]  # [H, W] grey or [H, W, 3]
+SHADES = " .:-=+*#%@"  # dark to light
+TERMINAL_SIDE = 16  # pixels of a sample on a terminal, at most
+GAP = 2  # pixels between samples
+PNG_SCALE = 3  # each pixel of a sample is so many wide and high in the file
+
+
+def samples_by_class(data: SearchData, each: int) -> list[list[npt.NDArray[np.intp]]]:
+    """For each class, in order, the first `each` training rows that are of it; without classes, one group."""
+    y = data.train.y
+    if data.classes is None:
+        return [[np.asarray(row) for row in range(min(each, len(y)))]]
+    labels = y.argmax(axis=1) if y.ndim > 1 else y
+    return [list(np.flatnonzero(labels == index)[:each]) for index in range(data.classes)]
+
+
+def picture_of(data: SearchData, row: int) -> Pixels:
+    """One training row as a picture, its values stretched from the data's lowest (black) to its highest (white)."""
+    assert data.image_shape is not None
+    low, high = _span(data)
+    picture = (data.train.x[row].reshape(data.image_shape).astype(np.float64) - low) / (high - low) * 255
+    if picture.ndim == 3 and picture.shape[2] == 1:
+        picture = picture[:, :, 0]
+    return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
+
+
+def sample_grid(data: SearchData, each: int = 10) -> Pixels:
+    """One line of `each` training pictures a class, side by side; [H, W] or [H, W, 3]."""
+    lines = samples_by_class(data, each)
+    blank = np.zeros_like(picture_of(data, 0))
+    rows = []
+    for line in lines:
+        pictures = [picture_of(data, int(row)) for row in line]
+        rows.append(_joined(pictures + [blank] * (each - len(pictures)), axis=1))
+    return _joined(rows, axis=0)
+
+
+def write_png(path: Path, picture: Pixels, scale: int = PNG_SCALE) -> None:
+    """Write 8-bit grey or colour pixels as a PNG (W3C, Portable Network Graphics, third edition, sections 5, 7, 11).
+
+    Two chunks and a checksum each: less than what a library of pictures would add to the installation.
+    """
+    large = np.ascontiguousarray(picture.repeat(scale, axis=0).repeat(scale, axis=1))
+    height, width = large.shape[:2]
+    colour = 2 if large.ndim == 3 else 0
+    lines = b"".join(b"\0" + line.tobytes() for line in large)  # each line begins with its filter: none
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(lines, 9)), _chunk(b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+
+
+@dataclass(frozen=True)
+class SampleView:
+    """A rich renderable: a sample of each class under its name, as many side by side as fit."""
+
+    data: SearchData
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        groups = [group for group in samples_by_class(self.data, 1 if self.data.classes else 10) if group]
+        rows = [int(row) for group in groups for row in group]
+        names = self.data.class_names if self.data.classes else None
+        pictures = [_small(picture_of(self.data, row)) for row in rows]
+        width = pictures[0].shape[1]
+        if width > options.max_width:
+            return
+        across = max(1, min(len(pictures), 5, (options.max_width + GAP) // (width + GAP)))
+        draw = _half_blocks if _has_colour(console, options) else _shades
+        for start in range(0, len(pictures), across):
+            part = pictures[start : start + across]
+            if names is not None:
+                labels = [index for index, group in enumerate(groups) if group][start : start + across]
+                yield Text((" " * GAP).join(names[label][:width].ljust(width) for label in labels).rstrip())
+            yield from draw(_joined(part, axis=1))
+
+
+def _half_blocks(picture: Pixels) -> list[Text]:
+    """Two pixels a character: the upper is the colour of a half block, the lower its background."""
+    if len(picture) % 2:
+        picture = np.concatenate([picture, np.zeros_like(picture[:1])])
+    colours = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
+    lines = []
+    for upper, lower in zip(colours[::2], colours[1::2], strict=True):
+        line = Text(no_wrap=True)
+        for above, below in zip(upper, lower, strict=True):
+            line.append("▀", Style(color=Color.from_rgb(*map(int, above)), bgcolor=Color.from_rgb(*map(int, below))))
+        lines.append(line)
+    return lines
+
+
+def _shades(picture: Pixels) -> list[Text]:
+    """One character for two pixels, one above the other: the lighter, the more ink."""
+    grey = picture.mean(axis=2) if picture.ndim == 3 else picture.astype(np.float64)
+    if len(grey) % 2:
+        grey = np.concatenate([grey, np.zeros_like(grey[:1])])
+    levels = ((grey[::2] + grey[1::2]) / 2 / 256 * len(SHADES)).astype(int)
+    return [Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels]
+
+
+def _has_colour(console: Console, options: ConsoleOptions) -> bool:
+    if console.color_system is None or console.no_color:
+        return False
+    try:
+        "▀".encode(options.encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _small(picture: Pixels) -> Pixels:
+    """At most TERMINAL_SIDE pixels a side, each the mean of a square."""
+    factor = -(-max(picture.shape[:2]) // TERMINAL_SIDE)
+    height, width = (size // factor * factor for size in picture.shape[:2])
+    squares = picture[:height, :width].reshape(height // factor, factor, width // factor, factor, *picture.shape[2:])
+    return np.asarray(squares.mean(axis=(1, 3)).astype(np.uint8))
+
+
+def _joined(pictures: list[Pixels], axis: int) -> Pixels:
+    """Pictures side by side (axis 1) or one under the other (axis 0), GAP black pixels between."""
+    shape = list(pictures[0].shape)
+    shape[axis] = GAP
+    gap = np.zeros(shape, np.uint8)
+    parts = [part for picture in pictures for part in (picture, gap)][:-1]
+    return np.concatenate(parts, axis=axis)
+
+
+def _span(data: SearchData) -> tuple[float, float]:
+    x = data.train.x[:1000]
+    low, high = float(x.min()), float(x.max())
+    return (low, high) if high > low else (low, low + 1)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
