@@ -8,6 +8,7 @@ name: "3.bfloat16.npy". https://numpy.org/doc/stable/reference/generated/numpy.l
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import zipfile
 from collections.abc import Iterable
@@ -43,6 +44,7 @@ def save_weights(path: Path, weights: Weights) -> None:
 
     _make_private(path.parent)
     with atomic.replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = _comment(len(weights))
         for index, array in enumerate(weights):
             array, dtype = _plain(np.asarray(array))
             with archive.open(f"{index}{dtype}.npy", "w", force_zip64=True) as member:
@@ -60,9 +62,9 @@ def load_weights(path: Path) -> Weights:
         try:
             with zipfile.ZipFile(file) as archive:
                 return tuple(_array(archive, member, dtype) for member, dtype in _members(archive))
-        except OSError:
-            raise
         except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: sent to before the file's begin
+                raise
             why = str(error) or type(error).__name__
             raise DamagedWeights(
                 f"the weights {path} are damaged: {why}", hint="They can be trained again: `sweep replay` does it"
@@ -89,6 +91,10 @@ def kept(folder: SweepFolder) -> list[int]:
         return sorted(int(path.stem) for path in folder.weights.iterdir() if _FILE.fullmatch(path.name))
 
 
+def _comment(arrays: int) -> bytes:
+    return f"keras-sweep weights: {arrays} arrays".encode()
+
+
 def _make_private(folder: Path) -> None:
     with plain_errors("make", folder), contextlib.suppress(FileExistsError):
         system.make_folder(folder, 0o700)
@@ -107,6 +113,8 @@ def _plain(array: Any) -> tuple[Any, str]:
 def _members(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str | None]]:
     """The arrays in order. Raises ValueError where the archive holds anything else."""
     members = archive.infolist()
+    if archive.comment != _comment(len(members)):  # no checksum covers a zip file's list of members
+        raise ValueError(f"it lists {len(members)} arrays, but was not written with so many")
     if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > MOST_BYTES:
         raise ValueError("it is larger than any model's weights")
     found: list[tuple[zipfile.ZipInfo, str | None]] = []

@@ -1,0 +1,195 @@
+"""The n-th call to the disk fails, for every n until nothing is left to fail.
+
+Each time there is a plain error, the database is sound, what was written is the first trials unchanged, and doing the
+same again completes the sweep.
+"""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.errors import RecordError
+from keras_sweep.record import atomic, reader
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.weights import DamagedWeights, keep, kept, load_weights, save_weights, weights_file
+from tests.record.faults import KINDS, Faults, injected
+from tests.record.records import SPEC, integrity, new_folder, new_study, same
+from tests.record.test_weights import DENSE, identical
+from tests.views.factory import dense_sweep
+
+TRIALS = dense_sweep(4)
+HINTS = (
+    "Free some space",
+    "Check who owns",
+    "Another program holds",
+    "The disk or its connection",
+    "run the same command",
+)
+
+
+def run(folder: SweepFolder) -> None:
+    """What `sweep run` does to a record, beginning it or going on, up to four trials."""
+    with SweepLock(folder), ExitStack() as stack:
+        study = StudyFile.open(folder) if folder.exists() else StudyFile.create(folder, SPEC, {})
+        stack.enter_context(closing(study))
+        atomic.write_text(folder.space, SPEC.text)
+        for one in TRIALS[study.next_number :]:
+            save_weights(weights_file(folder, one.number), DENSE)
+            study.add(one)
+        keep(folder, [TRIALS[-1].number])
+        study.set_attributes({"test_looks": 1})
+        atomic.write_text(folder.card, '{"trial": 3}')
+
+
+def check_sound(folder: SweepFolder) -> None:
+    """Every file is whole or absent, and the record holds the first trials."""
+    if folder.exists():
+        assert integrity(folder.study) == "ok"
+        results = reader.read_results(folder)
+        assert same(results, TRIALS[: len(results)])
+    if folder.card.exists():
+        assert folder.card.read_text() == '{"trial": 3}'
+    for number in kept(folder):
+        assert identical(load_weights(weights_file(folder, number)), DENSE)
+
+
+def check_done(folder: SweepFolder) -> None:
+    check_sound(folder)
+    assert len(reader.read_results(folder)) == len(TRIALS)
+    assert reader.read_attributes(folder)["test_looks"] == 1
+    assert kept(folder) == [3]
+    assert not list(folder.path.rglob("*.part*"))
+
+
+def survives(start: Callable[[], SweepFolder], faults: Faults) -> bool:
+    """Run with a fault, then without. False when there was nothing left to fail."""
+    folder = start()
+    try:
+        with injected(faults):
+            run(folder)
+    except RecordError as error:
+        assert faults.failed is not None
+        assert error.message.startswith(("can't ", "the record "))
+        assert error.hint is not None
+        assert error.hint.startswith(HINTS) or "run the same command" in error.hint.lower(), error.hint
+    else:
+        if faults.failed is None:
+            return False
+    check_sound(folder)
+    run(folder)
+    check_done(folder)
+    return True
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_any_call_may_fail_once_the_record_is_begun(tmp_path: Path, after: bool) -> None:
+    begun = new_folder(tmp_path, 0)
+    nth = 0
+    survived = True
+    while survived:
+        nth += 1
+        kind = KINDS[nth % len(KINDS)]
+
+        def start(nth: int = nth) -> SweepFolder:
+            shutil.copytree(begun.path, tmp_path / str(nth))
+            return SweepFolder(tmp_path / str(nth))
+
+        survived = survives(start, Faults(nth, kind, after=after))
+    assert nth > 80
+
+
+def test_any_call_may_fail_while_a_record_is_made(tmp_path: Path) -> None:
+    for nth in range(1, 30):
+        for after in (False, True):
+            folder = SweepFolder(tmp_path / f"{nth}-{after}")
+            assert survives(lambda folder=folder: folder, Faults(nth, KINDS[nth % len(KINDS)], after=after))  # type: ignore[misc]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_any_call_may_fail_in_any_way(tmp_path: Path, kind: str, after: bool) -> None:
+    nth = 1
+    while survives(lambda nth=nth: SweepFolder(tmp_path / str(nth)), Faults(nth, kind, after=after)):  # type: ignore[misc]
+        nth += 1
+    assert nth > 100
+
+
+def test_the_same_open_record_goes_on_after_a_fault(tmp_path: Path) -> None:
+    """A full disk in one commit, and room again in the next, without opening anew."""
+    with new_study(tmp_path) as study:
+        limit = study._connection.execute("PRAGMA page_count").fetchone()[0]
+        study._connection.execute(f"PRAGMA max_page_count = {limit}").fetchall()
+        with pytest.raises(RecordError, match="disk is full") as caught:
+            for one in dense_sweep(200):
+                study.add(one)
+        assert caught.value.hint is not None
+        assert "Free some space" in caught.value.hint
+        done = study.results()
+        study._connection.execute("PRAGMA max_page_count = 1000000").fetchall()
+        study.add_many(dense_sweep(200)[len(done) :])
+        assert same(study.results(), dense_sweep(200))
+    assert integrity(study.folder.study) == "ok"
+
+
+ADD_UNTIL_FULL = """
+import resource, signal, sys
+from pathlib import Path
+from keras_sweep.errors import RecordError
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from tests.views.factory import dense_sweep
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+try:
+    with StudyFile.open(SweepFolder(Path(sys.argv[1]))) as study:
+        for one in dense_sweep(1000):
+            study.add(one)
+except RecordError as error:
+    print(error)
+    sys.exit(3)
+"""
+
+
+def test_a_file_system_that_takes_no_more_bytes(tmp_path: Path) -> None:
+    """The operating system itself refuses to let a file grow, in a process of its own."""
+    folder = new_folder(tmp_path, 0)
+    process = subprocess.run([sys.executable, "-c", ADD_UNTIL_FULL, str(folder.path)], capture_output=True, text=True)
+    assert process.returncode == 3, process.stderr
+    assert process.stdout.startswith(f"can't write {folder.study}: ")
+    assert integrity(folder.study) == "ok"
+    results = reader.read_results(folder)
+    assert same(results, dense_sweep(1000)[: len(results)])
+    assert len(results) > 20
+    with StudyFile.open(folder) as study:
+        study.add_many(dense_sweep(1000)[len(results) :])
+    assert same(reader.read_results(folder), dense_sweep(1000))
+
+
+def test_a_database_locked_by_another_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from keras_sweep.record import system
+
+    monkeypatch.setattr(system, "BUSY_SECONDS", 0.1)
+    folder = new_folder(tmp_path, 3)
+    with StudyFile.open(folder) as study, closing(sqlite3.connect(folder.study, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RecordError, match=r"locked.*Another program holds"):
+            study.add(dense_sweep(4)[3])
+        other.execute("ROLLBACK")
+        study.add(dense_sweep(4)[3])
+        assert same(study.results(), dense_sweep(4))
+
+
+def test_weights_that_can_not_be_read_are_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match="Is a directory") as caught:
+        load_weights(tmp_path)
+    assert not isinstance(caught.value, DamagedWeights)

@@ -1,0 +1,203 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.errors import SweepBusy
+from keras_sweep.record import reader
+from keras_sweep.record.lock import Owner, SweepLock, read_owner
+from keras_sweep.record.sweep_folder import SweepFolder
+from tests.record.records import new_folder
+
+HOLD = """
+import sys
+from pathlib import Path
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.sweep_folder import SweepFolder
+with SweepLock(SweepFolder(Path(sys.argv[1]))) as lock:
+    print("held" if lock.taken_over is None else f"taken over from {lock.taken_over.pid}", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(folder: SweepFolder) -> subprocess.Popen[str]:
+    """A process that holds the lock until its standard input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.first_line = process.stdout.readline().strip()  # type: ignore[attr-defined]
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.communicate("")
+    assert process.returncode == 0
+
+
+def test_the_second_process_is_told_who_holds_it(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    process = holder(folder)
+    try:
+        with pytest.raises(SweepBusy) as caught:
+            SweepLock(folder).acquire()
+        assert caught.value.exit_code == 3
+        text = str(caught.value)
+        assert f"process {process.pid} on {socket.gethostname()} since 20" in text
+        assert "'dense'" in text
+        assert "sweep leaderboard" in text
+    finally:
+        end(process)
+    with SweepLock(folder) as lock:
+        assert lock.taken_over is None
+
+
+def test_force_does_not_break_the_lock_of_a_living_process_here(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    process = holder(folder)
+    try:
+        with pytest.raises(SweepBusy):
+            SweepLock(folder, force=True).acquire()
+    finally:
+        end(process)
+
+
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    process = holder(folder)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert read_owner(folder) is not None
+    with SweepLock(folder) as lock:
+        assert lock.taken_over is not None
+        assert lock.taken_over.pid == process.pid
+        (part,) = [read_owner(folder)]
+        assert part is not None
+        assert part.pid == os.getpid()
+
+
+def test_a_pid_that_lives_again_as_something_else_is_taken_over(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.make()
+    folder.owner.write_text(
+        json.dumps({"pid": os.getppid(), "host": socket.gethostname(), "since": "2020", "command": "sweep run x"})
+    )
+    with SweepLock(folder) as lock:
+        assert lock.taken_over is not None
+
+
+def test_the_lock_of_another_host_is_taken_only_by_force(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.make()
+    note = {"pid": 1234, "host": "elsewhere", "since": "2026-01-31T12:00:00+01:00", "command": "sweep run dense.yaml"}
+    folder.owner.write_text(json.dumps(note))
+    with pytest.raises(SweepBusy, match=r"process 1234 on elsewhere since 2026-01-31 12:00.*--force"):
+        SweepLock(folder).acquire()
+    assert json.loads(folder.owner.read_text()) == note
+    with SweepLock(folder, force=True) as lock:
+        assert lock.taken_over == Owner(**note)  # type: ignore[arg-type]
+    assert not folder.owner.exists()
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b"3",
+        b'"pid"',
+        b"\xff\xfe\x00",
+        b"[" * 4000,
+        b'{"pid": 12',
+        b'{"pid": "12", "host": "a", "since": "b", "command": "c"}',
+        b'{"pid": -1, "host": "a", "since": "b", "command": "c"}',
+        b'{"pid": true, "host": "a", "since": "b", "command": "c"}',
+        b'{"pid": 12, "host": null, "since": "b", "command": "c"}',
+        b'{"pid": 12, "host": "a", "since": "b", "command": "' + b"x" * 10**6 + b'"}',
+    ],
+)
+def test_a_note_that_makes_no_sense_is_no_obstacle(tmp_path: Path, note: bytes) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.make()
+    folder.owner.write_bytes(note)
+    with SweepLock(folder) as lock:
+        assert lock.taken_over is None
+        folder.owner.write_bytes(note)
+        with pytest.raises(SweepBusy, match="by another process"):
+            SweepLock(folder).acquire()
+
+
+def test_a_note_can_not_write_to_the_terminal(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.make()
+    folder.owner.write_text(json.dumps({"pid": 9, "host": "\x1b[2J", "since": "a\nb", "command": "\x07"}))
+    assert read_owner(folder) == Owner(9, "?[2J", "a?b", "?")
+
+
+def test_a_huge_pid_is_no_obstacle(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    with SweepLock(folder):
+        folder.owner.write_text(json.dumps({"pid": 10**30, "host": socket.gethostname(), "since": "b", "command": "c"}))
+        with pytest.raises(SweepBusy):
+            SweepLock(folder).acquire()
+
+
+def test_a_lock_can_be_taken_again_and_released_twice(tmp_path: Path) -> None:
+    lock = SweepLock(SweepFolder(tmp_path / "dense"))
+    for _ in range(3):
+        lock.acquire()
+        lock.release()
+        lock.release()
+
+
+def test_of_many_processes_that_start_at_once_one_gets_it(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    tries = [
+        subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(folder.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(6)
+    ]
+    losers = []
+    while len(losers) < 5:  # the winner waits for its standard input, the others end by themselves
+        losers = [process for process in tries if process.poll() is not None]
+    (winner,) = [process for process in tries if process not in losers]
+    assert winner.communicate("")[0] == "held\n"
+    for process in losers:
+        assert "SweepBusy" in process.communicate()[1]
+
+
+def test_a_fresh_sweep_takes_the_lock_of_the_new_folder(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    with SweepLock(folder) as lock:
+        moved = lock.move_aside()
+        assert moved.name == "dense~1"
+        assert not folder.exists()
+        owner = read_owner(folder)
+        assert owner is not None
+        assert owner.pid == os.getpid()
+        assert read_owner(moved) is None
+        with pytest.raises(SweepBusy):
+            SweepLock(folder).acquire()
+    assert not folder.owner.exists()
+    assert len(reader.read_results(moved)) == 12
+
+
+def test_a_reader_needs_no_lock(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    process = holder(folder)
+    try:
+        assert len(reader.read_results(folder)) == 12
+    finally:
+        end(process)
