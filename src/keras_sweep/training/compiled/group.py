@@ -1,0 +1,177 @@
+"""The lanes of one program on their way through the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_sweep.errors import UsageError
+from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.training.compiled.lane import LaneState
+from keras_sweep.training.compiled.layout import State
+from keras_sweep.training.compiled.packing import lane_count
+from keras_sweep.training.compiled.program import Program
+from keras_sweep.training.compiled.programs import Programs
+from keras_sweep.training.compiled.signature import Signature
+from keras_sweep.training.compiled.wall_share import WallShare
+from keras_sweep.training.outcome import best_epoch, diverged
+from keras_sweep.trial import Curve, Suggestion
+
+
+@dataclass
+class Lane:
+    """One trial in training."""
+
+    suggestion: Suggestion
+    epochs: int  # in total
+    rate: float  # learning rate
+    choice: int  # which of the signature's updates
+    rungs: tuple[int, ...] = ()
+    wanted: bool = True
+    rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
+    diverged_at: int | None = None
+    pruned_at: int | None = None
+    failed: bool = False  # its program raised
+    best: LaneState | None = None  # after the best epoch so far, where that is what counts
+    last: LaneState | None = None  # after its last epoch
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
+    validate_seconds: float = 0.0
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.suggestion.number
+
+    @property
+    def training(self) -> bool:
+        """Whether it goes on."""
+        return not self.failed and self.diverged_at is None and self.pruned_at is None and len(self.rows) < self.epochs
+
+    @property
+    def needed(self) -> bool:
+        """Whether its result is wanted, or a rung still compares it with others."""
+        return self.wanted or any(rung > len(self.rows) for rung in self.rungs)
+
+    def comes_to(self, rung: int) -> bool:
+        """Whether it takes part in a rung: it may still be on its way, or have just trained its last epoch."""
+        return rung in self.rungs and self.pruned_at is None and self.diverged_at is None and not self.failed
+
+    @property
+    def curve(self) -> Curve:
+        """Every metric, epoch by epoch."""
+        return {name: tuple(row[name] for row in self.rows) for name in (self.rows[0] if self.rows else ())}
+
+    def placed(self, epoch: int) -> bool:
+        """Whether it has a place in the program after `epoch`. One that diverged keeps its place to its planned end.
+
+        Else the program's shape, and with it the last digits of its neighbours, would depend on how it fares.
+        """
+        return self.pruned_at is None and epoch < self.epochs
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch of a group brought."""
+
+    number: int  # counted from 1
+    rows: tuple[tuple[Lane, dict[str, float]], ...]  # of the lanes that trained it
+    ended: tuple[Lane, ...]  # those that do not go on
+
+
+class Group:
+    """Trains its lanes epoch by epoch, in ever smaller programs. Used by one thread at a time."""
+
+    def __init__(
+        self, programs: Programs, signature: Signature, lanes: Sequence[Lane], objective: Objective, *, take_best: bool
+    ) -> None:
+        self.signature = signature
+        self.lanes = list(lanes)
+        self.epoch = 0  # epochs done
+        self.broken = False  # its program raised
+        self._programs = programs
+        self._objective = objective
+        self._take_best = take_best
+        self._places: list[Lane] = []  # of the program's first lanes; the rest is filled up with copies
+        self._program: Program | None = None
+        self._state: State | None = None
+
+    @property
+    def remaining(self) -> int:
+        """Lane epochs still to train, at most."""
+        return sum(max(lane.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
+
+    @property
+    def training(self) -> bool:
+        """Whether any lane goes on whose numbers someone needs."""
+        return not self.broken and any(lane.training and lane.needed for lane in self.lanes)
+
+    def waits_at(self, done: Collection[int]) -> bool:
+        """Whether one of its lanes stands at a rung that is not among those done."""
+        return self.epoch not in done and any(lane.training and self.epoch in lane.rungs for lane in self.lanes)
+
+    def advance(self, clock: WallShare) -> Epoch:
+        """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
+        running = [lane for lane in self.lanes if lane.training]
+        with clock.measure() as compiling:
+            program, state = self._fitted()
+        numbers = self._numbers(program.lanes)
+        with clock.measure() as training:
+            order = self._programs.template(self.signature).order.epoch(self.epoch)
+            self._state = None  # the program uses it up
+            state, logs = program.epoch(state, numbers, order)
+        with clock.measure() as validating:
+            validation, finite = program.validate(state)
+        self._state = state
+        self.epoch += 1
+        for place, lane in enumerate(self._places):
+            if lane.training:
+                row = {name: float(values[place]) for name, values in logs.items()}
+                row |= {f"val_{name}": float(values[place]) for name, values in validation.items()}
+                self._log(lane, place, row, healthy=bool(finite[place]))
+        for lane in running:
+            lane.compile_seconds += compiling.seconds / len(running)
+            lane.train_seconds += training.seconds / len(running)
+            lane.validate_seconds += validating.seconds / len(running)
+        rows = tuple((lane, lane.rows[-1]) for lane in running)
+        return Epoch(self.epoch, rows, tuple(lane for lane in running if not lane.training))
+
+    def _log(self, lane: Lane, place: int, row: dict[str, float], *, healthy: bool) -> None:
+        assert self._program is not None and self._state is not None
+        if self._objective.name not in row:
+            raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
+        lane.rows.append(row)
+        if not healthy or diverged(list(row.values())):
+            lane.diverged_at = self.epoch
+            return
+        values = [one[self._objective.name] for one in lane.rows]
+        improved = self._take_best and best_epoch(self._objective, values) == self.epoch
+        if improved or not lane.training or self.epoch in lane.rungs:
+            lane.last = self._program.layout.lane(self._state, place)
+        if improved:
+            lane.best = lane.last
+
+    def _fitted(self) -> tuple[Program, State]:
+        """The program for the lanes that have a place now, and their state in it."""
+        placed = [lane for lane in self.lanes if lane.placed(self.epoch)]
+        count = lane_count(len(placed))
+        if self._program is not None and self._state is not None and count == self._program.lanes:
+            return self._program, self._state
+        program = self._programs.program(self.signature, count)
+        if self._program is None:
+            states = [program.layout.initial()] * len(placed)
+        else:
+            assert self._state is not None
+            old = self._program.layout
+            states = [old.lane(self._state, self._places.index(lane)) for lane in placed]
+        self._program, self._places = program, placed
+        self._state = program.layout.stack(states + states[:1] * (count - len(placed)))
+        return program, self._state
+
+    def _numbers(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        filled = self._places + self._places[:1] * (count - len(self._places))
+        return np.array([lane.rate for lane in filled], np.float32), np.array(
+            [lane.choice for lane in filled], np.int32
+        )

@@ -1,0 +1,125 @@
+"""A compiled program: one epoch of T lanes in one call, and their validation in another. S steps, B rows a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.training.compiled.layout import Flat, Layout, Numbers, Stacked, State, flat_reason
+from keras_sweep.training.compiled.template import Template
+
+Logs: TypeAlias = dict[str, Any]  # metric name -> [T]
+
+
+@dataclass(frozen=True)
+class DeviceData:
+    """The rows of both splits, put on the device once and read by every program."""
+
+    x: Any
+    y: Any
+    validation_x: Any
+    validation_y: Any
+
+    @classmethod
+    def of(cls, data: SearchData) -> DeviceData:
+        """Put the rows on the device."""
+        import jax.numpy as jnp
+
+        return cls(*(jnp.asarray(a) for a in (data.train.x, data.train.y, data.validation.x, data.validation.y)))
+
+
+class Program:
+    """Trains the lanes of one signature. Compiled when made, for this number of lanes."""
+
+    def __init__(self, template: Template, lanes: int, data: DeviceData, *, validation_batch: int) -> None:
+        import jax
+
+        self.lanes = lanes
+        self.layout: Layout = Flat(template, lanes) if flat_reason(template) is None else Stacked(template, lanes)
+        self._template = template
+        self._data = data
+        self._batch = template.signature.batch_size
+        self._validation_batch = validation_batch
+        state = self.layout.stack([self.layout.initial()] * lanes)
+        numbers = (np.zeros(lanes, np.float32), np.zeros(lanes, np.int32))
+        steps, tail = self._steps(np.zeros(len(data.x), np.int32))
+        self._epoch = (
+            jax.jit(self._trace_epoch, donate_argnums=0).lower(state, numbers, steps, tail, data.x, data.y).compile()
+        )
+        self._validate = jax.jit(self._trace_validate).lower(state, data.validation_x, data.validation_y).compile()
+
+    def epoch(self, state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
+        """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`."""
+        steps, tail = self._steps(order)
+        state, logs = self._epoch(state, numbers, steps, tail, self._data.x, self._data.y)
+        return state, {name: np.asarray(values) for name, values in logs.items()}
+
+    def validate(self, state: State) -> tuple[Logs, Any]:
+        """Logs of `evaluate` on the validation rows, and [T] whether the lane's weights are finite."""
+        logs, finite = self._validate(state, self._data.validation_x, self._data.validation_y)
+        return {name: np.asarray(values) for name, values in logs.items()}, np.asarray(finite)
+
+    def _steps(self, order: Any) -> tuple[Any, Any]:
+        """The order cut into [S, B] and the short last batch."""
+        whole = len(order) // self._batch * self._batch
+        return order[:whole].reshape(-1, self._batch), order[whole:]
+
+    def _metrics(self) -> list[Any]:
+        import jax.numpy as jnp
+
+        return [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
+
+    def _logs(self, metrics: list[Any]) -> Logs:
+        """Traced: metric name -> [T], of those metrics that are one number."""
+        import jax
+        import keras
+
+        model = self._template.model
+
+        def one(metrics: list[Any]) -> dict[str, Any]:
+            with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
+                results = model.get_metrics_result()
+            return {name: value for name, value in results.items() if getattr(value, "ndim", 0) == 0}
+
+        return dict(jax.vmap(one)(metrics))
+
+    def _trace_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
+        import jax
+
+        prepared = self.layout.prepare(numbers)
+
+        def body(carry: Any, rows: Any) -> tuple[Any, None]:
+            state, metrics = carry
+            return self.layout.step(state, metrics, prepared, _rows(x, rows), _rows(y, rows)), None
+
+        carry = (state, self._metrics())
+        if steps.shape[0]:
+            carry, _ = jax.lax.scan(body, carry, steps)
+        if tail.shape[0]:
+            carry, _ = body(carry, tail)
+        state, metrics = carry
+        return state, self._logs(metrics)
+
+    def _trace_validate(self, state: State, x: Any, y: Any) -> tuple[Logs, Any]:
+        import jax
+
+        rows, size = x.shape[0], self._validation_batch
+        whole = rows // size * size
+
+        def body(metrics: Any, batch: Any) -> tuple[Any, None]:
+            return self.layout.test(state, metrics, *batch), None
+
+        metrics = self._metrics()
+        if whole:
+            batches = tuple(a[:whole].reshape(-1, size, *a.shape[1:]) for a in (x, y))
+            metrics, _ = jax.lax.scan(body, metrics, batches)
+        if rows > whole:
+            metrics, _ = body(metrics, (x[whole:], y[whole:]))
+        return self._logs(metrics), self.layout.finite(state)
+
+
+def _rows(array: Any, rows: Any) -> Any:
+    return array.at[rows].get(mode="promise_in_bounds")

@@ -1,0 +1,50 @@
+"""Which trials may share a program: those that differ only in numbers which the optimizer holds as variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from keras_sweep.space.distributions import Value
+from keras_sweep.training.plan import TrainingPlan
+
+LANE_NUMBER = "learning_rate"  # the number that every Keras optimizer holds as a variable
+
+Arguments: TypeAlias = tuple[tuple[str, str, Value], ...]  # (name, type, value), so that 1, 1.0 and True differ
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An optimizer with its constants: `momentum`, `beta_1`, ... are Python numbers, compiled into a program."""
+
+    optimizer: str
+    constants: Arguments = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Everything a program is compiled for, beside the number of lanes. Data, loss and metrics are the runner's."""
+
+    model: Arguments
+    updates: tuple[Update, ...]  # each lane uses one of them
+    batch_size: int
+    seed: int  # initial weights and data order: lanes share every batch
+
+
+def arguments(values: Mapping[str, Value]) -> Arguments:
+    """A mapping as a hashable key."""
+    return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
+
+
+def update_of(plan: TrainingPlan) -> Update:
+    """The plan's optimizer without its learning rate."""
+    constants = {name: value for name, value in plan.optimizer_arguments.items() if name != LANE_NUMBER}
+    return Update(plan.optimizer, arguments(constants))
+
+
+def signature_of(plan: TrainingPlan, updates: tuple[Update, ...] | None = None) -> Signature:
+    """The plan's signature; `updates` are those that its program offers to lanes (by default the plan's alone)."""
+    return Signature(
+        arguments(plan.model_arguments), updates or (update_of(plan),), batch_size=plan.batch_size, seed=plan.seed
+    )

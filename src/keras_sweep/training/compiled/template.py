@@ -1,0 +1,90 @@
+"""One built model of a signature: what its lanes start from, and the code that their program is traced from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.compile import compiled_model, make_optimizer
+from keras_sweep.training.compiled.lane import Arrays, LaneState
+from keras_sweep.training.compiled.order import DataOrder
+from keras_sweep.training.compiled.signature import Signature, Update
+from keras_sweep.training.plan import TrainingPlan
+from keras_sweep.trial import Weights
+
+PREDICT_ROWS = 1024  # rows at once
+
+
+class Template:
+    """A model as `fit` would find it: seeded, built, compiled, its metrics built and reset.
+
+    Not to be made by two threads at once: it seeds the process's global generators.
+    """
+
+    def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
+        """Build it.
+
+        Raises:
+            ModelError: see `compiled_model`.
+        """
+        self.signature = signature
+        plan = _plan(signature, signature.updates[0])
+        self.model = compiled_model(spec, plan, data)
+        self.order = DataOrder(np.random.get_state(), len(data.train))
+        train = data.train
+        self.model._symbolic_build(data_batch=(train.x[: plan.batch_size], train.y[: plan.batch_size]))
+        self.model.reset_metrics()
+        self.trainable = _values(self.model.trainable_variables)
+        self.other = _values(self.model.non_trainable_variables)
+        self.metrics = _values(self.model.metrics_variables)
+        self._places = _places(self.model)
+        self._call: Any = None
+
+    def optimizers(self) -> list[Any]:
+        """A new `keras.optimizers.Optimizer` for each of the signature's updates, not built."""
+        return [make_optimizer(_plan(self.signature, update)) for update in self.signature.updates]
+
+    def default_rate(self, choice: int) -> float:
+        """The learning rate that the chosen optimizer has if it is given none."""
+        return float(self.optimizers()[choice].learning_rate)
+
+    def predict(self, state: LaneState, x: Array) -> Array:
+        """The model's outputs with a lane's variables, [N, ...]."""
+        import jax
+
+        if self._call is None:
+            self._call = jax.jit(lambda *state_and_x: self.model.stateless_call(*state_and_x, training=False)[0])
+        parts = [
+            self._call(list(state.trainable), list(state.other), x[start : start + PREDICT_ROWS])
+            for start in range(0, len(x), PREDICT_ROWS)
+        ]
+        return np.concatenate([np.asarray(part) for part in parts])
+
+    def weights(self, state: LaneState) -> Weights:
+        """A lane's variables in the order of `model.get_weights()`."""
+        both = (*state.trainable, *state.other)
+        return tuple(both[place] for place in self._places)
+
+
+def _plan(signature: Signature, update: Update) -> TrainingPlan:
+    return TrainingPlan(
+        {name: value for name, _, value in signature.model},
+        update.optimizer,
+        {name: value for name, _, value in update.constants},
+        batch_size=signature.batch_size,
+        seed=signature.seed,
+    )
+
+
+def _values(variables: Any) -> Arrays:
+    return tuple(np.array(variable.value) for variable in variables)
+
+
+def _places(model: Any) -> tuple[int, ...]:
+    """Where each of `model.weights` stands among its trainable and then non-trainable variables."""
+    both = [*model.trainable_variables, *model.non_trainable_variables]
+    index = {id(variable): place for place, variable in enumerate(both)}
+    return tuple(index[id(variable)] for variable in model.weights)
