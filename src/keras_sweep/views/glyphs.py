@@ -12,6 +12,7 @@ class Glyphs:
     """One set of drawing characters."""
 
     spark: str  # low to high
+    block: str  # a whole cell
     bar: str  # a cell filled by 1/n .. n/n
     empty: str  # the rest of a bar
     gap: str  # a curve's point that is no finite number
@@ -24,8 +25,8 @@ class Glyphs:
     track: str  # what is left of it
 
 
-UNICODE = Glyphs("▁▂▃▄▅▆▇█", "▏▎▍▌▋▊▉█", " ", "×", "≈", "±", "·", "…", "–", "━", "─")
-ASCII = Glyphs("_.-~=+*#", "#", ".", "x", "~", "+/-", "|", "...", "-", "=", "-")
+UNICODE = Glyphs("▁▂▃▄▅▆▇", "█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "━", "─")
+ASCII = Glyphs("_.-~=+*", "#", "#", ".", "x", "~", "+/-", "|", "...", "-", "=", "-")
 
 
 def glyphs_for(encoding: str) -> Glyphs:
@@ -91,14 +92,15 @@ def plot(values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: in
     if not finite:
         return []
     low, high = min(finite), max(finite)
-    steps = len(glyphs.spark)
+    levels = glyphs.spark + glyphs.block
+    steps = len(levels)
     columns = []
     for point in points:
         if not math.isfinite(point):
             columns.append(-1)
             continue
         share = (point - low) / (high - low) if high > low else 0.5
-        columns.append(1 + round(share * (height * steps - 1)))  # at least one eighth, so the lowest is seen
+        columns.append(1 + round(share * (height * steps - 1)))  # at least one level, so the lowest is seen
     lines = []
     for row in range(height - 1, -1, -1):
         line = ""
@@ -107,6 +109,6 @@ def plot(values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: in
                 line += glyphs.gap if row == 0 else " "
             else:
                 fill = min(max(column - row * steps, 0), steps)
-                line += glyphs.spark[fill - 1] if fill else " "
+                line += levels[fill - 1] if fill else " "
         lines.append(line)
     return lines

@@ -7,8 +7,11 @@ from collections import Counter
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.control import Control
 from rich.live import Live
+from rich.live_render import LiveRender
+from rich.segment import Segment
 from rich.text import Text
 
 from keras_sweep.events import Event, Noticed, TrialEnded
@@ -25,6 +28,8 @@ from keras_sweep.views.words import count_text, number_text, params_text, safe, 
 TOP = 8  # rows of the leaderboard
 TRAINING = 4  # trials in training that are shown
 SHOWN_FAILURES = 10  # of one reason; more are only counted
+HEAD_LINES = 4  # three and the one that the cursor stands on
+TABLE_LINES = 4  # of the leaderboard beside its rows: a gap, a header in two lines, a rule
 CURVE = 12  # cells of a curve in training
 REFRESHES_PER_SECOND = 5.0
 
@@ -41,22 +46,24 @@ class LiveBoard:
         self._glyphs = glyphs_of(console)
         self._failures: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._ended = False
         self._live = Live(
             console=console,
             get_renderable=self._board,
             refresh_per_second=REFRESHES_PER_SECOND,
             transient=True,
-            redirect_stdout=False,
             vertical_overflow="crop",
         )
+        self._live._live_render = Redrawn(console, self._live.get_renderable())
 
     def __enter__(self) -> Self:
-        self._live.start()
+        self._live.start(refresh=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ended = True  # the last frame is drawn whole, whatever the terminal's height: it must be an empty one
         self._live.stop()
 
     def __call__(self, event: Event) -> None:
@@ -81,21 +88,49 @@ class LiveBoard:
         self._console.print(text)
 
     def _board(self) -> RenderableType:
+        if self._ended:
+            return Text()
         with self._lock:
             return board(self.tally, self._console)
 
 
+class Redrawn(LiveRender):
+    """The frame that is drawn over the one before, also where a narrower window has folded that one's lines."""
+
+    def __init__(self, console: Console, renderable: RenderableType) -> None:
+        super().__init__(renderable, vertical_overflow="crop")
+        self._console = console
+        self._widths: list[int] = []  # of the lines last drawn, in cells
+
+    def position_cursor(self) -> Control:
+        """Move to where the last frame begins, and erase it."""
+        if self._shape is not None:
+            width = max(self._console.width, 1)
+            folded = sum(max(-(-cells // width), 1) for cells in self._widths)
+            self._shape = self._shape[0], min(max(self._shape[1], folded), self._console.height)
+        return super().position_cursor()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        segments = list(super().__rich_console__(console, options))
+        lines = Segment.split_lines(segment for segment in segments if isinstance(segment, Segment))
+        self._widths = [Segment.get_line_length(line) for line in lines]
+        yield from segments
+
+
 def board(tally: Tally, console: Console) -> RenderableType:
-    """The board as it stands, for the width that `console` has now."""
-    width, glyphs = console.width, glyphs_of(console)
+    """The board as it stands, for the width and height that `console` has now."""
+    width, height = console.size
+    glyphs = glyphs_of(console)
+    training = min(len(tally.training), TRAINING if height >= 24 else 2 if height >= 18 else 0)
+    rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
     parts: list[RenderableType] = [_headline(tally, width, glyphs), _bar_line(tally, width, glyphs)]
     parts.append(_counts_line(tally, width, glyphs))
-    if tally.best:
-        rows = leaderboard_rows(tally.best, tally.objective)
-        table = LeaderboardTable(rows, tally.objective, varying=tuple(tally.varying), notes=False, timing=False)
+    if tally.best and rows > 0:
+        shown = leaderboard_rows(tally.best, tally.objective)[:rows]
+        table = LeaderboardTable(shown, tally.objective, varying=tuple(tally.varying), notes=False, timing=False)
         parts += [Text(), table]
-    if tally.training:
-        parts += [Text(), *_training_lines(tally, width, glyphs)]
+    if training:
+        parts += [Text(), *_training_lines(tally, training, width, glyphs)]
     return Group(*parts)
 
 
@@ -142,10 +177,10 @@ def _counts_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
     return Text(shorten(f" {glyphs.dot} ".join(parts), width, glyphs.ellipsis), style="dim")
 
 
-def _training_lines(tally: Tally, width: int, glyphs: Glyphs) -> list[Text]:
+def _training_lines(tally: Tally, count: int, width: int, glyphs: Glyphs) -> list[Text]:
     """Those furthest on; one line each."""
     order = sorted(tally.training, key=lambda number: (-len(tally.training[number].values), number))
-    shown = sorted(order[:TRAINING])
+    shown = sorted(order[:count])
     maximize = tally.objective.goal is Goal.MAXIMIZE
     scale = scale_of([tally.training[number].values for number in shown], maximize=maximize)
     digits = max(len(str(number)) for number in shown)

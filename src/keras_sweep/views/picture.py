@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from keras_sweep.errors import SweepError
+from keras_sweep.events import EpochEnded, GenerationAsked, SweepStarted, TrialEnded
+from keras_sweep.trial import Result
+from keras_sweep.views.tally import Tally
 
 FONTS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"  # of the viewer's own machine
 THEME = TerminalTheme(
@@ -39,8 +43,13 @@ THEME = TerminalTheme(
 )
 
 
-def record_svg(parts: Sequence[RenderableType], path: Path, *, title: str, width: int = 100) -> None:
-    """Draw the parts one below the other and write them as an SVG of a terminal window.
+def record_svg(
+    draw: Callable[[Console], object], path: Path, *, title: str, width: int = 100, height: int = 40
+) -> None:
+    """Call `draw` with a console and write what it prints as an SVG of a terminal window.
+
+        record_svg(lambda console: print_summary(console, summary), Path("end.svg"), title="sweep run dense.yaml")
+        record_svg(lambda console: console.print(board(tally, console)), Path("board.svg"), title="...")
 
     Raises SweepError if the SVG would name another host.
     """
@@ -48,6 +57,7 @@ def record_svg(parts: Sequence[RenderableType], path: Path, *, title: str, width
         file=io.StringIO(),
         record=True,
         width=width,
+        height=height,
         force_terminal=True,
         color_system="truecolor",
         markup=False,
@@ -55,10 +65,32 @@ def record_svg(parts: Sequence[RenderableType], path: Path, *, title: str, width
         highlight=False,
         legacy_windows=False,
     )
-    for part in parts:
-        console.print(part)
-    svg = without_hosts(console.export_svg(title=title, theme=THEME))
-    path.write_text(svg, encoding="utf-8")
+    draw(console)
+    path.write_text(without_hosts(console.export_svg(title=title, theme=THEME)), encoding="utf-8")
+
+
+def tally_at(started: SweepStarted, results: Sequence[Result], done: int, elapsed: float, *, keep: int = 8) -> Tally:
+    """The tally of a sweep as it stood after `done` of its trials, the rest of their generation half trained.
+
+    `results` are all results in order of number, `elapsed` the seconds that the sweep had taken then.
+    """
+    now = 0.0
+    tally = Tally(keep=keep, clock=lambda: now)
+    tally(started)
+    for generation, group in groupby(results, key=lambda result: result.suggestion.generation):
+        trials = list(group)
+        tally(GenerationAsked(generation, tuple(result.suggestion for result in trials)))
+        for result in trials:
+            ended = tally.done < done
+            for epoch in range(result.epochs if ended else result.epochs // 2):
+                logs = {name: values[epoch] for name, values in result.curve.items() if epoch < len(values)}
+                tally(EpochEnded(result.number, epoch + 1, logs))
+            if ended:
+                tally(TrialEnded(result))
+        if tally.done >= done:
+            break
+    now = elapsed
+    return tally
 
 
 def without_hosts(svg: str) -> str:

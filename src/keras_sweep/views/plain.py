@@ -49,10 +49,9 @@ class PlainLines:
         width = len(str(tally.total))
         parts = [f"[{tally.done:{width}}/{tally.total}]", f"trial {result.number:{width}}"]
         parts.append(trial_text(result, tally.objective.name, pm=self._glyphs.pm))
-        parts.append(
-            params_text({n: v for n, v in result.params.items() if n in tally.varying or len(tally.varying) < 1})
-        )
-        parts.append(f"{count_text(result.epochs, 'epoch')} {seconds_text(result.seconds.total)}")
+        params = {name: value for name, value in result.params.items() if name != "epochs"}
+        parts.append(params_text({name: value for name, value in params.items() if name in tally.varying} or params))
+        parts.append(f"{count_text(result.epochs, 'epoch')} in {seconds_text(result.seconds.total)}")
         if tally.is_best(result):
             parts.append("best so far")
         return "  ".join(part for part in parts if part)

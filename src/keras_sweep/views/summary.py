@@ -178,4 +178,4 @@ def time_lines(parts: Sequence[TimePart], glyphs: Glyphs) -> list[Text]:
 
 
 def _print(console: Console, text: Text) -> None:
-    console.print(text, soft_wrap=not console.is_terminal)
+    console.print(text)

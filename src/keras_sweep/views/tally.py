@@ -46,6 +46,7 @@ class Tally:
         self._clock = clock
         self._begin = clock()
         self._first: Params | None = None
+        self._ended: set[int] = set()
 
     def __call__(self, event: Event) -> None:
         """Take in one event."""
@@ -57,7 +58,11 @@ class Tally:
             self.before = self.done
         elif isinstance(event, GenerationAsked):
             self.generation = event.generation
-            self.training = {s.number: Training(s.params, _asked(s.params)) for s in event.suggestions}
+            self.training = {
+                suggestion.number: Training(suggestion.params, _asked(suggestion.params))
+                for suggestion in event.suggestions
+                if suggestion.number not in self._ended  # a generation goes on where it was stopped
+            }
             for suggestion in event.suggestions:
                 self._compare(suggestion.params)
         elif isinstance(event, EpochEnded):
@@ -102,6 +107,7 @@ class Tally:
 
     def _add(self, result: Result) -> None:
         self.counts[result.state] += 1
+        self._ended.add(result.number)
         self._compare(result.params)
         if result.value is None or not math.isfinite(result.value) or result.state is TrialState.FAIL:
             return
@@ -111,7 +117,7 @@ class Tally:
     def _compare(self, params: Params) -> None:
         if self._first is None:
             self._first = params
-        for name in (*params, *self._first):
+        for name in (*self._first, *params):
             if name not in self.varying and _differ(self._first, params, name):
                 self.varying[name] = None
 

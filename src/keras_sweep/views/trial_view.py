@@ -11,9 +11,8 @@ from rich.text import Text
 
 from keras_sweep.space.sweep_spec import Objective
 from keras_sweep.trial import Result
-from keras_sweep.views.console import glyphs_of
 from keras_sweep.views.fitted_table import Column, drawn, fitted
-from keras_sweep.views.glyphs import Glyphs, plot
+from keras_sweep.views.glyphs import Glyphs, glyphs_for, plot
 from keras_sweep.views.json_lines import result_record
 from keras_sweep.views.leaderboard import leaderboard_rows
 from keras_sweep.views.leaderboard_formats import strict_json
@@ -33,35 +32,39 @@ def trial_json(result: Result, results: Sequence[Result], objective: Objective, 
     return strict_json({**record, "traceback": result.traceback}) + "\n"
 
 
-def print_trial(
-    console: Console, result: Result, results: Sequence[Result], objective: Objective, *, seed: int | None = None
-) -> None:
-    """Print the trial section by section; `results` are those of the whole sweep, for its rank."""
-    glyphs = glyphs_of(console)
-    for text in _facts(result, results, objective, glyphs, seed):
-        _print(console, text)
-    _print(console, Text("\nparameters", style="bold"))
-    width = max((len(safe(name)) for name in result.params), default=0)
-    for name, value in result.params.items():
-        exact = repr(value) if isinstance(value, float) else value_text(value)
-        _print(console, Text(f"  {safe(name):{width}}  {exact}"))
-    if result.epochs:
-        _print(console, Text("\ncurve", style="bold"))
-        console.print(CurveTable(result, objective))
-        for line in plot_lines(result, objective, glyphs, console.width):
-            _print(console, line)
-    seconds = result.seconds
-    parts = {"sampler": seconds.sampler, "compile": seconds.compile}
-    parts |= {"train": seconds.train, "validate": seconds.validate}
-    shown, total = time_parts(parts)
-    if total:
-        _print(console, Text.assemble(("\ntime ", "bold"), seconds_text(total)))
-        for line in time_lines(shown, glyphs):
-            _print(console, line)
-    if result.traceback:
-        _print(console, Text("\ntraceback", style="bold"))
-        for written in result.traceback.rstrip().splitlines():
-            _print(console, Text(f"  {safe(written)}", style="red"))
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """A rich renderable of one trial, section by section; `results` are those of the whole sweep, for its rank."""
+
+    result: Result
+    results: Sequence[Result]
+    objective: Objective
+    seed: int | None = None  # that trials without a parameter of this name were trained with
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        result, glyphs = self.result, glyphs_for(options.encoding)
+        yield from _facts(result, self.results, self.objective, glyphs, self.seed)
+        if result.params:
+            yield Text("\nparameters", style="bold")
+        width = max((len(safe(name)) for name in result.params), default=0)
+        for name, value in result.params.items():
+            exact = repr(value) if isinstance(value, float) else value_text(value)
+            yield Text(f"  {safe(name):{width}}  {exact}")
+        if result.epochs:
+            yield Text("\ncurve", style="bold")
+            yield CurveTable(result, self.objective)
+            yield from plot_lines(result, self.objective, glyphs, options.max_width)
+        seconds = result.seconds
+        parts = {"sampler": seconds.sampler, "compile": seconds.compile}
+        parts |= {"train": seconds.train, "validate": seconds.validate}
+        shown, total = time_parts(parts)
+        if total:
+            yield Text.assemble(("\ntime ", "bold"), seconds_text(total))
+            yield from time_lines(shown, glyphs)
+        if result.traceback:
+            yield Text("\ntraceback", style="bold")
+            for line in result.traceback.rstrip().splitlines():
+                yield Text(f"  {safe(line)}", style="red")
 
 
 def _facts(
@@ -149,7 +152,3 @@ def stretched(values: Sequence[float], width: int) -> list[float]:
 
 def _epoch_style(epoch: int, scored: int | None) -> str:
     return "bold green" if epoch == scored else ""
-
-
-def _print(console: Console, text: Text) -> None:
-    console.print(text, soft_wrap=not console.is_terminal)

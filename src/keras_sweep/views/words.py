@@ -84,12 +84,14 @@ def score_text(value: float | None, stderr: float | None = None, *, places: int 
     if value is None or not math.isfinite(value):
         return "-"
     places = decimals(value, stderr) if places is None else places
+    text = _fixed(value, places)
+    return text if stderr is None or not math.isfinite(stderr) else f"{text} {pm}{_fixed(stderr, places)}"
+
+
+def _fixed(value: float, places: int) -> str:
     text = f"{value:.{places}f}"
-    if abs(value) >= 1e9 or (value != 0 and float(text) == 0):
-        text = number_text(value)
-    if stderr is None or not math.isfinite(stderr):
-        return text
-    return f"{text} {pm}{stderr:.{places}f}"
+    too_long = abs(value) >= 1e9 or (value != 0 and float(text) == 0)
+    return number_text(value) if too_long else text
 
 
 def seconds_text(seconds: float) -> str:

@@ -1,0 +1,69 @@
+import json
+import math
+
+import pytest
+
+from keras_sweep.trial import Seconds, TrialState
+from keras_sweep.views.trial_view import TrialView, trial_json
+from tests.views.factory import ACCURACY, dense_sweep, result
+from tests.views.screen import on_pipe, on_terminal
+
+RESULTS = dense_sweep()
+
+
+def test_a_trial_is_shown_with_all_that_is_known_of_it():
+    text = on_terminal(TrialView(RESULTS[55], RESULTS, ACCURACY, seed=42))
+    for part in (
+        "trial 55  COMPLETE",
+        "val_accuracy 0.8538 ±0.0032  rank 8 of 64",
+        "asked by optuna/tpe in generation 7, trained by compiled/jax, seed 42",
+        "learning_rate  0.00033870864500246725",
+        "epoch  val_accuracy  val_loss  accuracy    loss",
+        "val_accuracy after each epoch",
+        "compile",
+    ):
+        assert part in text
+    assert text.count("\n    ") >= 9
+
+
+def test_a_failed_trial_says_why():
+    failed = result(0, None, state=TrialState.FAIL, reason="ValueError: [red]no", traceback="Trace\n  \x1b[31mx\n")
+    text = on_terminal(TrialView(failed, [failed], ACCURACY))
+    assert "trial 0  FAIL: ValueError: [red]no" in text and "traceback" in text and "\\x1b[31mx" in text
+    assert "rank" not in text and "nan" in text
+
+
+def test_a_tie_and_an_earlier_best_epoch_are_said():
+    trials = [result(0, 0.85, epochs=6, epoch=3), result(1, 0.85)]
+    text = on_terminal(TrialView(trials[0], trials, ACCURACY))
+    assert "scored at epoch 3" in text and "≈ within one standard error of the best" in text
+
+
+def test_a_long_curve_is_shortened_on_a_terminal_and_whole_on_a_pipe():
+    trial = result(0, 0.85, epochs=300)
+    assert "270 epochs in the middle are left out" in on_terminal(TrialView(trial, [trial], ACCURACY))
+    text = on_pipe(lambda console: console.print(TrialView(trial, [trial], ACCURACY)))
+    assert "left out" not in text and text.count("\n") > 300
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(width):
+    text = on_terminal(TrialView(RESULTS[55], RESULTS, ACCURACY), width)
+    assert all(len(line) <= width for line in text.splitlines())
+
+
+def test_a_trial_that_never_trained():
+    trial = result(0, None, state=TrialState.FAIL, params={}, curve={}, seconds=Seconds(), engine="", runner="")
+    assert on_terminal(TrialView(trial, [trial], ACCURACY)).splitlines()[0] == "trial 0  FAIL"
+
+
+def test_ascii_terminals_get_ascii():
+    assert on_terminal(TrialView(RESULTS[50], RESULTS, ACCURACY), encoding="ascii").isascii()
+
+
+def test_json_is_one_strict_object():
+    text = trial_json(RESULTS[21], RESULTS, ACCURACY, seed=42)
+    record = json.loads(text)
+    assert record["number"] == 21 and record["seed"] == 42 and record["rank"] > 60 and record["tie"] is False
+    assert record["traceback"] is None and record["curve"]["val_accuracy"] == [None, None]
+    assert text.isascii() and not any(math.isnan(v) for v in record["seconds"].values())
