@@ -18,10 +18,13 @@ FOLDER_MODE = 0o700
 
 
 def user_cache(*parts: str) -> Path:
-    """The folder `parts` of the user's cache, made with mode 0700. Raises OSError where it can't be made."""
+    """The folder `parts` of the user's cache, made with mode 0700. Raises OSError where it can't be made.
+
+    The cache is $SWEEP_CACHE_DIR, or the platform's place for it (~/.cache/keras-sweep).
+    """
     import platformdirs
 
-    folder = Path(platformdirs.user_cache_dir("keras-sweep"))
+    folder = Path(os.environ.get("SWEEP_CACHE_DIR") or platformdirs.user_cache_dir("keras-sweep")).expanduser()
     folder.parent.mkdir(parents=True, exist_ok=True)
     for part in ("", *parts):
         folder = folder / part
