@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from keras_sweep.space.distributions import Categorical, Float, Value
+from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.draft import Draft
 from keras_sweep.space.findings import Findings, Path
 from keras_sweep.space.plain_text import did_you_mean, plain, shown
@@ -13,6 +13,7 @@ from keras_sweep.space.wandb_keys import Choice, Constant
 
 
 def check_conditions(drafts: Mapping[str, Draft], names: tuple[str, ...], findings: Findings) -> None:
+    """Note conditions that name no parameter, or a value that it never has."""
     for draft in drafts.values():
         for other, values in draft.when.items():
             path: Path = (*draft.path, "when", other)
@@ -34,9 +35,11 @@ def check_conditions(drafts: Mapping[str, Draft], names: tuple[str, ...], findin
 
 
 def _can_have(drawn: Choice, value: Value) -> bool:
-    if isinstance(drawn, Constant):
-        return type(drawn.value) is type(value) and drawn.value == value
-    return drawn.contains(value)
+    """Whether it may have a value that equals this one: 1 and 1.0 are equal here, 1 and true are not."""
+    if isinstance(drawn, Int | Float):
+        return drawn.contains(float(value) if isinstance(drawn, Float) and type(value) is int else value)
+    choices = (drawn.value,) if isinstance(drawn, Constant) else drawn.choices
+    return any(choice == value and isinstance(choice, bool) is isinstance(value, bool) for choice in choices)
 
 
 def _has(drawn: Choice) -> str:

@@ -12,6 +12,7 @@ from keras_sweep.space.sweep_spec import DataSpec, Split
 
 
 def data_of(findings: Findings, folder: Path) -> DataSpec | None:
+    """What `data` and `split` say; None with its faults noted."""
     from keras_sweep.space.file_model import DATA_BLOCKS, SplitBlock
 
     split: SplitBlock | None = SplitBlock()

@@ -22,10 +22,12 @@ class Draft:
 
     @property
     def path(self) -> Path:
+        """Where it stands in the file."""
         return ("parameters", self.name)
 
 
 def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
+    """The parameter of that name, or None with its faults noted; and whether `take: best` stands there."""
     from keras_sweep.space.file_model import ParameterBlock
 
     path: Path = ("parameters", name)
@@ -91,6 +93,7 @@ def _normal(name: str, drawn: Choice) -> Choice:
 
 
 def lower(value: Value) -> Value:
+    """A known optimizer's name in lower case; every other value as it is."""
     return value.lower() if isinstance(value, str) and value.lower() in OPTIMIZERS else value
 
 

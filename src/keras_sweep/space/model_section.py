@@ -14,6 +14,7 @@ from keras_sweep.space.yaml_tree import Node
 
 
 def model_of(findings: Findings, folder: Path) -> ModelSpec | None:
+    """What `model` says; None with its faults noted."""
     from keras_sweep.space.file_model import DenseBlock, PythonModel
 
     if not findings.has("model"):

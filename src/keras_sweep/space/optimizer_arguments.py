@@ -32,7 +32,8 @@ class Argument:
             bounds.append(f"above {self.low}" if self.above else f"at least {self.low}")
         if self.high < math.inf:
             bounds.append(f"below {self.high}" if self.below else f"at most {self.high}")
-        return " ".join([kind, " and ".join(bounds)]).strip() + (", or null" if self.null else "")
+        text = " and ".join(bounds)
+        return f"{kind} {'of ' if text.startswith('at') else ''}{text}".strip() + (", or null" if self.null else "")
 
     def fault(self, value: Value) -> str | None:
         """The rule that the value breaks, or None."""
@@ -84,7 +85,13 @@ _OWN: Mapping[str, Mapping[str, Argument]] = {
     "adagrad": {"initial_accumulator_value": _NOT_NEGATIVE, "epsilon": _NOT_NEGATIVE},
     "adam": {"beta_1": _DECAY, "beta_2": _DECAY, "epsilon": _NOT_NEGATIVE, "amsgrad": _FLAG},
     "adamax": {"beta_1": _DECAY, "beta_2": _DECAY, "epsilon": _NOT_NEGATIVE},
-    "adamw": {"beta_1": _DECAY, "beta_2": _DECAY, "epsilon": _NOT_NEGATIVE, "amsgrad": _FLAG},
+    "adamw": {
+        "weight_decay": Argument(low=0),
+        "beta_1": _DECAY,
+        "beta_2": _DECAY,
+        "epsilon": _NOT_NEGATIVE,
+        "amsgrad": _FLAG,
+    },
     "ftrl": {
         "learning_rate_power": Argument(high=0),
         "initial_accumulator_value": _NOT_NEGATIVE,
@@ -93,7 +100,7 @@ _OWN: Mapping[str, Mapping[str, Argument]] = {
         "l2_shrinkage_regularization_strength": _NOT_NEGATIVE,
         "beta": _NUMBER,
     },
-    "lion": {"beta_1": _DECAY, "beta_2": _DECAY},
+    "lion": {"beta_1": Argument(low=0, high=1, above=True, below=True), "beta_2": _DECAY},
     "muon": {
         "adam_beta_1": _DECAY,
         "adam_beta_2": _DECAY,
@@ -126,7 +133,7 @@ ARGUMENTS: tuple[str, ...] = tuple(dict.fromkeys(name for known in OPTIMIZERS.va
 
 
 def argument(name: str) -> Argument | None:
-    """What an argument may be; the same for every optimizer that takes it. None where no optimizer does."""
+    """What an argument may be in general: for the first optimizer that takes it. None where no optimizer does."""
     return next((known[name] for known in OPTIMIZERS.values() if name in known), None)
 
 

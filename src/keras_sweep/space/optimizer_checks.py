@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from keras_sweep.space.distributions import Categorical, Value
 from keras_sweep.space.draft import Draft, lower
 from keras_sweep.space.findings import Findings
-from keras_sweep.space.optimizer_arguments import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizers_with
+from keras_sweep.space.optimizer_arguments import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
+from keras_sweep.space.parameter_values import ends
 from keras_sweep.space.plain_text import listed
 from keras_sweep.space.wandb_keys import Constant
 
 
 def check_optimizer_arguments(drafts: Mapping[str, Draft], names: tuple[str, ...], findings: Findings) -> None:
+    """Note arguments that an optimizer of their trials does not take, with the `when` that mends it."""
     if "optimizer" in names and "optimizer" not in drafts:
         return  # which ones are searched is not known
     searched = _searched(drafts.get("optimizer"))
@@ -21,10 +23,16 @@ def check_optimizer_arguments(drafts: Mapping[str, Draft], names: tuple[str, ...
     clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if name in drafts]
     for name, draft in drafts.items():
         takers = optimizers_with(name)
-        if not takers or len(takers) == len(OPTIMIZERS):
+        if not takers:
             continue
         possible = [optimizer for optimizer in searched if optimizer in _possible(draft, drafts, searched)]
         able = [optimizer for optimizer in possible if optimizer in takers]
+        for optimizer in able:
+            own, general = OPTIMIZERS[optimizer][name], argument(name)
+            for path, value in ends(draft, findings):
+                rule = own.fault(value)
+                if rule and general is not None and general.allows(value):  # otherwise it was told before
+                    findings.fault(path, f"with {optimizer} it {rule}")
         if able == possible:
             continue
         if not able:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from keras_sweep.space.dense_arguments import DENSE_ARGUMENTS, dense_fault
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
@@ -33,6 +34,7 @@ OTHER_NAMES: Mapping[str, str] = {
 
 
 def check_name(name: str, model: ModelSpec | None, findings: Findings) -> None:
+    """Note a name that is no argument of training, optimizers or the model."""
     path = ("parameters", name)
     hint: str | None
     if name in FIT_ARGUMENTS or name == "optimizer" or name in ARGUMENTS:
@@ -60,6 +62,7 @@ def check_name(name: str, model: ModelSpec | None, findings: Findings) -> None:
 
 
 def check_values(draft: Draft, model: ModelSpec | None, findings: Findings) -> None:
+    """Note every value that the parameter must not have."""
     name = draft.name
     if name == "optimizer":
         _check_optimizer(draft, findings)
@@ -67,14 +70,14 @@ def check_values(draft: Draft, model: ModelSpec | None, findings: Findings) -> N
     if name.startswith(MODEL):
         inner = name.removeprefix(MODEL)
         if model is not None and model.kind == "dense" and inner in DENSE_ARGUMENTS:
-            for path, value in _ends(draft, findings):
+            for path, value in ends(draft, findings):
                 if fault := dense_fault(inner, value):
                     findings.fault(path, *fault)
             _check_whole(draft, DENSE_ARGUMENTS[inner] or Argument(int), findings)
         return
     known = FIT_ARGUMENTS.get(name) or argument(name)
     if known is not None:
-        for path, value in _ends(draft, findings):
+        for path, value in ends(draft, findings):
             if rule := known.fault(value):
                 findings.fault(path, rule)
         _check_whole(draft, known, findings)
@@ -88,7 +91,7 @@ def _check_whole(draft: Draft, rule: Argument, findings: Findings) -> None:
             findings.fault(draft.path, f"must be {rule.rule}, but got a range of real numbers")
 
 
-def _ends(draft: Draft, findings: Findings) -> Iterable[tuple[Path, Value]]:
+def ends(draft: Draft, findings: Findings) -> Iterable[tuple[Path, Value]]:
     """Where each value stands that must keep the rules: every choice, or both ends of a range."""
     drawn, path = draft.choice, draft.path
     if isinstance(drawn, Constant):
@@ -105,13 +108,31 @@ def _check_optimizer(draft: Draft, findings: Findings) -> None:
         findings.fault(draft.path, "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return
     seen: set[Value] = set()
-    for path, value in _ends(draft, findings):
+    for path, value in ends(draft, findings):
         if not isinstance(value, str) or (value not in OPTIMIZERS and lower(value) not in OPTIMIZERS):
             hint = did_you_mean(value, OPTIMIZERS) or f"one of {listed(OPTIMIZERS)}"
             findings.fault(path, f"must be an optimizer of Keras, but got {shown(value)}", hint)
         elif lower(value) in seen:
             findings.fault(path, f"the optimizer `{lower(value)}` is there twice")
         seen.add(lower(value))
+
+
+def as_real(draft: Draft) -> Draft:
+    """Whole numbers as real ones where Keras takes nothing else: `momentum: 0` is 0.0."""
+    drawn = draft.choice
+    if not is_real(draft.name):
+        return draft
+    if isinstance(drawn, Constant):
+        return replace(draft, choice=Constant(_real(drawn.value)))
+    if isinstance(drawn, Categorical):
+        return replace(draft, choice=replace(drawn, choices=tuple(map(_real, drawn.choices))))
+    if isinstance(drawn, Int) and not drawn.log:  # the same values: a log range has no step
+        return replace(draft, choice=Float(float(drawn.low), float(drawn.high), step=float(drawn.step)))
+    return draft
+
+
+def _real(value: Value) -> Value:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def is_real(name: str) -> bool:

@@ -9,7 +9,7 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.draft import Draft, draft_of
 from keras_sweep.space.findings import Findings
 from keras_sweep.space.optimizer_checks import check_optimizer_arguments
-from keras_sweep.space.parameter_values import check_name, check_values, is_real
+from keras_sweep.space.parameter_values import as_real, check_name, check_values, is_real
 from keras_sweep.space.plain_text import shown
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec
@@ -48,9 +48,10 @@ def parameters(findings: Findings, model: ModelSpec | None) -> Parameters | None
         check_name(name, model, findings)
         draft, take = draft_of(name, findings)
         if draft is not None:
-            drafts[name] = draft
             take_best = take_best or take
             check_values(draft, model, findings)
+            _warn_of_whole_numbers(draft, findings)
+            drafts[name] = as_real(draft)
     check_conditions(drafts, names, findings)
     check_optimizer_arguments(drafts, names, findings)
     ordered = in_order(drafts, findings)
@@ -88,7 +89,19 @@ def _warn(draft: Draft, findings: Findings) -> None:
         return
     if draft.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
         findings.warn(draft.path, "a learning rate is best drawn on a log scale; add `log: true`")
-    if isinstance(drawn, Int) and is_real(draft.name):
+
+
+def _warn_of_whole_numbers(draft: Draft, findings: Findings) -> None:
+    """W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones."""
+    drawn = draft.choice
+    block = findings.root.at(*draft.path).value
+    if (
+        isinstance(drawn, Int)
+        and drawn.size > 1
+        and is_real(draft.name)
+        and isinstance(block, dict)
+        and "q" not in block
+    ):
         findings.warn(
             draft.path, f"draws whole numbers only, as `min` and `max` are whole; write `max: {drawn.high}.0` otherwise"
         )

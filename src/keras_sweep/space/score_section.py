@@ -9,6 +9,7 @@ from keras_sweep.space.sweep_spec import Goal, Objective
 
 
 def loss_of(findings: Findings) -> str | None:
+    """What `loss` says; None with its fault noted."""
     if not findings.has("loss"):
         return None
     loss = findings.root.at("loss").plain
@@ -20,6 +21,7 @@ def loss_of(findings: Findings) -> str | None:
 
 
 def metrics_of(findings: Findings) -> tuple[str, ...] | None:
+    """What `metrics` says, () where it is left out; None with its faults noted."""
     if not findings.has("metrics"):
         return ()
     node = findings.root.at("metrics")
@@ -43,6 +45,7 @@ def metrics_of(findings: Findings) -> tuple[str, ...] | None:
 
 
 def objective_of(findings: Findings, metrics: tuple[str, ...] | None) -> Objective | None:
+    """What `metric` says; None with its fault noted."""
     from keras_sweep.space.file_model import MetricBlock
 
     if not findings.has("metric"):

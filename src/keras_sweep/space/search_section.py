@@ -8,6 +8,7 @@ from keras_sweep.space.sweep_spec import ENGINES, EarlyTerminate, SearchSettings
 
 
 def search_of(findings: Findings) -> SearchSettings | None:
+    """What `search` says, over the defaults; None with its faults noted."""
     from keras_sweep.space.file_model import SearchBlock
 
     if not findings.has("search"):
@@ -32,6 +33,7 @@ def search_of(findings: Findings) -> SearchSettings | None:
 
 
 def early_terminate_of(findings: Findings) -> EarlyTerminate | None:
+    """What `early_terminate` says; None where it is left out, or with its faults noted."""
     from keras_sweep.space.file_model import EarlyTerminateBlock
 
     if not findings.has("early_terminate") or findings.root.at("early_terminate").value is None:

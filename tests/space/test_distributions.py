@@ -1,0 +1,140 @@
+"""Distributions keep their rules for every valid range."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int
+
+units = st.floats(0, 1, exclude_max=True)
+reals = st.floats(-1e9, 1e9)
+positive = st.floats(1e-9, 1e9)
+
+
+@st.composite
+def floats(draw: st.DrawFn) -> Float:
+    log = draw(st.booleans())
+    low, high = sorted(draw(st.tuples(*[positive if log else reals] * 2)))
+    return Float(low, high, log)
+
+
+@st.composite
+def stepped(draw: st.DrawFn) -> Float:
+    step = draw(st.sampled_from([0.1, 0.25, 1.0, 1e-3, 3.7]))
+    first = draw(st.integers(-50, 50))
+    return Float(first * step, (first + draw(st.integers(0, 60))) * step, step=step)
+
+
+@st.composite
+def ints(draw: st.DrawFn) -> Int:
+    log = draw(st.booleans())
+    low = draw(st.integers(1 if log else -(10**6), 10**6))
+    return Int(low, low + draw(st.integers(0, 500)), log, 1 if log else draw(st.integers(1, 20)))
+
+
+scalars = st.one_of(st.integers(), st.floats(allow_nan=False), st.booleans(), st.text(max_size=5), st.none())
+
+
+@st.composite
+def categoricals(draw: st.DrawFn) -> Categorical:
+    choices = tuple(draw(st.lists(scalars, min_size=1, max_size=6, unique=True)))
+    if draw(st.booleans()):
+        return Categorical(choices)
+    weights = draw(
+        st.lists(st.integers(0, 9), min_size=len(choices), max_size=len(choices)).filter(lambda found: sum(found) > 0)
+    )
+    return Categorical(choices, tuple(weight / sum(weights) for weight in weights))
+
+
+distributions = st.one_of(floats(), stepped(), ints(), categoricals())
+
+
+@given(distributions, units)
+def test_what_is_drawn_is_contained(distribution: Distribution, unit: float) -> None:
+    value = distribution.at(unit)
+    assert distribution.contains(value)
+    if distribution.size <= 1000:
+        assert value in distribution.values()
+
+
+@given(distributions)
+def test_size_is_the_number_of_values(distribution: Distribution) -> None:
+    if distribution.size == math.inf:
+        with pytest.raises(ValueError, match="continuous"):
+            distribution.values()
+        return
+    values = distribution.values()
+    assert len(values) == len(set(values)) == distribution.size
+    assert all(distribution.contains(value) for value in values)
+
+
+@given(st.one_of(floats(), stepped(), ints()), units, units)
+def test_a_range_is_drawn_in_ascending_order(distribution: Float | Int, a: float, b: float) -> None:
+    low, high = sorted((a, b))
+    assert distribution.at(low) <= distribution.at(high)  # type: ignore[operator]
+    assert distribution.at(0.0) == pytest.approx(distribution.low)
+
+
+@given(st.one_of(stepped(), ints().filter(lambda range_: not range_.log)))
+def test_every_value_of_a_uniform_range_can_be_drawn(distribution: Float | Int) -> None:
+    count = int(distribution.size)
+    assert [distribution.at((index + 0.5) / count) for index in range(count)] == list(distribution.values())
+
+
+def test_a_choice_without_weight_is_never_drawn() -> None:
+    distribution = Categorical(("a", "b", "c"), (0.3, 0.7 - 1e-9, 0.0))
+    assert distribution.at(math.nextafter(1, 0)) != "c"
+    assert Categorical(("a", "b"), (0.0, 1.0)).at(0.0) == "b"
+
+
+def test_a_log_range_of_whole_numbers_begins_at_its_least() -> None:
+    assert all(Int(low, low + 3, log=True).at(0.0) == low for low in range(1, 2000))
+
+
+def test_a_step_of_real_numbers_gives_clean_decimals() -> None:
+    assert Float(0.1, 0.7, step=0.1).values() == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+
+
+def test_a_fine_step_takes_no_memory() -> None:
+    assert Float(0.0, 1.0, step=1e-12).at(0.5) == pytest.approx(0.5)
+
+
+def test_what_is_off_the_step_or_of_another_type_is_not_contained() -> None:
+    assert not Int(0, 10, step=5).contains(7)
+    assert not Float(0.0, 1.0, step=0.25).contains(0.3)
+    assert not Float(0.0, 1.0).contains(True)
+    assert not Int(0, 1).contains(True)
+    assert not Int(0, 2).contains(1.0)
+    assert not Categorical((1, 2)).contains(True)
+    assert not Categorical((1, 2)).contains(1.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Float(1.0, 0.0), "`min <= max` must hold"),
+        (lambda: Float(0.0, math.inf), "must be finite"),
+        (lambda: Float(math.nan, 1.0), "must be finite"),
+        (lambda: Float(0.0, 1.0, log=True), "above zero"),
+        (lambda: Float(0.0, 1.0, step=0.0), "`q > 0`"),
+        (lambda: Float(0.1, 1.0, log=True, step=0.1), "takes no `q`"),
+        (lambda: Int(2, 1), "`min <= max` must hold"),
+        (lambda: Int(0, 5, log=True), "above zero"),
+        (lambda: Int(0, 5, step=0), "`q >= 1`"),
+        (lambda: Int(1, 5, log=True, step=2), "takes no `q`"),
+        (lambda: Categorical(()), "must not be empty"),
+        (lambda: Categorical((1, 2, 1)), "must differ"),
+        (lambda: Categorical((0, False)), "must differ"),
+        (lambda: Categorical((1, 2), (1.0,)), "as many as"),
+        (lambda: Categorical((1, 2), (1.5, -0.5)), "must not be negative"),
+        (lambda: Categorical((1, 2), (0.5, 0.4)), "must add to 1"),
+        (lambda: Categorical((1, 2), (math.nan, 0.5)), "must add to 1"),
+    ],
+)
+def test_a_distribution_that_breaks_a_rule_is_not_made(make: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make()  # type: ignore[operator]

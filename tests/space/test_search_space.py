@@ -1,0 +1,89 @@
+"""Search spaces count and list exactly the trials that can be."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, identity
+
+small: st.SearchStrategy[Distribution] = st.one_of(
+    st.builds(lambda low, more: Int(low, low + more), st.integers(0, 2), st.integers(0, 3)),
+    st.builds(lambda n: Categorical(tuple("abcd"[:n])), st.integers(1, 4)),
+    st.builds(lambda n: Float(0.0, 0.5 * n, step=0.5), st.integers(0, 2)),
+)
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> SearchSpace:
+    constants: dict[str, Value] = {"k": 1} if draw(st.booleans()) else {}
+    parameters: list[Parameter] = []
+    for name in "pqrst"[: draw(st.integers(0, 5))]:
+        conditions = []
+        for earlier in draw(st.lists(st.sampled_from(parameters), max_size=2, unique_by=id)) if parameters else []:
+            values = draw(st.lists(st.sampled_from(earlier.distribution.values()), min_size=1, max_size=2, unique=True))
+            conditions.append(Condition(earlier.name, tuple(values)))
+        if constants and draw(st.booleans()):
+            conditions.append(Condition("k", (draw(st.integers(1, 2)),)))
+        parameters.append(Parameter(name, draw(small), tuple(conditions)))
+    return SearchSpace(tuple(parameters), constants)
+
+
+@given(spaces())
+def test_size_is_the_number_of_points(space: SearchSpace) -> None:
+    points = list(space.points())
+    assert space.size == len(points) == len({identity(point) for point in points})
+    assert space.finite
+
+
+@given(spaces(), st.integers(0, 2**31))
+def test_what_is_drawn_is_a_point(space: SearchSpace, seed: int) -> None:
+    rng = random.Random(seed)
+    params = space.at(iter([rng.random() for _ in space.parameters]))
+    assert identity(params) in {identity(point) for point in space.points()}
+
+
+@given(spaces())
+def test_points_have_exactly_the_active_parameters(space: SearchSpace) -> None:
+    for params in space.points():
+        active = {parameter.name for parameter in space.parameters if parameter.active(params)}
+        assert set(params) == active | set(space.constants)
+
+
+@given(spaces())
+@settings(max_examples=50)
+def test_one_continuous_range_makes_a_space_infinite_where_it_can_be_active(space: SearchSpace) -> None:
+    rate = Parameter("rate", Float(0.0, 1.0))
+    assert SearchSpace((*space.parameters, rate), space.constants).size == math.inf
+
+
+def test_a_continuous_range_that_is_never_active_does_not_count() -> None:
+    never = Parameter("rate", Float(0.0, 1.0), (Condition("k", (2,)),))
+    assert SearchSpace((never, Parameter("p", Int(1, 3))), {"k": 1}).size == 3
+
+
+def test_many_independent_conditions_are_counted_at_once() -> None:
+    pairs = [
+        parameter
+        for n in range(90)
+        for parameter in (
+            Parameter(f"a{n}", Int(1, 2**60)),
+            Parameter(f"b{n}", Categorical((1, 2)), (Condition(f"a{n}", (1,)),)),
+        )
+    ]
+    space = SearchSpace((*pairs[::2], *pairs[1::2]))
+    assert space.size == (2**60 + 1) ** 90
+    assert SearchSpace((*space.parameters, Parameter("rate", Float(0.0, 1.0)))).size == math.inf
+
+
+def test_a_condition_must_look_back() -> None:
+    late = Parameter("a", Int(1, 2), (Condition("b", (1,)),))
+    with pytest.raises(ValueError, match="does not come before it"):
+        SearchSpace((late, Parameter("b", Int(1, 2))))
+    with pytest.raises(ValueError, match="there twice"):
+        SearchSpace((Parameter("b", Int(1, 2)), Parameter("b", Int(1, 2))))
