@@ -1,0 +1,77 @@
+"""KerasTuner's hyperparameters as parameters of a search space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from keras_sweep.errors import ModelError
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
+from keras_sweep.space.search_space import Condition, Parameter
+
+
+def parameters_of(hyper_parameters: Iterable[Any], prefix: str = "") -> tuple[Parameter, ...]:
+    """The parameters of `keras_tuner.HyperParameters.space`, each name with the prefix before it.
+
+    Names keep their order, so conditions look back. A name that stands in several conditional scopes becomes one
+    parameter that is there in all of them.
+
+    Raises:
+        ModelError: a name has different ranges in different scopes, which one parameter can't have.
+    """
+    merged: dict[str, Parameter] = {}
+    for hyper_parameter in hyper_parameters:
+        name = prefix + hyper_parameter.name
+        when = tuple(
+            Condition(prefix + condition.name, tuple(condition.values)) for condition in hyper_parameter.conditions
+        )
+        new = Parameter(name, distribution_of(hyper_parameter), when)
+        merged[name] = _united(merged[name], new) if name in merged else new
+    return tuple(merged.values())
+
+
+def distribution_of(hyper_parameter: Any) -> Distribution:
+    """The range of one `keras_tuner` hyperparameter.
+
+    A logarithmic range with a step is the list of its values. `reverse_log`, which no other engine knows, is uniform.
+    """
+    kind = type(hyper_parameter).__name__
+    if kind == "Boolean":
+        return Categorical((False, True))
+    if kind == "Fixed":
+        return Categorical((hyper_parameter.value,))
+    if kind == "Choice":
+        return Categorical(tuple(dict.fromkeys(hyper_parameter.values)))
+    low, high, step = hyper_parameter.min_value, hyper_parameter.max_value, hyper_parameter.step
+    log = hyper_parameter.sampling == "log"
+    if step is not None and hyper_parameter.sampling != "linear":
+        number = int if kind == "Int" else float
+        return Categorical(tuple(dict.fromkeys(number(value) for value in hyper_parameter.values)))
+    if kind == "Int":
+        return Int(low, high, log=log, step=1 if log else step or 1)
+    return Float(float(low), float(high), log=log, step=None if step is None else float(step))
+
+
+def _united(a: Parameter, b: Parameter) -> Parameter:
+    if a.distribution != b.distribution:
+        raise ModelError(
+            f"hyperparameter {a.name!r} has a range of its own in each conditional scope: {a.distribution} and "
+            f"{b.distribution}",
+            hint="Give each a name of its own",
+        )
+    if not a.when or not b.when:
+        return Parameter(a.name, a.distribution)
+    parents = [[condition.parameter for condition in parameter.when] for parameter in (a, b)]
+    differing = [(x, y) for x, y in zip(a.when, b.when, strict=False) if x != y]
+    if parents[0] == parents[1] and len(differing) <= 1:
+        return Parameter(a.name, a.distribution, tuple(map(_either, a.when, b.when)))
+    return Parameter(a.name, a.distribution, _shared(a.when, b.when))  # there too often, never missing
+
+
+def _either(a: Condition, b: Condition) -> Condition:
+    values: Sequence[Value] = tuple(dict.fromkeys((*a.values, *b.values)))
+    return Condition(a.parameter, tuple(values))
+
+
+def _shared(a: tuple[Condition, ...], b: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    return tuple(condition for condition in a if condition in b)

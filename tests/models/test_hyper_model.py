@@ -1,0 +1,201 @@
+"""HyperModels and `build(hp)` functions: found, explored, built."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import keras_tuner
+import pytest
+
+from keras_sweep.errors import ModelError
+from keras_sweep.models.hyper_model import build, discover, is_hyper_model, own_optimizer, with_hyper_model
+from keras_sweep.models.hyper_parameters import parameters_of
+from keras_sweep.python_source import load_python
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import ENGINES, ModelSpec, SweepSpec
+from tests.contracts.engine_contract import spec
+
+
+def layers(hp: Any) -> Any:
+    """The usual loop: how many hyperparameters there are depends on one of them."""
+    model = keras.Sequential([keras.layers.Input((4,))])
+    for index in range(hp.Int("layers", 1, 3)):
+        model.add(keras.layers.Dense(hp.Choice(f"units_{index}", [8, 16])))
+    model.add(keras.layers.Dense(3, activation="softmax"))
+    return model
+
+
+class Scopes(keras_tuner.HyperModel):  # type: ignore[misc]
+    """KerasTuner's conditional scopes, with code that runs only in one of them; compiles."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def build(self, hp: Any) -> Any:
+        model = keras.Sequential([keras.layers.Input((4,))])
+        kind = hp.Choice("kind", ["linear", "mlp"])
+        with hp.conditional_scope("kind", ["mlp"]):
+            if kind == "mlp":
+                model.add(keras.layers.Dense(hp.Int("units", 8, 64, step=8)))
+                if hp.Boolean("dropout"):
+                    model.add(keras.layers.Dropout(hp.Float("rate", 0.1, 0.5, step=0.1)))
+        model.add(keras.layers.Dense(self.classes, activation="softmax"))
+        model.compile(
+            keras.optimizers.Adam(hp.Float("learning_rate", 1e-4, 1e-2, sampling="log")),
+            loss="sparse_categorical_crossentropy",
+        )
+        return model
+
+
+class Fitting(keras_tuner.HyperModel):  # type: ignore[misc]
+    def build(self, hp: Any) -> Any:
+        return layers(hp)
+
+    def fit(self, hp: Any, model: Any, *args: Any, **more: Any) -> Any:
+        return model.fit(*args, batch_size=hp.Choice("batch_size", [16, 32]), **more)
+
+
+def shaped(hp: Any, input_shape: tuple[int, ...], classes: int) -> Any:
+    return keras.Sequential([keras.layers.Input(input_shape), keras.layers.Dense(classes * hp.Int("factor", 1, 2))])
+
+
+def test_tells_hyper_models_from_other_functions() -> None:
+    assert is_hyper_model(layers)
+    assert is_hyper_model(Scopes)
+    assert is_hyper_model(Scopes(3))
+    assert is_hyper_model(Scopes(3).build)
+    assert not is_hyper_model(lambda units: None)
+    assert not is_hyper_model(keras.layers.Dense)
+    assert not is_hyper_model("layers")
+
+
+def test_a_loop_over_layers_gives_conditions() -> None:
+    assert discover(layers) == (
+        Parameter("model.layers", Int(1, 3)),
+        Parameter("model.units_0", Categorical((8, 16))),
+        Parameter("model.units_1", Categorical((8, 16)), (Condition("model.layers", (3, 2)),)),
+        Parameter("model.units_2", Categorical((8, 16)), (Condition("model.layers", (3,)),)),
+    )
+
+
+def test_scopes_give_conditions_and_code_inside_them_is_found() -> None:
+    in_mlp = Condition("model.kind", ("mlp",))
+    assert discover(Scopes(3)) == (
+        Parameter("model.kind", Categorical(("linear", "mlp"))),
+        Parameter("model.learning_rate", Float(1e-4, 1e-2, log=True)),
+        Parameter("model.units", Int(8, 64, step=8), (in_mlp,)),
+        Parameter("model.dropout", Categorical((False, True)), (in_mlp,)),
+        Parameter("model.rate", Float(0.1, 0.5, step=0.1), (in_mlp, Condition("model.dropout", (True,)))),
+    )
+
+
+def test_fixed_values_are_not_searched_and_decide_what_is_found() -> None:
+    names = [parameter.name for parameter in discover(layers, fixed={"layers": 2})]
+    assert names == ["model.units_0", "model.units_1"]
+
+
+def test_a_class_and_a_function_are_given_the_shape_of_the_data() -> None:
+    assert build(Scopes, {}, classes=5).output_shape == (None, 5)
+    assert build(shaped, {"factor": 2}, input_shape=(4,), classes=3).output_shape == (None, 6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_suggestion_builds_the_model_it_says(engine: str) -> None:
+    """What a build asks for are exactly the trial's parameters: nothing is left to a default."""
+    for found in (layers, Scopes(3)):
+        asking = replace(spec(SearchSpace(()), engine, "random"), model=ModelSpec("python", "module:found"))
+        sweep = with_hyper_model(asking, found)
+        for suggestion in make_engine(sweep).ask(12):
+            values = {name.removeprefix("model."): value for name, value in suggestion.params.items()}
+            asked = keras_tuner.HyperParameters()
+            asked.values = dict(values)
+            (found.build if isinstance(found, Scopes) else found)(asked)
+            assert {one.name for one in asked.space if asked.is_active(one)} == set(values)
+            assert isinstance(build(found, values), keras.Model)
+
+
+def test_a_model_compiled_in_build_brings_its_optimizer() -> None:
+    model = build(Scopes(3), {"kind": "linear", "learning_rate": 0.005})
+    optimizer = own_optimizer(model)
+    assert type(optimizer) is keras.optimizers.Adam
+    assert optimizer is not model.optimizer
+    assert float(optimizer.learning_rate) == pytest.approx(0.005)
+    assert own_optimizer(build(layers, {})) is None
+
+
+def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **constants: Any) -> SweepSpec:
+    model = ModelSpec("python", "module:layers", arguments or {})
+    return replace(spec(SearchSpace(parameters, constants), "optuna", "random"), model=model)
+
+
+def test_the_space_file_wins_over_the_hyper_model() -> None:
+    own = Parameter("model.units_1", Categorical((99,)))
+    rate = Parameter("learning_rate", Float(0.1, 0.2))
+    sweep = with_hyper_model(sweep_of(rate, own, arguments={"layers": 2}), layers)
+    assert {parameter.name: parameter.distribution for parameter in sweep.space.parameters} == {
+        "learning_rate": Float(0.1, 0.2),
+        "model.units_1": Categorical((99,)),
+        "model.units_0": Categorical((8, 16)),
+    }
+    assert sweep.space.constants == {"model.layers": 2}
+
+
+def test_unknown_model_arguments_are_named() -> None:
+    with pytest.raises(ModelError, match=r"`model.width`: module:layers has no hyperparameter 'width'. It has layers,"):
+        with_hyper_model(sweep_of(Parameter("model.width", Int(1, 2))), layers)
+    with pytest.raises(ModelError, match=r"`model.width`: layers has no hyperparameter 'width'. It has layers,"):
+        with_hyper_model(sweep_of(arguments={"width": 3}), layers)
+
+
+def test_a_fit_of_its_own_is_refused() -> None:
+    with pytest.raises(ModelError, match="trains by a `fit` of its own"):
+        discover(Fitting())
+
+
+def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> None:
+    (tmp_path / "raising_hyper_model.py").write_text(
+        "def build(hp):\n    if hp.Choice('kind', ['good', 'bad']) == 'bad':\n        raise ValueError('no')\n"
+    )
+    found = load_python("raising_hyper_model:build", tmp_path)
+    with pytest.raises(ModelError, match=r"kind='bad': .*raising_hyper_model.py:3: ValueError: no"):
+        build(found, {"kind": "bad"})
+    with pytest.raises(ModelError, match="build returned NoneType"):
+        build(found, {"kind": "good"})
+
+
+RANGES: list[tuple[str, dict[str, Any], object]] = [
+    ("Int", {"min_value": 1, "max_value": 9, "step": 4}, Int(1, 9, step=4)),
+    ("Int", {"min_value": 2, "max_value": 32, "sampling": "log"}, Int(2, 32, log=True)),
+    ("Int", {"min_value": 2, "max_value": 32, "step": 2, "sampling": "log"}, Categorical((2, 4, 8, 16, 32))),
+    ("Float", {"min_value": 0, "max_value": 1}, Float(0.0, 1.0)),
+    ("Float", {"min_value": 1, "max_value": 100, "step": 10, "sampling": "log"}, Categorical((1.0, 10.0, 100.0))),
+    ("Float", {"min_value": 1, "max_value": 2, "sampling": "reverse_log"}, Float(1.0, 2.0)),
+    ("Choice", {"values": ["a", "b"]}, Categorical(("a", "b"))),
+    ("Boolean", {}, Categorical((False, True))),
+]
+
+
+@pytest.mark.parametrize(("kind", "arguments", "distribution"), RANGES)
+def test_ranges_keep_their_meaning(kind: str, arguments: dict[str, Any], distribution: object) -> None:
+    hyper_parameters = keras_tuner.HyperParameters()
+    getattr(hyper_parameters, kind)("x", **arguments)
+    assert parameters_of(hyper_parameters.space) == (Parameter("x", distribution),)  # type: ignore[arg-type]
+
+
+def test_one_name_in_two_scopes_is_there_in_both() -> None:
+    hyper_parameters = keras_tuner.HyperParameters()
+    hyper_parameters.Choice("kind", ["a", "b", "c"])
+    for kind in ("a", "c"):
+        with hyper_parameters.conditional_scope("kind", [kind]):
+            hyper_parameters.Int("units", 1, 4)
+    assert parameters_of(hyper_parameters.space)[1].when == (Condition("kind", ("a", "c")),)
+    with hyper_parameters.conditional_scope("kind", ["b"]):
+        hyper_parameters.Int("units", 1, 5)
+    with pytest.raises(ModelError, match="'units' has a range of its own in each conditional scope"):
+        parameters_of(hyper_parameters.space)
