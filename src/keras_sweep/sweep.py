@@ -134,18 +134,15 @@ def _rebuilt(
         return engine, 0, None
     *earlier, last = generations
     index = last[0].suggestion.generation
-    engine.replay(earlier)
-    asked = [replace(one, generation=index) for one in engine.ask(size)]
-    same = all(
-        one.params == result.params and one.number == result.number for one, result in zip(asked, last, strict=False)
-    )
-    if same and len(asked) > len(last):
-        return engine, index, _Open(asked, last)
-    if same and len(asked) == len(last):
-        engine.tell(last)
-    else:  # another engine or another size: what is there is a generation of its own
-        engine = make_engine()
-        engine.replay(generations)
+    if len(last) < size:
+        engine.replay(earlier)
+        asked = [replace(one, generation=index) for one in engine.ask(size)]
+        if len(asked) > len(last) and all(
+            (one.number, one.params) == (result.number, result.params) for one, result in zip(asked, last, strict=False)
+        ):
+            return engine, index, _Open(asked, last)
+        engine = make_engine()  # it is whole; or another engine or size began it, then it is a generation of its own
+    engine.replay(generations)
     return engine, index + 1, None
 
 

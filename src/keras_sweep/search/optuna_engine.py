@@ -6,6 +6,7 @@ and one that pruners read (its trial numbers are the sweep's, since Hyperband as
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -209,7 +210,7 @@ class _Pruning:
             values = {
                 number: curve[epoch - 1]
                 for number, curve in curves.items()
-                if len(curve) >= epoch and epoch in self.rungs(planned[number])
+                if len(curve) >= epoch and math.isfinite(curve[epoch - 1]) and epoch in self.rungs(planned[number])
             }
             if values:
                 self.rung(epoch, values)
