@@ -1,9 +1,10 @@
-"""Makes the n-th call to the disk fail: every call of `record/system.py`, and every statement of SQLite."""
+"""Makes the n-th call to the disk fail, or kill the process: each of `record/system.py`, each statement of SQLite."""
 
 from __future__ import annotations
 
 import errno
 import os
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import pytest
 from keras_sweep.record import system
 
 CALLS = ("open_new", "write", "fsync", "rename", "fsync_folder", "make_folder", "remove")
+KILL = "kill"
 KINDS = ("ENOSPC", "EIO", "EACCES", "locked")
 _SQLITE = {
     "ENOSPC": ("database or disk is full", "SQLITE_FULL"),
@@ -26,7 +28,7 @@ _SQLITE = {
 
 
 class Faults:
-    """Counts calls; the n-th fails, before or after it has done its work."""
+    """Counts calls; the n-th fails, before or after it has done its work. Of kind KILL it ends the process instead."""
 
     def __init__(self, nth: int, kind: str, *, after: bool) -> None:
         self.nth = nth
@@ -42,11 +44,17 @@ class Faults:
         if mine:
             self.failed = what
             if not self.after:
-                raise error()
-        done = work()
-        if mine:
-            raise error()
-        return done
+                self._fail(error)
+        try:
+            return work()
+        finally:
+            if mine:
+                self._fail(error)
+
+    def _fail(self, error: Callable[[], Exception]) -> None:
+        if self.kind == KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise error()
 
     def os_error(self) -> OSError:
         """The fault as the operating system raises it."""

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 from hypothesis import strategies as st
 
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Value
-from keras_sweep.trial import Result, Seconds, Suggestion, TrialState
+from keras_sweep.trial import Result, Seconds, Suggestion, TrialState, Weights
 from tests.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
 from tests.views.factory import dense_sweep
 
 SPEC = make_spec(
     (OPTIMIZER, LEARNING_RATE, EPOCHS, MOMENTUM), constants={"batch_size": 32}, name="dense", text="data: x\n"
 )
+
+
+DENSE: Weights = (np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32), np.zeros(10, np.float32))
 
 
 def new_study(sweeps: Path, results: Sequence[Result] = ()) -> StudyFile:
@@ -40,6 +43,11 @@ def new_folder(sweeps: Path, trials: int = 12) -> SweepFolder:
 def same(a: object, b: object) -> bool:
     """Equal to the last digit and type, NaN included."""
     return repr(a) == repr(b)
+
+
+def identical(a: Weights, b: Weights) -> bool:
+    """Equal bit for bit, type and shape included."""
+    return [(x.dtype, x.shape, x.tobytes()) for x in a] == [(y.dtype, y.shape, y.tobytes()) for y in b]
 
 
 def integrity(path: Path) -> str:
@@ -98,8 +106,3 @@ def results(draw: st.DrawFn, number: int = 0) -> Result:
         runner=draw(texts),
         stderr=draw(st.none() | floats),
     )
-
-
-def is_number(value: float | None) -> bool:
-    """Whether there is a value to compare."""
-    return value is not None and not math.isnan(value)

@@ -90,6 +90,9 @@ def test_an_optuna_study_of_somebody_else(tmp_path: Path) -> None:
         ("UPDATE study_directions SET direction = 'MINIMIZE'", "direction"),
         ("DELETE FROM study_directions", "holds 0 studies"),
         ("DROP TABLE trial_values", "not a sweep's record"),
+        ("CREATE TRIGGER x AFTER INSERT ON trials BEGIN DELETE FROM trials; END", "not a sweep's record"),
+        ("CREATE VIEW x AS SELECT * FROM trials", "not a sweep's record"),
+        (f"UPDATE study_user_attributes SET value_json = '{'[' * 10**5}' WHERE key = 'space'", "damaged"),
     ],
 )
 def test_a_record_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -> None:

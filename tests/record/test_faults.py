@@ -9,23 +9,21 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from keras_sweep.errors import RecordError
-from keras_sweep.record import atomic, reader
-from keras_sweep.record.lock import SweepLock
+from keras_sweep.record import reader, system
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import DamagedWeights, keep, kept, load_weights, save_weights, weights_file
+from keras_sweep.record.weights import DamagedWeights, load_weights
 from tests.record.faults import KINDS, Faults, injected
-from tests.record.records import SPEC, integrity, new_folder, new_study, same
-from tests.record.test_weights import DENSE, identical
+from tests.record.records import integrity, new_folder, new_study, same
+from tests.record.small_sweep import check_done, check_sound, run
 from tests.views.factory import dense_sweep
 
-TRIALS = dense_sweep(4)
 HINTS = (
     "Free some space",
     "Check who owns",
@@ -33,40 +31,6 @@ HINTS = (
     "The disk or its connection",
     "run the same command",
 )
-
-
-def run(folder: SweepFolder) -> None:
-    """What `sweep run` does to a record, beginning it or going on, up to four trials."""
-    with SweepLock(folder), ExitStack() as stack:
-        study = StudyFile.open(folder) if folder.exists() else StudyFile.create(folder, SPEC, {})
-        stack.enter_context(closing(study))
-        atomic.write_text(folder.space, SPEC.text)
-        for one in TRIALS[study.next_number :]:
-            save_weights(weights_file(folder, one.number), DENSE)
-            study.add(one)
-        keep(folder, [TRIALS[-1].number])
-        study.set_attributes({"test_looks": 1})
-        atomic.write_text(folder.card, '{"trial": 3}')
-
-
-def check_sound(folder: SweepFolder) -> None:
-    """Every file is whole or absent, and the record holds the first trials."""
-    if folder.exists():
-        assert integrity(folder.study) == "ok"
-        results = reader.read_results(folder)
-        assert same(results, TRIALS[: len(results)])
-    if folder.card.exists():
-        assert folder.card.read_text() == '{"trial": 3}'
-    for number in kept(folder):
-        assert identical(load_weights(weights_file(folder, number)), DENSE)
-
-
-def check_done(folder: SweepFolder) -> None:
-    check_sound(folder)
-    assert len(reader.read_results(folder)) == len(TRIALS)
-    assert reader.read_attributes(folder)["test_looks"] == 1
-    assert kept(folder) == [3]
-    assert not list(folder.path.rglob("*.part*"))
 
 
 def survives(start: Callable[[], SweepFolder], faults: Faults) -> bool:
@@ -176,8 +140,6 @@ def test_a_file_system_that_takes_no_more_bytes(tmp_path: Path) -> None:
 
 
 def test_a_database_locked_by_another_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from keras_sweep.record import system
-
     monkeypatch.setattr(system, "BUSY_SECONDS", 0.1)
     folder = new_folder(tmp_path, 3)
     with StudyFile.open(folder) as study, closing(sqlite3.connect(folder.study, isolation_level=None)) as other:

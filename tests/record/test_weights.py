@@ -14,14 +14,7 @@ from hypothesis.extra import numpy as hnp
 from keras_sweep.errors import RecordError
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import DamagedWeights, keep, kept, load_weights, save_weights, weights_file
-from keras_sweep.trial import Weights
-
-DENSE: Weights = (np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32), np.zeros(10, np.float32))
-
-
-def identical(a: Weights, b: Weights) -> bool:
-    return [(x.dtype, x.shape, x.tobytes()) for x in a] == [(y.dtype, y.shape, y.tobytes()) for y in b]
-
+from tests.record.records import DENSE, identical
 
 arrays = hnp.arrays(
     st.one_of(hnp.floating_dtypes(endianness="="), hnp.integer_dtypes(endianness="="), st.just(np.dtype(bool))),

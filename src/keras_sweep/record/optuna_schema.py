@@ -40,9 +40,10 @@ class Row:
 
 
 def revision(connection: sqlite3.Connection) -> str | None:
-    """The tables' revision; None where they are not Optuna's."""
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not names >= TABLES:
+    """The tables' revision; None where they are not Optuna's, or where anything beside tables would run SQL."""
+    objects = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+    names = {name for kind, name in objects if kind == "table"}
+    if not names >= TABLES or any(kind in ("view", "trigger") for kind, _ in objects):
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     return str(row[0]) if row else None

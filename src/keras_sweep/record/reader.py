@@ -112,7 +112,7 @@ def damage_named(folder: SweepFolder) -> Iterator[None]:
                 if not is_damage(error):
                     raise
                 raise RecordError(f"the record {folder.study} is damaged: {error}", hint=DAMAGED_HINT) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter from JSON of a thousand brackets
         raise RecordError(f"the record {folder.study} is damaged: {error}", hint=DAMAGED_HINT) from error
 
 

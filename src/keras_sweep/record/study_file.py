@@ -7,6 +7,7 @@ writes (record/lock.py).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -82,7 +83,8 @@ class StudyFile:
                 study._check_trials()
                 for pragma in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
                     connection.execute(f"PRAGMA {pragma}").fetchall()
-                folder.study.chmod(atomic.PRIVATE)
+                with contextlib.suppress(OSError):  # somebody else's file, which may be written to all the same
+                    folder.study.chmod(atomic.PRIVATE)
             except BaseException:
                 connection.close()
                 raise

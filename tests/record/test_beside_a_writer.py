@@ -1,0 +1,182 @@
+"""Readers of every kind, while a process writes: none sees half a trial, and none keeps the writer from writing."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.errors import RecordError
+from keras_sweep.record import reader
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from tests.record.records import integrity, new_folder, new_study, same
+from tests.views.factory import dense_sweep
+
+WRITE = """
+import sys, time
+from pathlib import Path
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from tests.views.factory import dense_sweep
+folder = SweepFolder(Path(sys.argv[1]))
+with StudyFile.open(folder) as study:
+    for one in dense_sweep(300):
+        start = time.monotonic()
+        study.add(one)
+        slowest = max(locals().get("slowest", 0.0), time.monotonic() - start)
+        time.sleep(0.01)
+        if one.number == 5:
+            print("begun", flush=True)
+(folder.path / "done").touch()
+print(slowest)
+"""
+
+READ = """
+import sys
+from pathlib import Path
+from keras_sweep.record import reader
+from keras_sweep.record.sweep_folder import SweepFolder
+from tests.views.factory import dense_sweep
+folder, wanted, last, times = SweepFolder(Path(sys.argv[1])), dense_sweep(300), 0, 0
+while last < 300:
+    results = reader.read_results(folder)
+    assert len(results) >= last
+    assert repr(results) == repr(wanted[: len(results)])
+    (best,) = reader.read_results(folder, top=1)
+    assert best.number < 300
+    assert not ("optuna" in sys.modules or "numpy" in sys.modules)
+    last, times = len(results), times + 1
+    if (folder.path / "done").exists() and last < 300:
+        assert len(reader.read_results(folder)) == 300
+print(times)
+"""
+
+OPTUNA = """
+import sys
+import optuna
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+last, times = 0, 0
+while last < 300:
+    study = optuna.load_study(study_name="dense", storage=f"sqlite:///{sys.argv[1]}/study.db")
+    trials = study.get_trials()
+    assert len(trials) >= last
+    assert all(trial.state.is_finished() and "curve" in trial.user_attrs for trial in trials)
+    last, times = len(trials), times + 1
+print(times)
+"""
+
+
+def start(code: str, folder: SweepFolder) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", code, str(folder.path)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_ten_readers_beside_a_writer(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path, 0)
+    writer = start(WRITE, folder)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "begun\n"
+    readers = [start(READ, folder) for _ in range(8)] + [start(OPTUNA, folder) for _ in range(2)]
+    command = [str(Path(sys.executable).with_name("optuna")), "trials", "--study-name", "dense", "-f", "json"]
+    shown = subprocess.run(
+        [*command, "--storage", f"sqlite:///{folder.study}"], capture_output=True, text=True, check=True
+    )
+    assert len(json.loads(shown.stdout)) >= 6
+    for process in readers:
+        out, error = process.communicate(timeout=100)
+        assert process.returncode == 0, error
+        assert int(out) >= 1
+    out, error = writer.communicate(timeout=100)
+    assert writer.returncode == 0, error
+    assert float(out) < 5  # seconds that the slowest commit took
+    assert integrity(folder.study) == "ok"
+    assert same(reader.read_results(folder), dense_sweep(300))
+
+
+def test_a_reader_that_stays_does_not_stop_the_writer(tmp_path: Path) -> None:
+    with new_study(tmp_path, dense_sweep(3)) as study, reader.reading(study.folder) as connection:
+        study.add_many(dense_sweep(40)[3:])
+        assert connection.execute("SELECT count(*) FROM trials").fetchone() == (3,)  # its own moment
+        assert len(reader.read_results(study.folder)) == 40
+
+
+def test_a_reader_can_not_write(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    with pytest.raises(RecordError, match="readonly"), reader.reading(folder) as connection:
+        connection.execute("DELETE FROM trials")
+
+
+def test_a_second_writer_can_not_give_a_number_twice(tmp_path: Path) -> None:
+    wanted = dense_sweep(4)
+    with new_study(tmp_path) as one, StudyFile.open(one.folder) as other:
+        one.add(wanted[0])
+        with pytest.raises(RecordError, match="trial 1 is next"):
+            other.add(wanted[0])
+        other.add(wanted[1])
+        one.add(wanted[2])
+        assert same(other.results(), wanted[:3])
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Permissions hold for root too."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["closed", "killed"])
+def test_a_record_in_a_folder_that_can_not_be_written_to(log: bool) -> None:
+    """After a clean end, and after a kill, when the last commits are only in the log."""
+    wanted = dense_sweep(12)
+    with tempfile.TemporaryDirectory() as name:
+        source = new_study(Path(name) / "source", wanted)
+        folder = SweepFolder(Path(name) / "dense")
+        folder.make()
+        if not log:
+            source.close()
+        for path in source.folder.path.iterdir():
+            if not path.name.endswith("-shm"):
+                (folder.path / path.name).write_bytes(path.read_bytes())
+                (folder.path / path.name).chmod(0o444)
+        source.close()
+        Path(name).chmod(0o755)
+        folder.path.chmod(0o555)
+        names = {path.name for path in folder.path.iterdir()}
+        try:
+            with unprivileged():
+                assert same(reader.read_results(folder), wanted)
+                assert reader.read_summary(folder).best is not None
+            assert {path.name for path in folder.path.iterdir()} == names
+            assert ("study.db-wal" in names) is log
+        finally:
+            folder.path.chmod(0o755)
+
+
+def test_a_record_that_may_not_be_read_is_named() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = new_folder(Path(name))
+        folder.path.chmod(0o755)
+        Path(name).chmod(0o755)
+        folder.study.chmod(0o000)
+        with unprivileged(), pytest.raises(RecordError, match=r"can't read .*study\.db: .*Check who owns"):
+            reader.read_results(folder)
+
+
+def test_a_path_with_odd_characters(tmp_path: Path) -> None:
+    odd = tmp_path / "a?b=c&d#e% f'\"ä"
+    assert same(reader.read_results(new_folder(odd)), dense_sweep(12))
+    with closing(sqlite3.connect(odd / "dense" / "study.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM trials").fetchone() == (12,)

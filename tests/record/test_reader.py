@@ -1,0 +1,158 @@
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_sweep.record import reader
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.trial import Result, TrialState
+from keras_sweep.views.leaderboard import rank_key
+from tests.factory import make_spec
+from tests.record.records import SPEC, new_folder, new_study, same
+from tests.views.factory import dense_sweep, result
+
+
+@pytest.mark.parametrize("goal", Goal)
+@settings(max_examples=15, deadline=None)
+@given(
+    some=st.lists(st.tuples(st.sampled_from(TrialState), st.sampled_from([0.5, 0.7, -1.0, math.inf, -math.inf, None])))
+)
+def test_sqlite_ranks_as_the_leaderboard_does(
+    tmp_path_factory: pytest.TempPathFactory, goal: Goal, some: list[tuple[TrialState, float | None]]
+) -> None:
+    results = []
+    for state, value in some:
+        if state is TrialState.COMPLETE and value is None:
+            value = 0.1
+        if state is TrialState.FAIL:
+            value = None
+        results.append(result(len(results), value, state=state))
+    objective = Objective("val_accuracy", goal)
+    folder = SweepFolder(tmp_path_factory.mktemp("sweeps") / "x")
+    with StudyFile.create(folder, make_spec(objective=objective), {}) as study:
+        study.add_many(results)
+    wanted = sorted(results, key=lambda each: rank_key(each, objective))
+    for top in (1, 3, 100):
+        assert [each.number for each in reader.read_results(folder, top=top)] == [each.number for each in wanted[:top]]
+
+
+def test_results_equal_what_optuna_loads(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path, 64)
+    trials = optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}").get_trials()
+    for trial, one in zip(trials, reader.read_results(folder), strict=True):
+        assert (trial.number, trial.state.name, trial.value) == (one.number, one.state.value, one.value)
+        assert trial.params == one.params
+        assert {
+            name: tuple(values) for name, values in trial.user_attrs["curve"].items()
+        } == one.curve or one.value is None
+        assert trial.user_attrs["seconds"]["train"] == one.seconds.train
+        assert trial.user_attrs.get("reason") == one.reason
+
+
+def test_one_trial_is_read_alone(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    assert same(reader.read_result(folder, 7), dense_sweep(12)[7])
+    assert reader.read_result(folder, 12) is None
+
+
+def test_a_sweep_at_a_glance(tmp_path: Path) -> None:
+    results = dense_sweep(64)
+    summary = reader.read_summary(new_folder(tmp_path, 64))
+    assert summary.name == "dense"
+    assert summary.trials == {state: sum(one.state is state for one in results) for state in TrialState}
+    assert summary.best is not None
+    assert summary.best.number == min(results, key=lambda one: rank_key(one, SPEC.objective)).number
+    assert summary.attributes["fingerprint"] == "abc"
+
+
+def test_a_sweep_without_a_complete_trial_has_no_best(tmp_path: Path) -> None:
+    failed = [result(0, None, state=TrialState.FAIL), result(1, 0.4, state=TrialState.PRUNED)]
+    for results in ([], failed):
+        with new_study(tmp_path / str(len(results)), results) as study:
+            assert reader.read_summary(study.folder).best is None
+
+
+def test_reading_imports_nothing_heavy() -> None:
+    code = "import sys, keras_sweep.record.reader; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"optuna", "sqlalchemy", "numpy", "keras", "jax", "filelock", "pydantic", "rich"}
+    assert heavy.isdisjoint(modules)
+
+
+@pytest.fixture(scope="module")
+def twenty_thousand(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepFolder, list[Result]]:
+    results = dense_sweep(20_000)
+    with new_study(tmp_path_factory.mktemp("sweeps")) as study:
+        for first in range(0, len(results), 200):
+            study.add_many(results[first : first + 200])
+    return study.folder, results
+
+
+def seconds(work: object) -> float:
+    """The best of two tries: a test machine may be busy."""
+    assert callable(work)
+    times = []
+    for _ in range(2):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_twenty_thousand_trials_are_no_burden(twenty_thousand: tuple[SweepFolder, list[Result]]) -> None:
+    folder, results = twenty_thousand
+    objective = SPEC.objective
+
+    def top() -> None:
+        best = reader.read_results(folder, top=20)
+        assert same(best, sorted(results, key=lambda one: rank_key(one, objective))[:20])
+
+    def opened() -> None:
+        with StudyFile.open(folder) as study:
+            assert study.next_number == 20_000
+
+    assert seconds(top) < 1
+    assert seconds(lambda: reader.read_summary(folder)) < 1
+    assert seconds(opened) < 1
+    assert seconds(lambda: reader.read_results(folder)) < 4
+    assert folder.study.stat().st_size < 20_000 * 4096
+
+
+def test_twenty_thousand_trials_come_back(twenty_thousand: tuple[SweepFolder, list[Result]]) -> None:
+    folder, results = twenty_thousand
+    assert same(reader.read_results(folder), results)
+
+
+ADD_ALL = """
+import resource, sys
+from pathlib import Path
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from tests.views.factory import dense_sweep
+wanted = dense_sweep(20_000)
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc").exists() else 1
+with StudyFile.open(SweepFolder(Path(sys.argv[1]))) as study:
+    for one in wanted:
+        study.add(one)
+        if one.number == 1000:
+            before = resident()
+print(resident() / before)
+"""
+
+
+@pytest.mark.soak
+def test_memory_is_flat_over_twenty_thousand_commits(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path, 0)
+    command = [sys.executable, "-c", ADD_ALL, str(folder.path)]
+    growth = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    print(f"resident memory after 20,000 commits, over that after 1,000: {growth:.3f}")  # noqa: T201
+    assert growth < 1.1
