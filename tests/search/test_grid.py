@@ -1,10 +1,12 @@
+import itertools
+
 import pytest
-from tests.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER
 
 from keras_sweep.errors import UsageError
 from keras_sweep.search.grid import POINTS_A_RANGE, grid_space, shuffled_points
 from keras_sweep.space.distributions import Float, Int
 from keras_sweep.space.search_space import Parameter, SearchSpace, identity
+from tests.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER
 
 
 def test_a_continuous_range_is_cut_with_both_ends_included():
@@ -12,7 +14,7 @@ def test_a_continuous_range_is_cut_with_both_ends_included():
     values = [point["learning_rate"] for point in space.points()]
     assert len(values) == POINTS_A_RANGE
     assert (values[0], values[-1]) == (1e-4, 1.0)
-    ratios = [b / a for a, b in zip(values, values[1:], strict=False)]
+    ratios = [b / a for a, b in itertools.pairwise(values)]
     assert ratios == pytest.approx([ratios[0]] * len(ratios))
 
 

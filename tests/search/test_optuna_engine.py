@@ -1,13 +1,13 @@
 import math
 
 import pytest
-from tests.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
 
 from keras_sweep.search.optuna_engine import OptunaEngine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter, identity
 from keras_sweep.space.sweep_spec import EarlyTerminate
 from keras_sweep.trial import Result, TrialState
+from tests.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
 
 
 def scored(suggestion, epochs=4):

@@ -3,11 +3,11 @@ from dataclasses import dataclass, field, replace
 import keras
 import numpy as np
 import pytest
-from tests.factory import digits, make_spec
 
 from keras_sweep.space.sweep_spec import Goal, ModelSpec, Objective
 from keras_sweep.training.fit_runner import FitRunner
 from keras_sweep.trial import Suggestion, TrialState
+from tests.factory import digits, make_spec
 
 
 @dataclass

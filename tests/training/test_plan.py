@@ -1,6 +1,5 @@
-from tests.factory import make_spec
-
 from keras_sweep.training.plan import training_plan
+from tests.factory import make_spec
 
 
 def test_parameters_go_where_keras_takes_them():

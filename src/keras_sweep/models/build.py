@@ -16,8 +16,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
     """A built, uncompiled `keras.Model` for the data's rows.
 
-    A user's function is called with the trial's model arguments, and with `input_shape` (of one row) and `classes` (None
-    for regression) where it has parameters of these names.
+    A user's function is called with the trial's model arguments, and with `input_shape` (of one row) and `classes`
+    (None for regression) where it has parameters of these names.
 
     Raises:
         ModelError: the function can't be imported or called so, or does not return a Keras model.
