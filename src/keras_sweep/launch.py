@@ -13,6 +13,7 @@ from keras_sweep.data.task import check_task
 from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.events import Event, Listener, Noticed, SweepEnded, SweepStarted
 from keras_sweep.finish import finish
+from keras_sweep.models.first_look import first_model, with_own_parameters
 from keras_sweep.opening import open_study
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
@@ -54,7 +55,8 @@ def run_sweep(spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: L
         SweepError: the trials fail.
     """
     data = _load(spec, wall)
-    check_task(spec, data)
+    spec = with_own_parameters(spec, data)
+    check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
     with StopRequest(options.seconds) as stop, _locked(folder, options) as lock:
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))

@@ -35,8 +35,7 @@ def evaluate(
 
     seen: list[Event] = []
     with SweepLock(folder), StudyFile.open(folder) as study:
-        spec = recorded_spec(study)
-        data = recorded_data(study, spec)
+        spec, data = recorded_data(study, recorded_spec(study))
         best = trial_of(study, spec, None)
         model = trained_model(spec, best, weights_of(study, spec, data, best), data)
         if look_at_test(spec, study, best, model, data, seen.append) is None:
@@ -76,7 +75,7 @@ def export(
     with StudyFile.open(folder) as study:
         spec = recorded_spec(study)
         result = trial_of(study, spec, trial)
-        data = recorded_data(study, spec)
+        spec, data = recorded_data(study, spec)
         model = trained_model(spec, result, weights_of(study, spec, data, result), data)
         save(raw_model(spec, model, data), path, format)
         card = model_card(

@@ -8,6 +8,7 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, UsageError
 from keras_sweep.events import Event, Noticed
+from keras_sweep.models.first_look import with_own_parameters
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.options import Overrides
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -27,8 +28,8 @@ def recorded_spec(study: StudyFile) -> SweepSpec:
     )
 
 
-def recorded_data(study: StudyFile, spec: SweepSpec) -> SearchData:
-    """The sweep's data, read again.
+def recorded_data(study: StudyFile, spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
+    """The sweep's data, read again, and its spec with what a HyperModel adds to it.
 
     Raises:
         DataError: they can't be read.
@@ -40,7 +41,7 @@ def recorded_data(study: StudyFile, spec: SweepSpec) -> SearchData:
             f"the data of the sweep {study.name!r} have changed since it was run",
             hint="Bring the former rows back, or run the sweep anew under another name",
         )
-    return data
+    return with_own_parameters(spec, data), data
 
 
 def trial_of(study: StudyFile, spec: SweepSpec, number: int | None) -> Result:

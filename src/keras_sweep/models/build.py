@@ -1,4 +1,4 @@
-"""Builds the uncompiled model of a trial: the dense model, or what the user's own function returns."""
+"""Builds the model of a trial: the dense model, or what the user's own function or HyperModel returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    """A built, uncompiled `keras.Model` for the data's rows.
+    """A built `keras.Model` for the data's rows, uncompiled unless a HyperModel compiles it.
 
     A user's function is called with the trial's model arguments, and with `input_shape` (of one row) and `classes`
     (None for regression) where it has parameters of these names.
@@ -33,9 +33,12 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
 def _custom(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
     import keras
 
+    from keras_sweep.models.hyper_model import build, is_hyper_model
     from keras_sweep.python_source import load_python
 
-    function = load_python(spec.model.source, spec.folder)
+    function = load_python(spec.model.source, spec.folder, ModelError)
+    if is_hyper_model(function):
+        return build(function, arguments, input_shape=data.input_shape, classes=data.classes)
     if not callable(function):
         raise ModelError(f"{spec.model.source} is not a function", hint="Name a function that returns a keras.Model")
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}

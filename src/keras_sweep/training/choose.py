@@ -6,7 +6,9 @@ from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
+from keras_sweep.models.first_look import first_model
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.compile import brings_optimizer
 from keras_sweep.training.runner import Runner
 
 RUNNERS = ("compiled", "fit")
@@ -32,7 +34,7 @@ def choose_runner(
         return FitRunner(spec, data), None
     from keras_sweep.training.compiled.fitness import unfit_for_lanes
 
-    reason = unfit_for_lanes(spec, data)
+    reason = _own_optimizer(spec, data) or unfit_for_lanes(spec, data)
     if reason is None:
         from keras_sweep.training.compiled.runner import CompiledRunner
 
@@ -40,3 +42,9 @@ def choose_runner(
     if wanted == "compiled":
         raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
     return FitRunner(spec, data), f"trials train one by one with plain fit, since {reason}"
+
+
+def _own_optimizer(spec: SweepSpec, data: SearchData) -> str | None:
+    if spec.model.kind == "dense" or not brings_optimizer(spec, first_model(spec, data)):
+        return None
+    return "the model brings its own optimizer, whose numbers are constants of a program"

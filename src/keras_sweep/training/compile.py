@@ -7,6 +7,7 @@ from typing import Any
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
+from keras_sweep.models.hyper_model import own_optimizer
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.plan import TrainingPlan
 from keras_sweep.training.without_tensorflow import without_tensorflow
@@ -35,12 +36,28 @@ def make_optimizer(plan: TrainingPlan) -> Any:
 def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
     """Seed all generators, then build and compile the model.
 
-    `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's.
+    `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. The
+    optimizer with which a HyperModel compiles itself is kept, unless the space names one.
     """
     import keras
 
     with without_tensorflow():
         keras.utils.set_random_seed(plan.seed)
     model = build_model(spec, plan.model_arguments, data)
-    model.compile(optimizer=make_optimizer(plan), loss=spec.loss, metrics=list(spec.metrics))
+    optimizer = _own(model, plan) if brings_optimizer(spec, model) else make_optimizer(plan)
+    model.compile(optimizer=optimizer, loss=spec.loss, metrics=list(spec.metrics))
     return model
+
+
+def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
+    """Whether the model came compiled, with an optimizer that the space does not overrule."""
+    named = "optimizer" in spec.space.constants or any(one.name == "optimizer" for one in spec.space.parameters)
+    return not named and getattr(model, "optimizer", None) is not None
+
+
+def _own(model: Any, plan: TrainingPlan) -> Any:
+    optimizer = own_optimizer(model)
+    assert optimizer is not None
+    if "learning_rate" in plan.optimizer_arguments:
+        optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
+    return optimizer
