@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -159,29 +160,38 @@ def _new_model_parameter(root: Node, parts: list[str]) -> bool:
 
 def edited_text(text: str, changes: list[Change], root: Node) -> str:
     """The file's text with the changes made, its comments kept; rewritten without them where that is not possible."""
+    import json
+
+    if not changes:
+        return text
+    writers: list[Callable[[], str]] = [lambda: _commented(text, changes), lambda: plain_yaml(root.plain)]
+    for write in writers:
+        try:
+            written = write()
+            if tree_of_text(written).plain == root.plain:
+                return written
+        except Exception:  # ruamel.yaml can't write everything that it can read
+            continue
+    return json.dumps(root.plain, indent=2) + "\n"  # JSON is YAML 1.2
+
+
+def _commented(text: str, changes: list[Change]) -> str:
     import io
 
     from ruamel.yaml import YAML
 
-    if not changes:
-        return text
-    try:
-        keeping = YAML(typ="rt", pure=True)
-        keeping.width = 120
-        keeping.preserve_quotes = True
-        document = keeping.load(text)
-        for change in changes:
-            holder = document
-            for part in change.path[:-1]:
-                holder = holder.setdefault(part, {})
-            holder[change.path[-1]] = change.value.plain
-        out = io.StringIO()
-        keeping.dump(document, out)
-        if tree_of_text(out.getvalue()).plain == root.plain:
-            return out.getvalue()
-    except Exception:
-        pass
-    return plain_yaml(root.plain)
+    keeping = YAML(typ="rt", pure=True)
+    keeping.width = 120
+    keeping.preserve_quotes = True
+    document = keeping.load(text)
+    for change in changes:
+        holder = document
+        for part in change.path[:-1]:
+            holder = holder.setdefault(part, {})
+        holder[change.path[-1]] = change.value.plain
+    out = io.StringIO()
+    keeping.dump(document, out)
+    return out.getvalue()
 
 
 def plain_yaml(value: Plain) -> str:

@@ -17,6 +17,7 @@ from keras_sweep.space.plain_text import listed, shown
 if TYPE_CHECKING:
     from keras_sweep.space.file_model import ParameterBlock
 
+MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
 LISTABLE = 24  # so many values a hint still writes out
 
 # W&B's distributions that we do not have -> what to use
@@ -170,6 +171,9 @@ def _values(named: str) -> str:
 
 def _multiples(low: float, high: float, q: float, log: bool, path: Path, findings: Findings) -> Float | Int | None:
     """The multiples of q within the range: W&B rounds to them."""
+    if max(abs(low), abs(high)) / q > MOST_STEPS:
+        findings.fault((*path, "q"), f"q={shown(q)} is too fine for a range from {shown(low)} to {shown(high)}")
+        return None
     first, last = _ceil(low, q), _floor(high, q)
     if first > last:
         findings.fault((*path, "q"), f"no multiple of q={shown(q)} lies between min={shown(low)} and max={shown(high)}")
