@@ -60,6 +60,7 @@ def test_a_terminal_gets_the_board_and_a_dumb_one_or_a_pipe_gets_lines(monkeypat
     assert isinstance(progress_view(), PlainLines)
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("FORCE_COLOR", "1")
     assert isinstance(progress_view(), PlainLines)
     file.close()
     os.close(ours)

@@ -30,9 +30,8 @@ def test_a_common_scale_keeps_curves_comparable():
 
 
 def test_the_worst_points_fall_off_the_scale_and_the_best_stay():
-    accuracies, losses = [0.1, 0.2, 0.8, 0.81, 0.82, 0.83, 0.84, 0.85, 0.85, 0.86], [9.0, 5.0, 0.5, 0.4, 0.3]
-    assert scale_of([accuracies], maximize=True) == (0.8, 0.86)
-    assert scale_of([losses], maximize=False) == (0.3, 5.0)
+    assert scale_of([[0.1, 0.2, 0.80, 0.84, 0.85], [0.86]], maximize=True) == (0.8, 0.86)
+    assert scale_of([[9.0, 5.0, 0.5, 0.4], [0.3, 0.2]], maximize=False) == (0.2, 0.5)
     assert scale_of([[math.nan]]) is None
 
 

@@ -32,7 +32,7 @@ def test_the_newest_sweep_comes_first():
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width):
     rows = [row("a-very-long-name-" * 4, dense_sweep()), row("b", state="running")]
-    assert all(len(line) <= max(width, 60) for line in on_terminal(SweepTable(rows, NOW), width).splitlines())
+    assert all(len(line) <= max(width, 42) for line in on_terminal(SweepTable(rows, NOW), width).splitlines())
 
 
 def test_no_sweeps_say_how_to_start_one():

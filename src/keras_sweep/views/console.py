@@ -39,6 +39,11 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
     return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
+def longest_value(width: int, longest: int) -> int:
+    """How many cells one value may take: `longest` on a terminal, any number where there is a pipe's width."""
+    return width if width >= PIPE_WIDTH else longest
+
+
 def glyphs_of(console: Console) -> Glyphs:
     """The drawing characters that the console can show."""
     return glyphs_for(console.encoding)

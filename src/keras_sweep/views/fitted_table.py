@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from rich.box import Box
 from rich.cells import cell_len
-from rich.console import ConsoleOptions
-from rich.table import Table
+from rich.console import ConsoleOptions, Group
 from rich.text import Text
 
-HEAD_RULE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
-HEAD_RULE_ASCII = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
-GAP = 2  # cells between two columns, one of them the box's
+from keras_sweep.views.glyphs import glyphs_for
+
+GAP = 2  # cells between two columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +56,34 @@ def needed(columns: Sequence[Column]) -> int:
     return sum(column.width for column in columns) + GAP * (len(columns) - 1)
 
 
-def drawn(columns: Sequence[Column], options: ConsoleOptions) -> Table:
-    """The table: bold headers, a rule, rows."""
-    table = Table(
-        box=HEAD_RULE_ASCII if options.ascii_only else HEAD_RULE,
-        pad_edge=False,
-        padding=(0, GAP - 1, 0, 0),
-        header_style="bold",
-        border_style="dim",
-        show_edge=False,
-    )
-    for column in columns:
-        table.add_column(
-            Text(column.header), justify="right" if column.right else "left", no_wrap=True, vertical="bottom"
-        )
-    for cells in zip(*(column.cells for column in columns), strict=True):
-        table.add_row(*cells)
-    return table
+def drawn(columns: Sequence[Column], options: ConsoleOptions) -> Group:
+    """The table line by line: bold headers, a rule, rows. Several times as fast as rich's own, whose cells may fold."""
+    widths = [column.width for column in columns]
+    heads = [column.header.split("\n") for column in columns]
+    depth = max(len(head) for head in heads)
+    lines = []
+    for index in range(depth):
+        cells = [Text(([""] * (depth - len(head)) + head)[index], style="bold") for head in heads]
+        lines.append(_line(cells, columns, widths))
+    rule = glyphs_for(options.encoding).rule * needed(columns)
+    lines.append(Text(rule, style="dim", no_wrap=True, overflow="crop"))
+    rows = zip(*(column.cells for column in columns), strict=True)
+    lines += [_line(row, columns, widths) for row in rows]
+    return Group(*lines)
+
+
+def _line(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]) -> Text:
+    line = Text(no_wrap=True, overflow="crop")
+    room = 0  # blanks that are due before the next cell; none is left at the end of a line
+    for cell, column, width in zip(cells, columns, widths, strict=True):
+        space = width - cell.cell_len
+        if column.right:
+            room += space
+        if cell.plain:
+            line.append(" " * room).append_text(cell)
+            room = 0
+        room += GAP + (0 if column.right else space)
+    return line
 
 
 def _narrowed(column: Column) -> Column:

@@ -21,12 +21,13 @@ class Glyphs:
     dot: str  # between parts of a line
     ellipsis: str
     dash: str
+    rule: str
     full: str  # of a progress bar
     track: str  # what is left of it
 
 
-UNICODE = Glyphs("▁▂▃▄▅▆▇", "█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "━", "─")
-ASCII = Glyphs("_.-~=+*", "#", "#", ".", "x", "~", "+/-", "|", "...", "-", "=", "-")
+UNICODE = Glyphs("▁▂▃▄▅▆▇", "█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─")
+ASCII = Glyphs("_.-~=+*", "#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-")
 
 
 def glyphs_for(encoding: str) -> Glyphs:
@@ -41,12 +42,12 @@ def glyphs_for(encoding: str) -> Glyphs:
 def scale_of(curves: Sequence[Sequence[float]], *, maximize: bool = True) -> tuple[float, float] | None:
     """A common scale for several curves, lowest and highest. None where no curve has a finite point.
 
-    The worst fifth of the points falls off its end, so that the first epochs do not flatten where the good ones differ.
+    The worst third of the points falls off its end, so that the first epochs do not flatten where the good ones differ.
     """
     points = sorted(point for curve in curves for point in curve if math.isfinite(point))
     if not points:
         return None
-    cut = len(points) // 5
+    cut = len(points) // 3
     return (points[cut], points[-1]) if maximize else (points[0], points[len(points) - 1 - cut])
 
 

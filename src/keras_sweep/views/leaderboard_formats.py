@@ -46,7 +46,7 @@ def leaderboard_markdown(
     if not rows:
         return "No trials.\n"
     names = [name for name in varying_names(of or rows) if name != "epochs"]
-    places = decimals(rows[0].value, rows[0].stderr)
+    places = places_of(of or rows)
     ended = any(row.state is not TrialState.COMPLETE for row in rows)
     header = ["rank", "trial", objective.name, *names, "epochs", "time", *(["state"] if ended else [])]
     lines = [_markdown_line(header), "|" + "|".join([" ---: "] * 2 + [" --- "] * (len(header) - 2)) + "|"]
@@ -86,6 +86,12 @@ def leaderboard_notes(
     if best is not None and best.value is not None and len(rows) > 1:
         notes.append(f"the winner's {safe(objective.name)} is optimistic: it was chosen as the best of {len(rows):,}")
     return notes
+
+
+def places_of(rows: Sequence[LeaderboardRow]) -> int:
+    """How many decimals the values are shown with: what says something of the best."""
+    best = min(rows, key=lambda row: row.rank)
+    return decimals(best.value, best.stderr)
 
 
 def row_record(row: LeaderboardRow) -> dict[str, Any]:

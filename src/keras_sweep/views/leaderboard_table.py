@@ -11,11 +11,12 @@ from rich.text import Text
 
 from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial import TrialState
+from keras_sweep.views.console import longest_value
 from keras_sweep.views.fitted_table import Column, drawn, fitted
 from keras_sweep.views.glyphs import Glyphs, glyphs_for, scale_of, sparkline
 from keras_sweep.views.leaderboard import LeaderboardRow, varying_names
-from keras_sweep.views.leaderboard_formats import epochs_text, leaderboard_notes, state_text
-from keras_sweep.views.words import decimals, safe, score_text, seconds_text, shorten, value_text
+from keras_sweep.views.leaderboard_formats import epochs_text, leaderboard_notes, places_of, state_text
+from keras_sweep.views.words import safe, score_text, seconds_text, shorten, value_text
 
 STATE_STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
 CURVE_WIDTHS = (20, 12, 8)  # tried in this order
@@ -38,7 +39,7 @@ class LeaderboardTable:
             yield Text("no trials", style="dim")
             return
         glyphs = glyphs_for(options.encoding)
-        longest = LONGEST_VALUE if console.is_terminal else options.max_width
+        longest = longest_value(options.max_width, LONGEST_VALUE)
         forms = [partial(self.columns, glyphs, width, longest) for width in CURVE_WIDTHS]
         forms.append(partial(self.columns, glyphs, CURVE_WIDTHS[-1], longest, reasons=False))
         columns, left_out = fitted(forms, options.max_width)
@@ -53,7 +54,7 @@ class LeaderboardTable:
     def columns(self, glyphs: Glyphs, curve_width: int, longest: int, *, reasons: bool = True) -> list[Column]:
         """Every column there is something to say in, left to right; `reasons` says why a trial ended early."""
         rows = self.rows
-        places = decimals(rows[0].value, rows[0].stderr)
+        places = places_of(self.of or rows)
         varying = varying_names(self.of or rows) if self.varying is None else self.varying
         columns = [
             Column("#", tuple(Text(str(row.rank), style="dim") for row in rows), right=True),

@@ -16,7 +16,7 @@ def print_error(console: Console, error: BaseException) -> None:
         if index == 0:
             text.append("error: ", style="bold red")
         text.append(line, style="red")
-        console.print(text, soft_wrap=not console.is_terminal)
+        console.print(text)
 
 
 def error_lines(error: BaseException) -> list[str]:
@@ -49,4 +49,4 @@ def _print(console: Console, label: str, style: str, message: str) -> None:
     text = Text()
     text.append(label, style=style)
     text.append(" ".join(safe(line.strip()) for line in message.splitlines() if line.strip()))
-    console.print(text, soft_wrap=not console.is_terminal)
+    console.print(text)

@@ -57,7 +57,7 @@ class PlainLines:
         return "  ".join(part for part in parts if part)
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style=style), soft_wrap=True)
+        self._console.print(Text(text, style=style), soft_wrap=True)  # a dumb terminal folds it itself
 
 
 def started_text(event: SweepStarted) -> str:

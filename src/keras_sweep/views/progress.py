@@ -57,6 +57,6 @@ def progress_view(*, quiet: bool = False, json: bool = False) -> ProgressView:
     console = progress()
     if quiet:
         return QuietView(console)
-    if console.is_terminal and not console.is_dumb_terminal:
+    if console.file.isatty() and not console.is_dumb_terminal:  # FORCE_COLOR makes no terminal of a pipe
         return LiveBoard(console)
     return PlainLines(console)

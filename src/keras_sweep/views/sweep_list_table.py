@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from keras_sweep.views.console import longest_value
 from keras_sweep.views.fitted_table import Column, drawn, fitted
 from keras_sweep.views.glyphs import Glyphs, glyphs_for
 from keras_sweep.views.sweep_list import SweepRow, ordered
 from keras_sweep.views.words import ago_text, safe, score_text, shorten
 
 STATE_STYLES = {"done": "green", "running": "bold cyan", "stopped": "yellow"}
-LONGEST_NAME = 32
+LONGEST_VALUES = (32, 24, 16)  # cells of one value on a terminal, tried in this order
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,8 @@ class SweepTable:
             yield Text("no sweeps here yet: start one with `sweep run search_spaces/dense.yaml`", style="dim")
             return
         glyphs = glyphs_for(options.encoding)
-        longest = LONGEST_NAME if console.is_terminal else options.max_width
-        columns, _ = fitted([lambda: self.columns(glyphs, longest)], options.max_width)
+        forms = [partial(self.columns, glyphs, longest_value(options.max_width, n)) for n in LONGEST_VALUES]
+        columns, _ = fitted(forms, options.max_width)
         yield drawn(columns, options)
 
     def columns(self, glyphs: Glyphs, longest: int) -> list[Column]:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from keras_sweep.space.sweep_spec import Objective
 from keras_sweep.trial import Result
+from keras_sweep.views.console import longest_value
 from keras_sweep.views.fitted_table import Column, drawn, fitted
 from keras_sweep.views.glyphs import Glyphs, glyphs_for, plot
 from keras_sweep.views.json_lines import result_record
@@ -110,7 +111,7 @@ class CurveTable:
         names = sorted(curve, key=lambda name: (name != self.objective.name, not name.startswith("val_"), name))
         epochs = list(range(1, self.result.epochs + 1))
         left_out = 0
-        if console.is_terminal and len(epochs) > SHOWN_EPOCHS:
+        if len(epochs) > longest_value(options.max_width, SHOWN_EPOCHS):
             left_out = len(epochs) - SHOWN_EPOCHS
             epochs = epochs[: SHOWN_EPOCHS // 2] + epochs[-SHOWN_EPOCHS // 2 :]
         scored = self.result.epoch

@@ -1,0 +1,77 @@
+"""`sweep check`: a space file as it was understood, and how long a sweep of it will take."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from keras_sweep.space.distributions import Categorical, Distribution, Float
+from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.views.words import count_text, number_text, safe, seconds_text, value_text
+
+if TYPE_CHECKING:
+    from keras_sweep.data.search_data import SearchData
+    from keras_sweep.estimate import Estimate
+
+
+def print_space(console: Console, spec: SweepSpec, path: str) -> None:
+    """The parameters and the size of the space."""
+    console.print(Text.assemble((safe(path), "bold"), ": no faults"))
+    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    for parameter in spec.space.parameters:
+        table.add_row(Text(safe(parameter.name), style="bold"), Text(parameter_text(parameter)))
+    for name, value in spec.space.constants.items():
+        table.add_row(Text(safe(name), style="bold"), Text(f"always {value_text(value)}"))
+    console.print(table)
+    size = "infinitely many different trials" if spec.space.size == math.inf else size_text(spec.space.size)
+    search = f"{spec.search.engine}/{spec.search.sampler}"
+    console.print(Text(f"{size}; {count_text(spec.search.trials, 'trial')} are to be run by {search}"))
+
+
+def size_text(size: float) -> str:
+    """How many different trials there are, in words."""
+    return count_text(int(size), "different trial")
+
+
+def parameter_text(parameter: Parameter) -> str:
+    """The parameter's distribution and its conditions in words."""
+    text = distribution_text(parameter.distribution)
+    for condition in parameter.when:
+        values = " or ".join(value_text(value) for value in condition.values)
+        text += f", when {safe(condition.parameter)} is {values}"
+    return text
+
+
+def distribution_text(distribution: Distribution) -> str:
+    """`sgd, rmsprop or adam`; `0.0001 to 1, log`."""
+    if isinstance(distribution, Categorical):
+        *first, last = [value_text(choice) for choice in distribution.choices]
+        return f"{', '.join(first)} or {last}" if first else last
+    show = number_text if isinstance(distribution, Float) else str
+    text = f"{show(distribution.low)} to {show(distribution.high)}"
+    if distribution.log:
+        return f"{text}, log"
+    return text if distribution.step in (None, 1) else f"{text}, every {number_text(distribution.step or 1)}"
+
+
+def print_estimate(console: Console, data: SearchData, estimate: Estimate | None) -> None:
+    """The data's sizes, and the time."""
+    rows = f"{len(data.train):,} training and {len(data.validation):,} validation rows"
+    test = f", {data.test_rows:,} test rows are sealed" if data.test_rows else ", no test rows"
+    console.print(Text(f"{safe(data.name)}: {rows}{test}"))
+    if estimate is None:
+        console.print(Text("no time estimate: every probed trial failed", style="yellow"))
+        return
+    each = f"{1000 * estimate.epoch_seconds:.3g} ms a trial-epoch by {estimate.runner}"
+    console.print(
+        Text.assemble(
+            ("about ", ""),
+            (seconds_text(estimate.seconds), "bold"),
+            f" for about {round(estimate.trial_epochs):,} trial-epochs ({each}, probed now)",
+        )
+    )
