@@ -7,15 +7,25 @@ from typing import Annotated
 
 import typer
 
+from keras_sweep.cli.options import Backend, set_backend
+
 
 def check(
     space: Annotated[Path | None, typer.Argument(help="A space file.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of space files instead.")] = False,
     sets: Annotated[list[str] | None, typer.Option("--set", help="As of `sweep run`.")] = None,
+    probe: Annotated[
+        bool | None,
+        typer.Option(
+            "--probe/--no-probe",
+            help="Read the data and train a few trials for an epoch, to estimate the time.",
+            show_default="--probe, unless the file names `python:` code",
+        ),
+    ] = None,
+    backend: Backend = None,
 ) -> None:
-    """List the faults and warnings of a space file."""
+    """List the faults and warnings of a space file, the size of the space, and how long a sweep would take."""
     import json
-    import math
 
     if schema:
         from keras_sweep.space.schema import space_file_schema
@@ -25,12 +35,24 @@ def check(
     from keras_sweep.errors import UsageError
     from keras_sweep.space.yaml_file import read_space_file
     from keras_sweep.views.console import answers, progress
-    from keras_sweep.views.messages import print_warning
+    from keras_sweep.views.messages import print_notice, print_warning
+    from keras_sweep.views.space_view import print_space
 
     if space is None:
         raise UsageError("`sweep check` needs a space file", hint="as in `sweep check search_spaces/dense.yaml`")
     spec = read_space_file(space, sets=sets or ())
     for warning in spec.warnings:
         print_warning(progress(), warning)
-    size = "infinitely many" if spec.space.size == math.inf else f"{int(spec.space.size):,}"
-    answers().print(f"{space}: no faults; {size} different trials, {spec.search.trials} are to be run")
+    code = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
+    if code:
+        print_notice(progress(), f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
+    print_space(answers(), spec, str(space))
+    if probe or (probe is None and not code):
+        set_backend(backend)
+        from keras_sweep.cli.library_noise import LibraryNoise
+        from keras_sweep.cli.probing import probed
+        from keras_sweep.views.space_view import print_estimate
+
+        with LibraryNoise():
+            data, found = probed(spec)
+        print_estimate(answers(), data, found)

@@ -32,13 +32,11 @@ def choose_runner(
 
     if wanted == "fit":
         return FitRunner(spec, data), None
-    from keras_sweep.training.compiled.fitness import unfit_for_lanes
-
-    reason = _own_optimizer(spec, data) or unfit_for_lanes(spec, data)
+    reason = _own_optimizer(spec, data) or _other_backend()
     if reason is None:
         from keras_sweep.training.compiled.runner import CompiledRunner
 
-        return CompiledRunner(spec, data, checkpoints=checkpoints), None
+        return CompiledRunner(spec, data), None
     if wanted == "compiled":
         raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
     return FitRunner(spec, data), f"trials train one by one with plain fit, since {reason}"
@@ -48,3 +46,10 @@ def _own_optimizer(spec: SweepSpec, data: SearchData) -> str | None:
     if spec.model.kind == "dense" or not brings_optimizer(spec, first_model(spec, data)):
         return None
     return "the model brings its own optimizer, whose numbers are constants of a program"
+
+
+def _other_backend() -> str | None:
+    import keras
+
+    backend = keras.backend.backend()
+    return None if backend == "jax" else f"lanes need the jax backend, and this is {backend}"

@@ -1,0 +1,21 @@
+"""The part of `sweep check` that reads the data and trains."""
+
+from __future__ import annotations
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.task import check_task
+from keras_sweep.estimate import Estimate, estimate
+from keras_sweep.models.first_look import first_model, with_own_parameters
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.choose import choose_runner
+
+
+def probed(spec: SweepSpec) -> tuple[SearchData, Estimate | None]:
+    """The data, and how long the sweep will take; nothing is written. Raises UsageError where the two do not fit."""
+    data = load_search_data(spec)
+    spec = with_own_parameters(spec, data)
+    check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
+    runner, _ = choose_runner(spec, data, None, None)
+    return data, estimate(spec, make_engine(spec), runner)
