@@ -21,7 +21,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 FOLDS = 5  # the default of scikit-learn's `cross_validate`
 PASSES = 5  # over the training rows: `max_iter`
 SEED = 42
-MOST_THREADS = 4  # each holds a copy of its fold's rows
+MOST_THREADS = 2  # each holds a copy of its fold's rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_sweep.data.search_data import Array
 from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.table_columns import check_columns
 from keras_sweep.data.table_files import must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.python_source import load_python, user_place
@@ -30,9 +31,10 @@ def read_npz(path: Path, target: str | None) -> Source:
     """
     must_be_file(path)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} holds one array, not several", hint="Save it by `np.savez(path, x=x, y=y)`")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} holds one array, not several", hint="Save it by `np.savez(path, x=x, y=y)`")
+        with file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} can't be read as npz ({error})", hint="Objects are refused: save numbers") from error
@@ -50,7 +52,7 @@ def call_python(source: str, folder: Path) -> Source:
         )
     try:
         returned = function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError(f"`python: {source}` failed: {user_place(error, folder)}") from error
     place = f"`python: {source}`"
     if isinstance(returned, Mapping):
@@ -109,6 +111,7 @@ def _rows(x: Any, y: Any, part: str, place: str) -> RawRows:
         frame = x if isinstance(x, pl.DataFrame) else pl.DataFrame({str(name): x[name].to_numpy() for name in x})
         if frame.height != len(labels):
             raise DataError(f"`x{part}` of {place} has {frame.height} rows, but `y{part}` has {len(labels)}")
+        check_columns(frame)
         return RawRows(frame, labels)
     return RawRows(_input_array(x, len(labels), part, place), labels)
 

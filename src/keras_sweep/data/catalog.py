@@ -132,6 +132,8 @@ def encoded(rows: RawRows, labels: Labels, preprocessing: Preprocessing | None, 
     """Rows as `fit` takes them, in memory that they share with no other rows. Raises DataError."""
     x = rows.x if preprocessing is None else preprocessing.transform(rows.x)
     assert isinstance(x, np.ndarray)
+    if preprocessing is not None and not np.isfinite(x).all():
+        raise DataError(f"a number of the {part} rows is too large for 32 bits", hint="Mend it, or use a larger unit")
     return Rows(own(_trainable(x)), labels.encode(rows.y, part))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_CATEGORIES = 100
 LONGEST_CATEGORY = 200  # characters
+LARGEST = 1e30  # far enough inside the range of float32 for sums and quotients
 MISSING = ""  # how a missing text is written
 
 
@@ -88,6 +89,23 @@ def fit_columns(train: pl.DataFrame) -> tuple[tuple[Column, ...], tuple[str, ...
     return tuple(columns), tuple(notices)
 
 
+def check_columns(table: pl.DataFrame) -> None:
+    """Look at all rows of a table, so that a fault is named by its row there. Raises DataError with every fault."""
+    faults = []
+    for series in table.get_columns():
+        try:
+            if is_number(series.dtype):
+                numbers(series)
+            elif is_text(series.dtype):
+                _must_not_be_numbers(series)
+            else:
+                raise _of_other_type(series)
+        except DataError as error:
+            faults.append(str(error))
+    if faults:
+        raise DataError("\n".join(faults))
+
+
 def numbers(series: pl.Series) -> pl.Series:
     """The column as real numbers, NaN as missing. Raises DataError for text and infinite values."""
     import polars as pl
@@ -130,7 +148,11 @@ def _column(series: pl.Series) -> Column:
         return _number_column(series)
     if is_text(series.dtype):
         return _text_column(series)
-    raise DataError(
+    raise _of_other_type(series)
+
+
+def _of_other_type(series: pl.Series) -> DataError:
+    return DataError(
         f"column {series.name!r} is of type {series.dtype}, which is neither number nor text",
         hint="Turn it into numbers (a date into days, say) or take it out of the file",
     )
@@ -138,17 +160,20 @@ def _column(series: pl.Series) -> Column:
 
 def _number_column(series: pl.Series) -> NumberColumn:
     values = numbers(series)
-    known = values.drop_nulls().to_numpy().astype(np.float32)
-    if not len(known):
+    exact = values.drop_nulls().to_numpy().astype(np.float64)
+    if not len(exact):
         return NumberColumn(series.name, 0.0, 0.0, 0.0, indicator=False)
-    if not np.isfinite(known).all():
-        raise DataError(f"column {series.name!r} has numbers too large for 32 bits", hint="Use a larger unit")
-    exact = known.astype(np.float64)
+    if np.abs(exact).max() > LARGEST:
+        raise DataError(f"column {series.name!r} has numbers above {LARGEST:g}", hint="Use a larger unit")
+    known = exact.astype(np.float32).astype(np.float64)  # as the model will see them
+    deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
+    if 0 < deviation < 1 / LARGEST:
+        raise DataError(f"column {series.name!r} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
     return NumberColumn(
         series.name,
-        fill=float(np.float32(np.median(exact))),
-        mean=float(np.float32(exact.mean())),
-        deviation=float(np.float32(exact.std())) if known.min() < known.max() else 0.0,
+        fill=float(np.float32(np.median(known))),
+        mean=float(np.float32(known.mean())),
+        deviation=deviation,
         indicator=len(known) < len(series),
     )
 
@@ -160,24 +185,31 @@ def _text_column(series: pl.Series) -> Column:
     known = texts.filter(texts.is_not_null() & (texts != MISSING))
     if known.is_empty():  # such a column of a CSV file is neither text nor numbers
         return NumberColumn(series.name, 0.0, 0.0, 0.0, indicator=False)
-    _must_be_categories(known, texts)
+    _must_not_be_numbers(series)
+    _must_be_categories(known)
     categories = set(known.unique().to_list())
     if len(known) < len(texts):
         categories.add(MISSING)
     return TextColumn(series.name, tuple(sorted(categories)))
 
 
-def _must_be_categories(known: pl.Series, texts: pl.Series) -> None:
+def _must_not_be_numbers(series: pl.Series) -> None:
+    """Raises DataError for text of which at least half, but not all, are numbers: a slip in a column of numbers."""
     import polars as pl
 
-    parsed = known.str.strip_chars().cast(pl.Float64, strict=False)
-    odd = known.filter(parsed.is_null())
-    if 0 < len(odd) <= len(known) / 2:
+    texts = series.cast(pl.String)
+    odd = texts.str.strip_chars().cast(pl.Float64, strict=False).is_null() & texts.is_not_null() & (texts != MISSING)
+    known = len(texts) - texts.null_count() - (texts == MISSING).sum()
+    if 0 < odd.sum() <= known / 2:
+        first = texts.filter(odd)[0][:40]
         raise DataError(
-            f"column {known.name!r} has text where numbers should be: {odd[0][:40]!r} in row {_row(texts == odd[0])} "
-            f"of the training rows, and {len(odd)} such values in all",
+            f"column {series.name!r} has text where numbers should be: {first!r} in row {_row(odd)}, "
+            f"and {odd.sum()} such values in all",
             hint="Leave the field empty where a value is missing",
         )
+
+
+def _must_be_categories(known: pl.Series) -> None:
     different = known.n_unique()
     if different > MOST_CATEGORIES:
         raise DataError(

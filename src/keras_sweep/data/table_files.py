@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_sweep.data.source import RawRows, Source
-from keras_sweep.data.table_columns import MISSING, is_number, is_text, numbers
+from keras_sweep.data.table_columns import MISSING, check_columns, is_number, is_text, numbers
 from keras_sweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,20 +53,8 @@ def table_source(frame: pl.DataFrame, target: str, name: str, place: str) -> Sou
     if not frame.height:
         raise DataError(f"{place} has a header but no rows")
     features = frame.drop(target)
-    _must_be_finite(features)
+    check_columns(features)
     return Source(name, RawRows(features, _target(frame[target], place)))
-
-
-def _must_be_finite(features: pl.DataFrame) -> None:
-    faults = []
-    for series in features.get_columns():
-        if series.dtype.is_float():
-            try:
-                numbers(series)
-            except DataError as error:
-                faults.append(str(error))
-    if faults:
-        raise DataError("\n".join(faults))
 
 
 def must_be_file(path: Path) -> None:

@@ -16,18 +16,19 @@ from keras_sweep.space.sweep_spec import SweepSpec
 
 _SPARSE = {"sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"}
 _CATEGORICAL = {"categorical_accuracy", "categorical_crossentropy", "categorical_hinge", "top_k_categorical_accuracy"}
-_OF_COLUMNS = {"binary_crossentropy", "bce", "f1_score", "f_beta_score", "pearson_correlation"}  # take [N, K] alone
+_BY_CLASS = {"f1_score", "f_beta_score"}  # give one number a class, where a record needs one number
+_OF_COLUMNS = {"binary_crossentropy", "bce", "pearson_correlation"}  # take [N, K] alone
 _OF_CLASSES = {
-    "accuracy", "acc", "auc", "binary_accuracy", "binary_crossentropy", "bce", "binary_io_u", "f1_score",
-    "f_beta_score", "false_negatives", "false_positives", "hinge", "kl_divergence", "precision", "recall",
-    "squared_hinge", "true_negatives", "true_positives",
+    "accuracy", "acc", "auc", "binary_accuracy", "binary_crossentropy", "bce", "binary_io_u", "false_negatives",
+    "false_positives", "hinge", "kl_divergence", "precision", "recall", "squared_hinge", "true_negatives",
+    "true_positives",
 }  # fmt: skip
 
 # Metrics that Keras raises for, or computes nonsense of, where labels have this form. A test tries all others.
 UNFIT_METRICS: Mapping[LabelForm, frozenset[str]] = {
-    LabelForm.ONE_HOT: frozenset(_SPARSE),
-    LabelForm.BINARY: frozenset(_SPARSE | _CATEGORICAL),
-    LabelForm.NUMBER: frozenset(_SPARSE | _CATEGORICAL | _OF_CLASSES),
+    LabelForm.ONE_HOT: frozenset(_SPARSE | _BY_CLASS),
+    LabelForm.BINARY: frozenset(_SPARSE | _CATEGORICAL | _BY_CLASS),
+    LabelForm.NUMBER: frozenset(_SPARSE | _CATEGORICAL | _BY_CLASS | _OF_CLASSES),
 }
 INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only ones that take class indices
 INSTEAD: Mapping[LabelForm, str] = {

@@ -1,0 +1,150 @@
+"""From a space file's `data` to training and validation rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.model_selection import train_test_split
+
+from keras_sweep.data.catalog import load_search_data, named_set, raw_validation
+from keras_sweep.data.fingerprint import fingerprint
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import DataError
+from keras_sweep.space.data_names import DATA_NAMES
+from keras_sweep.space.sweep_spec import DataSpec, Split
+from tests.data.data_specs import HOUSES, MOONS, PLANTS, named, spec_of
+
+ROWS = {"digits": (1149, 288, 360), "iris": (96, 24, 30), "wine": (113, 29, 36), "breast_cancer": (364, 91, 114)}
+
+
+@pytest.mark.parametrize("name", [name for name in DATA_NAMES if "mnist" not in name])
+def test_named_sets_are_standardised_and_split(name: str) -> None:
+    data = load_search_data(named(name))
+    assert (len(data.train), len(data.validation), data.test_rows) == ROWS.get(name, (282, 71, 89))
+    assert data.train.x.dtype == np.float32 and np.isfinite(data.train.x).all()
+    if name == "digits":
+        assert data.train.x.min() >= 0 and data.train.x.max() == 1 and data.image_shape == (8, 8)
+    else:
+        np.testing.assert_allclose(data.train.x.mean(axis=0), 0, atol=1e-4)
+        np.testing.assert_allclose(data.train.x.std(axis=0), 1, atol=1e-4)
+    assert data.fingerprint == fingerprint(data.train, data.validation)
+    assert data.fingerprint == load_search_data(named(name)).fingerprint
+
+
+def test_rows_are_those_of_scikit_learn() -> None:
+    from sklearn.datasets import load_wine
+
+    x, y = load_wine(return_X_y=True)
+    x, _, y, _ = train_test_split(x, y, test_size=0.2, random_state=42)
+    x, x_validation, y, y_validation = train_test_split(x, y, test_size=0.2, random_state=42)
+    data = load_search_data(named("wine"))
+    np.testing.assert_allclose(data.train.x, (x - x.mean(axis=0)) / x.std(axis=0), atol=2e-4)
+    np.testing.assert_allclose(data.validation.x, (x_validation - x.mean(axis=0)) / x.std(axis=0), atol=2e-4)
+    assert (data.train.y == y).all() and (data.validation.y == y_validation).all()
+
+
+def test_labels_follow_the_loss() -> None:
+    assert load_search_data(named("digits", "categorical_crossentropy")).train.y.shape == (1149, 10)
+    assert load_search_data(named("breast_cancer")).train.y.dtype == np.int32
+    assert load_search_data(named("diabetes")).classes is None
+    assert load_search_data(named("iris")).class_names == ("setosa", "versicolor", "virginica")
+
+
+def test_another_split_is_another_fingerprint() -> None:
+    prints = {load_search_data(named("iris", **split)).fingerprint for split in ({}, {"seed": 1}, {"stratify": True})}
+    assert len(prints) == 3
+    counts = np.bincount(load_search_data(named("iris", stratify=True)).validation.y)
+    assert counts.tolist() == [8, 8, 8]
+
+
+def test_a_csv_of_numbers_categories_and_gaps() -> None:
+    data = load_search_data(spec_of(PLANTS))
+    assert data.train.x.shape == (384, 12)
+    assert data.class_names == ("campion", "marigold", "poppy") and data.train.y.dtype == np.int32
+
+
+def test_a_parquet_file_and_a_relative_path() -> None:
+    absolute = load_search_data(spec_of(HOUSES, "mse"))
+    assert (absolute.classes, absolute.train.y.dtype) == (None, np.float32)
+    path = Path(HOUSES.source)
+    relative = replace(HOUSES, source=path.name)
+    assert load_search_data(spec_of(relative, "mse", path.parent)).fingerprint == absolute.fingerprint
+
+
+def test_arrays_need_no_preprocessing() -> None:
+    data = load_search_data(spec_of(MOONS, "binary_crossentropy"))
+    assert data.preprocessing is None and data.train.x.shape == (384, 2)
+    assert raw_validation(spec_of(MOONS), data) is data.validation.x
+
+
+def test_raw_validation_rows_give_the_same_features() -> None:
+    spec = spec_of(PLANTS)
+    data = load_search_data(spec)
+    raw = raw_validation(spec, data)
+    assert set(raw) == {"height_cm", "petals", "wild", "colour", "soil"}
+    assert data.preprocessing is not None and len(raw["height_cm"]) == len(data.validation)
+
+
+def test_preprocessing_is_fitted_on_training_rows_alone(tmp_path: Path) -> None:
+    """Other validation and test rows must not move a single training feature."""
+    rows = np.round(np.random.default_rng(0).normal(size=100), 3)
+    search, _ = train_test_split(np.arange(100), test_size=0.2, random_state=42)
+    train, _ = train_test_split(search, test_size=0.2, random_state=42)
+    loaded: list[SearchData] = []
+    for outside in (0.0, 1000.0):
+        values = [value if row in set(train.tolist()) else outside for row, value in enumerate(rows)]
+        lines = [f"{value},{row % 2}" for row, value in enumerate(values)]
+        (tmp_path / "it.csv").write_text("a,target\n" + "\n".join(lines) + "\n")
+        loaded.append(load_search_data(spec_of(DataSpec("csv", str(tmp_path / "it.csv"), "target"))))
+    assert (loaded[0].train.x == loaded[1].train.x).all()
+    assert loaded[0].fingerprint != loaded[1].fingerprint
+
+
+def test_notices_of_a_table_reach_the_search(tmp_path: Path) -> None:
+    lines = "\n".join(f"{k},1,{k % 2}" for k in range(30))
+    (tmp_path / "it.csv").write_text(f"a,same,target\n{lines}\n")
+    data = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))
+    assert len(data.notices) == 1 and "'same' is dropped" in data.notices[0]
+
+
+def test_a_class_that_falls_out_of_training_is_an_error(tmp_path: Path) -> None:
+    lines = "\n".join(f"{k},{'rare' if k in (0, 1) else 'common' if k % 2 else 'usual'}" for k in range(60))
+    (tmp_path / "it.csv").write_text(f"a,target\n{lines}\n")
+    for seed in range(50):
+        spec = spec_of(DataSpec("csv", str(tmp_path / "it.csv"), "target", Split(seed=seed)))
+        try:
+            load_search_data(spec)
+        except DataError as error:
+            assert "'rare'" in str(error) and "stratify: true" in str(error)
+            return
+    raise AssertionError("no split left the class out")
+
+
+def test_unknown_names_are_refused_with_a_suggestion() -> None:
+    with pytest.raises(DataError, match=r"no data set is called 'iriss'.*did you mean `iris`"):
+        named_set("iriss")
+    with pytest.raises(DataError, match="no data set is called"):
+        load_search_data(spec_of(DataSpec("named", "nothing")))
+
+
+def test_loss_and_labels_that_do_not_go_together_are_refused() -> None:
+    with pytest.raises(DataError, match=r"takes two classes.*sparse_categorical_crossentropy"):
+        load_search_data(named("iris", "binary_crossentropy"))
+    with pytest.raises(DataError, match="text"):
+        load_search_data(spec_of(PLANTS, "mse"))
+
+
+def test_mnist_is_read_from_kerass_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is not Keras's is refused; without any, the ways out are named."""
+    monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("SWEEP_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(DataError, match=r"Put mnist.npz into a folder and set SWEEP_DATA_DIR"):
+        load_search_data(named("mnist"))
+    np.savez(tmp_path / "mnist.npz", x_train=np.zeros((2, 28, 28), np.uint8), y_train=np.zeros(2, np.uint8))
+    with pytest.raises(DataError, match="is not Keras's file"):
+        load_search_data(named("mnist"))

@@ -1,0 +1,93 @@
+"""Labels as each loss takes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keras_sweep.data.labels import fit_labels
+from keras_sweep.data.losses import LOSS_NEEDS, LabelForm, output_activation
+from keras_sweep.errors import DataError
+from keras_sweep.space.keras_names import ACTIVATIONS, LOSSES
+
+TEXTS = np.array(["b", "a", "c", "a"], dtype=object)
+
+
+def test_every_loss_of_a_space_file_is_known() -> None:
+    assert set(LOSS_NEEDS) == set(LOSSES)
+    assert {name for needs in LOSS_NEEDS.values() for name in needs.activations} <= set(ACTIVATIONS)
+    assert output_activation("bce") == "sigmoid" and output_activation("cosine_similarity") == "linear"
+
+
+def test_texts_become_indices_in_their_order() -> None:
+    labels = fit_labels(TEXTS, LabelForm.INDEX, "it")
+    assert labels.encode(TEXTS, "training").tolist() == [1, 0, 2, 0]
+    assert labels.encode(TEXTS, "training").dtype == np.int32
+    assert (labels.classes, labels.names) == (3, ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("values", "names"),
+    [
+        ([3, 1, 3, 2], ("1", "2", "3")),
+        ([True, False, True, True], ("false", "true")),
+        ([1.0, 0.0, 1.0, 0.0], ("0", "1")),
+    ],
+)
+def test_numbers_and_booleans_become_indices(values: list[float], names: tuple[str, ...]) -> None:
+    y = np.array(values)
+    labels = fit_labels(y, LabelForm.INDEX, "it")
+    assert labels.names == names
+    assert labels.encode(y, "training").tolist() == np.unique(y, return_inverse=True)[1].tolist()
+
+
+def test_known_class_names_keep_their_places_though_one_has_no_row() -> None:
+    labels = fit_labels(np.array([0, 2, 2]), LabelForm.INDEX, "it", ("x", "y", "z"))
+    assert labels.encode(np.array([2, 0, 1]), "test").tolist() == [2, 0, 1]
+
+
+def test_one_hot() -> None:
+    encoded = fit_labels(TEXTS, LabelForm.ONE_HOT, "it").encode(TEXTS, "training")
+    assert encoded.tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0]]
+    again = fit_labels(encoded, LabelForm.ONE_HOT, "it")
+    assert again.classes == 3 and (again.encode(encoded, "training") == encoded).all()
+    assert fit_labels(encoded, LabelForm.INDEX, "it").encode(encoded, "training").tolist() == [1, 0, 2, 0]
+
+
+def test_numbers_become_float32_of_their_own_memory() -> None:
+    y = np.arange(8.0)
+    encoded = fit_labels(y, LabelForm.NUMBER, "mse").encode(y[2:5], "training")
+    assert encoded.dtype == np.float32 and encoded.base is None
+    assert fit_labels(y, LabelForm.NUMBER, "mse").classes is None
+
+
+def test_several_answers_a_row() -> None:
+    y = np.array([[0, 1], [1, 1]])
+    labels = fit_labels(y, LabelForm.BINARY, "binary_crossentropy")
+    assert labels.classes is None and labels.encode(y, "training").tolist() == [[0, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("y", "form", "message"),
+    [
+        (TEXTS, LabelForm.NUMBER, "text.*Use `loss: sparse_categorical_crossentropy`"),
+        (TEXTS, LabelForm.BINARY, "takes two classes, but the training labels have 3"),
+        (np.array([0.5, 1.0]), LabelForm.INDEX, "real numbers.*Use `loss: mean_squared_error`"),
+        (np.array([1, 1, 1]), LabelForm.INDEX, "only one class"),
+        (np.array([1.0, np.nan]), LabelForm.NUMBER, "missing or infinite .training row 2"),
+        (np.array([[1, 1], [0, 1]]), LabelForm.ONE_HOT, "exactly one 1 in a row, but training row 1"),
+        (np.array([[2, 0], [0, 1]]), LabelForm.ONE_HOT, "must be 0 or 1"),
+        (np.zeros((2, 2, 2)), LabelForm.INDEX, "shape"),
+    ],
+)
+def test_labels_that_do_not_fit_say_which_loss_does(y: np.ndarray, form: LabelForm, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        fit_labels(y, form, "it")
+
+
+@pytest.mark.parametrize("known", [TEXTS, np.array([3, 1, 2, 1])])
+def test_a_class_without_training_rows_is_named(known: np.ndarray) -> None:
+    labels = fit_labels(known, LabelForm.INDEX, "it")
+    strange = np.array(["a", "new"], dtype=object) if known.dtype == object else np.array([1, 77])
+    with pytest.raises(DataError, match=r"1 classes of the test rows have no training row: '(new|77)'.*stratify"):
+        labels.encode(strange, "test")

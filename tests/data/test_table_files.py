@@ -1,0 +1,85 @@
+"""CSV and Parquet files: every fault by name, no traceback of polars."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from keras_sweep.data.table_files import read_table
+from keras_sweep.errors import DataError
+
+
+def csv(tmp_path: Path, content: str | bytes) -> Path:
+    path = tmp_path / "it.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_reads_types_from_all_rows(tmp_path: Path) -> None:
+    rows = "\n".join(f"{k},x,1" for k in range(2000))
+    source = read_table(csv(tmp_path, f"a,b,target\n{rows}\n0.5,y,2\n"), "csv", "target")
+    assert source.rows is not None and len(source.rows) == 2001
+    assert source.rows.x.schema == {"a": pl.Float64, "b": pl.String}
+    assert source.name == "it.csv"
+
+
+def test_a_byte_order_mark_and_quotes_are_no_part_of_a_name(tmp_path: Path) -> None:
+    source = read_table(csv(tmp_path, b'\xef\xbb\xbf"a","the, b"\n1,2\n3,4\n'), "csv", "the, b")
+    assert source.rows is not None and source.rows.x.columns == ["a"]
+    assert source.rows.y.tolist() == [2, 4]
+
+
+def test_parquet_gives_the_same(tmp_path: Path) -> None:
+    path = csv(tmp_path, "a,b,target\n1,x,p\n2,,q\n")
+    pl.read_csv(path).write_parquet(tmp_path / "it.parquet")
+    one, other = read_table(path, "csv", "target"), read_table(tmp_path / "it.parquet", "parquet", "target")
+    assert one.rows is not None and other.rows is not None
+    assert one.rows.x.equals(other.rows.x) and one.rows.y.tolist() == other.rows.y.tolist() == ["p", "q"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty"),
+        ("\n\n", "is empty"),
+        ("a,target\n", "a header but no rows"),
+        ("a,a,target\n1,2,3\n", "several columns called 'a'"),
+        ("a,tarket\n1,2\n", "no column 'target'. Did you mean 'tarket'"),
+        ("a,b\n1,2\n", "no column 'target'. Its columns are a, b"),
+        ("target\n1\n", "no column but the target"),
+        ("a,target\n1,2\n3,\n5,\n", "no value in 2 rows, the first of them row 2"),
+        ('a,target\n1,x\n3,""\n', "no value in 1 rows, the first of them row 2"),
+        ("a,target\n1,0.5\n3,NaN\n", "no value in 1 rows, the first of them row 2"),
+        ("a,target\n1,0.5\n3,inf\n", "1 infinite values, the first in row 2"),
+        ("a,target\n1,2024-01-01\n3,2024-01-02\n", "of type Date"),
+        ("a,b,target\ninf,-inf,1\n3,1,2\n", "'a' has 1 infinite.*\n.*'b' has 1 infinite"),
+        ("a,target\n1,2\nn/a,3\n5,4\n", "'a' has text where numbers should be: 'n/a' in row 2"),
+        ("a,b,target\n1,2024-01-01,1\n?,2024-01-02,0\n3,,1\n", "'a' has text.*'[?]' in row 2.*\n.*'b' is of type Date"),
+        ("a,target\n1,2\n1,2,3,4\n", "can't be read as csv"),
+        (b"a,target\n\xff\xfe,1\n", "can't be read as csv"),
+        (b"\x00\x01\xff\x02", "can't be read as csv"),
+    ],
+)
+def test_faults_of_csv_files(tmp_path: Path, content: str | bytes, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_table(csv(tmp_path, content), "csv", "target")
+
+
+def test_faults_of_parquet_files(tmp_path: Path) -> None:
+    path = tmp_path / "it.parquet"
+    path.write_bytes(b"no parquet")
+    with pytest.raises(DataError, match="can't be read as parquet"):
+        read_table(path, "parquet", "target")
+    pl.DataFrame({"a": [1], "target": [date(2024, 1, 1)]}).write_parquet(path)
+    with pytest.raises(DataError, match=r"target column 'target' of .* is of type Date"):
+        read_table(path, "parquet", "target")
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no file .*absent.csv. Paths are relative to the space file"):
+        read_table(tmp_path / "absent.csv", "csv", "target")
+    with pytest.raises(DataError, match="is not a file"):
+        read_table(tmp_path, "csv", "target")

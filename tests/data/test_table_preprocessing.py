@@ -1,0 +1,170 @@
+"""The preprocessing in NumPy and inside the exported model give the same, on every backend."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_sweep.data.table_preprocessing import TablePreprocessing, code_points, model_inputs
+from keras_sweep.errors import DataError
+
+TRAIN = pl.DataFrame(
+    {
+        "height (cm)": [1.0, None, 3.0, 8.0, 2.0, 2.5],
+        "a/b": [10, 20, 30, 40, 50, 61],
+        "colour": ["red", "grün", None, "red", "blue", "日本"],
+        "same": ["x"] * 6,
+        "tiny": [1e-9, 2e-9, 3e-9, 4e-9, 5e-9, 7e-9],
+        "soil": ["clay", "sand", "clay", "clay", "sand", "sand"],
+    }
+)
+NEW = pl.DataFrame(
+    {
+        "height (cm)": [None, 1.5, 2.5, 100.0],
+        "a/b": [None, -5, 30, 7],
+        "colour": ["", "reddish", "red", "日本"],
+        "same": ["y", None, "x", "x"],
+        "tiny": [3e-9, 1.0, None, 0.0],
+        "soil": ["clay", "peat", None, "sand"],
+    }
+)
+
+
+def identity(features: int) -> Any:
+    """A model that gives back its input."""
+    import keras
+
+    inputs = keras.Input((features,))
+    return keras.Model(inputs, keras.layers.Activation("linear")(inputs))
+
+
+def fitted(train: pl.DataFrame = TRAIN) -> TablePreprocessing:
+    return TablePreprocessing.fit(train)[0]
+
+
+def test_features_are_scaled_numbers_then_indicators_then_categories() -> None:
+    preprocessing = fitted()
+    assert preprocessing.feature_names == (
+        "height (cm)", "a/b", "tiny", "height (cm) is missing",
+        "colour=missing", "colour=blue", "colour=grün", "colour=red", "colour=日本", "soil=clay", "soil=sand",
+    )  # fmt: skip
+    features = preprocessing.transform(TRAIN)
+    assert features.shape == (6, 11) and features.dtype == np.float32
+    exact = TRAIN["a/b"].to_numpy().astype(float)
+    np.testing.assert_allclose(features[:, 1], (exact - exact.mean()) / exact.std(), rtol=1e-6)
+    assert features[:, 3].tolist() == [0, 1, 0, 0, 0, 0]
+    np.testing.assert_allclose(features[:, 2].std(), 1, rtol=1e-6)  # however small the numbers
+
+
+def test_unseen_categories_give_zeros_and_missing_ones_their_own() -> None:
+    features = fitted().transform(NEW)
+    colours, soils = features[:, 4:9].tolist(), features[:, 9:].tolist()
+    assert colours == [[1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]]
+    assert soils == [[1, 0], [0, 0], [0, 0], [0, 1]]
+
+
+def test_a_number_missing_for_the_first_time_counts_as_the_training_median() -> None:
+    assert fitted().transform(NEW)[0, 1] == fitted().transform(NEW.with_columns(pl.lit(35).alias("a/b")))[0, 1]
+
+
+@pytest.mark.parametrize("rows", [TRAIN, NEW])
+def test_the_model_computes_the_same_features(rows: pl.DataFrame) -> None:
+    preprocessing = fitted()
+    model = preprocessing.wrap(identity(11))
+    given_rows = preprocessing.inputs(rows)
+    np.testing.assert_allclose(
+        model.predict(given_rows, verbose=0), preprocessing.transform(rows), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_a_table_of_numbers_takes_a_matrix() -> None:
+    train = pl.DataFrame({"a": [1.0, 2.0, None], "same": [3, 3, 3], "b": [True, False, True]})
+    preprocessing = fitted(train)
+    assert preprocessing.takes_matrix and preprocessing.feature_names == ("a", "b", "a is missing")
+    raw = np.array([[1, 3, 1], [np.nan, 9, np.nan]], np.float32)
+    expected = preprocessing.transform(raw)
+    np.testing.assert_allclose(preprocessing.wrap(identity(3)).predict(raw, verbose=0), expected, rtol=1e-6)
+    assert (preprocessing.transform({"a": [1.0, None], "same": [3, 9], "b": [True, None]}) == expected).all()
+
+
+def test_a_table_of_categories_alone() -> None:
+    preprocessing = fitted(TRAIN.select("colour"))
+    outputs = preprocessing.wrap(identity(5)).predict(preprocessing.inputs(NEW), verbose=0)
+    assert (outputs == preprocessing.transform(NEW)).all()
+
+
+def test_rows_of_other_columns_are_refused() -> None:
+    with pytest.raises(DataError, match="columns are missing: 'soil'"):
+        fitted().transform(NEW.drop("soil"))
+    with pytest.raises(DataError, match="column 'a/b' has text where numbers are needed: 'ten' in row 1"):
+        fitted().transform(NEW.with_columns(pl.lit("ten").alias("a/b")))
+    with pytest.raises(DataError, match="3 columns are needed"):
+        fitted(pl.DataFrame({"a": [1, 2], "b": [1, 2], "c": [1, 2]})).transform(np.zeros((2, 2)))
+    with pytest.raises(DataError, match="a table or a mapping"):
+        fitted().transform(5)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=5), min_size=1))
+@settings(max_examples=100, deadline=None)
+def test_code_points_tell_texts_apart(texts: list[str]) -> None:
+    codes = code_points(texts, 6)
+    assert codes.shape == (len(texts), 6)
+    assert len({tuple(row) for row in codes.tolist()}) == len(set(texts))
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_plain_keras_loads_it_and_takes_raw_rows_on_every_backend(
+    backend: str, model_file: Path, tmp_path: Path
+) -> None:
+    """In safe mode, without this package, and without TensorFlow unless it is the backend."""
+    raw = NEW.drop("same").to_dict(as_series=False)
+    (tmp_path / "raw.json").write_text(json.dumps(raw))
+    program = f"""
+import json, sys
+import numpy as np, keras
+model = keras.models.load_model({str(model_file)!r})
+raw = json.load(open({str(tmp_path / "raw.json")!r}))
+rows = {{}}
+for name, tensor in model.input.items():
+    column = raw[name] if name in raw else raw["a/b"]
+    if tensor.dtype == "int32":
+        width = tensor.shape[1]
+        rows[name] = np.asarray([text or "" for text in column], f"U{{width}}").view("int32").reshape(-1, width)
+    else:
+        rows[name] = np.asarray(column, "float32")
+assert "keras_sweep" not in sys.modules
+assert {backend == "tensorflow"} or "tensorflow" not in sys.modules
+print(json.dumps(np.asarray(model.predict(rows, verbose=0)).tolist()))
+"""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr
+    outputs = np.array(json.loads(done.stdout.splitlines()[-1]))
+    np.testing.assert_allclose(outputs, fitted().transform(NEW), rtol=1e-5, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "it.keras"
+    fitted().wrap(identity(11)).save(path)
+    return path
+
+
+def test_a_loaded_model_says_itself_how_it_wants_rows(model_file: Path) -> None:
+    import keras
+
+    model = keras.models.load_model(model_file)
+    inputs = model_inputs(model, NEW)
+    np.testing.assert_allclose(model.predict(inputs, verbose=0), fitted().transform(NEW), rtol=1e-6, atol=1e-6)
+    with pytest.raises(DataError, match="column 'soil' is missing"):
+        model_inputs(model, NEW.drop("soil"))

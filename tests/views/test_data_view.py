@@ -1,0 +1,88 @@
+"""What `sweep data` says and shows."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.views.data_picture import sample_grid, write_png
+from keras_sweep.views.data_view import ClassRow, DataView, PartRow, data_facts
+from tests.data.data_specs import PLANTS, named, spec_of
+from tests.views.screen import on_terminal
+
+
+def test_facts_of_pictures() -> None:
+    facts = data_facts(load_search_data(named("digits")))
+    assert facts.parts[0] == PartRow("training", 1149, "64 float32", "1 int32")
+    assert facts.parts[2] == PartRow("test (sealed)", 360, "", "")
+    assert len(facts.classes) == 10 and sum(row.training for row in facts.classes) == 1149
+    assert (facts.columns[0].lowest, facts.columns[0].highest) == (0.0, 1.0)
+
+
+def test_facts_of_a_table() -> None:
+    facts = data_facts(load_search_data(spec_of(PLANTS)))
+    kinds = {row.name: row.kind for row in facts.columns}
+    assert kinds == dict.fromkeys(("height_cm", "petals", "wild"), "numbers") | {
+        "colour": "categories",
+        "soil": "categories",
+    }
+    assert [row.detail for row in facts.columns if row.name == "colour"] == ["4: (missing), red, white, yellow"]
+    assert facts.classes[0] == ClassRow("campion", 134, 32)
+
+
+def test_facts_of_regression() -> None:
+    facts = data_facts(load_search_data(named("diabetes")))
+    assert facts.classes == () and facts.target is not None
+    assert (facts.target.lowest, facts.target.highest) == (25.0, 346.0)
+
+
+@pytest.mark.parametrize(("width", "encoding"), [(100, "utf-8"), (40, "utf-8"), (80, "ascii")])
+def test_a_sample_of_each_class_is_drawn_within_the_width(width: int, encoding: str) -> None:
+    text = on_terminal(DataView(load_search_data(named("digits"))), width, encoding)
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert "@" in text and "sealed" in text
+    assert "▀" not in text  # without colour, half blocks would be all alike
+
+
+def test_pictures_are_half_blocks_in_colour() -> None:
+    file = io.StringIO()
+    console = Console(file=file, width=90, force_terminal=True, color_system="truecolor", _environ={})
+    console.print(DataView(load_search_data(named("digits"))))
+    assert "▀" in file.getvalue() and "\x1b[38;2;" in file.getvalue()
+
+
+def test_names_from_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    from keras_sweep.space.sweep_spec import DataSpec
+
+    lines = "\n".join(f"{k},{'x' if k % 2 else 'y'}\x1b[31m,{k % 2}" for k in range(40))
+    (tmp_path / "it.csv").write_text(f"a\x1b[2J,b,target\n{lines}\n")
+    data = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))
+    text = on_terminal(DataView(data))
+    assert "\x1b[2J" not in text and "\\x1b[2J" in text
+
+
+def test_the_png_holds_the_pictures(tmp_path: Path) -> None:
+    """Decoded by the rules of the format, it gives the pixels back; ten lines of ten digits."""
+    import struct
+    import zlib
+
+    grid = sample_grid(load_search_data(named("digits")))
+    assert grid.shape == (98, 98) and grid.dtype == np.uint8
+    write_png(tmp_path / "it.png", grid, scale=2)
+    raw = (tmp_path / "it.png").read_bytes()
+    assert raw[:8] == b"\x89PNG\r\n\x1a\n"
+    chunks, place = {}, 8
+    while place < len(raw):
+        (size,) = struct.unpack_from(">I", raw, place)
+        kind, body = raw[place + 4 : place + 8], raw[place + 8 : place + 8 + size]
+        assert struct.unpack_from(">I", raw, place + 8 + size) == (zlib.crc32(kind + body),)
+        chunks[kind] = body
+        place += 12 + size
+    assert struct.unpack(">IIBBBBB", chunks[b"IHDR"]) == (196, 196, 8, 0, 0, 0, 0)
+    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(196, 197)
+    assert (lines[::2, 1::2] == grid).all() and not lines[:, 0].any()
