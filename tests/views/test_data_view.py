@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.views.data_picture import sample_grid, write_png
+from keras_sweep.views.data_picture import picture_grid, write_png
 from keras_sweep.views.data_view import ClassRow, DataView, PartRow, data_facts
 from tests.data.data_specs import PLANTS, named, spec_of
 from tests.views.screen import on_terminal
@@ -71,7 +71,7 @@ def test_the_png_holds_the_pictures(tmp_path: Path) -> None:
     import struct
     import zlib
 
-    grid = sample_grid(load_search_data(named("digits")))
+    grid = picture_grid(load_search_data(named("digits")))
     assert grid.shape == (98, 98) and grid.dtype == np.uint8
     write_png(tmp_path / "it.png", grid, scale=2)
     raw = (tmp_path / "it.png").read_bytes()

@@ -42,7 +42,7 @@ def picture_of(data: SearchData, row: int) -> Pixels:
     return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
 
 
-def sample_grid(data: SearchData, each: int = 10) -> Pixels:
+def picture_grid(data: SearchData, each: int = 10) -> Pixels:
     """One line of `each` training pictures a class, side by side; [H, W] or [H, W, 3]."""
     lines = samples_by_class(data, each)
     blank = np.zeros_like(picture_of(data, 0))
