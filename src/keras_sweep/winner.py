@@ -16,6 +16,8 @@ from keras_sweep.training.plan import training_plan
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.trial import Result, TrialState, Weights
 
+IMPORTED = "import/"  # begins the engine's name of a trial that another program trained
+
 
 @dataclass(frozen=True, slots=True)
 class TestScores:
@@ -30,8 +32,15 @@ class TestScores:
 
 
 def winner(results: Sequence[Result], objective: Objective) -> Result | None:
-    """The completed trial with the best value, the earliest of equals; None if no trial completed."""
-    complete = [result for result in results if result.state is TrialState.COMPLETE and result.value is not None]
+    """The completed trial with the best value, the earliest of equals; None if no trial completed.
+
+    Imported trials guide a search but can't win: their weights were never here.
+    """
+    complete = [
+        result
+        for result in results
+        if result.state is TrialState.COMPLETE and result.value is not None and not result.engine.startswith(IMPORTED)
+    ]
     return min(complete, key=lambda result: (objective.key(result.value or 0.0), result.number), default=None)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from keras_sweep import __version__
-from keras_sweep.cli import board, check, model, run
+from keras_sweep.cli import board, check, data, model, run
 from keras_sweep.errors import SweepError
 
 app = typer.Typer(
@@ -49,6 +49,9 @@ app.command("leaderboard")(board.leaderboard)
 app.command("show")(board.show)
 app.command("evaluate")(model.evaluate)
 app.command("export")(model.export)
+app.command("data")(data.data)
+app.command("baseline")(data.baseline)
+app.command("import")(data.import_search)
 
 
 def main(arguments: list[str] | None = None) -> None:

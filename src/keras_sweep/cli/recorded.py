@@ -20,6 +20,11 @@ from keras_sweep.winner import winner
 def recorded_spec(study: StudyFile) -> SweepSpec:
     """The spec of a sweep as it was run; its paths start where the space file was."""
     attributes = study.attributes
+    if "imported" in attributes:
+        raise UsageError(
+            f"the sweep {study.name!r} was imported from {attributes['imported']} without a space file",
+            hint="Import it once more with `--space`, and run that",
+        )
     origin = Path(str(attributes.get("origin", ".")))
     engine, _, sampler = str(attributes.get("engine", "")).partition("/")
     overrides = Overrides(engine=engine or None, sampler=sampler or None)

@@ -1,0 +1,129 @@
+"""Commands on data: `sweep data`, `sweep baseline`, `sweep import`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keras_sweep.cli.options import SweepsDir, one_of
+
+if TYPE_CHECKING:
+    from keras_sweep.space.sweep_spec import SweepSpec
+
+SetOption = Annotated[list[str] | None, typer.Option("--set", help="As of `sweep run`.")]
+
+
+def data(
+    source: Annotated[str, typer.Argument(help="A data set's name, or a space file.")],
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Write a picture of samples to this PNG file.")
+    ] = None,
+    sets: SetOption = None,
+) -> None:
+    """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
+    from keras_sweep.errors import DataError, UsageError
+    from keras_sweep.views.console import answers
+
+    spec = _spec_of(source, sets or ())
+    if picture is not None and (picture.suffix != ".png" or not picture.parent.is_dir()):
+        raise UsageError(f"`--picture` takes a .png file in a folder that is there, but got {picture}")
+    from keras_sweep.data.catalog import load_search_data
+    from keras_sweep.views.data_picture import sample_grid, write_png
+    from keras_sweep.views.data_view import DataView
+
+    found = load_search_data(spec)
+    if picture is not None and found.image_shape is None:
+        raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
+    answers().print(DataView(found))
+    if picture is not None:
+        write_png(picture, sample_grid(found))
+        typer.echo(str(picture))
+
+
+def baseline(
+    space: Annotated[Path, typer.Argument(help="A space file.")],
+    name: Annotated[str | None, typer.Option("--name", help="The sweep.", show_default="the file's stem")] = None,
+    format: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    sets: SetOption = None,
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Fit scikit-learn's linear model on the same rows, and put it in the sweep's leaderboard as a reference."""
+    from keras_sweep.space.yaml_file import read_space_file
+
+    one_of("--format", format, ("table", "json"))
+    spec = read_space_file(space, sets=sets or (), name=name)
+    from keras_sweep.baseline import fit_baseline
+    from keras_sweep.data.catalog import load_search_data
+    from keras_sweep.data.task import check_task
+    from keras_sweep.record.lock import SweepLock
+    from keras_sweep.record.study_file import StudyFile
+    from keras_sweep.record.sweep_folder import sweep_folder
+    from keras_sweep.record.sweep_folder import sweeps_dir as where
+    from keras_sweep.views.baseline_view import baseline_json, baseline_record, print_baseline
+    from keras_sweep.views.console import answers, progress
+    from keras_sweep.views.messages import print_notice
+
+    found = load_search_data(spec)
+    check_task(spec, found)
+    fitted = fit_baseline(spec, found)
+    folder = sweep_folder(spec.name, where(sweeps_dir))
+    if folder.exists():
+        with SweepLock(folder), StudyFile.open(folder) as study:
+            if study.attributes.get("fingerprint") == found.fingerprint:
+                study.set_attributes({"baseline": baseline_record(fitted)})
+            else:
+                print_notice(progress(), f"not put into the sweep {spec.name!r}: it was run on other data")
+    if format == "json":
+        typer.echo(baseline_json(fitted), nl=False)
+    else:
+        print_baseline(answers(), fitted)
+
+
+def import_search(
+    source: Annotated[str, typer.Argument(help="A KerasTuner project folder, or an Optuna storage (file or URL).")],
+    name: Annotated[str | None, typer.Option("--name", help="The new sweep.", show_default="the study's name")] = None,
+    space: Annotated[
+        Path | None, typer.Option("--space", help="A space file: `sweep run` of it then goes on from these trials.")
+    ] = None,
+    study: Annotated[str | None, typer.Option("--study", help="Which study of an Optuna storage.")] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="What ranks, where the source does not say.")] = None,
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Read another program's search into a sweep; nothing is written at its source."""
+    from keras_sweep.adopt import adopt, adopt_into
+    from keras_sweep.imports import read_trials
+    from keras_sweep.record.sweep_folder import sweep_folder
+    from keras_sweep.record.sweep_folder import sweeps_dir as where
+    from keras_sweep.space.yaml_file import read_space_file
+    from keras_sweep.views.console import answers, progress
+    from keras_sweep.views.messages import print_notice
+    from keras_sweep.views.words import count_text, safe
+
+    spec = read_space_file(space, name=name) if space is not None else None
+    imported = read_trials(source, study=study, metric=metric)
+    for note in imported.notes:
+        print_notice(progress(), note)
+    if spec is None:
+        folder = sweep_folder(name or imported.name, where(sweeps_dir))
+        adopt(imported, folder)
+        count = len(imported.results)
+    else:
+        from keras_sweep.data.catalog import load_search_data
+
+        folder = sweep_folder(spec.name, where(sweeps_dir))
+        count = adopt_into(imported, folder, spec, load_search_data(spec).fingerprint)
+        if left := len(imported.results) - count:
+            print_notice(progress(), f"{count_text(left, 'trial')} left out: their parameters are not of the space")
+    answers().print(f"{folder.name}: {count_text(count, 'trial')} from {safe(imported.source)}")
+
+
+def _spec_of(source: str, sets: list[str] | tuple[str, ...]) -> SweepSpec:
+    if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
+        from keras_sweep.space.yaml_file import read_space_file
+
+        return read_space_file(source, sets=sets)
+    from keras_sweep.data.catalog import named_set
+
+    return named_set(source)
