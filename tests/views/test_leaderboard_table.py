@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from keras_sweep.trial import TrialState
-from keras_sweep.views.leaderboard import leaderboard_rows
+from keras_sweep.views.leaderboard import leaderboard_rows, reference_rows
 from keras_sweep.views.leaderboard_table import LeaderboardTable
 from tests.views.factory import ACCURACY, LOSS, dense_sweep, result
 from tests.views.screen import on_pipe, on_terminal
@@ -116,3 +116,13 @@ def test_any_width_can_be_drawn(width, values):
         for n, v in enumerate(values)
     ]
     assert on_terminal(table(leaderboard_rows(results, ACCURACY)), width)
+
+
+def test_a_baseline_stands_below_the_trials_as_a_reference():
+    attributes = {"baseline": {"model": "SGDClassifier()", "validation": {"val_accuracy": 0.834}}}
+    references = reference_rows(attributes, ACCURACY)
+    lines = on_terminal(table(references=references), 120).splitlines()
+    assert lines[2 + len(SHOWN)].split() == ["–", "baseline", "0.8340"]
+    assert "baseline: SGDClassifier() on the same rows" in lines
+    assert reference_rows(attributes, LOSS) == []
+    assert reference_rows({}, ACCURACY) == []

@@ -69,7 +69,7 @@ def leaderboard(
 ) -> None:
     """The ranked trials of a sweep."""
     from keras_sweep.record.reader import read_attributes, read_results
-    from keras_sweep.views.leaderboard import chosen_rows, leaderboard_rows
+    from keras_sweep.views.leaderboard import chosen_rows, leaderboard_rows, reference_rows
 
     one_of("--format", format, FORMATS)
     folder = found(name, sweeps_dir)
@@ -81,7 +81,7 @@ def leaderboard(
         from keras_sweep.views.console import answers
         from keras_sweep.views.leaderboard_table import LeaderboardTable
 
-        answers().print(LeaderboardTable(rows, objective, of=ranked))
+        answers().print(LeaderboardTable(rows, objective, of=ranked, references=reference_rows(attributes, objective)))
         return
     from keras_sweep.views.leaderboard_formats import leaderboard_csv, leaderboard_json, leaderboard_markdown
 

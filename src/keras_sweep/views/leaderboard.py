@@ -39,6 +39,24 @@ class LeaderboardRow:
     curve: tuple[float, ...] = field(default=(), repr=False)  # [E] the objective after each epoch
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceRow:
+    """A score that is no trial's, to compare with: what a plain model reaches on the same rows."""
+
+    name: str  # "baseline"
+    value: float  # of the objective's metric
+    detail: str  # which model
+
+
+def reference_rows(attributes: Mapping[str, Any], objective: Objective) -> list[ReferenceRow]:
+    """The baseline that `sweep baseline` put into a record, if it was scored by the objective's metric."""
+    baseline = attributes.get("baseline")
+    if not isinstance(baseline, dict):
+        return []
+    value = baseline.get("validation", {}).get(objective.name)
+    return [] if value is None else [ReferenceRow("baseline", value, str(baseline.get("model", "")))]
+
+
 def rank_key(result: Result, objective: Objective) -> tuple[int, float, int]:
     """Sorts results best first: complete, then pruned, each by value, then those without a value; then by number.
 

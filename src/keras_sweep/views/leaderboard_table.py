@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -14,7 +14,7 @@ from keras_sweep.trial import TrialState
 from keras_sweep.views.console import longest_value
 from keras_sweep.views.fitted_table import Column, drawn, fitted
 from keras_sweep.views.glyphs import Glyphs, glyphs_for, scale_of, sparkline
-from keras_sweep.views.leaderboard import LeaderboardRow, varying_names
+from keras_sweep.views.leaderboard import LeaderboardRow, ReferenceRow, varying_names
 from keras_sweep.views.leaderboard_formats import epochs_text, leaderboard_notes, places_of, state_text
 from keras_sweep.views.words import safe, score_text, seconds_text, shorten, value_text
 
@@ -31,6 +31,7 @@ class LeaderboardTable:
     objective: Objective
     of: Sequence[LeaderboardRow] | None = None  # the whole leaderboard, where `rows` is a part of it
     varying: tuple[str, ...] | None = None  # parameters to show; by default those that differ between all trials
+    references: Sequence[ReferenceRow] = ()  # stand below the trials
     notes: bool = True
     timing: bool = True
 
@@ -48,6 +49,8 @@ class LeaderboardTable:
             return
         if left_out:
             yield Text("not shown, for want of width: " + ", ".join(left_out), style="dim")
+        for reference in self.references:
+            yield Text(f"{safe(reference.name)}: {safe(reference.detail)} on the same rows", style="dim")
         for note in leaderboard_notes(self.of or self.rows, self.objective, tie=glyphs.tie, pm=glyphs.pm):
             yield Text(note, style="dim")
 
@@ -80,7 +83,15 @@ class LeaderboardTable:
             if len({row.engine for row in rows}) > 1:
                 engines = tuple(Text(shorten(safe(row.engine), longest, glyphs.ellipsis), style="dim") for row in rows)
                 columns.append(Column("engine", engines, keep=201))
-        return columns
+        return [self._with_references(column, index, places, glyphs) for index, column in enumerate(columns)]
+
+    def _with_references(self, column: Column, index: int, places: int, glyphs: Glyphs) -> Column:
+        """The column with a cell for each reference: a dash, its name, its score, then nothing."""
+        cells = []
+        for reference in self.references:
+            texts = (glyphs.dash, safe(reference.name), score_text(reference.value, places=places))
+            cells.append(Text(texts[index] if index < len(texts) else "", style="magenta"))
+        return replace(column, cells=(*column.cells, *cells))
 
 
 def _score(row: LeaderboardRow, places: int, glyphs: Glyphs) -> Text:
