@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -30,7 +30,7 @@ class Crew:
         self.clock = WallShare()
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._may_go_on = may_go_on
-        self.groups: list[Group] = []
+        self._groups: list[Group] = []
         self._busy: set[Group] = set()
         self._changed = threading.Condition()
         self._open = True
@@ -50,30 +50,31 @@ class Crew:
         for thread in self._threads:
             thread.join()
 
-    def add(self, group: Group) -> None:
-        """Give it a group."""
+    def set(self, groups: Sequence[Group]) -> None:
+        """Train these groups, those that are through left out, and look again which of them may go on."""
         with self._changed:
-            self.groups.append(group)
+            self._groups = [group for group in groups if group.training]
             self._changed.notify_all()
 
     @property
     def working(self) -> bool:
         """Whether there is a group to train, or a report to read."""
         with self._changed:
-            return bool(self.groups) or not self._reports.empty()
+            return bool(self._groups or self._busy) or not self._reports.empty()
 
     def report(self, timeout: float) -> Report | None:
         """The next report, or None if there is none for so many seconds."""
         try:
-            return self._reports.get(timeout=timeout)
+            return self._reports.get(timeout=timeout) if timeout else self._reports.get_nowait()
         except queue.Empty:
             return None
 
-    def tidy(self) -> None:
-        """Let groups go that are through, and look again which of the others may go on."""
-        with self._changed:
-            self.groups = [group for group in self.groups if group in self._busy or group.training]
-            self._changed.notify_all()
+    def unread(self) -> list[Report]:
+        """All reports that wait to be read."""
+        reports = []
+        while (report := self.report(0.0)) is not None:
+            reports.append(report)
+        return reports
 
     def pause(self) -> None:
         """Return once no group is being trained; nothing begins until `resume`."""
@@ -91,7 +92,7 @@ class Crew:
         if self._paused:
             return None
         ready = [
-            group for group in self.groups if group not in self._busy and group.training and self._may_go_on(group)
+            group for group in self._groups if group not in self._busy and group.training and self._may_go_on(group)
         ]
         return max(ready, key=lambda group: group.remaining, default=None)
 
@@ -108,7 +109,7 @@ class Crew:
             with self._changed:
                 self._busy.remove(group)
                 if report.error is not None:
-                    group.broken = True
+                    group.through = True
                 self._reports.put(report)
                 self._changed.notify_all()
 

@@ -77,6 +77,9 @@ class Epoch:
     """What one epoch of a group brought."""
 
     number: int  # counted from 1
+    compile_seconds: float
+    train_seconds: float
+    validate_seconds: float
     rows: tuple[tuple[Lane, dict[str, float]], ...]  # of the lanes that trained it
     ended: tuple[Lane, ...]  # those that do not go on
 
@@ -85,15 +88,25 @@ class Group:
     """Trains its lanes epoch by epoch, in ever smaller programs. Used by one thread at a time."""
 
     def __init__(
-        self, programs: Programs, signature: Signature, lanes: Sequence[Lane], objective: Objective, *, take_best: bool
+        self,
+        programs: Programs,
+        signature: Signature,
+        lanes: Sequence[Lane],
+        objective: Objective,
+        *,
+        take_best: bool,
+        epoch: int = 0,
+        states: Sequence[LaneState] | None = None,
     ) -> None:
+        """Begin after `epoch`, from the lanes' states there (None: from initial weights)."""
         self.signature = signature
         self.lanes = list(lanes)
-        self.epoch = 0  # epochs done
-        self.broken = False  # its program raised
+        self.epoch = epoch  # epochs done
+        self.through = False  # its program raised, or its lanes went to other groups
         self._programs = programs
         self._objective = objective
         self._take_best = take_best
+        self._begin = list(states) if states is not None else None
         self._places: list[Lane] = []  # of the program's first lanes; the rest is filled up with copies
         self._program: Program | None = None
         self._state: State | None = None
@@ -106,7 +119,7 @@ class Group:
     @property
     def training(self) -> bool:
         """Whether any lane goes on whose numbers someone needs."""
-        return not self.broken and any(lane.training and lane.needed for lane in self.lanes)
+        return not self.through and any(lane.training and lane.needed for lane in self.lanes)
 
     def waits_at(self, done: Collection[int]) -> bool:
         """Whether one of its lanes stands at a rung that is not among those done."""
@@ -136,7 +149,8 @@ class Group:
             lane.train_seconds += training.seconds / len(running)
             lane.validate_seconds += validating.seconds / len(running)
         rows = tuple((lane, lane.rows[-1]) for lane in running)
-        return Epoch(self.epoch, rows, tuple(lane for lane in running if not lane.training))
+        ended = tuple(lane for lane in running if not lane.training)
+        return Epoch(self.epoch, compiling.seconds, training.seconds, validating.seconds, rows, ended)
 
     def _log(self, lane: Lane, place: int, row: dict[str, float], *, healthy: bool) -> None:
         assert self._program is not None and self._state is not None
@@ -153,22 +167,39 @@ class Group:
         if improved:
             lane.best = lane.last
 
+    def places(self) -> tuple[list[int], int]:
+        """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
+        return [lane.number for lane in self._places], self._program.lanes if self._program else 0
+
+    def state(self, lane: Lane) -> LaneState | None:
+        """Where a lane stands; None before its first epoch. Only while no thread trains the group."""
+        if self._program is None:
+            return self._begin[self.lanes.index(lane)] if self._begin is not None else None
+        assert self._state is not None
+        return self._program.layout.lane(self._state, self._places.index(lane))
+
+    def restore(self, places: Sequence[Lane], count: int, states: Sequence[LaneState]) -> None:
+        """Take up places as they were in a program of `count` lanes, so that the last digits come out as they would."""
+        self._program = self._programs.program(self.signature, count)
+        self._place(places, states)
+
     def _fitted(self) -> tuple[Program, State]:
         """The program for the lanes that have a place now, and their state in it."""
         placed = [lane for lane in self.lanes if lane.placed(self.epoch)]
         count = lane_count(len(placed))
-        if self._program is not None and self._state is not None and count == self._program.lanes:
-            return self._program, self._state
-        program = self._programs.program(self.signature, count)
-        if self._program is None:
-            states = [program.layout.initial()] * len(placed)
-        else:
-            assert self._state is not None
-            old = self._program.layout
-            states = [old.lane(self._state, self._places.index(lane)) for lane in placed]
-        self._program, self._places = program, placed
-        self._state = program.layout.stack(states + states[:1] * (count - len(placed)))
-        return program, self._state
+        if self._program is None or self._state is None or count != self._program.lanes:
+            program = self._programs.program(self.signature, count)
+            states = [self.state(lane) or program.layout.initial() for lane in placed]
+            self._program = program
+            self._place(placed, states)
+        assert self._program is not None and self._state is not None
+        return self._program, self._state
+
+    def _place(self, lanes: Sequence[Lane], states: Sequence[LaneState]) -> None:
+        assert self._program is not None
+        self._places = list(lanes)
+        empty = self._program.lanes - len(lanes)
+        self._state = self._program.layout.stack([*states, *[states[0]] * empty])
 
     def _numbers(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         filled = self._places + self._places[:1] * (count - len(self._places))

@@ -57,24 +57,29 @@ class Layout(Protocol):
 Numbers: TypeAlias = tuple[Any, Any]  # [T] learning rates, [T] which of the signature's updates a lane uses
 
 
-def flat_reason(template: Template) -> str | None:
-    """Why a signature can't be laid out flat; None if it can."""
+def elementwise(optimizer: Any) -> bool:
+    """Whether each element's update depends on that element's past alone."""
     import keras
 
-    for optimizer in template.optimizers():
-        name = type(optimizer).__name__
-        if name not in ELEMENTWISE or type(optimizer) is not getattr(keras.optimizers, name, None):
-            return f"{name} does not work element by element"
-        if optimizer.clipnorm or optimizer.global_clipnorm:
-            return "gradients are clipped by their norm"
-        if optimizer.use_ema or optimizer.gradient_accumulation_steps:
-            return "the optimizer averages or accumulates"
-    for variable in template.model.trainable_variables:
-        if variable.constraint is not None:
-            return f"{variable.path} has a constraint"
-        if getattr(variable, "overwrite_with_gradient", False):
-            return f"{variable.path} is overwritten by its gradient"
-    return None
+    name = type(optimizer).__name__
+    if name not in ELEMENTWISE or type(optimizer) is not getattr(keras.optimizers, name, None):
+        return False
+    by_norm = optimizer.clipnorm or optimizer.global_clipnorm
+    return not (by_norm or optimizer.use_ema or optimizer.gradient_accumulation_steps)
+
+
+def flat(template: Template) -> bool:
+    """Whether a signature can be laid out flat: its optimizers and its variables are plain enough."""
+    plain = all(
+        variable.constraint is None and not getattr(variable, "overwrite_with_gradient", False)
+        for variable in template.model.trainable_variables
+    )
+    return plain and all(elementwise(optimizer) for optimizer in template.optimizers())
+
+
+def layout_of(template: Template, lanes: int) -> Layout:
+    """The faster of the layouts that are right for a signature."""
+    return Flat(template, lanes) if flat(template) else Stacked(template, lanes)
 
 
 class _Rate:
@@ -173,7 +178,7 @@ class Flat:
     def _views(self, trainable: list[Any]) -> list[Any]:
         """Each vector as [*shape, T]; the transposition is one of strides, not of bytes."""
         return [
-            vector.reshape(shape[1], self._lanes, shape[0]).transpose(2, 0, 1)
+            vector.reshape(shape[1] * self._lanes, shape[0]).T.reshape(shape[0], shape[1], self._lanes)
             if len(shape) == 2
             else vector.reshape(*shape, self._lanes)
             for vector, shape in zip(trainable, self._shapes, strict=True)

@@ -6,10 +6,10 @@ of threads, what is compiled already, or how a lane fares.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-LANE_LIMIT = 8  # lanes of a program, where memory allows: more are hardly faster, fewer leave a core idle
+LANE_LIMIT = 4  # lanes of a program: more are hardly faster, and idle longer beside the one that trains longest
 LANE_COUNTS = (1, 2, 4, 8, 16, 32, 64)  # each count compiles once, so there are few
 
 
@@ -27,18 +27,14 @@ def lane_count(lanes: int) -> int:
     return next((count for count in LANE_COUNTS if count >= lanes), lanes)
 
 
-def pack(jobs: Sequence[Job], limit: int = LANE_LIMIT) -> list[tuple[int, ...]]:
-    """The numbers of each program's trials, those that train longest first.
+def pack(jobs: Sequence[Job], limits: Mapping[Hashable, int]) -> list[tuple[int, ...]]:
+    """The numbers of each program's trials, those that train longest first; `limits` has the most lanes of each key.
 
-    The trials of a key are dealt out like cards, in rounds that turn round, so that its programs take equally long
-    and lose their lanes at the same pace.
+    Trials of about equal length share a program, so that few places stay empty.
     """
     packed: list[tuple[int, ...]] = []
     for key in dict.fromkeys(job.key for job in jobs):
         sharing = sorted((job for job in jobs if job.key == key), key=lambda job: (-job.epochs, job.number))
-        hands: list[list[int]] = [[] for _ in range(-(-len(sharing) // limit))]
-        for index, job in enumerate(sharing):
-            turn, place = divmod(index, len(hands))
-            hands[place if turn % 2 == 0 else -1 - place].append(job.number)
-        packed += [tuple(hand) for hand in hands]
+        numbers = [job.number for job in sharing]
+        packed += [tuple(numbers[start : start + limits[key]]) for start in range(0, len(numbers), limits[key])]
     return packed

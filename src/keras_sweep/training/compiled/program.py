@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.training.compiled.layout import Flat, Layout, Numbers, Stacked, State, flat_reason
+from keras_sweep.training.compiled.layout import Layout, Numbers, State, layout_of
 from keras_sweep.training.compiled.template import Template
 
 Logs: TypeAlias = dict[str, Any]  # metric name -> [T]
@@ -38,7 +38,7 @@ class Program:
         import jax
 
         self.lanes = lanes
-        self.layout: Layout = Flat(template, lanes) if flat_reason(template) is None else Stacked(template, lanes)
+        self.layout: Layout = layout_of(template, lanes)
         self._template = template
         self._data = data
         self._batch = template.signature.batch_size
@@ -84,7 +84,8 @@ class Program:
                 results = model.get_metrics_result()
             return {name: value for name, value in results.items() if getattr(value, "ndim", 0) == 0}
 
-        return dict(jax.vmap(one)(metrics))
+        # the barrier keeps XLA from turning a division by a known count into a product, which rounds differently
+        return dict(jax.vmap(one)(jax.lax.optimization_barrier(metrics)))
 
     def _trace_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
         import jax
@@ -106,18 +107,16 @@ class Program:
     def _trace_validate(self, state: State, x: Any, y: Any) -> tuple[Logs, Any]:
         import jax
 
-        rows, size = x.shape[0], self._validation_batch
-        whole = rows // size * size
+        rows, size = x.shape[0], min(self._validation_batch, x.shape[0])
+        whole = rows // size
 
-        def body(metrics: Any, batch: Any) -> tuple[Any, None]:
-            return self.layout.test(state, metrics, *batch), None
+        def body(index: Any, metrics: Any) -> Any:
+            batch = (jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in (x, y))
+            return self.layout.test(state, metrics, *batch)
 
-        metrics = self._metrics()
-        if whole:
-            batches = tuple(a[:whole].reshape(-1, size, *a.shape[1:]) for a in (x, y))
-            metrics, _ = jax.lax.scan(body, metrics, batches)
-        if rows > whole:
-            metrics, _ = body(metrics, (x[whole:], y[whole:]))
+        metrics = jax.lax.fori_loop(0, whole, body, self._metrics())
+        if rows > whole * size:
+            metrics = self.layout.test(state, metrics, x[whole * size :], y[whole * size :])
         return self._logs(metrics), self.layout.finite(state)
 
 

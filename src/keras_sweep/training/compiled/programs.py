@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.compiled.layout import elementwise, flat
 from keras_sweep.training.compiled.program import DeviceData, Program
-from keras_sweep.training.compiled.signature import Signature
+from keras_sweep.training.compiled.signature import Signature, Update
 from keras_sweep.training.compiled.template import Template
 from keras_sweep.training.compiled.validation import validation_batch
 
+PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
 KEPT = 64  # programs and templates kept; a sweep over model arguments has a signature for nearly every trial
 
 T = TypeVar("T")
@@ -75,10 +78,27 @@ class Programs:
 
         def make() -> Program:
             template = self.template(signature)
-            batch = validation_batch(self._spec, template.model, signature.batch_size)
+            rows = len(self._search_data.validation)
+            batch = validation_batch(
+                self._spec, template.model, rows=rows, lanes=lanes, batch_size=signature.batch_size
+            )
             return Program(template, lanes, self.data, validation_batch=batch)
 
         return self._programs.get((signature, lanes), make)
+
+    def narrowed(self, signature: Signature, update: Update) -> Signature:
+        """The signature with only those updates that can share a program with this one."""
+        if len(signature.updates) == 1:
+            return signature
+        template = self.template(signature)
+        optimizers = zip(signature.updates, template.optimizers(), strict=True)
+        sharing = tuple(one for one, optimizer in optimizers if elementwise(optimizer))
+        narrow = replace(signature, updates=sharing if update in sharing else (update,))
+        return narrow if len(narrow.updates) == 1 or flat(self.template(narrow)) else replace(narrow, updates=(update,))
+
+    def limit(self, signature: Signature, most: int) -> int:
+        """How many lanes of the signature fit into a program's memory, at most `most`, at least 1."""
+        return min(max(PROGRAM_BYTES // self.template(signature).lane_bytes, 1), most)
 
     @property
     def data(self) -> DeviceData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,13 @@ class Template:
         """The learning rate that the chosen optimizer has if it is given none."""
         return float(self.optimizers()[choice].learning_rate)
 
+    @property
+    def lane_bytes(self) -> int:
+        """About what a lane takes while it trains: weights, gradients, slots of each optimizer, layers' outputs."""
+        weights = sum(value.nbytes for value in (*self.trainable, *self.other))
+        outputs = 4 * self.signature.batch_size * layer_outputs(self.model)
+        return weights * (2 + 3 * len(self.signature.updates)) + 3 * outputs
+
     def predict(self, state: LaneState, x: Array) -> Array:
         """The model's outputs with a lane's variables, [N, ...]."""
         import jax
@@ -67,6 +75,14 @@ class Template:
         """A lane's variables in the order of `model.get_weights()`."""
         both = (*state.trainable, *state.other)
         return tuple(both[place] for place in self._places)
+
+
+def layer_outputs(model: Any) -> int:
+    """About how many numbers its layers put out for a row; as many as its weights where they do not say."""
+    try:
+        return sum(math.prod(layer.output.shape[1:]) for layer in model.layers) or 1
+    except (AttributeError, TypeError, ValueError):  # a layer of a subclassed model has no output of its own
+        return max(int(model.count_params()), 1)
 
 
 def _plan(signature: Signature, update: Update) -> TrainingPlan:

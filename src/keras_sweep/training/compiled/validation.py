@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.compiled.template import layer_outputs
 
-ROWS = 2048  # enough for speed, little memory
+ROWS = 2048  # at most: enough for speed
+BYTES = 256 << 20  # of what the layers put out for these rows in all lanes, at most
 
-# losses that are means over rows; a Dice or Tversky loss, for one, is not
-ROW_BY_ROW_LOSSES = frozenset(
-    {
-        "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
-        "sparse_categorical_crossentropy", "crossentropy", "ce", "mean_squared_error", "mse", "MSE", "mean_absolute_error",
-        "mae", "MAE", "mean_absolute_percentage_error", "mape", "MAPE", "mean_squared_logarithmic_error", "msle", "MSLE",
-        "huber", "log_cosh", "logcosh", "kl_divergence", "kld", "poisson", "hinge", "squared_hinge", "categorical_hinge",
-        "cosine_similarity",
-    }
-)  # fmt: skip
+ROW_BY_ROW = re.compile(
+    "(binary|categorical|sparse_categorical)(_focal)?_crossentropy|crossentropy|ce|huber|log_?cosh|kl_divergence|kld"
+    "|mean_(squared|absolute|squared_logarithmic|absolute_percentage)_error|mse|mae|mape|msle|poisson"
+    "|((squared|categorical)_)?hinge|cosine_similarity",
+    re.IGNORECASE,
+)  # losses of Keras that are means over rows; a Dice or Tversky loss, for one, is not
 
 
-def validation_batch(spec: SweepSpec, model: Any, batch_size: int) -> int:
-    """Rows a batch: a multiple of `batch_size` near `ROWS`, or `batch_size` where batches may matter."""
+def validation_batch(spec: SweepSpec, model: Any, *, rows: int, lanes: int, batch_size: int) -> int:
+    """Rows a batch, of so many rows in all: a divisor of them if there is a fair one, since a short last batch is slow.
+
+    `batch_size` itself where the metrics may depend on it.
+    """
     import keras
 
     own = type(model)
     plain = own.compute_loss is keras.Model.compute_loss and own.compute_metrics is keras.Model.compute_metrics
-    if not plain or spec.loss not in ROW_BY_ROW_LOSSES:
+    if not plain or not ROW_BY_ROW.fullmatch(spec.loss):
         return batch_size
-    return max(ROWS // batch_size, 1) * batch_size
+    most = max(min(ROWS, BYTES // (4 * lanes * layer_outputs(model))), 1)
+    divisor = max(size for size in range(1, most + 1) if rows % size == 0)
+    return divisor if divisor * 4 >= most else most

@@ -1,0 +1,91 @@
+"""Lane states on disk: arrays without pickle, in files that are whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.training.compiled.lane import LaneState
+
+VERSION = 1
+
+
+class Damaged(Exception):
+    """The file can't be read, or is not what it should be."""
+
+
+def write(path: Path, facts: Mapping[str, Any], states: Sequence[LaneState | None]) -> None:
+    """Write facts (JSON) and lane states in one step: a reader finds the old file or the new one, never a part."""
+    arrays: dict[str, Any] = {}
+    counts: list[list[int] | None] = []
+    for index, state in enumerate(states):
+        if state is None:
+            counts.append(None)
+            continue
+        parts = (state.trainable, state.other, state.optimizer)
+        counts.append([len(part) for part in parts])
+        for place, array in enumerate(array for part in parts for array in part):
+            arrays[f"{index}_{place}"] = array
+    text = json.dumps({"version": VERSION, "counts": counts, "facts": facts})
+    arrays["facts"] = np.frombuffer(text.encode(), np.uint8)
+    arrays["digest"] = np.frombuffer(_digest(arrays), np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def read(path: Path) -> tuple[dict[str, Any], list[LaneState | None]]:
+    """What `write` wrote.
+
+    Raises:
+        Damaged: the file is cut off, altered, or of another version.
+        FileNotFoundError: there is none.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        digest = arrays.pop("digest").tobytes()
+        if digest != _digest(arrays):
+            raise Damaged(f"{path} was altered")
+        facts = json.loads(arrays["facts"].tobytes())
+        if facts["version"] != VERSION:
+            raise Damaged(f"{path} has version {facts['version']}, not {VERSION}")
+        return facts["facts"], [_state(arrays, index, counts) for index, counts in enumerate(facts["counts"])]
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise Damaged(f"{path} can't be read: {error}") from error
+
+
+def _state(arrays: Mapping[str, Any], index: int, counts: Sequence[int] | None) -> LaneState | None:
+    if counts is None:
+        return None
+    flat = iter(range(sum(counts)))
+    trainable, other, optimizer = (tuple(arrays[f"{index}_{next(flat)}"] for _ in range(count)) for count in counts)
+    return LaneState(trainable, other, optimizer)
+
+
+def _digest(arrays: Mapping[str, Any]) -> bytes:
+    """SHA-256 over names, shapes, types and bytes."""
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"{name} {array.shape} {array.dtype.str}\n".encode())
+        total.update(array.tobytes())
+    return total.digest()

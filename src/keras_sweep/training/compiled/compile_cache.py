@@ -1,0 +1,39 @@
+"""JAX's compilation cache on disk, so that a second sweep of the same model starts at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ENVIRONMENT = "JAX_COMPILATION_CACHE_DIR"  # JAX's own; where it is set, nothing is changed
+
+
+def cache_folder() -> Path:
+    """The user's folder for compiled programs."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("keras-sweep")) / "compiled"
+
+
+def enable_compile_cache(folder: Path | None = None) -> Path | None:
+    """Keep compiled programs in the folder, which only the user may read or write.
+
+    A cached program is machine code: it is loaded only from a folder that is the user's own and closed to others.
+    Returns None, and keeps nothing, where the folder can't be made so or the user has set JAX's own variable.
+    """
+    import jax
+
+    if os.environ.get(ENVIRONMENT) or jax.config.jax_compilation_cache_dir:
+        return None
+    folder = folder or cache_folder()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+            return None
+    except OSError:
+        return None
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return folder
