@@ -85,7 +85,8 @@ block_keys = st.sampled_from(
 )
 WORDS = """
     optimizer epochs batch_size seed model.units model.hidden uniform log_uniform q_uniform int_uniform
-    q_log_uniform_values categorical constant normal val_loss val_accuracy digits dense python csv best hyperband optuna a:b
+    q_log_uniform_values categorical constant normal val_loss val_accuracy digits dense python csv best hyperband
+    optuna a:b
 """
 names = st.sampled_from([*OPTIMIZERS, *ARGUMENTS, *METRICS[:5], *WORDS.split(), "", "\x1b[0m"])
 numbers = st.one_of(st.integers(-3, 40), st.floats(-2, 800), st.integers(-(2**63), 2**63 - 1))

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -32,6 +32,7 @@ documents = st.dictionaries(
 
 
 @given(documents)
+@example({"\x85\u2028\x7f\ufeff": "\U0001f600\x9f"})
 def test_what_is_written_reads_back(document: dict[str, Any]) -> None:
     read = tree_of_text(plain_yaml(document)).plain
     assert read == document

@@ -160,19 +160,23 @@ def _new_model_parameter(root: Node, parts: list[str]) -> bool:
 
 def edited_text(text: str, changes: list[Change], root: Node) -> str:
     """The file's text with the changes made, its comments kept; rewritten without them where that is not possible."""
-    import json
-
     if not changes:
         return text
-    writers: list[Callable[[], str]] = [lambda: _commented(text, changes), lambda: plain_yaml(root.plain)]
-    for write in writers:
-        try:
-            written = write()
-            if tree_of_text(written).plain == root.plain:
-                return written
-        except Exception:  # ruamel.yaml can't write everything that it can read
-            continue
-    return json.dumps(root.plain, indent=2) + "\n"  # JSON is YAML 1.2
+    return _if_it_reads_back(lambda: _commented(text, changes), root.plain) or plain_yaml(root.plain)
+
+
+def plain_yaml(value: Plain) -> str:
+    """A map as YAML that reads back to an equal one."""
+    return _if_it_reads_back(lambda: _block_yaml(value), value) or _json(value)
+
+
+def _if_it_reads_back(write: Callable[[], str], value: Plain) -> str | None:
+    """ruamel.yaml can't write everything that it can read: some characters come back as line breaks."""
+    try:
+        text = write()
+        return text if tree_of_text(text).plain == value else None
+    except Exception:  # of many kinds, from a writer that met what it can't write
+        return None
 
 
 def _commented(text: str, changes: list[Change]) -> str:
@@ -194,8 +198,7 @@ def _commented(text: str, changes: list[Change]) -> str:
     return out.getvalue()
 
 
-def plain_yaml(value: Plain) -> str:
-    """A value as YAML that reads back to an equal one."""
+def _block_yaml(value: Plain) -> str:
     import io
 
     from ruamel.yaml import YAML
@@ -207,3 +210,11 @@ def plain_yaml(value: Plain) -> str:
     writer.width = 120
     writer.dump(value, out)
     return out.getvalue()
+
+
+def _json(value: Plain) -> str:
+    """JSON is YAML 1.2, once characters that a YAML reader folds or refuses are escaped YAML's way."""
+    import json
+
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    return "".join(char if char <= "~" or char.isprintable() else f"\\U{ord(char):08x}" for char in text)
