@@ -17,6 +17,7 @@ from keras_sweep.trial import Result, Seconds, Suggestion, TrialState, Weights
 from tests.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
 from tests.views.factory import dense_sweep
 
+ROOT = Path(__file__).parents[2]  # programs that import `tests` run here
 SPEC = make_spec(
     (OPTIMIZER, LEARNING_RATE, EPOCHS, MOMENTUM), constants={"batch_size": 32}, name="dense", text="data: x\n"
 )

@@ -16,7 +16,7 @@ from keras_sweep.errors import RecordError
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.record.records import integrity, new_folder, new_study, same
+from tests.record.records import ROOT, integrity, new_folder, new_study, same
 from tests.views.factory import dense_sweep
 
 WRITE = """
@@ -75,7 +75,7 @@ print(times)
 
 def start(code: str, folder: SweepFolder) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", code, str(folder.path)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
 
 def test_ten_readers_beside_a_writer(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import DamagedWeights, load_weights
 from tests.record.faults import KINDS, Faults, injected
-from tests.record.records import integrity, new_folder, new_study, same
+from tests.record.records import ROOT, integrity, new_folder, new_study, same
 from tests.record.small_sweep import check_done, check_sound, run
 from tests.views.factory import dense_sweep
 
@@ -78,6 +78,7 @@ def test_any_call_may_fail_while_a_record_is_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_any_call_may_fail_in_any_way(tmp_path: Path, kind: str, after: bool) -> None:
@@ -127,7 +128,9 @@ except RecordError as error:
 def test_a_file_system_that_takes_no_more_bytes(tmp_path: Path) -> None:
     """The operating system itself refuses to let a file grow, in a process of its own."""
     folder = new_folder(tmp_path, 0)
-    process = subprocess.run([sys.executable, "-c", ADD_UNTIL_FULL, str(folder.path)], capture_output=True, text=True)
+    process = subprocess.run(
+        [sys.executable, "-c", ADD_UNTIL_FULL, str(folder.path)], capture_output=True, text=True, cwd=ROOT
+    )
     assert process.returncode == 3, process.stderr
     assert process.stdout.startswith(f"can't write {folder.study}: ")
     assert integrity(folder.study) == "ok"

@@ -11,13 +11,13 @@ import pytest
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.record.records import integrity, new_folder, same
+from tests.record.records import ROOT, integrity, new_folder, same
 from tests.views.factory import dense_sweep
 
 
 def kills_survived(sweeps: Path, step: int, *more: str) -> int:
     command = [sys.executable, "-m", "tests.record.kill_everywhere", str(sweeps), str(step), *more]
-    process = subprocess.run(command, capture_output=True, text=True)
+    process = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert process.returncode == 0, process.stderr
     return int(process.stdout)
 
@@ -31,6 +31,7 @@ def test_killed_at_many_calls_of_a_sweep_that_begins(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("begun", [(), ("begun",)], ids=["begins", "goes on"])
 def test_killed_at_every_call(tmp_path: Path, begun: tuple[str, ...]) -> None:
     survived = kills_survived(tmp_path, 1, *begun)
@@ -56,7 +57,7 @@ def killed_at_random(folder: SweepFolder, kills: int) -> None:
     trials = dense_sweep(4000)
     lengths = []
     for _ in range(kills):
-        process = subprocess.Popen([sys.executable, "-c", ADD, str(folder.path)], stdout=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-c", ADD, str(folder.path)], stdout=subprocess.PIPE, cwd=ROOT)
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(draw.uniform(0.0, 0.1))
@@ -78,6 +79,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_killed_at_two_hundred_random_moments(tmp_path: Path) -> None:
     for index in range(10):
         killed_at_random(new_folder(tmp_path / str(index), 0), 20)

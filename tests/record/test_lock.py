@@ -201,3 +201,15 @@ def test_a_reader_needs_no_lock(tmp_path: Path) -> None:
         assert len(reader.read_results(folder)) == 12
     finally:
         end(process)
+
+
+def test_releasing_the_lock_of_a_folder_moved_away_leaves_the_new_ones_note(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    old = SweepLock(folder)
+    old.acquire()
+    folder.move_aside()
+    with SweepLock(folder):
+        old.release()
+        assert read_owner(folder) is not None
+        with pytest.raises(SweepBusy):
+            SweepLock(folder).acquire()

@@ -16,7 +16,7 @@ from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial import Result, TrialState
 from keras_sweep.views.leaderboard import rank_key
 from tests.factory import make_spec
-from tests.record.records import SPEC, new_folder, new_study, same
+from tests.record.records import ROOT, SPEC, new_folder, new_study, same
 from tests.views.factory import dense_sweep, result
 
 
@@ -150,9 +150,10 @@ print(resident() / before)
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_memory_is_flat_over_twenty_thousand_commits(tmp_path: Path) -> None:
     folder = new_folder(tmp_path, 0)
     command = [sys.executable, "-c", ADD_ALL, str(folder.path)]
-    growth = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    growth = float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
     print(f"resident memory after 20,000 commits, over that after 1,000: {growth:.3f}")  # noqa: T201
     assert growth < 1.1

@@ -37,10 +37,7 @@ def plain_errors(doing: str, path: Path) -> Iterator[None]:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is at fault, not the disk or another program."""
-    name = getattr(error, "sqlite_errorname", None)
-    if name is None:
-        return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-    return str(name).startswith(_DAMAGED)
+    return str(getattr(error, "sqlite_errorname", "")).startswith(_DAMAGED)
 
 
 def _sqlite_hint(error: sqlite3.Error) -> str:

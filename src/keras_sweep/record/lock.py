@@ -15,6 +15,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ class SweepLock:
         self.taken_over: Owner | None = None  # the dead process that held it last
         self._force = force
         self._lock: FileLock | None = None
+        self._note: int | None = None  # the inode of our own note, which another's of the same name has not
 
     def acquire(self) -> None:
         """Take the lock, at once or not at all.
@@ -89,6 +91,7 @@ class SweepLock:
             atomic.clear_parts(self.folder.path)
             note = Owner(os.getpid(), _host(), datetime.now().astimezone().isoformat(timespec="seconds"), _command())
             atomic.write_text(self.folder.owner, json.dumps(asdict(note)) + "\n")
+            self._note = _inode(self.folder.owner)
         except BaseException:
             lock.release(force=True)
             raise
@@ -117,8 +120,7 @@ class SweepLock:
         if self._lock is None:
             return
         try:
-            owner = read_owner(self.folder)
-            if owner is not None and (owner.pid, owner.host) == (os.getpid(), _host()):
+            if self._note is not None and _inode(self.folder.owner) == self._note:
                 with plain_errors("unlock", self.folder.path):
                     system.remove(self.folder.owner)
         finally:
@@ -160,6 +162,13 @@ def read_owner(folder: SweepFolder) -> Owner | None:
     if type(pid) is not int or pid < 1 or not all(isinstance(text, str) for text in texts):
         return None
     return Owner(pid, *("".join(c if c.isprintable() else "?" for c in text) for text in texts))
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _may_live(owner: Owner) -> bool:

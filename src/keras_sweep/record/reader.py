@@ -82,7 +82,7 @@ def _snapshot(path: Path, stack: ExitStack) -> sqlite3.Connection:
         return _begun(path, "mode=ro", stack)
     except sqlite3.OperationalError as error:
         # In a folder that can't be written to, SQLite can't make the side files by which readers and writer agree.
-        if not str(error.sqlite_errorname).startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
+        if not str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY")):
             raise
     log = path.with_name(path.name + "-wal")
     if log.exists() and log.stat().st_size:  # a killed sweep left commits in it, which need a place to be played in
