@@ -18,7 +18,7 @@ import optuna
 import pytest
 
 from keras_sweep.errors import MissingPackage, UsageError
-from keras_sweep.imports import read_trials
+from keras_sweep.imports import fitted, read_trials
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
@@ -259,3 +259,39 @@ def test_passwords_are_never_shown() -> None:
     with pytest.raises(UsageError) as caught_form:
         read_trials("postgresql://me:s3cret@127.0.0.1:port/studies")
     assert "s3cret" not in str(caught_form.value)
+
+
+def test_trials_that_fit_a_sweep_become_its_own(projects: Path) -> None:
+    found = read_trials(str(projects / "Hyperband"))
+    space = SearchSpace(
+        (
+            Parameter("optimizer", Categorical(("sgd", "adam"))),
+            Parameter("momentum", Float(0.0, 0.9), SGD),
+            Parameter("model.units", Int(3, 9)),
+            Parameter("epochs", Int(1, 3)),
+        ),
+        {"batch_size": 32},
+    )
+    sweep = replace(spec(space, "optuna", "tpe"), objective=found.objective)
+    ours = fitted(found, sweep)
+    assert [result.number for result in ours.results] == list(range(len(found.results)))
+    assert all(in_space(space, result.params) for result in ours.results)
+    engine = make_engine(sweep)
+    engine.replay([ours.results])
+    assert engine.ask(1)[0].number == len(ours.results)
+
+
+def test_trials_that_do_not_fit_are_counted_with_the_reason(projects: Path) -> None:
+    found = read_trials(str(projects / "Hyperband"))
+    narrow = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), Parameter("units", Int(3, 9))))
+    longer = SearchSpace((*found.space.parameters[:3], Parameter("epochs", Int(3, 9))))
+    sweep = replace(spec(longer, "optuna", "tpe"), objective=found.objective)
+    kept = fitted(found, sweep)
+    short = [result for result in found.results if result.params["epochs"] == 1]
+    assert len(kept.results) == len(found.results) - len(short)
+    assert all(result.suggestion.continues is None for result in kept.results)
+    assert kept.notes == (f"{len(short)} trials were left out: their `epochs` is outside of the space",)
+    with pytest.raises(UsageError, match=r"no trial of .* fits the sweep's space.*the space has no `epochs` for them"):
+        fitted(found, replace(sweep, space=narrow))
+    with pytest.raises(UsageError, match="was run to minimize val_loss, but this sweep is to maximize val_accuracy"):
+        fitted(found, spec(longer, "optuna", "tpe"))

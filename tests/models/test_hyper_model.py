@@ -79,9 +79,19 @@ def test_a_loop_over_layers_gives_conditions() -> None:
     assert discover(layers) == (
         Parameter("model.layers", Int(1, 3)),
         Parameter("model.units_0", Categorical((8, 16))),
-        Parameter("model.units_1", Categorical((8, 16)), (Condition("model.layers", (3, 2)),)),
+        Parameter("model.units_1", Categorical((8, 16)), (Condition("model.layers", (2, 3)),)),
         Parameter("model.units_2", Categorical((8, 16)), (Condition("model.layers", (3,)),)),
     )
+
+
+def test_a_range_too_long_to_try_gives_no_condition() -> None:
+    def build_one(hp: Any) -> Any:
+        many = hp.Int("many", 1, 100)
+        return keras.Sequential(
+            [keras.layers.Input((2,)), keras.layers.Dense(hp.Int("more", 1, 2) if many > 50 else 1)]
+        )
+
+    assert discover(build_one) == (Parameter("model.many", Int(1, 100)), Parameter("model.more", Int(1, 2)))
 
 
 def test_scopes_give_conditions_and_code_inside_them_is_found() -> None:
@@ -111,7 +121,7 @@ def test_every_suggestion_builds_the_model_it_says(engine: str) -> None:
     for found in (layers, Scopes(3)):
         asking = replace(spec(SearchSpace(()), engine, "random"), model=ModelSpec("python", "module:found"))
         sweep = with_hyper_model(asking, found)
-        for suggestion in make_engine(sweep).ask(12):
+        for suggestion in make_engine(sweep).ask(6):
             values = {name.removeprefix("model."): value for name, value in suggestion.params.items()}
             asked = keras_tuner.HyperParameters()
             asked.values = dict(values)

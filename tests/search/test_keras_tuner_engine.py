@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.errors import SearchError, UsageError
@@ -177,6 +177,7 @@ def test_warnings_of_the_library_do_not_escape() -> None:
 UNITS = st.lists(st.floats(0, 1, exclude_max=True), min_size=len(CONDITIONAL.parameters), max_size=20)
 
 
+@settings(deadline=None)
 @given(UNITS)
 def test_values_survive_their_codes(units: list[float]) -> None:
     params = CONDITIONAL.at(iter(units))
@@ -186,6 +187,7 @@ def test_values_survive_their_codes(units: list[float]) -> None:
     assert coded.decode(codes) == params
 
 
+@settings(deadline=None)
 @given(st.floats(-5, 5), st.floats(0.01, 3), st.integers(0, 40))
 def test_stepped_values_survive_their_codes(low: float, step: float, steps: int) -> None:
     distribution = Float(low, low + step * steps, step=step)

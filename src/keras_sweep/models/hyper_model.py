@@ -147,8 +147,12 @@ class _Exploration:
         for value in _probes(parameter):
             self._probe(name, value)
         if len(set(self.asked[name].values())) > 1:
-            for value in _all_values(parameter):
+            listed = _all_values(parameter)
+            for value in listed:
                 self._probe(name, value)
+            asked = self.asked[name]
+            # Only where every value was tried is it known with which of them something is asked for.
+            self.asked[name] = {value: asked[value] for value in listed} if set(listed) == set(asked) else {}
 
     def _entering(self, conditions: Sequence[Any]) -> Values:
         values: dict[str, Value] = {}
@@ -205,7 +209,7 @@ def _probes(parameter: Parameter) -> Iterator[Value]:
 
 def _all_values(parameter: Parameter) -> tuple[Value, ...]:
     distribution = parameter.distribution
-    return distribution.values() if isinstance(distribution, Int) and distribution.size <= MOST_VALUES else ()
+    return distribution.values() if distribution.size <= MOST_VALUES else ()
 
 
 def _ordered(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
