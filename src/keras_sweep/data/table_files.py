@@ -36,7 +36,8 @@ def read_table(path: Path, kind: str, target: str) -> Source:
         raise DataError(f"{path} is empty") from error
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"{path} can't be read as {kind} ({reason})") from error
+        hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
+        raise DataError(f"{path} can't be read as {kind} ({reason})", hint=hint) from error
     return table_source(frame, target, path.name, str(path))
 
 

@@ -1,0 +1,91 @@
+"""Whatever a file holds: it loads and gives finite features, or is refused by a DataError. Never anything else."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.sealed_test import open_raw_test, open_test
+from keras_sweep.data.table_preprocessing import TablePreprocessing
+from keras_sweep.errors import DataError
+from keras_sweep.space.sweep_spec import DataSpec
+from tests.data.data_specs import spec_of
+from tests.data.test_table_preprocessing import identity
+
+WILD = st.one_of(
+    st.sampled_from(["", "1", "2.5", "-3e5", "x", "true", "NaN", "inf", "2024-01-01", '"a,b"', "é", "1e400"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
+)
+POOLS = [
+    st.sampled_from(["1", "2", "-7.5", "3e4", "", "NaN"]),
+    st.sampled_from(["x", "y", "é", "", '"a,b"', "12"]),
+    st.sampled_from(["true", "false", ""]),
+    WILD,
+]
+TARGETS = [st.sampled_from(["0", "1"]), st.sampled_from(["p", "q", "r"]), st.sampled_from(["0.5", "1.5", "2"]), WILD]
+ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def load_both(content: bytes, loss: str) -> None:
+    """Load a CSV file and open its test rows; a DataError is an answer too."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "it.csv").write_bytes(content)
+        spec = spec_of(DataSpec("csv", "it.csv", "target"), loss, Path(folder))
+        try:
+            data = load_search_data(spec)
+            test = open_test(spec, data)
+            open_raw_test(spec, data)
+        except DataError:
+            return
+        for rows in (data.train, data.validation, test):
+            assert np.isfinite(rows.x).all() and rows.x.dtype == np.float32
+
+
+@given(st.data(), st.sampled_from(["mse", "sparse_categorical_crossentropy", "binary_crossentropy"]))
+@ANY
+def test_any_cells(data: st.DataObject, loss: str) -> None:
+    row = st.tuples(
+        data.draw(st.sampled_from(POOLS)), data.draw(st.sampled_from(POOLS)), data.draw(st.sampled_from(TARGETS))
+    )
+    lines = "\n".join(",".join(cells) for cells in data.draw(st.lists(row, min_size=5, max_size=40)))
+    load_both(f"a,b,target\n{lines}\n".encode(), loss)
+
+
+@given(st.binary(max_size=200))
+@ANY
+def test_any_bytes(content: bytes) -> None:
+    load_both(content, "mse")
+    load_both(b"a,target\n" + content, "sparse_categorical_crossentropy")
+
+
+COLUMNS: list[st.SearchStrategy[Any]] = [
+    st.none() | st.floats(-1e6, 1e6, width=32),
+    st.none() | st.integers(-1000, 1000),
+    st.none() | st.booleans(),
+    st.none() | st.text("abc日é ", max_size=3),
+]
+
+
+@given(st.data())
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_model_agrees_with_numpy_on_any_table(data: st.DataObject) -> None:
+    kinds = data.draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4))
+    rows = data.draw(st.integers(4, 12))
+    frame = pl.DataFrame(
+        {f"c{k}": data.draw(st.lists(kind, min_size=rows, max_size=rows)) for k, kind in enumerate(kinds)}, strict=False
+    )
+    try:
+        preprocessing, _ = TablePreprocessing.fit(frame[: rows // 2])
+    except DataError:
+        return
+    expected = preprocessing.transform(frame)
+    assert expected.shape == (rows, len(preprocessing.feature_names))
+    model = preprocessing.wrap(identity(expected.shape[1]))
+    np.testing.assert_allclose(model.predict(preprocessing.inputs(frame), verbose=0), expected, rtol=1e-5, atol=1e-5)
