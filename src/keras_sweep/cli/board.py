@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Name, SweepsDir, found, objective_of, one_of
+from keras_sweep.cli.options import Name, SweepsDir, found, objective_of, one_of, whole
 
 FORMATS = ("table", "json", "csv", "markdown")
 
@@ -59,7 +59,9 @@ def list_sweeps(
 
 def leaderboard(
     name: Name = None,
-    top: Annotated[int | None, typer.Option("--top", help="Only the first N rows.", show_default="all")] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", parser=whole, metavar="N", help="Only the first N rows.", show_default="all")
+    ] = None,
     sort: Annotated[str | None, typer.Option("--sort", help="A column or parameter.", show_default="rank")] = None,
     where: Annotated[
         list[str] | None, typer.Option("--where", help="Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable).")
@@ -96,7 +98,7 @@ def leaderboard(
 
 def show(
     name: Annotated[str, typer.Argument(help="A sweep.")],
-    trial: Annotated[int, typer.Argument(help="The trial's number.")],
+    trial: Annotated[int, typer.Argument(parser=whole, help="The trial's number.")],
     format: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:

@@ -30,7 +30,7 @@ def data(
     if picture is not None and (picture.suffix != ".png" or not picture.parent.is_dir()):
         raise UsageError(f"`--picture` takes a .png file in a folder that is there, but got {picture}")
     from keras_sweep.data.catalog import load_search_data
-    from keras_sweep.views.data_picture import sample_grid, write_png
+    from keras_sweep.views.data_picture import picture_grid, write_png
     from keras_sweep.views.data_view import DataView
 
     found = load_search_data(spec)
@@ -38,7 +38,7 @@ def data(
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
     answers().print(DataView(found))
     if picture is not None:
-        write_png(picture, sample_grid(found))
+        write_png(picture, picture_grid(found))
         typer.echo(str(picture))
 
 

@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
-        code = app([one for one in given if one != "--debug"], standalone_mode=False)
+        code = app([one for one in given if one != "--debug"], prog_name="sweep", standalone_mode=False)
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, Name, SweepsDir, found, one_of, set_backend
+from keras_sweep.cli.options import Backend, Name, SweepsDir, found, one_of, set_backend, whole
 
 
 def evaluate(
@@ -49,7 +49,9 @@ def evaluate(
 
 def export(
     name: Name = None,
-    trial: Annotated[int | None, typer.Option("--trial", help="Which trial.", show_default="the winner")] = None,
+    trial: Annotated[
+        int | None, typer.Option("--trial", parser=whole, metavar="N", help="Which trial.", show_default="the winner")
+    ] = None,
     format: Annotated[str, typer.Option("--format", help="keras, savedmodel, onnx or litert.")] = "keras",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file.", show_default="NAME.keras")] = None,
     backend: Backend = None,

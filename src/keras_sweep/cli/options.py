@@ -23,6 +23,14 @@ Backend = Annotated[str | None, typer.Option("--backend", help="Keras backend: j
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
 
 
+def whole(text: str) -> int:
+    """A whole number; for `typer.Option(parser=...)`, whose own message does not say what was given."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
 def one_of(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
     """The value, if it is one of the known ones. Raises UsageError."""
     if value is not None and value not in known:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, SweepsDir, at_least, one_of, seconds_of, set_backend
+from keras_sweep.cli.options import Backend, SweepsDir, at_least, one_of, seconds_of, set_backend, whole
 
 
 def run(
@@ -15,8 +15,14 @@ def run(
     name: Annotated[
         str | None, typer.Option("--name", help="The sweep's name.", show_default="the file's stem")
     ] = None,
-    trials: Annotated[int | None, typer.Option("--trials", help="How many trials there are to be in total.")] = None,
-    more: Annotated[int | None, typer.Option("--more", help="How many trials to add to those that are there.")] = None,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", parser=whole, metavar="N", help="How many trials there are to be in total."),
+    ] = None,
+    more: Annotated[
+        int | None,
+        typer.Option("--more", parser=whole, metavar="N", help="How many trials to add to those that are there."),
+    ] = None,
     time: Annotated[str | None, typer.Option("--for", help="Stop after so long: 90s, 10m, 1h30m.")] = None,
     engine: Annotated[str | None, typer.Option("--engine", help="optuna or keras-tuner.")] = None,
     sampler: Annotated[
@@ -24,14 +30,16 @@ def run(
     ] = None,
     backend: Backend = None,
     runner: Annotated[str | None, typer.Option("--runner", help="compiled (lanes, on jax) or fit (any).")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="The search seed.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", parser=whole, metavar="N", help="The search seed.")] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", help="Change the space: learning_rate.max=0.1 (repeatable).")
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Move an older sweep of that name aside first.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Take over a sweep that another host left locked.")] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Do not evaluate on the sealed test set.")] = False,
-    max_failures: Annotated[int | None, typer.Option("--max-failures", help="Stop after more failed trials.")] = None,
+    max_failures: Annotated[
+        int | None, typer.Option("--max-failures", parser=whole, metavar="N", help="Stop after more failed trials.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.")] = False,
     sweeps_dir: SweepsDir = None,

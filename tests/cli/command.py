@@ -1,0 +1,33 @@
+"""Runs the command as a user does, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+def sweep(*arguments: str | Path, cwd: Path, **environment: str) -> Ended:
+    """`sweep ARGUMENTS` in a folder."""
+    variables = {name: value for name, value in os.environ.items() if name not in ("KERAS_BACKEND", "SWEEPS_DIR")}
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_sweep", *map(str, arguments)],
+        cwd=cwd,
+        env={**variables, **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,184 @@
+"""The way of a newcomer, on digits: run, look, resume, export, load."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.command import sweep
+from tests.cli.conftest import DIGITS
+
+
+def test_a_run_shows_the_leaderboard_the_test_and_the_model(finished):
+    out = (finished / "out.txt").read_text()
+    assert "digits: 6 trials" in out
+    assert "test trial" in out
+    assert "sweeps/digits/best.keras" in out
+    assert "sweep export digits" in out
+    assert "6/6" in (finished / "err.txt").read_text()
+
+
+def test_the_folder_holds_what_is_promised(finished):
+    folder = finished / "sweeps" / "digits"
+    names = {path.name for path in folder.iterdir()}
+    assert {"study.db", "space.yaml", "weights", "best.keras", "card.json", "run.log"} <= names
+    assert (folder / "space.yaml").read_text() == DIGITS
+    assert (folder.stat().st_mode & 0o777, (folder / "study.db").stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_the_leaderboard_ranks_every_trial(finished):
+    rows = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    values = [row["value"] for row in rows]
+    assert values == sorted(values, reverse=True)
+    keys = {
+        "rank",
+        "number",
+        "state",
+        "value",
+        "stderr",
+        "tie",
+        "params",
+        "metrics",
+        "epochs",
+        "seconds",
+        "engine",
+        "seed",
+    }
+    assert keys <= set(rows[0])
+    table = sweep("leaderboard", "digits", "--top", "3", cwd=finished).out
+    assert len([line for line in table.splitlines() if "±" in line and "e" not in line.split()[0]]) >= 3
+    listed = list(csv.DictReader(io.StringIO(sweep("leaderboard", "--format", "csv", cwd=finished).out)))
+    assert [float(row["value"]) for row in listed] == values
+    assert "| 1 |" in sweep("leaderboard", "--format", "markdown", cwd=finished).out
+
+
+def test_rows_are_chosen_and_sorted(finished):
+    rows = json.loads(sweep("leaderboard", "--where", "optimizer=adam", "--format", "json", cwd=finished).out)
+    assert {row["params"]["optimizer"] for row in rows} == {"adam"}
+    wrong = sweep("leaderboard", "--where", "optimiser=adam", cwd=finished)
+    assert (wrong.code, "optimizer" in wrong.err) == (2, True)
+
+
+def test_list_and_show(finished):
+    assert "digits" in sweep("list", cwd=finished).out
+    shown = sweep("show", "digits", "0", cwd=finished).out
+    assert "learning_rate" in shown
+    assert "val_accuracy" in shown
+    missing = sweep("show", "digits", "99", cwd=finished)
+    assert (missing.code, "0 to 5" in missing.err) == (2, True)
+
+
+def test_the_same_command_again_trains_nothing_and_looks_at_no_test_row(finished):
+    before = (finished / "sweeps" / "digits" / "card.json").read_text()
+    again = sweep("run", "digits.yaml", cwd=finished)
+    assert again.code == 0
+    assert "trial" in again.out
+    assert (finished / "sweeps" / "digits" / "card.json").read_text() == before
+
+
+def test_another_space_under_the_same_name_is_refused_with_what_changed(finished):
+    changed = sweep("run", "digits.yaml", "--set", "learning_rate.max=0.1", "--seed", "7", cwd=finished)
+    assert changed.code == 2
+    assert "parameters.learning_rate.max: 1.0 -> 0.1" in changed.err
+    assert "search.seed: 42 -> 7" in changed.err
+    assert "--fresh" in changed.err
+
+
+LOAD = """
+import json, sys
+import keras, numpy as np
+from sklearn.datasets import load_digits
+from keras_sweep.space.yaml_file import read_space_file
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.sealed_test import open_test
+spec = read_space_file("digits.yaml")
+data = load_search_data(spec)
+test = open_test(spec, data)
+model = keras.models.load_model(sys.argv[1])
+json.dump([model.evaluate(r.x, r.y, verbose=0, return_dict=True) for r in (data.validation, test)], sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow", "torch"])
+def test_the_exported_model_scores_what_its_card_says_on_every_backend(finished, backend, tmp_path):
+    model = tmp_path / "model.keras"
+    exported = sweep("export", "digits", "-o", model, cwd=finished)
+    assert (exported.code, exported.out.strip()) == (0, str(model))
+    card = json.loads((tmp_path / "model.card.json").read_text())
+    loaded = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOAD, model],
+        cwd=finished,
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=200,
+    )
+    validation, test = json.loads(loaded.stdout[loaded.stdout.index("[") :])
+    assert validation["accuracy"] == pytest.approx(card["validation"]["val_accuracy"], abs=1e-6)
+    assert test["accuracy"] == pytest.approx(card["test"]["accuracy"], abs=1e-6)
+    rows = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)
+    assert card["validation"]["value"] == rows[0]["value"]
+
+
+def test_every_look_at_the_test_set_is_counted(finished, tmp_path):
+    first = json.loads(sweep("evaluate", "digits", "--format", "json", cwd=finished).out)
+    second = json.loads(sweep("evaluate", "digits", "--format", "json", cwd=finished).out)
+    assert second["looks"] == first["looks"] + 1
+    assert second["scores"] == first["scores"]
+
+
+def test_optunas_own_tools_read_the_record(finished):
+    import optuna
+
+    study = optuna.load_study(study_name="digits", storage=f"sqlite:///{finished}/sweeps/digits/study.db")
+    rows = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)
+    assert study.best_value == rows[0]["value"]
+    assert {trial.number: trial.params for trial in study.trials} == {row["number"]: row["params"] for row in rows}
+
+
+def test_a_run_in_two_halves_equals_one_in_one_piece(finished, tmp_path):
+    (tmp_path / "digits.yaml").write_text(DIGITS)
+    assert sweep("run", "digits.yaml", "--trials", "2", "--no-test", cwd=tmp_path).code == 0
+    assert sweep("run", "digits.yaml", "--more", "4", "--json", cwd=tmp_path).code == 0
+    halves = json.loads(sweep("leaderboard", "--format", "json", cwd=tmp_path).out)
+    whole = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)
+    for row in (*halves, *whole):
+        del row["seconds"]
+    assert halves == whole
+
+
+def test_json_events_are_one_object_a_line(tmp_path):
+    (tmp_path / "digits.yaml").write_text(DIGITS)
+    ended = sweep("run", "digits.yaml", "--json", "--trials", "2", "--runner", "fit", cwd=tmp_path)
+    events = [json.loads(line) for line in ended.out.splitlines()]
+    names = [event["event"] for event in events]
+    assert names[0] == "sweep_started"
+    assert names[-1] == "sweep_ended"
+    assert names.count("trial_ended") == 2
+    assert names.count("test_evaluated") == 1
+
+
+def test_a_space_of_one_point_ends_at_one_trial(tmp_path):
+    text = DIGITS.replace("{values: [sgd, adam]}", "adam").replace("{min: 1e-3, max: 1.0, log: true}", "0.01")
+    (tmp_path / "one.yaml").write_text(text.replace("{min: 1, max: 5}", "3"))
+    ended = sweep("run", "one.yaml", cwd=tmp_path)
+    assert ended.code == 0
+    assert "every one of the 1 different trials" in ended.err
+    assert "one: 1 trial" in ended.out
+
+
+def test_a_sweep_moved_aside_can_still_be_read(tmp_path):
+    (tmp_path / "digits.yaml").write_text(DIGITS)
+    sweep("run", "digits.yaml", "--trials", "1", cwd=tmp_path)
+    fresh = sweep("run", "digits.yaml", "--trials", "2", "--fresh", "--seed", "7", cwd=tmp_path)
+    assert fresh.code == 0
+    assert len(json.loads(sweep("leaderboard", "digits~1", "--format", "json", cwd=tmp_path).out)) == 1
+    assert len(json.loads(sweep("leaderboard", "digits", "--format", "json", cwd=tmp_path).out)) == 2
