@@ -77,7 +77,9 @@ def _run(
     record = TrialRecord(study, spec.objective)
     earlier = record.results()
     total = len(earlier) + options.more if options.more is not None else spec.search.trials
-    runner, note = choose_runner(spec, data, options.runner, folder.checkpoints)
+    runner, note = choose_runner(
+        spec, data, options.runner, checkpoints=folder.checkpoints, notice=lambda text: emit(Noticed(text))
+    )
     emit(_started(spec, folder, runner, total, earlier))
     if note:
         emit(Noticed(note))

@@ -17,5 +17,5 @@ def probed(spec: SweepSpec) -> tuple[SearchData, Estimate | None]:
     data = load_search_data(spec)
     spec = with_own_parameters(spec, data)
     check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
-    runner, _ = choose_runner(spec, data, None, None)
+    runner, _ = choose_runner(spec, data, None)
     return data, estimate(spec, make_engine(spec), runner)

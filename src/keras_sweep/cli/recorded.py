@@ -74,5 +74,5 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
         if isinstance(event, Noticed):
             print_notice(progress(), event.message)
 
-    runner, _ = choose_runner(spec, data, result.runner.partition("/")[0] or None, None)
+    runner, _ = choose_runner(spec, data, result.runner.partition("/")[0] or None)
     return best_weights(spec, study, runner, study.results(), result, say)

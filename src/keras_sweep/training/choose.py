@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
@@ -15,7 +16,12 @@ RUNNERS = ("compiled", "fit")
 
 
 def choose_runner(
-    spec: SweepSpec, data: SearchData, wanted: str | None, checkpoints: Path | None
+    spec: SweepSpec,
+    data: SearchData,
+    wanted: str | None,
+    *,
+    checkpoints: Path | None = None,
+    notice: Callable[[str], None] | None = None,
 ) -> tuple[Runner, str | None]:
     """A runner, and one line that says why it is not the compiled one where nobody asked for the plain one.
 
@@ -24,6 +30,7 @@ def choose_runner(
         data: what it trains on.
         wanted: "compiled", "fit", or None for the fastest that can be had.
         checkpoints: the folder where a runner may keep what still trains; None keeps nothing.
+        notice: is called with what the user should know of a checkpoint.
 
     Raises:
         UsageError: the compiled runner is wanted, and can't be had.
@@ -32,11 +39,15 @@ def choose_runner(
 
     if wanted == "fit":
         return FitRunner(spec, data), None
-    reason = _own_optimizer(spec, data) or _other_backend()
+    from keras_sweep.training.compiled.fitness import unfit_for_lanes
+
+    reason = _own_optimizer(spec, data) or unfit_for_lanes(spec, data)
     if reason is None:
         from keras_sweep.training.compiled.runner import CompiledRunner
 
-        return CompiledRunner(spec, data), None
+        promotes = (spec.search.engine, spec.search.sampler) == ("keras-tuner", "hyperband")
+        runner = CompiledRunner(spec, data, checkpoints=checkpoints, keep_states=promotes, notice=notice)
+        return runner, None
     if wanted == "compiled":
         raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
     return FitRunner(spec, data), f"trials train one by one with plain fit, since {reason}"
@@ -46,10 +57,3 @@ def _own_optimizer(spec: SweepSpec, data: SearchData) -> str | None:
     if spec.model.kind == "dense" or not brings_optimizer(spec, first_model(spec, data)):
         return None
     return "the model brings its own optimizer, whose numbers are constants of a program"
-
-
-def _other_backend() -> str | None:
-    import keras
-
-    backend = keras.backend.backend()
-    return None if backend == "jax" else f"lanes need the jax backend, and this is {backend}"
