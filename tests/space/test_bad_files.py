@@ -355,6 +355,41 @@ early_terminate: {type: median, eta: 0}
     assert [fault.line for fault in caught.value.faults] == [1, 2, 2, 3, 4, 5, 7, 8, 9, 10, 11, 11, 12]
 
 
+def test_a_fault_of_one_key_does_not_hide_those_of_others(tmp_path: Path) -> None:
+    text = """\
+data: {csv: nowhere.csv, traget: y}
+model: {dense: {units: none, activaton: softmax}}
+loss: mse
+metrics: [mae]
+metric: {name: val_mse, goal: up}
+parameters:
+  optimizer: {values: [sgd, adamm, adam]}
+  momentum: {min: 1.0, max: 0.0, log: 3, foo: 1}
+  nesterov: true
+  model.unit: 3
+search: {sampler: bayesian, trials: 0}
+"""
+    with pytest.raises(SpaceFileError) as caught:
+        read_space_text(text, path=tmp_path / "space.yaml")
+    assert sorted(fault.key for fault in caught.value.faults) == [
+        "data.csv",
+        "data.target",
+        "data.traget",
+        "metric.goal",
+        "metric.name",
+        "model.dense.activaton",
+        "model.dense.units",
+        "parameters.model.unit",
+        "parameters.momentum.foo",
+        "parameters.momentum.log",
+        "parameters.momentum.min",
+        "parameters.nesterov",
+        "parameters.optimizer.values.1",
+        "search.sampler",
+        "search.trials",
+    ]
+
+
 def test_a_fault_shows_control_characters_as_escapes(tmp_path: Path) -> None:
     text = dense(data='data: "\\e[31mred\\r\\n\\u202e"', loss='"\\e[2J": 1')
     with pytest.raises(SpaceFileError) as caught:

@@ -41,13 +41,13 @@ def data_of(findings: Findings, folder: Path) -> DataSpec | None:
     block = findings.block(DATA_BLOCKS[kind], ("data",))
     if "split" in node.value and findings.has("split"):
         findings.fault(("split",), "`split` is there twice, here and under `data`", "leave one of them out")
+    source = node.value[kind].value
+    if kind != "python" and isinstance(source, str) and source:
+        source = str(_data_file(findings, ("data", kind), source, folder))
     if block is None or split is None:
         return None
-    source = str(getattr(block, kind))
     if kind == "python":
-        check_source(findings, ("data", "python"), source, folder)
-    else:
-        source = str(_data_file(findings, ("data", kind), source, folder))
+        check_source(findings, ("data", "python"), str(source), folder)
     inner = getattr(block, "split", split) if "split" in node.value else split
     return DataSpec(kind, source, getattr(block, "target", None), _split(inner))  # type: ignore[arg-type]
 
@@ -57,8 +57,9 @@ def _split(block: object) -> Split:
 
 
 def _data_file(findings: Findings, path: tuple[str, ...], source: str, folder: Path) -> Path:
-    file = folder / Path(source).expanduser()
+    file = folder / source
     try:
+        file = folder / Path(source).expanduser()
         if file.is_dir():
             findings.fault(path, f"a file is needed, but {shown(source)} is a folder")
         elif not file.is_file():
@@ -67,6 +68,6 @@ def _data_file(findings: Findings, path: tuple[str, ...], source: str, folder: P
             )
             hint = near or f"the path is relative to {plain(str(folder))}"
             findings.fault(path, f"there is no file {shown(source)}", hint)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user
         findings.fault(path, f"the file {shown(source)} can't be read: {plain(str(error))}")
     return file

@@ -50,7 +50,7 @@ def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
         findings.fault((*path, "distribution"), f"the distribution `{named.value}` is not there", REFUSED[named.value])
         return None, False
     hints = {"parameters": "nested parameters are written flat, as `model.units`"}
-    block = findings.block(ParameterBlock, path, hints)
+    block = findings.block(ParameterBlock, path, hints, optional=("log", "q", "probabilities"))
     if block is None:
         return None, False
     if block.take is not None and name != "epochs":

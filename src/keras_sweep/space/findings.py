@@ -42,12 +42,24 @@ class Findings:
         node = self.root.at(*path)
         key = ".".join(plain(str(part)) for part in path)
         place = f"line {node.line}: " if node.line and node.option is None else ""
-        self._warnings.append((node.line or 0, f"{place}{key}: {text}"))
+        self._warnings.append((node.line or 0, f"{place}{key}: {plain(text)}"))
 
-    def block(self, model: type[Model], path: Path, hints: dict[str, str] | None = None) -> Model | None:
-        """The map at a path as a model; None, with its faults noted, where it does not fit.
+    def block(
+        self,
+        model: type[Model],
+        path: Path,
+        hints: dict[str, str] | None = None,
+        optional: tuple[str, ...] = (),
+    ) -> Model | None:
+        """The map at a path as a model, its faults noted; None where it does not fit.
 
-        `hints` says for keys that we do not have what to write instead.
+        Keys that are faulty but not needed to judge the others are left out, so that the others are judged too.
+
+        Args:
+            model: the shape.
+            path: where the map stands.
+            hints: what to write instead of keys that are not there.
+            optional: keys of the model that the others can be judged without.
         """
         from pydantic import ValidationError
 
@@ -58,9 +70,19 @@ class Findings:
         try:
             return model.model_validate(node.plain)
         except ValidationError as error:
-            for found in error.errors(include_url=False):
-                self._note(model, path, found, hints or {})
-        return None
+            faults = error.errors(include_url=False)
+        for found in faults:
+            self._note(model, path, found, hints or {})
+        given = {str(key) for key in node.value} & set(model.model_fields)
+        for found in faults:
+            key = str(found["loc"][0])
+            misspelt = did_you_mean(key, set(model.model_fields) - given)
+            if not (
+                key in optional or (found["type"] == "extra_forbidden" and len(found["loc"]) == 1 and not misspelt)
+            ):
+                return None
+        faulty = {str(found["loc"][0]) for found in faults}
+        return model.model_validate({key: value for key, value in node.plain.items() if key not in faulty})
 
     def _note(self, model: type[BaseModel], path: Path, found: Any, hints: dict[str, str]) -> None:
         where: Path = (*path, *found["loc"])

@@ -9,7 +9,7 @@ from keras_sweep.space.findings import Findings, unknown
 from keras_sweep.space.plain_text import did_you_mean, shown
 from keras_sweep.space.python_module import check_source
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.space.wandb_keys import as_value
+from keras_sweep.space.wandb_keys import as_value, holds_map
 from keras_sweep.space.yaml_tree import Node
 
 
@@ -34,17 +34,18 @@ def model_of(findings: Findings, folder: Path) -> ModelSpec | None:
         hint = next((text for key in node.value if (text := did_you_mean(key, ["dense", "python"]))), None)
         findings.fault(("model",), f"must be {forms}, but got {shown(node.plain)}", hint)
         return None
-    before = len(findings.faults)
     for key in node.value:
         if key != "dense":
             inside = f"put it inside: {{dense: {{{key}: ...}}}}" if key in DENSE_ARGUMENTS else unknown(key, ["dense"])
             findings.fault(("model", key), "there is no such key here", inside)
     inner = node.value["dense"]
     if inner.value is None:  # `dense:` with nothing below it
-        return ModelSpec("dense", "dense") if len(findings.faults) == before else None
-    if findings.block(DenseBlock, ("model", "dense")) is None or len(findings.faults) > before:
-        return None
-    arguments = {key: as_value(value) for key, value in inner.plain.items()}
+        return ModelSpec("dense", "dense")
+    findings.block(DenseBlock, ("model", "dense"))
+    given = inner.plain if isinstance(inner.value, dict) else {}
+    arguments = {
+        key: as_value(value) for key, value in given.items() if key in DENSE_ARGUMENTS and not holds_map(value)
+    }
     for key, value in arguments.items():
         if fault := dense_fault(key, value):
             findings.fault(("model", "dense", key), *fault)

@@ -18,12 +18,13 @@ def check_optimizer_arguments(drafts: Mapping[str, Draft], names: tuple[str, ...
     if "optimizer" in names and "optimizer" not in drafts:
         return  # which ones are searched is not known
     searched = _searched(drafts.get("optimizer"))
-    if not searched or not all(name in OPTIMIZERS for name in searched):
+    searched = tuple(name for name in searched if name in OPTIMIZERS)  # of the others it was told
+    if not searched:
         return
     clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if name in drafts]
     for name, draft in drafts.items():
         takers = optimizers_with(name)
-        if not takers:
+        if not takers or not all(other in names for other in draft.when):
             continue
         possible = [optimizer for optimizer in searched if optimizer in _possible(draft, drafts, searched)]
         able = [optimizer for optimizer in possible if optimizer in takers]

@@ -34,6 +34,10 @@ def shown(value: object) -> str:
 def did_you_mean(name: object, known: Iterable[str]) -> str | None:
     """A hint with the nearest known name, or None where none is near."""
     by_lower = {candidate.lower(): candidate for candidate in known}
+    parts = set(str(name)[:LONGEST].lower().split("_"))
+    longer = [known for known in by_lower if parts < set(known.split("_"))]
+    if longer:  # sparse_crossentropy, rate: a word was left out
+        return f"did you mean `{by_lower[min(longer, key=len)]}`?"
     near = difflib.get_close_matches(str(name)[:LONGEST].lower(), by_lower, n=1, cutoff=0.6)
     return f"did you mean `{by_lower[near[0]]}`?" if near else None
 

@@ -51,7 +51,7 @@ def objective_of(findings: Findings, metrics: tuple[str, ...] | None) -> Objecti
     if not findings.has("metric"):
         return None
     hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
-    block = findings.block(MetricBlock, ("metric",), hints)
+    block = findings.block(MetricBlock, ("metric",), hints, optional=("goal",))
     if block is None:
         return None
     name = str(block.name)

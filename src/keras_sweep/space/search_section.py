@@ -14,7 +14,10 @@ def search_of(findings: Findings) -> SearchSettings | None:
     if not findings.has("search"):
         return SearchSettings()
     block = findings.block(
-        SearchBlock, ("search",), {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
+        SearchBlock,
+        ("search",),
+        {"method": "here it is `sampler`", "run_cap": "here it is `trials`"},
+        ("trials", "seed"),
     )
     if block is None:
         return None

@@ -47,6 +47,11 @@ class Constant:
 Choice: TypeAlias = Constant | Distribution
 
 
+def holds_map(plain: object) -> bool:
+    """Whether there is a map in a value of the file: no trial can have it as a value."""
+    return isinstance(plain, dict) or (isinstance(plain, list) and any(map(holds_map, plain)))
+
+
 def as_value(plain: object) -> Value:
     """A value of the file as trials have it: a list becomes a tuple."""
     if isinstance(plain, list):

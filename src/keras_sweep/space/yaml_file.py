@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.errors import Fault, SpaceFileError
@@ -151,8 +152,11 @@ def _near_file(path: Path) -> str | None:
 
 
 def _few(faults: Sequence[Fault]) -> list[Fault]:
-    """By line; where there are very many, the first ones and how many more."""
-    ordered = sorted(faults, key=lambda fault: fault.line or 0)
+    """By line and printable; where there are very many, the first ones and how many more."""
+    ordered = [
+        replace(fault, rule=plain(fault.rule), key=plain(fault.key), hint=plain(fault.hint) if fault.hint else None)
+        for fault in sorted(faults, key=lambda fault: fault.line or 0)
+    ]
     if len(ordered) <= MOST_FAULTS:
         return ordered
     return [*ordered[:MOST_FAULTS], Fault(f"and {len(ordered) - MOST_FAULTS} more faults")]
