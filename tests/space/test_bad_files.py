@@ -285,6 +285,12 @@ BAD: dict[str, tuple[str, int | None, str, str]] = {
     "no stop": (DENSE + "early_terminate: {min_iter: 1}\n", 12, "early_terminate.type", "`type` is missing"),
     "eta of 1": (DENSE + "early_terminate: {type: hyperband, eta: 1}\n", 12, "early_terminate.eta", "at least 2"),
     "max_iter alone": (DENSE + "early_terminate: {type: hyperband, max_iter: 9}\n", 12, "early_terminate", "with `s`"),
+    "max_iter below epochs": (
+        DENSE + "early_terminate: {type: hyperband, max_iter: 9, s: 2}\n",
+        12,
+        "early_terminate.max_iter",
+        "must not be below the most epochs, 20, but got 9",
+    ),
     "odd max_iter": (
         DENSE + "early_terminate: {type: hyperband, max_iter: 20, s: 2}\n",
         12,

@@ -278,6 +278,14 @@ def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
         ),
         (dense(metric="metric: {name: val_loss, goal: maximize}"), "`val_loss` is usually minimized, not maximized"),
         (DENSE + "early_terminate: {type: median, min_iter: 20}\n", "never stops a trial"),
+        (
+            with_parameters(
+                "optimizer: {values: [sgd, rmsprop]}",
+                "centered: {values: [true, false], when: {optimizer: rmsprop}}",
+                "nesterov: {values: [true, false], when: {centered: true, optimizer: sgd}}",
+            ),
+            "parameters.nesterov: its conditions never hold together, so no trial has it",
+        ),
         (with_parameters("momentum: {min: 0, max: 1}"), "draws whole numbers only"),
         (with_parameters("epochs: {min: 1, max: 20, q: 5}"), "only multiples of q=5 are drawn, the least is 5"),
         (

@@ -27,6 +27,8 @@ def check_optimizer_arguments(drafts: Mapping[str, Draft], names: tuple[str, ...
         if not takers or not all(other in names for other in draft.when):
             continue
         possible = [optimizer for optimizer in searched if optimizer in _possible(draft, drafts, searched)]
+        if not possible:
+            findings.warn(draft.path, "its conditions never hold together, so no trial has it")
         able = [optimizer for optimizer in possible if optimizer in takers]
         for optimizer in able:
             own, general = OPTIMIZERS[optimizer][name], argument(name)

@@ -1,4 +1,4 @@
-"""What does not stop a sweep but is likely a slip, in how search and space go together."""
+"""How search and space go together: what does not stop a sweep but is likely a slip."""
 
 from __future__ import annotations
 
@@ -38,6 +38,13 @@ def warn_about_search(
 
 def _warn_about_rungs(findings: Findings, space: SearchSpace, search: SearchSettings, early: EarlyTerminate) -> None:
     most = _most_epochs(space)
+    end = findings.root.at("early_terminate", "max_iter").value
+    if most is not None and isinstance(end, int) and end < most:  # W&B has no rung at or after it
+        findings.fault(
+            ("early_terminate", "max_iter"),
+            f"must not be below the most epochs, {most}, but got {end}",
+            "or give `min_iter`, the epochs before the first rung",
+        )
     if most is not None and early.min_iter >= most:
         findings.warn(
             ("early_terminate",), f"never stops a trial: `min_iter` {early.min_iter} is not below {most} epochs"
