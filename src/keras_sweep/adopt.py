@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.errors import UsageError
 from keras_sweep.foreign.imported import Imported
+from keras_sweep.imports import fitted
 from keras_sweep.opening import open_study
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.search_space import Params, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
-from keras_sweep.trial import Result
 
 
 def adopt(imported: Imported, folder: SweepFolder) -> None:
@@ -43,11 +40,11 @@ def adopt(imported: Imported, folder: SweepFolder) -> None:
             study.add_many(imported.results)
 
 
-def adopt_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerprint: str) -> int:
-    """The beginning of a space file's sweep, which `sweep run` then goes on with; returns how many trials fit it.
+def adopt_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerprint: str) -> Imported:
+    """The beginning of a space file's sweep, which `sweep run` then goes on with; returns the trials that fit it.
 
     Args:
-        imported: trials; those whose parameters are not of the space are left out.
+        imported: trials; those whose parameters are not of the space are left out, and the notes say so.
         folder: of the new sweep.
         spec: the sweep.
         fingerprint: of its data.
@@ -56,45 +53,11 @@ def adopt_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerp
         UsageError: there is a sweep of that name, the two have other metrics, or no trial fits the space.
         RecordError: the disk fails.
     """
-    if (imported.objective.name, imported.objective.goal) != (spec.objective.name, spec.objective.goal):
-        raise UsageError(
-            f"the trials were ranked by {imported.objective.name} ({imported.objective.goal}), "
-            f"but the space file ranks by {spec.objective.name} ({spec.objective.goal})",
-            hint="Name the metric that is meant with `--metric`",
-        )
-    fitting = _numbered([_with_constants(one, spec.space) for one in imported.results if fits(spec.space, one.params)])
-    if not fitting:
-        raise UsageError(
-            f"none of the {len(imported.results)} trials has the parameters of the space",
-            hint="Compare the names and ranges: `sweep import` without `--space` shows the trials",
-        )
     _check_new(folder)
+    kept = fitted(imported, spec)
     with SweepLock(folder), open_study(folder, spec, fingerprint) as study:
-        study.add_many(fitting)
-    return len(fitting)
-
-
-def fits(space: SearchSpace, params: Params) -> bool:
-    """Whether the values are those of a trial of the space; constants may be missing, but must not differ."""
-    known = {**space.constants, **params}
-    active = [parameter for parameter in space.parameters if parameter.active(known)]
-    names = {parameter.name for parameter in active} | set(space.constants)
-    return (
-        set(params) <= names
-        and all(known[name] == value for name, value in space.constants.items())
-        and all(one.name in params and one.distribution.contains(params[one.name]) for one in active)
-    )
-
-
-def _with_constants(result: Result, space: SearchSpace) -> Result:
-    return replace(result, suggestion=replace(result.suggestion, params={**space.constants, **result.params}))
-
-
-def _numbered(results: Sequence[Result]) -> list[Result]:
-    return [
-        replace(one, suggestion=replace(one.suggestion, number=number, continues=None))
-        for number, one in enumerate(results)
-    ]
+        study.add_many(kept.results)
+    return kept
 
 
 def _check_new(folder: SweepFolder) -> None:

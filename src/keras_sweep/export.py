@@ -20,6 +20,7 @@ def raw_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
         return model
     wrapped = data.preprocessing.wrap(model)
     wrapped.compile(loss=spec.loss, metrics=list(spec.metrics))
+    wrapped.optimizer.build(wrapped.trainable_variables)  # else loading warns of variables that are not there
     return wrapped
 
 

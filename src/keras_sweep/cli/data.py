@@ -103,20 +103,17 @@ def import_search(
 
     spec = read_space_file(space, name=name) if space is not None else None
     imported = read_trials(source, study=study, metric=metric)
-    for note in imported.notes:
-        print_notice(progress(), note)
     if spec is None:
         folder = sweep_folder(name or imported.name, where(sweeps_dir))
         adopt(imported, folder)
-        count = len(imported.results)
     else:
         from keras_sweep.data.catalog import load_search_data
 
         folder = sweep_folder(spec.name, where(sweeps_dir))
-        count = adopt_into(imported, folder, spec, load_search_data(spec).fingerprint)
-        if left := len(imported.results) - count:
-            print_notice(progress(), f"{count_text(left, 'trial')} left out: their parameters are not of the space")
-    answers().print(f"{folder.name}: {count_text(count, 'trial')} from {safe(imported.source)}")
+        imported = adopt_into(imported, folder, spec, load_search_data(spec).fingerprint)
+    for note in imported.notes:
+        print_notice(progress(), note)
+    answers().print(f"{folder.name}: {count_text(len(imported.results), 'trial')} from {safe(imported.source)}")
 
 
 def _spec_of(source: str, sets: list[str] | tuple[str, ...]) -> SweepSpec:

@@ -33,23 +33,31 @@ def show_run(
     for warning in spec.warnings:
         print_warning(progress(), warning)
     looks: list[TestEvaluated] = []
-    with ExitStack() as stack:
+    with StopRequest(options.seconds) as stop, ExitStack() as stack:
         noise = stack.enter_context(LibraryNoise())
-        views = [stack.enter_context(progress_view(quiet=quiet, json=json))]
+        views = [stack.enter_context(Sturdy(progress_view(quiet=quiet, json=json)))]
 
         def emit(event: Event) -> None:
             if isinstance(event, TestEvaluated):
                 looks.append(event)
             if isinstance(event, SweepStarted):  # only now the folder is there
                 noise.into(folder.log)
-                log = stack.enter_context(folder.log.open("a", encoding="utf-8"))
-                log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  sweep {shlex.join(sys.argv[1:])}\n")
-                views.append(PlainLines(console_on(log)))
+                views.extend(Sturdy(PlainLines(console_on(log))) for log in _opened(folder.log, stack))
             for view in views:
                 view(event)
 
-        ended = run_sweep(spec, folder, options, emit, wall)
+        ended = run_sweep(spec, folder, options, emit, wall, stop)
     if not json:
         print_summary(answers(), summary(ended, spec.objective, test=looks[-1] if looks else None))
     if ended.reason == "interrupted":
         raise Interrupted("interrupted; every finished trial is kept", hint="The same command resumes")
+
+
+def _opened(path: Path, stack: ExitStack) -> list[TextIO]:
+    """The log, one line further; [] where it can't be written, which stops no sweep."""
+    try:
+        log = open_log(path)
+    except OSError:
+        return []
+    stack.callback(contextlib.suppress(OSError).__call__(log.close))
+    return [log]

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from keras_sweep.data.losses import LabelForm, loss_needs, output_activation
 from keras_sweep.data.search_data import SearchData
-
-OUTPUT_ACTIVATIONS = {
-    "sparse_categorical_crossentropy": "softmax",
-    "categorical_crossentropy": "softmax",
-    "binary_crossentropy": "sigmoid",
-}  # loss -> the activation whose output it wants; every other loss takes "linear"
-DENSE_ARGUMENTS = ("units", "activation", "hidden", "hidden_activation", "dropout", "l2", "use_bias")
 
 
 def default_units(data: SearchData, loss: str) -> int:
-    """Outputs that fit the labels: one a class, or one for a binary loss; for regression one a target."""
-    if data.classes is None:
-        return int(data.train.y.shape[1]) if data.train.y.ndim > 1 else 1
-    return 1 if loss == "binary_crossentropy" and data.train.y.ndim == 1 else data.classes
+    """Outputs that fit the labels: one a column of [N, K], one a class for class indices, else one."""
+    if data.train.y.ndim > 1:
+        return int(data.train.y.shape[1])
+    return data.classes or 1 if loss_needs(loss).form is LabelForm.INDEX else 1
 
 
 def dense(
@@ -68,7 +62,7 @@ def dense(
     layers.append(
         keras.layers.Dense(
             default_units(data, loss) if units is None else units,
-            activation=OUTPUT_ACTIVATIONS.get(loss, "linear") if activation is None else activation,
+            activation=output_activation(loss) if activation is None else activation,
             use_bias=use_bias,
             kernel_regularizer=penalty,
         )
