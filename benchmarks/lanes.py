@@ -1,0 +1,211 @@
+"""From 16 lanes on, training a trial-epoch takes at most twice the time of its matrix products alone.
+
+    python benchmarks/lanes.py [--quick] [--optimizers sgd rmsprop adam all ...] [--cores 1 2] [--plot FILE]
+
+One epoch of the dense model on Fashion-MNIST (48,000 rows, batch 32) by the compiled programs of a sweep, against the
+number of lanes, on one core and with one program on each of two. Beside it the products of the same lanes alone,
+[32, 784] x [784, 10 T] and its gradient [10 T, 32] x [32, 784], by the faster of NumPy's BLAS and XLA. "all" is the
+program that a sweep of all three optimizers uses: every lane may have any of them.
+
+Machine: MACHINE
+
+PRINTOUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+from printed import print_machine, print_table, write_plot
+
+SPACE = Path(__file__).parent.parent / "search_spaces" / "dense.yaml"
+OPTIMIZERS = ("sgd", "rmsprop", "adam", "all")
+LANES = (1, 2, 4, 8, 16, 32, 64, 128)
+BATCH, INPUTS, OUTPUTS = 32, 784, 10
+FORCED_KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would measure BLAS as it is on another machine
+PRODUCTS, VALIDATION = "products alone", "validation"
+TARGET = 2.0
+
+
+def main() -> None:
+    """Measure each number of cores in a process of its own, and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--quick", action="store_true", help="1, 8 and 16 lanes of adam and all, two epochs each")
+    parser.add_argument("--optimizers", nargs="+", default=list(OPTIMIZERS), help="names of Keras, or all")
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--epochs", type=int, default=3, help="epochs measured, of which the median counts")
+    parser.add_argument("--plot", type=Path, help="write a plot: .html, or .svg with kaleido")
+    parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)  # cores of the process that measures
+    options = parser.parse_args()
+    lanes = LANES
+    if options.quick:
+        lanes, options.optimizers, options.epochs = (1, 8, 16), ["adam", "all"], 2
+    if options.measure:
+        print(json.dumps(measured(options.measure, options.optimizers, lanes, options.epochs)))
+        return
+    print_machine("at the start")
+    every: dict[int, dict[str, dict[int, float]]] = {}
+    for cores in [cores for cores in options.cores if cores <= len(os.sched_getaffinity(0))]:
+        environment = {name: value for name, value in os.environ.items() if name not in FORCED_KERNELS}
+        environment |= {"OPENBLAS_NUM_THREADS": "1"}
+        command = [sys.executable, __file__, *sys.argv[1:], "--measure", str(cores)]
+        output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+        found = json.loads(output.splitlines()[-1])
+        every[cores] = {name: {int(count): value for count, value in row.items()} for name, row in found.items()}
+        print_cores(cores, every[cores])
+    print_machine("at the end")
+    if options.plot:
+        write_plot(options.plot, figure(every))
+
+
+def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs: int) -> dict[str, Any]:
+    """Milliseconds a trial-epoch: row -> lanes -> ms. Sets the process to its cores before XLA makes its threads."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+    from keras_sweep.data.catalog import load_search_data
+    from keras_sweep.space.yaml_file import read_space_file
+    from keras_sweep.training.compiled.programs import Programs
+
+    spec = read_space_file(SPACE)
+    programs = Programs(spec, load_search_data(spec))
+    found: dict[str, dict[int, float]] = {name: {} for name in (PRODUCTS, *optimizers, VALIDATION)}
+    for count in lanes:  # what is compared is measured within moments
+        found[PRODUCTS][count] = products(cores, count, epochs)
+        for optimizer in optimizers:
+            found[optimizer][count], validation = program(spec, programs, optimizer, cores, count, epochs)
+            found[VALIDATION].setdefault(count, validation)
+    return found
+
+
+def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, epochs: int) -> tuple[float, float]:
+    """Milliseconds a trial-epoch of training and of validation: one program of so many lanes on each core."""
+    from keras_sweep.training.compiled.signature import signature_of
+    from keras_sweep.training.compiled.updates import offered_updates
+    from keras_sweep.training.plan import TrainingPlan
+
+    updates = offered_updates(spec) if optimizer == "all" else None
+    plan = TrainingPlan({"units": OUTPUTS, "activation": "softmax"}, "sgd" if updates else optimizer, seed=42)
+    signature = signature_of(plan, updates)
+    compiled = programs.program(signature, lanes)
+    order = programs.template(signature).order
+    numbers = (np.geomspace(1e-4, 1e-1, lanes, dtype=np.float32), np.arange(lanes, dtype=np.int32) % 3)
+    states = [compiled.layout.stack([compiled.layout.initial()] * lanes) for _ in range(cores)]
+    training, validating = [], []
+    for epoch in range(1 + epochs):
+        rows = order.epoch(epoch)
+
+        def train(core: int, rows: Any = rows) -> None:
+            states[core] = compiled.epoch(states[core], numbers, rows)[0]
+
+        training.append(wall(cores, train))
+        validating.append(wall(cores, lambda core: compiled.validate(states[core])))
+    share = 1000 / (cores * lanes)
+    return share * statistics.median(training[1:]), share * statistics.median(validating[1:])
+
+
+def products(cores: int, lanes: int, repeats: int) -> float:
+    """Milliseconds a trial-epoch of the two products of each step, by the faster library, on each core at once."""
+    import jax
+    import jax.numpy as jnp
+
+    random = np.random.default_rng(0)
+    shapes = ((BATCH, INPUTS), (INPUTS, OUTPUTS * lanes), (OUTPUTS * lanes, BATCH))
+    steps = 1500
+    arrays = [[random.standard_normal(shape, dtype=np.float32) for shape in shapes] for _ in range(cores)]
+    outs = [
+        (np.empty((BATCH, OUTPUTS * lanes), np.float32), np.empty((OUTPUTS * lanes, INPUTS), np.float32))
+        for _ in arrays
+    ]
+
+    def blas(core: int) -> None:
+        x, w, g = arrays[core]
+        y, dw = outs[core]
+        for _ in range(steps):
+            np.matmul(x, w, out=y)
+            np.matmul(g, x, out=dw)
+
+    @jax.jit
+    def scanned(x: Any, w: Any, g: Any) -> Any:
+        def body(carry: Any, _: Any) -> Any:
+            w, g = carry
+            y, dw = x @ w, g @ x
+            return jax.lax.optimization_barrier((w + 0 * dw[:1, :1], g + 0 * y[:1, :1])), None
+
+        return jax.lax.scan(body, (w, g), length=steps)[0]
+
+    def xla(core: int) -> None:
+        jax.block_until_ready(scanned(*[jnp.asarray(array) for array in arrays[core]]))
+
+    best = []
+    for one in (blas, xla):
+        wall(cores, one)
+        best.append(statistics.median(wall(cores, one) for _ in range(repeats)))
+    return 1000 * min(best) / (cores * lanes)
+
+
+def wall(cores: int, work: Callable[[int], Any]) -> float:
+    """Seconds until `work` is done on so many threads."""
+    threads = [threading.Thread(target=work, args=(core,)) for core in range(cores)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - started
+
+
+def print_cores(cores: int, found: Mapping[str, Mapping[int, float]]) -> None:
+    """A row a number of lanes; in brackets how many times the products' own time."""
+    alone = found[PRODUCTS]
+    flops = 4 * BATCH * INPUTS * OUTPUTS * 1500
+    names = [name for name in found if name not in (PRODUCTS, VALIDATION)]
+    rows = []
+    for count in alone:
+        cells = [f"{found[name][count]:.1f} ({found[name][count] / alone[count]:.1f})" for name in names]
+        rate = flops / alone[count] / 1e6
+        rows.append([str(count), *cells, f"{alone[count]:.2f}", f"{rate:.0f}", f"{found[VALIDATION][count]:.1f}"])
+    many = [count for count in alone if count >= 16]
+    notes = []
+    for name in names:
+        times = [found[name][count] / alone[count] for count in many]
+        if times:
+            verdict = "reached" if max(times) <= TARGET else "MISSED"
+            notes.append(
+                f"{name}: {min(times):.1f} to {max(times):.1f} times at 16 and more lanes; {TARGET:g} is {verdict}."
+            )
+    print_table(
+        f"{cores} core{'s, a program on each' if cores > 1 else ''}: ms a trial-epoch (times the products alone)",
+        ["lanes", *names, PRODUCTS, "GFLOP/s", VALIDATION],
+        rows,
+        notes,
+    )
+
+
+def figure(every: Mapping[int, Mapping[str, Mapping[int, float]]]) -> Any:
+    """Cost against lanes."""
+    import plotly.graph_objects as go
+
+    plot = go.Figure(layout={"xaxis_title": "lanes", "yaxis_title": "ms a trial-epoch"})
+    for cores, found in every.items():
+        for name, row in found.items():
+            plot.add_scatter(x=list(row), y=list(row.values()), name=f"{name}, {cores} cores", mode="lines+markers")
+    plot.update_xaxes(type="log", dtick=np.log10(2))
+    plot.update_yaxes(type="log")
+    return plot
+
+
+if __name__ == "__main__":
+    main()

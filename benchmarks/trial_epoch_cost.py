@@ -1,0 +1,119 @@
+"""A trial-epoch of a sweep costs 60 times less than with plain Optuna and Keras on TensorFlow, 15 times less on JAX.
+
+    python benchmarks/trial_epoch_cost.py [--quick] [--trials 8] [--rounds 3] [--peer-python PATH] [--plot FILE]
+
+Whole processes from start to exit, one after the other in each round, so that all meet the same load. `sweep run` does
+the 64 trials of search_spaces/dense.yaml, test and export included; then it and every peer train the same few trials:
+the first that it asks for. "Training alone" leaves out start-up, compiling and validation. Peers are described in
+peers/, and run by the interpreter given.
+
+Machine: MACHINE
+
+PRINTOUT
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from contenders import OURS, PEER_PROGRAMS, Run, empty_caches, missing, run_ours, run_peer
+from printed import print_machine, print_table, write_plot
+
+MAIN = f"{OURS}, 64 trials, test and export"
+TARGETS = {"Optuna + Keras, TensorFlow": 60, "Optuna + Keras, JAX": 15}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--quick", action="store_true", help="one round of 16 short trials and 2 peers")
+    parser.add_argument("--trials", type=int, default=8, help="how many trials each peer trains")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", nargs="*", default=list(PEER_PROGRAMS), help="which peers, by name")
+    parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="interpreter of the peers")
+    parser.add_argument("--plot", type=Path, help="write a plot: .html, or .svg with kaleido")
+    options = parser.parse_args()
+    whole: list[str] = []
+    if options.quick:
+        options.trials, options.rounds, options.peers = 3, 1, list(TARGETS)
+        whole = ["--set", "epochs.max=4", "--trials", "16"]
+    notes = [note for name in options.peers if (note := missing(name, options.peer_python))]
+    peers = [name for name in options.peers if missing(name, options.peer_python) is None]
+    print_machine("at the start")
+    few = [*whole, "--trials", str(options.trials)]
+    with empty_caches():
+        first_day = run_ours(whole)
+    points = [dict(trial.params) for trial in run_ours(few).trials]
+    contenders: dict[str, Callable[[], Run]] = {
+        MAIN: partial(run_ours, whole),
+        f"{OURS}, {options.trials} trials": partial(run_ours, few),
+        **{name: partial(run_peer, name, options.peer_python, points=points) for name in peers},
+    }
+    runs: dict[str, list[Run]] = {name: [] for name in contenders}
+    for _ in range(options.rounds):
+        for name, run in contenders.items():
+            runs[name].append(run())
+    print_runs({f"{MAIN}, caches empty": [first_day], **runs}, notes)
+    print_machine("at the end")
+    if options.plot:
+        write_plot(options.plot, figure(runs))
+
+
+def print_runs(runs: Mapping[str, list[Run]], notes: list[str]) -> None:
+    """A row a contender: medians over the rounds, and how many times the main row's cost."""
+    ours = median(runs[MAIN], "whole"), median(runs[MAIN], "training")
+    rows = []
+    for name, found in runs.items():
+        whole, training = median(found, "whole"), median(found, "training")
+        spread = f"{min(run.seconds for run in found):.1f}-{max(run.seconds for run in found):.1f}"
+        rows.append(
+            [
+                name,
+                str(len(found[0].trials)),
+                str(found[0].epochs),
+                f"{statistics.median(run.seconds for run in found):.1f} ({spread})",
+                f"{whole:.1f}",
+                f"{whole / ours[0]:.1f}",
+                f"{training:.1f}",
+                f"{training / ours[1]:.1f}",
+            ]
+        )
+    first = statistics.median(run.trials[0].at for run in runs[MAIN])
+    for name, target in TARGETS.items():
+        if name in runs:
+            times = median(runs[name], "whole") / ours[0]
+            verdict = "reached" if times >= target else "MISSED"
+            notes.append(f"{name}: {times:.0f} times the cost of {OURS}; the target of {target} is {verdict}.")
+    print_table(
+        f"Cost of a trial-epoch, median of {len(runs[MAIN])} rounds; x = times the cost of {MAIN!r}",
+        ["whole process", "trials", "epochs", "seconds (from-to)", "ms", "x", "training alone, ms", "x"],
+        rows,
+        [f"First finished trial {first:.1f} s after the start of {MAIN!r}.", *notes],
+    )
+
+
+def median(runs: list[Run], what: str) -> float:
+    """The median of one property."""
+    return statistics.median(getattr(run, what) for run in runs)
+
+
+def figure(runs: Mapping[str, list[Run]]) -> Any:
+    """Bars of both costs."""
+    import plotly.graph_objects as go
+
+    names = list(runs)[::-1]
+    plot = go.Figure(layout={"xaxis_title": "ms a trial-epoch", "barmode": "group"})
+    for what, label in (("training", "training alone"), ("whole", "whole process")):
+        plot.add_bar(y=names, x=[median(runs[name], what) for name in names], name=label, orientation="h")
+    plot.update_xaxes(type="log")
+    return plot
+
+
+if __name__ == "__main__":
+    main()
