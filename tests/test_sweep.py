@@ -29,6 +29,7 @@ class InMemory:
     def add(self, result):
         assert result.number == len(self.kept)
         self.kept.append(result)
+        return result
 
 
 class Asked(StopRequest):

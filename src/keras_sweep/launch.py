@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from keras_sweep.data.catalog import load_search_data
@@ -19,7 +19,7 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import load_weights, weights_file
+from keras_sweep.record.weights import load_weights, save_weights, weights_file
 from keras_sweep.retrain import retrained_weights
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -44,10 +44,13 @@ class RunOptions:
     max_failures: int | None = None
 
 
-def run_sweep(spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: Listener, wall: WallTime) -> SweepEnded:
+def run_sweep(
+    spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: Listener, wall: WallTime, stop: StopRequest
+) -> SweepEnded:
     """Search until done, then evaluate and export the winner. KERAS_BACKEND is set before this is called.
 
     Raises:
+        Interrupted: a signal came before there was anything to finish.
         UsageError: the data, the model or the space do not fit each other; nothing was written.
         ChangedSweep: there is a sweep of that name with another space, data or seed.
         SweepBusy: another process runs it.
@@ -57,10 +60,12 @@ def run_sweep(spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: L
     data = _load(spec, wall)
     spec = with_own_parameters(spec, data)
     check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
-    with StopRequest(options.seconds) as stop, _locked(folder, options) as lock:
+    with SweepLock(folder, force=options.force) as lock:
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
-        with open_study(folder, spec, data.fingerprint) as study:
+        if options.fresh and folder.exists():
+            emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
+        with open_study(folder, spec, data.fingerprint, emit) as study:
             return _run(spec, study, data, options, emit, wall, stop)
 
 
@@ -84,13 +89,20 @@ def _run(
     if note:
         emit(Noticed(note))
     limits = Limits(total, options.max_failures)
+    stop.patient = True
     reason = search(spec, lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)
     results = record.results()
     best = winner(results, spec.objective)
     model = None
     if best is not None and not stop.signalled:
         with wall.part("test and export"):
-            weights = best_weights(spec, study, runner, results, best, emit)
+
+            def weights() -> Weights:
+                found = best_weights(spec, study, runner, results, best, emit, stopping=lambda: stop.signalled)
+                if not (path := weights_file(folder, best.number)).exists():
+                    save_weights(path, found)
+                return found
+
             finish(spec, study, results, best, weights, data, test=options.test, emit=emit)
         model = _shown(folder.best)
     _split_training(wall, results[len(earlier) :])
@@ -104,14 +116,21 @@ def _run(
 
 
 def best_weights(
-    spec: SweepSpec, study: StudyFile, runner: Runner, results: Sequence[Result], best: Result, emit: Listener
+    spec: SweepSpec,
+    study: StudyFile,
+    runner: Runner,
+    results: Sequence[Result],
+    best: Result,
+    emit: Listener,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Weights:
     """The weights on disk; where they are missing or damaged the trial is trained again."""
     try:
         return load_weights(weights_file(study.folder, best.number))
     except RecordError as error:
         emit(Noticed(f"trial {best.number} is trained again, since {error.message}"))
-        return retrained_weights(lambda: make_engine(spec), runner, results, best.number)
+        return retrained_weights(lambda: make_engine(spec), runner, results, best.number, stopping)
 
 
 def _load(spec: SweepSpec, wall: WallTime) -> SearchData:
@@ -130,28 +149,6 @@ def _load(spec: SweepSpec, wall: WallTime) -> SearchData:
                 importing.join()
     wall.add("data", -wall.parts["import"])
     return data
-
-
-class _locked:
-    """The lock on a sweep's folder; with `--fresh` the older sweep there is moved aside first."""
-
-    def __init__(self, folder: SweepFolder, options: RunOptions) -> None:
-        self._folder = folder
-        self._options = options
-        self._lock = SweepLock(folder, force=options.force)
-
-    def __enter__(self) -> SweepLock:
-        self._lock.acquire()
-        if self._options.fresh and self._folder.exists():
-            old = self._lock
-            self._folder.move_aside()
-            self._lock = SweepLock(self._folder, force=self._options.force)
-            self._lock.acquire()
-            old.release()
-        return self._lock
-
-    def __exit__(self, *error: object) -> None:
-        self._lock.release()
 
 
 def _started(spec: SweepSpec, folder: SweepFolder, runner: Runner, total: int, earlier: Sequence[Result]) -> Event:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from keras_sweep.card import versions
-from keras_sweep.errors import ChangedSweep
+from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.events import Listener, Noticed
 from keras_sweep.record.atomic import write_text
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.sweep_folder import SweepFolder, set_aside
+from keras_sweep.record.weights import kept, load_weights, weights_file
 from keras_sweep.space.canonical import canonical, differences
 from keras_sweep.space.sweep_spec import SweepSpec
 
 
-def open_study(folder: SweepFolder, spec: SweepSpec, fingerprint: str) -> StudyFile:
-    """The sweep's record, ready to be written. The caller holds the lock.
+def open_study(folder: SweepFolder, spec: SweepSpec, fingerprint: str, emit: Listener = lambda _: None) -> StudyFile:
+    """The sweep's record, ready to be written, and sound files beside it. The caller holds the lock.
+
+    A damaged record is refused and left as it is. Of the files beside it, a damaged one is named and moved aside: the
+    copy of the space file is written again here, the best model and its card at the sweep's end, and weights are
+    trained again when they are needed.
 
     Raises:
         ChangedSweep: the one there was run with another space, data or seed.
@@ -21,17 +27,55 @@ def open_study(folder: SweepFolder, spec: SweepSpec, fingerprint: str) -> StudyF
     said: dict[str, object] = {"spec": canonical(spec), "fingerprint": fingerprint}
     if folder.exists():
         study = StudyFile.open(folder)
-        try:
-            _check_same(spec.name, study.attributes, said)
-        except BaseException:
-            study.close()
-            raise
     else:
+        _make_way(folder, emit)
         study = StudyFile.create(folder, spec, {**said, "versions": versions(), "origin": str(spec.folder.resolve())})
-    if not folder.space.exists() or folder.space.read_bytes() != spec.text.encode():
-        write_text(folder.space, spec.text)
-    study.set_attributes({"trials": spec.search.trials, "engine": f"{spec.search.engine}/{spec.search.sampler}"})
+    try:
+        _check_same(spec.name, study.attributes, said)
+        _check_weights(folder, emit)
+        _write_space(folder, spec, str(study.attributes.get("space")), emit)
+        engine = f"{spec.search.engine}/{spec.search.sampler}"
+        study.set_attributes({"trials": spec.search.trials, "engine": engine, "space": spec.text})
+    except BaseException:
+        study.close()
+        raise
     return study
+
+
+def _make_way(folder: SweepFolder, emit: Listener) -> None:
+    """Files of a record that is gone are kept, but are not of the one that begins."""
+    for path in (folder.weights, folder.checkpoints, folder.best, folder.card, folder.space):
+        if path.exists() or path.is_symlink():
+            moved = set_aside(path)
+            emit(Noticed(f"{path} is of a record that is gone: it is {moved.name} now"))
+
+
+def _check_weights(folder: SweepFolder, emit: Listener) -> None:
+    if folder.weights.is_symlink() or (folder.weights.exists() and not folder.weights.is_dir()):
+        emit(Noticed(f"{folder.weights} was no folder: it is {set_aside(folder.weights).name} now"))
+    for number in kept(folder):
+        path = weights_file(folder, number)
+        try:
+            load_weights(path)
+        except RecordError as error:
+            moved = set_aside(path)
+            emit(Noticed(f"{error.message}: the file is {moved.name} now; they are trained again when they are needed"))
+
+
+def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
+    """The copy of the space file as it is run now. One that was altered since it was written is moved aside."""
+    path = folder.space
+    try:
+        text: bytes | None = path.read_bytes()
+    except FileNotFoundError:
+        text = None
+    except OSError as error:
+        text = (error.strerror or str(error)).encode()
+    if text == spec.text.encode():
+        return
+    if text is not None and text != known.encode():
+        emit(Noticed(f"{path} was altered: it is {set_aside(path).name} now, and written again"))
+    write_text(path, spec.text)
 
 
 def _check_same(name: str, old: dict[str, object], new: dict[str, object]) -> None:

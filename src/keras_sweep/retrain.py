@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from keras_sweep.errors import RecordError
+from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.search.engine import Engine
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial import Result, TrialState, Weights
 
 
 def retrained_weights(
-    make_engine: Callable[[], Engine], runner: Runner, results: Sequence[Result], number: int
+    make_engine: Callable[[], Engine],
+    runner: Runner,
+    results: Sequence[Result],
+    number: int,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Weights:
     """The weights that earned the trial's value.
 
     Raises:
+        Interrupted: `stopping` said so.
         RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
     """
     recorded = next(result for result in results if result.number == number)
@@ -30,15 +35,17 @@ def retrained_weights(
         again = engine.ask(runner.generation)
         if all(a.params == b.params for a, b in zip(again, asked, strict=False)) and len(again) >= len(asked):
             asked = again
-    watch = _AsRecorded(mates)
+    watch = _AsRecorded(mates, stopping)
     for result in runner.run(asked, frozenset({number}), watch):
         if result.value == recorded.value and result.weights is not None:
             return result.weights
+        if result.state is TrialState.FAIL:
+            raise RecordError(f"trial {number} could not be trained again: {result.reason}", hint="Run the same again")
         raise RecordError(
             f"trial {number} trained again gives {result.value}, but {recorded.value} is recorded",
             hint="Use the packages and the backend that the sweep was run with (`sweep show` names them)",
         )
-    raise RecordError(f"trial {number} could not be trained again", hint="Run the same command once more")
+    raise Interrupted(f"trial {number} was not trained again to its end", hint="The same command does it")
 
 
 def _earlier(results: Sequence[Result], generation: int) -> list[list[Result]]:
@@ -52,7 +59,8 @@ def _earlier(results: Sequence[Result], generation: int) -> list[list[Result]]:
 class _AsRecorded:
     """Stops trials at the epochs at which the record says they were stopped."""
 
-    def __init__(self, mates: Sequence[Result]) -> None:
+    def __init__(self, mates: Sequence[Result], stopping: Callable[[], bool]) -> None:
+        self.stopping = stopping
         self._ends = {result.number: result.epochs for result in mates if result.state is TrialState.PRUNED}
 
     def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
@@ -63,6 +71,3 @@ class _AsRecorded:
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
         return frozenset(number for number in values if self._ends.get(number) == epoch)
-
-    def stopping(self) -> bool:
-        return False

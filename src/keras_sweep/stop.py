@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import signal
+import sys
+import threading
 import time
 from types import FrameType, TracebackType
 from typing import Self
 
 from keras_sweep.errors import Interrupted
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_KEPT = "everything finished is kept, and the same command resumes"
+_SHOW_CURSOR = "\x1b[?25h"
+
 
 class StopRequest:
     """True once training should end. The first SIGINT, SIGTERM or SIGHUP asks, the second one stops at once.
 
-    Use as a context manager in the main thread; the former handlers come back at its end.
+    Use as a context manager in the main thread; the former handlers come back at its end. A signal that was ignored
+    before stays so: `nohup` and a shell's background jobs rely on it.
+
+    Python runs signal handlers in the main thread and between two of its own instructions, which a compiled program can
+    keep it from for minutes. So the C handler writes each signal's number into a pipe, and a thread reads it there.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._former: dict[signal.Signals, object] = {}
+        self._count = 0
         self.signalled = False
+        self.patient = False  # whether there is something to finish; until then the first signal ends the command
 
     @property
     def out_of_time(self) -> bool:
@@ -30,8 +45,14 @@ class StopRequest:
         return self.signalled or self.out_of_time
 
     def __enter__(self) -> Self:
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._former[name] = signal.signal(name, self._on_signal)
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        self._former_pipe = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for name in SIGNALS:
+            if signal.getsignal(name) is not signal.SIG_IGN:
+                self._former[name] = signal.signal(name, self._in_main_thread)
+        self._listener = threading.Thread(target=self._listen, name="signals", daemon=True)
+        self._listener.start()
         return self
 
     def __exit__(
@@ -39,8 +60,35 @@ class StopRequest:
     ) -> None:
         for name, handler in self._former.items():
             signal.signal(name, handler)  # type: ignore[arg-type]
+        signal.set_wakeup_fd(self._former_pipe)
+        os.close(self._write)  # which ends the listener
+        self._listener.join()
+        os.close(self._read)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.signalled:
-            raise Interrupted("stopped at once", hint="Everything finished is kept; the same command resumes")
+    def _in_main_thread(self, number: int, frame: FrameType | None) -> None:
         self.signalled = True
+        if not self.patient:
+            self.patient = True  # so that what unwinds now is not broken off by a second one of these
+            raise Interrupted("interrupted", hint=_KEPT.capitalize())
+
+    def _listen(self) -> None:
+        while numbers := os.read(self._read, 64):
+            for number in numbers:
+                if number in self._former:
+                    self._signal()
+
+    def _signal(self) -> None:
+        self._count += 1
+        self.signalled = True
+        if self._count > 1:
+            end_now()
+
+
+def end_now() -> None:
+    """End the process as a kill would, which the record is made for, but leave the terminal as it was."""
+    with contextlib.suppress(Exception):  # the terminal may be gone
+        descriptor = sys.stderr.fileno()
+        text = f"{_SHOW_CURSOR if os.isatty(descriptor) else ''}stopped at once; {_KEPT}\n"
+        if select.select([], [descriptor], [], 0)[1]:  # a full pipe would hold us up
+            os.write(descriptor, text.encode())
+    os._exit(Interrupted.exit_code)

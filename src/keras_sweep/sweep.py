@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -15,9 +15,10 @@ from keras_sweep.search.engine import Engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.stop import StopRequest
 from keras_sweep.training.runner import Runner
-from keras_sweep.trial import Result, Suggestion, TrialState
+from keras_sweep.trial import DIVERGED, Result, Suggestion, TrialState
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
+RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters
 
 
 class Record(Protocol):
@@ -27,8 +28,8 @@ class Record(Protocol):
         """All trials in the order of their numbers."""
         ...
 
-    def add(self, result: Result) -> None:
-        """Keep one trial, and its weights if they are among the best, in one commit."""
+    def add(self, result: Result) -> Result:
+        """Keep one trial, and its weights if they are among the best, in one commit; return it without them."""
         ...
 
 
@@ -80,12 +81,15 @@ def search(
     """Search until the limits are met; returns why it ended.
 
     The record's last generation may be incomplete: it is asked again, which gives the same suggestions, and the runner
-    trains what is missing. So a search that is stopped anywhere goes on as if it had not been.
+    trains what is missing. So a search that is stopped anywhere goes on as if it had not been; and what a passing fault
+    of the machine cut short is done over in the same way, twice for a generation.
 
     Raises:
         SweepError: the first trials all failed, or more than `limits.failures` did.
     """
     finished = record.results()
+    failures = sum(result.state is TrialState.FAIL for result in finished)
+    tries = 0  # of the generation
     with wall.part("sampler"):
         engine, index, opened = _rebuilt(make_engine, finished, runner.generation)
     while len(finished) < limits.trials:
@@ -103,16 +107,28 @@ def search(
         emit(GenerationAsked(index, tuple(asked)))
         wanted = frozenset(one.number for one in asked if one.number < limits.trials)
         wanted -= {result.number for result in done}
-        for result in _train(engine, runner, record, asked, wanted, emit=emit, stop=stop, wall=wall):
-            finished.append(result)
-            done.append(result)
-            emit(TrialEnded(result))
-            _check_failures(finished, limits)
+        try:
+            patience = tries < RETRIES
+            for result in _train(engine, runner, record, asked, wanted, patience, emit=emit, stop=stop, wall=wall):
+                finished.append(result)
+                done.append(result)
+                emit(TrialEnded(result))
+                failures += result.state is TrialState.FAIL
+                _check_failures(finished, failures, limits)
+        except _Passing as fault:
+            emit(Noticed(f"trial {fault.number} is trained again, since the machine failed it: {fault.reason}"))
+            tries += 1
+            with wall.part("sampler"):
+                engine, index, opened = _rebuilt(make_engine, finished, runner.generation)
+            continue
         if len(done) < len(asked):
+            if len(finished) < limits.trials and not stop:
+                raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
             return "done" if len(finished) >= limits.trials else _stopped(stop)
         with wall.part("sampler"):
             engine.tell(done)
         index += 1
+        tries = 0
     return "done"
 
 
@@ -122,6 +138,15 @@ class _Open:
 
     asked: list[Suggestion]
     done: list[Result]
+
+
+class _Passing(Exception):
+    """A trial failed by a fault that may be gone when it is tried again. Nothing that came after is in the record."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__()
+        self.number = result.number
+        self.reason = result.reason
 
 
 def _rebuilt(
@@ -152,28 +177,45 @@ def _train(
     record: Record,
     asked: Sequence[Suggestion],
     wanted: frozenset[int],
+    patience: bool,
     *,
     emit: Listener,
     stop: StopRequest,
     wall: WallTime,
 ) -> Iterator[Result]:
-    """Results in the order of their numbers, each yielded once it is in the record."""
+    """Results in the order of their numbers, each yielded once it is in the record, without its weights.
+
+    With patience it raises _Passing at the first passing fault: what the others of the generation do from there on,
+    they do without that trial, which moves the decisions of a rung.
+    """
     waiting: dict[int, Result] = {}
     order = iter(sorted(wanted))
     following = next(order, None)
-    iterator = runner.run(asked, wanted, _Watch(engine, emit, stop))
-    while following is not None:
-        start = time.perf_counter()
-        result = next(iterator, None)
-        wall.add("train", time.perf_counter() - start)
-        if result is None:
-            return
-        waiting[result.number] = replace(result, engine=result.engine or engine.name)
-        while following in waiting:
-            with wall.part("record"):
-                record.add(waiting[following])
-            yield waiting.pop(following)
-            following = next(order, None)
+    with _closed(runner.run(asked, wanted, _Watch(engine, emit, stop))) as results:
+        while following is not None:
+            start = time.perf_counter()
+            result = next(results, None)
+            wall.add("train", time.perf_counter() - start)
+            if result is None:
+                return
+            if result.passing and patience:
+                raise _Passing(result)
+            waiting[result.number] = replace(result, engine=result.engine or engine.name)
+            while following in waiting:
+                with wall.part("record"):
+                    kept = record.add(waiting.pop(following))
+                yield kept
+                following = next(order, None)
+
+
+@contextmanager
+def _closed(results: Iterator[Result]) -> Iterator[Iterator[Result]]:
+    """At the end nothing is left that trains on."""
+    try:
+        yield results
+    finally:
+        if isinstance(results, Generator):
+            results.close()
 
 
 class _Watch:
@@ -183,6 +225,7 @@ class _Watch:
         self._engine = engine
         self._emit = emit
         self._stop = stop
+        self._told = False
 
     def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
         self._emit(EpochEnded(number, epoch, logs))
@@ -194,6 +237,9 @@ class _Watch:
         return self._engine.rung(epoch, values)
 
     def stopping(self) -> bool:
+        if self._stop.signalled and not self._told:
+            self._told = True
+            self._emit(Noticed("stopping after the epochs that train now; the same signal again stops at once"))
         return bool(self._stop)
 
 
@@ -201,15 +247,15 @@ def _stopped(stop: StopRequest) -> str:
     return "interrupted" if stop.signalled else "time is up"
 
 
-def _check_failures(finished: Sequence[Result], limits: Limits) -> None:
+def _check_failures(finished: Sequence[Result], failures: int, limits: Limits) -> None:
     first = finished[:FIRST_FAILURES]
-    raised = [result for result in first if result.state is TrialState.FAIL and result.traceback]
-    if len(finished) == len(raised) == FIRST_FAILURES:
+    if len(finished) == FIRST_FAILURES and all(
+        one.state is TrialState.FAIL and one.reason != DIVERGED for one in first
+    ):
         raise SweepError(
             f"the first {FIRST_FAILURES} trials all failed; trial {first[0].number}: {first[0].reason}",
             hint=f"Mend it and run with --fresh; `sweep show NAME {first[0].number}` has the traceback",
         )
-    failures = sum(result.state is TrialState.FAIL for result in finished)
     if limits.failures is not None and failures > limits.failures:
         last = next(result for result in reversed(finished) if result.state is TrialState.FAIL)
         raise SweepError(

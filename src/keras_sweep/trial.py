@@ -16,6 +16,8 @@ if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to sh
 Curve: TypeAlias = Mapping[str, tuple[float, ...]]  # metric name -> [E], one value an epoch, as `fit` logs it
 Weights: TypeAlias = "tuple[npt.NDArray[np.generic], ...]"  # in the order of `keras.Model.get_weights`
 
+DIVERGED = "diverged"  # the reason of a trial whose loss or metrics left the finite numbers
+
 
 class TrialState(StrEnum):
     """How a trial ended. The names are Optuna's; an unfinished trial has none, because it is nowhere on disk."""
@@ -67,6 +69,7 @@ class Result:
     engine: str = ""  # "optuna/tpe"
     runner: str = ""  # "compiled/jax"
     stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula
+    passing: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
 
     @property
     def number(self) -> int:

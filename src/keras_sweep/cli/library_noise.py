@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -33,7 +34,8 @@ class LibraryNoise:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         own, sys.stderr = sys.stderr, self._stderr or sys.stderr
-        own.flush()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            own.flush()
         os.dup2(self._descriptor, 2)
         os.close(self._descriptor)
         self._file.close()
@@ -45,7 +47,8 @@ class LibraryNoise:
         except OSError:
             return
         os.lseek(self._file.fileno(), 0, os.SEEK_SET)
-        while block := os.read(self._file.fileno(), 1 << 16):
-            os.write(descriptor, block)
+        with contextlib.suppress(OSError):  # a full disk
+            while block := os.read(self._file.fileno(), 1 << 16):
+                os.write(descriptor, block)
         os.dup2(descriptor, 2)
         os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -11,6 +12,7 @@ import typer
 
 from keras_sweep import __version__
 from keras_sweep.cli import board, check, data, model, run
+from keras_sweep.cli.streams import open_streams, settle_streams
 from keras_sweep.errors import SweepError
 
 app = typer.Typer(
@@ -58,37 +60,35 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command of the arguments (of the process by default) and exit the process with its code."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
+    open_streams()
     try:
         code = app([one for one in given if one != "--debug"], prog_name="sweep", standalone_mode=False)
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except BaseException as error:
         if isinstance(error, SystemExit):
             raise
         if debug:
             traceback.print_exc()
-        code = _reported(error)
+        from keras_sweep.views.console import progress
+        from keras_sweep.views.messages import print_error
+
+        plain, code = _told(error)
+        with contextlib.suppress(OSError):  # there may be nobody left to tell
+            print_error(progress(), plain)
+    settle_streams()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _reported(error: BaseException) -> int:
-    """Print the error; return the exit code."""
-    from keras_sweep.views.console import progress
-    from keras_sweep.views.messages import print_error
-
+def _told(error: BaseException) -> tuple[SweepError, int]:
+    """The error as it is told, and the exit code."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        error = SweepError("interrupted")
-        print_error(progress(), error)
-        return INTERRUPTED
+        return SweepError("interrupted"), INTERRUPTED
     if isinstance(error, typer.TyperException):
-        print_error(progress(), SweepError(error.format_message(), hint="`sweep --help` lists commands and options"))
-        return error.exit_code
+        return SweepError(error.format_message(), hint="`sweep --help` lists commands and options"), error.exit_code
     if isinstance(error, SweepError):
-        print_error(progress(), error)
-        return error.exit_code
+        return error, error.exit_code
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119
     message = f"this should not have happened ({type(error).__name__} at {where}): {error}"
-    print_error(progress(), SweepError(message, hint="The same call with --debug shows where; please report it"))
-    return 1
+    return SweepError(message, hint="The same call with --debug shows where; please report it"), 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from contextlib import ExitStack
 from datetime import datetime
+from pathlib import Path
+from typing import TextIO
 
 from keras_sweep.cli.library_noise import LibraryNoise
 from keras_sweep.errors import Interrupted
@@ -13,11 +16,13 @@ from keras_sweep.events import Event, SweepStarted, TestEvaluated
 from keras_sweep.launch import RunOptions, run_sweep
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.stop import StopRequest
 from keras_sweep.sweep import WallTime
 from keras_sweep.views.console import answers, console_on, progress
 from keras_sweep.views.messages import print_warning
 from keras_sweep.views.plain import PlainLines
 from keras_sweep.views.progress import progress_view
+from keras_sweep.views.sturdy import Sturdy
 from keras_sweep.views.summary import print_summary, summary
 
 
@@ -42,22 +47,30 @@ def show_run(
                 looks.append(event)
             if isinstance(event, SweepStarted):  # only now the folder is there
                 noise.into(folder.log)
-                views.extend(Sturdy(PlainLines(console_on(log))) for log in _opened(folder.log, stack))
+                if (log := _log_of(folder.log, stack)) is not None:
+                    views.append(Sturdy(PlainLines(console_on(log))))
             for view in views:
                 view(event)
 
         ended = run_sweep(spec, folder, options, emit, wall, stop)
     if not json:
-        print_summary(answers(), summary(ended, spec.objective, test=looks[-1] if looks else None))
+        with contextlib.suppress(OSError):  # nobody reads it
+            print_summary(answers(), summary(ended, spec.objective, test=looks[-1] if looks else None))
     if ended.reason == "interrupted":
         raise Interrupted("interrupted; every finished trial is kept", hint="The same command resumes")
 
 
-def _opened(path: Path, stack: ExitStack) -> list[TextIO]:
-    """The log, one line further; [] where it can't be written, which stops no sweep."""
+def _log_of(path: Path, stack: ExitStack) -> TextIO | None:
+    """The log, with this call in it; None where it can't be written, which stops no sweep."""
     try:
-        log = open_log(path)
+        log = path.open("a", encoding="utf-8", buffering=1)
+        stack.callback(_close, log)
+        log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  sweep {shlex.join(sys.argv[1:])}\n")
     except OSError:
-        return []
-    stack.callback(contextlib.suppress(OSError).__call__(log.close))
-    return [log]
+        return None
+    return log
+
+
+def _close(log: TextIO) -> None:
+    with contextlib.suppress(OSError):  # a full disk
+        log.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import keep, save_weights, weights_file
 from keras_sweep.space.sweep_spec import Objective
@@ -21,15 +23,20 @@ class TrialRecord:
         self._best: list[Result] = []
         for result in self._results:
             self._place(result)
+        keep(study.folder, {one.number for one in self._best})  # a kill may have left too many
 
     def results(self) -> list[Result]:
         """All trials in the order of their numbers, without weights."""
         return list(self._results)
 
-    def add(self, result: Result) -> None:
-        """Keep one trial. Raises RecordError, and then neither the trial nor a part of its weights is there."""
+    def add(self, result: Result) -> Result:
+        """Keep one trial; return it without its weights, of which memory would not hold thousands.
+
+        Raises RecordError, and then neither the trial nor a part of its weights is there.
+        """
+        light = replace(result, weights=None)
         before = {one.number for one in self._best}
-        self._place(result)
+        self._place(light)
         numbers = {one.number for one in self._best}
         try:
             if result.number in numbers and result.weights is not None:
@@ -38,9 +45,10 @@ class TrialRecord:
         except BaseException:
             self._best = [one for one in self._best if one.number != result.number]
             raise
-        self._results.append(result)
+        self._results.append(light)
         if before - numbers:
             keep(self._study.folder, numbers)
+        return light
 
     def _place(self, result: Result) -> None:
         if result.state is TrialState.COMPLETE and result.value is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from keras_sweep.data.search_data import Array
 from keras_sweep.space.sweep_spec import Objective, SweepSpec
+from keras_sweep.training.passing import passing
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.trial import Curve, Result, Seconds, Suggestion, TrialState, Weights
 
@@ -85,4 +86,5 @@ def failed(
         reason=reason,
         traceback=text,
         runner=runner,
+        passing=error is not None and passing(error),
     )

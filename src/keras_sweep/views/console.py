@@ -6,6 +6,7 @@ TERM=dumb and COLUMNS); a pipe gets no colour and as much width as a line needs.
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -36,7 +37,13 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
         file.reconfigure(errors="backslashreplace")  # a name that the encoding lacks must not end a sweep
     if width is None and not file.isatty():
         width = PIPE_WIDTH
-    return Console(file=file, width=width, markup=False, emoji=False, highlight=False)
+
+    class Breakable(Console):
+        def on_broken_pipe(self) -> None:
+            """Whose output ends is the caller's to know; rich would end the process."""
+            raise BrokenPipeError(errno.EPIPE, "the reader of the output is gone")
+
+    return Breakable(file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
 def longest_value(width: int, longest: int) -> int:

@@ -55,7 +55,10 @@ class Snapshots:
             states += [lane.last, lane.best]
         rungs = sorted(generation.rungs_done.items())
         facts = {"digest": self._digest(trials), "groups": groups, "lanes": lanes, "rungs": rungs}
-        checkpoint.write(self._path, facts, states)
+        try:
+            checkpoint.write(self._path, facts, states)
+        except OSError as error:  # a full disk costs the snapshot, not the sweep
+            self._notice(f"no snapshot could be written: {error.strerror or error}")
 
     def restore(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> bool:
         """Put a fresh generation where the snapshot says it stood. Returns whether there was one for these trials.
