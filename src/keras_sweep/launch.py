@@ -60,19 +60,25 @@ def run_sweep(
     data = _load(spec, wall)
     spec = with_own_parameters(spec, data)
     check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
+    runner, note = choose_runner(
+        spec, data, options.runner, checkpoints=folder.checkpoints, notice=lambda text: emit(Noticed(text))
+    )
     with SweepLock(folder, force=options.force) as lock:
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
         if options.fresh and folder.exists():
             emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
         with open_study(folder, spec, data.fingerprint, emit) as study:
-            return _run(spec, study, data, options, emit, wall, stop)
+            if note:
+                emit(Noticed(note))
+            return _run(spec, study, data, runner, options, emit, wall, stop)
 
 
 def _run(
     spec: SweepSpec,
     study: StudyFile,
     data: SearchData,
+    runner: Runner,
     options: RunOptions,
     emit: Listener,
     wall: WallTime,
@@ -82,12 +88,7 @@ def _run(
     record = TrialRecord(study, spec.objective)
     earlier = record.results()
     total = len(earlier) + options.more if options.more is not None else spec.search.trials
-    runner, note = choose_runner(
-        spec, data, options.runner, checkpoints=folder.checkpoints, notice=lambda text: emit(Noticed(text))
-    )
     emit(_started(spec, folder, runner, total, earlier))
-    if note:
-        emit(Noticed(note))
     limits = Limits(total, options.max_failures)
     stop.patient = True
     reason = search(spec, lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)

@@ -69,18 +69,25 @@ def set_backend(wanted: str | None) -> str:
         UsageError: there is no such backend.
         MissingPackage: it is not installed.
     """
-    import importlib.util
-
     from keras_sweep.errors import MissingPackage
 
     backend = one_of("--backend", wanted, BACKENDS) or os.environ.get("KERAS_BACKEND") or "jax"
     one_of("KERAS_BACKEND", backend, BACKENDS)
-    if importlib.util.find_spec(backend) is None:
+    if not _installed(backend):
         package = f"keras-sweep[{backend}]" if backend == "torch" else backend
         raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return backend
+
+
+def _installed(package: str) -> bool:
+    import importlib.util
+
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def found(name: str | None, sweeps: Path | None) -> SweepFolder:
