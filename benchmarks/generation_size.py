@@ -222,9 +222,7 @@ def print_quality(curves: Curves, searches: dict[tuple[str, int], list[Search]])
         f"Regret after so many trials, points of validation accuracy: mean ± standard error, {len(one_by_one)} seeds",
         ["search", *(f"{mark} trials" for mark in MARKS), "64 trials, less one by one", "found 0.855"],
         rows,
-        [
-            f"Best of the table: {curves.best:.4f}. The standard error of such an accuracy on 12,000 rows is 0.33 points."
-        ],
+        [f"The table's best is {curves.best:.4f}. The standard error of such an accuracy on 12,000 rows is 0.33."],
     )
 
 
