@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import PICTURES, SKLEARN_SETS
-from keras_sweep.models.dense import DENSE_ARGUMENTS as MODEL_ARGUMENTS
+from keras_sweep.models.dense import dense
 from keras_sweep.space.data_names import DATA_NAMES
 from keras_sweep.space.dense_arguments import DENSE_ARGUMENTS
 from keras_sweep.space.keras_names import (
@@ -110,6 +110,7 @@ def test_the_table_of_activations_is_that_of_keras() -> None:
 def test_the_tables_agree_with_the_parts_they_speak_of() -> None:
     assert DEFAULT_OPTIMIZER == PLAN_DEFAULT
     assert set(FIT_PARAMETERS) == {*FIT_ARGUMENTS, "optimizer"}
-    assert tuple(DENSE_ARGUMENTS) == MODEL_ARGUMENTS
+    names = tuple(inspect.signature(dense).parameters)
+    assert names == ("data", "loss", *DENSE_ARGUMENTS)
     assert set(DATA_NAMES) == {*PICTURES, *SKLEARN_SETS}
     assert not set(ARGUMENTS) & (set(FIT_PARAMETERS) - {"learning_rate"})
