@@ -64,6 +64,8 @@ def elementwise(optimizer: Any) -> bool:
     name = type(optimizer).__name__
     if name not in ELEMENTWISE or type(optimizer) is not getattr(keras.optimizers, name, None):
         return False
+    if not isinstance(optimizer.learning_rate, keras.Variable):  # a schedule
+        return False
     by_norm = optimizer.clipnorm or optimizer.global_clipnorm
     return not (by_norm or optimizer.use_ema or optimizer.gradient_accumulation_steps)
 
