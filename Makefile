@@ -20,6 +20,11 @@ test: data  ## every test
 soak: data  ## the long fault tests
 	$(BIN)/python -m pytest -m soak -s $(ARGS)
 
+bench: data  ## a short form of every benchmark
+	$(BIN)/python benchmarks/generation_size.py --quick
+	$(BIN)/python benchmarks/lanes.py --quick
+	$(BIN)/python benchmarks/trial_epoch_cost.py --quick
+
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -35,7 +35,8 @@ class TrialRecord:
         Raises RecordError, and then neither the trial nor a part of its weights is there.
         """
         light = replace(result, weights=None)
-        before = {one.number for one in self._best}
+        best_before = self._best
+        before = {one.number for one in best_before}
         self._place(light)
         numbers = {one.number for one in self._best}
         try:
@@ -43,7 +44,7 @@ class TrialRecord:
                 save_weights(weights_file(self._study.folder, result.number), result.weights)
             self._study.add(result)
         except BaseException:
-            self._best = [one for one in self._best if one.number != result.number]
+            self._best = best_before
             raise
         self._results.append(light)
         if before - numbers:
