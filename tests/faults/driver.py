@@ -1,0 +1,101 @@
+"""Runs `sweep` commands, each in a process forked from one that has imported everything; a second saved every time.
+
+    python -m tests.faults.driver
+
+reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, `kind`, `nth` and `after` of a fault
+(as in tests/record/faults.py), and `kill_after` (seconds, or null). For each it prints one line of JSON: `code`
+(negative: by a signal),
+`count` (calls to the disk; null where it was killed), `seconds`. What the command prints is in `out` and `err` in the
+folder. The parent starts no thread and uses no device, so that its children can.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    """Serve jobs until the end of the input."""
+    _import()
+    print("ready", flush=True)  # noqa: T201
+    for line in sys.stdin:
+        job = json.loads(line)
+        Path(job["folder"], "count").unlink(missing_ok=True)
+        started = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            _run(job)
+        code = _ended(child, job.get("kill_after"))
+        count = Path(job["folder"], "count")
+        answer = {
+            "code": code,
+            "count": int(count.read_text()) if count.exists() else None,
+            "seconds": time.monotonic() - started,
+        }
+        print(json.dumps(answer), flush=True)  # noqa: T201
+
+
+def _import() -> None:
+    os.environ["KERAS_BACKEND"] = "jax"
+    import keras  # noqa: F401
+    import keras_tuner  # noqa: F401
+    import optuna  # noqa: F401
+    import sklearn.datasets
+
+    import keras_sweep.cli.main
+    import keras_sweep.cli.showing
+    import keras_sweep.search.keras_tuner_engine
+    import keras_sweep.search.optuna_engine
+    import keras_sweep.training.compiled.runner  # noqa: F401
+    import tests.record.faults  # noqa: F401
+
+    sklearn.datasets.load_digits()
+
+
+def _run(job: dict[str, Any]) -> None:
+    """The child: never returns."""
+    os.setsid()
+    os.chdir(job["folder"])
+    for name, descriptor in (("out", 1), ("err", 2)):
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(file, descriptor)
+    code = 99
+    try:
+        from keras_sweep.cli.main import main as sweep
+        from tests.record.faults import Faults, injected
+
+        faults = Faults(job.get("nth", 0), job.get("kind", "kill"), after=job.get("after", False))
+        sys.argv = ["sweep", *job["arguments"]]
+        try:
+            with injected(faults):
+                sweep()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        finally:
+            Path("count").write_text(str(faults.count))
+            sys.stdout.flush()
+            sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _ended(child: int, kill_after: float | None) -> int:
+    deadline = None if kill_after is None else time.monotonic() + kill_after
+    while True:
+        found, status = os.waitpid(child, os.WNOHANG)
+        if found:
+            return os.waitstatus_to_exitcode(status)
+        if deadline is not None and time.monotonic() >= deadline:
+            deadline = None
+            os.killpg(child, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+if __name__ == "__main__":
+    main()
