@@ -58,7 +58,8 @@ def read(path: Path) -> tuple[dict[str, Any], list[LaneState | None]]:
         FileNotFoundError: there is none.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # np.load leaves a file open that it opened by name and could not read
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         digest = arrays.pop("digest").tobytes()
         if digest != _digest(arrays):
