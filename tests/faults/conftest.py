@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.sweeps import Driver, folder_of, looks, outcome
 
-Whole = Callable[[str], tuple[int, float, dict[str, Any]]]
+Whole = Callable[[str], tuple[list[str], float, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -23,16 +23,16 @@ def driver() -> Iterator[Driver]:
 @pytest.fixture(scope="module")
 def whole(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """Of a sweep that nothing befell: its calls to the disk, its seconds, its outcome."""
-    known: dict[str, tuple[int, float, dict[str, Any]]] = {}
+    known: dict[str, tuple[list[str], float, dict[str, Any]]] = {}
 
-    def run(space: str) -> tuple[int, float, dict[str, Any]]:
+    def run(space: str) -> tuple[list[str], float, dict[str, Any]]:
         if space not in known:
             folder: Path = tmp_path_factory.mktemp(space)
             ended = driver.run(folder, space)
             assert ended.code == 0, ended.err
-            assert ended.count is not None
+            assert ended.calls is not None
             assert looks(folder_of(folder, space)) == 1
-            known[space] = (ended.count, ended.seconds, outcome(folder_of(folder, space)))
+            known[space] = (ended.calls, ended.seconds, outcome(folder_of(folder, space)))
         return known[space]
 
     return run

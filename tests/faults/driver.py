@@ -2,11 +2,10 @@
 
     python -m tests.faults.driver
 
-reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, `kind`, `nth` and `after` of a fault
-(as in tests/record/faults.py), and `kill_after` (seconds, or null). For each it prints one line of JSON: `code`
-(negative: by a signal),
-`count` (calls to the disk; null where it was killed), `seconds`. What the command prints is in `out` and `err` in the
-folder. The parent starts no thread and uses no device, so that its children can.
+reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, perhaps `kind`, `nth` and `after` of a fault
+(see tests/record/faults.py) or `kill_after` (seconds). For each it prints one line of JSON: `code` (negative: by a
+signal), `calls` (names of the calls to the disk; null where it was killed), `seconds`. What the command prints is in
+`out` and `err` in the folder. The parent starts no thread and uses no device, so that its children can.
 """
 
 from __future__ import annotations
@@ -26,18 +25,15 @@ def main() -> None:
     print("ready", flush=True)  # noqa: T201
     for line in sys.stdin:
         job = json.loads(line)
-        Path(job["folder"], "count").unlink(missing_ok=True)
+        calls = Path(job["folder"], "calls")
+        calls.unlink(missing_ok=True)
         started = time.monotonic()
         child = os.fork()
         if child == 0:
             _run(job)
         code = _ended(child, job.get("kill_after"))
-        count = Path(job["folder"], "count")
-        answer = {
-            "code": code,
-            "count": int(count.read_text()) if count.exists() else None,
-            "seconds": time.monotonic() - started,
-        }
+        names = json.loads(calls.read_text()) if calls.exists() else None
+        answer = {"code": code, "calls": names, "seconds": time.monotonic() - started}
         print(json.dumps(answer), flush=True)  # noqa: T201
 
 
@@ -70,7 +66,14 @@ def _run(job: dict[str, Any]) -> None:
         from keras_sweep.cli.main import main as sweep
         from tests.record.faults import Faults, injected
 
-        faults = Faults(job.get("nth", 0), job.get("kind", "kill"), after=job.get("after", False))
+        names: list[str] = []
+
+        class Listed(Faults):
+            def call(self, what: str, *arguments: Any) -> Any:
+                names.append(what)
+                return super().call(what, *arguments)
+
+        faults = Listed(job.get("nth", 0), job.get("kind", "kill"), after=job.get("after", False))
         sys.argv = ["sweep", *job["arguments"]]
         try:
             with injected(faults):
@@ -78,7 +81,7 @@ def _run(job: dict[str, Any]) -> None:
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
         finally:
-            Path("count").write_text(str(faults.count))
+            Path("calls").write_text(json.dumps(names))
             sys.stdout.flush()
             sys.stderr.flush()
     finally:

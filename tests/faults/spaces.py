@@ -16,8 +16,8 @@ SPACES = {
     "search: {engine: keras-tuner, sampler: bayesian, trials: 18, seed: 42}\n",
     "bands": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: {{min: 1, max: 4}}\n"
     "search: {engine: keras-tuner, sampler: hyperband, trials: 20, seed: 42}\n",
-    "fit": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: {{min: 1, max: 2}}\n"
-    "search: {engine: optuna, sampler: tpe, trials: 4, seed: 42}\n",
+    "fit": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: 1\n"
+    "search: {engine: optuna, sampler: tpe, trials: 3, seed: 42}\n",
 }
 RUNNERS = {"fit": ["--runner", "fit"]}  # the others train in lanes
 

@@ -27,7 +27,7 @@ class Ended:
     """How a command ended."""
 
     code: int  # negative: killed by that signal
-    count: int | None  # calls to the disk
+    calls: list[str] | None  # to the disk; None where it was killed
     seconds: float
     out: str
     err: str
@@ -58,7 +58,7 @@ class Driver:
         stdin.flush()
         answer = json.loads(stdout.readline())
         out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
-        return Ended(answer["code"], answer["count"], answer["seconds"], out, err)
+        return Ended(answer["code"], answer["calls"], answer["seconds"], out, err)
 
     def run(self, folder: Path, space: str, *more: str, **fault: Any) -> Ended:
         """Run one of SPACES in a folder, which is made if there is none."""
