@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+
+from keras_sweep.training.compiled import checkpoint
+from keras_sweep.training.compiled.lane import LaneState
+from keras_sweep.training.compiled.runner import CompiledRunner
+from keras_sweep.training.compiled.snapshot import FILE
+from tests.factory import digits, make_spec
+from tests.training.compiled.lane_trials import Watching, assert_same_bits, lanes, suggestions, train, user_spec
+
+TRIALS = suggestions(
+    {"optimizer": "adam", "learning_rate": 0.01, "epochs": 18},
+    {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 12},
+    {"optimizer": "rmsprop", "learning_rate": 0.001, "epochs": 15},
+    {"optimizer": "adam", "learning_rate": 0.001, "epochs": 6},
+    {"optimizer": "adam", "learning_rate": 0.003, "epochs": 15, "batch_size": 100},
+    {"optimizer": "adam", "learning_rate": 1e-4, "epochs": 15},
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+def stopped(spec, data, folder, trials=TRIALS, after=5, **watching):
+    done = lanes(spec, data, trials, Watching(stop_after=after, **watching), checkpoints=folder)
+    assert (folder / FILE).exists()
+    return done
+
+
+def go_on(spec, data, folder, done, trials=TRIALS, watch=None, notice=None):
+    runner = CompiledRunner(spec, data, checkpoints=folder, notice=notice)
+    return done | train(runner, trials, watch, {trial.number for trial in trials} - set(done))
+
+
+@pytest.mark.parametrize("after", [1, 10, 30])
+def test_a_stopped_generation_goes_on_from_its_snapshot_and_ends_with_the_same_bits(data, tmp_path, after):
+    whole = lanes(make_spec(), data, TRIALS)
+    done = stopped(make_spec(), data, tmp_path, after=after)
+    watch = Watching()
+    results = go_on(make_spec(), data, tmp_path, done, watch=watch)
+    assert set(results) == set(whole)
+    assert_same_bits(results, whole)
+    assert len(watch.epochs) < sum(trial.params["epochs"] for trial in TRIALS)
+    assert not (tmp_path / FILE).exists()
+
+
+def test_it_goes_on_after_every_stop(data, tmp_path):
+    whole, done = lanes(make_spec(), data, TRIALS), {}
+    for _ in range(60):
+        runner = CompiledRunner(make_spec(), data, checkpoints=tmp_path)
+        wanted = {trial.number for trial in TRIALS} - set(done)
+        done |= train(runner, TRIALS, Watching(stop_after=len(wanted) + 3), wanted)
+        if len(done) == len(TRIALS):
+            break
+    assert_same_bits(done, whole)
+
+
+def test_rungs_that_were_called_are_called_again_with_the_same_values(data, tmp_path):
+    rungs = {"rung_epochs": (2, 6), "stop_below": 0.3}
+    unbroken = Watching(**rungs)
+    whole = lanes(make_spec(), data, TRIALS, unbroken)
+    done = stopped(make_spec(), data, tmp_path, after=14, **rungs)
+    watch = Watching(**rungs)
+    assert_same_bits(go_on(make_spec(), data, tmp_path, done, watch=watch), whole)
+    assert watch.rungs_called == unbroken.rungs_called
+    assert any(result.reason for result in whole.values())
+
+
+def test_best_weights_and_the_state_of_layers_survive_a_stop(data, tmp_path):
+    spec = user_spec("convolutional", take_best=True)
+    trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 20} for rate in (0.3, 0.03)))
+    whole = lanes(spec, data, trials)
+    done = stopped(spec, data, tmp_path, trials, after=4)
+    assert_same_bits(go_on(spec, data, tmp_path, done, trials), whole)
+
+
+@pytest.mark.parametrize("damage", ["cut", "altered", "empty", "text"])
+def test_a_damaged_snapshot_is_ignored_with_a_notice(data, tmp_path, damage):
+    trials = TRIALS[:2]
+    done = stopped(make_spec(), data, tmp_path, trials, after=3)
+    path = tmp_path / FILE
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle] ^= 255
+    path.write_bytes({"cut": content[:middle], "altered": content, "empty": b"", "text": b"no snapshot"}[damage])
+    notices = []
+    results = go_on(make_spec(), data, tmp_path, done, trials, notice=notices.append)
+    assert_same_bits(results, lanes(make_spec(), data, trials))
+    assert len(notices) == 1
+    assert "a snapshot is not usable, so its trials train from their start" in notices[0]
+    assert not path.exists()
+
+
+def test_a_snapshot_of_other_trials_is_not_taken_up(data, tmp_path):
+    stopped(make_spec(), data, tmp_path)
+    other = suggestions({"optimizer": "adam", "learning_rate": 0.02, "epochs": 2})
+    assert_same_bits(go_on(make_spec(), data, tmp_path, {}, other), lanes(make_spec(), data, other))
+
+
+def test_snapshots_are_written_while_it_trains(data, tmp_path):
+    found = []
+
+    class Looking(Watching):
+        def epoch(self, number, epoch, logs):
+            super().epoch(number, epoch, logs)
+            found.append((tmp_path / FILE).exists())
+
+    whole = lanes(make_spec(), data, TRIALS)
+    results = lanes(make_spec(), data, TRIALS, Looking(), checkpoints=tmp_path, snapshot_seconds=0.0)
+    assert any(found)
+    assert_same_bits(results, whole)
+    assert not (tmp_path / FILE).exists()
+
+
+def test_a_checkpoint_reads_back_what_was_written(tmp_path):
+    state = LaneState((np.arange(6.0).reshape(2, 3),), (np.array(3, np.int64), np.array([1], np.uint32)), ())
+    checkpoint.write(tmp_path / "a" / "x.npz", {"rows": [0.1, float("nan")]}, [state, None])
+    facts, (read, none) = checkpoint.read(tmp_path / "a" / "x.npz")
+    assert repr(facts) == repr({"rows": [0.1, float("nan")]})
+    assert none is None
+    for ours, theirs in zip((*read.trainable, *read.other), (*state.trainable, *state.other), strict=True):
+        assert (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["x.npz"]
