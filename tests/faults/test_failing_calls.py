@@ -28,10 +28,10 @@ def survived(driver: Driver, tmp_path: Path, numbers: range | None) -> dict[str,
     """Fail the calls of these numbers (every one by default), before and after their work; count what came of it."""
     whole = driver.run(tmp_path / "whole", SPACE)
     assert whole.code == 0, whole.err
-    assert whole.count is not None
+    assert whole.calls is not None
     expected = outcome(folder_of(tmp_path / "whole", SPACE))
     told = {"injected": 0, "ended the run": 0, "harmless": 0}
-    for nth in numbers or range(1, whole.count + 1):
+    for nth in numbers or range(1, len(whole.calls) + 1):
         folder = tmp_path / "failing"
         sweep = folder_of(folder, SPACE)
         kind = KINDS[nth % len(KINDS)]
