@@ -78,7 +78,9 @@ def test_two_hundred_kills(driver: Driver, whole: Whole, tmp_path: Path) -> None
     while sum(survived.values()) < 200:
         for space in SPACES:
             calls, seconds, _ = whole(space)
-            chain = [draw.choice([at_call(draw, len(calls)), at_moment(draw, seconds)]) for _ in range(draw.randint(1, 4))]
+            chain = [
+                draw.choice([at_call(draw, len(calls)), at_moment(draw, seconds)]) for _ in range(draw.randint(1, 4))
+            ]
             survived[space] += survives(
                 driver, whole, tmp_path / f"{space}-{survived[space]}-{draw.random()}", space, chain
             )
