@@ -123,7 +123,7 @@ KINDS = [
 
 
 @pytest.mark.parametrize(("engine", "sampler", "rule"), KINDS, ids=lambda kind: str(kind))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     st.lists(
         st.one_of(st.tuples(st.just("trials"), st.integers(0, 6)), st.tuples(st.just("epochs"), st.integers(0, 30))),

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compile import compiled_model
@@ -137,7 +139,8 @@ def _logbook(spec: SweepSpec, suggestion: Suggestion, plan: TrainingPlan, watch:
             self.validate_seconds += time.perf_counter() - self.test_started
 
         def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            row = {name: float(value) for name, value in (logs or {}).items()}
+            scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
+            row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
             self.rows.append(row)
             done = epoch + 1
             watch.epoch(suggestion.number, done, row)
