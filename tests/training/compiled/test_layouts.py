@@ -3,11 +3,12 @@ import pytest
 
 from keras_sweep.training.compiled.lane import LaneState
 from keras_sweep.training.compiled.layout import Flat, Stacked, layout_of
+from keras_sweep.training.compiled.programs import Programs
 from keras_sweep.training.compiled.signature import signature_of
 from keras_sweep.training.compiled.template import Template
 from keras_sweep.training.plan import training_plan
 from tests.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.training.compiled.lane_trials import LOSS, WEIGHTS, assert_same_bits, lanes, suggestions, user_spec
+from tests.training.compiled.lane_trials import LOSS, WEIGHTS, assert_same_bits, fitted, lanes, suggestions, user_spec
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
 
@@ -34,6 +35,20 @@ def test_an_optimizer_that_sees_whole_variables_is_stacked(data, changes):
 
 def test_a_constrained_model_is_stacked(data):
     assert isinstance(chosen(user_spec("constrained"), ADAM, data), Stacked)
+
+
+def test_a_model_that_convolves_is_stacked_and_trains_one_lane_at_a_time(data):
+    spec = user_spec("convolutional")
+    signature = signature_of(training_plan(spec, ADAM))
+    assert isinstance(chosen(spec, ADAM, data), Stacked)
+    assert Programs(spec, data).limit(signature, 8) == 1
+    assert Programs(make_spec(), data).limit(signature_of(training_plan(make_spec(), ADAM)), 8) == 8
+
+
+def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):
+    trials = suggestions(ADAM)
+    spec = user_spec("convolutional")
+    assert lanes(spec, data, trials)[0].curve["loss"] == fitted(spec, data, trials)[0].curve["loss"]
 
 
 @pytest.mark.parametrize("kind", [Flat, Stacked])

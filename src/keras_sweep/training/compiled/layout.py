@@ -71,12 +71,12 @@ def elementwise(optimizer: Any) -> bool:
 
 
 def flat(template: Template) -> bool:
-    """Whether a signature can be laid out flat: its optimizers and its variables are plain enough."""
+    """Whether a signature is laid out flat: its optimizers and variables are plain enough, and nothing convolves."""
     plain = all(
         variable.constraint is None and not getattr(variable, "overwrite_with_gradient", False)
         for variable in template.model.trainable_variables
     )
-    return plain and all(elementwise(optimizer) for optimizer in template.optimizers())
+    return plain and not template.convolves and all(elementwise(optimizer) for optimizer in template.optimizers())
 
 
 def layout_of(template: Template, lanes: int) -> Layout:
@@ -309,8 +309,6 @@ class Stacked:
 
     def step(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
         """Traced: one batch, shared by all lanes."""
-        import jax
-
         rates = numbers
         trainable, other, slots = state
         if self._rate_place is not None:
@@ -320,18 +318,30 @@ class Stacked:
             _, after = self._model.train_step((trainable, other, slots, metrics), (x, y))
             return after
 
-        trainable, other, slots, metrics = jax.vmap(one)(trainable, other, slots, metrics)
+        trainable, other, slots, metrics = self._mapped(one)(trainable, other, slots, metrics)
         return (list(trainable), list(other), list(slots)), list(metrics)
 
     def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> list[Any]:
         """Traced: metrics after one more batch of validation rows."""
-        import jax
 
         def one(trainable: Any, other: Any, metrics: Any) -> Any:
             _, (_, _, metrics) = self._model.test_step((trainable, other, metrics), (x, y))
             return metrics
 
-        return list(jax.vmap(one)(state[0], state[1], metrics))
+        return list(self._mapped(one)(state[0], state[1], metrics))
+
+    def _mapped(self, one: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of one lane as one of all lanes; a lane alone is not mapped, so that it is `fit`'s own program."""
+        import jax
+
+        if self._lanes > 1:
+            mapped: Callable[..., Any] = jax.vmap(one)
+            return mapped
+
+        def alone(*arguments: Any) -> Any:
+            return jax.tree.map(lambda array: array[None], one(*jax.tree.map(lambda array: array[0], arguments)))
+
+        return alone
 
     def finite(self, state: State) -> Any:
         """Traced: [T] whether all trainable variables of a lane are finite."""

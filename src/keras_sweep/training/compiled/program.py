@@ -1,7 +1,11 @@
-"""A compiled program: one epoch of T lanes in one call, and their validation in another. S steps, B rows a batch."""
+"""A compiled program: one epoch of T lanes in one call, and their validation in another. S steps, B rows a batch.
+
+A model that convolves is trained by a call each step instead.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -12,6 +16,7 @@ from keras_sweep.training.compiled.layout import Layout, Numbers, State, layout_
 from keras_sweep.training.compiled.template import Template
 
 Logs: TypeAlias = dict[str, Any]  # metric name -> [T]
+Epoch: TypeAlias = Callable[[State, Numbers, Any], tuple[State, Logs]]  # state, numbers, [N] order of the rows
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,15 @@ class Program:
         self._validation_batch = validation_batch
         state = self.layout.stack([self.layout.initial()] * lanes)
         numbers = (np.zeros(lanes, np.float32), np.zeros(lanes, np.int32))
-        steps, tail = self._steps(np.zeros(len(data.x), np.int32))
+        order = np.zeros(len(data.x), np.int32)
         self._epoch = (
-            jax.jit(self._trace_epoch, donate_argnums=0).lower(state, numbers, steps, tail, data.x, data.y).compile()
+            self._step_by_step(state, numbers, order) if template.convolves else self._loop(state, numbers, order)
         )
         self._validate = jax.jit(self._trace_validate).lower(state, data.validation_x, data.validation_y).compile()
 
     def epoch(self, state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
         """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`."""
-        steps, tail = self._steps(order)
-        state, logs = self._epoch(state, numbers, steps, tail, self._data.x, self._data.y)
+        state, logs = self._epoch(state, numbers, order)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
     def validate(self, state: State) -> tuple[Logs, Any]:
@@ -87,22 +91,62 @@ class Program:
         # the barrier keeps XLA from turning a division by a known count into a product, which rounds differently
         return dict(jax.vmap(one)(jax.lax.optimization_barrier(metrics)))
 
-    def _trace_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
+    def _loop(self, state: State, numbers: Numbers, order: Any) -> Epoch:
+        """An epoch in one call."""
         import jax
 
-        prepared = self.layout.prepare(numbers)
+        def epoch(state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
+            prepared, metrics = self._begin(numbers)
 
-        def body(carry: Any, rows: Any) -> tuple[Any, None]:
+            def body(carry: tuple[State, list[Any]], rows: Any) -> tuple[Any, None]:
+                state, metrics = carry
+                return self._step(state, metrics, prepared, rows, x, y), None
+
+            carry = (state, metrics)
+            if steps.shape[0]:
+                carry, _ = jax.lax.scan(body, carry, steps)
+            if tail.shape[0]:
+                carry, _ = body(carry, tail)
             state, metrics = carry
-            return self.layout.step(state, metrics, prepared, _rows(x, rows), _rows(y, rows)), None
+            return state, self._logs(metrics)
 
-        carry = (state, self._metrics())
-        if steps.shape[0]:
-            carry, _ = jax.lax.scan(body, carry, steps)
-        if tail.shape[0]:
-            carry, _ = body(carry, tail)
-        state, metrics = carry
-        return state, self._logs(metrics)
+        rows = (self._data.x, self._data.y)
+        program = jax.jit(epoch, donate_argnums=0).lower(state, numbers, *self._steps(order), *rows).compile()
+        return lambda state, numbers, order: program(state, numbers, *self._steps(order), *rows)
+
+    def _step_by_step(self, state: State, numbers: Numbers, order: Any) -> Epoch:
+        """An epoch of a call each step."""
+        import jax
+
+        rows = (self._data.x, self._data.y)
+        begin = jax.jit(self._begin).lower(numbers).compile()
+        prepared, metrics = begin(numbers)
+        batches = [*self._steps(order)[0][:1], *self._steps(order)[1][None]]  # one of each length
+        steps = {
+            len(batch): jax.jit(self._step, donate_argnums=(0, 1))
+            .lower(state, metrics, prepared, batch, *rows)
+            .compile()
+            for batch in batches
+            if len(batch)
+        }
+        end = jax.jit(self._logs).lower(metrics).compile()
+
+        def epoch(state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
+            prepared, metrics = begin(numbers)
+            whole, tail = self._steps(order)
+            for batch in [*whole, tail] if len(tail) else whole:
+                state, metrics = steps[len(batch)](state, metrics, prepared, batch, *rows)
+            return state, end(metrics)
+
+        return epoch
+
+    def _begin(self, numbers: Numbers) -> tuple[Any, list[Any]]:
+        """Traced: the numbers as a step takes them, and metrics before the first step."""
+        return self.layout.prepare(numbers), self._metrics()
+
+    def _step(self, state: State, metrics: Any, prepared: Any, rows: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
+        """Traced: a step on these rows."""
+        return self.layout.step(state, metrics, prepared, _rows(x, rows), _rows(y, rows))
 
     def _trace_validate(self, state: State, x: Any, y: Any) -> tuple[Logs, Any]:
         import jax

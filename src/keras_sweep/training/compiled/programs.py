@@ -98,7 +98,8 @@ class Programs:
 
     def limit(self, signature: Signature, most: int) -> int:
         """How many lanes of the signature fit into a program's memory, at most `most`, at least 1."""
-        return min(max(PROGRAM_BYTES // self.template(signature).lane_bytes, 1), most)
+        template = self.template(signature)
+        return 1 if template.convolves else min(max(PROGRAM_BYTES // template.lane_bytes, 1), most)
 
     @property
     def data(self) -> DeviceData:

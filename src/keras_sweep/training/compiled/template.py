@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,8 @@ class Template:
         self.model = compiled_model(spec, plan, data)
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
-        self.model._symbolic_build(data_batch=(train.x[: plan.batch_size], train.y[: plan.batch_size]))
+        self._batch = train.x[: plan.batch_size]
+        self.model._symbolic_build(data_batch=(self._batch, train.y[: plan.batch_size]))
         self.model.reset_metrics()
         self.trainable = _values(self.model.trainable_variables)
         self.other = _values(self.model.non_trainable_variables)
@@ -51,6 +53,21 @@ class Template:
     def default_rate(self, choice: int) -> float:
         """The learning rate that the chosen optimizer has if it is given none."""
         return float(self.optimizers()[choice].learning_rate)
+
+    @cached_property
+    def convolves(self) -> bool:
+        """Whether the model has a convolution anywhere.
+
+        XLA on the CPU compiles a convolution inside a loop, or one that is mapped over lanes, to code that is three to
+        fifteen times slower (jax-ml/jax#12868), so such a model trains one lane at a time and step by step.
+        """
+        import jax
+
+        def call(trainable: Any, other: Any, x: Any) -> Any:
+            return self.model.stateless_call(trainable, other, x, training=True)
+
+        program = jax.make_jaxpr(call)(list(self.trainable), list(self.other), self._batch)
+        return "conv_general_dilated" in str(program)
 
     @property
     def lane_bytes(self) -> int:
