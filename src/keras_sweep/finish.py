@@ -77,7 +77,7 @@ def finish(
         emit(TestEvaluated(best.number, scores.scores, scores.stderr, looks_at_test(study), scores.per_class))
     card = _card_on_disk(folder, emit)
     current = (card.get("trial"), card.get("trials")) == (best.number, len(results))
-    sound = current and _is_sound(folder, card, emit)
+    sound = _is_sound(folder, card if current else None, emit)
     look = test and scores is None and bool(data.test_rows)
     if sound and not look and (scores is None) == (card.get("test") is None):
         return
@@ -95,11 +95,9 @@ def finish(
 
 
 def _make_way(folder: SweepFolder) -> None:
-    """No card stands beside a model that it is not of, and no folder in the model's place."""
+    """No card stands beside a model that it is not of."""
     with plain_errors("remove", folder.card):
         system.remove(folder.card)
-    if folder.best.is_dir():
-        set_aside(folder.best)
 
 
 def _card_on_disk(folder: SweepFolder, emit: Listener) -> dict[str, Any]:
@@ -118,12 +116,17 @@ def _card_on_disk(folder: SweepFolder, emit: Listener) -> dict[str, Any]:
     return {}
 
 
-def _is_sound(folder: SweepFolder, card: Mapping[str, Any], emit: Listener) -> bool:
-    """Whether `best.keras` is the file that the card is of. Another one, or a damaged one, is moved aside."""
+def _is_sound(folder: SweepFolder, card: Mapping[str, Any] | None, emit: Listener) -> bool:
+    """Whether `best.keras` is the file that the card is of; None: the card is missing, or of another winner.
+
+    One that is damaged, or not the card's, is moved aside; one of another winner is to be written over.
+    """
     if not folder.best.exists():
         return False
     try:
         check_keras_file(folder.best)
+        if card is None:
+            return False
         if file_digest(folder.best) == card.get("sha256"):
             return True
         why = f"{folder.best} is not the file that {folder.card.name} is of"

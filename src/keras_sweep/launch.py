@@ -14,7 +14,8 @@ from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.events import Event, Listener, Noticed, SweepEnded, SweepStarted
 from keras_sweep.finish import finish
 from keras_sweep.models.first_look import first_model, with_own_parameters
-from keras_sweep.opening import open_study
+from keras_sweep.opening import open_study, set_damaged_weights_aside
+from keras_sweep.record.failure import plain_errors
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -86,25 +87,26 @@ def _run(
 ) -> SweepEnded:
     folder = study.folder
     record = TrialRecord(study, spec.objective)
+    damaged = set_damaged_weights_aside(folder, emit)
     earlier = record.results()
     total = len(earlier) + options.more if options.more is not None else spec.search.trials
     emit(_started(spec, folder, runner, total, earlier))
     limits = Limits(total, options.max_failures)
     stop.patient = True
-    reason = search(spec, lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)
+    with plain_errors("go on with", folder.path):  # what no trial is to blame for, as a disk that is full
+        reason = search(spec, lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)
     results = record.results()
     best = winner(results, spec.objective)
     model = None
     if best is not None and not stop.signalled:
         with wall.part("test and export"):
 
-            def weights() -> Weights:
-                found = best_weights(spec, study, runner, results, best, emit, stopping=lambda: stop.signalled)
-                if not (path := weights_file(folder, best.number)).exists():
-                    save_weights(path, found)
-                return found
+            def weights_of(one: Result) -> Weights:
+                return best_weights(spec, study, runner, results, one, emit, stopping=lambda: stop.signalled)
 
-            finish(spec, study, results, best, weights, data, test=options.test, emit=emit)
+            rebuilt = [results[number] for number in damaged if number in record.best]
+            _rebuild_weights(folder, rebuilt, weights_of, emit)
+            finish(spec, study, results, best, lambda: weights_of(best), data, test=options.test, emit=emit)
         model = _shown(folder.best)
     _split_training(wall, results[len(earlier) :])
     seconds = wall.total()
@@ -114,6 +116,19 @@ def _run(
     if best is None and not stop.signalled:
         raise SweepError("no trial completed", hint=f"`sweep show {spec.name} 0` says why the first did not")
     return ended
+
+
+def _rebuild_weights(
+    folder: SweepFolder, damaged: Sequence[Result], weights_of: Callable[[Result], Weights], emit: Listener
+) -> None:
+    """Write the weights again that were damaged."""
+    for one in damaged:
+        try:
+            weights = weights_of(one)
+        except RecordError as error:  # other packages than then: the trial's record is sound all the same
+            emit(Noticed(f"the weights of trial {one.number} are lost: {error.message}"))
+            continue
+        save_weights(weights_file(folder, one.number), weights)
 
 
 def best_weights(

@@ -16,9 +16,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 def open_study(folder: SweepFolder, spec: SweepSpec, fingerprint: str, emit: Listener = lambda _: None) -> StudyFile:
     """The sweep's record, ready to be written, and sound files beside it. The caller holds the lock.
 
-    A damaged record is refused and left as it is. Of the files beside it, a damaged one is named and moved aside: the
-    copy of the space file is written again here, the best model and its card at the sweep's end, and weights are
-    trained again when they are needed.
+    A damaged record is refused and left as it is. A copy of the space file that was altered is moved aside and written
+    again.
 
     Raises:
         ChangedSweep: the one there was run with another space, data or seed.
@@ -32,7 +31,9 @@ def open_study(folder: SweepFolder, spec: SweepSpec, fingerprint: str, emit: Lis
         study = StudyFile.create(folder, spec, {**said, "versions": versions(), "origin": str(spec.folder.resolve())})
     try:
         _check_same(spec.name, study.attributes, said)
-        _check_weights(folder, emit)
+        for path in (folder.weights, folder.checkpoints):
+            if path.exists() and not path.is_dir():
+                emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
         _write_space(folder, spec, str(study.attributes.get("space")), emit)
         engine = f"{spec.search.engine}/{spec.search.sampler}"
         study.set_attributes({"trials": spec.search.trials, "engine": engine, "space": spec.text})
@@ -50,16 +51,17 @@ def _make_way(folder: SweepFolder, emit: Listener) -> None:
             emit(Noticed(f"{path} is of a record that is gone: it is {moved.name} now"))
 
 
-def _check_weights(folder: SweepFolder, emit: Listener) -> None:
-    if folder.weights.is_symlink() or (folder.weights.exists() and not folder.weights.is_dir()):
-        emit(Noticed(f"{folder.weights} was no folder: it is {set_aside(folder.weights).name} now"))
+def set_damaged_weights_aside(folder: SweepFolder, emit: Listener) -> list[int]:
+    """Move weights that can't be read aside; returns the trials whose they were. Raises RecordError."""
+    damaged = []
     for number in kept(folder):
         path = weights_file(folder, number)
         try:
             load_weights(path)
         except RecordError as error:
-            moved = set_aside(path)
-            emit(Noticed(f"{error.message}: the file is {moved.name} now; they are trained again when they are needed"))
+            emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+            damaged.append(number)
+    return damaged
 
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:

@@ -1,98 +1,107 @@
-"""Files of a finished sweep are damaged: each is named and moved aside, and what can be rebuilt is, bit for bit."""
+"""A file that was damaged between two runs is found, named and moved aside; what can be made again is made again."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from keras_sweep.record.weights import kept, weights_file
+from keras_sweep.record.weights import weights_file
 from tests.faults.sweeps import Driver, folder_of, looks, outcome
 
-SPACE = "plain"
-DAMAGE: dict[str, Callable[[bytes], bytes]] = {
-    "cut short": lambda data: data[: len(data) // 2],
-    "zeros": lambda data: bytes(len(data)),
-    "garbage": lambda data: b"\x8f\x00rubbish\xff" * 40,
+
+def folder_instead(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+DAMAGES: dict[str, Callable[[Path], Any]] = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "garbage": lambda path: path.write_bytes(b"\xff\x00garbage" * 50),
+    "empty": lambda path: path.write_bytes(b""),
+    "a folder": folder_instead,
 }
-damaged = pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
-    with Driver() as started:
-        yield started
+def done(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a finished sweep."""
+    folder = tmp_path_factory.mktemp("done")
+    assert driver.run(folder, "plain").code == 0
+    yield folder
 
 
-@pytest.fixture(scope="module")
-def whole(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    assert driver.run(folder, SPACE).code == 0
-    return folder
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_record_is_named_and_left_as_it_is(driver: Driver, done: Path, tmp_path: Path, damage: str) -> None:
+    shutil.copytree(done, tmp_path / "x")
+    sweep = folder_of(tmp_path / "x", "plain")
+    DAMAGES[damage](sweep.study)
+    before = sweep.study.read_bytes() if sweep.study.is_file() else None
+    ended = driver.run(tmp_path / "x", "plain")
+    assert ended.code == 1
+    assert "sweeps/plain/study.db" in ended.err
+    assert "--fresh" in ended.err
+    assert (sweep.study.read_bytes() if sweep.study.is_file() else None) == before
+    fresh = driver.run(tmp_path / "x", "plain", "--fresh")
+    assert fresh.code == 0, fresh.err
+    assert outcome(sweep) == outcome(folder_of(done, "plain"))
+    moved = sweep.path.with_name("plain~1") / "study.db"
+    assert (moved.read_bytes() if moved.is_file() else None) == before
 
 
-@pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
-    shutil.copytree(whole, tmp_path / "run")
-    return tmp_path / "run"
-
-
-def spoil(path: Path, damage: Callable[[bytes], bytes]) -> bytes:
-    spoilt = damage(path.read_bytes())
-    path.write_bytes(spoilt)
-    return spoilt
-
-
-@damaged
-@pytest.mark.parametrize("name", ["card.json", "best.keras", "space.yaml"])
-def test_a_file_beside_the_record_is_moved_aside_and_written_again(
-    driver: Driver, whole: Path, folder: Path, name: str, damage: Callable[[bytes], bytes]
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_files_beside_the_record_are_made_again(
+    driver: Driver, done: Path, tmp_path: Path, damage: str
 ) -> None:
-    sweep = folder_of(folder, SPACE)
-    spoilt = spoil(sweep.path / name, damage)
-    ended = driver.run(folder, SPACE)
+    """All of them at once, the winner's weights and another trial's."""
+    shutil.copytree(done, tmp_path / "x")
+    sweep = folder_of(tmp_path / "x", "plain")
+    expected = outcome(folder_of(done, "plain"))
+    winner = expected["card"]["trial"]
+    other = next(number for number in expected["weights"] if number != winner)
+    paths = [sweep.space, sweep.best, sweep.card, *(weights_file(sweep, number) for number in (winner, other))]
+    for path in paths:
+        DAMAGES[damage](path)
+    ended = driver.run(tmp_path / "x", "plain")
     assert ended.code == 0, ended.err
-    assert name in ended.err
-    assert f"{name}~1" in ended.err
-    aside = sweep.path / f"{name}~1"
-    assert aside.read_bytes() == spoilt
-    aside.unlink()
-    assert outcome(sweep) == outcome(folder_of(whole, SPACE))
+    for path in paths:
+        assert path.with_name(f"{path.name}~1").exists(), ended.err
+        assert str(path.relative_to(tmp_path / "x")) in ended.err
+    aside = [f"{path.name}~1" for path in paths if path.parent == sweep.path]
+    assert outcome(sweep) == {**expected, "files": sorted([*expected["files"], *aside])}
     assert looks(sweep) == 1
 
 
-@damaged
-def test_the_winners_weights_are_trained_again(
-    driver: Driver, whole: Path, folder: Path, damage: Callable[[bytes], bytes]
-) -> None:
-    sweep = folder_of(folder, SPACE)
-    winner = outcome(sweep)["card"]["trial"]
-    path = weights_file(sweep, winner)
-    spoilt = spoil(path, damage)
-    sweep.best.unlink()
-    ended = driver.run(folder, SPACE)
+def test_one_file_alone_is_noticed(driver: Driver, done: Path, tmp_path: Path) -> None:
+    """A model that is sound in itself, but not the one that the card is of."""
+    shutil.copytree(done, tmp_path / "x")
+    sweep = folder_of(tmp_path / "x", "plain")
+    import zipfile
+
+    with zipfile.ZipFile(sweep.best, "a") as archive:
+        archive.comment = b"altered"
+    ended = driver.run(tmp_path / "x", "plain")
+    assert ended.code == 0
+    assert "is not the file that card.json is of" in ended.err
+    assert outcome(sweep)["best"] == outcome(folder_of(done, "plain"))["best"]
+
+
+def test_files_of_a_lost_record_are_kept_aside(driver: Driver, done: Path, tmp_path: Path) -> None:
+    shutil.copytree(done, tmp_path / "x")
+    sweep = folder_of(tmp_path / "x", "plain")
+    sweep.study.unlink()
+    ended = driver.run(tmp_path / "x", "plain", "--trials", "2")
     assert ended.code == 0, ended.err
-    assert f"{path.name}~1" in ended.err
-    aside = path.with_name(f"{path.name}~1")
-    assert aside.read_bytes() == spoilt
-    aside.unlink()
-    assert winner in kept(sweep)
-    assert outcome(sweep) == outcome(folder_of(whole, SPACE))
+    assert "is of a record that is gone" in ended.err
+    assert {"best.keras~1", "card.json~1", "space.yaml~1", "weights~1"} <= {path.name for path in sweep.path.iterdir()}
 
 
-@damaged
-@pytest.mark.parametrize("more", [(), ("--more", "2")], ids=["again", "more"])
-def test_a_damaged_record_is_refused_and_never_overwritten(
-    driver: Driver, folder: Path, more: tuple[str, ...], damage: Callable[[bytes], bytes]
-) -> None:
-    sweep = folder_of(folder, SPACE)
-    spoilt = spoil(sweep.study, damage)
-    ended = driver.run(folder, SPACE, *more)
-    assert ended.code == 1
-    assert "study.db" in ended.err
-    assert "Traceback" not in ended.err
-    assert sweep.study.read_bytes() == spoilt
-    assert driver.run(folder, SPACE, "--fresh").code == 0
-    assert (sweep.path.parent / f"{SPACE}~1" / "study.db").read_bytes() == spoilt
+def test_a_log_that_can_not_be_written_stops_no_sweep(driver: Driver, tmp_path: Path) -> None:
+    sweep = folder_of(tmp_path / "x", "plain")
+    sweep.log.mkdir(parents=True)
+    ended = driver.run(tmp_path / "x", "plain", "--trials", "2")
+    assert ended.code == 0, ended.err

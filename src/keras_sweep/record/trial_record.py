@@ -29,6 +29,11 @@ class TrialRecord:
         """All trials in the order of their numbers, without weights."""
         return list(self._results)
 
+    @property
+    def best(self) -> list[int]:
+        """The trials whose weights are kept, best first."""
+        return [one.number for one in self._best]
+
     def add(self, result: Result) -> Result:
         """Keep one trial; return it without its weights, of which memory would not hold thousands.
 

@@ -1,0 +1,56 @@
+"""The n-th call to the disk fails while a whole sweep runs: a plain message, a sound record, the next completes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Whole
+from tests.faults.sweeps import Driver, check_sound, folder_of, looks, looks_to_come, outcome
+from tests.record.faults import KINDS
+
+
+def survives(driver: Driver, whole: Whole, folder: Path, space: str, fault: dict[str, object]) -> int:
+    """Run with a fault, then without; returns the exit code of the first."""
+    sweep = folder_of(folder, space)
+    ended = driver.run(folder, space, **fault)
+    assert ended.code in (0, 1, 2), ended.err
+    assert "Traceback" not in ended.out + ended.err, ended.err
+    assert "should not have happened" not in ended.err, ended.err
+    if ended.code:
+        last = ended.err.splitlines()[-1]
+        assert last.startswith("error: "), ended.err
+        assert "again" in last or "folder" in last or "space" in last, last  # what to do
+    check_sound(sweep)
+    expected = looks_to_come(sweep)
+    again = driver.run(folder, space)
+    assert again.code == 0, (fault, again.err)
+    assert outcome(sweep) == whole(space)[2], fault
+    assert looks(sweep) == expected, fault
+    shutil.rmtree(folder)
+    return ended.code
+
+
+def faults(calls: int, step: int, start: int = 1) -> list[dict[str, object]]:
+    """Every `step`-th call of so many, of each kind in turn, before and after its work."""
+    return [
+        {"nth": nth, "kind": KINDS[index % len(KINDS)], "after": bool(index // len(KINDS) % 2)}
+        for index, nth in enumerate(range(start, calls + 1, step))
+    ]
+
+
+def test_every_so_many_calls_fail(driver: Driver, whole: Whole, tmp_path: Path) -> None:
+    calls, _, _ = whole("plain")
+    codes = [survives(driver, whole, tmp_path / "x", "plain", one) for one in faults(len(calls), 29, 3)]
+    assert codes.count(1) > len(codes) / 2
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("space", ["plain", "pruned"])
+def test_every_call_fails(driver: Driver, whole: Whole, tmp_path: Path, space: str) -> None:
+    calls, _, _ = whole(space)
+    codes = [survives(driver, whole, tmp_path / "x", space, one) for one in faults(len(calls), 1)]
+    print(f"{space}: {len(codes)} faults injected, {codes.count(0)} without effect, all survived")  # noqa: T201
