@@ -7,9 +7,7 @@ number of lanes, on one core and with one program on each of two. Beside it the 
 [32, 784] x [784, 10 T] and its gradient [10 T, 32] x [32, 784], by the faster of NumPy's BLAS and XLA. "all" is the
 program that a sweep of all three optimizers uses: every lane may have any of them.
 
-Machine: MACHINE
-
-PRINTOUT
+It has not been run on a quiet machine yet, so no figures stand here.
 """
 
 from __future__ import annotations
