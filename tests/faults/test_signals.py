@@ -1,123 +1,238 @@
-"""Signals, a reader that goes away, a terminal that closes: nothing finished is lost, and the same command goes on."""
+"""Ctrl-C, SIGTERM, a closed terminal, a reader that goes away: nothing is lost, and the terminal is left as it was."""
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 import pty
-import select
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from keras_sweep.record import reader
-from tests.cli.command import sweep
-from tests.faults.spaces import SPACES
-from tests.faults.sweeps import folder_of
+from tests.faults.sweeps import check_sound, folder_of
 
-TRIALS = 4000  # more than are trained before the signal comes
-COMMAND = [sys.executable, "-m", "keras_sweep", "run", "plain.yaml", "--trials", str(TRIALS), "--sampler", "random"]
+LONG = """\
+data: digits
+model: {python: "slow:build"}
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  learning_rate: {min: 1e-4, max: 0.3, log: true}
+  batch_size: 256
+  epochs: EPOCHS
+search: {engine: optuna, sampler: random, trials: TRIALS, seed: 42}
+"""
+SLOW = """\
+import keras
+
+def build():
+    return keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+"""
+ENDLESS = """\
+import pathlib
+import jax
+
+def build():
+    program = jax.jit(lambda x: jax.lax.fori_loop(0, 2**31 - 1, lambda i, v: v * 0.5 + jax.numpy.sin(v), x))
+    pathlib.Path("computing").touch()
+    program(1.0).block_until_ready()
+"""
+# Signals are as a shell leaves them, whatever they are in the process that runs the tests.
+START = """\
+import signal, sys
+for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(name, signal.SIG_DFL if name != signal.SIGINT else signal.default_int_handler)
+if "--nohup" in sys.argv:
+    sys.argv.remove("--nohup")
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+from keras_sweep.cli.main import main
+sys.argv[0] = "sweep"
+main()
+"""
 
 
-def start(folder: Path, **options: Any) -> subprocess.Popen[str]:
-    """A long sweep in a session of its own, begun."""
-    (folder / "plain.yaml").write_text(SPACES["plain"])
-    return subprocess.Popen(COMMAND, cwd=folder, text=True, start_new_session=True, **options)
+def write(folder: Path, *, trials: int, epochs: int) -> None:
+    (folder / "slow.py").write_text(SLOW)
+    (folder / "long.yaml").write_text(LONG.replace("EPOCHS", str(epochs)).replace("TRIALS", str(trials)))
 
 
-def wait_for_trials(folder: Path, count: int = 4) -> None:
-    found = folder_of(folder, "plain")
-    deadline = time.monotonic() + 90
-    while not found.exists() or len(reader.read_results(found)) < count:
+def start(folder: Path, *words: str, **options: object) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", START, "run", "long.yaml", *words]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+    return subprocess.Popen(command, cwd=folder, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
+
+
+def trials(folder: Path) -> int:
+    sweep = folder_of(folder, "long")
+    return len(reader.read_results(sweep)) if sweep.exists() else 0
+
+
+def wait_for(what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not what():
+        assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
-def goes_on(folder: Path) -> None:
-    """The record is what a sweep of so many trials in one piece is, and the next run adds to it."""
-    found = folder_of(folder, "plain")
-    before = reader.read_results(found)
-    assert [one.number for one in before] == list(range(len(before)))
-    more = sweep("run", "plain.yaml", "--more", "2", "--sampler", "random", cwd=folder)
-    assert more.code == 0, more.err
-    after = reader.read_results(found)
-    assert len(after) == len(before) + 2
-    assert [(one.params, one.value) for one in after[: len(before)]] == [(one.params, one.value) for one in before]
+def begun(folder: Path) -> Callable[[], bool]:
+    """Whether it trains: its first generation is through, and the next one is long."""
+    return lambda: trials(folder) >= 16
 
 
-@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
-def test_the_first_signal_finishes_what_runs(tmp_path: Path, name: signal.Signals) -> None:
-    process = start(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_for_trials(tmp_path)
-    process.send_signal(name)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_the_first_signal_finishes_records_and_says_how_to_resume(tmp_path: Path, number: signal.Signals) -> None:
+    write(tmp_path, trials=100_000, epochs=2)
+    process = start(tmp_path)
+    wait_for(begun(tmp_path), process)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "val_accuracy" in out
-    assert "The same command resumes" in err
-    assert "Traceback" not in err
-    if name is signal.SIGINT:
-        goes_on(tmp_path)
+    assert "stopping after the epochs that train now" in err
+    assert err.splitlines()[-1] == ("error: interrupted; every finished trial is kept. The same command resumes")
+    assert "val_accuracy" in out  # the leaderboard
+    done = trials(tmp_path)
+    assert done >= 16
+    check_sound(folder_of(tmp_path, "long"))
+    again = start(tmp_path, "--trials", str(done + 1))
+    out, err = again.communicate(timeout=120)
+    assert again.returncode == 0, err
+    assert trials(tmp_path) == done + 1
 
 
-def test_the_second_signal_stops_at_once(tmp_path: Path) -> None:
-    process = start(tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_for_trials(tmp_path)
+def test_a_signal_while_long_trials_train_keeps_their_epochs(tmp_path: Path) -> None:
+    """What is cut short is checkpointed, and ends with the numbers of a run that nobody stopped."""
+    write(tmp_path, trials=4, epochs=4000)
+    process = start(tmp_path, "--json")
+    assert process.stdout is not None
+    epochs = 0
+    while epochs < 50:
+        epochs += '"epoch_ended"' in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGTERM)
-    since = time.monotonic()
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert time.monotonic() - since < 5
-    assert "Traceback" not in err
-    goes_on(tmp_path)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (folder_of(tmp_path, "long").checkpoints / "generation.npz").exists()
+    again = start(tmp_path, "--json")
+    assert again.stdout is not None
+    line = ""
+    while '"epoch_ended"' not in line:
+        line = again.stdout.readline()
+    assert '"epoch": 1,' not in line
+    again.kill()
+    again.communicate()
 
 
-def test_a_reader_that_has_seen_enough(tmp_path: Path) -> None:
-    (tmp_path / "plain.yaml").write_text(SPACES["plain"])
-    line = f"set -o pipefail; {sys.executable} -m keras_sweep run plain.yaml --json | head -1"
-    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    json.loads(done.stdout)
-    assert "Traceback" not in done.stderr
-    again = sweep("run", "plain.yaml", cwd=tmp_path)
-    assert again.code == 0, again.err
-    assert len(reader.read_results(folder_of(tmp_path, "plain"))) == 18
+def test_the_second_signal_stops_now_also_in_compiled_code(tmp_path: Path) -> None:
+    """The main thread is in a program that takes minutes, where Python runs no signal handler."""
+    write(tmp_path, trials=4, epochs=2)
+    (tmp_path / "slow.py").write_text(ENDLESS)
+    process = start(tmp_path)
+    wait_for((tmp_path / "computing").exists, process)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - started < 10
+    assert process.returncode == 130
+    assert err.endswith("stopped at once; everything finished is kept, and the same command resumes\n")
 
 
-def test_a_terminal_is_left_with_its_cursor(tmp_path: Path) -> None:
-    shown = _in_a_terminal(tmp_path, twice=False)
-    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") >= 0
+def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    write(tmp_path, trials=40, epochs=2)
+    process = start(tmp_path, "--nohup")
+    wait_for(begun(tmp_path), process)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert trials(tmp_path) == 40
 
 
-def test_a_terminal_is_left_with_its_cursor_after_two_signals(tmp_path: Path) -> None:
-    shown = _in_a_terminal(tmp_path, twice=True)
-    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") >= 0
+def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
+    write(tmp_path, trials=20, epochs=2)
+    command = f"{sys.executable} -m keras_sweep run long.yaml --json 2>err | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, (tmp_path / "err").read_text()
+    assert '"sweep_started"' in done.stdout
+    assert trials(tmp_path) == 20
+    assert (tmp_path / "err").read_text() == ""
+    assert folder_of(tmp_path, "long").card.exists()
 
 
-def _in_a_terminal(folder: Path, *, twice: bool) -> str:
-    """What a sweep that is interrupted writes to a terminal."""
-    main, terminal = pty.openpty()
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full"])
+def test_closed_or_full_streams_stop_no_sweep(tmp_path: Path, closed: str) -> None:
+    write(tmp_path, trials=3, epochs=1)
+    command = f"exec {sys.executable} -m keras_sweep run long.yaml {closed}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert trials(tmp_path) == 3
+    check_sound(folder_of(tmp_path, "long"))
+    assert folder_of(tmp_path, "long").card.exists()
+
+
+def on_terminal(folder: Path) -> tuple[subprocess.Popen[str], int]:
+    """A sweep on a terminal of its own, and our end of it."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color"}
-    process = start(folder, stdin=terminal, stdout=terminal, stderr=terminal, env=environment)
-    os.close(terminal)
-    shown = b""
-    signalled = False
-    deadline = time.monotonic() + 100
-    while time.monotonic() < deadline:
-        if select.select([main], [], [], 0.1)[0]:
-            try:
-                shown += os.read(main, 1 << 16)
-            except OSError:  # the other end is closed
-                break
-        found = folder_of(folder, "plain")
-        if not signalled and found.exists() and len(reader.read_results(found)) >= 4:
-            signalled = True
-            for _ in range(1 + twice):
-                process.send_signal(signal.SIGINT)
-    os.close(main)
-    assert process.wait(timeout=30) == 130
-    return shown.decode(errors="replace")
+    process = start(folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment)
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    return process, ours
+
+
+def read(ours: int) -> bytes:
+    try:
+        return os.read(ours, 1 << 20)
+    except (BlockingIOError, OSError):
+        return b""
+
+
+@pytest.mark.parametrize("signals", [1, 2], ids=["finished", "at once"])
+def test_the_terminal_is_left_as_it_was(tmp_path: Path, signals: int) -> None:
+    write(tmp_path, trials=100_000, epochs=2)
+    process, ours = on_terminal(tmp_path)
+    seen = bytearray()
+    wait_for(lambda: seen.extend(read(ours)) or trials(tmp_path) >= 16, process)
+    assert b"\x1b[?25l" in seen  # the cursor is hidden while the board is drawn
+    for _ in range(signals):
+        process.send_signal(signal.SIGINT)
+    wait_for_end(process, lambda: seen.extend(read(ours)))
+    seen.extend(read(ours))
+    os.close(ours)
+    assert process.returncode == 130
+    assert seen.rfind(b"\x1b[?25h") > seen.rfind(b"\x1b[?25l")
+    assert seen.count(b"\x1b[?1049h") == seen.count(b"\x1b[?1049l")  # no alternate screen is left on
+    assert b"interrupted" in seen or b"stopped at once" in seen
+
+
+def test_a_closed_terminal_loses_nothing(tmp_path: Path) -> None:
+    write(tmp_path, trials=48, epochs=2)
+    process, ours = on_terminal(tmp_path)
+    wait_for(lambda: bool(read(ours)) or trials(tmp_path) >= 1, process)
+    os.close(ours)  # from now on every write fails
+    process.wait(timeout=120)
+    sweep = folder_of(tmp_path, "long")
+    check_sound(sweep)
+    assert trials(tmp_path) == 48
+    assert process.returncode == 0
+    assert not sweep.owner.exists()
+
+
+def wait_for_end(process: subprocess.Popen[str], meanwhile: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while process.poll() is None:
+        meanwhile()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

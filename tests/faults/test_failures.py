@@ -1,0 +1,127 @@
+"""A trial that fails is a FAIL with its reason and traceback; the others go on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.record import reader
+from keras_sweep.trial import TrialState
+from tests.faults.sweeps import Driver, folder_of
+
+SPACE = """\
+data: digits
+model: {python: "models:build"}
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  model.kind: {values: [good, raises, memory, disk, silent, code]}
+  learning_rate: {values: [0.01, 1e38]}
+  optimizer: sgd
+  batch_size: 256
+  epochs: 1
+search: {engine: optuna, sampler: grid, trials: 12, seed: 42}
+"""
+MODELS = """\
+import errno
+import pathlib
+
+import keras
+
+class Silent(keras.Sequential):
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return {}
+
+    def get_metrics_result(self):
+        return {"loss": 0.0}
+
+
+def build(kind="good"):
+    with open("built", "a") as file:
+        file.write(kind + "\\n")
+    if kind == "raises":
+        raise ValueError("no \\x1b[31msuch[/] model")
+    if kind == "memory":
+        raise MemoryError("Unable to allocate 8 TiB")
+    if kind == "disk" and pathlib.Path("built").read_text().count("disk") < 3:
+        raise OSError(errno.EIO, "Input/output error")
+    if kind == "code":
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "weights.npy")
+    cls = Silent if kind == "silent" else keras.Sequential
+    return cls([keras.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+"""
+
+
+@pytest.mark.parametrize("runner", ["compiled", "fit"])
+def test_trials_fail_with_reason_and_traceback_and_the_others_go_on(
+    driver: Driver, tmp_path: Path, runner: str
+) -> None:
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "kinds.yaml").write_text(SPACE)
+    ended = driver.sweep(tmp_path, ["run", "kinds.yaml", "--runner", runner])
+    assert ended.code == 0, ended.err
+    found = {
+        (one.params["model.kind"], one.params["learning_rate"]): one
+        for one in reader.read_results(folder_of(tmp_path, "kinds"))
+    }
+    assert len(found) == 12
+    small = {kind: one for (kind, rate), one in found.items() if rate == 0.01}
+    assert small["good"].state is small["disk"].state is TrialState.COMPLETE
+    for kind, reason in {
+        "raises": "ValueError: no",
+        "memory": "MemoryError: Unable",
+        "code": "FileNotFoundError: ",
+        "silent": "the metric 'val_accuracy' was not logged",
+    }.items():
+        assert small[kind].state is TrialState.FAIL
+        assert reason in (small[kind].reason or "")
+        if kind != "silent":
+            assert "models.py" in (small[kind].traceback or "")
+    assert found["good", 1e38].reason == "diverged"
+    number = small["raises"].number
+    shown = driver.sweep(tmp_path, ["show", "kinds", str(number)])
+    assert "models.py" in shown.out
+    assert "\x1b[31m" not in shown.out + ended.err
+    assert "[31msuch[/] model" in shown.out  # no markup is read either
+    asjson = json.loads(driver.sweep(tmp_path, ["show", "kinds", str(number), "--format", "json"]).out)
+    assert "Traceback" in asjson["traceback"]
+
+
+def test_what_the_machine_failed_is_tried_twice_more_and_what_the_trial_failed_is_not(
+    driver: Driver, tmp_path: Path
+) -> None:
+    (tmp_path / "models.py").write_text(MODELS)
+    space = SPACE.replace("[0.01, 1e38]", "[0.01]")
+    (tmp_path / "kinds.yaml").write_text(space)
+    ended = driver.sweep(tmp_path, ["run", "kinds.yaml", "--runner", "fit"])
+    assert ended.code == 0, ended.err
+    built = (tmp_path / "built").read_text().split()
+    first_look = built.count("raises") - 1  # some kinds are built once more, before the first trial
+    assert first_look in (0, 1)
+    assert built.count("memory") - 3 in (0, 1)
+    assert built.count("code") - 1 in (0, 1)
+    assert "is trained again, since the machine failed it: MemoryError: Unable to allocate" in ended.err
+    assert "FileNotFoundError" in ended.err
+
+
+def test_a_sweep_whose_first_trials_all_fail_stops_and_explains_the_first(driver: Driver, tmp_path: Path) -> None:
+    (tmp_path / "models.py").write_text(MODELS.replace('kind == "raises"', 'pathlib.Path("now").exists()'))
+    (tmp_path / "kinds.yaml").write_text(SPACE)
+    (tmp_path / "now").touch()
+    ended = driver.sweep(tmp_path, ["run", "kinds.yaml"])
+    assert ended.code in (1, 2)
+    assert "no" in ended.err and "such[/] model" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_too_many_failures_end_the_sweep(driver: Driver, tmp_path: Path) -> None:
+    (tmp_path / "models.py").write_text(MODELS)
+    (tmp_path / "kinds.yaml").write_text(SPACE)
+    ended = driver.sweep(tmp_path, ["run", "kinds.yaml", "--max-failures", "1"])
+    assert ended.code == 1
+    assert "2 trials failed, more than --max-failures 1" in ended.err
+    on = driver.sweep(tmp_path, ["run", "kinds.yaml", "--max-failures", "100"])
+    assert on.code == 0, on.err
