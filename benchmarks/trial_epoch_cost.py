@@ -26,6 +26,7 @@ Machine: two shared cores of an AMD EPYC, load 0.2 at the start and 3.1 at the e
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 from collections.abc import Callable, Mapping
@@ -67,9 +68,12 @@ def main() -> None:
         **{name: partial(run_peer, name, options.peer_python, points=points) for name in peers},
     }
     runs: dict[str, list[Run]] = {name: [] for name in contenders}
-    for _ in range(options.rounds):
+    for number in range(1, options.rounds + 1):
         for name, run in contenders.items():
-            runs[name].append(run())
+            found = run()
+            runs[name].append(found)
+            load = os.getloadavg()[0]
+            print(f"round {number}: {name}: {found.seconds:.1f} s, load {load:.1f}", file=sys.stderr, flush=True)
     print_runs({f"{MAIN}, caches empty": [first_day], **runs}, notes)
     print_machine("at the end")
     if options.plot:
