@@ -122,6 +122,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.timeout(1200)  # the Bayesian oracle fits a Gaussian process for every trial
 @pytest.mark.parametrize(("engine", "sampler", "rule"), KINDS, ids=lambda kind: str(kind))
 @settings(max_examples=4, deadline=None)
 @given(

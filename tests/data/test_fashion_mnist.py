@@ -13,6 +13,7 @@ import pytest
 
 from keras_sweep.data import fashion_mnist
 from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.fashion_mnist import locate
 from keras_sweep.data.fetch import FetchError, download, unpack_debian_package
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.errors import DataError
@@ -59,12 +60,14 @@ def test_a_search_opens_no_file_of_test_rows(tmp_path: Path) -> None:
 import sys
 opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+from keras_sweep.data.fashion_mnist import locate
 from keras_sweep.data.catalog import load_search_data, named_set
 load_search_data(named_set("fashion_mnist"))
 print(*(path for path in opened if "ubyte" in path), sep="\\n")
 """
+    fetched = str(locate())  # else the first start would fetch, which writes all four files
     for start in ("cold", "warm"):
-        printed = run_python(script, SWEEP_CACHE_DIR=str(tmp_path / "cache")).stdout
+        printed = run_python(script, SWEEP_DATA_DIR=fetched, SWEEP_CACHE_DIR=str(tmp_path / "cache")).stdout
         assert "train-images" in printed, start
         assert "t10k" not in printed
 
