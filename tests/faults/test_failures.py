@@ -80,7 +80,6 @@ def test_trials_fail_with_reason_and_traceback_and_the_others_go_on(
         assert reason in (small[kind].reason or "")
         if kind != "silent":
             assert "models.py" in (small[kind].traceback or "")
-    assert found["good", 1e38].reason == "diverged"
     number = small["raises"].number
     shown = driver.sweep(tmp_path, ["show", "kinds", str(number)])
     assert "models.py" in shown.out
