@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.errors import SweepError
-from keras_sweep.events import Noticed, TrialEnded
+from keras_sweep.events import EpochEnded, Noticed, TrialEnded
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Int
 from keras_sweep.space.search_space import Parameter
@@ -228,3 +228,75 @@ def test_a_one_point_space_has_one_trial():
     record = InMemory()
     reason, _ = run(make_spec((Parameter("epochs", Int(2, 2)),)), record, 5)
     assert (reason, len(record.kept)) == ("the space is exhausted", 1)
+
+
+@dataclass
+class Failing(Formula):
+    """The machine fails a trial of each generation for the first so many times."""
+
+    times: int = 1
+    failures: dict = field(default_factory=dict)
+
+    def run(self, trials, wanted, watch):
+        victim = max(wanted)
+        for result in super().run(trials, wanted, watch):
+            if result.number == victim and self.failures.get(victim, 0) < self.times:
+                self.failures[victim] = self.failures.get(victim, 0) + 1
+                result = Result(result.suggestion, TrialState.FAIL, None, reason="MemoryError: no", passing=True)
+            yield result
+
+
+@pytest.mark.parametrize(("engine", "sampler", "rule"), KINDS, ids=lambda kind: str(kind))
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_the_machine_fails_at_most_twice_changes_nothing(engine, sampler, rule, times):
+    spec = make_spec(SPACE, early_terminate=rule, search=SearchSettings(engine, sampler, 14, 42))
+    whole, retried = InMemory(), InMemory()
+    run(spec, whole, 14)
+    _, events = run(spec, retried, 14, runner=Failing(times=times))
+    assert plain(retried.results()) == plain(whole.results())
+    told = [event.message for event in events if isinstance(event, Noticed) and "trained again" in event.message]
+    assert len(told) >= 3 * times
+
+
+def test_what_the_machine_fails_three_times_is_a_failed_trial():
+    record, runner = InMemory(), Failing(times=3)
+    run(make_spec(SPACE), record, 4, runner=runner)
+    assert [one.state is TrialState.FAIL for one in record.kept].count(True) >= 1
+    assert record.kept[3].reason == "MemoryError: no"
+    assert runner.failures == {3: 3}
+
+
+def test_three_divergences_at_the_start_are_no_reason_to_stop():
+    @dataclass
+    class Diverging(Formula):
+        def run(self, trials, wanted, watch):
+            for one in trials:
+                yield Result(one, TrialState.FAIL, None, reason="diverged")
+
+    record = InMemory()
+    run(make_spec(SPACE), record, 8, runner=Diverging())
+    assert len(record.kept) == 8
+
+
+def test_a_runner_that_leaves_a_trial_out_is_found():
+    @dataclass
+    class Forgetful(Formula):
+        def run(self, trials, wanted, watch):
+            yield from super().run(trials, wanted - {2}, watch)
+
+    with pytest.raises(SweepError, match="left out trial 2"):
+        run(make_spec(SPACE), InMemory(), 8, runner=Forgetful())
+
+
+def test_the_user_is_told_once_that_the_sweep_is_stopping():
+    spec, record, stop, events = make_spec(SPACE), InMemory(), StopRequest(), []
+
+    def emit(event):
+        events.append(event)
+        stop.signalled = stop.signalled or isinstance(event, EpochEnded)
+
+    reason = search(
+        spec, lambda: make_engine(spec), Formula(), record, Limits(8), emit=emit, stop=stop, wall=WallTime()
+    )
+    assert reason == "interrupted"
+    assert sum(isinstance(event, Noticed) and "stopping" in event.message for event in events) == 1
