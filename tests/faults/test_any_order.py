@@ -1,0 +1,199 @@
+"""A sweep that is run, stopped, killed, gone on with, made longer or begun anew in any order is one that was not.
+
+The model is a plain dictionary: number of a trial to what an uninterrupted search gives it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from keras_sweep.opening import open_study
+from keras_sweep.record import reader
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.record.weights import kept, load_weights, weights_file
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
+from keras_sweep.stop import StopRequest
+from keras_sweep.sweep import Limits, WallTime, search
+from keras_sweep.trial import Result
+from tests.factory import make_spec
+from tests.record.records import integrity
+from tests.test_sweep import SPACE, Asked, Formula, InMemory, plain
+
+LONGEST = 40
+KINDS = [
+    ("optuna", "tpe", None),
+    ("optuna", "random", EarlyTerminate("hyperband", 1, 2)),
+    ("keras-tuner", "grid", None),
+]
+
+
+class Killed(BaseException):
+    """The process dies here: nothing is closed, nothing more is written."""
+
+
+@dataclass
+class Weighing(Formula):
+    """A formula whose results have weights, and which dies at a trial."""
+
+    dies_at: int | None = None
+
+    def run(self, trials: Any, wanted: Any, watch: Any) -> Any:
+        for result in super().run(trials, wanted, watch):
+            if result.number == self.dies_at:
+                raise Killed
+            if result.value is not None:
+                result = with_weights(result)
+            yield result
+
+
+def with_weights(result: Result) -> Result:
+    """Weights that tell which value they earned."""
+    return replace(result, weights=(np.full((2, 2), result.value),))
+
+
+def reference(spec: SweepSpec) -> dict[int, Any]:
+    """What an uninterrupted search gives each trial."""
+    whole = InMemory()
+    run(spec, whole, LONGEST)
+    return {one[0]: one for one in plain(whole.results())}
+
+
+def run(spec: SweepSpec, record: Any, trials: int, runner: Any = None, stop: StopRequest | None = None) -> None:
+    search(
+        spec,
+        lambda: make_engine(spec),
+        runner or Formula(),
+        record,
+        Limits(trials),
+        emit=lambda event: None,
+        stop=stop if stop is not None else StopRequest(),
+        wall=WallTime(),
+    )
+
+
+REFERENCES: dict[int, dict[int, Any]] = {}
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Rules are what a user, or an accident, does to a sweep."""
+
+    @initialize(kind=st.integers(0, len(KINDS) - 1))
+    def begin(self, kind: int) -> None:
+        engine, sampler, early = KINDS[kind]
+        self.sweeps = Path(tempfile.mkdtemp())
+        self.folder = SweepFolder(self.sweeps / "digits")
+        self.spec = make_spec(
+            SPACE, early_terminate=early, search=SearchSettings(engine, sampler, LONGEST, 42), text="a: 1\n"
+        )
+        if kind not in REFERENCES:
+            REFERENCES[kind] = reference(self.spec)
+        self.expected = REFERENCES[kind]
+        self.most = len(self.expected)
+        self.done = 0  # trials that must be there
+        self.abandoned: list[Any] = []  # objects of dead processes
+
+    def _session(self, trials: int, *, dies_at: int | None = None, stop_after: int | None = None) -> None:
+        lock = SweepLock(self.folder)
+        lock.acquire()
+        study = open_study(self.folder, self.spec, "abc")
+        record = TrialRecord(study, self.spec.objective, kept=3)
+        runner = Weighing(dies_at=dies_at)
+        stop = None
+        if stop_after is not None:
+            grown = InMemory(record.results())
+            stop = Asked(grown, trials=stop_after)
+            add = record.add
+
+            def counted(result: Result) -> Result:
+                grown.kept.append(result)
+                return add(result)
+
+            record.add = counted  # type: ignore[method-assign]
+        try:
+            run(self.spec, record, trials, runner, stop)
+        except Killed:
+            self.abandoned += [study, record]
+            lock._lock.release(force=True)  # type: ignore[union-attr]  # the system does it for a dead process
+            return
+        study.close()
+        lock.release()
+
+    @rule(more=st.integers(1, 9))
+    def run_on(self, more: int) -> None:
+        """`--more`, or the same command with a larger total."""
+        total = min(self.done + more, self.most)
+        self._session(total)
+        self.done = total
+
+    @rule(more=st.integers(1, 12), at=st.integers(0, 11))
+    def killed(self, more: int, at: int) -> None:
+        """Killed while it trains."""
+        total = min(self.done + more, self.most)
+        dies_at = self.done + at
+        self._session(total, dies_at=dies_at)
+        self.done = len(reader.read_results(self.folder))
+        assert self.done <= total
+
+    @rule(more=st.integers(1, 12), after=st.integers(0, 5))
+    def stopped(self, more: int, after: int) -> None:
+        """Ctrl-C after some trials."""
+        before = self.done
+        self._session(min(self.done + more, self.most), stop_after=after)
+        self.done = len(reader.read_results(self.folder))
+        assert before <= self.done
+
+    @rule()
+    def same_again(self) -> None:
+        """Nothing is left to do."""
+        self._session(self.done)
+
+    @precondition(lambda self: self.done > 0)
+    @rule()
+    def fresh(self) -> None:
+        """`--fresh`: begun anew, the older one is kept aside."""
+        with SweepLock(self.folder) as lock:
+            moved = lock.move_aside()
+        assert len(reader.read_results(moved)) == self.done
+        self.done = 0
+
+    @invariant()
+    def the_record_is_the_first_trials_of_the_model(self) -> None:
+        if not hasattr(self, "folder") or not self.folder.exists():
+            return
+        assert integrity(self.folder.study) == "ok"
+        found = plain(reader.read_results(self.folder))
+        assert {one[0]: one for one in found} == {number: self.expected[number] for number in range(self.done)}
+        for number in kept(self.folder):
+            value = self.expected[number][4] if number in self.expected else None
+            (array,) = load_weights(weights_file(self.folder, number))
+            assert value is None or np.array_equal(array, np.full((2, 2), value))
+
+    def teardown(self) -> None:
+        for one in getattr(self, "abandoned", []):
+            if isinstance(one, StudyFile):
+                one.close()
+        if hasattr(self, "sweeps"):
+            shutil.rmtree(self.sweeps)
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(
+    max_examples=int(os.environ.get("ANY_ORDER_EXAMPLES", "25")),
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
