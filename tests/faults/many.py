@@ -1,0 +1,71 @@
+"""Many real trials in one process: `python -m tests.faults.many FOLDER TRIALS [momentum] [fit]`; prints JSON.
+
+The resident memory after a tenth of the trials and after all of them. With `momentum`, a number that an optimizer holds
+as a constant, every trial has a program of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "jax"
+
+from keras_sweep.events import Event, TrialEnded
+from keras_sweep.launch import RunOptions, run_sweep
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.yaml_file import read_space_file
+from keras_sweep.stop import StopRequest
+from keras_sweep.sweep import WallTime
+from tests.faults.large import resident
+
+SPACE = """\
+data: digits
+model:
+  dense: {units: 10, activation: softmax}
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  optimizer: {values: [sgd, rmsprop, adam]}
+  learning_rate: {min: 1e-4, max: 0.3, log: true}
+  batch_size: 256
+  epochs: 1
+search: {engine: optuna, sampler: random, trials: TRIALS, seed: 42}
+"""
+MOMENTUM = "  optimizer: sgd\n  momentum: {min: 0.0, max: 0.9}\n"
+
+
+def main(folder: Path, trials: int, *, momentum: bool, runner: str | None = None) -> dict[str, float]:
+    """Run so many trials; MiB after a tenth and at the end."""
+    space = folder / "many.yaml"
+    text = SPACE.replace("TRIALS", str(trials))
+    if momentum:
+        text = text.replace("  optimizer: {values: [sgd, rmsprop, adam]}\n", MOMENTUM)
+    space.write_text(text)
+    sizes: dict[int, float] = {}
+
+    def emit(event: Event) -> None:
+        if isinstance(event, TrialEnded) and event.result.number + 1 in (trials // 10, trials // 2, trials):
+            sizes[event.result.number + 1] = resident()
+
+    with StopRequest() as stop:
+        run_sweep(
+            read_space_file(space), SweepFolder(folder / "many"), RunOptions(runner=runner), emit, WallTime(), stop
+        )
+    return {"tenth": sizes[trials // 10], "half": sizes[trials // 2], "end": sizes[trials]}
+
+
+if __name__ == "__main__":
+    print(
+        json.dumps(
+            main(
+                Path(sys.argv[1]),
+                int(sys.argv[2]),
+                momentum="momentum" in sys.argv,
+                runner="fit" if "fit" in sys.argv else None,
+            )
+        )
+    )  # noqa: T201
