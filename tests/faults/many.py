@@ -59,13 +59,8 @@ def main(folder: Path, trials: int, *, momentum: bool, runner: str | None = None
 
 
 if __name__ == "__main__":
-    print(
-        json.dumps(
-            main(
-                Path(sys.argv[1]),
-                int(sys.argv[2]),
-                momentum="momentum" in sys.argv,
-                runner="fit" if "fit" in sys.argv else None,
-            )
-        )
-    )  # noqa: T201
+    more = sys.argv[3:]
+    found = main(
+        Path(sys.argv[1]), int(sys.argv[2]), momentum="momentum" in more, runner="fit" if "fit" in more else None
+    )
+    print(json.dumps(found))  # noqa: T201
