@@ -72,6 +72,8 @@ class Formula:
                 values = {number: curve[-1] for number, curve in curves.items() if len(curve) == epoch}
                 values = {number: value for number, value in values.items() if epoch in watch.rungs(lengths[number])}
                 stopped |= dict.fromkeys(watch.rung(epoch, values), epoch)
+            if all(number in stopped or epoch >= lengths[number] for number in wanted):
+                break  # nobody needs what the others do from here on, as with lanes
         for one in reversed(trials):  # not in order, as lanes end
             if one.number in wanted:
                 self.trained.append(one.number)
@@ -142,6 +144,26 @@ def test_a_search_stopped_anywhere_ends_as_one_that_was_not(engine, sampler, rul
     run(spec, pieces, 18)
     assert plain(pieces.results()) == plain(whole.results())
     assert len(whole.results()) == 18
+
+
+@pytest.mark.parametrize("kind", ["hyperband", "median", "successive_halving"])
+@pytest.mark.parametrize("size", [4, 6])
+def test_a_generation_of_which_only_a_pruned_trial_was_missing_counts_whole_in_what_follows(kind, size):
+    """The runner ends with that trial, before the rungs that its mates climbed."""
+    spec = make_spec(
+        (OPTIMIZER, LEARNING_RATE),
+        sampler="random",
+        constants={"epochs": 8},
+        early_terminate=EarlyTerminate(kind, 1, 2),
+    )
+    whole = InMemory()
+    run(spec, whole, 30, runner=Formula(generation=size))
+    assert any(one.state is TrialState.PRUNED for one in whole.kept)
+    for stop in range(1, 24):
+        pieces = InMemory()
+        for total in (stop, stop + 1, 30):
+            run(spec, pieces, total, runner=Formula(generation=size))
+        assert plain(pieces.results()) == plain(whole.results()), stop
 
 
 @settings(max_examples=20, deadline=None)

@@ -106,6 +106,7 @@ def search(
             return "the space is exhausted"
         emit(GenerationAsked(index, tuple(asked)))
         wanted = frozenset(one.number for one in asked if one.number < limits.trials)
+        taken_up = bool(done)
         wanted -= {result.number for result in done}
         try:
             patience = tries < RETRIES
@@ -126,8 +127,11 @@ def search(
                 raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
             return "done" if len(finished) >= limits.trials else _stopped(stop)
         with wall.part("sampler"):
-            engine.tell(done)
-        index += 1
+            if taken_up:  # the runner ends with what was missing, perhaps before the last rungs of the others
+                engine, index, opened = _rebuilt(make_engine, finished, runner.generation)
+            else:
+                engine.tell(done)
+                index += 1
         tries = 0
     return "done"
 
