@@ -117,9 +117,9 @@ def test_a_signal_while_long_trials_train_keeps_their_epochs(tmp_path: Path) -> 
     while epochs < 50:
         epochs += '"epoch_ended"' in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "stopping after the epochs that train now; the same signal again stops at once" in err
+    assert "stopping after the epochs that train now; the same signal again stops at once" in out
     assert (folder_of(tmp_path, "long").checkpoints / "generation.npz").exists()
     again = start(tmp_path, "--json")
     assert again.stdout is not None
