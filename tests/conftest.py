@@ -1,6 +1,20 @@
-"""One process has one Keras backend: the tests run on JAX, others are run in processes of their own."""
+"""One process has one Keras backend: the tests run on JAX, others are run in processes of their own.
+
+Hypothesis measures no time, since a machine may do other work at once. In continuous integration its examples are the
+same each time, so that a change is judged by itself; by hand they are new, and find what is still wrong.
+"""
 
 import os
 
+from hypothesis import HealthCheck, settings
+
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+settings.register_profile(
+    "busy machine",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("busy machine")

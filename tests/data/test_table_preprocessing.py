@@ -168,3 +168,11 @@ def test_a_loaded_model_says_itself_how_it_wants_rows(model_file: Path) -> None:
     np.testing.assert_allclose(model.predict(inputs, verbose=0), fitted().transform(NEW), rtol=1e-6, atol=1e-6)
     with pytest.raises(DataError, match="column 'soil' is missing"):
         model_inputs(model, NEW.drop("soil"))
+
+
+def test_a_column_without_a_value_in_training_may_hold_anything_later() -> None:
+    frame = pl.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "note": [None, None, "late", "later"]})
+    preprocessing, notices = TablePreprocessing.fit(frame[:2])
+    assert any("note" in notice for notice in notices)
+    assert preprocessing.feature_names == ("size",)
+    assert preprocessing.transform(frame)[:, 0].tolist() == [-1.0, 1.0, 3.0, 5.0]

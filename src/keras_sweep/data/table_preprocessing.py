@@ -73,7 +73,7 @@ class TablePreprocessing:
         if absent:
             raise DataError(f"columns are missing: {', '.join(map(repr, absent))}")
         if self.takes_matrix:
-            return np.stack([_numbers_of(frame[column.name]) for column in self.columns], axis=1)
+            return np.stack([self._matrix_column(frame, index) for index in range(len(self.columns))], axis=1)
         inputs: dict[str, Array] = {
             name: _numbers_of(frame[column.name])[:, None]
             for name, column in zip(self.input_names, used, strict=True)
@@ -83,6 +83,12 @@ class TablePreprocessing:
             if isinstance(column, TextColumn):
                 inputs[name] = code_points(_texts_of(frame[column.name]), column.width)
         return inputs
+
+    def _matrix_column(self, frame: pl.DataFrame, index: int) -> npt.NDArray[np.float32]:
+        """A column of the matrix; one that gives no feature stands as missing, whatever it holds by now."""
+        if index not in self._used:
+            return np.full(len(frame), np.nan, np.float32)
+        return _numbers_of(frame[self.columns[index].name])
 
     @cached_property
     def input_names(self) -> tuple[str, ...]:
