@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -123,3 +125,42 @@ def test_a_checkpoint_reads_back_what_was_written(tmp_path):
     for ours, theirs in zip((*read.trainable, *read.other), (*state.trainable, *state.other), strict=True):
         assert (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["x.npz"]
+
+
+SAME_PROGRAM = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 4} for rate in (0.01, 0.02)))
+
+
+class Slow(Watching):
+    """Gives the program time to come to its rung and wait there, its reports unread."""
+
+    def epoch(self, number, epoch, logs):
+        super().epoch(number, epoch, logs)
+        if epoch == 1:
+            time.sleep(1.0)
+
+
+class LateStop(Watching):
+    """Asks to stop when the program has gone on to its rung meanwhile."""
+
+    def stopping(self):
+        if super().stopping():
+            time.sleep(1.0)
+            return True
+        return False
+
+
+def test_a_generation_stopped_while_all_wait_at_a_rung_climbs_it_when_it_goes_on(data, tmp_path):
+    rungs = {"rung_epochs": (2,), "stop_below": -1.0}
+    whole = lanes(make_spec(), data, SAME_PROGRAM, Watching(**rungs))
+    done = lanes(make_spec(), data, SAME_PROGRAM, LateStop(stop_after=2, **rungs), checkpoints=tmp_path)
+    watch = Watching(**rungs)
+    assert_same_bits(go_on(make_spec(), data, tmp_path, done, SAME_PROGRAM, watch), whole)
+    assert [epoch for epoch, _ in watch.rungs_called] == [2]
+
+
+def test_a_snapshot_that_reads_the_last_report_before_a_rung_does_not_stop_the_climb(data, tmp_path):
+    rungs = {"rung_epochs": (2,), "stop_below": -1.0}
+    whole = lanes(make_spec(), data, SAME_PROGRAM, Watching(**rungs))
+    often = lanes(make_spec(), data, SAME_PROGRAM, Slow(**rungs), checkpoints=tmp_path, snapshot_seconds=0.0)
+    assert set(often) == set(whole)
+    assert_same_bits(often, whole)

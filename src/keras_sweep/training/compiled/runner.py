@@ -99,6 +99,7 @@ class CompiledRunner:
     def _train(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> Iterator[Result]:
         last_snapshot = time.monotonic()
         with Crew(self._threads, lambda group: not group.waits_at(generation.rungs_done)) as crew:
+            yield from self._climb(generation, watch)  # a snapshot may stand where all wait at a rung
             crew.set(generation.groups)
             while crew.working:
                 if watch.stopping():
@@ -108,16 +109,22 @@ class CompiledRunner:
                     return
                 if (report := crew.report(LOOK_SECONDS)) is not None:
                     yield from self._read(generation, [report], watch)
-                    for lane in generation.climb(watch):
-                        if lane.wanted:
-                            yield self._result(generation, lane)
+                    yield from self._climb(generation, watch)
                     crew.set(generation.groups)
                 if self._snapshots is not None and time.monotonic() - last_snapshot > self._snapshot_seconds:
                     crew.pause()
                     yield from self._read(generation, crew.unread(), watch)
                     self._snapshot(trials, generation)
+                    yield from self._climb(generation, watch)  # the reports just read are not read again
+                    crew.set(generation.groups)
                     crew.resume()
                     last_snapshot = time.monotonic()
+
+    def _climb(self, generation: Generation, watch: Watch) -> Iterator[Result]:
+        """Call the rungs that all have come to; results of the pruned."""
+        for lane in generation.climb(watch):
+            if lane.wanted:
+                yield self._result(generation, lane)
 
     def _snapshot(self, trials: Sequence[Suggestion], generation: Generation) -> None:
         if self._snapshots is not None:
