@@ -7,6 +7,7 @@ element by element then does not know lanes, and XLA updates them in one loop. `
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -109,8 +110,8 @@ class Flat:
         self._shapes = [tuple(int(n) for n in value.shape) for value in template.trainable]
         self._rate = _Rate()
         flat = [
-            keras.Variable(np.zeros(lanes * value.size, value.dtype), name=f"variable_{i}")
-            for i, value in enumerate(template.trainable)
+            keras.Variable(np.zeros(self._lying(shape), value.dtype), name=f"variable_{i}")
+            for i, (shape, value) in enumerate(zip(self._shapes, template.trainable, strict=True))
         ]
         self._optimizers = [self._built([variable]) for variable in flat]  # [variable][update]
         # of each optimizer variable: the trainable variable that it follows, or None if lanes share it
@@ -120,6 +121,12 @@ class Flat:
             for optimizer in optimizers
             for slot in optimizer.variables
         ]
+
+    def _lying(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape in which a variable of all lanes is kept."""
+        if len(shape) == 2:
+            return shape[1] * self._lanes, shape[0]
+        return (math.prod(shape) * self._lanes,)
 
     def _built(self, variables: list[Any]) -> list[Any]:
         optimizers = self._template.optimizers()
@@ -144,7 +151,7 @@ class Flat:
 
         def vector(arrays: list[Any], shape: tuple[int, ...]) -> Any:
             if len(shape) == 2:
-                return jnp.asarray(np.stack([array.T for array in arrays], axis=1).ravel())
+                return jnp.asarray(np.stack([array.T for array in arrays], axis=1).reshape(self._lying(shape)))
             return jnp.asarray(np.stack(arrays, axis=-1).ravel())
 
         trainable = [
@@ -180,7 +187,7 @@ class Flat:
     def _views(self, trainable: list[Any]) -> list[Any]:
         """Each vector as [*shape, T]; the transposition is one of strides, not of bytes."""
         return [
-            vector.reshape(shape[1] * self._lanes, shape[0]).T.reshape(shape[0], shape[1], self._lanes)
+            vector.T.reshape(shape[0], shape[1], self._lanes)
             if len(shape) == 2
             else vector.reshape(*shape, self._lanes)
             for vector, shape in zip(trainable, self._shapes, strict=True)
@@ -191,7 +198,7 @@ class Flat:
         import jax.numpy as jnp
 
         if len(shape) == 2:
-            return jnp.broadcast_to(values[None, :, None], (shape[1], self._lanes, shape[0])).ravel()
+            return jnp.broadcast_to(values, (shape[1], self._lanes)).reshape(-1, 1)
         return jnp.broadcast_to(values, (*shape, self._lanes)).ravel()
 
     def step(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
