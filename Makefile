@@ -24,6 +24,8 @@ bench: data  ## a short form of every benchmark
 	$(BIN)/python benchmarks/generation_size.py --quick
 	$(BIN)/python benchmarks/lanes.py --quick
 	$(BIN)/python benchmarks/trial_epoch_cost.py --quick
+	$(BIN)/python benchmarks/time_to_accuracy.py --quick
+	$(BIN)/python benchmarks/equals_fit.py --quick
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

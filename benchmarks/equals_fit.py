@@ -51,7 +51,7 @@ from printed import print_machine, print_table
 
 SPACE = Path(__file__).parent.parent / "search_spaces" / "dense.yaml"
 ROWS, RELATIVE = 1, 1e-5  # beyond these a trial is looked at more closely
-REORDERED = 2  # other orders of the rows of a batch
+ORDERS = 10  # other orders of the rows of a batch that are tried, until one moves `fit` as far as the lane is
 
 
 class Alone:
@@ -99,22 +99,24 @@ def main() -> None:
         row = [described(trial.params), str(theirs.state), f"{off_by:.0f}", f"{relative:.1e}"]
         if same_end and off_by <= ROWS + 0.5 and relative <= RELATIVE:
             close += 1
-            row += ["", ""]
+            row += ["", "", ""]
         else:
-            own = [
-                difference(reordered(spec, data, trial.params, order), theirs.curve, len(data.validation))
-                for order in range(1, REORDERED + 1)
-            ]
-            explained += same_end and off_by <= 2 * max(o[0] for o in own) and relative <= 2 * max(o[1] for o in own)
-            row += [f"{max(o[0] for o in own):.0f}", f"{max(o[1] for o in own):.1e}"]
+            moved = (0.0, 0.0)
+            for order in range(1, ORDERS + 1):
+                own = difference(reordered(spec, data, trial.params, order), theirs.curve, len(data.validation))
+                moved = (max(moved[0], own[0]), max(moved[1], own[1]))
+                if covered := off_by <= moved[0] and relative <= moved[1]:
+                    break
+            explained += same_end and covered
+            row += [f"{moved[0]:.0f}", f"{moved[1]:.1e}", str(order)]
         rows.append(row)
     print_table(
         f"lanes against fit, {len(trials)} trials: the largest difference over all epochs",
-        ["trial", "ends", "val_accuracy, rows", "val_loss, rel.", "fit reordered, rows", "rel."],
+        ["trial", "ends", "val_accuracy, rows", "val_loss, rel.", "fit reordered, rows", "rel.", "orders"],
         rows,
         [
             f"{close} of {len(trials)} within {ROWS} row of 12,000 and {RELATIVE:.0e} of the loss",
-            f"{explained} more by no more than twice what fit moves when the rows of its batches change places",
+            f"{explained} more by no more than fit moves when the rows of its batches change places",
             f"{len(trials) - close - explained} unexplained",
         ],
     )

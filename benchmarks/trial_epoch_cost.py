@@ -7,20 +7,20 @@ the 64 trials of search_spaces/dense.yaml, test and export included; then it and
 the first that it asks for. "Training alone" leaves out start-up, compiling and validation. Peers are described in
 peers/, and run by the interpreter given.
 
-Machine: two shared cores of an AMD EPYC, load 0.2 at the start and 3.1 at the end, 2026-11-25; one round
+Machine: two shared cores of an AMD EPYC, nothing else running, 2026-11-25; medians of three rounds, 17 minutes
 
-    whole process                                        trials  epochs  seconds  ms a trial-epoch     x  training alone
-    sweep run, 64 trials, test and export, caches empty      64     856     17.8              20.8   1.2            12.7
-    sweep run, 64 trials, test and export                    64     856     15.2              17.8   1.0            12.6
-    sweep run, 8 trials                                       8      94      6.6              69.7   3.9            17.4
-    Optuna + Keras, TensorFlow                                8      94    107.0            1138.2  64.1           950.1
-    Optuna + Keras, JAX                                       8      94     29.3             311.4  17.5           196.1
-    KerasTuner, TensorFlow                                    8      94    110.2            1172.6  66.0          1001.7
-    KerasTuner, JAX                                           8      94     22.9             243.7  13.7           136.8
-    Optuna + Keras, TensorFlow, 50 steps per execution        8      94     33.0             351.5  19.8           226.9
-    Optuna + Keras, JAX, 50 steps per execution               8      94     17.7             188.7  10.6            84.6
+    whole process                                        trials  epochs  seconds (from-to)     ms     x  training alone, ms     x
+    sweep run, 64 trials, test and export, caches empty      64     856   18.6               21.7   1.2                12.0   1.0
+    sweep run, 64 trials, test and export                    64     856   15.3 (14.4-16.4)   17.8   1.0                11.7   1.0
+    sweep run, 8 trials                                       8      94    6.2 (5.4-6.3)     66.1   3.7                11.8   1.0
+    Optuna + Keras, TensorFlow                                8      94  102.4 (97.7-103.4) 1089.2  61.1               922.1  78.8
+    Optuna + Keras, JAX                                       8      94   26.6 (26.6-30.2)  282.5  15.8               170.7  14.6
+    KerasTuner, TensorFlow                                    8      94   99.2 (98.4-99.7) 1055.1  59.2               880.3  75.2
+    KerasTuner, JAX                                           8      94   25.4 (24.5-28.2)  270.1  15.1               149.9  12.8
+    Optuna + Keras, TensorFlow, 50 steps per execution        8      94   37.2 (33.7-40.1)  395.5  22.2               261.4  22.3
+    Optuna + Keras, JAX, 50 steps per execution               8      94   19.5 (16.6-20.8)  207.6  11.6                79.7   6.8
 
-    First finished trial 4.4 s after the start of `sweep run`. The load rose during the run.
+    First finished trial 4.4 s after the start of 'sweep run, 64 trials, test and export'.
 """
 
 from __future__ import annotations

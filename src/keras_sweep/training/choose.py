@@ -38,7 +38,7 @@ def choose_runner(
     from keras_sweep.training.fit_runner import FitRunner
 
     if wanted == "fit":
-        return FitRunner(spec, data), None
+        return FitRunner(spec, data, checkpoints=checkpoints, notice=notice), None
     from keras_sweep.training.compiled.fitness import unfit_for_lanes
 
     reason = _own_optimizer(spec, data) or unfit_for_lanes(spec, data)
@@ -50,7 +50,8 @@ def choose_runner(
         return runner, None
     if wanted == "compiled":
         raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
-    return FitRunner(spec, data), f"trials train one by one with plain fit, since {reason}"
+    plain = FitRunner(spec, data, checkpoints=checkpoints, notice=notice)
+    return plain, f"trials train one by one with plain fit, since {reason}"
 
 
 def _own_optimizer(spec: SweepSpec, data: SearchData) -> str | None:

@@ -17,12 +17,15 @@ def make_optimizer(plan: TrainingPlan) -> Any:
     """The plan's `keras.optimizers.Optimizer`, not yet built.
 
     Raises:
-        ModelError: the optimizer does not take one of its arguments.
+        ModelError: Keras has no such optimizer, or it does not take one of its arguments.
     """
     import keras
 
     try:
         optimizer = keras.optimizers.get(plan.optimizer)
+    except ValueError as error:
+        raise ModelError(f"Keras {keras.__version__} has no optimizer {plan.optimizer!r}") from error
+    try:
         if not plan.optimizer_arguments:
             return optimizer
         return type(optimizer)(**plan.optimizer_arguments)

@@ -3,34 +3,58 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compile import compiled_model
-from keras_sweep.training.outcome import best_epoch, diverged, failed, scored
-from keras_sweep.training.plan import TrainingPlan, training_plan
+from keras_sweep.training.fit_checkpoint import BACKENDS, FitCheckpoint
+from keras_sweep.training.logbook import logbook_of
+from keras_sweep.training.outcome import failed, scored
+from keras_sweep.training.plan import training_plan
 from keras_sweep.training.runner import Watch
-from keras_sweep.trial import Result, Seconds, Suggestion, Weights
+from keras_sweep.trial import Result, Suggestion
+
+CHECKPOINT_SECONDS = 60.0  # between two checkpoints of a trial
 
 
 class FitRunner:
     """Trains every trial as the lesson does: seed, build, compile, `fit` with validation after each epoch.
 
-    A suggestion that continues another is trained from its first epoch, which gives the same numbers.
+    A suggestion that continues another is trained from its first epoch, which gives the same numbers. A trial that was
+    stopped goes on from its checkpoint, but on TensorFlow, where it begins anew.
     """
 
     generation = 1  # nothing is gained by knowing more than the next trial
 
-    def __init__(self, spec: SweepSpec, data: SearchData) -> None:
+    def __init__(
+        self,
+        spec: SweepSpec,
+        data: SearchData,
+        *,
+        checkpoints: Path | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """
+        Args:
+            spec: the sweep.
+            data: its training and validation rows.
+            checkpoints: the folder for the trial in training; None keeps nothing.
+            checkpoint_seconds: between two checkpoints.
+            notice: is called with what the user should know, a sentence.
+        """
         import keras
 
-        self.name = f"fit/{keras.backend.backend()}"
+        backend = keras.backend.backend()
+        self.name = f"fit/{backend}"
         self._spec = spec
         self._data = data
+        kept = checkpoints if backend in BACKENDS else None
+        self._checkpoint = FitCheckpoint(kept, spec, data, notice) if kept else None
+        self._checkpoint_seconds = checkpoint_seconds
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
         """Yield the wanted trials' results in order."""
@@ -41,6 +65,8 @@ class FitRunner:
             if result is None:
                 return
             yield result
+            if self._checkpoint is not None:
+                self._checkpoint.remove()  # only now, when the result is kept
 
     def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""
@@ -52,12 +78,21 @@ class FitRunner:
         try:
             plan = training_plan(self._spec, suggestion.params)
             model = compiled_model(self._spec, plan, self._data)
-            logbook = _logbook(self._spec, suggestion, plan, watch)
+            logbook = logbook_of(
+                self._spec,
+                suggestion,
+                plan,
+                watch,
+                started=started,
+                checkpoint=self._checkpoint,
+                checkpoint_seconds=self._checkpoint_seconds,
+            )
             train, validation = self._data.train, self._data.validation
             model.fit(
                 train.x,
                 train.y,
                 epochs=plan.epochs,
+                initial_epoch=len(logbook.rows),
                 batch_size=plan.batch_size,
                 verbose=0,
                 validation_data=(validation.x, validation.y),
@@ -65,12 +100,11 @@ class FitRunner:
                 callbacks=[logbook],
             )
         except Exception as error:  # a user's model, or an optimizer, may raise anything
-            curve = logbook.curve() if logbook else {}
+            curve = logbook.curve if logbook else {}
             return failed(suggestion, f"{type(error).__name__}: {error}", runner=self.name, curve=curve, error=error)
         if logbook.interrupted:
             return None
-        curve = logbook.curve()
-        seconds = logbook.seconds(suggestion, time.perf_counter() - started)
+        curve, seconds = logbook.curve, logbook.seconds
         if logbook.diverged:
             return failed(suggestion, "diverged", runner=self.name, curve=curve, seconds=seconds)
         if self._spec.objective.name not in curve:
@@ -93,69 +127,3 @@ class FitRunner:
             predict=predict,
             pruned_at=logbook.pruned_at,
         )
-
-
-def _logbook(spec: SweepSpec, suggestion: Suggestion, plan: TrainingPlan, watch: Watch) -> Any:
-    """A Keras callback that keeps the curve and the time, and stops training."""
-    import keras
-
-    class Logbook(keras.callbacks.Callback):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.rows: list[dict[str, float]] = []
-            self.best_weights: Weights = ()
-            self.pruned_at: int | None = None
-            self.diverged = False
-            self.interrupted = False
-            self.validate_seconds = 0.0
-            self.first_batch = time.perf_counter()
-            self.started = self.first_batch
-            self.test_started = self.first_batch
-
-        def curve(self) -> dict[str, tuple[float, ...]]:
-            names = self.rows[0] if self.rows else ()
-            return {name: tuple(row[name] for row in self.rows) for name in names}
-
-        def seconds(self, suggestion: Suggestion, total: float) -> Seconds:
-            compile_seconds = self.first_batch - self.started
-            return Seconds(
-                sampler=suggestion.sampler_seconds,
-                compile=compile_seconds,
-                train=max(total - compile_seconds - self.validate_seconds, 0.0),
-                validate=self.validate_seconds,
-            )
-
-        def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-            self.started = time.perf_counter()
-
-        def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-            if not self.rows and batch == 0:
-                self.first_batch = time.perf_counter()
-
-        def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-            self.test_started = time.perf_counter()
-
-        def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
-            self.validate_seconds += time.perf_counter() - self.test_started
-
-        def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
-            row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
-            self.rows.append(row)
-            done = epoch + 1
-            watch.epoch(suggestion.number, done, row)
-            value = row.get(spec.objective.name)
-            if diverged(list(row.values())):
-                self.diverged = True
-            elif watch.stopping():
-                self.interrupted = True
-            elif value is not None:
-                values = self.curve()[spec.objective.name]
-                if spec.take_best and best_epoch(spec.objective, values) == done:
-                    self.best_weights = tuple(self.model.get_weights())
-                if done in watch.rungs(plan.epochs) and watch.rung(done, {suggestion.number: value}):
-                    self.pruned_at = done
-            if self.diverged or self.interrupted or self.pruned_at:
-                self.model.stop_training = True
-
-    return Logbook()

@@ -203,8 +203,8 @@ def test_predictions_of_a_state_are_those_of_its_weights(data):
     from keras_sweep.training.plan import training_plan
 
     template = Template(make_spec(), signature_of(training_plan(make_spec(), ADAM)), data)
-    from keras_sweep.training.compiled.lane import LaneState
+    from keras_sweep.training.training_state import TrainingState
 
-    state = LaneState(template.trainable, template.other, ())
+    state = TrainingState(template.trainable, template.other, ())
     expected = template.model.predict(data.validation.x, verbose=0)
     np.testing.assert_allclose(template.predict(state, data.validation.x), expected, rtol=1e-5, atol=1e-6)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_sweep.training.compiled.lane import LaneState
+from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.compiled.layout import Flat, Stacked, layout_of
 from keras_sweep.training.compiled.programs import Programs
 from keras_sweep.training.compiled.signature import signature_of
@@ -58,7 +58,7 @@ def test_a_lane_comes_back_as_it_was_stacked(data, kind, model):
     made = kind(Template(spec, signature_of(training_plan(spec, ADAM)), data), 2)
     first = made.initial()
     rng = np.random.default_rng(0)
-    other = LaneState(
+    other = TrainingState(
         tuple(rng.normal(size=value.shape).astype(value.dtype) for value in first.trainable),
         first.other,
         tuple(value + np.ones_like(value) if value.ndim else value for value in first.optimizer),

@@ -3,8 +3,8 @@ import time
 import numpy as np
 import pytest
 
-from keras_sweep.training.compiled import checkpoint
-from keras_sweep.training.compiled.lane import LaneState
+from keras_sweep.training import checkpoint
+from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.compiled.runner import CompiledRunner
 from keras_sweep.training.compiled.snapshot import FILE
 from tests.factory import digits, make_spec
@@ -117,7 +117,7 @@ def test_snapshots_are_written_while_it_trains(data, tmp_path):
 
 
 def test_a_checkpoint_reads_back_what_was_written(tmp_path):
-    state = LaneState((np.arange(6.0).reshape(2, 3),), (np.array(3, np.int64), np.array([1], np.uint32)), ())
+    state = TrainingState((np.arange(6.0).reshape(2, 3),), (np.array(3, np.int64), np.array([1], np.uint32)), ())
     checkpoint.write(tmp_path / "a" / "x.npz", {"rows": [0.1, float("nan")]}, [state, None])
     facts, (read, none) = checkpoint.read(tmp_path / "a" / "x.npz")
     assert repr(facts) == repr({"rows": [0.1, float("nan")]})

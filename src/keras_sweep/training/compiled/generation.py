@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compiled.group import Group, Lane
 from keras_sweep.training.compiled.kept import KeptStates
-from keras_sweep.training.compiled.lane import LaneState
+from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.compiled.packing import Job, pack
 from keras_sweep.training.compiled.programs import Programs
 from keras_sweep.training.compiled.signature import LANE_NUMBER, Signature, signature_of, update_of
@@ -40,7 +40,7 @@ class Generation:
         self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch
     ) -> Iterator[tuple[Suggestion, Exception]]:
         """Make lanes of the trials and group them; yields those whose model can't be built."""
-        begins: dict[int, LaneState] = {}
+        begins: dict[int, TrainingState] = {}
         for suggestion in trials:
             try:
                 lane = self._lane(suggestion)
@@ -82,7 +82,7 @@ class Generation:
 
     def _regroup(self, waiting: Sequence[Group]) -> None:
         """Put the survivors of a rung into as few programs as they need."""
-        begins: dict[int, LaneState] = {}
+        begins: dict[int, TrainingState] = {}
         survivors: list[Lane] = []
         for group in waiting:
             group.through = True
@@ -93,7 +93,7 @@ class Generation:
         staying = [group for group in self.groups if group not in waiting]
         self.groups = staying + self._grouped(sorted(survivors, key=lambda lane: lane.number), begins)
 
-    def _grouped(self, lanes: Sequence[Lane], begins: dict[int, LaneState]) -> list[Group]:
+    def _grouped(self, lanes: Sequence[Lane], begins: dict[int, TrainingState]) -> list[Group]:
         """Groups of lanes that train on; each begins at its number of epochs, from the given or initial states."""
         jobs = [
             Job(lane.number, (self.signatures[lane.number], len(lane.rows)), lane.epochs - len(lane.rows))
@@ -106,7 +106,7 @@ class Generation:
             for numbers in pack(jobs, limits)
         ]
 
-    def group(self, numbers: Sequence[int], epoch: int, states: Sequence[LaneState] = ()) -> Group:
+    def group(self, numbers: Sequence[int], epoch: int, states: Sequence[TrainingState] = ()) -> Group:
         """A group of these trials, after `epoch`."""
         return Group(
             self._programs,

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import Objective
-from keras_sweep.training.compiled.lane import LaneState
+from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.compiled.layout import State
 from keras_sweep.training.compiled.packing import lane_count
 from keras_sweep.training.compiled.program import Program
@@ -34,8 +34,8 @@ class Lane:
     diverged_at: int | None = None
     pruned_at: int | None = None
     failed: bool = False  # its program raised
-    best: LaneState | None = None  # after the best epoch so far, where that is what counts
-    last: LaneState | None = None  # after its last epoch
+    best: TrainingState | None = None  # after the best epoch so far, where that is what counts
+    last: TrainingState | None = None  # after its last epoch
     compile_seconds: float = 0.0
     train_seconds: float = 0.0
     validate_seconds: float = 0.0
@@ -96,7 +96,7 @@ class Group:
         *,
         take_best: bool,
         epoch: int = 0,
-        states: Sequence[LaneState] | None = None,
+        states: Sequence[TrainingState] | None = None,
     ) -> None:
         """Begin after `epoch`, from the lanes' states there (None: from initial weights)."""
         self.signature = signature
@@ -171,14 +171,14 @@ class Group:
         """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
         return [lane.number for lane in self._places], self._program.lanes if self._program else 0
 
-    def state(self, lane: Lane) -> LaneState | None:
+    def state(self, lane: Lane) -> TrainingState | None:
         """Where a lane stands; None before its first epoch. Only while no thread trains the group."""
         if self._program is None:
             return self._begin[self.lanes.index(lane)] if self._begin is not None else None
         assert self._state is not None
         return self._program.layout.lane(self._state, self._places.index(lane))
 
-    def restore(self, places: Sequence[Lane], count: int, states: Sequence[LaneState]) -> None:
+    def restore(self, places: Sequence[Lane], count: int, states: Sequence[TrainingState]) -> None:
         """Take up places as they were in a program of `count` lanes, so that the last digits come out as they would."""
         self._program = self._programs.program(self.signature, count)
         self._place(places, states)
@@ -195,7 +195,7 @@ class Group:
         assert self._program is not None and self._state is not None
         return self._program, self._state
 
-    def _place(self, lanes: Sequence[Lane], states: Sequence[LaneState]) -> None:
+    def _place(self, lanes: Sequence[Lane], states: Sequence[TrainingState]) -> None:
         assert self._program is not None
         self._places = list(lanes)
         empty = self._program.lanes - len(lanes)

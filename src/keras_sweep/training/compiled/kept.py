@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_sweep.training.compiled import checkpoint
+from keras_sweep.training import checkpoint
 from keras_sweep.training.compiled.group import Lane
-from keras_sweep.training.compiled.lane import LaneState
+from keras_sweep.training.training_state import TrainingState
 
 
 class KeptStates:
@@ -14,7 +14,7 @@ class KeptStates:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._memory: dict[int, tuple[list[dict[str, float]], LaneState, LaneState | None]] = {}
+        self._memory: dict[int, tuple[list[dict[str, float]], TrainingState, TrainingState | None]] = {}
 
     def keep(self, lane: Lane) -> None:
         """Keep where a trial ended, before its result is known to anyone. One that failed or was pruned is not kept."""
@@ -25,7 +25,7 @@ class KeptStates:
         else:
             checkpoint.write(self._path(lane.number), {"rows": lane.rows}, [lane.last, lane.best])
 
-    def take_up(self, lane: Lane) -> LaneState | None:
+    def take_up(self, lane: Lane) -> TrainingState | None:
         """Give the lane the curve of the trial that it continues, and return the state that it begins from.
 
         Returns None, and leaves the lane at its start, where nothing usable is kept: trained from there its numbers are
@@ -38,7 +38,7 @@ class KeptStates:
         lane.rows = list(rows)
         return lane.last
 
-    def _kept(self, number: int | None) -> tuple[list[dict[str, float]], LaneState, LaneState | None] | None:
+    def _kept(self, number: int | None) -> tuple[list[dict[str, float]], TrainingState, TrainingState | None] | None:
         if number is None:
             return None
         if self._folder is None:

@@ -1,7 +1,7 @@
 """How the variables of all lanes lie in memory, and one training step on them. T lanes, B rows a batch.
 
-Two layouts behind one interface. `Flat` keeps each variable of all lanes as one long vector: an optimizer that works
-element by element then does not know lanes, and XLA updates them in one loop. `Stacked` puts lanes first and maps
+Two layouts behind one interface. `Flat` keeps each variable of all lanes as one array: an optimizer that works element
+by element then does not know lanes, and XLA updates them in one loop. `Stacked` puts lanes first and maps
 `fit`'s own step over them: right for every optimizer, two to three times slower for the elementwise ones.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from keras_sweep.training.compiled.lane import Arrays, LaneState
+from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.training.compiled.template import Template
 
 State: TypeAlias = tuple[list[Any], list[Any], list[Any]]  # trainable, other, optimizer: device arrays of all lanes
@@ -26,15 +26,15 @@ ELEMENTWISE = frozenset(
 class Layout(Protocol):
     """The step of a program, and the way from lanes to its arrays and back."""
 
-    def initial(self) -> LaneState:
+    def initial(self) -> TrainingState:
         """A lane before its first epoch."""
         ...
 
-    def stack(self, lanes: Sequence[LaneState]) -> State:
+    def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""
         ...
 
-    def lane(self, state: State, index: int) -> LaneState:
+    def lane(self, state: State, index: int) -> TrainingState:
         """A copy of one lane."""
         ...
 
@@ -86,7 +86,7 @@ def layout_of(template: Template, lanes: int) -> Layout:
 
 
 class _Rate:
-    """A learning rate that is a vector as long as the variable, set while the program is traced."""
+    """A learning rate that is an array, set while the program is traced."""
 
     value: Any = None
 
@@ -95,10 +95,11 @@ class _Rate:
 
 
 class Flat:
-    """Every variable of all lanes is one long vector; kernels lie as [out, T, in], as XLA emits their gradients.
+    """Every variable of all lanes is one array: kernels [out * T, in], as XLA emits their gradients, others a vector.
 
-    Each variable has its own optimizer, built on that vector. Where lanes use different optimizers each of them
-    computes its update of the whole vector and a lane takes its own: that costs less than a program for each.
+    Rates are a column beside a kernel, so that they cost no memory traffic. Each variable has its own optimizer, built
+    on that array. Where lanes use different optimizers each of them computes its update of the whole array and a lane
+    takes its own: that costs less than a program for each.
     """
 
     def __init__(self, template: Template, lanes: int) -> None:
@@ -135,7 +136,7 @@ class Flat:
             optimizer.build(variables)
         return optimizers
 
-    def initial(self) -> LaneState:
+    def initial(self) -> TrainingState:
         """A lane before its first epoch."""
         slots = [
             np.array(slot.value)
@@ -143,9 +144,9 @@ class Flat:
             for optimizer in self._built([variable])
             for slot in optimizer.variables
         ]
-        return LaneState(self._template.trainable, self._template.other, tuple(slots))
+        return TrainingState(self._template.trainable, self._template.other, tuple(slots))
 
-    def stack(self, lanes: Sequence[LaneState]) -> State:
+    def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""
         import jax.numpy as jnp
 
@@ -166,7 +167,7 @@ class Flat:
         ]
         return trainable, other, slots
 
-    def lane(self, state: State, index: int) -> LaneState:
+    def lane(self, state: State, index: int) -> TrainingState:
         """A copy of one lane."""
 
         def part(vector: Any, shape: tuple[int, ...]) -> Any:
@@ -175,7 +176,7 @@ class Flat:
             return np.array(np.asarray(vector).reshape(*shape, self._lanes)[..., index])
 
         trainable, other, slots = state
-        return LaneState(
+        return TrainingState(
             tuple(part(vector, shape) for vector, shape in zip(trainable, self._shapes, strict=True)),
             tuple(np.array(np.asarray(array)[index]) for array in other),
             tuple(
@@ -185,7 +186,7 @@ class Flat:
         )
 
     def _views(self, trainable: list[Any]) -> list[Any]:
-        """Each vector as [*shape, T]; the transposition is one of strides, not of bytes."""
+        """Each array as [*shape, T]; the transposition is one of strides, not of bytes."""
         return [
             vector.T.reshape(shape[0], shape[1], self._lanes)
             if len(shape) == 2
@@ -194,7 +195,7 @@ class Flat:
         ]
 
     def _spread(self, values: Any, shape: tuple[int, ...]) -> Any:
-        """[T] values as a vector that lies like a variable of this shape."""
+        """[T] values to go with a variable of this shape: a column beside a kernel, else a vector."""
         import jax.numpy as jnp
 
         if len(shape) == 2:
@@ -287,12 +288,12 @@ class Stacked:
         places = [i for i, variable in enumerate(self._model.optimizer.variables) if variable is rate]
         self._rate_place = places[0] if places else None
 
-    def initial(self) -> LaneState:
+    def initial(self) -> TrainingState:
         """A lane before its first epoch."""
         slots = tuple(np.array(variable.value) for variable in self._model.optimizer.variables)
-        return LaneState(self._template.trainable, self._template.other, slots)
+        return TrainingState(self._template.trainable, self._template.other, slots)
 
-    def stack(self, lanes: Sequence[LaneState]) -> State:
+    def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""
         import jax.numpy as jnp
 
@@ -305,10 +306,10 @@ class Stacked:
             stacked([lane.optimizer for lane in lanes]),
         )
 
-    def lane(self, state: State, index: int) -> LaneState:
+    def lane(self, state: State, index: int) -> TrainingState:
         """A copy of one lane."""
         trainable, other, slots = (tuple(np.array(np.asarray(array)[index]) for array in part) for part in state)
-        return LaneState(trainable, other, slots)
+        return TrainingState(trainable, other, slots)
 
     def prepare(self, numbers: Numbers) -> Any:
         """Traced: the numbers as the step takes them."""

@@ -10,10 +10,10 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.compiled import checkpoint
+from keras_sweep.training import checkpoint
 from keras_sweep.training.compiled.generation import Generation
 from keras_sweep.training.compiled.group import Lane
-from keras_sweep.training.compiled.lane import LaneState
+from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial import Suggestion
 
@@ -40,7 +40,7 @@ class Snapshots:
             lane.rows for lane in generation.lanes.values()
         ):
             return
-        states: list[LaneState | None] = []
+        states: list[TrainingState | None] = []
         groups = []
         for group in generation.groups:
             if not group.training:

@@ -11,7 +11,7 @@ import numpy as np
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compile import compiled_model, make_optimizer
-from keras_sweep.training.compiled.lane import Arrays, LaneState
+from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.training.compiled.order import DataOrder
 from keras_sweep.training.compiled.signature import Signature, Update
 from keras_sweep.training.plan import TrainingPlan
@@ -76,7 +76,7 @@ class Template:
         outputs = 4 * self.signature.batch_size * layer_outputs(self.model)
         return weights * (2 + 3 * len(self.signature.updates)) + 3 * outputs
 
-    def predict(self, state: LaneState, x: Array) -> Array:
+    def predict(self, state: TrainingState, x: Array) -> Array:
         """The model's outputs with a lane's variables, [N, ...]."""
         import jax
 
@@ -88,7 +88,7 @@ class Template:
         ]
         return np.concatenate([np.asarray(part) for part in parts])
 
-    def weights(self, state: LaneState) -> Weights:
+    def weights(self, state: TrainingState) -> Weights:
         """A lane's variables in the order of `model.get_weights()`."""
         both = (*state.trainable, *state.other)
         return tuple(both[place] for place in self._places)

@@ -1,4 +1,4 @@
-"""Lane states on disk: arrays without pickle, in files that are whole or not there."""
+"""Training states on disk: arrays without pickle, in files that are whole or not there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.training.compiled.lane import LaneState
+from keras_sweep.training.training_state import TrainingState
 
 VERSION = 1
 
@@ -21,8 +21,8 @@ class Damaged(Exception):
     """The file can't be read, or is not what it should be."""
 
 
-def write(path: Path, facts: Mapping[str, Any], states: Sequence[LaneState | None]) -> None:
-    """Write facts (JSON) and lane states in one step: a reader finds the old file or the new one, never a part."""
+def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
+    """Write facts (JSON) and training states in one step: a reader finds the old file or the new one, never a part."""
     arrays: dict[str, Any] = {}
     counts: list[list[int] | None] = []
     for index, state in enumerate(states):
@@ -50,7 +50,7 @@ def write(path: Path, facts: Mapping[str, Any], states: Sequence[LaneState | Non
         os.close(folder)
 
 
-def read(path: Path) -> tuple[dict[str, Any], list[LaneState | None]]:
+def read(path: Path) -> tuple[dict[str, Any], list[TrainingState | None]]:
     """What `write` wrote.
 
     Raises:
@@ -74,12 +74,12 @@ def read(path: Path) -> tuple[dict[str, Any], list[LaneState | None]]:
         raise Damaged(f"{path} can't be read: {error}") from error
 
 
-def _state(arrays: Mapping[str, Any], index: int, counts: Sequence[int] | None) -> LaneState | None:
+def _state(arrays: Mapping[str, Any], index: int, counts: Sequence[int] | None) -> TrainingState | None:
     if counts is None:
         return None
     flat = iter(range(sum(counts)))
     trainable, other, optimizer = (tuple(arrays[f"{index}_{next(flat)}"] for _ in range(count)) for count in counts)
-    return LaneState(trainable, other, optimizer)
+    return TrainingState(trainable, other, optimizer)
 
 
 def _digest(arrays: Mapping[str, Any]) -> bytes:

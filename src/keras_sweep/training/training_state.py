@@ -1,4 +1,4 @@
-"""One lane between programs: everything that training changes, in Keras's own shapes."""
+"""Where a trial stands between two epochs: everything that training changes, in Keras's own shapes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class LaneState:
-    """A lane's variables after an epoch."""
+class TrainingState:
+    """A trial's variables after an epoch."""
 
     trainable: Arrays  # in the order of `model.trainable_variables`
     other: Arrays  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
-    optimizer: Arrays  # as the layout keeps them; the learning rate is not among them
+    optimizer: Arrays  # of `fit`: `optimizer.variables`; of a lane: as its layout keeps them, without the learning rate
