@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from keras_sweep.collector import importing
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.task import check_task
@@ -58,7 +59,8 @@ def run_sweep(
         RecordError: the record is damaged, or the disk fails.
         SweepError: the trials fail.
     """
-    data = _load(spec, wall)
+    with importing():
+        data = _load(spec, wall)
     spec = with_own_parameters(spec, data)
     check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
     runner, note = choose_runner(

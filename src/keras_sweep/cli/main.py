@@ -13,6 +13,7 @@ import typer
 from keras_sweep import __version__
 from keras_sweep.cli import board, check, data, model, run
 from keras_sweep.cli.streams import open_streams, settle_streams
+from keras_sweep.collector import exit_at_once
 from keras_sweep.errors import SweepError
 
 app = typer.Typer(
@@ -61,6 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     open_streams()
+    exit_at_once()
     try:
         code = app([one for one in given if one != "--debug"], prog_name="sweep", standalone_mode=False)
     except BrokenPipeError:  # the reader of our output has seen enough

@@ -1,4 +1,4 @@
-"""What `fit` does for a trial, epoch by epoch: a Keras callback that keeps the curve and the time, and stops training."""
+"""A Keras callback that follows a trial of `fit`: it keeps the curve and the time, and stops training."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.compiled.layout import Flat, Stacked, layout_of
 from keras_sweep.training.compiled.programs import Programs
 from keras_sweep.training.compiled.signature import signature_of
 from keras_sweep.training.compiled.template import Template
 from keras_sweep.training.plan import training_plan
+from keras_sweep.training.training_state import TrainingState
 from tests.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.training.compiled.lane_trials import LOSS, WEIGHTS, assert_same_bits, fitted, lanes, suggestions, user_spec
 

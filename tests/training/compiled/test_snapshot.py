@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from keras_sweep.training import checkpoint
-from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.compiled.runner import CompiledRunner
 from keras_sweep.training.compiled.snapshot import FILE
+from keras_sweep.training.training_state import TrainingState
 from tests.factory import digits, make_spec
 from tests.training.compiled.lane_trials import Watching, assert_same_bits, lanes, suggestions, train, user_spec
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compiled.group import Group, Lane
 from keras_sweep.training.compiled.kept import KeptStates
-from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.compiled.packing import Job, pack
 from keras_sweep.training.compiled.programs import Programs
 from keras_sweep.training.compiled.signature import LANE_NUMBER, Signature, signature_of, update_of
 from keras_sweep.training.compiled.updates import offered_updates
 from keras_sweep.training.plan import training_plan
 from keras_sweep.training.runner import Watch
+from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial import Suggestion
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import Objective
-from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.compiled.layout import State
 from keras_sweep.training.compiled.packing import lane_count
 from keras_sweep.training.compiled.program import Program
@@ -17,6 +16,7 @@ from keras_sweep.training.compiled.programs import Programs
 from keras_sweep.training.compiled.signature import Signature
 from keras_sweep.training.compiled.wall_share import WallShare
 from keras_sweep.training.outcome import best_epoch, diverged
+from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial import Curve, Suggestion
 
 

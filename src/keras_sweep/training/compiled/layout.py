@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.training.compiled.template import Template
+from keras_sweep.training.training_state import Arrays, TrainingState
 
 State: TypeAlias = tuple[list[Any], list[Any], list[Any]]  # trainable, other, optimizer: device arrays of all lanes
 

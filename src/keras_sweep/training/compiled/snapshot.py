@@ -13,8 +13,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
 from keras_sweep.training.compiled.generation import Generation
 from keras_sweep.training.compiled.group import Lane
-from keras_sweep.training.training_state import TrainingState
 from keras_sweep.training.runner import Watch
+from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial import Suggestion
 
 FILE = "generation.npz"

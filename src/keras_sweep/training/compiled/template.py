@@ -11,10 +11,10 @@ import numpy as np
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compile import compiled_model, make_optimizer
-from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.training.compiled.order import DataOrder
 from keras_sweep.training.compiled.signature import Signature, Update
 from keras_sweep.training.plan import TrainingPlan
+from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.trial import Weights
 
 PREDICT_ROWS = 1024  # rows at once

@@ -1,0 +1,26 @@
+"""Python's garbage collector, kept from what lives as long as the process."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """No collection inside: modules, and what they hold, would be gone through again and again while they are made."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def exit_at_once() -> None:
+    """At the end of the process take nothing apart: after a search with JAX that takes most of a second."""
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
