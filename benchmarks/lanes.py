@@ -1,4 +1,4 @@
-"""From 16 lanes on, training a trial-epoch takes about twice the time of its matrix products alone.
+"""From 16 to 64 lanes, training a trial-epoch takes at most twice the time of its matrix products alone.
 
     python benchmarks/lanes.py [--quick] [--optimizers sgd rmsprop adam all ...] [--cores 1 2] [--plot FILE]
 
@@ -7,27 +7,26 @@ number of lanes, on one core and with one program on each of two. Beside it the 
 [32, 784] x [784, 10 T] and its gradient [10 T, 32] x [32, 784], by the faster of NumPy's BLAS and XLA. "all" is the
 program that a sweep of all three optimizers uses: every lane may have any of them.
 
-Printout (2026-11-25, two shared cores of an AMD EPYC, load 6 to 9 from other work: read the figures in brackets, not
-the times, and expect them to scatter): ms a trial-epoch (times the products alone)
+Printout (2026-11-25, two shared cores of an AMD EPYC, nothing else running): ms a trial-epoch (times the products)
 
-    1 core                                                                       products   GFLOP/s
-    lanes         sgd        rmsprop       adam          all                        alone
-      1      33.3 (2.0)    34.4 (2.1)   39.3 (2.4)   37.9 (2.3)                     16.36        92
-      2      23.0 (2.5)    24.4 (2.7)   22.9 (2.5)   26.0 (2.9)                      9.13       165
-      4      19.6 (1.7)    19.7 (1.7)   19.6 (1.7)   24.1 (2.1)                     11.72       128
-      8      18.0 (1.9)    17.6 (1.8)   18.2 (1.9)   21.8 (2.3)                      9.69       155
-     16      17.9 (2.0)    17.6 (2.0)   18.1 (2.0)   20.0 (2.2)                      8.99       167
-     32      16.5 (1.9)    15.9 (1.9)   16.7 (2.0)   36.6 (4.3)                      8.51       177
-     64      22.8 (1.7)    19.5 (1.5)   21.2 (1.6)   24.5 (1.8)                     13.30       113
-    128      20.1 (1.9)    21.3 (2.0)   22.3 (2.1)   30.9 (2.9)                     10.51       143
+    1 core                                                                 products  GFLOP/s  validation
+    lanes         sgd      rmsprop        adam         all                    alone
+      1    31.5 (2.4)   34.3 (2.6)  34.9 (2.7)  33.5 (2.6)                    13.09      115         4.4
+      2    19.7 (2.2)   22.7 (2.6)  23.2 (2.6)  23.6 (2.7)                     8.79      171         2.6
+      4    15.8 (1.6)   18.6 (1.9)  19.9 (2.0)  20.1 (2.0)                    10.03      150         1.8
+      8    14.6 (1.6)   17.5 (1.9)  17.9 (2.0)  18.3 (2.0)                     9.00      167         1.5
+     16    13.1 (1.5)   15.8 (1.8)  16.7 (1.9)  17.3 (2.0)                     8.62      175         1.3
+     32    12.3 (1.5)   14.7 (1.8)  15.7 (1.9)  16.1 (2.0)                     8.09      186         1.2
+     64    12.1 (1.5)   14.7 (1.9)  15.6 (2.0)  15.9 (2.0)                     7.87      191         1.3
+    128    13.1 (1.6)   16.0 (2.0)  16.9 (2.1)  19.6 (2.5)                     7.98      189         1.3
 
     2 cores, a program on each
-     16      26.4 (2.0)    26.0 (2.0)   25.4 (1.9)   36.7 (2.8)                     13.14       115
-     32      24.0 (1.7)    30.7 (2.2)   31.7 (2.3)   34.9 (2.5)                     13.82       109
-     64      26.2 (1.9)    22.6 (1.6)   25.5 (1.8)   26.8 (1.9)                     13.94       108
-    128      22.1 (2.1)    20.4 (1.9)   27.2 (2.6)   31.3 (3.0)                     10.47       144
+     16     7.1 (1.4)    8.2 (1.7)   8.6 (1.7)   9.2 (1.9)                     4.94      305         0.7
+     32     6.4 (1.5)    7.8 (1.8)   8.1 (1.9)   8.4 (1.9)                     4.35      346         0.7
+     64     6.4 (1.5)    8.1 (1.9)   8.6 (2.0)   8.7 (2.1)                     4.19      359         0.6
+    128     7.0 (1.7)    9.4 (2.3)  11.1 (2.7)  14.0 (3.4)                     4.17      361         0.7
 
-Two is met by sgd, rmsprop and adam within the scatter, and missed by "all": it computes three updates for each lane.
+Twice is kept from 16 to 64 lanes, within the scatter. At 128 the variables of all lanes and their slots no longer fit into the caches.
 """
 
 from __future__ import annotations
