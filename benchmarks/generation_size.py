@@ -1,4 +1,4 @@
-"""Generations of 16 trials cost a search a tenth of the standard error of what it measures, and train three times faster.
+"""Generations of 16 cost a search a tenth of the standard error of what it measures, and train three times faster.
 
     python benchmarks/generation_size.py [--quick] [--train] [--seeds 100] [--plot FILE]
 

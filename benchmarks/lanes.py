@@ -26,7 +26,7 @@ Printout (2026-11-25, two shared cores of an AMD EPYC, nothing else running): ms
      64     6.4 (1.5)    8.1 (1.9)   8.6 (2.0)   8.7 (2.1)                     4.19      359         0.6
     128     7.0 (1.7)    9.4 (2.3)  11.1 (2.7)  14.0 (3.4)                     4.17      361         0.7
 
-Twice is kept from 16 to 64 lanes, within the scatter. At 128 the variables of all lanes and their slots no longer fit into the caches.
+Twice is kept from 16 to 64 lanes, within the scatter. At 128 the variables of all lanes no longer fit into the caches.
 """
 
 from __future__ import annotations
