@@ -118,7 +118,8 @@ def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, ep
     signature = signature_of(plan, updates)
     compiled = programs.program(signature, lanes)
     order = programs.template(signature).order
-    numbers = (np.geomspace(1e-4, 1e-1, lanes, dtype=np.float32), np.arange(lanes, dtype=np.int32) % 3)
+    rates, choices = np.geomspace(1e-4, 1e-1, lanes, dtype=np.float32), np.arange(lanes, dtype=np.int32) % 3
+    numbers = (rates, choices, np.zeros((0, 2, lanes), np.float32))
     states = [compiled.layout.stack([compiled.layout.initial()] * lanes) for _ in range(cores)]
     training, validating = [], []
     for epoch in range(1 + epochs):

@@ -39,7 +39,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     import jax
     import keras
 
-    from keras_sweep.training.compiled.layout import layout_of
+    from keras_sweep.training.compiled.layout import layout_of, no_numbers
     from keras_sweep.training.compiled.template import Template
 
     middle = spec.space.at(iter([0.5] * len(spec.space.parameters)))
@@ -52,7 +52,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
             return f"the model has its own `{name}`"
     layout = layout_of(template, 2)
     state = layout.stack([layout.initial()] * 2)
-    numbers = (np.zeros(2, np.float32), np.zeros(2, np.int32))
+    numbers = no_numbers(template, 2)
     metrics = [np.stack([value, value]) for value in template.metrics]
     batch = (data.train.x[:2], data.train.y[:2])
 

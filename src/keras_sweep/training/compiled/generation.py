@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.compile import make_optimizer
 from keras_sweep.training.compiled.group import Group, Lane
 from keras_sweep.training.compiled.kept import KeptStates
+from keras_sweep.training.compiled.layout import flat
 from keras_sweep.training.compiled.packing import Job, pack
 from keras_sweep.training.compiled.programs import Programs
-from keras_sweep.training.compiled.signature import LANE_NUMBER, Signature, signature_of, update_of
+from keras_sweep.training.compiled.signature import LANE_NUMBER, Signature, Update, signature_of, update_of
 from keras_sweep.training.compiled.updates import offered_updates
-from keras_sweep.training.plan import training_plan
+from keras_sweep.training.plan import TrainingPlan, training_plan
 from keras_sweep.training.runner import Watch
 from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial import Suggestion
@@ -29,6 +31,7 @@ class Generation:
         self._programs = programs
         self._kept = kept
         self._lane_limit = lane_limit
+        self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
         self._updates = offered_updates(spec)
 
     @property
@@ -120,13 +123,25 @@ class Generation:
 
     def _lane(self, suggestion: Suggestion) -> Lane:
         plan = training_plan(self._spec, suggestion.params)
-        update = update_of(plan)
-        updates = self._updates if update in self._updates else (update,)
-        signature = self._programs.narrowed(signature_of(plan, updates), update)
+        update = update_of(plan, self._varying)
+        signature = self._signature(plan, update)
+        if update.own:
+            make_optimizer(plan)  # which checks the numbers
+            if not flat(self._programs.template(signature)):
+                update = update_of(plan)
+                signature = self._signature(plan, update)
         template = self._programs.template(signature)
         self.signatures[suggestion.number] = signature
         choice = signature.updates.index(update)
-        rate = plan.optimizer_arguments.get(LANE_NUMBER)
-        rate = template.default_rate(choice) if rate is None else rate
-        assert isinstance(rate, int | float)
-        return Lane(suggestion, plan.epochs, float(rate), choice)
+        rate = _number(plan, LANE_NUMBER, template.default_rate(choice))
+        return Lane(suggestion, plan.epochs, rate, choice, {name: _number(plan, name) for name in update.own})
+
+    def _signature(self, plan: TrainingPlan, update: Update) -> Signature:
+        updates = self._updates if update in self._updates else (update,)
+        return self._programs.narrowed(signature_of(plan, updates), update)
+
+
+def _number(plan: TrainingPlan, name: str, otherwise: float | None = None) -> float:
+    value = plan.optimizer_arguments.get(name, otherwise)
+    assert isinstance(value, int | float)
+    return float(value)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import Objective
-from keras_sweep.training.compiled.layout import State
+from keras_sweep.training.compiled.layout import Numbers, State
+from keras_sweep.training.compiled.own_numbers import STAND_IN
 from keras_sweep.training.compiled.packing import lane_count
 from keras_sweep.training.compiled.program import Program
 from keras_sweep.training.compiled.programs import Programs
@@ -28,6 +29,7 @@ class Lane:
     epochs: int  # in total
     rate: float  # learning rate
     choice: int  # which of the signature's updates
+    own: Mapping[str, float] = field(default_factory=dict)  # its own numbers of arguments of that update
     rungs: tuple[int, ...] = ()
     wanted: bool = True
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
@@ -201,8 +203,12 @@ class Group:
         empty = self._program.lanes - len(lanes)
         self._state = self._program.layout.stack([*states, *[states[0]] * empty])
 
-    def _numbers(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def _numbers(self, count: int) -> Numbers:
         filled = self._places + self._places[:1] * (count - len(self._places))
-        return np.array([lane.rate for lane in filled], np.float32), np.array(
-            [lane.choice for lane in filled], np.int32
+        own = [[lane.own.get(name, STAND_IN) for lane in filled] for name in self.signature.own]
+        values = np.array(own).reshape(len(own), count)  # in double precision, as Keras has them
+        return (
+            np.array([lane.rate for lane in filled], np.float32),
+            np.array([lane.choice for lane in filled], np.int32),
+            np.stack([values, 1 - values], axis=1).astype(np.float32),
         )

@@ -8,11 +8,13 @@ by element then does not know lanes, and XLA updates them in one loop. `Stacked`
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from keras_sweep.training.compiled.own_numbers import STAND_IN, OwnNumber
 from keras_sweep.training.compiled.template import Template
 from keras_sweep.training.training_state import Arrays, TrainingState
 
@@ -55,7 +57,14 @@ class Layout(Protocol):
         ...
 
 
-Numbers: TypeAlias = tuple[Any, Any]  # [T] learning rates, [T] which of the signature's updates a lane uses
+Numbers: TypeAlias = tuple[Any, Any, Any]
+"""[T] learning rates; [T] which of the signature's updates lanes use; [F, 2, T] own numbers, and one less each."""
+
+
+def no_numbers(template: Template, lanes: int) -> Numbers:
+    """Numbers of the right shapes, to trace a program with."""
+    own = np.full((len(template.signature.own), 2, lanes), STAND_IN, np.float32)
+    return np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), own
 
 
 def elementwise(optimizer: Any) -> bool:
@@ -92,6 +101,18 @@ class _Rate:
 
     def __call__(self) -> Any:
         return self.value
+
+
+@contextmanager
+def _having(optimizer: Any, own: Mapping[str, OwnNumber]) -> Iterator[None]:
+    """Inside, the optimizer has lanes' own numbers."""
+    for name, number in own.items():
+        setattr(optimizer, name, number)
+    try:
+        yield
+    finally:
+        for name in own:
+            setattr(optimizer, name, STAND_IN)
 
 
 class Flat:
@@ -223,14 +244,16 @@ class Flat:
         import jax.numpy as jnp
 
         new_trainable, new_slots, place = [], [], 0
-        for optimizers, vector, gradient, (rate, masks) in zip(
+        updates = self._template.signature.updates
+        for optimizers, vector, gradient, (rate, masks, own) in zip(
             self._optimizers, trainable, gradients, numbers, strict=True
         ):
             self._rate.value = rate
             kept = vector
-            for choice, optimizer in enumerate(optimizers):
+            for choice, (optimizer, update) in enumerate(zip(optimizers, updates, strict=True)):
                 count = len(optimizer.variables)
-                (updated,), after = optimizer.stateless_apply(slots[place : place + count], [gradient], [vector])
+                with _having(optimizer, {name: OwnNumber(*own[name]) for name in update.own}):
+                    (updated,), after = optimizer.stateless_apply(slots[place : place + count], [gradient], [vector])
                 place += count
                 new_slots.extend(after)
                 kept = updated if len(optimizers) == 1 else jnp.where(masks[choice], updated, kept)
@@ -242,17 +265,18 @@ class Flat:
         """Traced: the numbers as the step takes them, computed once an epoch."""
         import jax
 
-        rates, choices = numbers
-        many = len(self._template.signature.updates) > 1
+        rates, choices, own = numbers
+        signature = self._template.signature
+        many = len(signature.updates) > 1
         return jax.lax.optimization_barrier(
             [
                 (
                     self._spread(rates, shape),
-                    [
-                        self._spread(choices == choice, shape)
-                        for choice in range(len(self._template.signature.updates))
-                        if many
-                    ],
+                    [self._spread(choices == choice, shape) for choice in range(len(signature.updates)) if many],
+                    {
+                        name: [self._spread(values, shape) for values in pair]
+                        for name, pair in zip(signature.own, own, strict=True)
+                    },
                 )
                 for shape in self._shapes
             ]

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.training.compiled.layout import Layout, Numbers, State, layout_of
+from keras_sweep.training.compiled.layout import Layout, Numbers, State, layout_of, no_numbers
 from keras_sweep.training.compiled.template import Template
 
 Logs: TypeAlias = dict[str, Any]  # metric name -> [T]
@@ -49,7 +49,7 @@ class Program:
         self._batch = template.signature.batch_size
         self._validation_batch = validation_batch
         state = self.layout.stack([self.layout.initial()] * lanes)
-        numbers = (np.zeros(lanes, np.float32), np.zeros(lanes, np.int32))
+        numbers = no_numbers(template, lanes)
         order = np.zeros(len(data.x), np.int32)
         self._epoch = (
             self._step_by_step(state, numbers, order) if template.convolves else self._loop(state, numbers, order)

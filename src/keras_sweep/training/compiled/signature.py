@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from keras_sweep.space.distributions import Value
+from keras_sweep.training.compiled.own_numbers import may_be_own
 from keras_sweep.training.plan import TrainingPlan
 
 LANE_NUMBER = "learning_rate"  # the number that every Keras optimizer holds as a variable
@@ -16,10 +17,11 @@ Arguments: TypeAlias = tuple[tuple[str, str, Value], ...]  # (name, type, value)
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """An optimizer with its constants: `momentum`, `beta_1`, ... are Python numbers, compiled into a program."""
+    """An optimizer with the arguments that are compiled into a program, and those of which each lane has its own."""
 
     optimizer: str
     constants: Arguments = ()
+    own: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,23 @@ class Signature:
     batch_size: int
     seed: int  # initial weights and data order: lanes share every batch
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The arguments of which lanes have their own number, F in all."""
+        return tuple(sorted({name for update in self.updates for name in update.own}))
+
 
 def arguments(values: Mapping[str, Value]) -> Arguments:
     """A mapping as a hashable key."""
     return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
 
 
-def update_of(plan: TrainingPlan) -> Update:
-    """The plan's optimizer without its learning rate."""
-    constants = {name: value for name, value in plan.optimizer_arguments.items() if name != LANE_NUMBER}
-    return Update(plan.optimizer, arguments(constants))
+def update_of(plan: TrainingPlan, varying: Collection[str] = ()) -> Update:
+    """The plan's optimizer without its learning rate. Of `varying` arguments lanes have their own where they can."""
+    given = {name: value for name, value in plan.optimizer_arguments.items() if name != LANE_NUMBER}
+    own = sorted(name for name, value in given.items() if name in varying and may_be_own(plan.optimizer, name, value))
+    constants = {name: value for name, value in given.items() if name not in own}
+    return Update(plan.optimizer, arguments(constants), tuple(own))
 
 
 def signature_of(plan: TrainingPlan, updates: tuple[Update, ...] | None = None) -> Signature:

@@ -12,6 +12,7 @@ from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compile import compiled_model, make_optimizer
 from keras_sweep.training.compiled.order import DataOrder
+from keras_sweep.training.compiled.own_numbers import STAND_IN
 from keras_sweep.training.compiled.signature import Signature, Update
 from keras_sweep.training.plan import TrainingPlan
 from keras_sweep.training.training_state import Arrays, TrainingState
@@ -106,7 +107,7 @@ def _plan(signature: Signature, update: Update) -> TrainingPlan:
     return TrainingPlan(
         {name: value for name, _, value in signature.model},
         update.optimizer,
-        {name: value for name, _, value in update.constants},
+        {**{name: value for name, _, value in update.constants}, **dict.fromkeys(update.own, STAND_IN)},
         batch_size=signature.batch_size,
         seed=signature.seed,
     )

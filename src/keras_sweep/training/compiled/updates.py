@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+from keras_sweep.space.distributions import Categorical, Distribution, Float
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.compiled.own_numbers import OWN_NUMBERS, STAND_IN, is_number
 from keras_sweep.training.compiled.signature import LANE_NUMBER, Update, update_of
 from keras_sweep.training.plan import FIT_PARAMETERS, MODEL_PREFIX, training_plan
 
@@ -23,10 +28,24 @@ def offered_updates(spec: SweepSpec) -> tuple[Update, ...]:
         if parameter.name not in _NOT_CONSTANTS and not parameter.name.startswith(MODEL_PREFIX)
     }
     parameters = tuple(parameter for parameter in spec.space.parameters if parameter.name in chosen)
-    known = chosen | set(spec.space.constants)
-    if any(condition.parameter not in known for parameter in parameters for condition in parameter.when):
+    conditions = {condition.parameter for parameter in parameters for condition in parameter.when}
+    if not conditions <= chosen | set(spec.space.constants):
         return ()
-    space = SearchSpace(parameters, spec.space.constants)
+    shared = {parameter.name for parameter in parameters} & OWN_NUMBERS - conditions
+    kinds = (replace(one, distribution=_kinds(one.distribution)) if one.name in shared else one for one in parameters)
+    space = SearchSpace(tuple(kinds), spec.space.constants)
     if space.size > OFFERED:
         return ()
-    return tuple(dict.fromkeys(update_of(training_plan(spec, point)) for point in space.points()))
+    updates = tuple(dict.fromkeys(update_of(training_plan(spec, point), shared) for point in space.points()))
+    made_up = any(name in shared and value == STAND_IN for update in updates for name, _, value in update.constants)
+    return () if made_up else updates
+
+
+def _kinds(distribution: Distribution) -> Distribution:
+    """One number for all that lanes can have each their own; what is compiled in stays as it is."""
+    if isinstance(distribution, Categorical):
+        fixed = tuple(one for one in distribution.choices if not is_number(one))
+        return Categorical(fixed if len(fixed) == len(distribution.choices) else (*fixed, STAND_IN))
+    zero = 0.0 if isinstance(distribution, Float) else 0
+    reached = distribution.size < math.inf and distribution.contains(zero)
+    return Categorical((zero, STAND_IN) if reached else (STAND_IN,))
