@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import textwrap
 from pathlib import Path
@@ -82,6 +83,16 @@ def test_npz_never_unpickles(tmp_path: Path) -> None:
 def test_faults_of_npz_files(tmp_path: Path, arrays: dict[str, np.ndarray], target: str | None, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_npz(npz(tmp_path, **arrays), target)
+
+
+def test_a_byte_that_was_altered_anywhere_gives_a_plain_message_or_other_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.arange(6.0).reshape(3, 2), y=np.arange(3))
+    content = path.read_bytes()
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+        with contextlib.suppress(DataError):
+            assert read_npz(path, None)
 
 
 def test_files_that_are_no_npz(tmp_path: Path) -> None:

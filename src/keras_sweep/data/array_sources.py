@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,12 +30,15 @@ def read_npz(path: Path, target: str | None) -> Source:
     """
     must_be_file(path)
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise DataError(f"{path} holds one array, not several", hint="Save it by `np.savez(path, x=x, y=y)`")
-        with file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with path.open("rb") as opened:  # np.load leaves a file open that it opened by name and could not read
+            file = np.load(opened, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise DataError(f"{path} holds one array, not several", hint="Save it by `np.savez(path, x=x, y=y)`")
+            with file:
+                arrays = {name: file[name] for name in file.files}
+    except DataError:
+        raise
+    except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
         raise DataError(f"{path} can't be read as npz ({error})", hint="Objects are refused: save numbers") from error
     if target is not None:
         arrays = _with_target(arrays, target, str(path))

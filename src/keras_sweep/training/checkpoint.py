@@ -5,16 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.training_state import TrainingState
 
 VERSION = 1
+
+
+def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:
+    """A digest of what the numbers of training depend on: the model, the data, packages, and the parts (JSON)."""
+    import keras
+
+    backend = keras.backend.backend()
+    about = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.take_best)
+    packages = (keras.__version__, backend, version(backend))
+    return hashlib.sha256(json.dumps((about, data.fingerprint, packages, parts)).encode()).hexdigest()
 
 
 class Damaged(Exception):
@@ -68,10 +80,10 @@ def read(path: Path) -> tuple[dict[str, Any], list[TrainingState | None]]:
         if facts["version"] != VERSION:
             raise Damaged(f"{path} has version {facts['version']}, not {VERSION}")
         return facts["facts"], [_state(arrays, index, counts) for index, counts in enumerate(facts["counts"])]
-    except FileNotFoundError:
+    except (FileNotFoundError, Damaged):
         raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise Damaged(f"{path} can't be read: {error}") from error
+    except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
+        raise Damaged(f"{path} can't be read: {error or type(error).__name__}") from error
 
 
 def _state(arrays: Mapping[str, Any], index: int, counts: Sequence[int] | None) -> TrainingState | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +34,8 @@ class FitCheckpoint:
 
     def __init__(self, folder: Path, spec: SweepSpec, data: SearchData, notice: Callable[[str], None] | None) -> None:
         self._path = folder / FILE
-        self._about = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.take_best)
-        self._fingerprint = data.fingerprint
+        self._spec = spec
+        self._data = data
         self._notice = notice or (lambda text: None)
 
     def write(self, suggestion: Suggestion, model: Any, standing: Standing) -> None:
@@ -88,19 +86,7 @@ class FitCheckpoint:
         self._path.unlink(missing_ok=True)
 
     def _digest(self, suggestion: Suggestion) -> str:
-        """What the numbers of a trial depend on."""
-        import keras
-
-        backend = keras.backend.backend()
-        asked = (suggestion.number, sorted(suggestion.params.items()))
-        parts = (asked, self._about, self._fingerprint, keras.__version__, backend, _version(backend))
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _version(backend: str) -> str:
-    from importlib.metadata import version
-
-    return version(backend)
+        return checkpoint.digest_of(self._spec, self._data, suggestion.number, sorted(suggestion.params.items()))
 
 
 def _arrays(variables: Any) -> Weights:

@@ -1,12 +1,9 @@
 import time
 
-import numpy as np
 import pytest
 
-from keras_sweep.training import checkpoint
 from keras_sweep.training.compiled.runner import CompiledRunner
 from keras_sweep.training.compiled.snapshot import FILE
-from keras_sweep.training.training_state import TrainingState
 from tests.factory import digits, make_spec
 from tests.training.compiled.lane_trials import Watching, assert_same_bits, lanes, suggestions, train, user_spec
 
@@ -114,17 +111,6 @@ def test_snapshots_are_written_while_it_trains(data, tmp_path):
     assert any(found)
     assert_same_bits(results, whole)
     assert not (tmp_path / FILE).exists()
-
-
-def test_a_checkpoint_reads_back_what_was_written(tmp_path):
-    state = TrainingState((np.arange(6.0).reshape(2, 3),), (np.array(3, np.int64), np.array([1], np.uint32)), ())
-    checkpoint.write(tmp_path / "a" / "x.npz", {"rows": [0.1, float("nan")]}, [state, None])
-    facts, (read, none) = checkpoint.read(tmp_path / "a" / "x.npz")
-    assert repr(facts) == repr({"rows": [0.1, float("nan")]})
-    assert none is None
-    for ours, theirs in zip((*read.trainable, *read.other), (*state.trainable, *state.other), strict=True):
-        assert (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["x.npz"]
 
 
 SAME_PROGRAM = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 4} for rate in (0.01, 0.02)))

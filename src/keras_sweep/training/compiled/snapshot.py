@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +27,8 @@ class Snapshots:
         self, folder: Path, spec: SweepSpec, data: SearchData, lane_limit: int, notice: Callable[[str], None] | None
     ) -> None:
         self._path = folder / FILE
-        self._about = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.take_best)
-        self._fingerprint = data.fingerprint
+        self._spec = spec
+        self._data = data
         self._lane_limit = lane_limit
         self._notice = notice or (lambda text: None)
 
@@ -106,11 +104,5 @@ class Snapshots:
             lane.last, lane.best = next(states), next(states)
 
     def _digest(self, trials: Sequence[Suggestion]) -> str:
-        """What the numbers of a generation depend on."""
-        import jax
-        import keras
-
         asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
-        versions = (keras.__version__, jax.__version__)
-        parts = (asked, self._about, self._fingerprint, self._lane_limit, versions)
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return checkpoint.digest_of(self._spec, self._data, asked, self._lane_limit)

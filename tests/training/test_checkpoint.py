@@ -1,0 +1,53 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from keras_sweep.training import checkpoint
+from keras_sweep.training.training_state import TrainingState
+from tests.factory import digits, make_spec
+
+STATE = TrainingState((np.arange(6.0).reshape(2, 3),), (np.array(3, np.int64), np.array([1], np.uint32)), ())
+
+
+def test_a_checkpoint_reads_back_what_was_written(tmp_path):
+    checkpoint.write(tmp_path / "a" / "x.npz", {"rows": [0.1, float("nan")]}, [STATE, None])
+    facts, (read, none) = checkpoint.read(tmp_path / "a" / "x.npz")
+    assert repr(facts) == repr({"rows": [0.1, float("nan")]})
+    assert none is None
+    assert read is not None
+    for ours, theirs in zip((*read.trainable, *read.other), (*STATE.trainable, *STATE.other), strict=True):
+        assert (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["x.npz"]
+
+
+def test_one_flipped_bit_anywhere_is_found(tmp_path):
+    path = tmp_path / "x.npz"
+    checkpoint.write(path, {"rows": []}, [STATE])
+    content = path.read_bytes()
+    whole = checkpoint.read(path)
+    for place in range(0, len(content), 7):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 16]) + content[place + 1 :])
+        try:
+            found = checkpoint.read(path)
+        except checkpoint.Damaged:
+            continue
+        assert repr(found) == repr(whole)  # a bit that nothing reads, as a date in the archive
+
+
+def test_a_missing_checkpoint_is_no_damage(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        checkpoint.read(tmp_path / "x.npz")
+
+
+def test_the_digest_changes_with_everything_that_the_numbers_depend_on():
+    spec, data = make_spec(), digits()
+    digest = checkpoint.digest_of(spec, data, 1)
+    others = [
+        checkpoint.digest_of(spec, data, 2),
+        checkpoint.digest_of(spec, replace(data, fingerprint="another"), 1),
+        checkpoint.digest_of(replace(spec, loss="mean_squared_error"), data, 1),
+        checkpoint.digest_of(replace(spec, take_best=True), data, 1),
+    ]
+    assert digest == checkpoint.digest_of(make_spec(), digits(), 1)
+    assert len({digest, *others}) == 5
