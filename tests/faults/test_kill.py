@@ -85,3 +85,15 @@ def test_two_hundred_kills(driver: Driver, whole: Whole, tmp_path: Path) -> None
                 driver, whole, tmp_path / f"{space}-{survived[space]}-{draw.random()}", space, chain
             )
     print(f"{sum(survived.values())} kills survived: {survived}")  # noqa: T201
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_killed_before_or_after_every_call(driver: Driver, whole: Whole, tmp_path: Path) -> None:
+    calls, _, _ = whole("plain")
+    kills = 0
+    for nth in range(1, len(calls) + 1):
+        fault = {"nth": nth, "after": bool(nth % 2), "kind": "kill"}
+        kills += survives(driver, whole, tmp_path / str(nth), "plain", [fault])
+    print(f"{kills} kills survived, before or after each of {len(calls)} calls to the disk")  # noqa: T201
+    assert kills == len(calls)
