@@ -10,7 +10,7 @@ in another order, which is the same training but for the order of its sums.
 Machine: AMD EPYC, 2 cores, shared and busy; Python 3.11.7, Keras 3.15.1, JAX 0.10.2; 2026-11-25; `--trials 100`
 
     optimizer  trials  equal, at rates   to the row; of the loss  others, at rates  fit reordered moves as far
-    sgd            34  29, up to 0.21     0 rows; 2e-07 to 9e-07  5, from 0.46      4
+    sgd            34  29, up to 0.21     0 rows; 0 to 9e-07      5, from 0.46      4
     rmsprop        30  15, up to 0.66     0 rows; 0 to 9e-06      15, from 0.011    15
     adam           36  23, up to 0.025    0 rows; 6e-08 to 7e-07  13, from 0.019    13
 
