@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 
 import keras
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.training.compiled.layout import Flat
 from keras_sweep.training.compiled.runner import CompiledRunner
 from keras_sweep.training.compiled.template import Template
 from keras_sweep.trial import Suggestion, TrialState
@@ -86,6 +88,25 @@ def test_all_trials_that_reach_a_rung_are_compared_at_once_in_ascending_order(da
     watch = Watching(rung_epochs=(1, 3))
     lanes(make_spec(), data, trials, watch)
     assert [(epoch, set(values)) for epoch, values in watch.rungs_called] == [(1, {0, 1, 2, 3}), (3, {0, 1})]
+
+
+@pytest.mark.parametrize("best", [False, True], ids=["last epoch", "best epoch"])
+def test_a_rung_is_not_called_while_a_lane_is_still_being_kept(data, monkeypatch, best):
+    keep = Flat.lane
+
+    def slowly(self, state, index):  # the thread that reads reports is much faster meanwhile
+        time.sleep(0.1)
+        return keep(self, state, index)
+
+    monkeypatch.setattr(Flat, "lane", slowly)
+    spec = make_spec(take_best=best)
+    trials = suggestions(
+        *({**ADAM, "learning_rate": rate, "batch_size": size} for size in (32, 100) for rate in (0.1, 1e-5))
+    )
+    results = lanes(spec, data, trials, Watching(rung_epochs=(1, 2, 3), stop_below=0.3))
+    assert {result.state for result in results.values()} == {TrialState.COMPLETE, TrialState.PRUNED}
+    for result in results.values():
+        assert evaluated(spec, data, result.weights)[1] == pytest.approx(result.value, abs=1e-6)
 
 
 def test_only_wanted_trials_are_reported_and_no_bit_depends_on_it(data):

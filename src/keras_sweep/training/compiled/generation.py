@@ -64,7 +64,7 @@ class Generation:
         rungs = {rung for lane in self.lanes.values() for rung in lane.rungs} - set(self.rungs_done)
         for rung in sorted(rungs):
             coming = [lane for lane in self.lanes.values() if lane.comes_to(rung)]
-            if any(len(lane.rows) < rung for lane in coming):
+            if any(lane.reported < rung for lane in coming):
                 return
             waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.rungs_done)]
             pruned = self.call(rung, [lane.number for lane in coming], watch)

@@ -36,6 +36,7 @@ class KeptStates:
             return None
         rows, lane.last, lane.best = kept
         lane.rows = list(rows)
+        lane.reported = len(rows)
         return lane.last
 
     def _kept(self, number: int | None) -> tuple[list[dict[str, float]], TrainingState, TrainingState | None] | None:

@@ -141,6 +141,7 @@ class CompiledRunner:
             self.totals.train += epoch.train_seconds
             self.totals.validate += epoch.validate_seconds
             for lane, row in epoch.rows:
+                lane.reported = epoch.number
                 if lane.wanted:
                     watch.epoch(lane.number, epoch.number, row)
             for lane in epoch.ended:

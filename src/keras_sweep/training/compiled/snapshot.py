@@ -99,6 +99,7 @@ class Snapshots:
         for number, about in facts.items():
             lane: Lane = generation.lanes[int(number)]
             lane.rows = about["rows"]
+            lane.reported = len(lane.rows)
             for name in _NUMBERS:
                 setattr(lane, name, about[name])
             lane.last, lane.best = next(states), next(states)
