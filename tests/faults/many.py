@@ -1,7 +1,7 @@
-"""Many real trials in one process: `python -m tests.faults.many FOLDER TRIALS [momentum] [fit]`; prints JSON.
+"""Many real trials in one process: `python -m tests.faults.many FOLDER TRIALS [clipvalue] [fit]`; prints JSON.
 
-The resident memory after a tenth of the trials and after all of them. With `momentum`, a number that an optimizer holds
-as a constant, every trial has a program of its own.
+The resident memory after a tenth of the trials, half and all of them. With `clipvalue`, a number that is compiled in,
+every trial has a program of its own.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ parameters:
   epochs: 1
 search: {engine: optuna, sampler: random, trials: TRIALS, seed: 42}
 """
-MOMENTUM = "  optimizer: sgd\n  momentum: {min: 0.0, max: 0.9}\n"
+CLIPPED = "  optimizer: sgd\n  clipvalue: {min: 0.5, max: 2.0}\n"
 
 
-def main(folder: Path, trials: int, *, momentum: bool, runner: str | None = None) -> dict[str, float]:
+def main(folder: Path, trials: int, *, clipvalue: bool, runner: str | None = None) -> dict[str, float]:
     """Run so many trials; MiB after a tenth and at the end."""
     space = folder / "many.yaml"
     text = SPACE.replace("TRIALS", str(trials))
-    if momentum:
-        text = text.replace("  optimizer: {values: [sgd, rmsprop, adam]}\n", MOMENTUM)
+    if clipvalue:
+        text = text.replace("  optimizer: {values: [sgd, rmsprop, adam]}\n", CLIPPED)
     space.write_text(text)
     sizes: dict[int, float] = {}
 
@@ -61,6 +61,6 @@ def main(folder: Path, trials: int, *, momentum: bool, runner: str | None = None
 if __name__ == "__main__":
     more = sys.argv[3:]
     found = main(
-        Path(sys.argv[1]), int(sys.argv[2]), momentum="momentum" in more, runner="fit" if "fit" in more else None
+        Path(sys.argv[1]), int(sys.argv[2]), clipvalue="clipvalue" in more, runner="fit" if "fit" in more else None
     )
     print(json.dumps(found))  # noqa: T201
