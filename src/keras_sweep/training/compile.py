@@ -24,7 +24,9 @@ def make_optimizer(plan: TrainingPlan) -> Any:
     try:
         optimizer = keras.optimizers.get(plan.optimizer)
     except ValueError as error:
-        raise ModelError(f"Keras {keras.__version__} has no optimizer {plan.optimizer!r}") from error
+        raise ModelError(
+            f"Keras {keras.__version__} has no optimizer {plan.optimizer!r}", hint="`sweep check` names those it has"
+        ) from error
     try:
         if not plan.optimizer_arguments:
             return optimizer

@@ -83,7 +83,7 @@ def logbook_of(
                 return
             self._restore(self.model)
             for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
-                if done in watch.rungs(plan.epochs):
+                if done in watch.rungs(plan.epochs) and spec.objective.name in row:
                     watch.rung(done, {suggestion.number: row[spec.objective.name]})
             watch.epoch(suggestion.number, len(self.rows), self.rows[-1])
 
