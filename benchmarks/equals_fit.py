@@ -68,9 +68,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="3 trials")
     options = parser.parse_args()
     from keras_sweep.data.catalog import load_search_data
-    from keras_sweep.space.yaml_file import read_space_file
-    from keras_sweep.training.compiled.runner import CompiledRunner
-    from keras_sweep.training.fit_runner import FitRunner
+    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.training.fit.runner import FitRunner
+    from keras_sweep.training.lanes.runner import CompiledRunner
 
     print_machine("at the start")
     spec = read_space_file(SPACE)
@@ -113,7 +113,7 @@ def main() -> None:
 
 def random_trials(count: int) -> Sequence[Any]:
     """The same ones every time."""
-    from keras_sweep.trial import Suggestion
+    from keras_sweep.trial.result import Suggestion
 
     rng = np.random.default_rng(42)
     return [
@@ -146,9 +146,9 @@ def reordered(spec: Any, data: Any, params: Any, seed: int) -> Any:
     """The curve of `fit` on its own batches, the rows inside each batch in another order."""
     import keras
 
-    from keras_sweep.training.compile import compiled_model
-    from keras_sweep.training.compiled.order import DataOrder
-    from keras_sweep.training.plan import training_plan
+    from keras_sweep.training.build_trial import compiled_model
+    from keras_sweep.training.lanes.order import DataOrder
+    from keras_sweep.trial.plan import training_plan
 
     plan = training_plan(spec, params)
     model = compiled_model(spec, plan, data)

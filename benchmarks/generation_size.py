@@ -46,8 +46,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from printed import print_machine, print_table, write_plot
 
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.yaml_file import read_space_file
-from keras_sweep.trial import Result, Suggestion, TrialState
+from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 HERE = Path(__file__).parent
 SPACE = HERE.parent / "search_spaces" / "dense.yaml"
@@ -160,7 +160,7 @@ def trained(points: Sequence[dict[str, Any]], size: int, runner: Any = None) -> 
 def compiled_runner() -> Any:
     """A compiled runner on the dense model and Fashion-MNIST."""
     from keras_sweep.data.catalog import load_search_data
-    from keras_sweep.training.compiled.runner import CompiledRunner
+    from keras_sweep.training.lanes.runner import CompiledRunner
 
     spec = read_space_file(SPACE)
     return CompiledRunner(spec, load_search_data(spec))

@@ -93,8 +93,8 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
     """Milliseconds a trial-epoch: row -> lanes -> ms. Sets the process to its cores before XLA makes its threads."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     from keras_sweep.data.catalog import load_search_data
-    from keras_sweep.space.yaml_file import read_space_file
-    from keras_sweep.training.compiled.programs import Programs
+    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.training.lanes.program_cache import Programs
 
     spec = read_space_file(SPACE)
     programs = Programs(spec, load_search_data(spec))
@@ -109,9 +109,9 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
 
 def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, epochs: int) -> tuple[float, float]:
     """Milliseconds a trial-epoch of training and of validation: one program of so many lanes on each core."""
-    from keras_sweep.training.compiled.signature import signature_of
-    from keras_sweep.training.compiled.updates import offered_updates
-    from keras_sweep.training.plan import TrainingPlan
+    from keras_sweep.training.lanes.optimizer_variants import offered_updates
+    from keras_sweep.training.lanes.signature import signature_of
+    from keras_sweep.trial.plan import TrainingPlan
 
     updates = offered_updates(spec) if optimizer == "all" else None
     plan = TrainingPlan({"units": OUTPUTS, "activation": "softmax"}, "sgd" if updates else optimizer, seed=42)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from keras_sweep.events import SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.record.reader import read_attributes, read_results
 from keras_sweep.record.sweep_folder import find, sweeps_dir
 from keras_sweep.space.sweep_spec import Goal, Objective
-from keras_sweep.views.live import board
-from keras_sweep.views.picture import record_svg, tally_at
+from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
+from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary, summary
+from keras_sweep.views.terminal.terminal_svg import record_svg, tally_at
 
 
 def draw(name: str) -> None:

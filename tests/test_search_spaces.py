@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import sweep
+from tests.helpers.command import sweep
 
 SPACES = Path(__file__).parents[1] / "search_spaces"
 FILES = sorted(SPACES.glob("*.yaml"))

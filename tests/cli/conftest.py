@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import sweep
+from tests.helpers.command import sweep
 
 DIGITS = """\
 data: digits

@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from tests.cli.command import sweep
 from tests.cli.conftest import DIGITS
+from tests.helpers.command import sweep
 
 
 def test_a_run_shows_the_leaderboard_the_test_and_the_model(finished):
@@ -95,7 +95,7 @@ LOAD = """
 import json, sys
 import keras, numpy as np
 from sklearn.datasets import load_digits
-from keras_sweep.space.yaml_file import read_space_file
+from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.sealed_test import open_test
 spec = read_space_file("digits.yaml")

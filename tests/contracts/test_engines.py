@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contracts.engine_contract import EngineContract
+from tests.helpers.engine_contract import EngineContract
 
 from keras_sweep.space.sweep_spec import ENGINES
 

@@ -11,11 +11,11 @@ from sklearn.model_selection import train_test_split
 
 from keras_sweep.data.catalog import load_search_data, named_set, raw_validation
 from keras_sweep.data.fingerprint import fingerprint
+from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_names import DATA_NAMES
 from keras_sweep.space.sweep_spec import DataSpec, Split
-from tests.data.data_specs import HOUSES, MOONS, PLANTS, named, spec_of
+from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, named, spec_of
 
 ROWS = {"digits": (1149, 288, 360), "iris": (96, 24, 30), "wine": (113, 29, 36), "breast_cancer": (364, 91, 114)}
 

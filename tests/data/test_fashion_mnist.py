@@ -17,7 +17,7 @@ from keras_sweep.data.fashion_mnist import locate
 from keras_sweep.data.fetch import FetchError, download, unpack_debian_package
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.errors import DataError
-from tests.data.data_specs import named
+from tests.helpers.data_specs import named
 
 ALL_FILES = (fashion_mnist.IMAGES, fashion_mnist.LABELS, fashion_mnist.TEST_IMAGES, fashion_mnist.TEST_LABELS)
 

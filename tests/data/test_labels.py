@@ -8,7 +8,7 @@ import pytest
 from keras_sweep.data.labels import fit_labels
 from keras_sweep.data.losses import LOSS_NEEDS, LabelForm, output_activation
 from keras_sweep.errors import DataError
-from keras_sweep.space.keras_names import ACTIVATIONS, LOSSES
+from keras_sweep.space_file.keras_names import ACTIVATIONS, LOSSES
 
 TEXTS = np.array(["b", "a", "c", "a"], dtype=object)
 

@@ -17,11 +17,11 @@ from sklearn.model_selection import train_test_split
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.sealed_test import open_raw_test, open_test
 from keras_sweep.errors import DataError
-from keras_sweep.search.optuna_engine import OptunaEngine
+from keras_sweep.search.optuna.engine import OptunaEngine
 from keras_sweep.space.sweep_spec import DataSpec, Split, SweepSpec
-from keras_sweep.training.fit_runner import FitRunner
-from keras_sweep.trial import Suggestion
-from tests.data.data_specs import HOUSES, MOONS, PLANTS, named, spec_of
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.trial.result import Suggestion
+from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, named, spec_of
 
 CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.CodeType)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.sweeps import Driver, folder_of, looks, outcome
+from tests.helpers.whole_sweeps import Driver, folder_of, looks, outcome
 
 Whole = Callable[[str], tuple[list[str], float, dict[str, Any]]]
 

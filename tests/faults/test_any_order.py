@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from keras_sweep.opening import open_study
+from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
@@ -26,12 +26,12 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.record.weights import kept, load_weights, weights_file
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
-from keras_sweep.stop import StopRequest
-from keras_sweep.sweep import Limits, WallTime, search
-from keras_sweep.trial import Result
-from tests.factory import make_spec
-from tests.record.records import integrity
-from tests.test_sweep import SPACE, Asked, Formula, InMemory, plain
+from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.open_record import open_study
+from keras_sweep.trial.result import Result
+from tests.helpers.factory import make_spec
+from tests.helpers.records import integrity
+from tests.sweep.test_loop import SPACE, Asked, Formula, InMemory, plain
 
 LONGEST = 40
 KINDS = [

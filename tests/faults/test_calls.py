@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Whole
-from tests.faults.sweeps import Driver, check_sound, folder_of, looks, looks_to_come, outcome
-from tests.record.faults import KINDS
+from tests.helpers.disk_faults import KINDS
+from tests.helpers.whole_sweeps import Driver, check_sound, folder_of, looks, looks_to_come, outcome
 
 
 def survives(driver: Driver, whole: Whole, folder: Path, space: str, fault: dict[str, object]) -> int:

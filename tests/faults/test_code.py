@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.faults.sweeps import Driver
 from tests.faults.test_signals import LONG
+from tests.helpers.whole_sweeps import Driver
 
 TRAP = "import pathlib\npathlib.Path('ran').touch()\n"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from keras_sweep.record.weights import weights_file
-from tests.faults.sweeps import Driver, folder_of, looks, outcome
+from tests.helpers.whole_sweeps import Driver, folder_of, looks, outcome
 
 
 def folder_instead(path: Path) -> None:

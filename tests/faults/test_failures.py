@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.record import reader
-from keras_sweep.trial import TrialState
-from tests.faults.sweeps import Driver, folder_of
+from keras_sweep.trial.result import TrialState
+from tests.helpers.whole_sweeps import Driver, folder_of
 
 SPACE = """\
 data: digits

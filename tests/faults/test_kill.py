@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Whole
-from tests.faults.spaces import SPACES
-from tests.faults.sweeps import Driver, check_sound, folder_of, looks, looks_to_come, outcome
+from tests.helpers.whole_spaces import SPACES
+from tests.helpers.whole_sweeps import Driver, check_sound, folder_of, looks, looks_to_come, outcome
 
 
 def survives(driver: Driver, whole: Whole, folder: Path, space: str, faults: list[dict[str, object]]) -> int:

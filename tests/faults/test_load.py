@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.record.records import ROOT
+from tests.helpers.records import ROOT
 
 
 def measured(program: str, *words: object) -> dict[str, float]:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.sweeps import check_sound, folder_of, outcome
 from tests.faults.test_signals import start, write
+from tests.helpers.whole_sweeps import check_sound, folder_of, outcome
 
 
 @pytest.mark.parametrize(("backend", "first"), [("jax", 21), ("torch", 21), ("tensorflow", 1)])

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.record import reader
-from tests.faults.sweeps import check_sound, folder_of
+from tests.helpers.whole_sweeps import check_sound, folder_of
 
 LONG = """\
 data: digits

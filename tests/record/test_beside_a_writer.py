@@ -16,15 +16,15 @@ from keras_sweep.errors import RecordError
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.record.records import ROOT, integrity, new_folder, new_study, same
-from tests.views.factory import dense_sweep
+from tests.helpers.records import ROOT, integrity, new_folder, new_study, same
+from tests.helpers.results import dense_sweep
 
 WRITE = """
 import sys, time
 from pathlib import Path
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.views.factory import dense_sweep
+from tests.helpers.results import dense_sweep
 folder = SweepFolder(Path(sys.argv[1]))
 with StudyFile.open(folder) as study:
     for one in dense_sweep(300):
@@ -43,7 +43,7 @@ import sys
 from pathlib import Path
 from keras_sweep.record import reader
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.views.factory import dense_sweep
+from tests.helpers.results import dense_sweep
 folder, wanted, last, times = SweepFolder(Path(sys.argv[1])), dense_sweep(300), 0, 0
 while last < 300:
     results = reader.read_results(folder)

@@ -11,9 +11,9 @@ from keras_sweep.errors import RecordError
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.trial import Result
-from tests.record.records import SPEC, new_folder, same
-from tests.views.factory import dense_sweep
+from keras_sweep.trial.result import Result
+from tests.helpers.records import SPEC, new_folder, same
+from tests.helpers.results import dense_sweep
 
 
 def refused(folder: SweepFolder, match: str) -> None:

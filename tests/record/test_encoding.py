@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.record import encoding
-from keras_sweep.trial import Result, Suggestion, TrialState
-from tests.record.records import results, same
-from tests.views.factory import result
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.records import results, same
+from tests.helpers.results import result
 
 COMPLETE = Result(Suggestion(3, {"learning_rate": 0.1}), TrialState.COMPLETE, 0.5)
 

@@ -15,14 +15,15 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import RecordError
-from keras_sweep.record import reader, system
+from keras_sweep.files import disk
+from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import DamagedWeights, load_weights
-from tests.record.faults import KINDS, Faults, injected
-from tests.record.records import ROOT, integrity, new_folder, new_study, same
-from tests.record.small_sweep import check_done, check_sound, run
-from tests.views.factory import dense_sweep
+from tests.helpers.disk_faults import KINDS, Faults, injected
+from tests.helpers.records import ROOT, integrity, new_folder, new_study, same
+from tests.helpers.results import dense_sweep
+from tests.helpers.small_record import check_done, check_sound, run
 
 HINTS = (
     "Free some space",
@@ -111,7 +112,7 @@ from pathlib import Path
 from keras_sweep.errors import RecordError
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.views.factory import dense_sweep
+from tests.helpers.results import dense_sweep
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
@@ -143,7 +144,7 @@ def test_a_file_system_that_takes_no_more_bytes(tmp_path: Path) -> None:
 
 
 def test_a_database_locked_by_another_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(system, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(disk, "BUSY_SECONDS", 0.1)
     folder = new_folder(tmp_path, 3)
     with StudyFile.open(folder) as study, closing(sqlite3.connect(folder.study, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -11,12 +11,12 @@ import pytest
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.record.records import ROOT, integrity, new_folder, same
-from tests.views.factory import dense_sweep
+from tests.helpers.records import ROOT, integrity, new_folder, same
+from tests.helpers.results import dense_sweep
 
 
 def kills_survived(sweeps: Path, step: int, *more: str) -> int:
-    command = [sys.executable, "-m", "tests.record.kill_everywhere", str(sweeps), str(step), *more]
+    command = [sys.executable, "-m", "tests.helpers.kill_everywhere", str(sweeps), str(step), *more]
     process = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert process.returncode == 0, process.stderr
     return int(process.stdout)
@@ -44,7 +44,7 @@ import sys
 from pathlib import Path
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.views.factory import dense_sweep
+from tests.helpers.results import dense_sweep
 with StudyFile.open(SweepFolder(Path(sys.argv[1]))) as study:
     print("open", flush=True)
     for one in dense_sweep(4000)[study.next_number:]:

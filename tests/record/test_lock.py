@@ -12,7 +12,7 @@ from keras_sweep.errors import SweepBusy
 from keras_sweep.record import reader
 from keras_sweep.record.lock import Owner, SweepLock, read_owner
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.record.records import new_folder
+from tests.helpers.records import new_folder
 
 HOLD = """
 import sys

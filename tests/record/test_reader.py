@@ -13,11 +13,11 @@ from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import Goal, Objective
-from keras_sweep.trial import Result, TrialState
-from keras_sweep.views.leaderboard import rank_key
-from tests.factory import make_spec
-from tests.record.records import ROOT, SPEC, new_folder, new_study, same
-from tests.views.factory import dense_sweep, result
+from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.leaderboard.rows import rank_key
+from tests.helpers.factory import make_spec
+from tests.helpers.records import ROOT, SPEC, new_folder, new_study, same
+from tests.helpers.results import dense_sweep, result
 
 
 @pytest.mark.parametrize("goal", Goal)
@@ -136,7 +136,7 @@ import resource, sys
 from pathlib import Path
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.views.factory import dense_sweep
+from tests.helpers.results import dense_sweep
 wanted = dense_sweep(20_000)
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc").exists() else 1

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import RecordError
 from keras_sweep.record import encoding, reader
-from keras_sweep.record import optuna_schema as schema
+from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import Goal, Objective
-from keras_sweep.trial import Result, Suggestion, TrialState
-from tests.factory import make_spec
-from tests.record.records import SPEC, integrity, new_folder, new_study, results, same
-from tests.views.factory import dense_sweep, result
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.factory import make_spec
+from tests.helpers.records import SPEC, integrity, new_folder, new_study, results, same
+from tests.helpers.results import dense_sweep, result
 
 
 def test_trials_come_back_as_they_were(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record import reader
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find, set_aside, sweep_folder, sweeps_dir
-from tests.record.records import new_folder
+from tests.helpers.records import new_folder
 
 
 def begun(sweeps: Path, name: str, age: float) -> SweepFolder:

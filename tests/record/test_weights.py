@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from keras_sweep.errors import RecordError
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import DamagedWeights, keep, kept, load_weights, save_weights, weights_file
-from tests.record.records import DENSE, identical
+from tests.helpers.records import DENSE, identical
 
 arrays = hnp.arrays(
     st.one_of(hnp.floating_dtypes(endianness="="), hnp.integer_dtypes(endianness="="), st.just(np.dtype(bool))),

@@ -6,7 +6,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.search.grid import POINTS_A_RANGE, grid_space, shuffled_points
 from keras_sweep.space.distributions import Float, Int
 from keras_sweep.space.search_space import Parameter, SearchSpace, identity
-from tests.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, MOMENTUM, OPTIMIZER
 
 
 def test_a_continuous_range_is_cut_with_both_ends_included():

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.sweep_name import sweep_name_fault
-from keras_sweep.space.yaml_file import read_space_text
-from tests.space.space_texts import DENSE
+from keras_sweep.space_file.yaml_file import read_space_text
+from tests.helpers.space_texts import DENSE
 
 
 @pytest.mark.parametrize("name", ["dense", "a", "7", "_x", "try-2.b_C", "x" * 64])

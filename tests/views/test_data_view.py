@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.views.data_picture import picture_grid, write_png
 from keras_sweep.views.data_view import ClassRow, DataView, PartRow, data_facts
-from tests.data.data_specs import PLANTS, named, spec_of
-from tests.views.screen import on_terminal
+from keras_sweep.views.sample_images import picture_grid, write_png
+from tests.helpers.data_specs import PLANTS, named, spec_of
+from tests.helpers.screen import on_terminal
 
 
 def test_facts_of_pictures() -> None:

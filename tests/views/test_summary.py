@@ -2,12 +2,12 @@ import shlex
 
 import pytest
 
-from keras_sweep.events import SweepEnded
-from keras_sweep.events import TestEvaluated as Evaluated
-from keras_sweep.trial import TrialState
+from keras_sweep.trial.events import SweepEnded
+from keras_sweep.trial.events import TestEvaluated as Evaluated
+from keras_sweep.trial.result import TrialState
 from keras_sweep.views.summary import next_commands, print_summary, print_test, summary, time_parts
-from tests.views.factory import ACCURACY, dense_sweep, result
-from tests.views.screen import on_pipe, sent, terminal, without_styles
+from tests.helpers.results import ACCURACY, dense_sweep, result
+from tests.helpers.screen import on_pipe, sent, terminal, without_styles
 
 RESULTS = tuple(dense_sweep())
 SECONDS = {"train": 31.2, "compile": 6.1, "sampler": 1.2, "total": 41.5}

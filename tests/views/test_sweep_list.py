@@ -2,11 +2,11 @@ import json
 
 import pytest
 
-from keras_sweep.trial import TrialState
+from keras_sweep.trial.result import TrialState
 from keras_sweep.views.sweep_list import sweep_list_json, sweep_row
 from keras_sweep.views.sweep_list_table import SweepTable
-from tests.views.factory import ACCURACY, LOSS, dense_sweep, result
-from tests.views.screen import on_pipe, on_terminal
+from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
+from tests.helpers.screen import on_pipe, on_terminal
 
 NOW = 1_000_000.0
 

@@ -3,10 +3,10 @@ import math
 
 import pytest
 
-from keras_sweep.trial import Seconds, TrialState
+from keras_sweep.trial.result import Seconds, TrialState
 from keras_sweep.views.trial_view import TrialView, trial_json
-from tests.views.factory import ACCURACY, dense_sweep, result
-from tests.views.screen import on_pipe, on_terminal
+from tests.helpers.results import ACCURACY, dense_sweep, result
+from tests.helpers.screen import on_pipe, on_terminal
 
 RESULTS = dense_sweep()
 

@@ -28,15 +28,15 @@ def check(
     import json
 
     if schema:
-        from keras_sweep.space.schema import space_file_schema
+        from keras_sweep.space_file.schema import space_file_schema
 
         typer.echo(json.dumps(space_file_schema(), indent=2))
         return
     from keras_sweep.errors import UsageError
-    from keras_sweep.space.yaml_file import read_space_file
-    from keras_sweep.views.console import answers, progress
-    from keras_sweep.views.messages import print_notice, print_warning
+    from keras_sweep.space_file.yaml_file import read_space_file
     from keras_sweep.views.space_view import print_space
+    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.messages import print_notice, print_warning
 
     if space is None:
         raise UsageError("`sweep check` needs a space file", hint="as in `sweep check search_spaces/dense.yaml`")
@@ -49,8 +49,8 @@ def check(
     print_space(answers(), spec, str(space))
     if probe or (probe is None and not code):
         set_backend(backend)
-        from keras_sweep.cli.library_noise import LibraryNoise
         from keras_sweep.cli.probing import probed
+        from keras_sweep.process.library_output import LibraryNoise
         from keras_sweep.views.space_view import print_estimate
 
         with LibraryNoise():

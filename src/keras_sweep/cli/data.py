@@ -24,14 +24,14 @@ def data(
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
     from keras_sweep.errors import DataError, UsageError
-    from keras_sweep.views.console import answers
+    from keras_sweep.views.terminal.console import answers
 
     spec = _spec_of(source, sets or ())
     if picture is not None and (picture.suffix != ".png" or not picture.parent.is_dir()):
         raise UsageError(f"`--picture` takes a .png file in a folder that is there, but got {picture}")
     from keras_sweep.data.catalog import load_search_data
-    from keras_sweep.views.data_picture import picture_grid, write_png
     from keras_sweep.views.data_view import DataView
+    from keras_sweep.views.sample_images import picture_grid, write_png
 
     found = load_search_data(spec)
     if picture is not None and found.image_shape is None:
@@ -50,20 +50,20 @@ def baseline(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Fit scikit-learn's linear model on the same rows, and put it in the sweep's leaderboard as a reference."""
-    from keras_sweep.space.yaml_file import read_space_file
+    from keras_sweep.space_file.yaml_file import read_space_file
 
     one_of("--format", format, ("table", "json"))
     spec = read_space_file(space, sets=sets or (), name=name)
-    from keras_sweep.baseline import fit_baseline
     from keras_sweep.data.catalog import load_search_data
-    from keras_sweep.data.task import check_task
+    from keras_sweep.data.compatibility import check_task
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.record.sweep_folder import sweep_folder
     from keras_sweep.record.sweep_folder import sweeps_dir as where
+    from keras_sweep.sweep.baseline import fit_baseline
     from keras_sweep.views.baseline_view import baseline_json, baseline_record, print_baseline
-    from keras_sweep.views.console import answers, progress
-    from keras_sweep.views.messages import print_notice
+    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.messages import print_notice
 
     found = load_search_data(spec)
     check_task(spec, found)
@@ -92,14 +92,14 @@ def import_search(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Read another program's search into a sweep; nothing is written at its source."""
-    from keras_sweep.adopt import adopt, adopt_into
-    from keras_sweep.imports import read_trials
+    from keras_sweep.importing.read import read_trials
+    from keras_sweep.importing.write import adopt, adopt_into
     from keras_sweep.record.sweep_folder import sweep_folder
     from keras_sweep.record.sweep_folder import sweeps_dir as where
-    from keras_sweep.space.yaml_file import read_space_file
-    from keras_sweep.views.console import answers, progress
-    from keras_sweep.views.messages import print_notice
-    from keras_sweep.views.words import count_text, safe
+    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.messages import print_notice
+    from keras_sweep.views.terminal.text import count_text, safe
 
     spec = read_space_file(space, name=name) if space is not None else None
     imported = read_trials(source, study=study, metric=metric)
@@ -118,7 +118,7 @@ def import_search(
 
 def _spec_of(source: str, sets: list[str] | tuple[str, ...]) -> SweepSpec:
     if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
-        from keras_sweep.space.yaml_file import read_space_file
+        from keras_sweep.space_file.yaml_file import read_space_file
 
         return read_space_file(source, sets=sets)
     from keras_sweep.data.catalog import named_set

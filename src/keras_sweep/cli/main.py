@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from keras_sweep import __version__
-from keras_sweep.cli import board, check, data, model, run
-from keras_sweep.cli.streams import open_streams, settle_streams
-from keras_sweep.collector import exit_at_once
+from keras_sweep.cli import check, data, model, read_commands, run
 from keras_sweep.errors import SweepError
+from keras_sweep.process.garbage import exit_at_once
+from keras_sweep.process.streams import open_streams, settle_streams
 
 app = typer.Typer(
     name="sweep",
@@ -47,9 +47,9 @@ def _options(
 
 app.command("check")(check.check)
 app.command("run")(run.run)
-app.command("list")(board.list_sweeps)
-app.command("leaderboard")(board.leaderboard)
-app.command("show")(board.show)
+app.command("list")(read_commands.list_sweeps)
+app.command("leaderboard")(read_commands.leaderboard)
+app.command("show")(read_commands.show)
 app.command("evaluate")(model.evaluate)
 app.command("export")(model.export)
 app.command("data")(data.data)
@@ -72,8 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         if debug:
             traceback.print_exc()
-        from keras_sweep.views.console import progress
-        from keras_sweep.views.messages import print_error
+        from keras_sweep.views.terminal.console import progress
+        from keras_sweep.views.terminal.messages import print_error
 
         plain, code = _told(error)
         with contextlib.suppress(OSError):  # there may be nobody left to tell

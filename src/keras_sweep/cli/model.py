@@ -23,15 +23,15 @@ def evaluate(
     set_backend(backend)
     from keras_sweep.cli.recorded import recorded_data, recorded_spec, trial_of, weights_of
     from keras_sweep.errors import DataError
-    from keras_sweep.events import Event, TestEvaluated
-    from keras_sweep.finish import look_at_test
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
-    from keras_sweep.views.console import answers
-    from keras_sweep.views.json_lines import event_record
-    from keras_sweep.views.leaderboard_formats import strict_json
+    from keras_sweep.sweep.finish_winner import look_at_test
+    from keras_sweep.sweep.winner import trained_model
+    from keras_sweep.trial.events import Event, TestEvaluated
+    from keras_sweep.views.leaderboard.formats import strict_json
+    from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import print_test
-    from keras_sweep.winner import trained_model
+    from keras_sweep.views.terminal.console import answers
 
     seen: list[Event] = []
     with SweepLock(folder), StudyFile.open(folder) as study:
@@ -58,20 +58,20 @@ def export(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a trial's model, with its card beside it."""
-    from keras_sweep.export import FORMATS, SUFFIXES
+    from keras_sweep.sweep.export import FORMATS, SUFFIXES
 
     one_of("--format", format, FORMATS)
     folder = found(name, sweeps_dir)
     path = output if output is not None else Path(f"{folder.name}{SUFFIXES[format]}")
     set_backend(backend)
-    from keras_sweep.card import model_card
     from keras_sweep.cli.recorded import recorded_data, recorded_spec, trial_of, weights_of
-    from keras_sweep.export import check_target, raw_model, save
-    from keras_sweep.finish import known_test
-    from keras_sweep.record.atomic import SHARED, write_text
+    from keras_sweep.files.atomic import SHARED, write_text
     from keras_sweep.record.study_file import StudyFile
-    from keras_sweep.views.console import progress
-    from keras_sweep.winner import trained_model
+    from keras_sweep.sweep.card import model_card
+    from keras_sweep.sweep.export import check_target, raw_model, save
+    from keras_sweep.sweep.finish_winner import known_test
+    from keras_sweep.sweep.winner import trained_model
+    from keras_sweep.views.terminal.console import progress
 
     check_target(path, format)
     with StudyFile.open(folder) as study:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.data.task import check_task
-from keras_sweep.estimate import Estimate, estimate
-from keras_sweep.models.first_look import first_model, with_own_parameters
+from keras_sweep.models.inspect_model import first_model, with_own_parameters
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.estimate import Estimate, estimate
 from keras_sweep.training.choose import choose_runner
 
 

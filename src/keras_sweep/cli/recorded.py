@@ -7,14 +7,14 @@ from pathlib import Path
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, UsageError
-from keras_sweep.events import Event, Noticed
-from keras_sweep.models.first_look import with_own_parameters
+from keras_sweep.models.inspect_model import with_own_parameters
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.space.options import Overrides
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.yaml_file import read_space_text
-from keras_sweep.trial import Result, Weights
-from keras_sweep.winner import winner
+from keras_sweep.space_file.options import Overrides
+from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.sweep.winner import winner
+from keras_sweep.trial.events import Event, Noticed
+from keras_sweep.trial.result import Result, Weights
 
 
 def recorded_spec(study: StudyFile) -> SweepSpec:
@@ -65,10 +65,10 @@ def trial_of(study: StudyFile, spec: SweepSpec, number: int | None) -> Result:
 
 def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result) -> Weights:
     """The trial's weights, trained again by the runner that it was trained by where they were not kept."""
-    from keras_sweep.launch import best_weights
+    from keras_sweep.sweep.run import best_weights
     from keras_sweep.training.choose import choose_runner
-    from keras_sweep.views.console import progress
-    from keras_sweep.views.messages import print_notice
+    from keras_sweep.views.terminal.console import progress
+    from keras_sweep.views.terminal.messages import print_notice
 
     def say(event: Event) -> None:
         if isinstance(event, Noticed):

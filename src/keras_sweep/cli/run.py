@@ -45,13 +45,13 @@ def run(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
-    from keras_sweep.sweep import WallTime
+    from keras_sweep.sweep.loop import WallTime
 
     wall = WallTime()
     from keras_sweep.record.sweep_folder import sweep_folder
     from keras_sweep.record.sweep_folder import sweeps_dir as where
-    from keras_sweep.space.options import Overrides
-    from keras_sweep.space.yaml_file import read_space_file
+    from keras_sweep.space_file.options import Overrides
+    from keras_sweep.space_file.yaml_file import read_space_file
     from keras_sweep.training.choose import RUNNERS
 
     one_of("--runner", runner, RUNNERS)
@@ -68,7 +68,7 @@ def run(
     folder = sweep_folder(spec.name, where(sweeps_dir))
     set_backend(backend)
     from keras_sweep.cli.showing import show_run
-    from keras_sweep.launch import RunOptions
+    from keras_sweep.sweep.run import RunOptions
 
     options = RunOptions(
         runner=runner,

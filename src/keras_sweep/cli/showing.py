@@ -10,20 +10,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from keras_sweep.cli.library_noise import LibraryNoise
 from keras_sweep.errors import Interrupted
-from keras_sweep.events import Event, SweepStarted, TestEvaluated
-from keras_sweep.launch import RunOptions, run_sweep
+from keras_sweep.process.library_output import LibraryNoise
+from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.stop import StopRequest
-from keras_sweep.sweep import WallTime
-from keras_sweep.views.console import answers, console_on, progress
-from keras_sweep.views.messages import print_warning
-from keras_sweep.views.plain import PlainLines
-from keras_sweep.views.progress import progress_view
-from keras_sweep.views.sturdy import Sturdy
+from keras_sweep.sweep.loop import WallTime
+from keras_sweep.sweep.run import RunOptions, run_sweep
+from keras_sweep.trial.events import Event, SweepStarted, TestEvaluated
+from keras_sweep.views.running.output_may_vanish import Sturdy
+from keras_sweep.views.running.plain import PlainLines
+from keras_sweep.views.running.progress import progress_view
 from keras_sweep.views.summary import print_summary, summary
+from keras_sweep.views.terminal.console import answers, console_on, progress
+from keras_sweep.views.terminal.messages import print_warning
 
 
 def show_run(

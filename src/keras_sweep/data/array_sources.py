@@ -13,7 +13,7 @@ from keras_sweep.data.source import RawRows, Source
 from keras_sweep.data.table_columns import check_columns
 from keras_sweep.data.table_files import must_be_file
 from keras_sweep.errors import DataError
-from keras_sweep.python_source import load_python, user_place
+from keras_sweep.process.user_code import load_python, user_place
 
 KEYS = (
     "`x` and `y`; or `x_train` and `y_train`, with `x_validation` and `y_validation`, `x_test` and `y_test` where "

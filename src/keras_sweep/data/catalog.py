@@ -17,6 +17,7 @@ from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.data.labels import Labels, fit_labels
 from keras_sweep.data.losses import LabelForm, loss_needs
+from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.data.search_data import Array, Preprocessing, Rows, SearchData
 from keras_sweep.data.sklearn_sets import NAMES as SKLEARN_SETS
 from keras_sweep.data.sklearn_sets import read_sklearn_set
@@ -25,7 +26,6 @@ from keras_sweep.data.split import held_out, held_out_by_class, split
 from keras_sweep.data.table_files import read_table
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
-from keras_sweep.space.data_names import DATA_NAMES
 from keras_sweep.space.plain_text import did_you_mean, listed
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, Goal, ModelSpec, Objective, SearchSettings, SweepSpec

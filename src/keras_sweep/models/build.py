@@ -34,7 +34,7 @@ def _custom(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -
     import keras
 
     from keras_sweep.models.hyper_model import build, is_hyper_model
-    from keras_sweep.python_source import load_python
+    from keras_sweep.process.user_code import load_python
 
     function = load_python(spec.model.source, spec.folder, ModelError)
     if is_hyper_model(function):

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_parameters import parameters_of
-from keras_sweep.python_source import user_place
+from keras_sweep.process.user_code import user_place
 from keras_sweep.space.distributions import Categorical, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.trial import Result, Seconds, Suggestion, TrialState
+from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 CHECKSUM = "crc32"
 TEXT_LIMIT = 20_000  # characters of a reason or traceback that are kept

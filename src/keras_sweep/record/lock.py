@@ -20,8 +20,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from keras_sweep.errors import RecordError, SweepBusy
-from keras_sweep.record import atomic, system
-from keras_sweep.record.failure import plain_errors
+from keras_sweep.files import atomic, disk
+from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.record.sweep_folder import SweepFolder
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class SweepLock:
         if old is None:
             raise ValueError("the lock must be held before its sweep can be moved aside")
         with plain_errors("unlock", self.folder.path):
-            system.remove(self.folder.owner)
+            disk.remove(self.folder.owner)
         moved = self.folder.move_aside()
         self._lock = None
         try:
@@ -122,7 +122,7 @@ class SweepLock:
         try:
             if self._note is not None and _inode(self.folder.owner) == self._note:
                 with plain_errors("unlock", self.folder.path):
-                    system.remove(self.folder.owner)
+                    disk.remove(self.folder.owner)
         finally:
             self._lock.release(force=True)
             self._lock = None

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import RecordError
-from keras_sweep.record import optuna_schema as schema
-from keras_sweep.record import system
-from keras_sweep.record.failure import is_damage, plain_errors
+from keras_sweep.files import disk
+from keras_sweep.files.plain_errors import is_damage, plain_errors
+from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.trial import Result, TrialState
+from keras_sweep.trial.result import Result, TrialState
 
 FORMAT = 1  # of the attributes; a later one is refused, not guessed at
 DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside and begins anew"
@@ -95,7 +95,7 @@ def _snapshot(path: Path, stack: ExitStack) -> sqlite3.Connection:
 
 def _begun(path: Path, options: str, stack: ExitStack) -> sqlite3.Connection:
     """A connection in a transaction: from here on it sees this moment."""
-    connection = stack.enter_context(closing(system.connect(path, options=options)))
+    connection = stack.enter_context(closing(disk.connect(path, options=options)))
     connection.execute("BEGIN")
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     return connection

@@ -17,13 +17,14 @@ from types import TracebackType
 from typing import Any
 
 from keras_sweep.errors import RecordError
-from keras_sweep.record import atomic, encoding, reader, system
-from keras_sweep.record import optuna_schema as schema
-from keras_sweep.record.failure import plain_errors
+from keras_sweep.files import atomic, disk
+from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.record import encoding, reader
+from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int
 from keras_sweep.space.sweep_spec import Goal, SweepSpec
-from keras_sweep.trial import Result, TrialState
+from keras_sweep.trial.result import Result, TrialState
 
 
 class StudyFile:
@@ -74,7 +75,7 @@ class StudyFile:
         """
         with reader.damage_named(folder):
             reader.check_file(folder)
-            connection = system.connect(folder.study, options="mode=rw")
+            connection = disk.connect(folder.study, options="mode=rw")
             try:
                 (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
                 if verdict != "ok":

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_sweep.errors import UsageError
-from keras_sweep.record import system
-from keras_sweep.record.failure import plain_errors
+from keras_sweep.files import disk
+from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.space.sweep_name import sweep_name_fault
 
 DEFAULT_SWEEPS_DIR = "sweeps"
@@ -84,8 +84,8 @@ class SweepFolder:
         with plain_errors("make", self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
-                system.make_folder(self.path, 0o700)
-                system.fsync_folder(self.path.parent)
+                disk.make_folder(self.path, 0o700)
+                disk.fsync_folder(self.path.parent)
             if not self.path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "there is a file of that name")
 
@@ -119,8 +119,8 @@ def set_aside(path: Path) -> Path:
     while (target := path.with_name(f"{path.name}~{number}")).exists() or target.is_symlink():
         number += 1
     with plain_errors("move", path):
-        system.rename(path, target)
-        system.fsync_folder(path.parent)
+        disk.rename(path, target)
+        disk.fsync_folder(path.parent)
     return target
 
 

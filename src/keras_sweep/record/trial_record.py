@@ -7,7 +7,7 @@ from dataclasses import replace
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import keep, save_weights, weights_file
 from keras_sweep.space.sweep_spec import Objective
-from keras_sweep.trial import Result, TrialState
+from keras_sweep.trial.result import Result, TrialState
 
 KEPT = 10  # trials whose weights stay on disk
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.errors import RecordError
-from keras_sweep.record import atomic, system
-from keras_sweep.record.failure import plain_errors
+from keras_sweep.files import atomic, disk
+from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.record.sweep_folder import SweepFolder
 
 if TYPE_CHECKING:
-    from keras_sweep.trial import Weights
+    from keras_sweep.trial.result import Weights
 
 MOST_ARRAYS = 100_000
 MOST_BYTES = 16 * 2**30
@@ -80,7 +80,7 @@ def keep(folder: SweepFolder, numbers: Iterable[int]) -> None:
         atomic.clear_parts(folder.weights)
         for path in sorted(folder.weights.iterdir()):
             if _FILE.fullmatch(path.name) and path.name not in kept:
-                system.remove(path)
+                disk.remove(path)
 
 
 def kept(folder: SweepFolder) -> list[int]:
@@ -97,8 +97,8 @@ def _comment(arrays: int) -> bytes:
 
 def _make_private(folder: Path) -> None:
     with plain_errors("make", folder), contextlib.suppress(FileExistsError):
-        system.make_folder(folder, 0o700)
-        system.fsync_folder(folder.parent)
+        disk.make_folder(folder, 0o700)
+        disk.fsync_folder(folder.parent)
 
 
 def _plain(array: Any) -> tuple[Any, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from keras_sweep.trial import Result, Suggestion
+from keras_sweep.trial.result import Result, Suggestion
 
 
 class Engine(Protocol):

@@ -26,13 +26,13 @@ def make_engine(spec: SweepSpec) -> Engine:
 
 
 def _optuna(spec: SweepSpec) -> Engine:
-    from keras_sweep.search.optuna_engine import OptunaEngine
+    from keras_sweep.search.optuna.engine import OptunaEngine
 
     return OptunaEngine(spec)
 
 
 def _keras_tuner(spec: SweepSpec) -> Engine:
-    from keras_sweep.search.keras_tuner_engine import KerasTunerEngine
+    from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
 
     return KerasTunerEngine(spec)
 

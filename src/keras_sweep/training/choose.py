@@ -7,9 +7,9 @@ from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.models.first_look import first_model
+from keras_sweep.models.inspect_model import first_model
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.compile import brings_optimizer
+from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.runner import Runner
 
 RUNNERS = ("compiled", "fit")
@@ -35,15 +35,15 @@ def choose_runner(
     Raises:
         UsageError: the compiled runner is wanted, and can't be had.
     """
-    from keras_sweep.training.fit_runner import FitRunner
+    from keras_sweep.training.fit.runner import FitRunner
 
     if wanted == "fit":
         return FitRunner(spec, data, checkpoints=checkpoints, notice=notice), None
-    from keras_sweep.training.compiled.fitness import unfit_for_lanes
+    from keras_sweep.training.lanes.lane_support import unfit_for_lanes
 
     reason = _own_optimizer(spec, data) or unfit_for_lanes(spec, data)
     if reason is None:
-        from keras_sweep.training.compiled.runner import CompiledRunner
+        from keras_sweep.training.lanes.runner import CompiledRunner
 
         promotes = (spec.search.engine, spec.search.sampler) == ("keras-tuner", "hyperband")
         runner = CompiledRunner(spec, data, checkpoints=checkpoints, keep_states=promotes, notice=notice)

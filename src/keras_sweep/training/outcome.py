@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 from keras_sweep.data.search_data import Array
 from keras_sweep.space.sweep_spec import Objective, SweepSpec
-from keras_sweep.training.passing import passing
 from keras_sweep.training.standard_error import standard_error
-from keras_sweep.trial import Curve, Result, Seconds, Suggestion, TrialState, Weights
+from keras_sweep.training.transient_failure import passing
+from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 
 TRACEBACK_LIMIT = 20_000  # characters kept, the last ones
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from keras_sweep.trial import Result, Suggestion
+from keras_sweep.trial.result import Result, Suggestion
 
 
 class Watch(Protocol):

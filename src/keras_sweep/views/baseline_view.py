@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.views.leaderboard_formats import strict_json
-from keras_sweep.views.words import score_text, seconds_text
+from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.terminal.text import score_text, seconds_text
 
 if TYPE_CHECKING:
-    from keras_sweep.baseline import Baseline
+    from keras_sweep.sweep.baseline import Baseline
 
 
 def baseline_record(baseline: Baseline) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from rich.text import Text
 from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.data.table_preprocessing import TablePreprocessing
-from keras_sweep.views.data_picture import SampleView
-from keras_sweep.views.fitted_table import Column, drawn, fitted
-from keras_sweep.views.glyphs import bar, glyphs_for
-from keras_sweep.views.words import safe, shorten
+from keras_sweep.views.sample_images import SampleView
+from keras_sweep.views.terminal.drawing import bar, glyphs_for
+from keras_sweep.views.terminal.table import Column, drawn, fitted
+from keras_sweep.views.terminal.text import safe, shorten
 
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
 LONGEST = 40  # characters of a name

@@ -12,11 +12,11 @@ from rich.text import Text
 from keras_sweep.space.distributions import Categorical, Distribution, Float
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.views.words import count_text, number_text, safe, seconds_text, value_text
+from keras_sweep.views.terminal.text import count_text, number_text, safe, seconds_text, value_text
 
 if TYPE_CHECKING:
     from keras_sweep.data.search_data import SearchData
-    from keras_sweep.estimate import Estimate
+    from keras_sweep.sweep.estimate import Estimate
 
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:

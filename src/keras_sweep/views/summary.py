@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.events import SweepEnded, TestEvaluated
 from keras_sweep.space.sweep_spec import Objective
-from keras_sweep.trial import TrialState
-from keras_sweep.views.console import glyphs_of
-from keras_sweep.views.glyphs import Glyphs, bar
-from keras_sweep.views.leaderboard import LeaderboardRow, leaderboard_rows
-from keras_sweep.views.leaderboard_table import LeaderboardTable
-from keras_sweep.views.words import count_text, safe, score_text, seconds_text
+from keras_sweep.trial.events import SweepEnded, TestEvaluated
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
+from keras_sweep.views.leaderboard.table import LeaderboardTable
+from keras_sweep.views.terminal.console import glyphs_of
+from keras_sweep.views.terminal.drawing import Glyphs, bar
+from keras_sweep.views.terminal.text import count_text, safe, score_text, seconds_text
 
 TOP = 10  # rows of the leaderboard
 BAR = 20  # cells of a bar

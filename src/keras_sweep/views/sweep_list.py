@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras_sweep.space.sweep_spec import Objective
-from keras_sweep.trial import Result, TrialState
-from keras_sweep.views.leaderboard import rank_key
-from keras_sweep.views.leaderboard_formats import strict_json
+from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.leaderboard.rows import rank_key
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,16 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from keras_sweep.space.sweep_spec import Objective
-from keras_sweep.trial import Result
-from keras_sweep.views.console import longest_value
-from keras_sweep.views.fitted_table import Column, drawn, fitted
-from keras_sweep.views.glyphs import Glyphs, glyphs_for, plot
-from keras_sweep.views.json_lines import result_record
-from keras_sweep.views.leaderboard import leaderboard_rows
-from keras_sweep.views.leaderboard_formats import strict_json
-from keras_sweep.views.leaderboard_table import STATE_STYLES
+from keras_sweep.trial.result import Result
+from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from keras_sweep.views.leaderboard.table import STATE_STYLES
+from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
-from keras_sweep.views.words import number_text, safe, score_text, seconds_text, value_text
+from keras_sweep.views.terminal.console import longest_value
+from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, plot
+from keras_sweep.views.terminal.table import Column, drawn, fitted
+from keras_sweep.views.terminal.text import number_text, safe, score_text, seconds_text, value_text
 
 PLOT_WIDTH = 60  # columns at most
 PLOT_HEIGHT = 6

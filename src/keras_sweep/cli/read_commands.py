@@ -1,0 +1,123 @@
+"""Commands that read the record: `sweep list`, `leaderboard`, `show`. They import no Keras and no Optuna."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from keras_sweep.cli.options import Name, SweepsDir, found, objective_of, one_of, whole
+
+FORMATS = ("table", "json", "csv", "markdown")
+
+
+def list_sweeps(
+    format: Annotated[str, typer.Option("--format", help="table or json.")] = "table", sweeps_dir: SweepsDir = None
+) -> None:
+    """The sweeps here, newest first."""
+    from keras_sweep.errors import RecordError
+    from keras_sweep.record.lock import read_owner
+    from keras_sweep.record.reader import read_summary
+    from keras_sweep.record.sweep_folder import all_sweeps
+    from keras_sweep.record.sweep_folder import sweeps_dir as where
+    from keras_sweep.views.sweep_list import SweepRow, sweep_list_json
+    from keras_sweep.views.sweep_list_table import SweepTable
+    from keras_sweep.views.terminal.console import answers
+
+    one_of("--format", format, FORMATS[:2])
+    rows: list[SweepRow] = []
+    for folder in all_sweeps(where(sweeps_dir)):
+        active = folder.study.stat().st_mtime
+        try:
+            known = read_summary(folder)
+        except RecordError as error:
+            rows.append(SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active))
+            continue
+        trials = sum(known.trials.values())
+        total = known.attributes.get("trials")
+        state = "running" if read_owner(folder) else "done" if trials >= (total or 0) else "stopped"
+        rows.append(
+            SweepRow(
+                name=folder.name,
+                trials=trials,
+                total=total,
+                failed=sum(count for state, count in known.trials.items() if state.value == "FAIL"),
+                value=known.best.value if known.best else None,
+                stderr=known.best.stderr if known.best else None,
+                metric=known.attributes["metric"],
+                goal=known.attributes["goal"],
+                engine=known.attributes.get("engine", ""),
+                state=state,
+                last_activity=active,
+            )
+        )
+    if format == "json":
+        typer.echo(sweep_list_json(rows), nl=False)
+    else:
+        answers().print(SweepTable(rows))
+
+
+def leaderboard(
+    name: Name = None,
+    top: Annotated[
+        int | None, typer.Option("--top", parser=whole, metavar="N", help="Only the first N rows.", show_default="all")
+    ] = None,
+    sort: Annotated[str | None, typer.Option("--sort", help="A column or parameter.", show_default="rank")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable).")
+    ] = None,
+    format: Annotated[str, typer.Option("--format", help="table, json, csv or markdown.")] = "table",
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """The ranked trials of a sweep."""
+    from keras_sweep.record.reader import read_attributes, read_results
+    from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows, reference_rows
+
+    one_of("--format", format, FORMATS)
+    folder = found(name, sweeps_dir)
+    attributes = read_attributes(folder)
+    objective = objective_of(attributes)
+    ranked = leaderboard_rows(read_results(folder), objective, seed=attributes.get("seed"))
+    rows = chosen_rows(ranked, objective, where=where or (), sort=sort, top=top)
+    if format == "table":
+        from keras_sweep.views.leaderboard.table import LeaderboardTable
+        from keras_sweep.views.terminal.console import answers
+
+        answers().print(LeaderboardTable(rows, objective, of=ranked, references=reference_rows(attributes, objective)))
+        return
+    from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_json, leaderboard_markdown
+
+    if format == "json":
+        text = leaderboard_json(rows)
+    elif format == "csv":
+        text = leaderboard_csv(rows)
+    else:
+        text = leaderboard_markdown(rows, objective, of=ranked)
+    typer.echo(text, nl=False)
+
+
+def show(
+    name: Annotated[str, typer.Argument(help="A sweep.")],
+    trial: Annotated[int, typer.Argument(parser=whole, help="The trial's number.")],
+    format: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """One trial: its parameters, its curve, its time, and why it ended."""
+    from keras_sweep.errors import UsageError
+    from keras_sweep.record.reader import read_attributes, read_results
+    from keras_sweep.views.trial_view import TrialView, trial_json
+
+    one_of("--format", format, FORMATS[:2])
+    folder = found(name, sweeps_dir)
+    attributes = read_attributes(folder)
+    results = read_results(folder)
+    result = next((one for one in results if one.number == trial), None)
+    if result is None:
+        last = f"they are numbered 0 to {len(results) - 1}" if results else "it has none yet"
+        raise UsageError(f"sweep {folder.name!r} has no trial {trial}: {last}")
+    if format == "json":
+        typer.echo(trial_json(result, results, objective_of(attributes), seed=attributes.get("seed")), nl=False)
+        return
+    from keras_sweep.views.terminal.console import answers
+
+    answers().print(TrialView(result, results, objective_of(attributes), seed=attributes.get("seed")))

@@ -1,0 +1,99 @@
+"""Files that are whole or absent: written beside their place, flushed to the disk, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from keras_sweep.files import disk
+from keras_sweep.files.plain_errors import plain_errors
+
+PRIVATE = 0o600
+SHARED = 0o666  # less the user's umask
+_SUFFIX = ".part"
+
+
+class _File(io.FileIO):
+    """A file whose writes go through `system`."""
+
+    def write(self, data: Any, /) -> int:
+        return disk.write(self.fileno(), data)
+
+
+def write_bytes(path: Path, data: bytes, *, mode: int = PRIVATE) -> None:
+    """Write a whole file. Raises RecordError, and then the old file, if any, is untouched."""
+    with replacing(path, mode=mode) as file:
+        file.write(data)
+
+
+def write_text(path: Path, text: str, *, mode: int = PRIVATE) -> None:
+    """Write a whole file as UTF-8. Raises RecordError, and then the old file, if any, is untouched."""
+    write_bytes(path, text.encode(), mode=mode)
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int = PRIVATE) -> Iterator[BinaryIO]:
+    """A new file to write to, which takes the place of `path` when the block ends without an error.
+
+    Raises RecordError where the disk fails; what the block raises passes through. In both cases the old file stands.
+    """
+    with replacing_path(path) as part, _new_file(part, path, mode) as file:
+        yield file
+
+
+@contextmanager
+def replacing_path(path: Path) -> Iterator[Path]:
+    """A free path in the same folder, for a library that writes its own file; it takes the place of `path` at the end.
+
+    It ends as `path` does, since some libraries look at the suffix.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}{_SUFFIX}{path.suffix}")
+    with contextlib.suppress(OSError):
+        part.unlink()
+    try:
+        yield part
+        replace_file(part, path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Flush a finished file to the disk and give it the place of `target`, in the same file system.
+
+    Raises RecordError, and then the old file, if any, is untouched.
+    """
+    with plain_errors("write", target):
+        fd = os.open(source, os.O_RDWR)
+        try:
+            disk.fsync(fd)
+        finally:
+            os.close(fd)
+        disk.rename(source, target)
+        disk.fsync_folder(target.parent)
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove what a killed process left half-written in a folder."""
+    for part in folder.glob(f".*{_SUFFIX}*"):
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+@contextmanager
+def _new_file(part: Path, path: Path, mode: int) -> Iterator[BinaryIO]:
+    with plain_errors("write", path):
+        raw = _File(disk.open_new(part, mode), "wb")
+    file = io.BufferedWriter(cast(io.RawIOBase, raw))
+    try:
+        with plain_errors("write", path):
+            yield cast(BinaryIO, file)
+            file.flush()
+    finally:
+        with contextlib.suppress(OSError):  # after a failed flush the buffer is full still
+            raw.close()

@@ -1,0 +1,208 @@
+"""A KerasTuner project folder: `oracle.json` and `trial_*/trial.json`, as KerasTuner 1.4 writes them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.errors import UsageError
+from keras_sweep.importing.imported import Imported
+from keras_sweep.models.hyper_parameters import parameters_of
+from keras_sweep.search.keras_tuner.oracle import condition
+from keras_sweep.space.distributions import Float, Int, Value
+from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.trial.result import Curve, Result, Suggestion, TrialState
+
+ENGINE = "import/keras-tuner"
+STATES = {"COMPLETED": TrialState.COMPLETE, "FAILED": TrialState.FAIL, "INVALID": TrialState.FAIL}
+KINDS = ("Boolean", "Choice", "Fixed", "Float", "Int")
+LONGEST_CURVE = 100_000  # epochs
+
+
+def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Imported:
+    """The finished trials of a project.
+
+    KerasTuner keeps only the best epoch: the earlier epochs of a curve are NaN. Hyperband's budget becomes the
+    parameter `epochs`, and `continues` names the trial that one was promoted from.
+
+    Raises:
+        UsageError: it is no project folder, no trial in it is finished, or its metric is not clear.
+    """
+    if not (folder / "oracle.json").is_file():
+        inner = sorted(path.parent.name for path in folder.glob("*/oracle.json"))
+        hint = f"Name one of the projects in it: {', '.join(inner)}" if inner else "It must hold `oracle.json`"
+        raise UsageError(f"{folder} is no KerasTuner project folder", hint=hint)
+    oracle = _json(folder / "oracle.json")
+    if oracle is None:
+        raise UsageError(f"{folder / 'oracle.json'} can't be read as JSON", hint="Nothing was imported")
+    trials, notes = _trials(folder, oracle)
+    try:
+        finished = [trial for trial in trials if trial["status"] in STATES]
+        if len(finished) < len(trials):
+            notes.append(f"{len(trials) - len(finished)} trials were not finished and were left out")
+        objective = _objective(folder, finished, metric)
+        parameters = parameters_of(_hyper_parameters(oracle))
+        results = _results(finished, parameters, objective)
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+        raise UsageError(
+            f"{folder} is not as KerasTuner 1.4 writes it: {type(error).__name__}: {error}", hint="Nothing was imported"
+        ) from error
+    return Imported(
+        source=str(folder),
+        name=folder.resolve().name,
+        engine=ENGINE,
+        objective=objective,
+        space=_space(parameters, results),
+        results=tuple(results),
+        notes=tuple(notes),
+    )
+
+
+def _trials(folder: Path, oracle: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
+    """All trials in the order in which they began, and notes on those that can't be read."""
+    trials: dict[str, dict[str, Any]] = {}
+    notes = []
+    for path in sorted(folder.glob("trial_*/trial.json")):
+        trial = _json(path)
+        if trial is None or "trial_id" not in trial:
+            notes.append(f"{path} can't be read as JSON and was left out")
+        else:
+            trials[str(trial["trial_id"])] = trial
+    began = [str(id) for id in oracle.get("start_order", ())]
+    order = dict.fromkeys((*began, *trials))
+    return [trials[id] for id in order if id in trials], notes
+
+
+def _objective(folder: Path, trials: Sequence[Mapping[str, Any]], metric: str | None) -> Objective:
+    """The metric whose best value is the score of every trial: KerasTuner does not write its name."""
+    complete = [trial for trial in trials if trial["status"] == "COMPLETED"]
+    if not complete:
+        raise UsageError(f"no trial in {folder} is complete", hint="Nothing was imported")
+    names = list(complete[0]["metrics"]["metrics"])
+    if metric is None:
+        fitting = [name for name in names if all(_best(trial, name) == trial["score"] for trial in complete)]
+        fitting = [name for name in fitting if name.startswith("val_")] or fitting
+        if len(fitting) != 1:
+            raise UsageError(
+                f"{folder} does not say which metric it was tuned for",
+                hint=f"Add `--metric`, one of {', '.join(names)}",
+            )
+        metric = fitting[0]
+    elif metric not in names:
+        raise UsageError(f"{folder} has no metric {metric!r}", hint=f"It has {', '.join(names)}")
+    direction = complete[0]["metrics"]["metrics"][metric]["direction"]
+    return Objective(metric, Goal.MAXIMIZE if direction == "max" else Goal.MINIMIZE)
+
+
+def _best(trial: Mapping[str, Any], name: str) -> float | None:
+    """As KerasTuner takes it: the best mean over executions of any epoch."""
+    found = trial["metrics"]["metrics"].get(name)
+    means = [_mean(one["value"]) for one in found["observations"]] if found else []
+    means = [mean for mean in means if not math.isnan(mean)]
+    if not found or not means:
+        return None
+    return min(means) if found["direction"] == "min" else max(means)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def _results(
+    trials: Sequence[Mapping[str, Any]], parameters: Iterable[Parameter], objective: Objective
+) -> list[Result]:
+    floats = {one.name for one in parameters if isinstance(one.distribution, Float)}
+    numbers = {str(trial["trial_id"]): number for number, trial in enumerate(trials)}
+    return [_result(trial, number, numbers, floats, objective) for number, trial in enumerate(trials)]
+
+
+def _result(
+    trial: Mapping[str, Any], number: int, numbers: Mapping[str, int], floats: set[str], objective: Objective
+) -> Result:
+    values = trial["hyperparameters"]["values"]
+    params: dict[str, Value] = {
+        name: float(value) if name in floats else value for name, value in values.items() if not _of_tuner(name)
+    }
+    if "tuner/epochs" in values:
+        params.setdefault("epochs", int(values["tuner/epochs"]))
+    state = STATES[trial["status"]]
+    value = _best(trial, objective.name)
+    message = trial.get("message")
+    if state is TrialState.COMPLETE and (value is None or not math.isfinite(value)):
+        state, message = TrialState.FAIL, "diverged"
+    curve, epoch = _curve(trial, objective)
+    reason = None
+    if state is TrialState.FAIL:
+        reason = str(message).strip().splitlines()[-1] if message and str(message).strip() else "failed"
+    return Result(
+        Suggestion(number, params, continues=numbers.get(str(values.get("tuner/trial_id")))),
+        state,
+        value if state is TrialState.COMPLETE else None,
+        curve,
+        epoch if state is TrialState.COMPLETE else None,
+        reason=reason,
+        traceback=message if state is TrialState.FAIL and message != "diverged" else None,
+        engine=ENGINE,
+        runner=ENGINE,
+    )
+
+
+def _curve(trial: Mapping[str, Any], objective: Objective) -> tuple[Curve, int | None]:
+    """Every metric by epoch, NaN where nothing was kept; and the epoch of the best value, from 1."""
+    kept = {
+        name: {int(one["step"] or 0): _mean(one["value"]) for one in history["observations"]}
+        for name, history in trial["metrics"]["metrics"].items()
+    }
+    steps = [step for observed in kept.values() for step in observed]
+    if not steps or min(steps) < 0 or max(steps) >= LONGEST_CURVE:
+        return {}, None
+    best = _best(trial, objective.name)
+    at = next((step for step, mean in kept.get(objective.name, {}).items() if mean == best), None)
+    length = range(max(steps) + 1)
+    curve = {name: tuple(observed.get(step, math.nan) for step in length) for name, observed in kept.items()}
+    return curve, None if at is None else at + 1
+
+
+def _hyper_parameters(oracle: Mapping[str, Any]) -> list[Any]:
+    """The search space as `keras_tuner` objects, made by name from a fixed list: a file chooses no class."""
+    from keras_tuner.engine import hyperparameters as kinds
+
+    found = []
+    for entry in oracle["hyperparameters"]["space"]:
+        if entry["class_name"] not in KINDS:
+            raise ValueError(f"unknown hyperparameter {entry['class_name']!r}")
+        config = dict(entry["config"])
+        conditions = [condition(one["config"]["name"], one["config"]["values"]) for one in config.pop("conditions")]
+        if not _of_tuner(config["name"]):
+            found.append(getattr(kinds, entry["class_name"])(**config, conditions=conditions))
+    return found
+
+
+def _space(parameters: tuple[Parameter, ...], results: Sequence[Result]) -> SearchSpace:
+    names = {parameter.name for parameter in parameters}
+    budgets = [epochs for result in results if isinstance(epochs := result.params.get("epochs"), int)]
+    if budgets and "epochs" not in names:
+        parameters = (*parameters, Parameter("epochs", Int(min(budgets), max(budgets))))
+    known: set[str] = set()
+    kept = []
+    for parameter in parameters:  # a condition that does not look back can't be told from none
+        kept.append(replace(parameter, when=tuple(one for one in parameter.when if one.parameter in known)))
+        known.add(parameter.name)
+    return SearchSpace(tuple(kept))
+
+
+def _of_tuner(name: str) -> bool:
+    return name.startswith("tuner/")
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None

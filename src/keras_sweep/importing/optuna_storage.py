@@ -1,0 +1,272 @@
+"""An Optuna storage: a SQLite file, a journal file, or the URL of a database. It is read and never written to."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from keras_sweep.errors import MissingPackage, SweepError, UsageError
+from keras_sweep.importing.imported import Imported
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
+
+if TYPE_CHECKING:
+    import optuna
+
+ENGINE = "import/optuna"
+SQLITE_HEAD = b"SQLite format 3\0"
+
+
+def read_optuna_file(path: Path, *, study: str | None = None, metric: str | None = None) -> Imported:
+    """The finished trials of a study in a SQLite or journal file. Raises UsageError."""
+    with path.open("rb") as file:
+        head = file.read(len(SQLITE_HEAD))
+    if head == SQLITE_HEAD:
+        return _read(lambda: _sqlite(path), str(path), study, metric)
+    if head[:1] == b"{":
+        return _read(lambda: _journal(path), str(path), study, metric)
+    raise UsageError(f"{path} is neither a SQLite database nor an Optuna journal", hint="Nothing was imported")
+
+
+def read_optuna_url(url: str, *, study: str | None = None, metric: str | None = None) -> Imported:
+    """The finished trials of a study in a database. Raises UsageError, or MissingPackage for its driver."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise UsageError("the URL of the storage is not of the form `dialect://user:password@host/database`") from None
+    if parsed.get_backend_name() == "sqlite":
+        path = Path(parsed.database or "")
+        if not path.is_file():
+            raise UsageError(
+                f"there is no SQLite file {path}", hint="`sqlite:///relative.db` or `sqlite:////absolute.db`"
+            )
+        return read_optuna_file(path, study=study, metric=metric)
+    shown = parsed.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
+    secrets = [text for text in (parsed.password, *parsed.query.values()) if isinstance(text, str) and text]
+    return _read(lambda: _database(url), shown, study, metric, secrets)
+
+
+def _sqlite(path: Path) -> optuna.storages.BaseStorage:
+    import sqlite3
+
+    import optuna
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, check_same_thread=False)
+
+    return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
+
+
+def _database(url: str) -> optuna.storages.BaseStorage:
+    import optuna
+
+    return optuna.storages.RDBStorage(url)
+
+
+def _journal(path: Path) -> optuna.storages.BaseStorage:
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+
+
+def _read(
+    open_storage: Callable[[], optuna.storages.BaseStorage],
+    shown: str,
+    study: str | None,
+    metric: str | None,
+    secrets: Sequence[str] = (),
+) -> Imported:
+    import optuna
+
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        storage = open_storage()
+        name = _chosen(optuna.get_all_study_names(storage), study, shown)
+        return _imported(optuna.load_study(study_name=name, storage=storage), shown, metric)
+    except SweepError:
+        raise
+    except ImportError as error:
+        raise MissingPackage(
+            f"reading {shown} needs {error.name or 'a database driver'}", hint=f"pip install {error.name or '...'}"
+        ) from None
+    except Exception as error:  # whatever a database, its driver or a damaged file raises
+        said = f"{type(error).__name__}: {error}".split("\n")[0]
+        for secret in secrets:
+            said = said.replace(secret, "***")
+        raise UsageError(f"the Optuna storage {shown} can't be read: {said}", hint="Nothing was imported") from None
+    finally:
+        optuna.logging.set_verbosity(level)
+
+
+def _chosen(names: Sequence[str], study: str | None, shown: str) -> str:
+    if study is None and len(names) == 1:
+        return names[0]
+    if study in names:
+        return str(study)
+    listed = ", ".join(names)
+    if not names:
+        raise UsageError(f"the Optuna storage {shown} holds no study", hint="Nothing was imported")
+    if study is None:
+        raise UsageError(
+            f"the Optuna storage {shown} holds {len(names)} studies", hint=f"Add `--study`, one of {listed}"
+        )
+    raise UsageError(f"the Optuna storage {shown} holds no study {study!r}", hint=f"It holds {listed}")
+
+
+def _imported(study: optuna.Study, shown: str, metric: str | None) -> Imported:
+    if len(study.directions) != 1:
+        raise UsageError(f"study {study.study_name!r} has {len(study.directions)} objectives, but a sweep has one")
+    trials = study.get_trials(deepcopy=False)
+    finished = [trial for trial in trials if trial.state.is_finished()]
+    if not any(trial.state.name == "COMPLETE" for trial in finished):
+        raise UsageError(f"no trial of study {study.study_name!r} is complete", hint="Nothing was imported")
+    names = study.metric_names or []
+    own = study.user_attrs.get("metric")  # a sweep's record says it
+    metric = metric or (names[0] if names else own if isinstance(own, str) else "value")
+    results = [_result(trial, number, metric) for number, trial in enumerate(finished)]
+    left = len(trials) - len(finished)
+    return Imported(
+        source=shown,
+        name=study.study_name,
+        engine=ENGINE,
+        objective=Objective(metric, Goal(study.direction.name.lower())),
+        space=_space(finished, results),
+        results=tuple(results),
+        notes=(f"{left} trials were not finished and were left out",) if left else (),
+    )
+
+
+def _result(trial: optuna.trial.FrozenTrial, number: int, metric: str) -> Result:
+    own = _own_result(trial)
+    if own is not None:
+        suggestion = replace(own.suggestion, number=number, generation=0, continues=None)
+        return replace(own, suggestion=suggestion, engine=ENGINE)
+    state = TrialState(trial.state.name)
+    value = trial.value if state is not TrialState.FAIL else None
+    if value is not None and math.isnan(value):
+        state, value = TrialState.FAIL, None
+    steps = sorted(trial.intermediate_values)
+    curve = {metric: tuple(trial.intermediate_values[step] for step in steps)} if steps else {}
+    seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    reasons = {TrialState.FAIL: "failed", TrialState.PRUNED: f"pruned at epoch {len(steps)}" if steps else "pruned"}
+    return Result(
+        Suggestion(number, {name: _value(item) for name, item in trial.params.items()}),
+        state,
+        value,
+        curve,
+        len(steps) if steps and value is not None else None,
+        Seconds(train=seconds),
+        reason=reasons.get(state),
+        engine=ENGINE,
+        runner=ENGINE,
+    )
+
+
+def _own_result(trial: optuna.trial.FrozenTrial) -> Result | None:
+    """The result in full, where a sweep wrote the trial."""
+    from keras_sweep.record import encoding
+
+    if encoding.CHECKSUM not in trial.user_attrs:
+        return None
+    texts = {key: json.dumps(item, allow_nan=False) for key, item in trial.user_attrs.items()}
+    value = trial.value if trial.state.name != "FAIL" else None
+    try:
+        return encoding.decode(trial.number, trial.state.name, value, texts)
+    except ValueError:
+        return None
+
+
+def _value(item: Any) -> Value:
+    if isinstance(item, list | tuple):
+        return tuple(_value(each) for each in item)
+    return item  # type: ignore[no-any-return]
+
+
+def _space(trials: Sequence[optuna.trial.FrozenTrial], results: Sequence[Result]) -> SearchSpace:
+    """Optuna keeps no space: what each trial was drawn from, taken together.
+
+    A parameter that only some trials have is conditional on the first other one whose values tell them apart.
+    """
+    found: dict[str, Distribution] = {}
+    for trial in trials:
+        for name, drawn_from in trial.distributions.items():
+            new = _distribution(drawn_from, [result.params.get(name) for result in results])
+            found[name] = _united(found[name], new) if name in found else new
+    constants = {
+        name: distribution.choices[0]
+        for name, distribution in found.items()
+        if isinstance(distribution, Categorical) and len(distribution.choices) == 1
+        if all(name in result.params for result in results)
+    }
+    searched = {name: distribution for name, distribution in found.items() if name not in constants}
+    everywhere = [name for name in searched if all(name in result.params for result in results)]
+    parameters = [Parameter(name, searched[name]) for name in everywhere]
+    for name in searched:
+        if name not in everywhere:
+            parameters.append(Parameter(name, searched[name], _condition(name, everywhere, searched, results)))
+    return SearchSpace(tuple(parameters), constants)
+
+
+def _condition(
+    name: str, parents: Sequence[str], searched: Mapping[str, Distribution], results: Sequence[Result]
+) -> tuple[Condition, ...]:
+    for parent in parents:
+        distribution = searched[parent]
+        if not isinstance(distribution, Categorical):
+            continue
+        present = {result.params[parent] for result in results if name in result.params}
+        absent = {result.params[parent] for result in results if name not in result.params}
+        if not present & absent:
+            return (Condition(parent, tuple(choice for choice in distribution.choices if choice in present)),)
+    return ()
+
+
+def _distribution(distribution: optuna.distributions.BaseDistribution, values: Sequence[Value]) -> Distribution:
+    import optuna
+
+    if isinstance(distribution, optuna.distributions.FloatDistribution):
+        return Float(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
+    if isinstance(distribution, optuna.distributions.IntDistribution):
+        return Int(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
+    assert isinstance(distribution, optuna.distributions.CategoricalDistribution), distribution
+    lists = any(isinstance(value, tuple) for value in values)  # a sweep's record holds lists as their JSON
+    return Categorical(tuple(_choice(choice, lists) for choice in distribution.choices))
+
+
+def _choice(choice: Any, lists: bool) -> Value:
+    if lists and isinstance(choice, str) and choice.startswith("["):
+        return _value(json.loads(choice))
+    return _value(choice)
+
+
+def _united(a: Distribution, b: Distribution) -> Distribution:
+    """A range that holds both, where trials were drawn from different ones."""
+    if a == b:
+        return a
+    if isinstance(a, Categorical) and isinstance(b, Categorical):
+        new = (choice for choice in b.choices if not a.contains(choice))
+        return Categorical((*a.choices, *new))
+    if isinstance(a, Int) and isinstance(b, Int):
+        return Int(
+            min(a.low, b.low),
+            max(a.high, b.high),
+            log=a.log and b.log,
+            step=a.step if a.step == b.step and not a.log else 1,
+        )
+    if isinstance(a, Float) and isinstance(b, Float):
+        return Float(
+            min(a.low, b.low), max(a.high, b.high), log=a.log and b.log, step=a.step if a.step == b.step else None
+        )
+    raise UsageError(f"a parameter was drawn both from {a} and from {b}", hint="Nothing was imported")

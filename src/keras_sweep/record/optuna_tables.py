@@ -1,0 +1,270 @@
+"""The tables of an Optuna 5 SQLite storage: the one file that knows them. It imports no Optuna.
+
+Rows are written as `optuna.study.Study.add_trial` writes them (a test compares the two), but by plain SQL: many trials
+fit into one commit, a trial costs a tenth of the time, and every error is SQLite's own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+from keras_sweep.record import encoding
+from keras_sweep.space.distributions import Value
+from keras_sweep.trial.result import Result, TrialState
+
+REVISION = "v3.2.0.a"  # of the tables, as Optuna's migrations count; Optuna 3.2 up to 5 use it
+TABLES = frozenset(
+    {"studies", "study_directions", "study_user_attributes", "trials", "trial_values", "trial_params"}
+    | {"trial_user_attributes", "trial_intermediate_values", "alembic_version"}
+)
+STATES = tuple(state.value for state in TrialState)  # Optuna's other two, RUNNING and WAITING, are never written here
+_LONGEST = timedelta(days=3650)
+
+Distributions: TypeAlias = Mapping[str, str]  # parameter -> distribution, in Optuna's JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A trial, before its attributes are read."""
+
+    id: int
+    number: int
+    state: str
+    value: float | None
+
+
+def revision(connection: sqlite3.Connection) -> str | None:
+    """The tables' revision; None where they are not Optuna's, or where anything beside tables would run SQL."""
+    objects = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+    names = {name for kind, name in objects if kind == "table"}
+    if not names >= TABLES or any(kind in ("view", "trigger") for kind, _ in objects):
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else None
+
+
+def studies(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
+    """Every study: its id, name and direction ("maximize" or "minimize")."""
+    sql = (
+        "SELECT s.study_id, s.study_name, lower(d.direction) FROM studies s "
+        "JOIN study_directions d ON d.study_id = s.study_id WHERE d.objective = 0 ORDER BY s.study_id"
+    )
+    return [(int(number), str(name), str(direction)) for number, name, direction in connection.execute(sql)]
+
+
+def study_attributes(connection: sqlite3.Connection, study: int) -> dict[str, Any]:
+    """The study's user attributes. Raises ValueError where one is no JSON."""
+    sql = "SELECT key, value_json FROM study_user_attributes WHERE study_id = ?"
+    return {key: json.loads(text) for key, text in connection.execute(sql, (study,))}
+
+
+def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, text: str) -> None:
+    """Write one user attribute of the study, a JSON text, inside the caller's transaction."""
+    sql = (
+        "INSERT INTO study_user_attributes (study_id, key, value_json) VALUES (?, ?, ?) "
+        "ON CONFLICT (study_id, key) DO UPDATE SET value_json = excluded.value_json"
+    )
+    connection.execute(sql, (study, key, text))
+
+
+def next_number(connection: sqlite3.Connection, study: int) -> int:
+    """The number of the trial to come. Raises ValueError unless the trials are numbered 0, 1, 2, ..."""
+    sql = "SELECT count(*), min(number), max(number) FROM trials WHERE study_id = ?"
+    count, least, greatest = connection.execute(sql, (study,)).fetchone()
+    if count and (least, greatest) != (0, count - 1):
+        raise ValueError(f"{count} trials are numbered from {least} to {greatest}")
+    return int(count)
+
+
+def unfinished(connection: sqlite3.Connection, study: int) -> list[int]:
+    """The numbers of trials in states that no sweep writes: another program asked for them."""
+    sql = f"SELECT number FROM trials WHERE study_id = ? AND state NOT IN {STATES} ORDER BY number"
+    return [int(number) for (number,) in connection.execute(sql, (study,))]
+
+
+def insert_trial(
+    connection: sqlite3.Connection,
+    study: int,
+    result: Result,
+    texts: Mapping[str, str],
+    objective: str,
+    distributions: Distributions,
+) -> None:
+    """Write one finished trial, inside the caller's transaction.
+
+    Args:
+        connection: in a transaction.
+        study: its id.
+        result: the trial.
+        texts: its user attributes, by `encoding.encode`.
+        objective: the metric whose curve is written as intermediate values, at steps counted from 1.
+        distributions: of the searched parameters and constants; others get one that holds their value.
+    """
+    begin, end = _times(result.seconds.total)
+    cursor = connection.execute(
+        "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) VALUES (?, ?, ?, ?, ?)",
+        (result.number, study, result.state.value, begin, end),
+    )
+    trial = cursor.lastrowid
+    if result.value is not None:
+        connection.execute(
+            "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, 0, ?, ?)",
+            (trial, *_stored(result.value)),
+        )
+    connection.executemany(
+        "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)",
+        [(trial, name, *_param(value, distributions.get(name))) for name, value in result.params.items()],
+    )
+    connection.executemany(
+        "INSERT INTO trial_intermediate_values "
+        "(trial_id, step, intermediate_value, intermediate_value_type) VALUES (?, ?, ?, ?)",
+        [(trial, step, *_stored(value)) for step, value in enumerate(result.curve.get(objective, ()), start=1)],
+    )
+    connection.executemany(
+        "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (?, ?, ?)",
+        [(trial, key, text) for key, text in texts.items()],
+    )
+
+
+def rows(connection: sqlite3.Connection, study: int, number: int | None = None) -> list[Row]:
+    """The finished trials in order of number, or the one of that number."""
+    which, arguments = ("", (study,)) if number is None else ("AND t.number = ?", (study, number))
+    return _rows(connection, f"{_SELECT} {which} ORDER BY t.number", arguments)
+
+
+def ranked_rows(connection: sqlite3.Connection, study: int, goal: str, top: int) -> list[Row]:
+    """The best finished trials, best first: complete, pruned, without a finite value; each by value, then number."""
+    direction = "DESC" if goal == "maximize" else "ASC"
+    group = (
+        f"CASE WHEN t.state = {STATES[2]!r} OR v.value IS NULL THEN 2 WHEN t.state = {STATES[1]!r} THEN 1 ELSE 0 END"
+    )
+    order = f"{group}, CASE WHEN t.state != {STATES[2]!r} THEN v.value END {direction}, t.number"
+    return _rows(connection, f"{_SELECT} ORDER BY {order} LIMIT ?", (study, top))
+
+
+def counts(connection: sqlite3.Connection, study: int) -> dict[str, int]:
+    """How many trials there are of each finished state."""
+    sql = f"SELECT state, count(*) FROM trials WHERE study_id = ? AND state IN {STATES} GROUP BY state"
+    return {**dict.fromkeys(STATES, 0), **dict(connection.execute(sql, (study,)))}
+
+
+_SELECT = (
+    "SELECT t.trial_id, t.number, t.state, v.value, v.value_type FROM trials t "
+    "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 "
+    f"WHERE t.study_id = ? AND t.state IN {STATES}"
+)
+
+
+def _rows(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> list[Row]:
+    return [
+        Row(trial, number, state, _loaded(value, kind))
+        for trial, number, state, value, kind in connection.execute(sql, arguments)
+    ]
+
+
+def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, str]]]:
+    """Each row with its user attributes, still as JSON texts."""
+    texts: dict[int, dict[str, str]] = {row.id: {} for row in rows}
+    if len(rows) > 2000:  # then one pass over the whole table is the quicker
+        sql = "SELECT trial_id, key, value_json FROM trial_user_attributes"
+        found = connection.execute(sql)
+    else:
+        sql = (
+            "SELECT trial_id, key, value_json FROM trial_user_attributes "
+            "WHERE trial_id IN (SELECT value FROM json_each(?))"
+        )
+        found = connection.execute(sql, (json.dumps(list(texts)),))
+    for trial, key, text in found:
+        of_trial = texts.get(trial)
+        if of_trial is not None:
+            of_trial[key] = text
+    for row in rows:
+        yield row, texts[row.id]
+
+
+def internal_value(value: Value, distribution: Mapping[str, Any]) -> float | None:
+    """What Optuna keeps for a value: the index of a choice, or the number; None where the distribution lacks it."""
+    attributes = distribution["attributes"]
+    if distribution["name"] == "CategoricalDistribution":
+        wanted = choice(value)
+        for index, each in enumerate(attributes["choices"]):
+            if type(each) is type(wanted) and (each == wanted or (each != each and wanted != wanted)):
+                return float(index)
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if attributes["low"] <= value <= attributes["high"] and abs(value) < 2**1000 else None
+
+
+def choice(value: Value) -> bool | int | float | str | None:
+    """A value as Optuna takes a choice: a list, which it does not know, is its JSON."""
+    if isinstance(value, tuple):
+        return json.dumps(_listed(value))
+    return value
+
+
+def _listed(value: Value) -> Any:
+    return [_listed(item) for item in value] if isinstance(value, tuple) else value
+
+
+_parsed_distributions: dict[str, Any] = {}
+
+
+def _param(value: Value, text: str | None) -> tuple[float, str]:
+    if text is not None:
+        if text not in _parsed_distributions:
+            _parsed_distributions[text] = json.loads(text)
+        internal = internal_value(value, _parsed_distributions[text])
+        if internal is not None:
+            return internal, text
+    return _lone(value)
+
+
+def _lone(value: Value) -> tuple[float, str]:
+    """The distribution of a value that no distribution is known for."""
+    if isinstance(value, float) and math.isfinite(value):
+        attributes: dict[str, Any] = {"step": None, "low": value, "high": value, "log": False}
+        return value, json.dumps({"name": "FloatDistribution", "attributes": attributes})
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
+        attributes = {"log": False, "step": 1, "low": value, "high": value}
+        return float(value), json.dumps({"name": "IntDistribution", "attributes": attributes})
+    return 0.0, json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": [choice(value)]}})
+
+
+def _times(seconds: float) -> tuple[str, str]:
+    """When a trial that ends now began, and now; UTC, in SQLAlchemy's form."""
+    end = datetime.now(UTC).replace(tzinfo=None)
+    taken = timedelta(seconds=seconds) if 0 < seconds < _LONGEST.total_seconds() else timedelta()
+    form = "%Y-%m-%d %H:%M:%S.%f"
+    return (end - taken).strftime(form), end.strftime(form)
+
+
+def _stored(value: float) -> tuple[float | None, str]:
+    value = float(value)
+    if math.isnan(value):
+        return None, "NAN"
+    if math.isinf(value):
+        return None, "INF_POS" if value > 0 else "INF_NEG"
+    return value, "FINITE"
+
+
+def _loaded(value: float | None, kind: str | None) -> float | None:
+    if kind == "INF_POS":
+        return math.inf
+    if kind == "INF_NEG":
+        return -math.inf
+    return value
+
+
+def result_of(row: Row, texts: Mapping[str, str]) -> Result:
+    """The result in a row. Raises ValueError where it is damaged or another program wrote it."""
+    try:
+        return encoding.decode(row.number, row.state, row.value, texts)
+    except ValueError as error:
+        raise ValueError(f"trial {row.number} is damaged, or was not written by a sweep: {error}") from error

@@ -1,0 +1,259 @@
+"""KerasTuner as an engine: its oracles choose; our runners train."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from keras_sweep.errors import UsageError
+from keras_sweep.search.grid import grid_space
+from keras_sweep.search.keras_tuner.oracle import Asked, Budget, SilentOracle
+from keras_sweep.search.keras_tuner.space import CodedSpace, Codes
+from keras_sweep.space.distributions import Int, Value
+from keras_sweep.space.search_space import Params, SearchSpace, identity
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.trial.plan import DEFAULT_EPOCHS
+from keras_sweep.trial.result import Result, Suggestion
+
+REDRAWS = 100  # at random, before the points of a finite space are gone through in order
+
+
+class KerasTunerEngine:
+    """Asks by one of KerasTuner's oracles: `random`, `bayesian`, `hyperband` or `grid`.
+
+    A rebuilt engine lets a fresh oracle choose again what it chose before. Trials of another engine are taken in where
+    the oracle can use them: bayesian learns from them, random and grid pass over their points, and hyperband, whose
+    trials have budgets of its own, only keeps from repeating them.
+
+    With hyperband, `epochs` is its budget and no parameter: the largest value of the space is what a trial trains at
+    most, the smallest what it trains at least. A promoted trial `continues` the one it was promoted from.
+
+    Raises:
+        UsageError: `early_terminate` is asked for, or a parameter depends on hyperband's `epochs`.
+    """
+
+    def __init__(self, spec: SweepSpec) -> None:
+        if spec.early_terminate is not None:
+            raise UsageError(
+                "engine `keras-tuner` takes no `early_terminate`",
+                hint="Use `sampler: hyperband`, which stops poor trials by itself, or `engine: optuna`",
+            )
+        self._sampler = spec.search.sampler
+        self.name = f"keras-tuner/{self._sampler}"
+        self._seed = spec.search.seed
+        self._budget = _budget(spec.space) if self._sampler == "hyperband" else None
+        space = _without_epochs(spec.space) if self._budget else spec.space
+        self._coded = CodedSpace(_listed(space) if self._sampler == "grid" else space)
+        self._oracle = SilentOracle(
+            self._sampler, self._coded, spec.objective, self._seed, accept=self._accept, budget=self._budget
+        )
+        self._seen: set[tuple[tuple[str, Value], ...]] = set()  # of every trial, without Hyperband's epochs
+        self._next = 0  # number of the next trial
+        self._generation = 0
+        self._ids: dict[int, str] = {}  # number -> the oracle's id
+        self._numbers: dict[str, int] = {}  # and back
+        self._untold: set[int] = set()
+        self._exhausted = False
+
+    def replay(self, generations: Sequence[Sequence[Result]]) -> None:
+        """Take in all earlier results, generation by generation."""
+        for results in generations:
+            first = min((result.number for result in results), default=self._next)
+            self._next = first
+            asked = self._ask_again(results)
+            for result in sorted(results, key=lambda result: result.number):
+                if result.number not in asked:
+                    self._learn_foreign(result)
+            self._next = max((result.number + 1 for result in results), default=self._next)
+            self._generation = max((result.suggestion.generation + 1 for result in results), default=self._generation)
+            self.tell(results)
+
+    def ask(self, n: int) -> list[Suggestion]:
+        """At most n suggestions that repeat no trial; [] when the space is exhausted."""
+        started = time.perf_counter()
+        self._forget_untold()
+        found: list[Suggestion] = []
+        while len(found) < n and not self._exhausted:
+            suggestion = self._suggest()
+            if suggestion is None:
+                break
+            found.append(suggestion)
+        self._generation += 1
+        seconds = (time.perf_counter() - started) / max(len(found), 1)
+        return [replace(suggestion, sampler_seconds=seconds) for suggestion in found]
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """None: Hyperband's rungs are trials that continue others."""
+        del epochs
+        return ()
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        """No trial stops before its end."""
+        del epoch, values
+        return frozenset()
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Learn results in the order of their numbers."""
+        for result in sorted(results, key=lambda result: result.number):
+            if result.number in self._untold:
+                self._untold.remove(result.number)
+                self._oracle.end(self._ids[result.number], _finite(result.value))
+        self._forget_untold()
+
+    def _suggest(self) -> Suggestion | None:
+        """The oracle's next choice that is to be trained; None when it has none now."""
+        number = self._next
+        asked = self._choice(number)
+        if asked is None:
+            return None
+        params = self._coded.decode(asked.codes)
+        if asked.promoted is None:
+            self._seen.add(self._key(params))
+        if asked.epochs is not None:
+            params["epochs"] = asked.epochs
+        self._next += 1
+        self._track(number, asked.id)
+        continues = self._numbers[asked.promoted] if asked.promoted is not None else None
+        return Suggestion(number, params, self._generation, continues)
+
+    def _choice(self, number: int) -> Asked | None:
+        while (asked := self._oracle.ask(number)) is not None:
+            if asked.phantom:
+                self._oracle.drop(asked.id)
+                if asked.promoted is None and self._oracle.only_phantoms(asked.id):
+                    return None
+                continue
+            params = self._coded.decode(asked.codes)
+            if asked.promoted is not None or self._key(params) not in self._seen:
+                codes = self._coded.encode(params)
+                if codes is not None and asked.promoted is None and self._sampler == "bayesian":
+                    self._oracle.change(asked.id, codes)  # what KerasTuner rounded past the end of a range
+                return asked
+            if self._sampler == "grid":  # a point that another engine tried
+                self._oracle.drop(asked.id)
+                continue
+            fresh = self._fresh(number)
+            if fresh is None:
+                self._oracle.drop(asked.id)
+                self._exhausted = True
+                return None
+            self._oracle.change(asked.id, fresh)
+            return replace(asked, codes=fresh)
+        return None
+
+    def _accept(self, drawn: Codes | None) -> Codes | None:
+        """What the oracle drew at random, or another point where that is there already."""
+        if drawn is not None and self._key(self._coded.decode(drawn)) not in self._seen:
+            return drawn
+        return self._fresh(self._next)
+
+    def _fresh(self, number: int) -> Codes | None:
+        """A point that no trial has, drawn from (seed, number); None when there is none."""
+        space = self._coded.space
+        draw = random.Random(f"{self._seed}/{number}")
+        for _ in range(REDRAWS):
+            params = space.at(iter([draw.random() for _ in space.parameters]))
+            if self._key(params) not in self._seen:
+                return self._coded.encode(params)
+        if not space.finite:
+            return None
+        left = (point for point in space.points() if self._key(point) not in self._seen)
+        point = next(left, None)
+        return None if point is None else self._coded.encode(point)
+
+    def _ask_again(self, results: Sequence[Result]) -> frozenset[int]:
+        """Let the oracle choose a generation of its own once more; returns the numbers that came out as they were."""
+        same = set()
+        own = [result for result in results if result.engine == self.name]
+        for result in sorted(own, key=lambda result: result.number):
+            self._next = result.number
+            if self._oracle.guided:  # a fit takes about a second, and its outcome is what the record says
+                codes = self._coded.encode(result.params)
+                if codes is not None:
+                    self._seen.add(self._key(result.params))
+                    self._track(result.number, self._oracle.add(codes))
+                    same.add(result.number)
+                continue
+            suggestion = self._suggest()
+            if suggestion is None:
+                break
+            if suggestion.params == result.params and suggestion.continues == result.suggestion.continues:
+                same.add(suggestion.number)
+            else:
+                self._cancel(suggestion.number)
+        return frozenset(same)
+
+    def _learn_foreign(self, result: Result) -> None:
+        if self._budget is None or result.params.get("epochs") in self._oracle.first_budgets():
+            self._seen.add(self._key(result.params))
+        if self._sampler == "bayesian":
+            codes = self._coded.encode(result.params)
+            if codes is not None:
+                self._track(result.number, self._oracle.add(codes))
+
+    def _track(self, number: int, id: str) -> None:
+        self._ids[number] = id
+        self._numbers[id] = number
+        self._untold.add(number)
+
+    def _cancel(self, number: int) -> None:
+        self._untold.discard(number)
+        self._oracle.drop(self._ids.pop(number))
+
+    def _forget_untold(self) -> None:
+        for number in sorted(self._untold):
+            self._cancel(number)
+
+    def _key(self, params: Params) -> tuple[tuple[str, Value], ...]:
+        if self._budget is None:
+            return identity(params)
+        return identity({name: value for name, value in params.items() if name != "epochs"})
+
+
+def _listed(space: SearchSpace) -> SearchSpace:
+    """The space of a grid: no range is continuous, and a logarithmic one, of which KerasTuner takes ten, is listed."""
+    cut = grid_space(space)
+    return SearchSpace(
+        tuple(
+            replace(one, distribution=Int(one.distribution.low, one.distribution.high))
+            if isinstance(one.distribution, Int) and one.distribution.log
+            else one
+            for one in cut.parameters
+        ),
+        cut.constants,
+    )
+
+
+def _budget(space: SearchSpace) -> Budget:
+    values: list[Value] = [space.constants.get("epochs", DEFAULT_EPOCHS)]
+    for parameter in space.parameters:
+        if parameter.name == "epochs":
+            values = list(parameter.distribution.values())
+            return Budget(_whole(min(map(_whole, values))), max(map(_whole, values)))
+    return Budget(1, _whole(values[0]))
+
+
+def _without_epochs(space: SearchSpace) -> SearchSpace:
+    for parameter in space.parameters:
+        if any(condition.parameter == "epochs" for condition in parameter.when):
+            raise UsageError(
+                f"`{parameter.name}` depends on `epochs`, which hyperband takes for its budget",
+                hint="Drop that `when`, or use another sampler",
+            )
+    return SearchSpace(
+        tuple(parameter for parameter in space.parameters if parameter.name != "epochs"),
+        {name: value for name, value in space.constants.items() if name != "epochs"},
+    )
+
+
+def _whole(value: Value) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"`epochs` must be whole numbers from 1, but got {value!r}")
+    return value
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

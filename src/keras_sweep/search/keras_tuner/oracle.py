@@ -1,0 +1,277 @@
+"""KerasTuner's oracles without a tuner: they choose and learn, print nothing and write no file.
+
+The one file that touches what KerasTuner (1.4.8) keeps private:
+
+- `Oracle.save` and `_save_trial` write after every call; here they do nothing, so no project folder is needed.
+- `Oracle._random_values` gives up after 20 repeats; here what it drew passes through the engine's hands.
+- `Oracle.trials`, `ongoing_trials`, `start_order` and `_record_values`: a trial that another engine chose is put there.
+- `Trial.score`: a failed trial gets the worst score. Left as FAILED it would starve Hyperband, which waits for enough
+  completed trials to promote from, and teach the Gaussian process nothing.
+- `GridSearchOracle._populate_next`: the grid waits for a trial's end in case it discovers new hyperparameters. None can
+  appear here, so the next point is ready at once and generations are full.
+- `HyperbandOracle._brackets`, `min_epochs`: brackets start at the space's fewest epochs.
+- `BayesianOptimizationOracle._random_state` is seeded by the trial's number, so that a rebuilt oracle goes on alike;
+  its `gpr` predicts by the same arithmetic without scikit-learn's checks of the input, several times as fast.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from keras_sweep.errors import SearchError
+from keras_sweep.search.keras_tuner.space import NOTHING, Code, CodedSpace, Codes, hyper_parameter
+from keras_sweep.space.sweep_spec import Goal, Objective
+
+PHANTOM = "tuner/phantom"  # marks a trial that fills a place in a Hyperband bracket when the space is exhausted
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A trial that an oracle chose."""
+
+    id: str  # KerasTuner's
+    codes: Codes
+    epochs: int | None = None  # Hyperband's budget
+    promoted: str | None = None  # the id of the trial that it takes up
+    phantom: bool = False  # never to be trained
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What Hyperband may spend on one trial."""
+
+    min_epochs: int
+    max_epochs: int
+
+
+class SilentOracle:
+    """One of KerasTuner's four oracles. Every fault of the library is a SearchError.
+
+    `accept` is shown what an oracle drew at random (None where it gave up) and returns what is to be tried in its
+    place, or None when there is nothing left.
+    """
+
+    def __init__(
+        self,
+        sampler: str,
+        space: CodedSpace,
+        objective: Objective,
+        seed: int,
+        accept: Callable[[Codes | None], Codes | None],
+        budget: Budget | None = None,
+    ) -> None:
+        self._sampler = sampler
+        self._objective = objective
+        self._seed = seed % 2**32 or 2**32 - 1  # KerasTuner takes 0 for "none given"
+        self._accept = accept
+        self._budget = budget
+        self._failed: list[str] = []
+        self._phantoms: set[str] = set()
+        with self._faults():
+            self._oracle = self._make(space)
+
+    def ask(self, number: int) -> Asked | None:
+        """The oracle's next choice, as trial `number`; None while it waits for results, or for good."""
+        with self._faults():
+            worker = f"worker {len(self._oracle.trials)}"
+            if self._sampler == "bayesian":
+                import numpy as np
+                from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+                self._oracle._random_state = np.random.RandomState([self._seed, number])
+                with threadpool_limits(1):  # its matrices are tiny: threads only wait for each other
+                    trial = self._oracle.create_trial(worker)
+            else:
+                trial = self._oracle.create_trial(worker)
+        if trial.status != "RUNNING":
+            return None
+        if self._sampler == "grid":
+            self._oracle._populate_next.append(trial.trial_id)
+        values = trial.hyperparameters.values
+        if PHANTOM in values:
+            self._phantoms.add(trial.trial_id)
+        past = values.get("tuner/trial_id")
+        return Asked(
+            trial.trial_id,
+            dict(values),
+            epochs=values.get("tuner/epochs"),
+            promoted=past,
+            phantom=PHANTOM in values or past in self._failed or past in self._phantoms,
+        )
+
+    def add(self, codes: Codes) -> str:
+        """Make a trial that the oracle did not choose one of its running trials; returns its id."""
+        from keras_tuner.engine.trial import Trial
+
+        with self._faults():
+            oracle = self._oracle
+            hyperparameters = oracle.get_space()
+            hyperparameters.values = dict(codes)
+            trial = Trial(hyperparameters, trial_id=f"{len(oracle.trials):04d}", status="RUNNING")
+            oracle._record_values(trial)
+            oracle.trials[trial.trial_id] = trial
+            oracle.ongoing_trials[f"worker {trial.trial_id}"] = trial
+            oracle.start_order.append(trial.trial_id)
+        return str(trial.trial_id)
+
+    def change(self, id: str, codes: Codes) -> None:
+        """Try these values in place of those that the oracle chose."""
+        with self._faults():
+            trial = self._oracle.trials[id]
+            trial.hyperparameters.values = dict(codes)
+            self._oracle._record_values(trial)
+
+    def end(self, id: str, value: float | None) -> None:
+        """Learn a trial's value; None is a trial that failed and counts as the worst."""
+        if value is None:
+            self._failed.append(id)
+        with self._faults():
+            self._end(id, value)
+            if self._sampler == "bayesian":
+                self._score_failed()
+
+    def drop(self, id: str) -> None:
+        """End a trial that was never trained; nothing is learned."""
+        self._phantoms.add(id)
+        with self._faults():
+            self._end(id, None)
+
+    def _end(self, id: str, value: float | None) -> None:
+        trial = self._oracle.trials[id]
+        worst = -math.inf if self._objective.goal is Goal.MAXIMIZE else math.inf
+        if value is None and self._sampler != "hyperband":
+            trial.status = "FAILED"
+        else:
+            self._oracle.update_trial(id, {self._objective.name: worst if value is None else value})
+            trial.status = "COMPLETED"
+        self._oracle.end_trial(trial)
+
+    @property
+    def guided(self) -> bool:
+        """Whether the next choice costs a fit of a Gaussian process to what was learned."""
+        if self._sampler != "bayesian":
+            return False
+        known = sum(trial.status == "COMPLETED" for trial in self._oracle.trials.values())
+        return bool(known >= max(3 * len(self._oracle.hyperparameters.space), 3))
+
+    def only_phantoms(self, id: str) -> bool:
+        """Whether a Hyperband bracket has in its first round this trial and nothing that was ever trained."""
+        for bracket in self._oracle._brackets:
+            first = {entry["id"] for entry in bracket["rounds"][0]}
+            if id in first:
+                return first <= self._phantoms
+        return False
+
+    def first_budgets(self) -> frozenset[int]:
+        """The epochs that Hyperband's brackets begin with."""
+        oracle = self._oracle
+        return frozenset(oracle._get_epochs(bracket, 0) for bracket in range(oracle._get_num_brackets()))
+
+    def _make(self, space: CodedSpace) -> Any:
+        import keras_tuner
+
+        common = {
+            "objective": keras_tuner.Objective(
+                self._objective.name, "max" if self._objective.goal is Goal.MAXIMIZE else "min"
+            ),
+            "hyperparameters": _hyperparameters(space),
+            "seed": self._seed,
+            "allow_new_entries": False,
+            "tune_new_entries": False,
+            "max_consecutive_failed_trials": math.inf,
+        }
+        if self._budget is not None:
+            oracle = keras_tuner.oracles.HyperbandOracle(
+                max_epochs=self._budget.max_epochs,
+                hyperband_iterations=None,  # without end: `search.trials` says when to stop
+                **common,
+            )
+            oracle.min_epochs = self._budget.min_epochs
+            oracle._current_bracket = oracle._get_num_brackets() - 1
+            oracle._brackets = []
+            oracle._start_new_bracket()
+        else:
+            kinds = {
+                "random": keras_tuner.oracles.RandomSearchOracle,
+                "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
+                "grid": keras_tuner.oracles.GridSearchOracle,
+            }
+            oracle = kinds[self._sampler](max_trials=None, **common)
+        if self._sampler == "bayesian":
+            oracle.gpr.predict = partial(predicted, oracle.gpr)
+        draw = oracle._random_values
+        oracle._random_values = lambda: self._accepted(draw())
+        oracle.verbose = 0
+        oracle.save = lambda: None
+        oracle._save_trial = lambda trial: None
+        return oracle
+
+    def _accepted(self, drawn: dict[str, Code] | None) -> dict[str, Code] | None:
+        accepted = self._accept(drawn)
+        if accepted is not None:
+            return dict(accepted)
+        return {PHANTOM: 1} if self._budget is not None else None
+
+    def _score_failed(self) -> None:
+        """Give failed trials the worst score of all others: an infinite one would count as 0, which may be the best."""
+        trials = self._oracle.trials
+        known = [trial.score for id, trial in trials.items() if trial.status == "COMPLETED" and id not in self._failed]
+        for id in self._failed if known else ():
+            trials[id].status = "COMPLETED"
+            trials[id].score = max(known, key=self._objective.key)
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # KerasTuner's own deprecations, and fits that do not converge
+            try:
+                yield
+            except Exception as error:
+                raise SearchError(
+                    f"KerasTuner's {self._sampler} oracle failed: {type(error).__name__}: {error}",
+                    hint="Another sampler or `--engine optuna` goes on with the same trials",
+                ) from error
+
+
+def predicted(gpr: Any, x: Any, return_std: bool = True) -> tuple[Any, Any]:
+    """Mean and standard deviation at points x [N, D]: `gpr.predict(x, return_std=True)` for one that was fitted.
+
+    The acquisition function calls it thousands of times, with one row that needs no checks.
+    """
+    import numpy as np
+    from scipy.linalg import solve_triangular
+
+    del return_std
+    covariance = gpr.kernel_(x, gpr.X_train_)
+    mean = gpr._y_train_std * (covariance @ gpr.alpha_) + gpr._y_train_mean
+    # Rasmussen & Williams 2006, alg. 2.1, lines 5 and 6
+    v = solve_triangular(gpr.L_, covariance.T, lower=True, check_finite=False)
+    variance = np.maximum(gpr.kernel_.diag(x) - np.einsum("ij,ji->i", v.T, v), 0.0)
+    return mean, np.sqrt(variance * gpr._y_train_std**2)
+
+
+def condition(parameter: str, values: Sequence[Code]) -> Any:
+    """KerasTuner's condition that a parameter has one of these values."""
+    from keras_tuner.src.engine.conditions import Parent
+
+    return Parent(parameter, list(values))
+
+
+def _hyperparameters(space: CodedSpace) -> Any:
+    """The space as `keras_tuner.HyperParameters`."""
+    import keras_tuner
+
+    hyperparameters = keras_tuner.HyperParameters()
+    entries = space.entries()
+    for parameter, parents in entries:
+        conditions = [condition(name, values) for name, values in parents]
+        hyperparameters.merge([hyper_parameter(parameter, conditions)])
+    if not entries:
+        hyperparameters.Fixed(NOTHING, 0)
+    return hyperparameters

@@ -1,0 +1,82 @@
+"""`when`: whether conditions can hold, and the order in which they look back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from keras_sweep.space.distributions import Categorical, Float, Int, Value
+from keras_sweep.space.plain_text import did_you_mean, plain, shown
+from keras_sweep.space_file.draft import Draft
+from keras_sweep.space_file.findings import Findings, Path
+from keras_sweep.space_file.wandb_keys import Choice, Constant
+
+
+def check_conditions(drafts: Mapping[str, Draft], names: tuple[str, ...], findings: Findings) -> None:
+    """Note conditions that name no parameter, or a value that it never has."""
+    for draft in drafts.values():
+        for other, values in draft.when.items():
+            path: Path = (*draft.path, "when", other)
+            if other not in names:
+                findings.fault(
+                    path, f"`when` names no parameter: there is no {shown(other)}", did_you_mean(other, names)
+                )
+                continue
+            if other == draft.name or other not in drafts:  # a cycle, told later; or a parameter with faults of its own
+                continue
+            drawn = drafts[other].choice
+            if isinstance(drawn, Float) and drawn.size == math.inf:
+                findings.fault(path, f"`{other}` is continuous, so it hardly ever has one certain value")
+                continue
+            for value in values:
+                if not _can_have(drawn, value):
+                    hint = did_you_mean(value, map(str, drawn.choices)) if isinstance(drawn, Categorical) else None
+                    findings.fault(path, f"`{other}` never has the value {shown(value)}", hint or _has(drawn))
+
+
+def _can_have(drawn: Choice, value: Value) -> bool:
+    """Whether it may have a value that equals this one: 1 and 1.0 are equal here, 1 and true are not."""
+    if isinstance(drawn, Int | Float):
+        return drawn.contains(float(value) if isinstance(drawn, Float) and type(value) is int else value)
+    choices = (drawn.value,) if isinstance(drawn, Constant) else drawn.choices
+    return any(choice == value and isinstance(choice, bool) is isinstance(value, bool) for choice in choices)
+
+
+def _has(drawn: Choice) -> str:
+    if isinstance(drawn, Constant):
+        return f"it is always {shown(drawn.value)}"
+    if isinstance(drawn, Categorical):
+        return f"its values are {shown(drawn.choices)}"
+    step = "" if drawn.step in (None, 1) else f" in steps of {shown(drawn.step)}"
+    return f"it is from {shown(drawn.low)} to {shown(drawn.high)}{step}"
+
+
+def in_order(drafts: Mapping[str, Draft], findings: Findings) -> list[Draft]:
+    """Every parameter after those that it depends on, otherwise as in the file. Notes cycles."""
+    ordered: dict[str, Draft] = {}
+    waiting = dict(drafts)
+    while waiting:
+        free = [
+            draft for draft in waiting.values() if all(other in ordered or other not in drafts for other in draft.when)
+        ]
+        if not free:
+            break
+        first = free[0]
+        ordered[first.name] = first
+        del waiting[first.name]
+    if waiting:
+        cycle = _cycle(waiting)
+        findings.fault(
+            ("parameters", cycle[0], "when"),
+            f"conditions must not go in a circle, but got {' -> '.join(map(plain, (*cycle, cycle[0])))}",
+        )
+    return list(ordered.values())
+
+
+def _cycle(waiting: Mapping[str, Draft]) -> list[str]:
+    walk = [next(iter(waiting))]
+    while True:
+        following = next(other for other in waiting[walk[-1]].when if other in waiting)
+        if following in walk:
+            return walk[walk.index(following) :]
+        walk.append(following)

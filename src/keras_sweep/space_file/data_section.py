@@ -1,0 +1,73 @@
+"""`data` and `split`: where rows come from and how they are held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from keras_sweep.data.names import DATA_NAMES
+from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
+from keras_sweep.space.sweep_spec import DataSpec, Split
+from keras_sweep.space_file.findings import Findings
+from keras_sweep.space_file.python_module import check_source
+
+
+def data_of(findings: Findings, folder: Path) -> DataSpec | None:
+    """What `data` and `split` say; None with its faults noted."""
+    from keras_sweep.space_file.file_model import DATA_BLOCKS, SplitBlock
+
+    split: SplitBlock | None = SplitBlock()
+    if findings.has("split"):
+        split = findings.block(SplitBlock, ("split",))
+    if not findings.has("data"):
+        return None
+    node = findings.root.at("data")
+    forms = f"a name ({listed(DATA_NAMES)}), or a map with one of {listed(DATA_BLOCKS)}"
+    if isinstance(node.value, str):
+        if node.value not in DATA_NAMES:
+            hint = did_you_mean(node.value, DATA_NAMES) or f"one of {listed(DATA_NAMES)}"
+            findings.fault(("data",), f"there is no data set {shown(node.value)}", hint)
+            return None
+        return DataSpec("named", node.value, split=_split(split)) if split else None
+    if not isinstance(node.value, dict):
+        findings.fault(("data",), f"must be {forms}, but got {shown(node.plain)}")
+        return None
+    kinds = [kind for kind in DATA_BLOCKS if kind in node.value]
+    if len(kinds) != 1:
+        what = f"only one of {listed(kinds)} may be given" if kinds else f"must be {forms}"
+        near = [text for key in node.value if not kinds and (text := did_you_mean(key, DATA_BLOCKS))]
+        findings.fault(("data",), f"{what}, but got {shown(node.plain)}", near[0] if near else None)
+        return None
+    kind = kinds[0]
+    block = findings.block(DATA_BLOCKS[kind], ("data",))
+    if "split" in node.value and findings.has("split"):
+        findings.fault(("split",), "`split` is there twice, here and under `data`", "leave one of them out")
+    source = node.value[kind].value
+    if kind != "python" and isinstance(source, str) and source:
+        source = str(_data_file(findings, ("data", kind), source, folder))
+    if block is None or split is None:
+        return None
+    if kind == "python":
+        check_source(findings, ("data", "python"), str(source), folder)
+    inner = getattr(block, "split", split) if "split" in node.value else split
+    return DataSpec(kind, source, getattr(block, "target", None), _split(inner))  # type: ignore[arg-type]
+
+
+def _split(block: object) -> Split:
+    return Split(**{key: getattr(block, key) for key in ("validation", "test", "seed", "stratify")})
+
+
+def _data_file(findings: Findings, path: tuple[str, ...], source: str, folder: Path) -> Path:
+    file = folder / source
+    try:
+        file = folder / Path(source).expanduser()
+        if file.is_dir():
+            findings.fault(path, f"a file is needed, but {shown(source)} is a folder")
+        elif not file.is_file():
+            near = did_you_mean(
+                file.name, [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+            )
+            hint = near or f"the path is relative to {plain(str(folder))}"
+            findings.fault(path, f"there is no file {shown(source)}", hint)
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user
+        findings.fault(path, f"the file {shown(source)} can't be read: {plain(str(error))}")
+    return file

@@ -1,0 +1,114 @@
+"""One parameter of the file, read by itself: what it draws from and when it exists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from keras_sweep.space.distributions import Categorical, Float, Int, Value
+from keras_sweep.space.plain_text import shown
+from keras_sweep.space_file.findings import Findings, Path
+from keras_sweep.space_file.optimizer_arguments import OPTIMIZERS
+from keras_sweep.space_file.wandb_keys import REFUSED, Choice, Constant, as_value, choice
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A parameter on its way into the space."""
+
+    name: str
+    choice: Choice
+    when: Mapping[str, tuple[Value, ...]]
+
+    @property
+    def path(self) -> Path:
+        """Where it stands in the file."""
+        return ("parameters", self.name)
+
+
+def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
+    """The parameter of that name, or None with its faults noted; and whether `take: best` stands there."""
+    from keras_sweep.space_file.file_model import ParameterBlock
+
+    path: Path = ("parameters", name)
+    node = findings.root.at(*path)
+    if isinstance(node.value, list):
+        text = shown(node.plain)
+        findings.fault(
+            path,
+            f"a list is neither a choice nor a constant, got {text}",
+            f"write {{values: {text}}} or {{value: {text}}}",
+        )
+        return None, False
+    if not isinstance(node.value, dict):
+        if node.value is None:
+            findings.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
+            return None, False
+        return Draft(name, _normal(name, Constant(node.value)), {}), False
+    named = node.value.get("distribution")
+    if named is not None and isinstance(named.value, str) and named.value in REFUSED:
+        findings.fault((*path, "distribution"), f"the distribution `{named.value}` is not there", REFUSED[named.value])
+        return None, False
+    hints = {"parameters": "nested parameters are written flat, as `model.units`"}
+    block = findings.block(ParameterBlock, path, hints, optional=("log", "q", "probabilities"))
+    if block is None:
+        return None, False
+    if block.take is not None and name != "epochs":
+        findings.fault((*path, "take"), "`take` is for `epochs` only")
+        return None, False
+    if block.take == "best" and "when" in block.model_fields_set:
+        findings.fault((*path, "when"), "with `take: best` epochs is the same in all trials, so it takes no `when`")
+        return None, False
+    if block.take == "best" and "max" in block.model_fields_set:
+        if "min" in block.model_fields_set:
+            findings.warn((*path, "min"), "has no meaning with `take: best`: every trial trains to the maximum")
+        block = block.model_copy(update={"min": block.max})
+    drawn = choice(block, path, findings)
+    when = _when(block.when, path, findings)
+    if drawn is None or when is None:
+        return None, False
+    if block.take == "best":
+        return Draft(name, _most(drawn), {}), True
+    return Draft(name, _normal(name, drawn), when), False
+
+
+def _most(drawn: Choice) -> Choice:
+    """`take: best` trains every trial to the maximum."""
+    if isinstance(drawn, Categorical):
+        numbers = [value for value in drawn.choices if isinstance(value, int | float)]
+        return Constant(max(numbers)) if len(numbers) == len(drawn.choices) else drawn
+    return Constant(drawn.high) if isinstance(drawn, Int | Float) else drawn
+
+
+def _normal(name: str, drawn: Choice) -> Choice:
+    """Keras reads optimizer names in any case; here they are lower case throughout."""
+    if name != "optimizer":
+        return drawn
+    if isinstance(drawn, Constant):
+        return Constant(lower(drawn.value))
+    if isinstance(drawn, Categorical):
+        names = tuple(lower(value) for value in drawn.choices)
+        return replace(drawn, choices=names) if len(set(names)) == len(names) else drawn
+    return drawn
+
+
+def lower(value: Value) -> Value:
+    """A known optimizer's name in lower case; every other value as it is."""
+    return value.lower() if isinstance(value, str) and value.lower() in OPTIMIZERS else value
+
+
+def _when(
+    plain_when: Mapping[str, object] | None, path: Path, findings: Findings
+) -> dict[str, tuple[Value, ...]] | None:
+    conditions: dict[str, tuple[Value, ...]] = {}
+    bad = False
+    for other, wanted in (plain_when or {}).items():
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if not values or any(isinstance(value, dict) for value in values):
+            findings.fault((*path, "when", other), f"must be a value or a list of values, but got {shown(wanted)}")
+            bad = True
+            continue
+        conditions[other] = tuple(
+            dict.fromkeys(lower(as_value(value)) if other == "optimizer" else as_value(value) for value in values)
+        )
+    return None if bad else conditions

@@ -1,0 +1,143 @@
+"""Which parameters there may be, and which values each may have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from keras_sweep.space.distributions import Categorical, Float, Int, Value
+from keras_sweep.space.plain_text import did_you_mean, listed, shown
+from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.space_file.dense_arguments import DENSE_ARGUMENTS, dense_fault
+from keras_sweep.space_file.draft import Draft, lower
+from keras_sweep.space_file.findings import Findings, Path
+from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, LEARNING_RATE, OPTIMIZERS, Argument, argument
+from keras_sweep.space_file.wandb_keys import Constant
+
+MODEL = "model."
+FIT_ARGUMENTS: Mapping[str, Argument] = {
+    "learning_rate": LEARNING_RATE,
+    "epochs": Argument(int, low=1),
+    "batch_size": Argument(int, low=1),
+    "seed": Argument(int, low=0, high=2**32 - 1),
+}
+OTHER_NAMES: Mapping[str, str] = {
+    "lr": "learning_rate",
+    "opt": "optimizer",
+    "batch": "batch_size",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "random_state": "seed",
+    "decay": "weight_decay",
+}
+
+
+def check_name(name: str, model: ModelSpec | None, findings: Findings) -> None:
+    """Note a name that is no argument of training, optimizers or the model."""
+    path = ("parameters", name)
+    hint: str | None
+    if name in FIT_ARGUMENTS or name == "optimizer" or name in ARGUMENTS:
+        return
+    if name.startswith(MODEL):
+        inner = name.removeprefix(MODEL)
+        if model is not None and model.kind == "dense" and inner not in DENSE_ARGUMENTS:
+            near = did_you_mean(inner, DENSE_ARGUMENTS)
+            hint = near.replace("`", "`model.", 1) if near else f"its arguments are {listed(DENSE_ARGUMENTS)}"
+            findings.fault(path, f"the dense model has no argument {shown(inner)}", hint)
+        elif not inner.isidentifier():
+            findings.fault(path, f"a model's argument is a Python name, but got {shown(inner)}")
+        return
+    if name in OTHER_NAMES:
+        hint = f"did you mean `{OTHER_NAMES[name]}`?"
+    elif name in DENSE_ARGUMENTS or (model is not None and name in model.arguments):
+        hint = f"an argument of the model is written `model.{name}`"
+    else:
+        hint = did_you_mean(name, (*FIT_ARGUMENTS, "optimizer", *ARGUMENTS, *(f"{MODEL}{k}" for k in DENSE_ARGUMENTS)))
+    findings.fault(
+        path,
+        f"no optimizer of Keras has an argument {shown(name)}",
+        hint or "arguments of the model are written `model.NAME`",
+    )
+
+
+def check_values(draft: Draft, model: ModelSpec | None, findings: Findings) -> None:
+    """Note every value that the parameter must not have."""
+    name = draft.name
+    if name == "optimizer":
+        _check_optimizer(draft, findings)
+        return
+    if name.startswith(MODEL):
+        inner = name.removeprefix(MODEL)
+        if model is not None and model.kind == "dense" and inner in DENSE_ARGUMENTS:
+            for path, value in ends(draft, findings):
+                if fault := dense_fault(inner, value):
+                    findings.fault(path, *fault)
+            _check_whole(draft, DENSE_ARGUMENTS[inner] or Argument(int), findings)
+        return
+    known = FIT_ARGUMENTS.get(name) or argument(name)
+    if known is not None:
+        for path, value in ends(draft, findings):
+            if rule := known.fault(value):
+                findings.fault(path, rule)
+        _check_whole(draft, known, findings)
+
+
+def _check_whole(draft: Draft, rule: Argument, findings: Findings) -> None:
+    """A range of real numbers whose ends happen to pass must not stand for whole numbers."""
+    if rule.kind is int and isinstance(draft.choice, Float):
+        faults = [rule.fault(value) for value in (draft.choice.low, draft.choice.high)]
+        if not any(faults):
+            findings.fault(draft.path, f"must be {rule.rule}, but got a range of real numbers")
+
+
+def ends(draft: Draft, findings: Findings) -> Iterable[tuple[Path, Value]]:
+    """Where each value stands that must keep the rules: every choice, or both ends of a range."""
+    drawn, path = draft.choice, draft.path
+    if isinstance(drawn, Constant):
+        block = findings.root.at(*path).value
+        keys = [key for key in ("value", "max", "values") if isinstance(block, dict) and key in block]
+        return [((*path, *keys[:1]), drawn.value)]
+    if isinstance(drawn, Categorical):
+        return [((*path, "values", index), value) for index, value in enumerate(drawn.choices)]
+    return [((*path, "min"), drawn.low), ((*path, "max"), drawn.high)]
+
+
+def _check_optimizer(draft: Draft, findings: Findings) -> None:
+    if isinstance(draft.choice, Int | Float):
+        findings.fault(draft.path, "optimizers are names, not a range", "as in {values: [sgd, adam]}")
+        return
+    seen: set[Value] = set()
+    for path, value in ends(draft, findings):
+        if not isinstance(value, str) or (value not in OPTIMIZERS and lower(value) not in OPTIMIZERS):
+            hint = did_you_mean(value, OPTIMIZERS) or f"one of {listed(OPTIMIZERS)}"
+            findings.fault(path, f"must be an optimizer of Keras, but got {shown(value)}", hint)
+        elif lower(value) in seen:
+            findings.fault(path, f"the optimizer `{lower(value)}` is there twice")
+        seen.add(lower(value))
+
+
+def as_real(draft: Draft) -> Draft:
+    """Whole numbers as real ones where Keras takes nothing else: `momentum: 0` is 0.0."""
+    drawn = draft.choice
+    if not is_real(draft.name):
+        return draft
+    if isinstance(drawn, Constant):
+        return replace(draft, choice=Constant(_real(drawn.value)))
+    if isinstance(drawn, Categorical):
+        return replace(draft, choice=replace(drawn, choices=tuple(map(_real, drawn.choices))))
+    if isinstance(drawn, Int) and not drawn.log:  # the same values: a log range has no step
+        return replace(draft, choice=Float(float(drawn.low), float(drawn.high), step=float(drawn.step)))
+    return draft
+
+
+def _real(value: Value) -> Value:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def is_real(name: str) -> bool:
+    """Whether the name is an argument that takes real numbers."""
+    if name.startswith(MODEL):
+        return name.removeprefix(MODEL) in ("dropout", "l2")
+    known = FIT_ARGUMENTS.get(name) or argument(name)
+    return known is not None and known.kind is float

@@ -1,0 +1,107 @@
+"""The `parameters` of a space file -> a search space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.plain_text import shown
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.space_file.conditions import check_conditions, in_order
+from keras_sweep.space_file.draft import Draft, draft_of
+from keras_sweep.space_file.findings import Findings
+from keras_sweep.space_file.optimizer_checks import check_optimizer_arguments
+from keras_sweep.space_file.parameter_values import as_real, check_name, check_values, is_real
+from keras_sweep.space_file.wandb_keys import Constant
+
+MOST_PARAMETERS = 200
+MOST_BRANCHES = 20_000  # so that counting a space takes no time
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What the section says."""
+
+    space: SearchSpace
+    take_best: bool
+
+
+def parameters(findings: Findings, model: ModelSpec | None) -> Parameters | None:
+    """The section as a search space; None, with all faults noted, where it has any. Warnings are noted too."""
+    before = len(findings.faults)
+    section = findings.root.at("parameters")
+    python = model is not None and model.kind == "python"  # a HyperModel may bring all parameters itself
+    if not isinstance(section.value, dict) or not (section.value or python):
+        hint = "as in `learning_rate: {min: 1e-4, max: 1.0, log: true}`"
+        findings.fault(("parameters",), f"must be a map of parameters, but got {shown(section.plain)}", hint)
+        return None
+    if len(section.value) > MOST_PARAMETERS:
+        findings.fault(
+            ("parameters",), f"at most {MOST_PARAMETERS} parameters are searched, but got {len(section.value)}"
+        )
+        return None
+    names = tuple(section.value)
+    drafts: dict[str, Draft] = {}
+    take_best = False
+    for name in names:
+        check_name(name, model, findings)
+        draft, take = draft_of(name, findings)
+        if draft is not None:
+            take_best = take_best or take
+            check_values(draft, model, findings)
+            _warn_of_whole_numbers(draft, findings)
+            drafts[name] = as_real(draft)
+    check_conditions(drafts, names, findings)
+    check_optimizer_arguments(drafts, names, findings)
+    ordered = in_order(drafts, findings)
+    if len(findings.faults) > before:
+        return None
+    for draft in drafts.values():
+        _warn(draft, findings)
+    space = SearchSpace(
+        tuple(_parameter(draft) for draft in ordered if not _is_constant(draft)),
+        {draft.name: draft.choice.value for draft in ordered if isinstance(draft.choice, Constant) and not draft.when},
+    )
+    if space.branches > MOST_BRANCHES:
+        findings.fault(("parameters",), f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more")
+        return None
+    return Parameters(space, take_best)
+
+
+def _is_constant(draft: Draft) -> bool:
+    return isinstance(draft.choice, Constant) and not draft.when
+
+
+def _parameter(draft: Draft) -> Parameter:
+    distribution = Categorical((draft.choice.value,)) if isinstance(draft.choice, Constant) else draft.choice
+    conditions = tuple(Condition(name, values) for name, values in draft.when.items())
+    return Parameter(draft.name, distribution, conditions)
+
+
+def _warn(draft: Draft, findings: Findings) -> None:
+    drawn = draft.choice
+    if isinstance(drawn, Constant):
+        return
+    if drawn.size == 1:
+        value = drawn.choices[0] if isinstance(drawn, Categorical) else drawn.low
+        findings.warn(draft.path, f"a range of one value, {shown(value)}: it is the same in every trial")
+        return
+    if draft.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
+        findings.warn(draft.path, "a learning rate is best drawn on a log scale; add `log: true`")
+
+
+def _warn_of_whole_numbers(draft: Draft, findings: Findings) -> None:
+    """W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones."""
+    drawn = draft.choice
+    block = findings.root.at(*draft.path).value
+    if (
+        isinstance(drawn, Int)
+        and drawn.size > 1
+        and is_real(draft.name)
+        and isinstance(block, dict)
+        and "q" not in block
+    ):
+        findings.warn(
+            draft.path, f"draws whole numbers only, as `min` and `max` are whole; write `max: {drawn.high}.0` otherwise"
+        )

@@ -1,0 +1,23 @@
+"""Whether the module of `module:function` is there. Nothing of it runs here."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from keras_sweep.space.plain_text import did_you_mean, plain, shown
+from keras_sweep.space_file.findings import Findings
+
+
+def check_source(findings: Findings, path: tuple[str, ...], source: str, folder: Path) -> None:
+    """The module of `module:function` must be there; nothing of it runs here."""
+
+    top = source.split(":")[0].split(".")[0]
+    beside = (folder / f"{top}.py", folder / top)
+    try:
+        if any(place.exists() for place in beside) or importlib.util.find_spec(top) is not None:
+            return
+    except (ImportError, ValueError, OSError):
+        return  # what importing it gives is told when it is imported
+    near = did_you_mean(top, [entry.stem for entry in folder.glob("*.py")] if folder.is_dir() else [])
+    findings.fault(path, f"there is no module {shown(top)}", near or f"put {top}.py into {plain(str(folder))}")

@@ -1,0 +1,61 @@
+"""The JSON Schema of a space file, so that an editor completes and checks it while one types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras_sweep.space.plain_text import listed
+from keras_sweep.space_file.dense_arguments import DENSE_ARGUMENTS
+from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, COMMON, OPTIMIZERS, optimizers_with
+
+_EXAMPLES: Mapping[str, Any] = {
+    "optimizer": {"values": ["sgd", "rmsprop", "adam"]},
+    "learning_rate": {"min": 1e-4, "max": 1.0, "log": True},
+    "epochs": {"min": 1, "max": 20},
+    "batch_size": {"values": [32, 64, 128]},
+    "momentum": {"min": 0.0, "max": 0.9, "when": {"optimizer": "sgd"}},
+}
+_OURS: Mapping[str, str] = {
+    "optimizer": f"optimizers of Keras: {listed(OPTIMIZERS)}",
+    "epochs": "how long a trial trains; `take: best` trains all to the maximum and scores the best epoch",
+    "batch_size": "rows of one step",
+    "seed": "of initial weights and data order",
+}
+
+
+def space_file_schema() -> dict[str, Any]:
+    """The schema (draft 2020-12)."""
+    from keras_sweep.space_file.file_model import SpaceFile
+
+    schema: dict[str, Any] = _without_null_defaults(SpaceFile.model_json_schema())
+    parameter = schema["properties"]["parameters"].pop("additionalProperties")
+    names = {name: _OURS[name] for name in _OURS}
+    names.update({name: _taken_by(name) for name in ARGUMENTS})
+    names.update({f"model.{name}": "an argument of the dense model" for name in DENSE_ARGUMENTS})
+    properties = {name: {**parameter, "description": text} for name, text in names.items()}
+    for name, example in _EXAMPLES.items():
+        properties[name]["examples"] = [example]
+    schema["properties"]["parameters"].update(
+        properties=properties,
+        patternProperties={r"^model\.[A-Za-z_]\w*$": parameter},
+        additionalProperties=False,
+    )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "keras-sweep space file"}
+
+
+def _taken_by(argument: str) -> str:
+    if argument in COMMON:
+        return "an argument of every optimizer"
+    return f"an argument of {listed(optimizers_with(argument))}"
+
+
+def _without_null_defaults(value: Any) -> Any:
+    """`default: null` says nothing to a reader, and is not even allowed to stand in the file."""
+    if isinstance(value, dict):
+        return {
+            key: _without_null_defaults(below)
+            for key, below in value.items()
+            if not (key == "default" and below is None)
+        }
+    return [_without_null_defaults(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,207 @@
+"""One parameter's keys -> a distribution. The keys mean what they mean in a W&B sweep file.
+
+Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys (distribution options for random and Bayesian search).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
+from keras_sweep.space.plain_text import listed, shown
+from keras_sweep.space_file.findings import Findings, Path
+
+if TYPE_CHECKING:
+    from keras_sweep.space_file.file_model import ParameterBlock
+
+MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
+LISTABLE = 24  # so many values a hint still writes out
+
+# W&B's distributions that we do not have -> what to use
+REFUSED: Mapping[str, str] = {
+    "normal": "use `min` and `max`, as from mu - 2 sigma to mu + 2 sigma",
+    "q_normal": "use `min`, `max` and `q`",
+    "log_normal": "use `min` and `max` with `log: true`",
+    "q_log_normal": "use `min` and `max` with `log: true`",
+    "beta": "use `min: 0.0` and `max: 1.0`",
+    "q_beta": "use `min: 0.0`, `max: 1.0` and `q`",
+    "inv_log_uniform": "use `distribution: log_uniform_values`",
+    "inv_log_uniform_values": "use `distribution: log_uniform_values`",
+    "categorical_w_probabilities": "use `values` with `probabilities`",
+}
+_FORM = {"constant": "value", "categorical": "values"}  # every other distribution has a range
+_LOG = ("log_uniform", "log_uniform_values", "q_log_uniform", "q_log_uniform_values")
+_EXPONENTS = ("log_uniform", "q_log_uniform")
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same value in every trial."""
+
+    value: Value
+
+
+Choice: TypeAlias = Constant | Distribution
+
+
+def holds_map(plain: object) -> bool:
+    """Whether there is a map in a value of the file: no trial can have it as a value."""
+    return isinstance(plain, dict) or (isinstance(plain, list) and any(map(holds_map, plain)))
+
+
+def as_value(plain: object) -> Value:
+    """A value of the file as trials have it: a list becomes a tuple."""
+    if isinstance(plain, list):
+        return tuple(as_value(item) for item in plain)
+    assert plain is None or isinstance(plain, bool | int | float | str)
+    return plain
+
+
+def choice(block: ParameterBlock, path: Path, findings: Findings) -> Choice | None:
+    """What the block draws from; None, with the faults noted, where it is not clear."""
+    given = block.model_fields_set
+    forms: list[str] = [form for form in ("value", "values") if form in given]
+    if given & {"min", "max"}:
+        forms.append("range")
+    named = block.distribution
+    if len(forms) > 1:
+        both = listed(f"`{key}`" for key in ("value", "values", "min", "max") if key in given)
+        findings.fault(path, f"only one of `value`, `values`, and `min` with `max` may be given, but got {both}")
+        return None
+    form = _FORM.get(named, "range") if named else (forms[0] if forms else None)
+    if form is None:
+        findings.fault(path, "a parameter needs `value`, `values`, or `min` and `max`")
+        return None
+    if forms and forms != [form]:
+        findings.fault((*path, "distribution"), f"`{named}` takes {_takes(form)}, but got {_takes(forms[0])}")
+        return None
+    if not _fits(block, form, path, findings):
+        return None
+    if form == "value":
+        if "value" not in given:
+            findings.fault(path, "`distribution: constant` needs `value`")
+            return None
+        return Constant(as_value(block.value))
+    return _categorical(block, path, findings) if form == "values" else _range(block, path, findings)
+
+
+def _takes(form: str) -> str:
+    return "`min` and `max`" if form == "range" else f"`{form}`"
+
+
+def _fits(block: ParameterBlock, form: str, path: Path, findings: Findings) -> bool:
+    """Notes keys that have no meaning beside the others."""
+    before = len(findings.faults)
+    given, named = block.model_fields_set, block.distribution
+    for key in ("q", "log"):
+        if key in given and form != "range":
+            findings.fault((*path, key), f"`{key}` is for a range of `min` and `max`")
+    if "probabilities" in given and form != "values":
+        findings.fault((*path, "probabilities"), "`probabilities` are for `values`")
+    if form == "range" and named:
+        if "log" in given and block.log != (named in _LOG):
+            findings.fault(
+                (*path, "log"),
+                f"`log: {shown(block.log)}` contradicts `distribution: {named}`",
+                "leave one of them out",
+            )
+        if "q" in given and not named.startswith("q_") and named != "int_uniform":
+            findings.fault((*path, "q"), f"`{named}` takes no `q`", f"use `distribution: q_{named}`")
+    return len(findings.faults) == before
+
+
+def _categorical(block: ParameterBlock, path: Path, findings: Findings) -> Categorical | None:
+    if block.values is None:
+        findings.fault(path, "`distribution: categorical` needs `values`")
+        return None
+    choices = tuple(as_value(value) for value in block.values)
+    try:
+        Categorical(choices)
+    except ValueError as error:
+        findings.fault((*path, "values"), str(error))
+        return None
+    if block.probabilities is None:
+        return Categorical(choices)
+    try:
+        return Categorical(choices, tuple(float(share) for share in block.probabilities))
+    except ValueError as error:
+        findings.fault((*path, "probabilities"), str(error))
+        return None
+
+
+def _range(block: ParameterBlock, path: Path, findings: Findings) -> Float | Int | None:
+    absent = [key for key in ("min", "max") if getattr(block, key) is None]
+    for key in absent:
+        findings.fault((*path, key), f"a range needs `min` and `max`, but `{key}` is missing")
+    if absent:
+        return None
+    low, high, named = block.min, block.max, block.distribution
+    log = bool(block.log) or named in _LOG
+    if low > high:
+        findings.fault((*path, "min"), f"`min <= max` must hold, but got (min={shown(low)}, max={shown(high)})")
+        return None
+    if named == "int_uniform" and not (isinstance(low, int) and isinstance(high, int)):
+        findings.fault(
+            path, f"`int_uniform` needs whole `min` and `max`, but got (min={shown(low)}, max={shown(high)})"
+        )
+        return None
+    if named in _EXPONENTS:
+        if high > 700:  # e**700 is near the largest float
+            findings.fault((*path, "max"), f"`{named}` draws e**x, and e**{shown(high)} is too large", _values(named))
+            return None
+        if low >= 0:
+            findings.warn(
+                path,
+                f"`{named}` takes exponents, so values are from {math.exp(low):g} to {math.exp(high):g}; "
+                f"{_values(named)} if you mean values",
+            )
+        low, high = math.exp(low), math.exp(high)
+    if log and low <= 0:
+        findings.fault((*path, "min"), f"a log range must be above zero, but got (min={shown(low)})")
+        return None
+    q = block.q if block.q is not None else (1 if named and named.startswith("q_") else None)
+    if q is not None:
+        return _multiples(low, high, q, log, path, findings)
+    if isinstance(low, int) and isinstance(high, int) and named in (None, "int_uniform"):
+        return Int(low, high, log)
+    return Float(float(low), float(high), log)
+
+
+def _values(named: str) -> str:
+    return f"use `distribution: {named}_values`"
+
+
+def _multiples(low: float, high: float, q: float, log: bool, path: Path, findings: Findings) -> Float | Int | None:
+    """The multiples of q within the range: W&B rounds to them."""
+    if max(abs(low), abs(high)) / q > MOST_STEPS:
+        findings.fault((*path, "q"), f"q={shown(q)} is too fine for a range from {shown(low)} to {shown(high)}")
+        return None
+    first, last = _ceil(low, q), _floor(high, q)
+    if first > last:
+        findings.fault((*path, "q"), f"no multiple of q={shown(q)} lies between min={shown(low)} and max={shown(high)}")
+        return None
+    whole = isinstance(q, int)
+    if log and not (whole and q == 1):
+        hint = "use whole `min` and `max` with `q: 1`"
+        if last - first < LISTABLE:
+            hint += f", or `values: [{listed(f'{k * q:.12g}' for k in range(first, last + 1))}]`"
+        findings.fault((*path, "q"), f"a log range takes only `q: 1`, but got (q={shown(q)})", hint)
+        return None
+    if not math.isclose(first * q, low, rel_tol=1e-9, abs_tol=1e-12):
+        findings.warn(path, f"only multiples of q={shown(q)} are drawn, the least is {first * q:.12g}")
+    if whole:
+        return Int(first * int(q), last * int(q), log, 1 if log else int(q))
+    return Float(float(f"{first * q:.12g}"), float(f"{last * q:.12g}"), step=float(q))
+
+
+def _ceil(value: float, q: float) -> int:
+    return -_floor(-value, q)
+
+
+def _floor(value: float, q: float) -> int:
+    if isinstance(value, int) and isinstance(q, int):
+        return value // q
+    return math.floor(value / q + 1e-9)

@@ -1,0 +1,172 @@
+"""A space file -> a SweepSpec, or all of the file's faults at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from keras_sweep.errors import Fault, SpaceFileError
+from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
+from keras_sweep.space.sweep_name import sweep_name_fault
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space_file.data_section import data_of
+from keras_sweep.space_file.findings import Findings, unknown
+from keras_sweep.space_file.model_section import model_of
+from keras_sweep.space_file.options import SECTIONS, Overrides, edited_text, with_options
+from keras_sweep.space_file.parameters import parameters
+from keras_sweep.space_file.score_section import loss_of, metrics_of, objective_of
+from keras_sweep.space_file.search_section import early_terminate_of, search_of
+from keras_sweep.space_file.search_warnings import warn_about_search
+from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
+
+MOST_FAULTS = 100
+REQUIRED = {
+    "data": "as in `data: fashion_mnist`",
+    "model": "as in `model: {dense: {units: 10, activation: softmax}}`",
+    "loss": "as in `loss: sparse_categorical_crossentropy`",
+    "metric": "as in `metric: {name: val_accuracy, goal: maximize}`",
+    "parameters": "as in `parameters: {learning_rate: {min: 1e-4, max: 1.0, log: true}}`",
+}
+# keys of a whole W&B sweep file, and of others' files, that are said otherwise here
+OTHER_KEYS = {
+    "method": "here it is `search: {sampler: random}`",
+    "run_cap": "here it is `search: {trials: 64}`",
+    "name": "give it by `--name`; by default it is the file's name",
+    "program": "here it is `model: {python: module:function}`",
+    "command": "leave it out",
+    "project": "leave it out",
+    "entity": "leave it out",
+    "description": "write it as a comment",
+    "imports": "leave it out",
+    "optimizer": "it is a parameter: put it under `parameters`",
+    "learning_rate": "it is a parameter: put it under `parameters`",
+    "epochs": "it is a parameter: put it under `parameters`",
+    "batch_size": "it is a parameter: put it under `parameters`",
+    "seed": "put it under `search`, or under `parameters`",
+    "trials": "put it under `search`",
+    "sampler": "put it under `search`",
+    "engine": "put it under `search`",
+}
+
+
+def read_space_file(
+    path: Path | str, *, sets: Sequence[str] = (), name: str | None = None, overrides: Overrides | None = None
+) -> SweepSpec:
+    """Read a space file and check all of it.
+
+    Args:
+        path: the file.
+        sets: changes of the command line, "learning_rate.max=0.1" each.
+        name: the sweep's name; by default the file's stem.
+        overrides: options that stand above keys of `search`.
+
+    Raises:
+        SpaceFileError: with every fault of the file and of the options.
+    """
+    path = Path(path)
+    text, faults = _text(path)
+    if text is None:
+        raise SpaceFileError(plain(str(path)), faults)
+    return read_space_text(text, path=path, sets=sets, name=name, overrides=overrides)
+
+
+def read_space_text(
+    text: str, *, path: Path, sets: Sequence[str] = (), name: str | None = None, overrides: Overrides | None = None
+) -> SweepSpec:
+    """As `read_space_file`, of a text that stands for the file at `path` (which need not exist)."""
+    where = plain(str(path))
+    try:
+        root = tree_of_text(text)
+    except TreeError as error:
+        raise SpaceFileError(where, _few(error.faults)) from None
+    if not isinstance(root.value, dict):
+        rule = f"a space file is a map with {listed(REQUIRED)}, but got {shown(root.plain)}"
+        raise SpaceFileError(where, [Fault(rule, line=root.line)])
+    root, changes, faults = with_options(root, tuple(sets), overrides or Overrides())
+    findings = Findings(root)
+    findings.faults.extend(faults)
+    sweep_name = path.stem if name is None else name
+    broken = sweep_name_fault(sweep_name)
+    if broken is not None:
+        findings.faults.append(Fault(broken, hint="use --name") if name is None else Fault(broken, "--name"))
+    folder = path.absolute().parent
+    _check_keys(findings)
+    data = data_of(findings, folder)
+    model = model_of(findings, folder)
+    loss = loss_of(findings)
+    metrics = metrics_of(findings)
+    objective = objective_of(findings, metrics)
+    section = parameters(findings, model) if findings.has("parameters") else None
+    search = search_of(findings)
+    early = early_terminate_of(findings)
+    if section is not None and search is not None:
+        warn_about_search(findings, section.space, search, early)
+    if findings.faults or not (data and model and loss and objective and section and search and metrics is not None):
+        raise SpaceFileError(where, _few(findings.faults))
+    return SweepSpec(
+        name=sweep_name,
+        folder=folder,
+        text=edited_text(text, changes, root),
+        data=data,
+        model=model,
+        loss=loss,
+        metrics=metrics,
+        objective=objective,
+        space=section.space,
+        search=search,
+        take_best=section.take_best,
+        early_terminate=early,
+        warnings=findings.warnings,
+    )
+
+
+def _text(path: Path) -> tuple[str | None, list[Fault]]:
+    try:
+        if path.is_dir():
+            return None, [Fault("a space file is needed, but this is a folder", hint=_files_in(path))]
+        if not path.exists():
+            return None, [Fault("there is no such file", hint=_near_file(path))]
+        if not path.is_file():
+            return None, [Fault("a space file is needed, but this is not a plain file")]
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+        return text_of_bytes(raw), []
+    except TreeError as error:
+        return None, list(error.faults)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
+        reason = getattr(error, "strerror", None) or str(error)
+        return None, [Fault(f"the file can't be read: {plain(reason)}")]
+
+
+def _files_in(folder: Path) -> str | None:
+    names = sorted(entry.name for entry in folder.glob("*.yaml"))
+    return f"its space files are {listed(map(plain, names[:5]))}" if names else None
+
+
+def _near_file(path: Path) -> str | None:
+    try:
+        return did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
+    except OSError:
+        return None
+
+
+def _few(faults: Sequence[Fault]) -> list[Fault]:
+    """By line and printable; where there are very many, the first ones and how many more."""
+    ordered = [
+        replace(fault, rule=plain(fault.rule), key=plain(fault.key), hint=plain(fault.hint) if fault.hint else None)
+        for fault in sorted(faults, key=lambda fault: fault.line or 0)
+    ]
+    if len(ordered) <= MOST_FAULTS:
+        return ordered
+    return [*ordered[:MOST_FAULTS], Fault(f"and {len(ordered) - MOST_FAULTS} more faults")]
+
+
+def _check_keys(findings: Findings) -> None:
+    assert isinstance(findings.root.value, dict)
+    for key in findings.root.value:
+        if key not in SECTIONS:
+            findings.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
+    for key, hint in REQUIRED.items():
+        if not findings.has(key):
+            findings.faults.append(Fault(f"`{key}` is missing", key, hint=hint))

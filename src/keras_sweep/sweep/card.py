@@ -1,0 +1,81 @@
+"""The card beside an exported model: which trial it is, what it scored, and what it was made with."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from keras_sweep import __version__
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.winner import TestScores
+from keras_sweep.trial.result import Result
+
+PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
+
+
+def versions() -> dict[str, str]:
+    """The versions of Python, this package and the packages that move numbers; those not installed are left out."""
+    found = {"python": platform.python_version(), "keras-sweep": __version__}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def model_card(
+    spec: SweepSpec, result: Result, data: SearchData, *, trials: int, test: TestScores | None, looks: int
+) -> dict[str, Any]:
+    """The card as plain data for JSON.
+
+    Args:
+        spec: the sweep.
+        result: the exported trial.
+        data: what it was trained on.
+        trials: of how many trials it is one.
+        test: the evaluation on the sealed test rows, if there was one.
+        looks: how often the sweep has looked at the test rows.
+    """
+    return {
+        "sweep": spec.name,
+        "trial": result.number,
+        "trials": trials,
+        "params": dict(result.params),
+        "seed": result.params.get("seed", spec.search.seed),
+        "epoch": result.epoch,
+        "model": {"source": spec.model.source, "arguments": dict(spec.model.arguments)},
+        "loss": spec.loss,
+        "metrics": list(spec.metrics),
+        "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},
+        "engine": result.engine,
+        "runner": result.runner,
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint,
+            "train_rows": len(data.train),
+            "validation_rows": len(data.validation),
+            "test_rows": data.test_rows,
+            "input_shape": list(data.input_shape),
+            "input": "raw rows" if data.preprocessing else _input_words(spec),
+            "classes": list(data.class_names) if data.class_names else data.classes,
+        },
+        "validation": {"value": result.value, "stderr": result.stderr, **_scores(result.metrics)},
+        "test": None if test is None else {**test.scores, "stderr": test.stderr, "rows": test.rows, "looks": looks},
+        "versions": versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _scores(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name.startswith("val_")}
+
+
+def _input_words(spec: SweepSpec) -> str:
+    if spec.data.kind == "named" and spec.data.source in ("fashion_mnist", "mnist"):
+        return "pixels divided by 255, as float32, flattened to 784"
+    return "rows as the source gives them, float32"

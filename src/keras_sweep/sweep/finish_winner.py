@@ -1,0 +1,137 @@
+"""After the search: the winner's one look at the test set, its model file and card. Nothing is done twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from keras_sweep.data.sealed_test import open_test
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import RecordError
+from keras_sweep.files import disk
+from keras_sweep.files.atomic import SHARED, write_text
+from keras_sweep.files.model_file import check_keras_file, file_digest
+from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder, set_aside
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.card import model_card
+from keras_sweep.sweep.export import raw_model, save_keras
+from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
+from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
+from keras_sweep.trial.result import Result, Weights
+
+
+def look_at_test(
+    spec: SweepSpec, study: StudyFile, best: Result, model: Any, data: SearchData, emit: Listener
+) -> TestScores | None:
+    """Evaluate a model on the sealed rows and count the look; None where the source has no test rows.
+
+    The count is written before the rows are opened: a look that a kill cuts short is counted, and taken anew.
+    """
+    if not data.test_rows:
+        return None
+    looks = looks_at_test(study) + 1
+    study.set_attributes({"test_looks": looks})
+    scores = evaluate(spec, model, open_test(spec, data), data)
+    kept = {"number": best.number, "rows": scores.rows, "scores": dict(scores.scores), "stderr": scores.stderr}
+    kept["per_class"] = dict(scores.per_class) if scores.per_class else None
+    study.set_attributes({"test": kept})
+    emit(TestEvaluated(best.number, scores.scores, scores.stderr, looks, scores.per_class))
+    return scores
+
+
+def looks_at_test(study: StudyFile) -> int:
+    """How often the sweep has looked at the test rows."""
+    return int(study.attributes.get("test_looks", 0))
+
+
+def known_test(study: StudyFile, best: Result) -> TestScores | None:
+    """The last look at the test set, if it was at this trial."""
+    kept = study.attributes.get("test")
+    if not isinstance(kept, dict) or kept.get("number") != best.number:
+        return None
+    return TestScores(kept["rows"], kept["scores"], kept["stderr"], kept["per_class"])
+
+
+def finish(
+    spec: SweepSpec,
+    study: StudyFile,
+    results: Sequence[Result],
+    best: Result,
+    weights: Callable[[], Weights],
+    data: SearchData,
+    *,
+    test: bool,
+    emit: Listener,
+) -> None:
+    """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
+
+    What is there already and sound is left as it is, so that the same call again does nothing. The card bears the model
+    file's checksum and is written last: a kill leaves a model without a card, never with one of another model.
+    """
+    folder = study.folder
+    scores = known_test(study, best)
+    if scores is not None:
+        emit(TestEvaluated(best.number, scores.scores, scores.stderr, looks_at_test(study), scores.per_class))
+    card = _card_on_disk(folder, emit)
+    current = (card.get("trial"), card.get("trials")) == (best.number, len(results))
+    sound = _is_sound(folder, card if current else None, emit)
+    look = test and scores is None and bool(data.test_rows)
+    if sound and not look and (scores is None) == (card.get("test") is None):
+        return
+    if look or not sound:
+        model = trained_model(spec, best, weights(), data)
+        if look:
+            scores = look_at_test(spec, study, best, model, data, emit)
+        if not sound:
+            _make_way(folder)
+            with plain_errors("write", folder.best):
+                save_keras(raw_model(spec, model, data), folder.best)
+    card = model_card(spec, best, data, trials=len(results), test=scores, looks=looks_at_test(study))
+    card["sha256"] = file_digest(folder.best)
+    write_text(folder.card, json.dumps(card, indent=2) + "\n", mode=SHARED)
+
+
+def _make_way(folder: SweepFolder) -> None:
+    """No card stands beside a model that it is not of."""
+    with plain_errors("remove", folder.card):
+        disk.remove(folder.card)
+
+
+def _card_on_disk(folder: SweepFolder, emit: Listener) -> dict[str, Any]:
+    """The card; {} without one. One that can't be read is moved aside."""
+    try:
+        card = json.loads(folder.card.read_bytes())
+        if isinstance(card, dict):
+            return card
+        why = "it is no JSON object"
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        why = str(error)
+    moved = set_aside(folder.card)
+    emit(Noticed(f"{folder.card} was damaged ({why}): it is {moved.name} now, and written again"))
+    return {}
+
+
+def _is_sound(folder: SweepFolder, card: Mapping[str, Any] | None, emit: Listener) -> bool:
+    """Whether `best.keras` is the file that the card is of; None: the card is missing, or of another winner.
+
+    One that is damaged, or not the card's, is moved aside; one of another winner is to be written over.
+    """
+    if not folder.best.exists():
+        return False
+    try:
+        check_keras_file(folder.best)
+        if card is None:
+            return False
+        if file_digest(folder.best) == card.get("sha256"):
+            return True
+        why = f"{folder.best} is not the file that {folder.card.name} is of"
+    except RecordError as error:
+        why = error.message
+    moved = set_aside(folder.best)
+    emit(Noticed(f"{why}: it is {moved.name} now, and written again"))
+    return False

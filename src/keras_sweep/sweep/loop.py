@@ -1,0 +1,268 @@
+"""The loop: an engine asks for a generation, a runner trains it, the record keeps it. Only this file sees all three."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Protocol
+
+from keras_sweep.errors import SweepError
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.search.engine import Engine
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.runner import Runner
+from keras_sweep.trial.events import EpochEnded, GenerationAsked, Listener, Noticed, TrialEnded
+from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
+
+FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
+RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters
+
+
+class Record(Protocol):
+    """Where finished trials are kept."""
+
+    def results(self) -> list[Result]:
+        """All trials in the order of their numbers."""
+        ...
+
+    def add(self, result: Result) -> Result:
+        """Keep one trial, and its weights if they are among the best, in one commit; return it without them."""
+        ...
+
+
+@dataclass
+class WallTime:
+    """Where the wall time of a command goes: parts by name, in seconds. What no part covers is `other`."""
+
+    started: float = field(default_factory=time.perf_counter)
+    parts: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count the time inside as `name`."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, time.perf_counter() - start)
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count some more as `name`."""
+        self.parts[name] = self.parts.get(name, 0.0) + seconds
+
+    def total(self) -> dict[str, float]:
+        """All parts, adding up to the wall time since the start."""
+        other = time.perf_counter() - self.started - sum(self.parts.values())
+        return {**self.parts, "other": max(other, 0.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a search is done."""
+
+    trials: int  # in total
+    failures: int | None = None  # stop after so many failed trials
+
+
+def search(
+    spec: SweepSpec,
+    make_engine: Callable[[], Engine],
+    runner: Runner,
+    record: Record,
+    limits: Limits,
+    *,
+    emit: Listener,
+    stop: StopRequest,
+    wall: WallTime,
+) -> str:
+    """Search until the limits are met; returns why it ended.
+
+    The record's last generation may be incomplete: it is asked again, which gives the same suggestions, and the runner
+    trains what is missing. So a search that is stopped anywhere goes on as if it had not been; and what a passing fault
+    of the machine cut short is done over in the same way, twice for a generation.
+
+    Raises:
+        SweepError: the first trials all failed, or more than `limits.failures` did.
+    """
+    finished = record.results()
+    failures = sum(result.state is TrialState.FAIL for result in finished)
+    tries = 0  # of the generation
+    with wall.part("sampler"):
+        engine, index, opened = _rebuilt(make_engine, finished, runner.generation)
+    while len(finished) < limits.trials:
+        if stop:
+            return _stopped(stop)
+        if opened is None:
+            with wall.part("sampler"):
+                asked = [replace(one, generation=index) for one in engine.ask(runner.generation)]
+            done: list[Result] = []
+        else:
+            asked, done, opened = opened.asked, opened.done, None
+        if not asked:
+            emit(Noticed(f"every one of the {len(finished)} different trials of the space has been tried"))
+            return "the space is exhausted"
+        emit(GenerationAsked(index, tuple(asked)))
+        wanted = frozenset(one.number for one in asked if one.number < limits.trials)
+        taken_up = bool(done)
+        wanted -= {result.number for result in done}
+        try:
+            patience = tries < RETRIES
+            for result in _train(engine, runner, record, asked, wanted, patience, emit=emit, stop=stop, wall=wall):
+                finished.append(result)
+                done.append(result)
+                emit(TrialEnded(result))
+                failures += result.state is TrialState.FAIL
+                _check_failures(finished, failures, limits)
+        except _Passing as fault:
+            emit(Noticed(f"trial {fault.number} is trained again, since the machine failed it: {fault.reason}"))
+            tries += 1
+            with wall.part("sampler"):
+                engine, index, opened = _rebuilt(make_engine, finished, runner.generation)
+            continue
+        if len(done) < len(asked):
+            if len(finished) < limits.trials and not stop:
+                raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
+            return "done" if len(finished) >= limits.trials else _stopped(stop)
+        with wall.part("sampler"):
+            if taken_up:  # the runner ends with what was missing, perhaps before the last rungs of the others
+                engine, index, opened = _rebuilt(make_engine, finished, runner.generation)
+            else:
+                engine.tell(done)
+                index += 1
+        tries = 0
+    return "done"
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A generation of which only some results are in the record."""
+
+    asked: list[Suggestion]
+    done: list[Result]
+
+
+class _Passing(Exception):
+    """A trial failed by a fault that may be gone when it is tried again. Nothing that came after is in the record."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__()
+        self.number = result.number
+        self.reason = result.reason
+
+
+def _rebuilt(
+    make_engine: Callable[[], Engine], finished: Sequence[Result], size: int
+) -> tuple[Engine, int, _Open | None]:
+    """An engine that knows all closed generations, the next generation's index, and that generation if it is begun."""
+    generations = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
+    engine = make_engine()
+    if not generations:
+        return engine, 0, None
+    *earlier, last = generations
+    index = last[0].suggestion.generation
+    if len(last) < size:
+        engine.replay(earlier)
+        asked = [replace(one, generation=index) for one in engine.ask(size)]
+        if len(asked) > len(last) and all(
+            (one.number, one.params) == (result.number, result.params) for one, result in zip(asked, last, strict=False)
+        ):
+            return engine, index, _Open(asked, last)
+        engine = make_engine()  # it is whole; or another engine or size began it, then it is a generation of its own
+    engine.replay(generations)
+    return engine, index + 1, None
+
+
+def _train(
+    engine: Engine,
+    runner: Runner,
+    record: Record,
+    asked: Sequence[Suggestion],
+    wanted: frozenset[int],
+    patience: bool,
+    *,
+    emit: Listener,
+    stop: StopRequest,
+    wall: WallTime,
+) -> Iterator[Result]:
+    """Results in the order of their numbers, each yielded once it is in the record, without its weights.
+
+    With patience it raises _Passing at the first passing fault: what the others of the generation do from there on,
+    they do without that trial, which moves the decisions of a rung.
+    """
+    waiting: dict[int, Result] = {}
+    order = iter(sorted(wanted))
+    following = next(order, None)
+    with _closed(runner.run(asked, wanted, _Watch(engine, emit, stop))) as results:
+        while following is not None:
+            start = time.perf_counter()
+            result = next(results, None)
+            wall.add("train", time.perf_counter() - start)
+            if result is None:
+                return
+            if result.passing and patience:
+                raise _Passing(result)
+            waiting[result.number] = replace(result, engine=result.engine or engine.name)
+            while following in waiting:
+                with wall.part("record"):
+                    kept = record.add(waiting.pop(following))
+                yield kept
+                following = next(order, None)
+
+
+@contextmanager
+def _closed(results: Iterator[Result]) -> Iterator[Iterator[Result]]:
+    """At the end nothing is left that trains on."""
+    try:
+        yield results
+    finally:
+        if isinstance(results, Generator):
+            results.close()
+
+
+class _Watch:
+    """Passes what a runner reports to the engine and the views."""
+
+    def __init__(self, engine: Engine, emit: Listener, stop: StopRequest) -> None:
+        self._engine = engine
+        self._emit = emit
+        self._stop = stop
+        self._told = False
+
+    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
+        self._emit(EpochEnded(number, epoch, logs))
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        return self._engine.rungs(epochs)
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        return self._engine.rung(epoch, values)
+
+    def stopping(self) -> bool:
+        if self._stop.signalled and not self._told:
+            self._told = True
+            self._emit(Noticed("stopping after the epochs that train now; the same signal again stops at once"))
+        return bool(self._stop)
+
+
+def _stopped(stop: StopRequest) -> str:
+    return "interrupted" if stop.signalled else "time is up"
+
+
+def _check_failures(finished: Sequence[Result], failures: int, limits: Limits) -> None:
+    first = finished[:FIRST_FAILURES]
+    if len(finished) == FIRST_FAILURES and all(
+        one.state is TrialState.FAIL and one.reason != DIVERGED for one in first
+    ):
+        raise SweepError(
+            f"the first {FIRST_FAILURES} trials all failed; trial {first[0].number}: {first[0].reason}",
+            hint=f"Mend it and run with --fresh; `sweep show NAME {first[0].number}` has the traceback",
+        )
+    if limits.failures is not None and failures > limits.failures:
+        last = next(result for result in reversed(finished) if result.state is TrialState.FAIL)
+        raise SweepError(
+            f"{failures} trials failed, more than --max-failures {limits.failures}; the last: {last.reason}",
+            hint="The same command with a larger --max-failures goes on",
+        )

@@ -1,0 +1,93 @@
+"""Opens the record of a sweep that is to run: a new one, or the one that is there if it is of the same sweep."""
+
+from __future__ import annotations
+
+from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.files.atomic import write_text
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder, set_aside
+from keras_sweep.record.weights import kept, load_weights, weights_file
+from keras_sweep.space.spec_diff import canonical, differences
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.card import versions
+from keras_sweep.trial.events import Listener, Noticed
+
+
+def open_study(folder: SweepFolder, spec: SweepSpec, fingerprint: str, emit: Listener = lambda _: None) -> StudyFile:
+    """The sweep's record, ready to be written, and sound files beside it. The caller holds the lock.
+
+    A damaged record is refused and left as it is. A copy of the space file that was altered is moved aside and written
+    again.
+
+    Raises:
+        ChangedSweep: the one there was run with another space, data or seed.
+        RecordError: it is damaged, or the disk fails.
+    """
+    said: dict[str, object] = {"spec": canonical(spec), "fingerprint": fingerprint}
+    if folder.exists():
+        study = StudyFile.open(folder)
+    else:
+        _make_way(folder, emit)
+        study = StudyFile.create(folder, spec, {**said, "versions": versions(), "origin": str(spec.folder.resolve())})
+    try:
+        _check_same(spec.name, study.attributes, said)
+        for path in (folder.weights, folder.checkpoints):
+            if path.exists() and not path.is_dir():
+                emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
+        _write_space(folder, spec, str(study.attributes.get("space")), emit)
+        engine = f"{spec.search.engine}/{spec.search.sampler}"
+        study.set_attributes({"trials": spec.search.trials, "engine": engine, "space": spec.text})
+    except BaseException:
+        study.close()
+        raise
+    return study
+
+
+def _make_way(folder: SweepFolder, emit: Listener) -> None:
+    """Files of a record that is gone are kept, but are not of the one that begins."""
+    for path in (folder.weights, folder.checkpoints, folder.best, folder.card, folder.space):
+        if path.exists() or path.is_symlink():
+            moved = set_aside(path)
+            emit(Noticed(f"{path} is of a record that is gone: it is {moved.name} now"))
+
+
+def set_damaged_weights_aside(folder: SweepFolder, emit: Listener) -> list[int]:
+    """Move weights that can't be read aside; returns the trials whose they were. Raises RecordError."""
+    damaged = []
+    for number in kept(folder):
+        path = weights_file(folder, number)
+        try:
+            load_weights(path)
+        except RecordError as error:
+            emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+            damaged.append(number)
+    return damaged
+
+
+def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
+    """The copy of the space file as it is run now. One that was altered since it was written is moved aside."""
+    path = folder.space
+    try:
+        text: bytes | None = path.read_bytes()
+    except FileNotFoundError:
+        text = None
+    except OSError as error:
+        text = (error.strerror or str(error)).encode()
+    if text == spec.text.encode():
+        return
+    if text is not None and text != known.encode():
+        emit(Noticed(f"{path} was altered: it is {set_aside(path).name} now, and written again"))
+    write_text(path, spec.text)
+
+
+def _check_same(name: str, old: dict[str, object], new: dict[str, object]) -> None:
+    old_spec, new_spec = old.get("spec"), new["spec"]
+    assert isinstance(new_spec, dict)
+    changes = differences(old_spec if isinstance(old_spec, dict) else {}, new_spec)
+    if old.get("fingerprint") != new["fingerprint"]:
+        changes.append("the data: its rows are not those that the sweep was begun with")
+    if changes:
+        raise ChangedSweep(
+            f"the sweep {name!r} was begun with something else: " + "; ".join(changes),
+            hint="Go on with another name (`--name`), or move the old one aside (`--fresh`)",
+        )

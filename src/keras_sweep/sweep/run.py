@@ -1,0 +1,205 @@
+"""`sweep run` as a function: check, search, test evaluation, best model; the same call again resumes."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.compatibility import check_task
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import RecordError, SweepError
+from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.models.inspect_model import first_model, with_own_parameters
+from keras_sweep.process.garbage import importing
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.record.weights import load_weights, save_weights, weights_file
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.finish_winner import finish
+from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
+from keras_sweep.sweep.retrain import retrained_weights
+from keras_sweep.sweep.winner import winner
+from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.runner import Runner
+from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
+from keras_sweep.trial.result import Result, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a sweep is run, beside what its space file says."""
+
+    runner: str | None = None  # "compiled", "fit", or None: the fastest that can be had
+    more: int | None = None  # trials on top of those that are there, instead of a total
+    seconds: float | None = None  # stop after so long
+    fresh: bool = False  # move an older sweep of that name aside
+    force: bool = False  # take over the lock of another host
+    test: bool = True  # evaluate the winner on the sealed test set
+    max_failures: int | None = None
+
+
+def run_sweep(
+    spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: Listener, wall: WallTime, stop: StopRequest
+) -> SweepEnded:
+    """Search until done, then evaluate and export the winner. KERAS_BACKEND is set before this is called.
+
+    Raises:
+        Interrupted: a signal came before there was anything to finish.
+        UsageError: the data, the model or the space do not fit each other; nothing was written.
+        ChangedSweep: there is a sweep of that name with another space, data or seed.
+        SweepBusy: another process runs it.
+        RecordError: the record is damaged, or the disk fails.
+        SweepError: the trials fail.
+    """
+    with importing():
+        data = _load(spec, wall)
+    spec = with_own_parameters(spec, data)
+    check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
+    runner, note = choose_runner(
+        spec, data, options.runner, checkpoints=folder.checkpoints, notice=lambda text: emit(Noticed(text))
+    )
+    with SweepLock(folder, force=options.force) as lock:
+        if lock.taken_over is not None:
+            emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
+        if options.fresh and folder.exists():
+            emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
+        with open_study(folder, spec, data.fingerprint, emit) as study:
+            if note:
+                emit(Noticed(note))
+            return _run(spec, study, data, runner, options, emit, wall, stop)
+
+
+def _run(
+    spec: SweepSpec,
+    study: StudyFile,
+    data: SearchData,
+    runner: Runner,
+    options: RunOptions,
+    emit: Listener,
+    wall: WallTime,
+    stop: StopRequest,
+) -> SweepEnded:
+    folder = study.folder
+    record = TrialRecord(study, spec.objective)
+    damaged = set_damaged_weights_aside(folder, emit)
+    earlier = record.results()
+    total = len(earlier) + options.more if options.more is not None else spec.search.trials
+    emit(_started(spec, folder, runner, total, earlier))
+    limits = Limits(total, options.max_failures)
+    stop.patient = True
+    with plain_errors("go on with", folder.path):  # what no trial is to blame for, as a disk that is full
+        reason = search(spec, lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)
+    results = record.results()
+    best = winner(results, spec.objective)
+    model = None
+    if best is not None and not stop.signalled:
+        with wall.part("test and export"):
+
+            def weights_of(one: Result) -> Weights:
+                return best_weights(spec, study, runner, results, one, emit, stopping=lambda: stop.signalled)
+
+            rebuilt = [results[number] for number in damaged if number in record.best]
+            _rebuild_weights(folder, rebuilt, weights_of, emit)
+            finish(spec, study, results, best, lambda: weights_of(best), data, test=options.test, emit=emit)
+        model = _shown(folder.best)
+    _split_training(wall, results[len(earlier) :])
+    seconds = wall.total()
+    study.set_attributes({"seconds": _added(study.attributes.get("seconds"), seconds)})
+    ended = SweepEnded(spec.name, reason, tuple(results), seconds, model)
+    emit(ended)
+    if best is None and not stop.signalled:
+        raise SweepError("no trial completed", hint=f"`sweep show {spec.name} 0` says why the first did not")
+    return ended
+
+
+def _rebuild_weights(
+    folder: SweepFolder, damaged: Sequence[Result], weights_of: Callable[[Result], Weights], emit: Listener
+) -> None:
+    """Write the weights again that were damaged."""
+    for one in damaged:
+        try:
+            weights = weights_of(one)
+        except RecordError as error:  # other packages than then: the trial's record is sound all the same
+            emit(Noticed(f"the weights of trial {one.number} are lost: {error.message}"))
+            continue
+        save_weights(weights_file(folder, one.number), weights)
+
+
+def best_weights(
+    spec: SweepSpec,
+    study: StudyFile,
+    runner: Runner,
+    results: Sequence[Result],
+    best: Result,
+    emit: Listener,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Weights:
+    """The weights on disk; where they are missing or damaged the trial is trained again."""
+    try:
+        return load_weights(weights_file(study.folder, best.number))
+    except RecordError as error:
+        emit(Noticed(f"trial {best.number} is trained again, since {error.message}"))
+        return retrained_weights(lambda: make_engine(spec), runner, results, best.number, stopping)
+
+
+def _load(spec: SweepSpec, wall: WallTime) -> SearchData:
+    """The data, read while Keras is imported by another thread."""
+
+    def import_keras() -> None:
+        import keras  # noqa: F401
+
+    importing = threading.Thread(target=import_keras)
+    with wall.part("data"):
+        importing.start()
+        try:
+            data = load_search_data(spec)
+        finally:
+            with wall.part("import"):
+                importing.join()
+    wall.add("data", -wall.parts["import"])
+    return data
+
+
+def _started(spec: SweepSpec, folder: SweepFolder, runner: Runner, total: int, earlier: Sequence[Result]) -> Event:
+    return SweepStarted(
+        name=spec.name,
+        folder=_shown(folder.path),
+        engine=f"{spec.search.engine}/{spec.search.sampler}",
+        runner=runner.name,
+        total=total,
+        finished=tuple(earlier),
+        metric=spec.objective.name,
+        goal=spec.objective.goal.value,
+        space_size=spec.space.size,
+    )
+
+
+def _shown(path: os.PathLike[str]) -> str:
+    """The path as a user would type it: relative where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(os.fspath(path)) else os.fspath(path)
+
+
+def _split_training(wall: WallTime, results: Sequence[Result]) -> None:
+    """Share the wall time of training among its parts as the trials' own times are: lanes train at the same time."""
+    parts = {name: sum(getattr(one.seconds, name) for one in results) for name in ("compile", "train", "validate")}
+    total = sum(parts.values())
+    if total:
+        spent = wall.parts.pop("train", 0.0)
+        for name, seconds in parts.items():
+            wall.add(name, spent * seconds / total)
+
+
+def _added(old: object, new: dict[str, float]) -> dict[str, float]:
+    """The wall time of all runs of a sweep together."""
+    known = old if isinstance(old, dict) else {}
+    return {name: known.get(name, 0.0) + new.get(name, 0.0) for name in {**known, **new}}

@@ -1,0 +1,74 @@
+"""The winner: the best completed trial, and its one look at the sealed test set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.search_data import Array, Rows, SearchData
+from keras_sweep.space.sweep_spec import Objective, SweepSpec
+from keras_sweep.training.build_trial import compiled_model
+from keras_sweep.training.standard_error import standard_error
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import Result, TrialState, Weights
+
+IMPORTED = "import/"  # begins the engine's name of a trial that another program trained
+
+
+@dataclass(frozen=True, slots=True)
+class TestScores:
+    """What `evaluate()` gave on the sealed test rows."""
+
+    __test__ = False  # not a test class, whatever its name begins with
+
+    rows: int
+    scores: Mapping[str, float]  # "loss", "accuracy"
+    stderr: float | None  # of the objective's metric
+    per_class: Mapping[str, float] | None  # class -> share of its rows that the model names right
+
+
+def winner(results: Sequence[Result], objective: Objective) -> Result | None:
+    """The completed trial with the best value, the earliest of equals; None if no trial completed.
+
+    Imported trials guide a search but can't win: their weights were never here.
+    """
+    complete = [
+        result
+        for result in results
+        if result.state is TrialState.COMPLETE and result.value is not None and not result.engine.startswith(IMPORTED)
+    ]
+    return min(complete, key=lambda result: (objective.key(result.value or 0.0), result.number), default=None)
+
+
+def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
+    """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
+    model = compiled_model(spec, training_plan(spec, result.params), data)
+    model.set_weights(list(weights))
+    model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
+    return model
+
+
+def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:
+    """One `evaluate()` of a compiled model on held-out rows."""
+    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, verbose=0, return_dict=True).items()}
+    outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
+    name = spec.objective.name.removeprefix("val_")
+    error = standard_error(name, spec.loss, scores[name], rows.y, lambda: outputs) if name in scores else None
+    return TestScores(len(rows), scores, error, _per_class(rows.y, outputs, data))
+
+
+def _per_class(y: Array, outputs: npt.NDArray[np.floating], data: SearchData) -> dict[str, float] | None:
+    if data.classes is None:
+        return None
+    labels = np.asarray(y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(int)
+    chosen = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
+    names = data.class_names or tuple(str(index) for index in range(data.classes))
+    return {
+        names[index]: float((chosen[labels == index] == index).mean())
+        for index in range(data.classes)
+        if (labels == index).any()
+    }

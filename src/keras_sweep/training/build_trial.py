@@ -1,0 +1,68 @@
+"""From a training plan to a compiled Keras model, exactly as a user would write it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import ModelError
+from keras_sweep.models.build import build_model
+from keras_sweep.models.hyper_model import own_optimizer
+from keras_sweep.process.without_tensorflow import without_tensorflow
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.trial.plan import TrainingPlan
+
+
+def make_optimizer(plan: TrainingPlan) -> Any:
+    """The plan's `keras.optimizers.Optimizer`, not yet built.
+
+    Raises:
+        ModelError: Keras has no such optimizer, or it does not take one of its arguments.
+    """
+    import keras
+
+    try:
+        optimizer = keras.optimizers.get(plan.optimizer)
+    except ValueError as error:
+        raise ModelError(
+            f"Keras {keras.__version__} has no optimizer {plan.optimizer!r}", hint="`sweep check` names those it has"
+        ) from error
+    try:
+        if not plan.optimizer_arguments:
+            return optimizer
+        return type(optimizer)(**plan.optimizer_arguments)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"optimizer {plan.optimizer!r} does not take {dict(plan.optimizer_arguments)}: {error}",
+            hint="Give the argument a `when: {optimizer: ...}`",
+        ) from error
+
+
+def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any:
+    """Seed all generators, then build and compile the model.
+
+    `keras.utils.set_random_seed(plan.seed)` comes first, so initial weights, data order and dropout are the seed's. The
+    optimizer with which a HyperModel compiles itself is kept, unless the space names one.
+    """
+    import keras
+
+    with without_tensorflow():
+        keras.utils.set_random_seed(plan.seed)
+    model = build_model(spec, plan.model_arguments, data)
+    optimizer = _own(model, plan) if brings_optimizer(spec, model) else make_optimizer(plan)
+    model.compile(optimizer=optimizer, loss=spec.loss, metrics=list(spec.metrics))
+    return model
+
+
+def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
+    """Whether the model came compiled, with an optimizer that the space does not overrule."""
+    named = "optimizer" in spec.space.constants or any(one.name == "optimizer" for one in spec.space.parameters)
+    return not named and getattr(model, "optimizer", None) is not None
+
+
+def _own(model: Any, plan: TrainingPlan) -> Any:
+    optimizer = own_optimizer(model)
+    assert optimizer is not None
+    if "learning_rate" in plan.optimizer_arguments:
+        optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
+    return optimizer

@@ -1,0 +1,126 @@
+"""A Keras callback that follows a trial of `fit`: it keeps the curve and the time, and stops training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.fit.checkpoint import FitCheckpoint, Standing
+from keras_sweep.training.outcome import best_epoch, diverged
+from keras_sweep.training.runner import Watch
+from keras_sweep.trial.plan import TrainingPlan
+from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
+
+
+def logbook_of(
+    spec: SweepSpec,
+    suggestion: Suggestion,
+    plan: TrainingPlan,
+    watch: Watch,
+    *,
+    started: float,
+    checkpoint: FitCheckpoint | None = None,
+    checkpoint_seconds: float = 60.0,
+) -> Any:
+    """The callback of one trial.
+
+    Args:
+        spec: the sweep.
+        suggestion: the trial.
+        plan: how it trains.
+        watch: is told of every epoch, and says where to stop.
+        started: `time.perf_counter()` when the trial began, before its model was built.
+        checkpoint: where it stood, if it was stopped before, and where it is kept; None keeps nothing.
+        checkpoint_seconds: between two checkpoints.
+    """
+    import keras
+
+    class Logbook(keras.callbacks.Callback):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows: list[dict[str, float]] = []
+            self.best_weights: Weights = ()
+            self.pruned_at: int | None = None
+            self.diverged = False
+            self.interrupted = False
+            self._before = {"compile": 0.0, "train": 0.0, "validate": 0.0}  # seconds until the checkpoint
+            self._restore: Callable[[Any], None] | None = None
+            self._validate_seconds = 0.0
+            self._test_started = self._written = time.perf_counter()
+            self._first_batch: float | None = None
+            found = checkpoint.read(suggestion) if checkpoint else None
+            if found is not None:
+                standing, self._restore = found
+                self.rows, self.best_weights = list(standing.rows), standing.best_weights
+                self._before = standing.seconds
+
+        @property
+        def curve(self) -> Curve:
+            """Every metric, epoch by epoch."""
+            names = self.rows[0] if self.rows else ()
+            return {name: tuple(row[name] for row in self.rows) for name in names}
+
+        @property
+        def seconds(self) -> Seconds:
+            """The trial's time until now."""
+            return Seconds(sampler=suggestion.sampler_seconds, **self._parts())
+
+        def _parts(self) -> dict[str, float]:
+            now = time.perf_counter()
+            compiling = (self._first_batch or now) - started
+            return {
+                "compile": self._before["compile"] + compiling,
+                "train": self._before["train"] + max(now - started - compiling - self._validate_seconds, 0.0),
+                "validate": self._before["validate"] + self._validate_seconds,
+            }
+
+        def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+            if self._restore is None:
+                return
+            self._restore(self.model)
+            for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
+                if done in watch.rungs(plan.epochs) and spec.objective.name in row:
+                    watch.rung(done, {suggestion.number: row[spec.objective.name]})
+            watch.epoch(suggestion.number, len(self.rows), self.rows[-1])
+
+        def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+            if self._first_batch is None:
+                self._first_batch = time.perf_counter()
+
+        def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+            self._test_started = time.perf_counter()
+
+        def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+            self._validate_seconds += time.perf_counter() - self._test_started
+
+        def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+            scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
+            row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
+            self.rows.append(row)
+            done = epoch + 1
+            watch.epoch(suggestion.number, done, row)
+            value = row.get(spec.objective.name)
+            if diverged(list(row.values())):
+                self.diverged = True
+            elif value is not None:
+                if spec.take_best and best_epoch(spec.objective, self.curve[spec.objective.name]) == done:
+                    self.best_weights = tuple(self.model.get_weights())
+                if done in watch.rungs(plan.epochs) and watch.rung(done, {suggestion.number: value}):
+                    self.pruned_at = done
+            ended = self.diverged or self.pruned_at is not None or done == plan.epochs
+            self.interrupted = not ended and watch.stopping()
+            if not ended and (self.interrupted or time.perf_counter() - self._written > checkpoint_seconds):
+                self._checkpoint()
+            if self.diverged or self.interrupted or self.pruned_at is not None:
+                self.model.stop_training = True
+
+        def _checkpoint(self) -> None:
+            if checkpoint is not None:
+                checkpoint.write(suggestion, self.model, Standing(self.rows, self.best_weights, self._parts()))
+            self._written = time.perf_counter()
+
+    return Logbook()

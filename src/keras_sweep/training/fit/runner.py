@@ -1,0 +1,129 @@
+"""The plain runner: one trial after another by `model.fit`, on any Keras backend."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.build_trial import compiled_model
+from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
+from keras_sweep.training.fit.fit_callback import logbook_of
+from keras_sweep.training.outcome import failed, scored
+from keras_sweep.training.runner import Watch
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import Result, Suggestion
+
+CHECKPOINT_SECONDS = 60.0  # between two checkpoints of a trial
+
+
+class FitRunner:
+    """Trains every trial as the lesson does: seed, build, compile, `fit` with validation after each epoch.
+
+    A suggestion that continues another is trained from its first epoch, which gives the same numbers. A trial that was
+    stopped goes on from its checkpoint, but on TensorFlow, where it begins anew.
+    """
+
+    generation = 1  # nothing is gained by knowing more than the next trial
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        data: SearchData,
+        *,
+        checkpoints: Path | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """
+        Args:
+            spec: the sweep.
+            data: its training and validation rows.
+            checkpoints: the folder for the trial in training; None keeps nothing.
+            checkpoint_seconds: between two checkpoints.
+            notice: is called with what the user should know, a sentence.
+        """
+        import keras
+
+        backend = keras.backend.backend()
+        self.name = f"fit/{backend}"
+        self._spec = spec
+        self._data = data
+        kept = checkpoints if backend in BACKENDS else None
+        self._checkpoint = FitCheckpoint(kept, spec, data, notice) if kept else None
+        self._checkpoint_seconds = checkpoint_seconds
+
+    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
+        """Yield the wanted trials' results in order."""
+        for suggestion in trials:
+            if suggestion.number not in wanted:
+                continue
+            result = self._train(suggestion, watch)
+            if result is None:
+                return
+            yield result
+            if self._checkpoint is not None:
+                self._checkpoint.remove()  # only now, when the result is kept
+
+    def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
+        """The result, or None if the user asked to stop."""
+        import keras
+
+        keras.backend.clear_session()  # else every trial's graph stays in memory
+        started = time.perf_counter()
+        logbook: Any = None
+        try:
+            plan = training_plan(self._spec, suggestion.params)
+            model = compiled_model(self._spec, plan, self._data)
+            logbook = logbook_of(
+                self._spec,
+                suggestion,
+                plan,
+                watch,
+                started=started,
+                checkpoint=self._checkpoint,
+                checkpoint_seconds=self._checkpoint_seconds,
+            )
+            train, validation = self._data.train, self._data.validation
+            model.fit(
+                train.x,
+                train.y,
+                epochs=plan.epochs,
+                initial_epoch=len(logbook.rows),
+                batch_size=plan.batch_size,
+                verbose=0,
+                validation_data=(validation.x, validation.y),
+                validation_batch_size=plan.batch_size,
+                callbacks=[logbook],
+            )
+        except Exception as error:  # a user's model, or an optimizer, may raise anything
+            curve = logbook.curve if logbook else {}
+            return failed(suggestion, f"{type(error).__name__}: {error}", runner=self.name, curve=curve, error=error)
+        if logbook.interrupted:
+            return None
+        curve, seconds = logbook.curve, logbook.seconds
+        if logbook.diverged:
+            return failed(suggestion, "diverged", runner=self.name, curve=curve, seconds=seconds)
+        if self._spec.objective.name not in curve:
+            reason = f"the metric {self._spec.objective.name!r} was not logged, only {sorted(curve)}"
+            return failed(suggestion, reason, runner=self.name, curve=curve, seconds=seconds)
+        weights = logbook.best_weights if self._spec.take_best else tuple(model.get_weights())
+
+        def predict() -> Any:
+            model.set_weights(list(weights))
+            return model.predict(validation.x, batch_size=1024, verbose=0)
+
+        return scored(
+            self._spec,
+            suggestion,
+            curve=curve,
+            weights=weights,
+            seconds=seconds,
+            runner=self.name,
+            y=validation.y,
+            predict=predict,
+            pruned_at=logbook.pruned_at,
+        )

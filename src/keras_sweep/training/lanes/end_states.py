@@ -1,0 +1,56 @@
+"""Where trials ended, kept for those that continue them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from keras_sweep.training import checkpoint
+from keras_sweep.training.lanes.group import Lane
+from keras_sweep.training.training_state import TrainingState
+
+
+class KeptStates:
+    """End states by trial number: in files `trial-N.npz`, or in memory without a folder."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._memory: dict[int, tuple[list[dict[str, float]], TrainingState, TrainingState | None]] = {}
+
+    def keep(self, lane: Lane) -> None:
+        """Keep where a trial ended, before its result is known to anyone. One that failed or was pruned is not kept."""
+        if lane.last is None or lane.diverged_at is not None or len(lane.rows) < lane.epochs:
+            return
+        if self._folder is None:
+            self._memory[lane.number] = (list(lane.rows), lane.last, lane.best)
+        else:
+            checkpoint.write(self._path(lane.number), {"rows": lane.rows}, [lane.last, lane.best])
+
+    def take_up(self, lane: Lane) -> TrainingState | None:
+        """Give the lane the curve of the trial that it continues, and return the state that it begins from.
+
+        Returns None, and leaves the lane at its start, where nothing usable is kept: trained from there its numbers are
+        the same but for their last digits.
+        """
+        kept = self._kept(lane.suggestion.continues)
+        if kept is None or len(kept[0]) > lane.epochs:
+            return None
+        rows, lane.last, lane.best = kept
+        lane.rows = list(rows)
+        lane.reported = len(rows)
+        return lane.last
+
+    def _kept(self, number: int | None) -> tuple[list[dict[str, float]], TrainingState, TrainingState | None] | None:
+        if number is None:
+            return None
+        if self._folder is None:
+            return self._memory.get(number)
+        try:
+            facts, (last, best) = checkpoint.read(self._path(number))
+        except (FileNotFoundError, checkpoint.Damaged):
+            return None
+        assert last is not None
+        return facts["rows"], last, best
+
+    def _path(self, number: int) -> Path:
+        assert self._folder is not None
+        return self._folder / f"trial-{number}.npz"

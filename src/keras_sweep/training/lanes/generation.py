@@ -1,0 +1,147 @@
+"""The trials of one generation: which lanes there are, how they are grouped, and the rungs that they climb together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.build_trial import make_optimizer
+from keras_sweep.training.lanes.end_states import KeptStates
+from keras_sweep.training.lanes.group import Group, Lane
+from keras_sweep.training.lanes.layout import flat
+from keras_sweep.training.lanes.optimizer_variants import offered_updates
+from keras_sweep.training.lanes.packing import Job, pack
+from keras_sweep.training.lanes.program_cache import Programs
+from keras_sweep.training.lanes.signature import LANE_NUMBER, Signature, Update, signature_of, update_of
+from keras_sweep.training.runner import Watch
+from keras_sweep.training.training_state import TrainingState
+from keras_sweep.trial.plan import TrainingPlan, training_plan
+from keras_sweep.trial.result import Suggestion
+
+
+class Generation:
+    """Lanes, and the groups that still train. Used by the thread that reads reports."""
+
+    def __init__(self, spec: SweepSpec, programs: Programs, kept: KeptStates | None, lane_limit: int) -> None:
+        self.lanes: dict[int, Lane] = {}
+        self.signatures: dict[int, Signature] = {}
+        self.groups: list[Group] = []
+        self.rungs_done: dict[int, list[int]] = {}  # rung -> the trials that were compared there
+        self._spec = spec
+        self._programs = programs
+        self._kept = kept
+        self._lane_limit = lane_limit
+        self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
+        self._updates = offered_updates(spec)
+
+    @property
+    def over(self) -> bool:
+        """Whether every wanted trial has ended."""
+        return not any(lane.training and lane.wanted for lane in self.lanes.values())
+
+    def fill(
+        self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch
+    ) -> Iterator[tuple[Suggestion, Exception]]:
+        """Make lanes of the trials and group them; yields those whose model can't be built."""
+        begins: dict[int, TrainingState] = {}
+        for suggestion in trials:
+            try:
+                lane = self._lane(suggestion)
+            except Exception as error:  # a user's model may raise anything when it is built
+                yield suggestion, error
+                continue
+            lane.rungs = watch.rungs(lane.epochs)
+            lane.wanted = suggestion.number in wanted
+            self.lanes[lane.number] = lane
+            if suggestion.continues is not None and self._kept is not None:
+                state = self._kept.take_up(lane)
+                if state is not None:
+                    begins[lane.number] = state
+        self.groups = self._grouped(list(self.lanes.values()), begins)
+
+    def climb(self, watch: Watch) -> Iterator[Lane]:
+        """Call each rung that all trials which come to it have reached, in ascending order; yields the pruned ones."""
+        rungs = {rung for lane in self.lanes.values() for rung in lane.rungs} - set(self.rungs_done)
+        for rung in sorted(rungs):
+            coming = [lane for lane in self.lanes.values() if lane.comes_to(rung)]
+            if any(lane.reported < rung for lane in coming):
+                return
+            waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.rungs_done)]
+            pruned = self.call(rung, [lane.number for lane in coming], watch)
+            yield from pruned
+            if pruned:
+                self._regroup(waiting)
+            self.rungs_done[rung] = [lane.number for lane in coming]  # only now may the groups go on
+
+    def call(self, rung: int, numbers: Sequence[int], watch: Watch) -> list[Lane]:
+        """Compare the trials at a rung; returns those that it stops."""
+        name = self._spec.objective.name
+        values = {number: self.lanes[number].rows[rung - 1][name] for number in numbers}
+        stopped = watch.rung(rung, values) if values else frozenset()
+        pruned = [self.lanes[number] for number in numbers if number in stopped and rung < self.lanes[number].epochs]
+        for lane in pruned:
+            lane.pruned_at = rung
+        return pruned
+
+    def _regroup(self, waiting: Sequence[Group]) -> None:
+        """Put the survivors of a rung into as few programs as they need."""
+        begins: dict[int, TrainingState] = {}
+        survivors: list[Lane] = []
+        for group in waiting:
+            group.through = True
+            for lane in group.lanes:
+                if lane.training and (state := group.state(lane)) is not None:
+                    begins[lane.number] = state
+                    survivors.append(lane)
+        staying = [group for group in self.groups if group not in waiting]
+        self.groups = staying + self._grouped(sorted(survivors, key=lambda lane: lane.number), begins)
+
+    def _grouped(self, lanes: Sequence[Lane], begins: dict[int, TrainingState]) -> list[Group]:
+        """Groups of lanes that train on; each begins at its number of epochs, from the given or initial states."""
+        jobs = [
+            Job(lane.number, (self.signatures[lane.number], len(lane.rows)), lane.epochs - len(lane.rows))
+            for lane in lanes
+            if lane.training
+        ]
+        limits = {job.key: self._programs.limit(self.signatures[job.number], self._lane_limit) for job in jobs}
+        return [
+            self.group(numbers, len(self.lanes[numbers[0]].rows), [begins[n] for n in numbers if n in begins])
+            for numbers in pack(jobs, limits)
+        ]
+
+    def group(self, numbers: Sequence[int], epoch: int, states: Sequence[TrainingState] = ()) -> Group:
+        """A group of these trials, after `epoch`."""
+        return Group(
+            self._programs,
+            self.signatures[numbers[0]],
+            [self.lanes[number] for number in numbers],
+            self._spec.objective,
+            take_best=self._spec.take_best,
+            epoch=epoch,
+            states=states or None,
+        )
+
+    def _lane(self, suggestion: Suggestion) -> Lane:
+        plan = training_plan(self._spec, suggestion.params)
+        update = update_of(plan, self._varying)
+        signature = self._signature(plan, update)
+        if update.own:
+            make_optimizer(plan)  # which checks the numbers
+            if not flat(self._programs.template(signature)):
+                update = update_of(plan)
+                signature = self._signature(plan, update)
+        template = self._programs.template(signature)
+        self.signatures[suggestion.number] = signature
+        choice = signature.updates.index(update)
+        rate = _number(plan, LANE_NUMBER, template.default_rate(choice))
+        return Lane(suggestion, plan.epochs, rate, choice, {name: _number(plan, name) for name in update.own})
+
+    def _signature(self, plan: TrainingPlan, update: Update) -> Signature:
+        updates = self._updates if update in self._updates else (update,)
+        return self._programs.narrowed(signature_of(plan, updates), update)
+
+
+def _number(plan: TrainingPlan, name: str, otherwise: float | None = None) -> float:
+    value = plan.optimizer_arguments.get(name, otherwise)
+    assert isinstance(value, int | float)
+    return float(value)

@@ -1,0 +1,215 @@
+"""The lanes of one program on their way through the epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_sweep.errors import UsageError
+from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.training.lanes.layout import Numbers, State
+from keras_sweep.training.lanes.packing import lane_count
+from keras_sweep.training.lanes.per_lane_values import STAND_IN
+from keras_sweep.training.lanes.program import Program
+from keras_sweep.training.lanes.program_cache import Programs
+from keras_sweep.training.lanes.shared_clock import WallShare
+from keras_sweep.training.lanes.signature import Signature
+from keras_sweep.training.outcome import best_epoch, diverged
+from keras_sweep.training.training_state import TrainingState
+from keras_sweep.trial.result import Curve, Suggestion
+
+
+@dataclass
+class Lane:
+    """One trial in training."""
+
+    suggestion: Suggestion
+    epochs: int  # in total
+    rate: float  # learning rate
+    choice: int  # which of the signature's updates
+    own: Mapping[str, float] = field(default_factory=dict)  # its own numbers of arguments of that update
+    rungs: tuple[int, ...] = ()
+    wanted: bool = True
+    rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
+    reported: int = 0  # the epochs of which the thread that reads reports knows; rows may be ahead
+    diverged_at: int | None = None
+    pruned_at: int | None = None
+    failed: bool = False  # its program raised
+    best: TrainingState | None = None  # after the best epoch so far, where that is what counts
+    last: TrainingState | None = None  # after its last epoch
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
+    validate_seconds: float = 0.0
+
+    @property
+    def number(self) -> int:
+        """The trial's number."""
+        return self.suggestion.number
+
+    @property
+    def training(self) -> bool:
+        """Whether it goes on."""
+        return not self.failed and self.diverged_at is None and self.pruned_at is None and len(self.rows) < self.epochs
+
+    @property
+    def needed(self) -> bool:
+        """Whether its result is wanted, or a rung still compares it with others."""
+        return self.wanted or any(rung > len(self.rows) for rung in self.rungs)
+
+    def comes_to(self, rung: int) -> bool:
+        """Whether it takes part in a rung: it may still be on its way, or have just trained its last epoch."""
+        return rung in self.rungs and self.pruned_at is None and self.diverged_at is None and not self.failed
+
+    @property
+    def curve(self) -> Curve:
+        """Every metric, epoch by epoch."""
+        return {name: tuple(row[name] for row in self.rows) for name in (self.rows[0] if self.rows else ())}
+
+    def placed(self, epoch: int) -> bool:
+        """Whether it has a place in the program after `epoch`. One that diverged keeps its place to its planned end.
+
+        Else the program's shape, and with it the last digits of its neighbours, would depend on how it fares.
+        """
+        return self.pruned_at is None and epoch < self.epochs
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch of a group brought."""
+
+    number: int  # counted from 1
+    compile_seconds: float
+    train_seconds: float
+    validate_seconds: float
+    rows: tuple[tuple[Lane, dict[str, float]], ...]  # of the lanes that trained it
+    ended: tuple[Lane, ...]  # those that do not go on
+
+
+class Group:
+    """Trains its lanes epoch by epoch, in ever smaller programs. Used by one thread at a time."""
+
+    def __init__(
+        self,
+        programs: Programs,
+        signature: Signature,
+        lanes: Sequence[Lane],
+        objective: Objective,
+        *,
+        take_best: bool,
+        epoch: int = 0,
+        states: Sequence[TrainingState] | None = None,
+    ) -> None:
+        """Begin after `epoch`, from the lanes' states there (None: from initial weights)."""
+        self.signature = signature
+        self.lanes = list(lanes)
+        self.epoch = epoch  # epochs done
+        self.through = False  # its program raised, or its lanes went to other groups
+        self._programs = programs
+        self._objective = objective
+        self._take_best = take_best
+        self._begin = list(states) if states is not None else None
+        self._places: list[Lane] = []  # of the program's first lanes; the rest is filled up with copies
+        self._program: Program | None = None
+        self._state: State | None = None
+
+    @property
+    def remaining(self) -> int:
+        """Lane epochs still to train, at most."""
+        return sum(max(lane.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
+
+    @property
+    def training(self) -> bool:
+        """Whether any lane goes on whose numbers someone needs."""
+        return not self.through and any(lane.training and lane.needed for lane in self.lanes)
+
+    def waits_at(self, done: Collection[int]) -> bool:
+        """Whether one of its lanes stands at a rung that is not among those done."""
+        return self.epoch not in done and any(lane.training and self.epoch in lane.rungs for lane in self.lanes)
+
+    def advance(self, clock: WallShare) -> Epoch:
+        """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
+        running = [lane for lane in self.lanes if lane.training]
+        with clock.measure() as compiling:
+            program, state = self._fitted()
+        numbers = self._numbers(program.lanes)
+        with clock.measure() as training:
+            order = self._programs.template(self.signature).order.epoch(self.epoch)
+            self._state = None  # the program uses it up
+            state, logs = program.epoch(state, numbers, order)
+        with clock.measure() as validating:
+            validation, finite = program.validate(state)
+        self._state = state
+        self.epoch += 1
+        for place, lane in enumerate(self._places):
+            if lane.training:
+                row = {name: float(values[place]) for name, values in logs.items()}
+                row |= {f"val_{name}": float(values[place]) for name, values in validation.items()}
+                self._log(lane, place, row, healthy=bool(finite[place]))
+        for lane in running:
+            lane.compile_seconds += compiling.seconds / len(running)
+            lane.train_seconds += training.seconds / len(running)
+            lane.validate_seconds += validating.seconds / len(running)
+        rows = tuple((lane, lane.rows[-1]) for lane in running)
+        ended = tuple(lane for lane in running if not lane.training)
+        return Epoch(self.epoch, compiling.seconds, training.seconds, validating.seconds, rows, ended)
+
+    def _log(self, lane: Lane, place: int, row: dict[str, float], *, healthy: bool) -> None:
+        assert self._program is not None and self._state is not None
+        if self._objective.name not in row:
+            raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
+        lane.rows.append(row)
+        if not healthy or diverged(list(row.values())):
+            lane.diverged_at = self.epoch
+            return
+        values = [one[self._objective.name] for one in lane.rows]
+        improved = self._take_best and best_epoch(self._objective, values) == self.epoch
+        if improved or not lane.training or self.epoch in lane.rungs:
+            lane.last = self._program.layout.lane(self._state, place)
+        if improved:
+            lane.best = lane.last
+
+    def places(self) -> tuple[list[int], int]:
+        """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
+        return [lane.number for lane in self._places], self._program.lanes if self._program else 0
+
+    def state(self, lane: Lane) -> TrainingState | None:
+        """Where a lane stands; None before its first epoch. Only while no thread trains the group."""
+        if self._program is None:
+            return self._begin[self.lanes.index(lane)] if self._begin is not None else None
+        assert self._state is not None
+        return self._program.layout.lane(self._state, self._places.index(lane))
+
+    def restore(self, places: Sequence[Lane], count: int, states: Sequence[TrainingState]) -> None:
+        """Take up places as they were in a program of `count` lanes, so that the last digits come out as they would."""
+        self._program = self._programs.program(self.signature, count)
+        self._place(places, states)
+
+    def _fitted(self) -> tuple[Program, State]:
+        """The program for the lanes that have a place now, and their state in it."""
+        placed = [lane for lane in self.lanes if lane.placed(self.epoch)]
+        count = lane_count(len(placed))
+        if self._program is None or self._state is None or count != self._program.lanes:
+            program = self._programs.program(self.signature, count)
+            states = [self.state(lane) or program.layout.initial() for lane in placed]
+            self._program = program
+            self._place(placed, states)
+        assert self._program is not None and self._state is not None
+        return self._program, self._state
+
+    def _place(self, lanes: Sequence[Lane], states: Sequence[TrainingState]) -> None:
+        assert self._program is not None
+        self._places = list(lanes)
+        empty = self._program.lanes - len(lanes)
+        self._state = self._program.layout.stack([*states, *[states[0]] * empty])
+
+    def _numbers(self, count: int) -> Numbers:
+        filled = self._places + self._places[:1] * (count - len(self._places))
+        own = [[lane.own.get(name, STAND_IN) for lane in filled] for name in self.signature.own]
+        values = np.array(own).reshape(len(own), count)  # in double precision, as Keras has them
+        return (
+            np.array([lane.rate for lane in filled], np.float32),
+            np.array([lane.choice for lane in filled], np.int32),
+            np.stack([values, 1 - values], axis=1).astype(np.float32),
+        )

@@ -1,0 +1,69 @@
+"""Whether a sweep can train as lanes, and why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.trial.plan import training_plan
+
+MAX_DATA_BYTES = 4 << 30  # training and validation rows, as they lie on the device
+
+
+def unfit_for_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MAX_DATA_BYTES) -> str | None:
+    """One line that says why the sweep can't train as lanes; None if it can.
+
+    The model is looked at in the middle of the space; one that can't be built there is left for the runner to report.
+    """
+    import keras
+
+    if (backend := keras.backend.backend()) != "jax":
+        return f"lanes need the JAX backend, and this is {backend}"
+    arrays = (data.train.x, data.train.y, data.validation.x, data.validation.y)
+    for array in arrays:
+        if array.dtype.kind not in "biuf":
+            return f"lanes need numbers, and the data hold {array.dtype}"
+    size = sum(array.nbytes for array in arrays)
+    if size > max_data_bytes:
+        return f"the data take {size:,} bytes, more than the {max_data_bytes:,} that are kept in memory for lanes"
+    if spec.model.kind == "dense":
+        return None
+    return _unfit_model(spec, data)
+
+
+def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
+    import jax
+    import keras
+
+    from keras_sweep.training.lanes.layout import layout_of, no_numbers
+    from keras_sweep.training.lanes.template import Template
+
+    middle = spec.space.at(iter([0.5] * len(spec.space.parameters)))
+    try:
+        template = Template(spec, signature_of(training_plan(spec, middle)), data)
+    except Exception:  # the runner meets it again, trial by trial, and reports it
+        return None
+    for name in ("train_step", "test_step", "fit", "evaluate"):
+        if getattr(type(template.model), name) is not getattr(keras.Model, name):
+            return f"the model has its own `{name}`"
+    layout = layout_of(template, 2)
+    state = layout.stack([layout.initial()] * 2)
+    numbers = no_numbers(template, 2)
+    metrics = [np.stack([value, value]) for value in template.metrics]
+    batch = (data.train.x[:2], data.train.y[:2])
+
+    def step(*arguments: Any) -> Any:
+        state, numbers, metrics, x, y = arguments
+        return layout.step(state, metrics, layout.prepare(numbers), x, y)
+
+    try:
+        program = jax.make_jaxpr(step)(state, numbers, metrics, *batch)
+    except Exception as error:  # whatever a layer does that can't be traced or mapped
+        return f"its layers can't be mapped over lanes: {type(error).__name__}: {str(error).splitlines()[0]}"
+    if "callback" in str(program):
+        return "the model calls back into Python while it trains"
+    return None

@@ -1,0 +1,120 @@
+"""Threads that train groups, always the one with the most left to do. They decide when a group trains, never how."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from keras_sweep.training.lanes.group import Epoch, Group
+from keras_sweep.training.lanes.shared_clock import WallShare
+
+
+@dataclass(frozen=True)
+class Report:
+    """A group trained an epoch, or failed. It holds what is true after that epoch; the group may be further already."""
+
+    group: Group
+    epoch: Epoch | None  # None if it failed
+    error: Exception | None = None
+
+
+class Crew:
+    """Trains groups on so many threads and reports each epoch. A group that is idle is one that no thread touches."""
+
+    def __init__(self, threads: int, may_go_on: Callable[[Group], bool]) -> None:
+        """`may_go_on` says whether a group may train its next epoch; it is called under the crew's lock."""
+        self.clock = WallShare()
+        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._may_go_on = may_go_on
+        self._groups: list[Group] = []
+        self._busy: set[Group] = set()
+        self._changed = threading.Condition()
+        self._open = True
+        self._paused = False
+        self._threads = [threading.Thread(target=self._work, name=f"lanes-{i}", daemon=True) for i in range(threads)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        """End after the epochs that are being trained."""
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def set(self, groups: Sequence[Group]) -> None:
+        """Train these groups, those that are through left out, and look again which of them may go on."""
+        with self._changed:
+            self._groups = [group for group in groups if group.training]
+            self._changed.notify_all()
+
+    @property
+    def working(self) -> bool:
+        """Whether there is a group to train, or a report to read."""
+        with self._changed:
+            return bool(self._groups or self._busy) or not self._reports.empty()
+
+    def report(self, timeout: float) -> Report | None:
+        """The next report, or None if there is none for so many seconds."""
+        try:
+            return self._reports.get(timeout=timeout) if timeout else self._reports.get_nowait()
+        except queue.Empty:
+            return None
+
+    def unread(self) -> list[Report]:
+        """All reports that wait to be read."""
+        reports = []
+        while (report := self.report(0.0)) is not None:
+            reports.append(report)
+        return reports
+
+    def pause(self) -> None:
+        """Return once no group is being trained; nothing begins until `resume`."""
+        with self._changed:
+            self._paused = True
+            self._changed.wait_for(lambda: not self._busy)
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        with self._changed:
+            self._paused = False
+            self._changed.notify_all()
+
+    def _next(self) -> Group | None:
+        if self._paused:
+            return None
+        ready = [
+            group for group in self._groups if group not in self._busy and group.training and self._may_go_on(group)
+        ]
+        return max(ready, key=lambda group: group.remaining, default=None)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                group = None
+                while self._open and (group := self._next()) is None:
+                    self._changed.wait()
+                if not self._open or group is None:
+                    return
+                self._busy.add(group)
+            report = self._advance(group)
+            with self._changed:
+                self._busy.remove(group)
+                if report.error is not None:
+                    group.through = True
+                self._reports.put(report)
+                self._changed.notify_all()
+
+    def _advance(self, group: Group) -> Report:
+        try:
+            return Report(group, group.advance(self.clock))
+        except Exception as error:  # a user's model may raise anything when it is traced
+            return Report(group, None, error)

@@ -1,0 +1,168 @@
+"""A compiled program: one epoch of T lanes in one call, and their validation in another. S steps, B rows a batch.
+
+A model that convolves is trained by a call each step instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.training.lanes.layout import Layout, Numbers, State, layout_of, no_numbers
+from keras_sweep.training.lanes.template import Template
+
+Logs: TypeAlias = dict[str, Any]  # metric name -> [T]
+Epoch: TypeAlias = Callable[[State, Numbers, Any], tuple[State, Logs]]  # state, numbers, [N] order of the rows
+
+
+@dataclass(frozen=True)
+class DeviceData:
+    """The rows of both splits, put on the device once and read by every program."""
+
+    x: Any
+    y: Any
+    validation_x: Any
+    validation_y: Any
+
+    @classmethod
+    def of(cls, data: SearchData) -> DeviceData:
+        """Put the rows on the device."""
+        import jax.numpy as jnp
+
+        return cls(*(jnp.asarray(a) for a in (data.train.x, data.train.y, data.validation.x, data.validation.y)))
+
+
+class Program:
+    """Trains the lanes of one signature. Compiled when made, for this number of lanes."""
+
+    def __init__(self, template: Template, lanes: int, data: DeviceData, *, validation_batch: int) -> None:
+        import jax
+
+        self.lanes = lanes
+        self.layout: Layout = layout_of(template, lanes)
+        self._template = template
+        self._data = data
+        self._batch = template.signature.batch_size
+        self._validation_batch = validation_batch
+        state = self.layout.stack([self.layout.initial()] * lanes)
+        numbers = no_numbers(template, lanes)
+        order = np.zeros(len(data.x), np.int32)
+        self._epoch = (
+            self._step_by_step(state, numbers, order) if template.convolves else self._loop(state, numbers, order)
+        )
+        self._validate = jax.jit(self._trace_validate).lower(state, data.validation_x, data.validation_y).compile()
+
+    def epoch(self, state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
+        """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`."""
+        state, logs = self._epoch(state, numbers, order)
+        return state, {name: np.asarray(values) for name, values in logs.items()}
+
+    def validate(self, state: State) -> tuple[Logs, Any]:
+        """Logs of `evaluate` on the validation rows, and [T] whether the lane's weights are finite."""
+        logs, finite = self._validate(state, self._data.validation_x, self._data.validation_y)
+        return {name: np.asarray(values) for name, values in logs.items()}, np.asarray(finite)
+
+    def _steps(self, order: Any) -> tuple[Any, Any]:
+        """The order cut into [S, B] and the short last batch."""
+        whole = len(order) // self._batch * self._batch
+        return order[:whole].reshape(-1, self._batch), order[whole:]
+
+    def _metrics(self) -> list[Any]:
+        import jax.numpy as jnp
+
+        return [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
+
+    def _logs(self, metrics: list[Any]) -> Logs:
+        """Traced: metric name -> [T], of those metrics that are one number."""
+        import jax
+        import keras
+
+        model = self._template.model
+
+        def one(metrics: list[Any]) -> dict[str, Any]:
+            with keras.StatelessScope(state_mapping=list(zip(model.metrics_variables, metrics, strict=True))):
+                results = model.get_metrics_result()
+            return {name: value for name, value in results.items() if getattr(value, "ndim", 0) == 0}
+
+        # the barrier keeps XLA from turning a division by a known count into a product, which rounds differently
+        return dict(jax.vmap(one)(jax.lax.optimization_barrier(metrics)))
+
+    def _loop(self, state: State, numbers: Numbers, order: Any) -> Epoch:
+        """An epoch in one call."""
+        import jax
+
+        def epoch(state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
+            prepared, metrics = self._begin(numbers)
+
+            def body(carry: tuple[State, list[Any]], rows: Any) -> tuple[Any, None]:
+                state, metrics = carry
+                return self._step(state, metrics, prepared, rows, x, y), None
+
+            carry = (state, metrics)
+            if steps.shape[0]:
+                carry, _ = jax.lax.scan(body, carry, steps)
+            if tail.shape[0]:
+                carry, _ = body(carry, tail)
+            state, metrics = carry
+            return state, self._logs(metrics)
+
+        rows = (self._data.x, self._data.y)
+        program = jax.jit(epoch, donate_argnums=0).lower(state, numbers, *self._steps(order), *rows).compile()
+        return lambda state, numbers, order: program(state, numbers, *self._steps(order), *rows)
+
+    def _step_by_step(self, state: State, numbers: Numbers, order: Any) -> Epoch:
+        """An epoch of a call each step."""
+        import jax
+
+        rows = (self._data.x, self._data.y)
+        begin = jax.jit(self._begin).lower(numbers).compile()
+        prepared, metrics = begin(numbers)
+        batches = [*self._steps(order)[0][:1], *self._steps(order)[1][None]]  # one of each length
+        steps = {
+            len(batch): jax.jit(self._step, donate_argnums=(0, 1))
+            .lower(state, metrics, prepared, batch, *rows)
+            .compile()
+            for batch in batches
+            if len(batch)
+        }
+        end = jax.jit(self._logs).lower(metrics).compile()
+
+        def epoch(state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
+            prepared, metrics = begin(numbers)
+            whole, tail = self._steps(order)
+            for batch in [*whole, tail] if len(tail) else whole:
+                state, metrics = steps[len(batch)](state, metrics, prepared, batch, *rows)
+            return state, end(metrics)
+
+        return epoch
+
+    def _begin(self, numbers: Numbers) -> tuple[Any, list[Any]]:
+        """Traced: the numbers as a step takes them, and metrics before the first step."""
+        return self.layout.prepare(numbers), self._metrics()
+
+    def _step(self, state: State, metrics: Any, prepared: Any, rows: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
+        """Traced: a step on these rows."""
+        return self.layout.step(state, metrics, prepared, _rows(x, rows), _rows(y, rows))
+
+    def _trace_validate(self, state: State, x: Any, y: Any) -> tuple[Logs, Any]:
+        import jax
+
+        rows, size = x.shape[0], min(self._validation_batch, x.shape[0])
+        whole = rows // size
+
+        def body(index: Any, metrics: Any) -> Any:
+            batch = (jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in (x, y))
+            return self.layout.test(state, metrics, *batch)
+
+        metrics = jax.lax.fori_loop(0, whole, body, self._metrics())
+        if rows > whole * size:
+            metrics = self.layout.test(state, metrics, x[whole * size :], y[whole * size :])
+        return self._logs(metrics), self.layout.finite(state)
+
+
+def _rows(array: Any, rows: Any) -> Any:
+    return array.at[rows].get(mode="promise_in_bounds")

@@ -1,0 +1,110 @@
+"""Templates and programs by signature, each made once in a process."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.lanes.layout import elementwise, flat
+from keras_sweep.training.lanes.program import DeviceData, Program
+from keras_sweep.training.lanes.signature import Signature, Update
+from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.lanes.validation import validation_batch
+
+PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
+KEPT = 64  # programs and templates kept; a sweep over model arguments has a signature for nearly every trial
+
+T = TypeVar("T")
+
+
+class _Made(Generic[T]):
+    """A cache whose values are made once, the least recently used dropped; two threads never make the same one."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """The value of a key, made if there is none."""
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._values:
+                    self._values.move_to_end(key)
+                    return self._values[key]
+            value = make()
+            with self._lock:
+                self._values[key] = value
+                while len(self._values) > self._kept:
+                    dropped, _ = self._values.popitem(last=False)
+                    self._making.pop(dropped, None)
+            return value
+
+
+class Programs:
+    """Makes templates and programs for one spec and its data."""
+
+    def __init__(self, spec: SweepSpec, data: SearchData) -> None:
+        self._spec = spec
+        self._search_data = data
+        self._data: DeviceData | None = None
+        self._templates: _Made[Template] = _Made(KEPT)
+        self._programs: _Made[Program] = _Made(KEPT)
+        self._lock = threading.Lock()  # building a model seeds and uses generators of the process
+
+    def template(self, signature: Signature) -> Template:
+        """The signature's template.
+
+        Raises:
+            ModelError: the model or the optimizer can't be made so.
+        """
+
+        def make() -> Template:
+            with self._lock:
+                return Template(self._spec, signature, self._search_data)
+
+        return self._templates.get(signature, make)
+
+    def program(self, signature: Signature, lanes: int) -> Program:
+        """The signature's program for so many lanes, compiled."""
+
+        def make() -> Program:
+            template = self.template(signature)
+            rows = len(self._search_data.validation)
+            batch = validation_batch(
+                self._spec, template.model, rows=rows, lanes=lanes, batch_size=signature.batch_size
+            )
+            return Program(template, lanes, self.data, validation_batch=batch)
+
+        return self._programs.get((signature, lanes), make)
+
+    def narrowed(self, signature: Signature, update: Update) -> Signature:
+        """The signature with only those updates that can share a program with this one."""
+        if len(signature.updates) == 1:
+            return signature
+        template = self.template(signature)
+        optimizers = zip(signature.updates, template.optimizers(), strict=True)
+        sharing = tuple(one for one, optimizer in optimizers if elementwise(optimizer))
+        narrow = replace(signature, updates=sharing if update in sharing else (update,))
+        return narrow if len(narrow.updates) == 1 or flat(self.template(narrow)) else replace(narrow, updates=(update,))
+
+    def limit(self, signature: Signature, most: int) -> int:
+        """How many lanes of the signature fit into a program's memory, at most `most`, at least 1."""
+        template = self.template(signature)
+        return 1 if template.convolves else min(max(PROGRAM_BYTES // template.lane_bytes, 1), most)
+
+    @property
+    def data(self) -> DeviceData:
+        """The rows, put on the device when they are first needed."""
+        with self._lock:
+            if self._data is None:
+                self._data = DeviceData.of(self._search_data)
+            return self._data

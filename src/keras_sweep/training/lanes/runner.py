@@ -1,0 +1,192 @@
+"""The compiled runner: trials are lanes of a few programs, with the numbers that `fit` gives one by one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import SweepError
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.lanes.compile_cache import enable_compile_cache
+from keras_sweep.training.lanes.end_states import KeptStates
+from keras_sweep.training.lanes.generation import Generation
+from keras_sweep.training.lanes.group import Group, Lane
+from keras_sweep.training.lanes.lane_threads import Crew, Report
+from keras_sweep.training.lanes.packing import LANE_LIMIT
+from keras_sweep.training.lanes.program_cache import Programs
+from keras_sweep.training.lanes.snapshot import Snapshots
+from keras_sweep.training.outcome import failed, scored
+from keras_sweep.training.runner import Watch
+from keras_sweep.trial.result import Result, Seconds, Suggestion
+
+LOOK_SECONDS = 0.2  # how often the user's wish to stop is looked for while nothing is reported
+SNAPSHOT_SECONDS = 60.0  # between two snapshots of a generation in training
+
+
+@dataclass
+class Totals:
+    """Where the wall time of training went, in seconds, over all generations; what runs at once shares each moment."""
+
+    compile: float = 0.0
+    train: float = 0.0
+    validate: float = 0.0
+
+
+class CompiledRunner:
+    """Trains a generation as lanes of compiled programs, on one thread a core."""
+
+    name = "compiled/jax"
+    generation = 16
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        data: SearchData,
+        *,
+        checkpoints: Path | None = None,
+        keep_states: bool = False,
+        threads: int | None = None,
+        lane_limit: int = LANE_LIMIT,
+        snapshot_seconds: float = SNAPSHOT_SECONDS,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        """
+        Args:
+            spec: the sweep.
+            data: its training and validation rows.
+            checkpoints: the folder for snapshots of a generation in training, and for kept states; None keeps nothing.
+            keep_states: keep where every trial ended, so that a later one may continue it.
+            threads: how many programs run at once; by default one a core. No number depends on it.
+            lane_limit: the most lanes of a program. The last digits of results depend on it.
+            snapshot_seconds: between two snapshots.
+            notice: is called with what the user should know, a sentence.
+        """
+        enable_compile_cache()
+        self.totals = Totals()
+        self._spec = spec
+        self._data = data
+        self._threads = threads or len(os.sched_getaffinity(0))
+        self._lane_limit = lane_limit
+        self._programs = Programs(spec, data)
+        self._kept = KeptStates(checkpoints) if keep_states else None
+        self._snapshots = Snapshots(checkpoints, spec, data, lane_limit, notice) if checkpoints else None
+        self._snapshot_seconds = snapshot_seconds
+
+    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
+        """Yield the wanted trials' results, each as soon as it is there.
+
+        A generation that was stopped in training is taken up where it was, if it left a snapshot.
+        """
+        generation = Generation(self._spec, self._programs, self._kept, self._lane_limit)
+        for suggestion, error in generation.fill(trials, wanted, watch):
+            if suggestion.number in wanted:
+                yield failed(suggestion, _reason(error), runner=self.name, error=error)
+        if self._snapshots is not None:
+            self._snapshots.restore(trials, generation, watch)
+        try:
+            for lane in generation.lanes.values():
+                if lane.rows and not lane.training and lane.wanted:
+                    yield self._result(generation, lane)
+            yield from self._train(trials, generation, watch)
+        finally:
+            if self._snapshots is not None and generation.over:
+                self._snapshots.remove()
+
+    def _train(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> Iterator[Result]:
+        last_snapshot = time.monotonic()
+        with Crew(self._threads, lambda group: not group.waits_at(generation.rungs_done)) as crew:
+            yield from self._climb(generation, watch)  # a snapshot may stand where all wait at a rung
+            crew.set(generation.groups)
+            while crew.working:
+                if watch.stopping():
+                    crew.pause()
+                    yield from self._read(generation, crew.unread(), watch)
+                    self._snapshot(trials, generation)
+                    return
+                if (report := crew.report(LOOK_SECONDS)) is not None:
+                    yield from self._read(generation, [report], watch)
+                    yield from self._climb(generation, watch)
+                    crew.set(generation.groups)
+                if self._snapshots is not None and time.monotonic() - last_snapshot > self._snapshot_seconds:
+                    crew.pause()
+                    yield from self._read(generation, crew.unread(), watch)
+                    self._snapshot(trials, generation)
+                    yield from self._climb(generation, watch)  # the reports just read are not read again
+                    crew.set(generation.groups)
+                    crew.resume()
+                    last_snapshot = time.monotonic()
+
+    def _climb(self, generation: Generation, watch: Watch) -> Iterator[Result]:
+        """Call the rungs that all have come to; results of the pruned."""
+        for lane in generation.climb(watch):
+            if lane.wanted:
+                yield self._result(generation, lane)
+
+    def _snapshot(self, trials: Sequence[Suggestion], generation: Generation) -> None:
+        if self._snapshots is not None:
+            self._snapshots.write(trials, generation)
+
+    def _read(self, generation: Generation, reports: Sequence[Report], watch: Watch) -> Iterator[Result]:
+        """Pass on what groups report; results of the lanes that ended."""
+        for report in reports:
+            if report.error is not None:
+                yield from self._raised(report.group, report.error)
+            if (epoch := report.epoch) is None:
+                continue
+            self.totals.compile += epoch.compile_seconds
+            self.totals.train += epoch.train_seconds
+            self.totals.validate += epoch.validate_seconds
+            for lane, row in epoch.rows:
+                lane.reported = epoch.number
+                if lane.wanted:
+                    watch.epoch(lane.number, epoch.number, row)
+            for lane in epoch.ended:
+                if self._kept is not None:
+                    self._kept.keep(lane)
+                if lane.wanted:
+                    yield self._result(generation, lane)
+
+    def _raised(self, group: Group, error: Exception) -> Iterator[Result]:
+        """Results of the lanes that a failing program takes down."""
+        for lane in group.lanes:
+            if lane.training:
+                lane.failed = True
+                if lane.wanted:
+                    yield failed(
+                        lane.suggestion,
+                        _reason(error),
+                        runner=self.name,
+                        curve=lane.curve,
+                        seconds=_seconds(lane),
+                        error=error,
+                    )
+
+    def _result(self, generation: Generation, lane: Lane) -> Result:
+        if lane.diverged_at is not None:
+            return failed(lane.suggestion, "diverged", runner=self.name, curve=lane.curve, seconds=_seconds(lane))
+        template = self._programs.template(generation.signatures[lane.number])
+        state = lane.best if self._spec.take_best else lane.last
+        assert state is not None
+        return scored(
+            self._spec,
+            lane.suggestion,
+            curve=lane.curve,
+            weights=template.weights(state),
+            seconds=_seconds(lane),
+            runner=self.name,
+            y=self._data.validation.y,
+            predict=lambda: template.predict(state, self._data.validation.x),
+            pruned_at=lane.pruned_at,
+        )
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
+
+
+def _seconds(lane: Lane) -> Seconds:
+    return Seconds(lane.suggestion.sampler_seconds, lane.compile_seconds, lane.train_seconds, lane.validate_seconds)

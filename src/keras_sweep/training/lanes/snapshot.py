@@ -1,0 +1,109 @@
+"""A generation in training, on disk: after a kill it goes on from there and ends with the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training import checkpoint
+from keras_sweep.training.lanes.generation import Generation
+from keras_sweep.training.lanes.group import Lane
+from keras_sweep.training.runner import Watch
+from keras_sweep.training.training_state import TrainingState
+from keras_sweep.trial.result import Suggestion
+
+FILE = "generation.npz"
+
+_NUMBERS = ("diverged_at", "pruned_at", "compile_seconds", "train_seconds", "validate_seconds")  # of a lane
+
+
+class Snapshots:
+    """Writes and reads the one snapshot of a sweep."""
+
+    def __init__(
+        self, folder: Path, spec: SweepSpec, data: SearchData, lane_limit: int, notice: Callable[[str], None] | None
+    ) -> None:
+        self._path = folder / FILE
+        self._spec = spec
+        self._data = data
+        self._lane_limit = lane_limit
+        self._notice = notice or (lambda text: None)
+
+    def write(self, trials: Sequence[Suggestion], generation: Generation) -> None:
+        """Write where every lane stands. No group may be training. Nothing is written once a program has raised."""
+        if any(lane.failed for lane in generation.lanes.values()) or not any(
+            lane.rows for lane in generation.lanes.values()
+        ):
+            return
+        states: list[TrainingState | None] = []
+        groups = []
+        for group in generation.groups:
+            if not group.training:
+                continue
+            places, count = group.places()
+            numbers = [lane.number for lane in group.lanes]
+            groups.append({"lanes": numbers, "epoch": group.epoch, "places": places, "count": count})
+            states += [group.state(generation.lanes[number]) for number in places or numbers]
+        lanes = {}
+        for lane in generation.lanes.values():
+            lanes[str(lane.number)] = {"rows": lane.rows, **{name: getattr(lane, name) for name in _NUMBERS}}
+            states += [lane.last, lane.best]
+        rungs = sorted(generation.rungs_done.items())
+        facts = {"digest": self._digest(trials), "groups": groups, "lanes": lanes, "rungs": rungs}
+        try:
+            checkpoint.write(self._path, facts, states)
+        except OSError as error:  # a full disk costs the snapshot, not the sweep
+            self._notice(f"no snapshot could be written: {error.strerror or error}")
+
+    def restore(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> bool:
+        """Put a fresh generation where the snapshot says it stood. Returns whether there was one for these trials.
+
+        The rungs that were called are called again, in their order, since the engine has forgotten them.
+        """
+        try:
+            facts, states = checkpoint.read(self._path)
+        except FileNotFoundError:
+            return False
+        except checkpoint.Damaged as damage:
+            self._notice(f"a snapshot is not usable, so its trials train from their start: {damage}")
+            return False
+        if facts["digest"] != self._digest(trials) or set(facts["lanes"]) != {str(n) for n in generation.lanes}:
+            return False  # of another generation, or of another sweep
+        following = iter(states)
+        places = [[next(following) for _ in group["places"] or group["lanes"]] for group in facts["groups"]]
+        self._restore_lanes(facts["lanes"], generation, following)
+        for rung, numbers in facts["rungs"]:
+            generation.call(rung, numbers, watch)
+            generation.rungs_done[rung] = numbers
+        generation.groups = []
+        for about, maybe in zip(facts["groups"], places, strict=True):
+            own = [state for state in maybe if state is not None]  # none, or all
+            began = bool(about["places"])
+            group = generation.group(about["lanes"], about["epoch"], [] if began else own)
+            if began:
+                group.restore([generation.lanes[number] for number in about["places"]], about["count"], own)
+            generation.groups.append(group)
+        for lane in generation.lanes.values():
+            if lane.rows and lane.wanted:
+                watch.epoch(lane.number, len(lane.rows), lane.rows[-1])
+        return True
+
+    def remove(self) -> None:
+        """The generation is over."""
+        self._path.unlink(missing_ok=True)
+
+    def _restore_lanes(self, facts: Mapping[str, Any], generation: Generation, states: Any) -> None:
+        for number, about in facts.items():
+            lane: Lane = generation.lanes[int(number)]
+            lane.rows = about["rows"]
+            lane.reported = len(lane.rows)
+            for name in _NUMBERS:
+                setattr(lane, name, about[name])
+            lane.last, lane.best = next(states), next(states)
+
+    def _digest(self, trials: Sequence[Suggestion]) -> str:
+        asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
+        return checkpoint.digest_of(self._spec, self._data, asked, self._lane_limit)

@@ -1,0 +1,124 @@
+"""One built model of a signature: what its lanes start from, and the code that their program is traced from."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.build_trial import compiled_model, make_optimizer
+from keras_sweep.training.lanes.order import DataOrder
+from keras_sweep.training.lanes.per_lane_values import STAND_IN
+from keras_sweep.training.lanes.signature import Signature, Update
+from keras_sweep.training.training_state import Arrays, TrainingState
+from keras_sweep.trial.plan import TrainingPlan
+from keras_sweep.trial.result import Weights
+
+PREDICT_ROWS = 1024  # rows at once
+
+
+class Template:
+    """A model as `fit` would find it: seeded, built, compiled, its metrics built and reset.
+
+    Not to be made by two threads at once: it seeds the process's global generators.
+    """
+
+    def __init__(self, spec: SweepSpec, signature: Signature, data: SearchData) -> None:
+        """Build it.
+
+        Raises:
+            ModelError: see `compiled_model`.
+        """
+        self.signature = signature
+        plan = _plan(signature, signature.updates[0])
+        self.model = compiled_model(spec, plan, data)
+        self.order = DataOrder(np.random.get_state(), len(data.train))
+        train = data.train
+        self._batch = train.x[: plan.batch_size]
+        self.model._symbolic_build(data_batch=(self._batch, train.y[: plan.batch_size]))
+        self.model.reset_metrics()
+        self.trainable = _values(self.model.trainable_variables)
+        self.other = _values(self.model.non_trainable_variables)
+        self.metrics = _values(self.model.metrics_variables)
+        self._places = _places(self.model)
+        self._call: Any = None
+
+    def optimizers(self) -> list[Any]:
+        """A new `keras.optimizers.Optimizer` for each of the signature's updates, not built."""
+        return [make_optimizer(_plan(self.signature, update)) for update in self.signature.updates]
+
+    def default_rate(self, choice: int) -> float:
+        """The learning rate that the chosen optimizer has if it is given none."""
+        return float(self.optimizers()[choice].learning_rate)
+
+    @cached_property
+    def convolves(self) -> bool:
+        """Whether the model has a convolution anywhere.
+
+        XLA on the CPU compiles a convolution inside a loop, or one that is mapped over lanes, to code that is three to
+        fifteen times slower (jax-ml/jax#12868), so such a model trains one lane at a time and step by step.
+        """
+        import jax
+
+        def call(trainable: Any, other: Any, x: Any) -> Any:
+            return self.model.stateless_call(trainable, other, x, training=True)
+
+        program = jax.make_jaxpr(call)(list(self.trainable), list(self.other), self._batch)
+        return "conv_general_dilated" in str(program)
+
+    @property
+    def lane_bytes(self) -> int:
+        """About what a lane takes while it trains: weights, gradients, slots of each optimizer, layers' outputs."""
+        weights = sum(value.nbytes for value in (*self.trainable, *self.other))
+        outputs = 4 * self.signature.batch_size * layer_outputs(self.model)
+        return weights * (2 + 3 * len(self.signature.updates)) + 3 * outputs
+
+    def predict(self, state: TrainingState, x: Array) -> Array:
+        """The model's outputs with a lane's variables, [N, ...]."""
+        import jax
+
+        if self._call is None:
+            self._call = jax.jit(lambda *state_and_x: self.model.stateless_call(*state_and_x, training=False)[0])
+        parts = [
+            self._call(list(state.trainable), list(state.other), x[start : start + PREDICT_ROWS])
+            for start in range(0, len(x), PREDICT_ROWS)
+        ]
+        return np.concatenate([np.asarray(part) for part in parts])
+
+    def weights(self, state: TrainingState) -> Weights:
+        """A lane's variables in the order of `model.get_weights()`."""
+        both = (*state.trainable, *state.other)
+        return tuple(both[place] for place in self._places)
+
+
+def layer_outputs(model: Any) -> int:
+    """About how many numbers its layers put out for a row; as many as its weights where they do not say."""
+    try:
+        return sum(math.prod(layer.output.shape[1:]) for layer in model.layers) or 1
+    except (AttributeError, TypeError, ValueError):  # a layer of a subclassed model has no output of its own
+        return max(int(model.count_params()), 1)
+
+
+def _plan(signature: Signature, update: Update) -> TrainingPlan:
+    return TrainingPlan(
+        {name: value for name, _, value in signature.model},
+        update.optimizer,
+        {**{name: value for name, _, value in update.constants}, **dict.fromkeys(update.own, STAND_IN)},
+        batch_size=signature.batch_size,
+        seed=signature.seed,
+    )
+
+
+def _values(variables: Any) -> Arrays:
+    return tuple(np.array(variable.value) for variable in variables)
+
+
+def _places(model: Any) -> tuple[int, ...]:
+    """Where each of `model.weights` stands among its trainable and then non-trainable variables."""
+    both = [*model.trainable_variables, *model.non_trainable_variables]
+    index = {id(variable): place for place, variable in enumerate(both)}
+    return tuple(index[id(variable)] for variable in model.weights)

@@ -1,0 +1,81 @@
+"""What happens during a sweep, as frozen records: the loop emits them, views show them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from keras_sweep.trial.result import Result, Suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStarted:
+    """The search begins, or goes on."""
+
+    name: str
+    folder: str
+    engine: str
+    runner: str
+    total: int  # trials in total
+    finished: tuple[Result, ...]  # already in the record
+    metric: str
+    goal: str
+    space_size: float
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationAsked:
+    """A batch of trials begins to train."""
+
+    generation: int
+    suggestions: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """One trial ended one epoch."""
+
+    number: int
+    epoch: int  # counted from 1
+    logs: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialEnded:
+    """A trial is in the record."""
+
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something the user should know: a fall back to another runner, an exhausted space."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestEvaluated:
+    """The winner was evaluated on the sealed test set."""
+
+    number: int
+    scores: Mapping[str, float]  # loss and metrics
+    stderr: float | None
+    looks: int  # how often this sweep has looked at the test set, this time included
+    per_class: Mapping[str, float] | None = None  # class -> accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class SweepEnded:
+    """The command is about to end."""
+
+    name: str
+    reason: str  # "done", "the space is exhausted", "time is up", "interrupted", "failed"
+    results: tuple[Result, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)  # where the wall time went
+    model: str | None = None  # path of best.keras
+
+
+Event: TypeAlias = SweepStarted | GenerationAsked | EpochEnded | TrialEnded | Noticed | TestEvaluated | SweepEnded
+Listener: TypeAlias = Callable[[Event], Any]

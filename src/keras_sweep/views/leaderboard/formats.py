@@ -1,0 +1,171 @@
+"""The leaderboard for other programs: JSON, CSV and Markdown, each a string that ends with a newline."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from keras_sweep.space.distributions import Value
+from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, common_params, ties, varying_names
+from keras_sweep.views.terminal.text import decimals, params_text, safe, score_text, seconds_text, value_text
+
+OWN_COLUMNS = ("rank", "number", "state", "value", "stderr", "tie")
+LAST_COLUMNS = ("epochs", "seconds", "engine", "seed", "reason")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
+
+
+def leaderboard_json(rows: Sequence[LeaderboardRow]) -> str:
+    """A list with one object a row, one a line; strict JSON in ASCII."""
+    lines = ",\n".join("  " + strict_json(row_record(row)) for row in rows)
+    return f"[\n{lines}\n]\n" if lines else "[]\n"
+
+
+def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
+    """A header and one line a row; columns `params.NAME` and `metrics.NAME`; nothing that a spreadsheet would run."""
+    params = dict.fromkeys(f"params.{name}" for row in rows for name in row.params)
+    metrics = dict.fromkeys(f"metrics.{name}" for row in rows for name in row.metrics)
+    columns = [*OWN_COLUMNS, *params, *metrics, *LAST_COLUMNS]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([_csv_cell(column) for column in columns])
+    writer.writerows([_csv_cell(cell(row, column)) for column in columns] for row in rows)
+    return file.getvalue()
+
+
+def leaderboard_markdown(
+    rows: Sequence[LeaderboardRow], objective: Objective, *, of: Sequence[LeaderboardRow] | None = None
+) -> str:
+    """A table of what differs between the rows, and below it how to read it. `of` is the whole leaderboard."""
+    if not rows:
+        return "No trials.\n"
+    names = [name for name in varying_names(of or rows) if name != "epochs"]
+    places = places_of(of or rows)
+    ended = any(row.state is not TrialState.COMPLETE for row in rows)
+    header = ["rank", "trial", objective.name, *names, "epochs", "time", *(["state"] if ended else [])]
+    lines = [_markdown_line(header), "|" + "|".join([" ---: "] * 2 + [" --- "] * (len(header) - 2)) + "|"]
+    for row in rows:
+        score = score_text(row.value, row.stderr, places=places) + (" ≈" if row.tie else "")
+        values = [value_text(row.params[name]) if name in row.params else "" for name in names]
+        cells = [str(row.rank), str(row.number), score, *values, epochs_text(row), seconds_text(row.seconds)]
+        lines.append(_markdown_line([*cells, state_text(row)] if ended else cells))
+    return (
+        "\n".join([*lines, "", *(f"- {_markdown_cell(note)}" for note in leaderboard_notes(of or rows, objective))])
+        + "\n"
+    )
+
+
+def leaderboard_notes(
+    rows: Sequence[LeaderboardRow], objective: Objective, *, tie: str = "≈", pm: str = "±"
+) -> list[str]:
+    """What must be said with a leaderboard: shared parameters, ties, and that the winner's score is optimistic.
+
+    `rows` is the whole leaderboard, whatever part of it is shown.
+    """
+    notes = []
+    common = {name: value for name, value in common_params(rows).items() if len(rows) > 1 and name != "epochs"}
+    if common:
+        notes.append(f"in all trials: {params_text(common)}")
+    best = min(rows, key=lambda row: row.rank, default=None)
+    tied = ties(rows)
+    if best is not None and tied:
+        if best.stderr is None:
+            notes.append(f"{tie} {tied:,} trials have the best value: they are ties")
+        else:
+            within = score_text(best.stderr, places=decimals(best.value, best.stderr))
+            notes.append(
+                f"{tie} {tied:,} trials are within one standard error ({pm}{within}) of the best: "
+                "these data cannot tell them apart"
+            )
+    if best is not None and best.value is not None and len(rows) > 1:
+        notes.append(f"the winner's {safe(objective.name)} is optimistic: it was chosen as the best of {len(rows):,}")
+    return notes
+
+
+def places_of(rows: Sequence[LeaderboardRow]) -> int:
+    """How many decimals the values are shown with: what says something of the best."""
+    best = min(rows, key=lambda row: row.rank)
+    return decimals(best.value, best.stderr)
+
+
+def row_record(row: LeaderboardRow) -> dict[str, Any]:
+    """The row as the JSON format has it."""
+    return {
+        "rank": row.rank,
+        "number": row.number,
+        "state": str(row.state),
+        "value": row.value,
+        "stderr": row.stderr,
+        "tie": row.tie,
+        "params": dict(row.params),
+        "metrics": dict(row.metrics),
+        "epochs": row.epochs,
+        "seconds": row.seconds,
+        "engine": row.engine,
+        "seed": row.seed,
+        "reason": row.reason,
+    }
+
+
+def strict_json(record: Any) -> str:
+    """One line of JSON in ASCII. Numbers that are not finite become null, since JSON has none."""
+    return json.dumps(_finite(record), allow_nan=False)
+
+
+def state_text(row: LeaderboardRow) -> str:
+    """`FAIL diverged`, `PRUNED`."""
+    if row.state is TrialState.COMPLETE:
+        return "" if row.reason is None else safe(row.reason)
+    reason = safe(row.reason or "").removeprefix("pruned").strip()
+    return f"{row.state} {reason}".strip()
+
+
+def epochs_text(row: LeaderboardRow) -> str:
+    """`12`, or `3/12` where fewer were trained than asked for."""
+    asked = row.params.get("epochs")
+    return f"{row.epochs}/{asked}" if isinstance(asked, int) and row.epochs < asked else str(row.epochs)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def _csv_cell(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool | tuple):
+        return strict_json(value)
+    if isinstance(value, int | float):
+        return repr(value)
+    text = str(value)
+    if text.startswith(FORMULA_STARTS) and not _reads_as_number(text):
+        text = "'" + text
+    return safe(text)
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text)) and not text.startswith(("\t", "\r"))
+    except ValueError:
+        return False
+
+
+def _markdown_line(cells: Sequence[str]) -> str:
+    return "|" + "|".join(f" {_markdown_cell(text)} " for text in cells) + "|"
+
+
+def _markdown_cell(text: str) -> str:
+    text = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", safe(text))
+    return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)

@@ -1,0 +1,121 @@
+"""The leaderboard drawn for a terminal or a pipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, places_of, state_text
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, varying_names
+from keras_sweep.views.terminal.console import longest_value
+from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, scale_of, sparkline
+from keras_sweep.views.terminal.table import Column, drawn, fitted
+from keras_sweep.views.terminal.text import safe, score_text, seconds_text, shorten, value_text
+
+STATE_STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
+CURVE_WIDTHS = (20, 12, 8)  # tried in this order
+LONGEST_VALUE = 24  # cells of one value on a terminal; a pipe shows all of it
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderboardTable:
+    """A rich renderable; it fits itself to the width it is given when drawn."""
+
+    rows: Sequence[LeaderboardRow]
+    objective: Objective
+    of: Sequence[LeaderboardRow] | None = None  # the whole leaderboard, where `rows` is a part of it
+    varying: tuple[str, ...] | None = None  # parameters to show; by default those that differ between all trials
+    references: Sequence[ReferenceRow] = ()  # stand below the trials
+    notes: bool = True
+    timing: bool = True
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self.rows:
+            yield Text("no trials", style="dim")
+            return
+        glyphs = glyphs_for(options.encoding)
+        longest = longest_value(options.max_width, LONGEST_VALUE)
+        forms = [partial(self.columns, glyphs, width, longest) for width in CURVE_WIDTHS]
+        forms.append(partial(self.columns, glyphs, CURVE_WIDTHS[-1], longest, reasons=False))
+        columns, left_out = fitted(forms, options.max_width)
+        yield drawn(columns, options)
+        if not self.notes:
+            return
+        if left_out:
+            yield Text("not shown, for want of width: " + ", ".join(left_out), style="dim")
+        for reference in self.references:
+            yield Text(f"{safe(reference.name)}: {safe(reference.detail)} on the same rows", style="dim")
+        for note in leaderboard_notes(self.of or self.rows, self.objective, tie=glyphs.tie, pm=glyphs.pm):
+            yield Text(note, style="dim")
+
+    def columns(self, glyphs: Glyphs, curve_width: int, longest: int, *, reasons: bool = True) -> list[Column]:
+        """Every column there is something to say in, left to right; `reasons` says why a trial ended early."""
+        rows = self.rows
+        places = places_of(self.of or rows)
+        varying = varying_names(self.of or rows) if self.varying is None else self.varying
+        columns = [
+            Column("#", tuple(Text(str(row.rank), style="dim") for row in rows), right=True),
+            Column("trial", tuple(Text(str(row.number), style=_row_style(row)) for row in rows), keep=1, right=True),
+            Column(safe(self.objective.name), tuple(_score(row, places, glyphs) for row in rows)),
+        ]
+        for index, name in enumerate(varying):
+            if name != "epochs":  # the column of that name shows it
+                header = shorten(safe(name), longest, glyphs.ellipsis)
+                columns.append(Column(header, tuple(_param(row, name, longest, glyphs) for row in rows), 10 + index))
+        if any(row.state is not TrialState.COMPLETE for row in rows):
+            columns.append(Column("state", tuple(_state(row, longest, glyphs, reasons) for row in rows), keep=12))
+        keep = 10 + varying.index("epochs") if "epochs" in varying else 13
+        columns.append(Column("epochs", tuple(Text(epochs_text(row)) for row in rows), keep, right=True))
+        if any(len(row.curve) > 1 for row in rows):
+            maximize = self.objective.goal is Goal.MAXIMIZE
+            scale = scale_of([row.curve for row in rows if row.state is not TrialState.FAIL], maximize=maximize)
+            lines = (sparkline(row.curve, glyphs, width=curve_width, scale=scale) for row in rows)
+            columns.append(Column("curve", tuple(Text(line, style="cyan") for line in lines), keep=14))
+        if self.timing:
+            texts = tuple(Text(seconds_text(row.seconds), style="dim") for row in rows)
+            columns.append(Column("time", texts, keep=200, right=True))
+            if len({row.engine for row in rows}) > 1:
+                engines = tuple(Text(shorten(safe(row.engine), longest, glyphs.ellipsis), style="dim") for row in rows)
+                columns.append(Column("engine", engines, keep=201))
+        return [self._with_references(column, index, places, glyphs) for index, column in enumerate(columns)]
+
+    def _with_references(self, column: Column, index: int, places: int, glyphs: Glyphs) -> Column:
+        """The column with a cell for each reference: a dash, its name, its score, then nothing."""
+        cells = []
+        for reference in self.references:
+            texts = (glyphs.dash, safe(reference.name), score_text(reference.value, places=places))
+            cells.append(Text(texts[index] if index < len(texts) else "", style="magenta"))
+        return replace(column, cells=(*column.cells, *cells))
+
+
+def _score(row: LeaderboardRow, places: int, glyphs: Glyphs) -> Text:
+    if row.state is TrialState.FAIL:
+        return Text("failed", style=STATE_STYLES[row.state])
+    text = Text(score_text(row.value, row.stderr, places=places, pm=glyphs.pm), style=_row_style(row))
+    if row.tie:
+        text.append(f" {glyphs.tie}", style="not bold cyan")
+    return text
+
+
+def _param(row: LeaderboardRow, name: str, longest: int, glyphs: Glyphs) -> Text:
+    if name not in row.params:
+        return Text(glyphs.dash, style="dim")
+    return Text(shorten(value_text(row.params[name]), longest, glyphs.ellipsis), style=_row_style(row))
+
+
+def _state(row: LeaderboardRow, longest: int, glyphs: Glyphs, reasons: bool) -> Text:
+    word = "" if row.state is TrialState.COMPLETE else row.state.value
+    text = state_text(row) if reasons else word
+    return Text(shorten(text, longest, glyphs.ellipsis), style=STATE_STYLES[row.state])
+
+
+def _row_style(row: LeaderboardRow) -> str:
+    if row.state is TrialState.FAIL:
+        return "dim"
+    return "bold green" if row.rank == 1 and row.value is not None else ""

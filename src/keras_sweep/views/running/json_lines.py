@@ -1,0 +1,142 @@
+"""`sweep run --json`: every event as one line of strict JSON in ASCII, with the field `event` first.
+
+    sweep_started     name folder engine runner total finished(count) metric goal space_size(null: infinite)
+    generation_asked  generation trials[{number params continues}]
+    epoch_ended       number epoch logs{name: number}
+    trial_ended       number generation state value stderr params metrics epoch epochs
+                      seconds{sampler compile train validate total} curve{name: [number]} engine runner reason
+    noticed           message
+    test_evaluated    number scores{name: number} stderr looks per_class{class: accuracy}
+    sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params} seconds{part: s}
+                      model(path)
+
+What is not there is null; so is a number that is not finite. Fields may be added, none is taken away.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.trial.events import (
+    EpochEnded,
+    Event,
+    GenerationAsked,
+    Noticed,
+    SweepEnded,
+    SweepStarted,
+    TestEvaluated,
+    TrialEnded,
+)
+from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.leaderboard.rows import rank_key
+
+
+class JsonLines:
+    """A listener that writes to a text file and flushes each line."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._objective = Objective("value", Goal.MAXIMIZE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def __call__(self, event: Event) -> None:
+        """Write the event's line."""
+        if isinstance(event, SweepStarted):
+            self._objective = Objective(event.metric, Goal(event.goal))
+        self._file.write(strict_json(event_record(event, self._objective)) + "\n")
+        self._file.flush()
+
+
+def event_record(event: Event, objective: Objective) -> dict[str, Any]:
+    """The event as the fields of its line."""
+    match event:
+        case SweepStarted():
+            return {
+                "event": "sweep_started",
+                "name": event.name,
+                "folder": event.folder,
+                "engine": event.engine,
+                "runner": event.runner,
+                "total": event.total,
+                "finished": len(event.finished),
+                "metric": event.metric,
+                "goal": event.goal,
+                "space_size": event.space_size,
+            }
+        case GenerationAsked():
+            trials = [
+                {"number": s.number, "params": dict(s.params), "continues": s.continues} for s in event.suggestions
+            ]
+            return {"event": "generation_asked", "generation": event.generation, "trials": trials}
+        case EpochEnded():
+            return {"event": "epoch_ended", "number": event.number, "epoch": event.epoch, "logs": dict(event.logs)}
+        case TrialEnded():
+            return {"event": "trial_ended", **result_record(event.result)}
+        case Noticed():
+            return {"event": "noticed", "message": event.message}
+        case TestEvaluated():
+            return {
+                "event": "test_evaluated",
+                "number": event.number,
+                "scores": dict(event.scores),
+                "stderr": event.stderr,
+                "looks": event.looks,
+                "per_class": None if event.per_class is None else dict(event.per_class),
+            }
+        case SweepEnded():
+            counts = Counter(result.state for result in event.results)
+            return {
+                "event": "sweep_ended",
+                "name": event.name,
+                "reason": event.reason,
+                "trials": {state.value: counts[state] for state in TrialState},
+                "best": _best(event.results, objective),
+                "seconds": dict(event.seconds),
+                "model": event.model,
+            }
+
+
+def result_record(result: Result) -> dict[str, Any]:
+    """A result with all that is known of it but its weights."""
+    seconds = result.seconds
+    return {
+        "number": result.number,
+        "generation": result.suggestion.generation,
+        "state": result.state.value,
+        "value": result.value,
+        "stderr": result.stderr,
+        "params": dict(result.params),
+        "metrics": result.metrics,
+        "epoch": result.epoch,
+        "epochs": result.epochs,
+        "seconds": {
+            "sampler": seconds.sampler,
+            "compile": seconds.compile,
+            "train": seconds.train,
+            "validate": seconds.validate,
+            "total": round(seconds.total, 6),
+        },
+        "curve": {name: list(values) for name, values in result.curve.items()},
+        "engine": result.engine,
+        "runner": result.runner,
+        "reason": result.reason,
+    }
+
+
+def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] | None:
+    complete = [result for result in results if result.state is TrialState.COMPLETE and result.value is not None]
+    if not complete:
+        return None
+    best = min(complete, key=lambda result: rank_key(result, objective))
+    return {"number": best.number, "value": best.value, "stderr": best.stderr, "params": dict(best.params)}

@@ -1,0 +1,198 @@
+"""The live board: what a sweep does, drawn in place on a terminal until it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.control import Control
+from rich.live import Live
+from rich.live_render import LiveRender
+from rich.segment import Segment
+from rich.text import Text
+
+from keras_sweep.space.sweep_spec import Goal
+from keras_sweep.trial.events import Event, Noticed, TrialEnded
+from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from keras_sweep.views.leaderboard.table import LeaderboardTable
+from keras_sweep.views.running.sweep_progress import Tally
+from keras_sweep.views.terminal.console import glyphs_of
+from keras_sweep.views.terminal.drawing import Glyphs, scale_of, sparkline
+from keras_sweep.views.terminal.messages import print_notice
+from keras_sweep.views.terminal.text import count_text, number_text, params_text, safe, seconds_text, shorten
+
+TOP = 8  # rows of the leaderboard
+TRAINING = 4  # trials in training that are shown
+SHOWN_FAILURES = 10  # of one reason; more are only counted
+HEAD_LINES = 4  # three and the one that the cursor stands on
+TABLE_LINES = 4  # of the leaderboard beside its rows: a gap, a header in two lines, a rule
+CURVE = 12  # cells of a curve in training
+REFRESHES_PER_SECOND = 5.0
+
+
+class LiveBoard:
+    """A listener and context manager; leaving it takes the board away and gives the terminal back as it was.
+
+    Events only move counters; a thread draws the board, so their number does not slow the sweep.
+    """
+
+    def __init__(self, console: Console, *, top: int = TOP) -> None:
+        self.tally = Tally(keep=top)
+        self._console = console
+        self._glyphs = glyphs_of(console)
+        self._failures: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._ended = False
+        self._live = Live(
+            console=console,
+            get_renderable=self._board,
+            refresh_per_second=REFRESHES_PER_SECOND,
+            transient=True,
+            vertical_overflow="crop",
+        )
+        self._live._live_render = Redrawn(console, self._live.get_renderable())
+
+    def __enter__(self) -> Self:
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended = True  # the last frame is drawn whole, whatever the terminal's height: it must be an empty one
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event; failures and notices are printed above the board, where they stay."""
+        with self._lock:
+            self.tally(event)
+        if isinstance(event, Noticed):
+            print_notice(self._console, event.message)
+        elif isinstance(event, TrialEnded) and event.result.state is TrialState.FAIL:
+            self._failed(event.result)
+
+    def _failed(self, result: Result) -> None:
+        reason = result.reason or "failed"
+        self._failures[reason] += 1
+        if self._failures[reason] > SHOWN_FAILURES:
+            return
+        text = Text(f"trial {result.number} failed: ", style="red")
+        params = {name: value for name, value in result.params.items() if name in self.tally.varying}
+        text.append(f"{safe(reason)}  ", style="red").append(params_text(params or result.params), style="dim")
+        if self._failures[reason] == SHOWN_FAILURES:
+            text.append("  (more of these are only counted)", style="dim")
+        self._console.print(text)
+
+    def _board(self) -> RenderableType:
+        if self._ended:
+            return Text()
+        with self._lock:
+            return board(self.tally, self._console)
+
+
+class Redrawn(LiveRender):
+    """The frame that is drawn over the one before, also where a narrower window has folded that one's lines."""
+
+    def __init__(self, console: Console, renderable: RenderableType) -> None:
+        super().__init__(renderable, vertical_overflow="crop")
+        self._console = console
+        self._widths: list[int] = []  # of the lines last drawn, in cells
+
+    def position_cursor(self) -> Control:
+        """Move to where the last frame begins, and erase it."""
+        if self._shape is not None:
+            width = max(self._console.width, 1)
+            folded = sum(max(-(-cells // width), 1) for cells in self._widths)
+            self._shape = self._shape[0], min(max(self._shape[1], folded), self._console.height)
+        return super().position_cursor()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        segments = list(super().__rich_console__(console, options))
+        lines = Segment.split_lines(segment for segment in segments if isinstance(segment, Segment))
+        self._widths = [Segment.get_line_length(line) for line in lines]
+        yield from segments
+
+
+def board(tally: Tally, console: Console) -> RenderableType:
+    """The board as it stands, for the width and height that `console` has now."""
+    width, height = console.size
+    glyphs = glyphs_of(console)
+    training = min(len(tally.training), TRAINING if height >= 24 else 2 if height >= 18 else 0)
+    rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
+    parts: list[RenderableType] = [_headline(tally, width, glyphs), _bar_line(tally, width, glyphs)]
+    parts.append(_counts_line(tally, width, glyphs))
+    if tally.best and rows > 0:
+        shown = leaderboard_rows(tally.best, tally.objective)[:rows]
+        table = LeaderboardTable(shown, tally.objective, varying=tuple(tally.varying), notes=False, timing=False)
+        parts += [Text(), table]
+    if training:
+        parts += [Text(), *_training_lines(tally, training, width, glyphs)]
+    return Group(*parts)
+
+
+def _headline(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+    started = tally.started
+    if started is None:
+        return Text("starting", style="dim")
+    name = shorten(safe(started.name), max(width // 3, 8), glyphs.ellipsis)
+    rest = f" {glyphs.dot} {safe(started.engine)} {glyphs.dot} {safe(started.runner)}"
+    text = Text(name, style="bold")
+    text.append(shorten(rest, width - text.cell_len, glyphs.ellipsis), style="dim")
+    return text
+
+
+def _bar_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+    count = f"{tally.done:,}/{tally.total:,} trials"
+    times = [seconds_text(tally.elapsed)]
+    if tally.remaining is not None:
+        times.append(f"about {seconds_text(tally.remaining)} left")
+    words = f"  {count}  " + f" {glyphs.dot} ".join(times)
+    room = min(width - len(words), 40)
+    text = Text()
+    if room >= 8:
+        whole = tally.before + tally.progress
+        share = whole / tally.total if tally.total else 0.0
+        filled = round(min(share, 1.0) * room)
+        text.append(glyphs.full * filled, style="green").append(glyphs.track * (room - filled), style="dim")
+    else:
+        words = words.strip()
+    text.append(shorten(words, width, glyphs.ellipsis))
+    return text
+
+
+def _counts_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+    parts = [count_text(tally.epochs, "epoch")]
+    if tally.elapsed >= 1 and tally.epochs:
+        parts[0] += f" ({number_text(tally.epochs / tally.elapsed, 2)}/s)"
+    if tally.generation is not None:
+        parts.append(f"generation {tally.generation + 1}")
+    if pruned := tally.counts[TrialState.PRUNED]:
+        parts.append(f"{pruned:,} pruned")
+    if failed := tally.counts[TrialState.FAIL]:
+        parts.append(f"{failed:,} failed")
+    return Text(shorten(f" {glyphs.dot} ".join(parts), width, glyphs.ellipsis), style="dim")
+
+
+def _training_lines(tally: Tally, count: int, width: int, glyphs: Glyphs) -> list[Text]:
+    """Those furthest on; one line each."""
+    order = sorted(tally.training, key=lambda number: (-len(tally.training[number].values), number))
+    shown = sorted(order[:count])
+    maximize = tally.objective.goal is Goal.MAXIMIZE
+    scale = scale_of([tally.training[number].values for number in shown], maximize=maximize)
+    digits = max(len(str(number)) for number in shown)
+    lines = []
+    for number in shown:
+        trial = tally.training[number]
+        done = f"{len(trial.values)}/{trial.epochs}" if trial.epochs else f"{len(trial.values)}"
+        last = f"{trial.values[-1]:.4f}" if trial.values else ""
+        line = f"trial {number:>{digits}}  {done:>7}  {last:>6}  "
+        line += f"{sparkline(trial.values, glyphs, width=CURVE, scale=scale):{CURVE}}  "
+        params = {name: value for name, value in trial.params.items() if name != "epochs" and name in tally.varying}
+        text = Text(shorten(line + params_text(params), width, glyphs.ellipsis), style="dim")
+        lines.append(text)
+    heading = f"training {count_text(len(tally.training), 'trial')}"
+    return [Text(heading, style="bold"), *lines]

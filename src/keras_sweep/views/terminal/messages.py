@@ -1,0 +1,52 @@
+"""Errors, warnings and notices: one line each, with no character in it that could steer the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from keras_sweep.errors import SpaceFileError, SweepError
+from keras_sweep.views.terminal.text import count_text, safe
+
+
+def print_error(console: Console, error: BaseException) -> None:
+    """One red line that says what, where and what to do; a space file's faults follow one a line."""
+    for index, line in enumerate(error_lines(error)):
+        text = Text()
+        if index == 0:
+            text.append("error: ", style="bold red")
+        text.append(line, style="red")
+        console.print(text)
+
+
+def error_lines(error: BaseException) -> list[str]:
+    """The lines of an error, safe to print."""
+    if isinstance(error, SpaceFileError):
+        faults = [safe(fault.text(error.path)) for fault in error.faults]
+        if len(faults) == 1:
+            return faults
+        return [f"{safe(str(error.path))} has {count_text(len(faults), 'fault')}", *(f"  {fault}" for fault in faults)]
+    if isinstance(error, SweepError):
+        message = error.message.strip()
+        if error.hint:
+            message = message.rstrip(".") + f". {error.hint.strip()}"
+        return [" ".join(safe(line.strip()) for line in message.splitlines() if line.strip())]
+    message = " ".join(safe(line.strip()) for line in str(error).splitlines() if line.strip())
+    return [f"{type(error).__name__}: {message}" if message else type(error).__name__]
+
+
+def print_warning(console: Console, message: str) -> None:
+    """What does not stop the command but is likely a slip."""
+    _print(console, "warning: ", "bold yellow", message)
+
+
+def print_notice(console: Console, message: str) -> None:
+    """What the user should know."""
+    _print(console, "note: ", "bold cyan", message)
+
+
+def _print(console: Console, label: str, style: str, message: str) -> None:
+    text = Text()
+    text.append(label, style=style)
+    text.append(" ".join(safe(line.strip()) for line in message.splitlines() if line.strip()))
+    console.print(text)

@@ -1,0 +1,158 @@
+"""Loss, metrics, output and labels are checked against each other, with the fix in the message."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.compatibility import check_task, units_needed
+from keras_sweep.data.losses import LOSS_NEEDS, LabelForm
+from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.errors import SpaceFileError
+from keras_sweep.space.distributions import Categorical, Int
+from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
+from keras_sweep.space_file.keras_names import METRICS
+from tests.helpers.data_specs import named
+
+TASKS = {
+    LabelForm.INDEX: ("sparse_categorical_crossentropy", 4, "softmax"),
+    LabelForm.ONE_HOT: ("categorical_crossentropy", 4, "softmax"),
+    LabelForm.BINARY: ("binary_crossentropy", 1, "sigmoid"),
+    LabelForm.NUMBER: ("mean_squared_error", 1, "linear"),
+}
+
+
+def data_of(form: LabelForm) -> SearchData:
+    draw = np.random.default_rng(0)
+    indices = draw.integers(0, 4 if form in (LabelForm.INDEX, LabelForm.ONE_HOT) else 2, 40)
+    y: Any = indices.astype(np.int32)
+    if form is LabelForm.ONE_HOT:
+        y = np.eye(4, dtype=np.float32)[indices]
+    if form is LabelForm.NUMBER:
+        y = draw.normal(size=40).astype(np.float32)
+    rows = Rows(draw.normal(size=(40, 3)).astype(np.float32), y)
+    classes = {LabelForm.BINARY: 2, LabelForm.NUMBER: None}.get(form, 4)
+    return SearchData("it", rows, rows, "", classes)
+
+
+def spec_of(loss: str, *metrics: str, **arguments: Any) -> SweepSpec:
+    return replace(named("iris"), loss=loss, metrics=metrics, model=ModelSpec("dense", "dense", arguments))
+
+
+def faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None = None) -> list[str]:
+    """The faults as lines; [] where there is none."""
+    try:
+        check_task(spec, data, output_shape)
+    except SpaceFileError as error:
+        return [fault.text("it") for fault in error.faults]
+    return []
+
+
+@pytest.mark.parametrize("form", LabelForm)
+def test_every_metric_that_passes_is_one_that_keras_computes(form: LabelForm) -> None:
+    import keras
+
+    loss, units, activation = TASKS[form]
+    data = data_of(form)
+    passed = [metric for metric in METRICS if not faults(spec_of(loss, metric), data)]
+    assert len(passed) > 4
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units, activation=activation)])
+    model.compile(loss=loss, metrics=passed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some of Keras's metrics cast with a remark
+        scores = model.evaluate(data.train.x, data.train.y, verbose=0, return_dict=True)
+    assert all(np.ndim(value) == 0 for value in scores.values())
+    finite = {name for name, value in scores.items() if np.isfinite(value)}
+    assert set(scores) - finite <= {"poisson"}  # the logarithm of an output below zero
+    assert set(passed) <= set(scores)
+
+
+@pytest.mark.parametrize("loss", LOSS_NEEDS)
+def test_every_loss_passes_with_what_it_needs(loss: str) -> None:
+    needs = LOSS_NEEDS[loss]
+    data = data_of(needs.form)
+    if loss in ("poisson", "msle", "mean_squared_logarithmic_error"):
+        data = replace(data, train=Rows(data.train.x, np.abs(data.train.y)))
+    units = units_needed(spec_of(loss), data)
+    for activation in needs.activations:
+        assert not faults(spec_of(loss, units=units, activation=activation), data)
+    assert not faults(spec_of(loss), data, (None, units))
+
+
+@pytest.mark.parametrize(
+    ("spec", "form", "expected"),
+    [
+        (spec_of("sparse_categorical_crossentropy", units=3), LabelForm.INDEX, ["dense.units: .*4 outputs.*got 3"]),
+        (
+            spec_of("sparse_categorical_crossentropy", activation="sigmoid"),
+            LabelForm.INDEX,
+            ["model.dense.activation: .*takes the output of `softmax`.*'sigmoid'.*use `softmax`"],
+        ),
+        (
+            spec_of("binary_crossentropy", "mae", units=2, activation="softmax"),
+            LabelForm.BINARY,
+            ["needs 1 output .*got 2", "`sigmoid` or `hard_sigmoid`, but got 'softmax'"],
+        ),
+        (
+            spec_of("mse", "mae", "accuracy", activation="softmax"),
+            LabelForm.NUMBER,
+            ["metrics.1.: .*`accuracy` does not go with `loss: mse`.*use `mean_abs", "takes the output of `linear`"],
+        ),
+        (
+            spec_of("sparse_categorical_crossentropy", "categorical_accuracy"),
+            LabelForm.INDEX,
+            ["metrics.0.: .*class indices.*use `accuracy`"],
+        ),
+        (spec_of("binary_crossentropy", "bce"), LabelForm.BINARY, ["0 or 1 in one column"]),
+        (spec_of("categorical_crossentropy", "f1_score"), LabelForm.ONE_HOT, ["`f1_score` does not go with"]),
+        (spec_of("poisson"), LabelForm.NUMBER, ["at least 0, but the least is -.*use `mean_squared_error`"]),
+    ],
+)  # fmt: skip
+def test_all_mismatches_are_listed_with_their_fix(spec: SweepSpec, form: LabelForm, expected: list[str]) -> None:
+    import re
+
+    found = faults(spec, data_of(form))
+    assert len(found) == len(expected)
+    for line, pattern in zip(found, expected, strict=True):
+        assert re.search(pattern, line), line
+
+
+def test_searched_arguments_are_looked_at_too() -> None:
+    data = data_of(LabelForm.INDEX)
+    spec = spec_of("sparse_categorical_crossentropy")
+    units = Parameter("model.units", Int(2, 10**6))
+    activation = Parameter("model.activation", Categorical(("softmax", "relu")))
+    found = faults(replace(spec, space=SearchSpace((units, activation))), data)
+    assert len(found) == 2
+    assert "parameters.model.units" in found[0] and "a range" in found[0]
+    assert "parameters.model.activation" in found[1] and "'relu'" in found[1]
+    fine = SearchSpace((Parameter("model.hidden", Int(1, 9)),), {"model.units": 4})
+    assert not faults(replace(spec, space=fine), data)
+
+
+def test_a_built_model_is_judged_by_its_output() -> None:
+    data = data_of(LabelForm.INDEX)
+    spec = replace(spec_of("sparse_categorical_crossentropy"), model=ModelSpec("python", "a:b"))
+    assert not faults(spec, data) and not faults(spec, data, (None, 4))
+    for shape in ((None, 3), (None, 2, 4)):
+        assert "must give 4 outputs a row" in faults(spec, data, shape)[0]
+
+
+def test_a_loss_of_numbers_on_classes_names_the_loss_of_classes() -> None:
+    spec = named("wine", "mse")
+    assert "use `sparse_categorical_crossentropy`" in faults(spec, load_search_data(spec))[0]
+    spec = named("breast_cancer", "mse")
+    assert "use `binary_crossentropy`" in faults(spec, load_search_data(spec))[0]
+
+
+def test_several_targets_a_row() -> None:
+    rows = Rows(np.zeros((4, 2), np.float32), np.arange(12, dtype=np.float32).reshape(4, 3))
+    data = SearchData("it", rows, rows, "", None)
+    assert units_needed(spec_of("mse"), data) == 3
+    assert not faults(spec_of("mse", "r2_score", units=3), data)

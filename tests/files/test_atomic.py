@@ -1,0 +1,70 @@
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.errors import RecordError
+from keras_sweep.files import atomic
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    atomic.write_text(path, "old")
+    atomic.write_text(path, "größer")
+    assert path.read_text(encoding="utf-8") == "größer"
+    assert [each.name for each in tmp_path.iterdir()] == ["card.json"]
+
+
+def test_a_file_is_its_owners_alone_unless_said_otherwise(tmp_path: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        atomic.write_bytes(tmp_path / "private", b"")
+        atomic.write_bytes(tmp_path / "shared", b"", mode=atomic.SHARED)
+    finally:
+        os.umask(old)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"private": 0o600, "shared": 0o644}
+
+
+def test_an_error_of_the_writer_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic.replacing(path) as file:
+        file.write(b"half")
+        file.flush()
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_library_writes_to_a_path_of_the_same_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "best.keras"
+    with atomic.replacing_path(path) as part:
+        assert part.suffix == ".keras"
+        assert part.parent == tmp_path
+        part.write_bytes(b"model")
+        assert not path.exists()
+    assert path.read_bytes() == b"model"
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / ".best.77.part.keras").write_bytes(b"x")
+    (tmp_path / ".card.77.part.json").write_bytes(b"x")
+    (tmp_path / "card.json").write_bytes(b"x")
+    (tmp_path / ".gitignore").write_bytes(b"x")
+    atomic.clear_parts(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".gitignore", "card.json"]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecordError, match=r"can't write .*card.json: No such file"):
+        atomic.write_text(tmp_path / "no" / "card.json", "x")
+
+
+def test_a_link_in_the_way_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("precious")
+    (tmp_path / "card.json").symlink_to(tmp_path / "target")
+    atomic.write_text(tmp_path / "card.json", "new")
+    assert (tmp_path / "target").read_text() == "precious"
+    assert not (tmp_path / "card.json").is_symlink()

@@ -1,0 +1,104 @@
+"""Makes the n-th call to the disk fail, or kill the process: each of `record/system.py`, each statement of SQLite."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from keras_sweep.files import disk
+
+CALLS = ("open_new", "write", "fsync", "rename", "fsync_folder", "make_folder", "remove")
+KILL = "kill"
+KINDS = ("ENOSPC", "EIO", "EACCES", "locked")
+_SQLITE = {
+    "ENOSPC": ("database or disk is full", "SQLITE_FULL"),
+    "EIO": ("disk I/O error", "SQLITE_IOERR"),
+    "EACCES": ("attempt to write a readonly database", "SQLITE_READONLY"),
+    "locked": ("database is locked", "SQLITE_BUSY"),
+}
+
+
+class Faults:
+    """Counts calls; the n-th fails, before or after it has done its work. Of kind KILL it ends the process instead."""
+
+    def __init__(self, nth: int, kind: str, *, after: bool) -> None:
+        self.nth = nth
+        self.kind = kind
+        self.after = after
+        self.count = 0
+        self.failed: str | None = None  # what was made to fail
+
+    def call(self, what: str, error: Callable[[], Exception], work: Callable[[], Any]) -> Any:
+        """Do the work, or fail."""
+        self.count += 1
+        mine = self.count == self.nth
+        if mine:
+            self.failed = what
+            if not self.after:
+                self._fail(error)
+        try:
+            return work()
+        finally:
+            if mine:
+                self._fail(error)
+
+    def _fail(self, error: Callable[[], Exception]) -> None:
+        if self.kind == KILL:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise error()
+
+    def os_error(self) -> OSError:
+        """The fault as the operating system raises it."""
+        number = getattr(errno, self.kind, errno.EAGAIN)
+        return OSError(number, os.strerror(number))
+
+    def sqlite_error(self) -> sqlite3.Error:
+        """The fault as SQLite raises it."""
+        text, name = _SQLITE[self.kind]
+        error = sqlite3.OperationalError(text)
+        error.sqlite_errorname = name
+        return error
+
+
+@contextmanager
+def injected(faults: Faults) -> Iterator[Faults]:
+    """All calls inside pass through `faults`."""
+
+    class Connection(sqlite3.Connection):
+        def execute(self, sql: str, *arguments: Any) -> Any:  # type: ignore[override]
+            execute = super().execute
+            return faults.call(sql, faults.sqlite_error, lambda: execute(sql, *arguments))
+
+        def executemany(self, sql: str, *arguments: Any) -> Any:  # type: ignore[override]
+            executemany = super().executemany
+            return faults.call(sql, faults.sqlite_error, lambda: executemany(sql, *arguments))
+
+    def connect(path: Path, *, options: str) -> sqlite3.Connection:
+        uri = f"file:{quote(str(path.absolute()))}?{options}"
+        return faults.call(
+            "connect",
+            faults.sqlite_error,
+            lambda: sqlite3.connect(uri, uri=True, isolation_level=None, factory=Connection),
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk, "connect", connect)
+        for name in CALLS:
+            patch.setattr(disk, name, _failing(faults, name, getattr(disk, name)))
+        yield faults
+
+
+def _failing(faults: Faults, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        return faults.call(name, faults.os_error, lambda: work(*arguments))
+
+    return call

@@ -1,0 +1,93 @@
+"""Trains suggestions as lanes or by `fit`, and compares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.result import Result, Suggestion
+from tests.helpers.factory import make_spec
+
+FOLDER = Path(__file__).parent
+LOSS = 1e-5  # relative: sums of float32 in another order
+WEIGHTS = 2e-5  # absolute, after a few epochs at these learning rates
+
+
+@dataclass
+class Watching:
+    """Keeps what a runner reports; stops trials below a value at some rungs."""
+
+    rung_epochs: tuple[int, ...] = ()
+    stop_below: float = -1.0
+    stop_after: int | None = None  # reported epochs
+    epochs: list[tuple[int, int]] = field(default_factory=list)
+    rungs_called: list[tuple[int, Mapping[int, float]]] = field(default_factory=list)
+
+    def epoch(self, number, epoch, logs):
+        self.epochs.append((number, epoch))
+
+    def rungs(self, epochs):
+        return tuple(epoch for epoch in self.rung_epochs if epoch <= epochs)
+
+    def rung(self, epoch, values):
+        self.rungs_called.append((epoch, dict(values)))
+        return frozenset(number for number, value in values.items() if value < self.stop_below)
+
+    def stopping(self):
+        return self.stop_after is not None and len(self.epochs) >= self.stop_after
+
+
+def user_spec(name, **changes):
+    """A spec of one of the user's models."""
+    return make_spec(folder=FOLDER, model=ModelSpec("python", f"user_models:{name}", {}), **changes)
+
+
+def suggestions(*params):
+    """Trials of one generation."""
+    return [Suggestion(number, each) for number, each in enumerate(params)]
+
+
+def train(runner, trials, watch=None, wanted=None) -> dict[int, Result]:
+    """Results by number."""
+    numbers = frozenset(trial.number for trial in trials) if wanted is None else frozenset(wanted)
+    return {result.number: result for result in runner.run(trials, numbers, watch or Watching())}
+
+
+def lanes(spec, data, trials, watch=None, wanted=None, **arguments) -> dict[int, Result]:
+    """Results of a new compiled runner."""
+    return train(CompiledRunner(spec, data, **arguments), trials, watch, wanted)
+
+
+def fitted(spec, data, trials) -> dict[int, Result]:
+    """Results of the plain runner."""
+    return train(FitRunner(spec, data), trials)
+
+
+def assert_as_fit(spec, data, trials, *, counted=("accuracy", "val_accuracy"), **arguments):
+    """Every metric of every epoch is `fit`'s: shares of rows to within one row, the rest to rounding."""
+    ours, theirs = lanes(spec, data, trials, **arguments), fitted(spec, data, trials)
+    assert set(ours) == set(theirs)
+    for number, result in ours.items():
+        expected = theirs[number]
+        assert (result.state, result.reason, result.epoch) == (expected.state, expected.reason, expected.epoch)
+        assert list(result.curve) == list(expected.curve)
+        for name, curve in result.curve.items():
+            rows = len(data.validation if name.startswith("val_") else data.train)
+            close = {"rtol": 0, "atol": 1.01 / rows} if name in counted else {"rtol": LOSS, "atol": 1e-7}
+            np.testing.assert_allclose(curve, expected.curve[name], err_msg=f"{name} of {trials[number]}", **close)
+        for mine, fits in zip(result.weights, expected.weights, strict=True):
+            np.testing.assert_allclose(mine, fits, atol=WEIGHTS, rtol=1e-4)
+    return ours
+
+
+def assert_same_bits(ours, others, numbers=None):
+    """Both have the same curves, values and weights, to the last bit."""
+    for number in ours if numbers is None else numbers:
+        a, b = ours[number], others[number]
+        assert (a.state, a.value, a.epoch, a.reason) == (b.state, b.value, b.epoch, b.reason)
+        assert repr(dict(a.curve)) == repr(dict(b.curve))
+        assert [w.tobytes() for w in a.weights or ()] == [w.tobytes() for w in b.weights or ()]

@@ -1,0 +1,100 @@
+"""A long search of cheap trials in one process: `python -m tests.helpers.large_record FOLDER TRIALS`; prints JSON.
+
+The engine, the loop and the record are real; a trial is a formula with the weights of a one-layer model.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.search.engines import make_engine
+from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.open_record import open_study
+from keras_sweep.training.runner import Watch
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
+
+
+class Cheap:
+    """Ten epochs of four metrics each, without training."""
+
+    name = "cheap"
+    generation = 16
+
+    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
+        """Yield the wanted in order."""
+        for one in trials:
+            if one.number in wanted:
+                draw = np.random.default_rng(one.number)
+                names = ("loss", "accuracy", "val_loss", "val_accuracy")
+                curve: Mapping[str, Any] = {name: tuple(map(float, draw.random(10))) for name in names}
+                weights = (np.zeros((784, 10), np.float32), np.zeros(10, np.float32))
+                value = curve["val_accuracy"][-1]
+                yield Result(one, TrialState.COMPLETE, value, curve=curve, epoch=10, weights=weights, runner=self.name)
+
+
+def resident() -> float:
+    """MiB of this process now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+
+
+def main(folder: SweepFolder, trials: int) -> dict[str, float]:
+    """Run so many trials; what it took."""
+    spec = make_spec((OPTIMIZER, LEARNING_RATE), sampler="random")
+    sizes: dict[int, float] = {}
+    started = time.perf_counter()
+    for total in (0, trials // 10, trials):
+        begun = time.perf_counter()
+        with SweepLock(folder), open_study(folder, spec, "abc") as study:
+            record = TrialRecord(study, spec.objective)
+            opened = time.perf_counter() - begun
+            search(
+                replace(spec, name=folder.name),
+                lambda: make_engine(spec),
+                Cheap(),
+                record,
+                Limits(total),
+                emit=lambda event: None,
+                stop=StopRequest(),
+                wall=WallTime(),
+            )
+            sizes[total] = resident()
+    begun = time.perf_counter()
+    with SweepLock(folder), open_study(folder, spec, "abc") as study:
+        record = TrialRecord(study, spec.objective)
+        search(
+            spec,
+            lambda: make_engine(spec),
+            Cheap(),
+            record,
+            Limits(trials + 1),
+            emit=lambda event: None,
+            stop=StopRequest(),
+            wall=WallTime(),
+        )
+    resumed = time.perf_counter() - begun
+    return {
+        "seconds": begun - started,
+        "opened": opened,
+        "resumed": resumed,
+        "tenth": sizes[trials // 10],
+        "end": sizes[trials],
+        "mb": folder.study.stat().st_size / 1e6,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(SweepFolder(Path(sys.argv[1]) / "large"), int(sys.argv[2]))))  # noqa: T201

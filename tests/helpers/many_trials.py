@@ -1,0 +1,66 @@
+"""Many real trials in one process: `python -m tests.helpers.many_trials FOLDER TRIALS [clipvalue] [fit]`; prints JSON.
+
+The resident memory after a tenth of the trials, half and all of them. With `clipvalue`, a number that is compiled in,
+every trial has a program of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ["KERAS_BACKEND"] = "jax"
+
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.sweep.loop import WallTime
+from keras_sweep.sweep.run import RunOptions, run_sweep
+from keras_sweep.trial.events import Event, TrialEnded
+from tests.helpers.large_record import resident
+
+SPACE = """\
+data: digits
+model:
+  dense: {units: 10, activation: softmax}
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  optimizer: {values: [sgd, rmsprop, adam]}
+  learning_rate: {min: 1e-4, max: 0.3, log: true}
+  batch_size: 256
+  epochs: 1
+search: {engine: optuna, sampler: random, trials: TRIALS, seed: 42}
+"""
+CLIPPED = "  optimizer: sgd\n  clipvalue: {min: 0.5, max: 2.0}\n"
+
+
+def main(folder: Path, trials: int, *, clipvalue: bool, runner: str | None = None) -> dict[str, float]:
+    """Run so many trials; MiB after a tenth and at the end."""
+    space = folder / "many.yaml"
+    text = SPACE.replace("TRIALS", str(trials))
+    if clipvalue:
+        text = text.replace("  optimizer: {values: [sgd, rmsprop, adam]}\n", CLIPPED)
+    space.write_text(text)
+    sizes: dict[int, float] = {}
+
+    def emit(event: Event) -> None:
+        if isinstance(event, TrialEnded) and event.result.number + 1 in (trials // 10, trials // 2, trials):
+            sizes[event.result.number + 1] = resident()
+
+    with StopRequest() as stop:
+        run_sweep(
+            read_space_file(space), SweepFolder(folder / "many"), RunOptions(runner=runner), emit, WallTime(), stop
+        )
+    return {"tenth": sizes[trials // 10], "half": sizes[trials // 2], "end": sizes[trials]}
+
+
+if __name__ == "__main__":
+    more = sys.argv[3:]
+    found = main(
+        Path(sys.argv[1]), int(sys.argv[2]), clipvalue="clipvalue" in more, runner="fit" if "fit" in more else None
+    )
+    print(json.dumps(found))  # noqa: T201

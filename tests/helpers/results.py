@@ -1,0 +1,73 @@
+"""Results as a sweep of the dense model gives them, made up by a seed."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
+
+ACCURACY = Objective("val_accuracy", Goal.MAXIMIZE)
+LOSS = Objective("val_loss", Goal.MINIMIZE)
+
+
+def result(
+    number: int = 0,
+    value: float | None = 0.85,
+    *,
+    state: TrialState = TrialState.COMPLETE,
+    stderr: float | None = 0.0033,
+    epochs: int = 4,
+    **more: Any,
+) -> Result:
+    """One result; its curve rises to `value`. `params` and every other field of a Result may be given."""
+    params = more.pop("params", {"optimizer": "adam", "learning_rate": 0.001, "epochs": epochs})
+    generation = more.pop("generation", number // 8)
+    fields: dict[str, Any] = {
+        "curve": curve(value if value is not None else math.nan, epochs),
+        "epoch": epochs if value is not None else None,
+        "seconds": Seconds(0.002, 0.03, 0.05 * epochs, 0.002),
+        "engine": "optuna/tpe",
+        "runner": "compiled/jax",
+        **more,
+    }
+    return Result(Suggestion(number, params, generation), state, value, stderr=stderr, **fields)
+
+
+def curve(value: float, epochs: int) -> dict[str, tuple[float, ...]]:
+    """A validation accuracy that rises to `value` and a loss that falls."""
+    accuracy = (*(value * (1 - 0.3 * math.exp(-epoch)) for epoch in range(1, epochs)), value)
+    loss = tuple(2 * (1.02 - point) for point in accuracy)
+    return {
+        "accuracy": tuple(point + 0.005 for point in accuracy),
+        "loss": tuple(point - 0.01 for point in loss),
+        "val_accuracy": accuracy,
+        "val_loss": loss,
+    }
+
+
+def dense_sweep(trials: int = 64, seed: int = 42) -> list[Result]:
+    """A whole sweep: learning rates over four decades, some trials diverged, some pruned."""
+    draw = random.Random(seed)
+    results = []
+    for number in range(trials):
+        optimizer = draw.choice(["sgd", "rmsprop", "adam"])
+        rate = 10 ** draw.uniform(-4, 0)
+        epochs = draw.randint(1, 20)
+        params = {"optimizer": optimizer, "learning_rate": rate, "epochs": epochs, "batch_size": 32}
+        if optimizer == "sgd":
+            params["momentum"] = draw.choice([0.0, 0.9])
+        best = {"sgd": -1.0, "rmsprop": -3.1, "adam": -2.9}[optimizer]
+        value = 0.857 - 0.015 * (math.log10(rate) - best) ** 2 - 0.03 * math.exp(-epochs / 4) + draw.gauss(0, 0.001)
+        if optimizer != "sgd" and rate > 0.6:
+            params_failed = {"params": params, "reason": "diverged", "state": TrialState.FAIL, "epochs": 2}
+            results.append(result(number, None, stderr=None, **params_failed))
+        elif draw.random() < 0.15 and epochs > 6:
+            pruned = {"params": params, "reason": "pruned at epoch 3", "state": TrialState.PRUNED, "epochs": 3}
+            results.append(result(number, value - 0.05, **pruned))
+        else:
+            stderr = math.sqrt(value * (1 - value) / 12000)
+            results.append(result(number, value, params=params, epochs=epochs, stderr=stderr))
+    return results

@@ -1,0 +1,53 @@
+"""What a terminal or a pipe would be sent, as text."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+from rich.console import Console, RenderableType
+
+from keras_sweep.views.terminal.console import console_on
+
+
+def terminal(width: int = 100, height: int = 40, encoding: str = "utf-8") -> Console:
+    """A console that takes itself for a terminal without colour."""
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
+    return Console(
+        file=file,
+        width=width,
+        height=height,
+        force_terminal=True,
+        color_system=None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        _environ={"TERM": "xterm"},
+    )
+
+
+def sent(console: Console) -> str:
+    """All that was printed, control sequences included."""
+    file = console.file
+    assert isinstance(file, io.TextIOWrapper) and isinstance(file.buffer, io.BytesIO)
+    return file.buffer.getvalue().decode(file.encoding)
+
+
+def on_terminal(renderable: RenderableType, width: int = 100, encoding: str = "utf-8") -> str:
+    """The renderable as lines of a terminal of that width, styles taken out."""
+    console = terminal(width, encoding=encoding)
+    console.print(renderable)
+    return without_styles(sent(console))
+
+
+def on_pipe(draw: Callable[[Console], object]) -> str:
+    """What `draw` writes into a pipe."""
+    file = io.StringIO()
+    draw(console_on(file))
+    return file.getvalue()
+
+
+def without_styles(text: str) -> str:
+    """The text without colour, bold and the like; other control sequences stay."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)

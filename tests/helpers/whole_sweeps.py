@@ -1,0 +1,140 @@
+"""Runs small sweeps, with and without faults, and says what came out of one."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+
+from keras_sweep.record import reader
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.weights import kept, load_weights, weights_file
+from tests.helpers.records import ROOT, integrity
+from tests.helpers.whole_spaces import SPACES, arguments
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int  # negative: killed by that signal
+    calls: list[str] | None  # to the disk; None where it was killed
+    seconds: float
+    out: str
+    err: str
+
+
+class Driver:
+    """tests/helpers/fault_driver.py as a context; its commands run one after the other."""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tests.helpers.fault_driver"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert self._process.stdout is not None
+        while (line := self._process.stdout.readline()) != "ready\n":
+            assert line, "the driver does not start"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def sweep(self, folder: Path, words: list[str], **fault: Any) -> Ended:
+        """Run `sweep` with these words in a folder. `fault`: nth, kind, after; or kill_after."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(json.dumps({"folder": str(folder), "arguments": words, **fault}) + "\n")
+        stdin.flush()
+        answer = json.loads(stdout.readline())
+        out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
+        return Ended(answer["code"], answer["calls"], answer["seconds"], out, err)
+
+    def run(self, folder: Path, space: str, *more: str, **fault: Any) -> Ended:
+        """Run one of SPACES in a folder, which is made if there is none."""
+        folder.mkdir(exist_ok=True)
+        (folder / f"{space}.yaml").write_text(SPACES[space])
+        return self.sweep(folder, arguments(space, *more), **fault)
+
+
+def folder_of(folder: Path, space: str) -> SweepFolder:
+    """The sweep that was run in a folder."""
+    return SweepFolder(folder / "sweeps" / space)
+
+
+def outcome(sweep: SweepFolder) -> dict[str, Any]:
+    """All that must not depend on what befell a sweep, to the last bit; times and counts of looks left out."""
+    card = json.loads(sweep.card.read_text())
+    card.pop("created")
+    card.pop("sha256")
+    if card["test"] is not None:
+        card["test"].pop("looks")
+    return {
+        "trials": [_trial(one) for one in reader.read_results(sweep)],
+        "weights": {
+            number: [_bits(array) for array in load_weights(weights_file(sweep, number))] for number in kept(sweep)
+        },
+        "best": model_arrays(sweep.best),
+        "card": card,
+        "test": reader.read_attributes(sweep)["test"],
+        "space": sweep.space.read_bytes(),
+        "files": sorted(path.name for path in sweep.path.iterdir() if not path.name.startswith("study.db-")),
+    }
+
+
+def check_sound(sweep: SweepFolder) -> None:
+    """What holds at every moment: the record is whole, and so is every file beside it."""
+    if not sweep.exists():
+        return
+    assert integrity(sweep.study) == "ok"
+    results = reader.read_results(sweep)
+    assert [one.number for one in results] == list(range(len(results)))
+    for number in kept(sweep):
+        load_weights(weights_file(sweep, number))
+    if sweep.best.exists():
+        model_arrays(sweep.best)
+    if sweep.card.exists():
+        assert json.loads(sweep.card.read_text())["trial"] < len(results)
+
+
+def looks_to_come(sweep: SweepFolder) -> int:
+    """How many looks at the test set are counted once the sweep is done: one more than now if there is no score yet."""
+    attributes = reader.read_attributes(sweep) if sweep.exists() else {}
+    return int(attributes.get("test_looks", 0)) + ("test" not in attributes)
+
+
+def looks(sweep: SweepFolder) -> int:
+    """How many are counted."""
+    return int(reader.read_attributes(sweep)["test_looks"])
+
+
+def model_arrays(path: Path) -> dict[str, Any]:
+    """Every array of a `.keras` file by its place in it, as bits."""
+    found: dict[str, Any] = {}
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+            file.visititems(lambda name, item: found.update({name: _bits(item[()])} if hasattr(item, "shape") else {}))
+    return found
+
+
+def _trial(result: Any) -> tuple[Any, ...]:
+    suggestion = result.suggestion
+    asked = (suggestion.number, dict(suggestion.params), suggestion.generation, suggestion.continues)
+    ended = (str(result.state), result.value, dict(result.curve), result.epoch, result.reason, result.stderr)
+    return (*asked, *ended, result.engine, result.runner)
+
+
+def _bits(array: Any) -> tuple[str, tuple[int, ...], bytes]:
+    array = np.asarray(array)
+    return str(array.dtype), array.shape, array.tobytes()

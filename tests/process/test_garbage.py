@@ -1,0 +1,44 @@
+import gc
+import subprocess
+import sys
+
+import pytest
+
+from keras_sweep.process.garbage import importing
+
+
+def test_nothing_is_collected_while_modules_are_imported():
+    assert gc.isenabled()
+    with importing():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+
+
+def test_it_goes_on_after_an_import_that_fails():
+    with pytest.raises(ImportError), importing():
+        raise ImportError
+    assert gc.isenabled()
+
+
+def test_who_had_switched_it_off_finds_it_off():
+    gc.disable()
+    try:
+        with importing():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+AT_THE_END = """
+import atexit, gc
+from keras_sweep.process.garbage import exit_at_once
+atexit.register(lambda: print(gc.get_freeze_count()))  # runs after what is registered later
+exit_at_once()
+exit_at_once()
+"""
+
+
+def test_at_the_end_of_the_process_everything_is_left_as_it_is():
+    done = subprocess.run([sys.executable, "-c", AT_THE_END], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 1000

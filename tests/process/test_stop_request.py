@@ -1,0 +1,87 @@
+"""Signals as they come to a process: the first asks, the second ends; what was ignored stays ignored."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from keras_sweep.errors import Interrupted
+from keras_sweep.process.stop_request import StopRequest
+
+
+def settle(stop: StopRequest) -> None:
+    deadline = time.monotonic() + 5
+    while not stop and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def test_nothing_asks_to_stop_at_first() -> None:
+    with StopRequest() as stop:
+        assert not stop
+        assert not stop.out_of_time
+
+
+def test_the_time_runs_out() -> None:
+    stop = StopRequest(0.01)
+    time.sleep(0.02)
+    assert stop
+    assert stop.out_of_time
+    assert not stop.signalled
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_asks_once_there_is_something_to_finish(number: signal.Signals) -> None:
+    former = signal.signal(number, signal.default_int_handler)
+    try:
+        with StopRequest() as stop:
+            stop.patient = True
+            os.kill(os.getpid(), number)
+            settle(stop)
+            assert stop.signalled
+        assert signal.getsignal(number) is signal.default_int_handler
+        with StopRequest() as stop, pytest.raises(Interrupted, match="the same command resumes"):
+            os.kill(os.getpid(), number)
+            time.sleep(1)
+    finally:
+        signal.signal(number, former)
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopRequest() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.1)
+            assert not stop
+    finally:
+        signal.signal(signal.SIGHUP, former)
+
+
+TWICE = """
+import os, signal, sys, time
+from keras_sweep.process.stop_request import StopRequest
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+with StopRequest() as stop:
+    stop.patient = True
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.3)
+    print("goes on", flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+
+
+def test_the_second_signal_ends_the_process_also_with_stderr_closed() -> None:
+    for close in ("", "os.close(2)\n"):
+        code = TWICE.replace("with StopRequest", close + "with StopRequest", 1)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 130, done.stderr
+        assert done.stdout == "goes on\n"
+        assert done.stderr == (
+            "" if close else "stopped at once; everything finished is kept, and the same command resumes\n"
+        )

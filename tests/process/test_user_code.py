@@ -1,0 +1,73 @@
+"""Objects of a user's module, and what is said where it can't be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.errors import ModelError, UsageError
+from keras_sweep.process.user_code import load_python, user_place
+
+
+def test_loads_a_function_and_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "neighbour_a.py").write_text("VALUE = 3\n")
+    (tmp_path / "loads_a.py").write_text("from neighbour_a import VALUE\ndef build():\n    return VALUE\n")
+    build = load_python("loads_a:build", tmp_path)
+    assert callable(build) and build() == 3
+
+
+def test_loads_dotted_names(tmp_path: Path) -> None:
+    (tmp_path / "package_b").mkdir()
+    (tmp_path / "package_b" / "__init__.py").write_text("")
+    (tmp_path / "package_b" / "inner.py").write_text("class Builder:\n    size = 4\n")
+    assert load_python("package_b.inner:Builder.size", tmp_path) == 4
+
+
+def test_two_folders_may_use_one_module_name(tmp_path: Path) -> None:
+    for folder, value in (("one", 1), ("two", 2)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same_name.py").write_text(f"VALUE = {value}\n")
+    assert load_python("same_name:VALUE", tmp_path / "one") == 1
+    assert load_python("same_name:VALUE", tmp_path / "two") == 2
+    assert load_python("same_name:VALUE", tmp_path / "one") == 1
+
+
+@pytest.mark.parametrize("source", ["model", "model:", ":build", "a/b:build", "model:build()"])
+def test_names_the_form(source: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"must be `module:function`"):
+        load_python(source, tmp_path)
+
+
+def test_names_a_missing_module_and_where_it_looked(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"there is no module 'nowhere_c'.*looked for in"):
+        load_python("nowhere_c:build", tmp_path, ModelError)
+
+
+def test_suggests_a_near_attribute(tmp_path: Path) -> None:
+    (tmp_path / "near_d.py").write_text("def build_model(): ...\n")
+    with pytest.raises(UsageError, match=r"near_d.py has no `bild_model`. did you mean `build_model`\?"):
+        load_python("near_d:bild_model", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = 1\ny = 1 / 0\n", r"raises_e_0.py:2: ZeroDivisionError"),
+        ("def build(:\n", r"raises_e_1.py:1: SyntaxError"),
+        ("\nimport no_such_package_f\n", r"raises_e_2.py:2: ModuleNotFoundError: .*no_such_package_f"),
+        ("raise SystemExit(3)\n", r"raises_e_3.py:1: SystemExit: 3"),
+    ],
+)
+def test_an_import_that_raises_names_file_and_line(text: str, said: str, tmp_path: Path) -> None:
+    name = said.split(".")[0]
+    (tmp_path / f"{name}.py").write_text(text)
+    for _ in range(2):  # a failed import is not remembered
+        with pytest.raises(UsageError, match=said):
+            load_python(f"{name}:build", tmp_path)
+
+
+def test_a_fault_outside_the_folder_has_no_place(tmp_path: Path) -> None:
+    with pytest.raises(ValueError) as caught:
+        int("x")
+    assert user_place(caught.value, tmp_path).startswith("ValueError: ")

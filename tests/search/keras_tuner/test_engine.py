@@ -1,0 +1,218 @@
+"""What is KerasTuner's own: its draws, Hyperband's budgets, the values it would mangle, its faults."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_sweep.errors import SearchError, UsageError
+from keras_sweep.search.engines import make_engine
+from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
+from keras_sweep.search.keras_tuner.oracle import SilentOracle, predicted
+from keras_sweep.search.keras_tuner.space import CodedSpace
+from keras_sweep.space.distributions import Categorical, Float, Int, Value
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import EarlyTerminate, Goal, Objective
+from keras_sweep.trial.result import Result
+from tests.helpers.engine_contract import CONDITIONAL, NARROW, SMALL, flat, score, searched, spec
+
+RATE = Parameter("learning_rate", Float(1e-4, 1.0, log=True))
+
+
+def hyperband(*parameters: Parameter, **constants: Value) -> KerasTunerEngine:
+    return KerasTunerEngine(spec(SearchSpace((RATE, *parameters), constants), "keras-tuner", "hyperband"))
+
+
+def test_random_asks_what_keras_tuner_asks() -> None:
+    import keras_tuner
+
+    space = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), RATE, Parameter("units", Int(8, 64))))
+    hyperparameters = keras_tuner.HyperParameters()
+    hyperparameters.Choice("optimizer", ["sgd", "adam"])
+    hyperparameters.Float("learning_rate", 1e-4, 1.0, sampling="log")
+    hyperparameters.Int("units", 8, 64)
+    theirs = keras_tuner.oracles.RandomSearchOracle("val_accuracy", 10, seed=5, hyperparameters=hyperparameters)
+    ours = make_engine(spec(space, "keras-tuner", "random", seed=5)).ask(4)
+    for suggestion in ours:
+        assert suggestion.params == theirs.populate_space("any")["values"]
+
+
+def test_the_quick_prediction_is_scikit_learns() -> None:
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import Matern
+
+    draw = np.random.default_rng(0)
+    x = draw.random((20, 3))
+    y = 5.0 + np.sin(3 * x).sum(axis=1)
+    gpr = GaussianProcessRegressor(Matern(nu=2.5), normalize_y=True, alpha=1e-4, optimizer=None).fit(x, y)
+    for row in draw.random((20, 1, 3)):
+        for mine, plain in zip(predicted(gpr, row), gpr.predict(row, return_std=True), strict=True):
+            np.testing.assert_array_equal(mine, plain)
+
+
+def test_the_grid_goes_through_a_finite_space_in_full_generations() -> None:
+    asked = make_engine(spec(SMALL, "keras-tuner", "grid")).ask(16)
+    assert [dict(suggestion.params) for suggestion in asked] == list(SMALL.points())
+
+
+def test_the_grid_meets_every_conditional_point_once() -> None:
+    space = SearchSpace(
+        (
+            Parameter("optimizer", Categorical(("sgd", "adam", "rmsprop"))),
+            Parameter("momentum", Float(0.0, 1.0, step=0.1), (Condition("optimizer", ("sgd", "rmsprop")),)),
+            Parameter("nesterov", Categorical((False, True)), (Condition("momentum", (0.1, 1.0)),)),
+            Parameter("batch_size", Int(1, 20, log=True)),
+        )
+    )
+    results = flat(searched(make_engine(spec(space, "keras-tuner", "grid")), 100, 16))
+    assert [result.params for result in results] == list(space.points())
+
+
+@pytest.mark.parametrize(
+    ("engine", "largest", "smallest"),
+    [
+        (hyperband(Parameter("epochs", Int(1, 20))), 20, 3),
+        (hyperband(Parameter("epochs", Int(5, 20))), 20, 7),
+        (hyperband(Parameter("epochs", Categorical((2, 9)))), 9, 3),
+        (hyperband(epochs=10), 10, 2),
+        (hyperband(), 5, 2),
+    ],
+)
+def test_hyperbands_budgets_lie_in_the_range_of_epochs(engine: KerasTunerEngine, largest: int, smallest: int) -> None:
+    epochs = [result.params["epochs"] for result in flat(searched(engine, 10, 8))]
+    assert (max(epochs), min(epochs)) == (largest, smallest)  # type: ignore[type-var]
+
+
+def test_hyperband_promotes_the_best_of_a_round() -> None:
+    results = flat(searched(hyperband(Parameter("epochs", Int(1, 9))), 6, 5))
+    promoted = {result.suggestion.continues for result in results if result.params["epochs"] == 3}
+    promoted.discard(None)
+    first = [result for result in results if result.params["epochs"] == 1][:9]
+    best = sorted(first, key=lambda result: result.value or 0.0, reverse=True)[: len(promoted)]
+    assert len(promoted) >= 3
+    assert {result.number for result in best} == promoted
+
+
+def test_hyperband_never_promotes_a_failed_trial() -> None:
+    engine = hyperband(Parameter("epochs", Int(1, 9)))
+    results = flat(searched(engine, 12, 6, lambda one: None if one.number % 4 else score(one.params)))
+    promoted = [result.suggestion.continues for result in results if result.suggestion.continues is not None]
+    assert promoted
+    assert not [number for number in promoted if results[number].value is None]
+
+
+def test_bayesian_learns_from_the_trials_of_another_engine() -> None:
+    theirs = searched(make_engine(spec(NARROW, "optuna", "random")), 3, 4)
+    taught, other = (make_engine(spec(NARROW, "keras-tuner", "bayesian")) for _ in range(2))
+    taught.replay(theirs)
+    other.replay([[replace(result, value=1.0 - (result.value or 0.0)) for result in results] for results in theirs])
+    assert [one.params for one in taught.ask(2)] != [one.params for one in other.ask(2)]
+
+
+def test_bayesian_takes_failures_for_the_worst() -> None:
+    """Half of the range always fails: a model that did not know would go on asking there."""
+
+    def value(suggestion: object) -> float | None:
+        rate = suggestion.params["learning_rate"]  # type: ignore[attr-defined]
+        return None if rate > 0.01 else 0.8 - 0.05 * (math.log10(rate) + 3) ** 2
+
+    engine = make_engine(spec(SearchSpace((RATE,)), "keras-tuner", "bayesian"))
+    results: list[Result] = flat(searched(engine, 5, 4, value))
+    assert sum(result.value is not None for result in results[8:]) >= 10
+
+
+def test_trials_of_another_space_are_passed_over() -> None:
+    theirs = searched(make_engine(spec(SMALL, "optuna", "random")), 1, 4)
+    for sampler in ("random", "bayesian", "hyperband", "grid"):
+        engine = make_engine(spec(CONDITIONAL, "keras-tuner", sampler))
+        engine.replay(theirs)
+        assert [suggestion.number for suggestion in engine.ask(4)] == [4, 5, 6, 7]
+
+
+def test_choices_keep_their_types() -> None:
+    choices = (True, 1.5, "a", None, (32, 16), ())
+    engine = make_engine(spec(SearchSpace((Parameter("model.any", Categorical(choices)),)), "keras-tuner", "grid"))
+    found = [suggestion.params["model.any"] for suggestion in engine.ask(9)]
+    assert [(type(value), value) for value in found] == [(type(value), value) for value in choices]
+
+
+def test_early_terminate_is_refused() -> None:
+    asked = replace(spec(SMALL, "keras-tuner", "random"), early_terminate=EarlyTerminate("median"))
+    with pytest.raises(UsageError, match=r"takes no `early_terminate`. Use `sampler: hyperband`"):
+        make_engine(asked)
+
+
+def test_a_parameter_that_depends_on_hyperbands_epochs_is_refused() -> None:
+    late = Parameter("momentum", Float(0.0, 1.0), (Condition("epochs", (3,)),))
+    with pytest.raises(UsageError, match="`momentum` depends on `epochs`"):
+        hyperband(Parameter("epochs", Int(1, 3)), late)
+
+
+@pytest.mark.parametrize(("engine", "sampler", "said"), [("hyperopt", "tpe", "no engine"), ("optuna", "x", "`tpe`")])
+def test_unknown_names_are_refused_with_the_known_ones(engine: str, sampler: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        make_engine(spec(SMALL, engine, sampler))
+
+
+def test_a_fault_of_the_library_is_a_search_error() -> None:
+    oracle = SilentOracle(
+        "random", CodedSpace(SMALL), Objective("val_accuracy", Goal.MAXIMIZE), 1, accept=lambda codes: codes
+    )
+    with pytest.raises(SearchError, match="KerasTuner's random oracle failed: KeyError"):
+        oracle.end("never asked", 0.5)
+
+
+def test_warnings_of_the_library_do_not_escape() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(flat(searched(make_engine(spec(NARROW, "keras-tuner", "bayesian")), 4, 4))) == 16
+
+
+UNITS = st.lists(st.floats(0, 1, exclude_max=True), min_size=len(CONDITIONAL.parameters), max_size=20)
+
+
+@settings(deadline=None)
+@given(UNITS)
+def test_values_survive_their_codes(units: list[float]) -> None:
+    params = CONDITIONAL.at(iter(units))
+    coded = CodedSpace(CONDITIONAL)
+    codes = coded.encode(params)
+    assert codes is not None
+    assert coded.decode(codes) == params
+
+
+@settings(deadline=None)
+@given(st.floats(-5, 5), st.floats(0.01, 3), st.integers(0, 40))
+def test_stepped_values_survive_their_codes(low: float, step: float, steps: int) -> None:
+    distribution = Float(low, low + step * steps, step=step)
+    coded = CodedSpace(SearchSpace((Parameter("x", distribution),)))
+    for value in distribution.values():
+        if distribution.contains(value):
+            codes = coded.encode({"x": value})
+            assert codes is not None and coded.decode(codes) == {"x": value}
+
+
+def test_values_rounded_past_the_end_are_drawn_back() -> None:
+    coded = CodedSpace(SearchSpace((RATE, Parameter("units", Int(1, 8, log=True)))))
+    assert coded.decode({"learning_rate": math.nextafter(1.0, 2.0), "units": 9}) == {"learning_rate": 1.0, "units": 8}
+
+
+def test_conditions_on_constants_are_resolved() -> None:
+    space = SearchSpace(
+        (
+            Parameter("momentum", Float(0.0, 1.0, step=0.5), (Condition("optimizer", ("sgd",)),)),
+            Parameter("beta_1", Float(0.0, 1.0), (Condition("optimizer", ("adam",)),)),
+            Parameter("amsgrad", Categorical((True, False)), (Condition("beta_1", (0.5,)),)),
+        ),
+        {"optimizer": "sgd"},
+    )
+    for sampler in ("random", "bayesian", "hyperband", "grid"):
+        results = flat(searched(make_engine(spec(space, "keras-tuner", sampler)), 9, 4))
+        assert {result.params["momentum"] for result in results} == {0.0, 0.5, 1.0}
+        assert all("beta_1" not in result.params for result in results)

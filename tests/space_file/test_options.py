@@ -1,0 +1,146 @@
+"""The command's options change the file before it is checked, and the text of the spec says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keras_sweep.errors import SpaceFileError
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.sweep_spec import SearchSettings, SweepSpec
+from keras_sweep.space_file.options import Overrides
+from keras_sweep.space_file.yaml_file import read_space_text
+from tests.helpers.space_texts import DENSE, dense, with_parameters
+
+COMMENTED = "# the main job\n" + DENSE.replace("epochs: {min: 1, max: 20}", "epochs: {min: 1, max: 20}  # not many")
+
+
+def read(*sets: str, text: str = COMMENTED, **overrides: Any) -> SweepSpec:
+    """The spec, after a check that its text reads back to it."""
+    path = Path("space.yaml")
+    spec = read_space_text(text, path=path, sets=sets, overrides=Overrides(**overrides))
+    again = read_space_text(spec.text, path=path)
+    assert (again.space, again.search, again.model, again.data, again.metrics, again.objective, again.text) == (
+        spec.space,
+        spec.search,
+        spec.model,
+        spec.data,
+        spec.metrics,
+        spec.objective,
+        spec.text,
+    )
+    return spec
+
+
+def distribution(spec: SweepSpec, name: str) -> object:
+    return next(parameter.distribution for parameter in spec.space.parameters if parameter.name == name)
+
+
+def test_without_options_the_text_is_the_file() -> None:
+    assert read().text == COMMENTED
+
+
+def test_a_key_of_a_parameter_is_set() -> None:
+    for key in ("learning_rate.max", "parameters.learning_rate.max"):
+        spec = read(f"{key}=0.1")
+        assert distribution(spec, "learning_rate") == Float(1e-4, 0.1, log=True)
+        assert spec.text == COMMENTED.replace("max: 1.0", "max: 0.1")
+
+
+def test_comments_stay() -> None:
+    text = read("epochs.max=3", "search.trials=5", engine="keras-tuner").text
+    assert text.startswith("# the main job\n")
+    assert "# not many" in text
+
+
+def test_values_are_yaml() -> None:
+    spec = read("optimizer.values=[sgd, adam]", "learning_rate=1e-2", "batch_size={values: [32, 64]}", "model.l2=0.5")
+    assert distribution(spec, "optimizer") == Categorical(("sgd", "adam"))
+    assert distribution(spec, "batch_size") == Categorical((32, 64))
+    assert spec.space.constants == {"learning_rate": 1e-2, "model.l2": 0.5}
+
+
+def test_parameters_with_a_dot_in_their_name_are_found() -> None:
+    text = with_parameters("model.dropout: {min: 0.0, max: 0.5}")
+    assert distribution(read("model.dropout.max=0.25", text=text), "model.dropout") == Float(0.0, 0.25)
+    assert distribution(read("parameters.model.dropout.max=0.25", text=text), "model.dropout") == Float(0.0, 0.25)
+    assert distribution(read("model.hidden.values=[8, 16]", text=text), "model.hidden") == Categorical((8, 16))
+
+
+def test_other_sections_are_set_by_their_path() -> None:
+    spec = read(
+        "model.dense.units=20",
+        "data=digits",
+        "split.test=0.1",
+        "search.trials=7",
+        "metrics=[acc]",
+        "metric.name=val_acc",
+    )
+    assert spec.model.arguments["units"] == 20
+    assert (spec.data.source, spec.data.split.test) == ("digits", 0.1)
+    assert spec.search.trials == 7
+    assert spec.objective.name == "val_acc"
+
+
+def test_the_last_of_two_wins() -> None:
+    assert distribution(read("epochs.max=5", "epochs.max=7"), "epochs") == Int(1, 7)
+
+
+def test_options_stand_above_the_file() -> None:
+    assert read(sampler="random", trials=3, seed=0).search == SearchSettings("optuna", "random", 3, 0)
+    assert read(text=dense(search=""), trials=3).search == SearchSettings(trials=3)
+
+
+def test_another_engine_takes_its_own_sampler() -> None:
+    assert read(engine="keras-tuner").search.sampler == "random"
+    assert read(engine="keras-tuner", sampler="bayesian").search.sampler == "bayesian"
+    assert read(text=DENSE.replace("tpe", "random"), engine="keras-tuner").search.sampler == "random"
+    with pytest.raises(SpaceFileError, match=r"search.sampler \(from --sampler tpe\): must be one of random, bayesian"):
+        read(engine="keras-tuner", sampler="tpe")
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("learning_rate", "must be KEY=VALUE"),
+        ("=1", "must be KEY=VALUE"),
+        ("learnin_rate.max=1", "there is no parameter 'learnin_rate' (did you mean `learning_rate`?)"),
+        ("learnin_rate=1", "no optimizer of Keras has an argument 'learnin_rate' (did you mean"),
+        ("learning_rate.maxx=1", "there is no such key here (did you mean `max`?)"),
+        ("learning_rate..max=1", "a key has no empty part"),
+        ("epochs.max.x=1", "`max` is 20, which has no keys"),
+        ("epochs.max=[", "the value is not YAML"),
+        ("epochs.max=1\nb: 2", "the value must be one YAML value"),
+        ("epochs.max=!!python/name:os.system x", "tags are not read"),
+        ("epochs.max=0", "`min <= max` must hold, but got (min=1, max=0)"),
+        ("epochs.max=many", "must be a number, but got 'many'"),
+        ("search.trials=0", "from 1 to 1,000,000, but got 0"),
+        ("early_terminate.type=median", "there is no `early_terminate` in the file"),
+        ("model.units.max=20", "a range needs `min` and `max`"),
+        ("loss=", "must be a loss of Keras, but got nothing"),
+        ("parameters=3", "must be a map of parameters, but got 3"),
+    ],
+)
+def test_a_fault_of_an_option_names_the_option(option: str, words: str) -> None:
+    with pytest.raises(SpaceFileError) as caught:
+        read(option)
+    assert words in str(caught.value)
+    (fault,) = caught.value.faults
+    shown = f"--set {option}".replace("\n", "\\n")
+    assert shown in fault.key or fault.line == 11, fault  # a fault between two keys may be told at the other
+    assert fault.line is None or shown not in fault.key
+
+
+def test_faults_of_file_and_options_are_told_together() -> None:
+    with pytest.raises(SpaceFileError) as caught:
+        read("epochs.max=0", "foo", text=dense(loss="loss: msee"), trials=0)
+    assert len(caught.value.faults) == 4
+
+
+def test_setting_a_key_of_an_alias_changes_that_place_alone() -> None:
+    text = with_parameters("momentum: &m {min: 0.0, max: 0.9}", "ema_momentum: *m")
+    spec = read("ema_momentum.max=0.5", text=text)
+    assert distribution(spec, "momentum") == Float(0.0, 0.9)
+    assert distribution(spec, "ema_momentum") == Float(0.0, 0.5)

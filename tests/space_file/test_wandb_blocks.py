@@ -1,0 +1,130 @@
+"""Blocks of W&B sweep files mean here what they mean there. Source: docs.wandb.ai, "Sweep configuration options"."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.errors import SpaceFileError
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.sweep_spec import EarlyTerminate, Goal, Objective, SweepSpec
+from keras_sweep.space_file.wandb_keys import REFUSED
+from keras_sweep.space_file.yaml_file import read_space_text
+from tests.helpers.space_texts import dense, with_parameters
+
+# as in the W&B documentation, the names of parameters apart
+BLOCK = """\
+metric:
+  goal: minimize
+  name: val_loss
+parameters:
+  optimizer:
+    values: ["adam", "sgd"]
+  batch_size:
+    distribution: q_log_uniform_values
+    max: 256
+    min: 32
+    q: 1
+  learning_rate:
+    distribution: uniform
+    max: 0.1
+    min: 0.0001
+  model.dropout:
+    values: [0.3, 0.4, 0.5]
+  model.hidden:
+    values: [128, 256, 512]
+  epochs:
+    value: 27
+  weight_decay:
+    distribution: log_uniform
+    min: -10
+    max: -2
+  seed:
+    distribution: int_uniform
+    min: 1
+    max: 9
+  ema_momentum:
+    distribution: q_uniform
+    min: 0.1
+    max: 0.9
+    q: 0.1
+  use_ema:
+    distribution: constant
+    value: true
+  clipnorm:
+    distribution: categorical
+    values: [1, 2]
+    probabilities: [0.25, 0.75]
+early_terminate:
+  type: hyperband
+  max_iter: 27
+  s: 2
+"""
+OURS = """\
+data: fashion_mnist
+model: dense
+loss: sparse_categorical_crossentropy
+"""
+
+
+def read(text: str) -> SweepSpec:
+    return read_space_text(text, path=Path("space.yaml"))
+
+
+def test_a_pasted_block_keeps_its_meaning() -> None:
+    spec = read(OURS + BLOCK)
+    assert spec.objective == Objective("val_loss", Goal.MINIMIZE)
+    assert spec.space.parameters == (
+        Parameter("optimizer", Categorical(("adam", "sgd"))),
+        Parameter("batch_size", Int(32, 256, log=True)),
+        Parameter("learning_rate", Float(0.0001, 0.1)),
+        Parameter("model.dropout", Categorical((0.3, 0.4, 0.5))),
+        Parameter("model.hidden", Categorical((128, 256, 512))),
+        Parameter("weight_decay", Float(math.exp(-10), math.exp(-2), log=True)),
+        Parameter("seed", Int(1, 9)),
+        Parameter("ema_momentum", Float(0.1, 0.9, step=0.1)),
+        Parameter("clipnorm", Categorical((1.0, 2.0), (0.25, 0.75))),
+    )
+    assert spec.space.constants == {"epochs": 27, "use_ema": True}
+    assert spec.early_terminate == EarlyTerminate("hyperband", 3, 3)
+
+
+def test_a_whole_wandb_file_is_told_what_is_missing_and_what_is_said_otherwise() -> None:
+    with pytest.raises(SpaceFileError) as caught:
+        read("program: train.py\nmethod: bayes\nrun_cap: 10\n" + BLOCK)
+    told = {fault.key: fault.text("f") for fault in caught.value.faults}
+    assert set(told) == {"data", "model", "loss", "program", "method", "run_cap"}
+    assert "search: {trials: 64}" in told["run_cap"]
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("{distribution: uniform, min: 1, max: 2}", Float(1.0, 2.0)),
+        ("{distribution: log_uniform_values, min: 1, max: 100}", Float(1.0, 100.0, log=True)),
+        ("{distribution: log_uniform, min: 0, max: 1}", Float(1.0, math.e, log=True)),
+        ("{distribution: q_log_uniform, min: 0, max: 3}", Int(1, 20, log=True)),
+        ("{distribution: q_log_uniform_values, min: 1.5, max: 9.5, q: 1}", Int(2, 9, log=True)),
+        ("{distribution: q_uniform, min: 0.25, max: 1.1, q: 0.25}", Float(0.25, 1.0, step=0.25)),
+        ("{distribution: q_uniform, min: 1, max: 9}", Float(1.0, 9.0, step=1.0)),
+        ("{distribution: log_uniform_values, min: 1, max: 100, log: true}", Float(1.0, 100.0, log=True)),
+    ],
+)
+def test_a_distribution_of_wandb_is_one_of_ours(block: str, expected: object) -> None:
+    spec = read(with_parameters(f"learning_rate: {block}"))
+    (only,) = spec.space.parameters
+    assert only.distribution == expected
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_distribution_that_is_not_there_says_what_to_use(name: str) -> None:
+    with pytest.raises(SpaceFileError, match=rf"the distribution `{name}` is not there \(use `"):
+        read(with_parameters(f"learning_rate: {{distribution: {name}, mu: 0, sigma: 1, min: 1, max: 2}}"))
+
+
+def test_exponents_that_look_like_values_are_a_warning() -> None:
+    spec = read(dense(learning_rate="  learning_rate: {distribution: log_uniform, min: 0.0001, max: 0.1}"))
+    assert "takes exponents, so values are from 1.0001 to 1.10517" in spec.warnings[0]

@@ -1,0 +1,322 @@
+"""What a space file says is what the spec says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.search_space import Condition, Parameter
+from keras_sweep.space.sweep_spec import (
+    DataSpec,
+    EarlyTerminate,
+    Goal,
+    ModelSpec,
+    Objective,
+    SearchSettings,
+    Split,
+    SweepSpec,
+)
+from keras_sweep.space_file.yaml_file import read_space_file, read_space_text
+from tests.helpers.space_texts import DENSE, dense, with_parameters
+
+SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
+
+
+def read(text: str, folder: Path = Path()) -> SweepSpec:
+    return read_space_text(text, path=folder / "space.yaml")
+
+
+def parameter(text: str) -> Parameter:
+    """The one parameter of a space."""
+    spec = read(with_parameters("optimizer: sgd", *text.splitlines()))
+    (only,) = spec.space.parameters
+    return only
+
+
+def test_the_main_space_file_reads_as_it_is_written() -> None:
+    spec = read_space_file(next(path for path in SPACES if path.name == "dense.yaml"))
+    assert spec.name == "dense"
+    assert spec.data == DataSpec("named", "fashion_mnist")
+    assert spec.model == ModelSpec("dense", "dense", {"units": 10, "activation": "softmax"})
+    assert spec.loss == "sparse_categorical_crossentropy"
+    assert spec.metrics == ("accuracy",)
+    assert spec.objective == Objective("val_accuracy", Goal.MAXIMIZE)
+    assert spec.space.parameters == (
+        Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam"))),
+        Parameter("learning_rate", Float(1e-4, 1.0, log=True)),
+        Parameter("epochs", Int(1, 20)),
+    )
+    assert spec.search == SearchSettings("optuna", "tpe", 64, 42)
+    assert spec.warnings == ()
+    assert not spec.take_best
+
+
+@pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
+def test_every_space_file_of_the_project_reads_without_warnings(path: Path) -> None:
+    spec = read_space_file(path)
+    assert spec.warnings == ()
+    assert read_space_text(spec.text, path=path) == spec
+
+
+def test_numbers_and_words_are_those_of_yaml_1_2() -> None:
+    spec = read(
+        with_parameters("optimizer: sgd", "learning_rate: 1e-4", "weight_decay: .5e-3", "batch_size: 0x20", "seed: 012")
+    )
+    assert spec.space.constants == {
+        "optimizer": "sgd",
+        "learning_rate": 1e-4,
+        "weight_decay": 5e-4,
+        "batch_size": 32,
+        "seed": 12,
+    }
+    text = with_parameters("model.a: {values: [no, on, yes, True, null, 2026-01-01, 1_000, '7', ~]}")
+    spec = read(text.replace("dense: {units: 10, activation: softmax}", "python: json:loads").replace(", ~", ""))
+    (words,) = spec.space.parameters
+    assert words.distribution == Categorical(("no", "on", "yes", True, None, "2026-01-01", "1_000", "7"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("epochs: {min: 1, max: 20}", Int(1, 20)),
+        ("epochs: {min: 1, max: 20, log: true}", Int(1, 20, log=True)),
+        ("epochs: {min: 5, max: 20, q: 5}", Int(5, 20, step=5)),
+        ("learning_rate: {min: 0.1, max: 1}", Float(0.1, 1.0)),
+        ("learning_rate: {min: 1e-4, max: 1, log: true}", Float(1e-4, 1.0, log=True)),
+        ("momentum: {min: 0.0, max: 0.9, q: 0.1}", Float(0.0, 0.9, step=0.1)),
+        ("momentum: {values: [0, 0.5]}", Categorical((0.0, 0.5))),
+        ("momentum: {min: 0, max: 1}", Float(0.0, 1.0, step=1.0)),
+        ("epochs: {values: [1, 5, 20]}", Categorical((1, 5, 20))),
+        ("nesterov: {values: [true, false]}", Categorical((True, False))),
+        ("clipnorm: {values: [null, 1.0]}", Categorical((None, 1.0))),
+        ("model.hidden: {values: [[], [64], [128, 64], 32]}", Categorical(((), (64,), (128, 64), 32))),
+        ("epochs: {values: [1, 2], probabilities: [0.25, 0.75]}", Categorical((1, 2), (0.25, 0.75))),
+        ("learning_rate:\n    min: 1e-3\n    max: 1e-1\n    log: false", Float(1e-3, 1e-1)),
+    ],
+)
+def test_a_parameter_draws_from_what_its_keys_say(text: str, expected: object) -> None:
+    lines = text.replace("\n  ", "\n")
+    assert parameter(lines).distribution == expected
+
+
+def test_a_bare_scalar_and_a_value_are_constants() -> None:
+    spec = read(with_parameters("epochs: 5", "batch_size: {value: 64}", "model.hidden: {value: [32, 16]}"))
+    assert spec.space.parameters == ()
+    assert spec.space.constants == {"epochs": 5, "batch_size": 64, "model.hidden": (32, 16)}
+    assert spec.space.size == 1
+
+
+def test_optimizer_names_are_read_in_any_case() -> None:
+    spec = read(with_parameters("optimizer: {values: [SGD, AdamW]}", "momentum: {value: 0.9, when: {optimizer: Sgd}}"))
+    assert spec.space.parameters == (
+        Parameter("optimizer", Categorical(("sgd", "adamw"))),
+        Parameter("momentum", Categorical((0.9,)), (Condition("optimizer", ("sgd",)),)),
+    )
+
+
+def test_conditions_may_be_many_and_look_forward_in_the_file() -> None:
+    spec = read(
+        with_parameters(
+            "momentum: {min: 0.0, max: 0.9, when: {optimizer: [sgd, rmsprop], epochs: 3}}",
+            "nesterov: {values: [true, false], when: {optimizer: sgd}}",
+            "epochs: {values: [1, 3]}",
+            "optimizer: {values: [sgd, rmsprop, adam]}",
+        )
+    )
+    assert [p.name for p in spec.space.parameters] == ["epochs", "optimizer", "momentum", "nesterov"]
+    assert spec.space.parameters[2].when == (Condition("optimizer", ("sgd", "rmsprop")), Condition("epochs", (3,)))
+
+
+def test_a_condition_of_a_condition_says_which_optimizers_there_may_be() -> None:
+    spec = read(
+        with_parameters(
+            "optimizer: {values: [sgd, adam]}",
+            "nesterov: {values: [true, false], when: {optimizer: sgd}}",
+            "momentum: {min: 0.1, max: 0.9, when: {nesterov: true}}",
+        )
+    )
+    assert len(spec.space.parameters) == 3
+
+
+def test_a_condition_on_a_constant_may_hold() -> None:
+    spec = read(with_parameters("epochs: 3", "batch_size: {values: [1, 2], when: {epochs: 3}}"))
+    assert spec.space.size == 2
+
+
+def test_take_best_trains_to_the_maximum_and_leaves_the_space() -> None:
+    for block in ("{max: 20, take: best}", "{value: 20, take: best}", "{values: [5, 20], take: best}"):
+        spec = read(dense(epochs=f"  epochs: {block}"))
+        assert spec.take_best
+        assert spec.space.constants == {"epochs": 20}
+        assert [p.name for p in spec.space.parameters] == ["optimizer", "learning_rate"]
+        assert spec.warnings == ()
+    assert not read(dense(epochs="  epochs: {min: 1, max: 20, take: last}")).take_best
+    assert "no meaning" in read(dense(epochs="  epochs: {min: 1, max: 20, take: best}")).warnings[0]
+
+
+def test_what_is_left_out_has_defaults() -> None:
+    spec = read(dense(search="", metrics="", metric="metric: {name: val_loss}"))
+    assert spec.search == SearchSettings("optuna", "tpe", 64, 42)
+    assert spec.objective == Objective("val_loss", Goal.MINIMIZE)
+    assert spec.metrics == ()
+    assert spec.data.split == Split(0.2, 0.2, 42, False)
+    assert read(dense(search="search: {engine: keras-tuner}")).search.sampler == "random"
+
+
+@pytest.mark.parametrize(
+    ("metric", "goal"),
+    [("accuracy", "maximize"), ("auc", "maximize"), ("mae", "minimize"), ("r2_score", "maximize")],
+)
+def test_the_goal_is_by_default_what_suits_the_metric(metric: str, goal: str) -> None:
+    spec = read(dense(metrics=f"metrics: [{metric}]", metric=f"metric: {{name: val_{metric}}}"))
+    assert spec.objective == Objective(f"val_{metric}", Goal(goal))
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("model: dense", ModelSpec("dense", "dense")),
+        ("model: {dense: }", ModelSpec("dense", "dense")),
+        ("model: {dense: {}}", ModelSpec("dense", "dense")),
+        (
+            "model: {dense: {hidden: [64, 32], dropout: 0.1}}",
+            ModelSpec("dense", "dense", {"hidden": (64, 32), "dropout": 0.1}),
+        ),
+        ("model: {python: my_model:build}", ModelSpec("python", "my_model:build")),
+        (
+            "model: {python: my_model:build, width: 3, shape: [1, 2]}",
+            ModelSpec("python", "my_model:build", {"width": 3, "shape": (1, 2)}),
+        ),
+    ],
+)
+def test_a_model_is_dense_or_a_function(model: str, expected: ModelSpec, tmp_path: Path) -> None:
+    (tmp_path / "my_model.py").write_text("raise RuntimeError('reading a file must run nothing')\n")
+    assert read(dense(model=model, dense=""), tmp_path).model == expected
+
+
+def test_a_model_of_ones_own_takes_parameters_of_any_name(tmp_path: Path) -> None:
+    (tmp_path / "my_model.py").write_text("")
+    text = with_parameters("model.anything: {values: [a, b]}")
+    spec = read(text.replace("dense: {units: 10, activation: softmax}", "python: my_model:build"), tmp_path)
+    assert spec.space.parameters[0].name == "model.anything"
+
+
+def test_data_files_are_relative_to_the_space_file(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("a.csv", "a.parquet", "a.npz"):
+        (tmp_path / "data" / name).touch()
+    (tmp_path / "rows.py").touch()
+    file = tmp_path / "data"
+    for text, expected in (
+        ("{csv: data/a.csv, target: y}", DataSpec("csv", str(file / "a.csv"), "y")),
+        ("{parquet: data/a.parquet, target: y}", DataSpec("parquet", str(file / "a.parquet"), "y")),
+        ("{npz: data/a.npz}", DataSpec("npz", str(file / "a.npz"))),
+        ("{npz: data/a.npz, target: y}", DataSpec("npz", str(file / "a.npz"), "y")),
+        ("{python: rows:load}", DataSpec("python", "rows:load")),
+        (
+            "{csv: data/a.csv, target: y, split: {test: 0.1, stratify: true}}",
+            DataSpec("csv", str(file / "a.csv"), "y", Split(test=0.1, stratify=True)),
+        ),
+    ):
+        assert read(dense(data=f"data: {text}"), tmp_path).data == expected
+
+
+def test_the_split_may_stand_beside_the_data() -> None:
+    spec = read(dense(data="data: digits") + "split: {validation: 0.25, seed: 7}\n")
+    assert spec.data == DataSpec("named", "digits", split=Split(validation=0.25, seed=7))
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ("{type: hyperband}", EarlyTerminate("hyperband", 1, 3)),
+        ("{type: hyperband, min_iter: 2, eta: 4}", EarlyTerminate("hyperband", 2, 4)),
+        ("{type: hyperband, max_iter: 27, s: 2}", EarlyTerminate("hyperband", 3, 3)),
+        ("{type: median, min_iter: 5}", EarlyTerminate("median", 5, 3)),
+        ("{type: successive_halving}", EarlyTerminate("successive_halving", 1, 3)),
+        ("", None),
+    ],
+)
+def test_early_terminate_takes_wandb_keys(block: str, expected: EarlyTerminate | None) -> None:
+    assert read(DENSE + f"early_terminate: {block}\n").early_terminate == expected
+
+
+def test_anchors_and_aliases_are_read() -> None:
+    text = with_parameters("momentum: &m {min: 0.0, max: 0.9}", "ema_momentum: *m")
+    spec = read(text)
+    assert spec.space.parameters[0].distribution == spec.space.parameters[1].distribution == Float(0.0, 0.9)
+
+
+def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + DENSE.replace("\n", "\r\n").encode())
+    assert read_space_file(path).space == read(DENSE).space
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            dense(learning_rate="  learning_rate: {min: 1e-4, max: 1.0}"),
+            "line 9: parameters.learning_rate: a learning rate is best drawn on a log scale; add `log: true`",
+        ),
+        (dense(epochs="  epochs: {min: 5, max: 5}"), "line 10: parameters.epochs: a range of one value, 5"),
+        (dense(optimizer="  optimizer: {values: [sgd]}"), "a range of one value, 'sgd'"),
+        (
+            with_parameters("epochs: {min: 1, max: 3}"),
+            "line 9: search.trials: 64 trials are more than the space's 3 points",
+        ),
+        (dense(search="search: {sampler: grid}"), "a grid cuts a continuous range into a few values"),
+        (
+            dense(epochs="  epochs: {values: [1, 2], probabilities: [0.5, 0.5]}"),
+            "only `sampler: random` draws by them, `tpe` does not",
+        ),
+        (dense(metric="metric: {name: val_loss, goal: maximize}"), "`val_loss` is usually minimized, not maximized"),
+        (DENSE + "early_terminate: {type: median, min_iter: 20}\n", "never stops a trial"),
+        (
+            with_parameters(
+                "optimizer: {values: [sgd, rmsprop]}",
+                "centered: {values: [true, false], when: {optimizer: rmsprop}}",
+                "nesterov: {values: [true, false], when: {centered: true, optimizer: sgd}}",
+            ),
+            "parameters.nesterov: its conditions never hold together, so no trial has it",
+        ),
+        (with_parameters("momentum: {min: 0, max: 1}"), "draws whole numbers only"),
+        (with_parameters("epochs: {min: 1, max: 20, q: 5}"), "only multiples of q=5 are drawn, the least is 5"),
+        (
+            DENSE.replace("engine: optuna, sampler: tpe", "engine: keras-tuner, sampler: hyperband")
+            + "early_terminate: {type: hyperband}\n",
+            "has rungs of its own",
+        ),
+    ],
+)
+def test_a_likely_slip_is_a_warning(text: str, words: str) -> None:
+    warnings = read(text).warnings
+    assert any(words in warning for warning in warnings), warnings
+
+
+def test_warnings_come_in_the_order_of_the_file() -> None:
+    text = with_parameters("epochs: {min: 5, max: 5}", "learning_rate: {min: 0.1, max: 1.0}", "seed: {values: [1]}")
+    lines = [int(warning.split(":")[0].removeprefix("line ")) for warning in read(text).warnings]
+    assert lines == sorted(lines) == [8, 9, 10]
+
+
+def test_reading_takes_no_heavy_import() -> None:
+    code = (
+        "import sys; from keras_sweep.space_file.yaml_file import read_space_file; "
+        f"read_space_file({str(SPACES[0])!r}); "
+        "heavy = {'keras', 'jax', 'tensorflow', 'torch', 'sklearn', 'optuna', 'polars', 'pandas', 'numpy'}; "
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_name_is_the_stem_or_the_one_given() -> None:
+    assert read(DENSE).name == "space"
+    named = read_space_text(DENSE, path=Path("space.yaml"), name="try-2.b")
+    assert named == replace(read(DENSE), name="try-2.b")

@@ -1,0 +1,144 @@
+"""The tree has the values of YAML 1.2 and the lines of the file."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from keras_sweep.space_file.options import plain_yaml
+from keras_sweep.space_file.yaml_tree import MOST_NODES, TreeError, scalar, tree_of_bytes, tree_of_text
+
+words = st.text(st.characters(codec="utf-8"), max_size=8)
+numbers = st.one_of(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False))
+lookalikes = st.sampled_from(
+    ["no", "on", "1e-4", "0x1f", "0o7", "~", "", "null", "True", "1_000", ".5", "2026-01-01", ":"]
+)
+scalars = st.one_of(st.none(), st.booleans(), numbers, words, lookalikes)
+documents = st.dictionaries(
+    st.one_of(words, lookalikes),
+    st.recursive(
+        scalars, lambda below: st.lists(below, max_size=3) | st.dictionaries(words, below, max_size=3), max_leaves=8
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(documents)
+@example({"\x85\u2028\x7f\ufeff": "\U0001f600\x9f"})
+def test_what_is_written_reads_back(document: dict[str, Any]) -> None:
+    read = tree_of_text(plain_yaml(document)).plain
+    assert read == document
+    assert repr(read) == repr(document)  # 1, 1.0 and True differ
+
+
+@given(documents)
+def test_what_another_writer_writes_reads_as_it_reads_it(document: dict[str, Any]) -> None:
+    text = json.dumps(document)
+    assume(not any(sign in text for sign in ("\\u0085", "\\u2028", "\\u2029")))  # ruamel.yaml breaks lines at them
+    out = io.StringIO()
+    YAML(typ="rt", pure=True).dump(document, out)
+    assert tree_of_text(out.getvalue()).plain == document
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4),
+        ("1E5", 1e5),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("-0", 0),
+        ("+12", 12),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("017", 17),
+        ("true", True),
+        ("FALSE", False),
+        ("~", None),
+        ("", None),
+        ("Null", None),
+        ("yes", "yes"),
+        ("off", "off"),
+        ("tRUE", "tRUE"),
+        ("1_000", "1_000"),
+        ("1:30", "1:30"),
+        ("2026-01-01", "2026-01-01"),
+        ("1e", "1e"),
+        ("0x", "0x"),
+        ("٣", "٣"),
+        ("1" * 401, "1" * 401),
+    ],
+)
+def test_a_scalar_has_the_value_of_the_core_schema(text: str, value: object) -> None:
+    assert scalar(text) == value
+    assert type(scalar(text)) is type(value)
+
+
+@pytest.mark.parametrize("text", [".inf", "-.INF", ".nan", "1e999", str(2**63), str(-(2**63) - 1), "0x" + "f" * 17])
+def test_a_number_that_nothing_can_use_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"must be finite|must fit 64 bits"):
+        scalar(text)
+
+
+def test_a_node_knows_its_line() -> None:
+    root = tree_of_text("a: 1\nb:\n  - x\n  - {c: 2,\n     d: 3}\n\n'e': |\n  text\n")
+    assert [root.at(*path).line for path in (("a",), ("b",), ("b", 0), ("b", 1, "d"), ("e",))] == [1, 2, 3, 5, 7]
+    assert root.at("b", 1, "none").line == 4  # the nearest that there is
+    assert root.plain == {"a": 1, "b": ["x", {"c": 2, "d": 3}], "e": "text\n"}
+
+
+def test_a_quoted_scalar_is_text() -> None:
+    assert tree_of_text("a: '1'\nb: \"null\"\nc: >\n  2\n").plain == {"a": "1", "b": "null", "c": "2\n"}
+
+
+def test_all_duplicate_keys_are_told() -> None:
+    with pytest.raises(TreeError) as caught:
+        tree_of_text("a: 1\nb: {c: 1, c: 2}\na: 3\n")
+    assert [(fault.key, fault.line) for fault in caught.value.faults] == [("b.c", 2), ("a", 3)]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" * 250_000,
+        b"{" * 250_000,
+        b"- " * 120_000,
+        b"? " * 120_000,
+        b"a: &a [*a, *a]\n",
+        b"- x\n" * 60_000,
+        b"&a " * 80_000,
+        b'"' + b"\\" * 250_000,
+        b"a: '" + b"'" * 250_000,
+        b"#" * 262_000,
+        b" " * 262_000,
+        b"\n" * 262_000,
+        b"a" * 262_000,
+        b"%" + b"Y" * 200_000,
+        b"a: !" + b"<" * 200_000,
+        b"a: |" + b"9" * 200_000,
+        b"---\n" * 60_000,
+        b"a: 0x" + b"f" * 200_000,
+    ],
+    ids=lambda raw: repr(raw[:8]),
+)
+def test_hostile_bytes_end_soon_and_tell_a_fault(raw: bytes) -> None:
+    began = time.monotonic()
+    try:
+        tree_of_bytes(raw)
+    except TreeError as error:
+        assert error.faults
+    assert time.monotonic() - began < 20
+
+
+def test_the_limit_counts_values_with_aliases_written_out() -> None:
+    assert tree_of_text("a: &a [" + "1, " * 100 + "]\nb: *a\n").nodes == 2 * 101 + 2 + 1
+    with pytest.raises(TreeError, match=f"{MOST_NODES:,}"):
+        tree_of_text("[" + "1," * (MOST_NODES + 1) + "]")

@@ -1,0 +1,98 @@
+"""The same space on every Keras backend, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import DIGITS
+from tests.helpers.command import sweep
+
+RUNS = [("jax", "compiled"), ("jax", "fit"), ("tensorflow", "fit"), ("torch", "fit")]
+
+
+@pytest.fixture(scope="module")
+def boards(tmp_path_factory):
+    """(backend, runner) -> the leaderboard's rows."""
+    found = {}
+    for backend, runner in RUNS:
+        folder = tmp_path_factory.mktemp(f"{backend}-{runner}")
+        (folder / "digits.yaml").write_text(DIGITS)
+        call = ["run", "digits.yaml", "--sampler", "qmc", "--trials", "8", "--backend", backend, "--runner", runner]
+        ended = sweep(*call, cwd=folder)
+        assert ended.code == 0, ended.err
+        found[backend, runner] = json.loads(sweep("leaderboard", "--format", "json", cwd=folder).out)
+    return found
+
+
+def test_every_backend_is_asked_for_the_same_trials(boards):
+    asked = [{row["number"]: row["params"] for row in rows} for rows in boards.values()]
+    assert all(one == asked[0] for one in asked)
+
+
+def test_the_best_of_each_backend_differs_by_less_than_two_standard_errors(boards):
+    best = [rows[0] for rows in boards.values()]
+    values = [row["value"] for row in best]
+    assert max(values) - min(values) < 2 * max(row["stderr"] for row in best)
+
+
+def test_lanes_and_fit_on_jax_give_the_same_leaderboard(boards):
+    lanes, fit = ({row["number"]: row for row in boards["jax", runner]} for runner in ("compiled", "fit"))
+    for number, row in lanes.items():
+        assert row["value"] == pytest.approx(fit[number]["value"], abs=1 / 280)  # one validation row
+
+
+def test_lanes_on_another_backend_are_refused_with_the_reason(tmp_path):
+    (tmp_path / "digits.yaml").write_text(DIGITS)
+    ended = sweep("run", "digits.yaml", "--backend", "tensorflow", "--runner", "compiled", cwd=tmp_path)
+    assert ended.code == 2
+    assert "lanes need the JAX backend, and this is tensorflow" in ended.err
+    assert not (tmp_path / "sweeps" / "digits" / "study.db").exists()
+
+
+def test_another_backend_trains_by_fit_and_says_why(tmp_path):
+    (tmp_path / "digits.yaml").write_text(DIGITS)
+    ended = sweep("run", "digits.yaml", "--backend", "torch", "--trials", "1", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "trials train one by one with plain fit, since lanes need the JAX backend" in ended.err
+
+
+WITHOUT_TORCH = """
+import sys
+from pathlib import Path
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+sys.meta_path.insert(0, NoTorch())
+from keras_sweep.cli.main import main
+main(["run", "digits.yaml", "--backend", "torch"])
+"""
+
+
+def test_a_missing_backend_is_named_with_the_command_that_installs_it(tmp_path):
+    (tmp_path / "digits.yaml").write_text(DIGITS)
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH], cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert "pip install 'keras-sweep[torch]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_the_lessons_own_point_gives_its_figures_on_tensorflow(tmp_path):
+    """keras.utils.set_random_seed(42), RMSprop, five epochs: the figures that the lesson's own script prints."""
+    space = Path(__file__).parents[2] / "search_spaces" / "reference.yaml"
+    ended = sweep("run", space, "--backend", "tensorflow", "--runner", "fit", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    (row,) = json.loads(sweep("leaderboard", "--format", "json", cwd=tmp_path).out)
+    assert row["value"] == 0.8458333611488342
+    assert row["metrics"]["val_loss"] == pytest.approx(0.44444, abs=5e-6)
+    card = json.loads((tmp_path / "sweeps" / "reference" / "card.json").read_text())
+    assert card["test"]["accuracy"] == pytest.approx(0.8360, abs=5e-5)

@@ -1,0 +1,135 @@
+"""The winner's look at the test rows, its model and card: each once, counted, and whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.errors import RecordError
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.search.engines import make_engine
+from keras_sweep.sweep import finish_winner as finish_module
+from keras_sweep.sweep.finish_winner import finish
+from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.winner import winner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial import events as happened
+from keras_sweep.trial.events import Noticed
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
+from tests.sweep.test_loop import InMemory
+
+SPEC = make_spec((OPTIMIZER, LEARNING_RATE), constants={"epochs": 2, "batch_size": 200}, text="data: digits\n")
+DATA = load_search_data(SPEC)
+
+
+@pytest.fixture(scope="module")
+def results():
+    record = InMemory()
+    search(
+        SPEC,
+        lambda: make_engine(SPEC),
+        CompiledRunner(SPEC, DATA),
+        record,
+        Limits(4),
+        emit=lambda event: None,
+        stop=StopRequest(),
+        wall=WallTime(),
+    )
+    return record.results()
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Iterator[StudyFile]:
+    with open_study(SweepFolder(tmp_path / "digits"), SPEC, DATA.fingerprint) as study:
+        yield study
+
+
+def finished(study: StudyFile, results, *, test: bool = True):
+    """Finish; the events."""
+    best = winner(results, SPEC.objective)
+    events = []
+    finish(SPEC, study, results, best, lambda: best.weights, DATA, test=test, emit=events.append)
+    return events
+
+
+def card(study: StudyFile):
+    return json.loads(study.folder.card.read_text())
+
+
+def test_the_same_again_does_nothing(study: StudyFile, results) -> None:
+    (first,) = finished(study, results)
+    assert isinstance(first, happened.TestEvaluated)
+    assert first.looks == 1
+    before = {path.name: path.stat().st_mtime_ns for path in study.folder.path.glob("[bc]*")}
+    (second,) = finished(study, results)
+    assert second == first
+    assert before == {path.name: path.stat().st_mtime_ns for path in study.folder.path.glob("[bc]*")}
+
+
+def test_without_a_look_at_the_test_rows_and_with_one_later(study: StudyFile, results) -> None:
+    assert finished(study, results, test=False) == []
+    assert card(study)["test"] is None
+    assert "test_looks" not in study.attributes
+    model = study.folder.best.read_bytes()
+    finished(study, results)
+    assert card(study)["test"]["looks"] == 1
+    assert study.folder.best.read_bytes() == model
+
+
+def test_a_look_that_is_cut_short_is_counted(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(finish_module, "open_test", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            finished(study, results)
+    assert study.attributes["test_looks"] == 1
+    assert finished(study, results)[-1].looks == 2
+    assert card(study)["test"]["looks"] == 2
+
+
+def test_a_better_trial_later_gets_its_own_look_model_and_card(study: StudyFile, results) -> None:
+    finished(study, results[:1])
+    finished(study, results)
+    best = winner(results, SPEC.objective)
+    assert card(study)["trial"] == best.number
+    assert card(study)["trials"] == 4
+    assert study.attributes["test_looks"] == (1 if best.number == 0 else 2)
+    assert not list(study.folder.path.glob("*~*"))
+
+
+def test_no_card_stands_beside_another_model(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished(study, results[:1])
+    with monkeypatch.context() as patch:
+        patch.setattr(finish_module, "write_text", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            finished(study, results)
+    assert study.folder.best.exists()
+    assert not study.folder.card.exists()
+    assert not any(isinstance(event, Noticed) for event in finished(study, results))
+    assert card(study)["trials"] == 4
+
+
+def test_a_disk_that_is_full_is_said_plainly(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(finish_module, "save_keras", full)
+    with pytest.raises(RecordError, match=r"can't write .*best\.keras: No space left on device. Free some space"):
+        finished(study, results)
+
+
+def test_another_model_in_its_place_is_set_aside(study: StudyFile, results) -> None:
+    finished(study, results)
+    good = card(study)
+    study.folder.best.write_bytes(study.folder.best.read_bytes()[:-30])
+    events = finished(study, results)
+    assert any(isinstance(event, Noticed) and "best.keras~1" in event.message for event in events)
+    assert card(study)["test"] == good["test"]
+    assert study.attributes["test_looks"] == 1

@@ -1,0 +1,324 @@
+"""The loop, with real engines and a runner that is a plain function of a trial's parameters."""
+
+import math
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_sweep.errors import SweepError
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.distributions import Categorical, Int
+from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
+from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
+from keras_sweep.trial.result import Result, TrialState
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, OPTIMIZER, make_spec
+
+
+@dataclass
+class InMemory:
+    kept: list = field(default_factory=list)
+
+    def results(self):
+        return list(self.kept)
+
+    def add(self, result):
+        assert result.number == len(self.kept)
+        self.kept.append(result)
+        return result
+
+
+class Asked(StopRequest):
+    """Asks to stop once the record has grown by so many trials, or after so many epochs."""
+
+    def __init__(self, record, trials=None, epochs=None):
+        super().__init__()
+        self.record, self.trials, self.left = record, trials, epochs
+        self.start = len(record.kept)
+
+    def __bool__(self):
+        grown = self.trials is not None and len(self.record.kept) - self.start >= self.trials
+        return grown or (self.left is not None and self.left <= 0)
+
+
+@dataclass
+class Formula:
+    """A curve that rises to a height decided by the learning rate; very large ones fail."""
+
+    generation: int = 4
+    name: str = "formula"
+    trained: list = field(default_factory=list)
+    raises: bool = False
+
+    def run(self, trials, wanted, watch):
+        lengths = {one.number: one.params.get("epochs", 4) for one in trials}
+        curves = dict.fromkeys(lengths, ())
+        rungs = sorted({rung for length in lengths.values() for rung in watch.rungs(length)})
+        stopped = {}
+        heights = {one.number: 1 - abs(math.log10(one.params.get("learning_rate", 0.1)) + 1) / 5 for one in trials}
+        for epoch in range(1, max(lengths.values()) + 1):
+            for number in lengths:
+                if epoch <= lengths[number] and number not in stopped:
+                    curves[number] += (heights[number] * (1 - 0.5**epoch),)
+                    if number in wanted:
+                        watch.epoch(number, epoch, {"val_accuracy": curves[number][-1]})
+                    if watch.stopping():
+                        return
+            if epoch in rungs:
+                values = {number: curve[-1] for number, curve in curves.items() if len(curve) == epoch}
+                values = {number: value for number, value in values.items() if epoch in watch.rungs(lengths[number])}
+                stopped |= dict.fromkeys(watch.rung(epoch, values), epoch)
+            if all(number in stopped or epoch >= lengths[number] for number in wanted):
+                break  # nobody needs what the others do from here on, as with lanes
+        for one in reversed(trials):  # not in order, as lanes end
+            if one.number in wanted:
+                self.trained.append(one.number)
+                if self.raises:
+                    yield Result(one, TrialState.FAIL, None, reason="ValueError: no", traceback="Traceback: no")
+                elif one.params.get("learning_rate", 0.1) > 0.5:
+                    curve = {"val_accuracy": curves[one.number]}
+                    yield Result(one, TrialState.FAIL, None, curve=curve, reason="diverged")
+                else:
+                    state = TrialState.PRUNED if one.number in stopped else TrialState.COMPLETE
+                    curve = curves[one.number]
+                    yield Result(one, state, curve[-1], curve={"val_accuracy": curve}, epoch=len(curve))
+
+
+def run(spec, record, trials, *, runner=None, stop=None, failures=None):
+    events = []
+    limits = Limits(trials, failures)
+    stop = stop if stop is not None else StopRequest()
+    reason = search(
+        spec,
+        lambda: make_engine(spec),
+        runner or Formula(),
+        record,
+        limits,
+        emit=events.append,
+        stop=stop,
+        wall=WallTime(),
+    )
+    return reason, events
+
+
+def plain(results):
+    """What must not depend on interruptions."""
+    return [
+        (one.number, one.suggestion.generation, dict(one.params), one.state, one.value, one.curve) for one in results
+    ]
+
+
+SPACE = (OPTIMIZER, LEARNING_RATE, EPOCHS)
+HYPERBAND = EarlyTerminate("hyperband", 1, 2)
+KINDS = [
+    ("optuna", "tpe", None),
+    ("optuna", "random", HYPERBAND),
+    ("optuna", "qmc", None),
+    ("keras-tuner", "bayesian", None),
+    ("keras-tuner", "grid", None),
+    ("keras-tuner", "hyperband", None),
+]
+
+
+@pytest.mark.timeout(1200)  # the Bayesian oracle fits a Gaussian process for every trial
+@pytest.mark.parametrize(("engine", "sampler", "rule"), KINDS, ids=lambda kind: str(kind))
+@settings(max_examples=4, deadline=None)
+@given(
+    st.lists(
+        st.one_of(st.tuples(st.just("trials"), st.integers(0, 6)), st.tuples(st.just("epochs"), st.integers(0, 30))),
+        max_size=5,
+    )
+)
+def test_a_search_stopped_anywhere_ends_as_one_that_was_not(engine, sampler, rule, stops):
+    settings_ = SearchSettings(engine, sampler, 18, 42)
+    spec = make_spec(SPACE, early_terminate=rule, search=settings_)
+    whole = InMemory()
+    run(spec, whole, 18)
+    pieces = InMemory()
+    for kind, after in stops:
+        run(spec, pieces, 18, stop=Asked(pieces, **{kind: after}))
+    run(spec, pieces, 18)
+    assert plain(pieces.results()) == plain(whole.results())
+    assert len(whole.results()) == 18
+
+
+@pytest.mark.parametrize("kind", ["hyperband", "median", "successive_halving"])
+@pytest.mark.parametrize("size", [4, 6])
+def test_a_generation_of_which_only_a_pruned_trial_was_missing_counts_whole_in_what_follows(kind, size):
+    """The runner ends with that trial, before the rungs that its mates climbed."""
+    spec = make_spec(
+        (OPTIMIZER, LEARNING_RATE),
+        sampler="random",
+        constants={"epochs": 8},
+        early_terminate=EarlyTerminate(kind, 1, 2),
+    )
+    whole = InMemory()
+    run(spec, whole, 30, runner=Formula(generation=size))
+    assert any(one.state is TrialState.PRUNED for one in whole.kept)
+    for stop in range(1, 24):
+        pieces = InMemory()
+        for total in (stop, stop + 1, 30):
+            run(spec, pieces, total, runner=Formula(generation=size))
+        assert plain(pieces.results()) == plain(whole.results()), stop
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 25), min_size=1, max_size=4))
+def test_a_total_that_ends_inside_a_generation_changes_nothing_that_follows(totals):
+    spec = make_spec(SPACE)
+    whole = InMemory()
+    run(spec, whole, 25)
+    pieces = InMemory()
+    for total in [*sorted(totals), 25]:
+        run(spec, pieces, total)
+        assert len(pieces.kept) == total
+    assert plain(pieces.results()) == plain(whole.results())
+
+
+def test_the_same_command_again_trains_nothing():
+    spec, record, runner = make_spec(SPACE), InMemory(), Formula()
+    run(spec, record, 8)
+    reason, events = run(spec, record, 8, runner=runner)
+    assert (reason, events, runner.trained) == ("done", [], [])
+
+
+def test_results_are_recorded_in_the_order_of_their_numbers():
+    record = InMemory()
+    _, events = run(make_spec(SPACE), record, 8)
+    assert [event.result.number for event in events if isinstance(event, TrialEnded)] == list(range(8))
+
+
+@pytest.mark.parametrize(
+    ("engine", "sampler"),
+    [
+        ("optuna", "tpe"),
+        ("optuna", "grid"),
+        ("optuna", "random"),
+        ("optuna", "qmc"),
+        ("keras-tuner", "random"),
+        ("keras-tuner", "grid"),
+        ("keras-tuner", "bayesian"),
+    ],
+)
+def test_a_space_of_six_points_ends_at_six_and_says_so(engine, sampler):
+    space = (OPTIMIZER, Parameter("batch_size", Categorical((16, 32))))
+    spec = make_spec(space, search=SearchSettings(engine, sampler, 64, 42))
+    record = InMemory()
+    reason, events = run(spec, record, 64)
+    assert reason == "the space is exhausted"
+    assert len(record.kept) == 6
+    assert any(isinstance(event, Noticed) and "6 different trials" in event.message for event in events)
+
+
+def test_another_generation_size_goes_on_from_what_is_there():
+    spec, record = make_spec(SPACE), InMemory()
+    run(spec, record, 6)
+    run(spec, record, 9, runner=Formula(generation=1))
+    assert [one.number for one in record.kept] == list(range(9))
+    assert [one.suggestion.generation for one in record.kept] == [0, 0, 0, 0, 1, 1, 2, 3, 4]
+
+
+def test_the_other_engine_goes_on_from_what_is_there():
+    spec, record = make_spec(SPACE), InMemory()
+    run(spec, record, 8)
+    other = replace(spec, search=SearchSettings("keras-tuner", "bayesian", 64, 42))
+    run(other, record, 12)
+    assert {one.engine for one in record.kept[:8]} == {"optuna/tpe"}
+    assert {one.engine for one in record.kept[8:]} == {"keras-tuner/bayesian"}
+
+
+def test_a_sweep_whose_first_trials_all_raise_stops_and_explains():
+    record = InMemory()
+    with pytest.raises(SweepError, match=r"first 3 trials all failed; trial 0: ValueError: no"):
+        run(make_spec(SPACE), record, 20, runner=Formula(raises=True))
+    assert len(record.kept) == 3
+
+
+def test_too_many_failures_stop_the_sweep():
+    spec = make_spec((LEARNING_RATE,), sampler="random", seed=3)
+    record = InMemory()
+    with pytest.raises(SweepError, match="3 trials failed, more than --max-failures 2"):
+        run(spec, record, 200, failures=2)
+    assert sum(one.state is TrialState.FAIL for one in record.kept) == 3
+
+
+def test_a_one_point_space_has_one_trial():
+    record = InMemory()
+    reason, _ = run(make_spec((Parameter("epochs", Int(2, 2)),)), record, 5)
+    assert (reason, len(record.kept)) == ("the space is exhausted", 1)
+
+
+@dataclass
+class Failing(Formula):
+    """The machine fails a trial of each generation for the first so many times."""
+
+    times: int = 1
+    failures: dict = field(default_factory=dict)
+
+    def run(self, trials, wanted, watch):
+        victim = max(wanted)
+        for result in super().run(trials, wanted, watch):
+            if result.number == victim and self.failures.get(victim, 0) < self.times:
+                self.failures[victim] = self.failures.get(victim, 0) + 1
+                result = Result(result.suggestion, TrialState.FAIL, None, reason="MemoryError: no", passing=True)
+            yield result
+
+
+@pytest.mark.parametrize(("engine", "sampler", "rule"), KINDS, ids=lambda kind: str(kind))
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_the_machine_fails_at_most_twice_changes_nothing(engine, sampler, rule, times):
+    spec = make_spec(SPACE, early_terminate=rule, search=SearchSettings(engine, sampler, 14, 42))
+    whole, retried = InMemory(), InMemory()
+    run(spec, whole, 14)
+    _, events = run(spec, retried, 14, runner=Failing(times=times))
+    assert plain(retried.results()) == plain(whole.results())
+    told = [event.message for event in events if isinstance(event, Noticed) and "trained again" in event.message]
+    assert len(told) >= 3 * times
+
+
+def test_what_the_machine_fails_three_times_is_a_failed_trial():
+    record, runner = InMemory(), Failing(times=3)
+    run(make_spec(SPACE), record, 4, runner=runner)
+    assert [one.state is TrialState.FAIL for one in record.kept].count(True) >= 1
+    assert record.kept[3].reason == "MemoryError: no"
+    assert runner.failures == {3: 3}
+
+
+def test_three_divergences_at_the_start_are_no_reason_to_stop():
+    @dataclass
+    class Diverging(Formula):
+        def run(self, trials, wanted, watch):
+            for one in trials:
+                yield Result(one, TrialState.FAIL, None, reason="diverged")
+
+    record = InMemory()
+    run(make_spec(SPACE), record, 8, runner=Diverging())
+    assert len(record.kept) == 8
+
+
+def test_a_runner_that_leaves_a_trial_out_is_found():
+    @dataclass
+    class Forgetful(Formula):
+        def run(self, trials, wanted, watch):
+            yield from super().run(trials, wanted - {2}, watch)
+
+    with pytest.raises(SweepError, match="left out trial 2"):
+        run(make_spec(SPACE), InMemory(), 8, runner=Forgetful())
+
+
+def test_the_user_is_told_once_that_the_sweep_is_stopping():
+    spec, record, stop, events = make_spec(SPACE), InMemory(), StopRequest(), []
+
+    def emit(event):
+        events.append(event)
+        stop.signalled = stop.signalled or isinstance(event, EpochEnded)
+
+    reason = search(
+        spec, lambda: make_engine(spec), Formula(), record, Limits(8), emit=emit, stop=stop, wall=WallTime()
+    )
+    assert reason == "interrupted"
+    assert sum(isinstance(event, Noticed) and "stopping" in event.message for event in events) == 1

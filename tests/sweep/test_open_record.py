@@ -1,0 +1,115 @@
+"""What is there when a sweep is opened: the same sweep goes on, another one is refused, altered files are set aside."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.weights import kept, save_weights, weights_file
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
+from tests.helpers.records import DENSE
+
+SPEC = make_spec(text="data: digits\n")
+
+
+def opened(folder: SweepFolder, spec: SweepSpec = SPEC, fingerprint: str = "abc") -> list[str]:
+    """Open and close; the notices."""
+    told: list[str] = []
+    open_study(folder, spec, fingerprint, lambda event: told.append(event.message)).close()  # type: ignore[union-attr]
+    return told
+
+
+def test_a_new_sweep_and_the_same_again(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    assert opened(folder) == []
+    assert folder.space.read_text() == SPEC.text
+    assert opened(folder) == []
+
+
+def test_another_space_or_other_rows_are_refused_and_nothing_changes(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder)
+    before = {path.name: path.read_bytes() for path in folder.path.iterdir()}
+    for spec, fingerprint in [
+        (replace(SPEC, loss="mse"), "abc"),
+        (SPEC, "other rows"),
+        (make_spec((OPTIMIZER,)), "abc"),
+    ]:
+        with pytest.raises(ChangedSweep, match="--fresh"):
+            opened(folder, spec, fingerprint)
+    assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_a_comment_in_the_space_file_is_no_other_sweep(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder)
+    for text in ("# one\ndata: digits\n", "# two\ndata: digits\n"):
+        assert opened(folder, replace(SPEC, text=text)) == []
+        assert folder.space.read_text() == text
+    with open_study(folder, SPEC, "abc") as study:
+        assert study.attributes["space"] == SPEC.text
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 30, b"data: other\n", None])
+def test_a_copy_of_the_space_file_that_was_altered_is_set_aside(tmp_path: Path, content: bytes | None) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder)
+    folder.space.unlink()
+    if content is None:
+        folder.space.mkdir()
+    else:
+        folder.space.write_bytes(content)
+    (told,) = opened(folder)
+    assert "space.yaml was altered: it is space.yaml~1 now" in told
+    assert folder.space.read_text() == SPEC.text
+    assert opened(folder) == []
+
+
+def test_files_of_a_lost_record_are_set_aside(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder)
+    save_weights(weights_file(folder, 3), DENSE)
+    folder.study.unlink()
+    assert len(opened(folder)) == 2
+    assert kept(folder) == []
+    assert (folder.path / "weights~1" / "000003.npz").exists()
+
+
+def test_what_stands_in_a_folders_place_is_set_aside(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder)
+    folder.weights.write_text("x")
+    folder.checkpoints.write_text("x")
+    assert [message.split(":")[0].rpartition("/")[2] for message in opened(folder)] == [
+        "weights was no folder",
+        "checkpoints was no folder",
+    ]
+
+
+def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder, make_spec((LEARNING_RATE,), text="x"))
+    for number in (1, 2):
+        save_weights(weights_file(folder, number), DENSE)
+    weights_file(folder, 2).write_bytes(weights_file(folder, 2).read_bytes()[:100])
+    told: list[str] = []
+    assert set_damaged_weights_aside(folder, lambda event: told.append(event.message)) == [2]  # type: ignore[union-attr]
+    assert "000002.npz are damaged" in told[0]
+    assert kept(folder) == [1]
+    assert (folder.weights / "000002.npz~1").exists()
+
+
+def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder)
+    folder.study.write_bytes(folder.study.read_bytes()[:5000])
+    before = folder.study.read_bytes()
+    with pytest.raises(RecordError, match="--fresh"):
+        opened(folder)
+    assert folder.study.read_bytes() == before

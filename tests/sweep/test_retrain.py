@@ -1,0 +1,82 @@
+"""A trial trained again gives the weights that it had, to the last bit, also beside others that were pruned."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from keras_sweep.errors import Interrupted, RecordError
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
+from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.retrain import retrained_weights
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.result import Result, TrialState
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
+from tests.helpers.records import identical
+from tests.sweep.test_loop import InMemory
+
+DATA = digits()
+SPEC = make_spec(
+    (OPTIMIZER, LEARNING_RATE),
+    constants={"epochs": 4, "batch_size": 100},
+    early_terminate=EarlyTerminate("hyperband", 1, 2),
+    search=SearchSettings("optuna", "random", 18, 42),
+)
+
+
+def searched(runner, trials: int) -> list[Result]:
+    record = InMemory()
+    search(
+        SPEC,
+        lambda: make_engine(SPEC),
+        runner,
+        record,
+        Limits(trials),
+        emit=lambda event: None,
+        stop=StopRequest(),
+        wall=WallTime(),
+    )
+    return record.results()
+
+
+def again(results, runner, number, **more):
+    light = [replace(one, weights=None) for one in results]
+    return retrained_weights(lambda: make_engine(SPEC), runner, light, number, **more)
+
+
+def test_lanes_give_the_same_weights_again() -> None:
+    results = searched(CompiledRunner(SPEC, DATA), 18)  # the second generation is not trained to its end
+    assert any(one.state is TrialState.PRUNED for one in results)
+    for number in (0, 7, 15, 16, 17):
+        if results[number].weights is not None:
+            assert identical(again(results, CompiledRunner(SPEC, DATA), number), results[number].weights)
+
+
+def test_fit_gives_the_same_weights_again() -> None:
+    results = searched(FitRunner(SPEC, DATA), 3)
+    best = next(one for one in reversed(results) if one.state is TrialState.COMPLETE)
+    assert identical(again(results, FitRunner(SPEC, DATA), best.number), best.weights)
+
+
+def test_other_numbers_are_not_passed_off_as_the_recorded_ones() -> None:
+    results = searched(CompiledRunner(SPEC, DATA), 2)
+    results[0] = replace(results[0], value=0.123)
+    with pytest.raises(RecordError, match=r"trial 0 trained again gives .*, but 0.123 is recorded"):
+        again(results, CompiledRunner(SPEC, DATA), 0)
+
+
+def test_a_failed_trial_has_no_weights() -> None:
+    results = searched(CompiledRunner(SPEC, DATA), 1)
+    results[0] = replace(results[0], state=TrialState.FAIL, value=None, reason="diverged")
+    with pytest.raises(RecordError, match="trial 0 failed"):
+        again(results, CompiledRunner(SPEC, DATA), 0)
+
+
+def test_the_user_may_stop_it() -> None:
+    results = searched(CompiledRunner(SPEC, DATA), 1)
+    with pytest.raises(Interrupted, match="The same command does it"):
+        again(results, CompiledRunner(SPEC, DATA), 0, stopping=lambda: True)

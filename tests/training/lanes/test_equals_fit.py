@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.space.sweep_spec import Goal, Objective
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import assert_as_fit, suggestions, user_spec
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+def numbers_as(y, change):
+    return lambda data: replace(
+        data,
+        train=Rows(data.train.x, change(data.train.y)),
+        validation=Rows(data.validation.x, change(data.validation.y)),
+    )
+
+
+def test_random_trials_with_a_short_last_batch(data):
+    rng = np.random.default_rng(0)
+    trials = [
+        {
+            "optimizer": str(rng.choice(["sgd", "rmsprop", "adam"])),
+            "learning_rate": float(10 ** rng.uniform(-4, -1)),
+            "epochs": int(rng.integers(1, 6)),
+            "batch_size": int(rng.choice([32, 100, 128])),
+        }
+        for _ in range(12)
+    ]
+    assert_as_fit(make_spec(), data, suggestions(*trials))
+
+
+def test_a_learning_rate_that_is_not_given_is_the_optimizers_own(data):
+    trials = suggestions({"optimizer": "adam", "epochs": 2}, {"optimizer": "sgd", "epochs": 1}, {"epochs": 1})
+    assert_as_fit(make_spec(), data, trials)
+
+
+def test_convolution_with_batch_normalization_and_dropout(data):
+    trials = suggestions(
+        {"optimizer": "adam", "learning_rate": 0.003, "epochs": 3},
+        {"optimizer": "sgd", "learning_rate": 0.05, "epochs": 2},
+    )
+    assert_as_fit(user_spec("convolutional"), data, trials)
+
+
+def test_a_penalty_is_part_of_the_loss(data):
+    trials = suggestions(
+        {"optimizer": "adam", "learning_rate": 0.003, "epochs": 3},
+        {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "model.units": 5},
+    )
+    assert_as_fit(user_spec("regularized"), data, trials)
+
+
+def test_regression(data):
+    targets = numbers_as(data, lambda y: (y / 10).astype(np.float32))(data)
+    targets = replace(targets, classes=None)
+    spec = user_spec(
+        "one_output",
+        loss="mean_squared_error",
+        metrics=("mae", "root_mean_squared_error", "r2_score"),
+        objective=Objective("val_loss", Goal.MINIMIZE),
+    )
+    results = assert_as_fit(
+        spec,
+        targets,
+        suggestions(
+            {"optimizer": "adam", "learning_rate": 0.003, "epochs": 3},
+            {"optimizer": "rmsprop", "learning_rate": 0.001, "epochs": 2},
+        ),
+    )
+    assert all(result.stderr > 0 for result in results.values())
+
+
+def test_one_hot_labels(data):
+    one_hot = numbers_as(data, lambda y: np.eye(10, dtype=np.float32)[y])(data)
+    spec = make_spec(loss="categorical_crossentropy", metrics=("accuracy", "top_k_categorical_accuracy"))
+    trials = suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2})
+    assert_as_fit(
+        spec,
+        one_hot,
+        trials,
+        counted=("accuracy", "val_accuracy", "top_k_categorical_accuracy", "val_top_k_categorical_accuracy"),
+    )
+
+
+def test_two_classes(data):
+    binary = replace(numbers_as(data, lambda y: (y > 4).astype(np.int64))(data), classes=2)
+    spec = user_spec(
+        "one_output",
+        loss="binary_crossentropy",
+        metrics=("accuracy", "auc"),
+    )
+    spec = replace(spec, model=replace(spec.model, arguments={"activation": "sigmoid"}))
+    assert_as_fit(spec, binary, suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2}))
+
+
+def test_a_loss_over_whole_batches_sees_the_batches_of_fit(data):
+    one_hot = numbers_as(data, lambda y: np.eye(10, dtype=np.float32)[y])(data)
+    spec = make_spec(loss="dice", objective=Objective("val_loss", Goal.MINIMIZE))
+    assert_as_fit(spec, one_hot, suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2}))
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
+        {"optimizer": "sgd", "weight_decay": 0.01, "clipvalue": 0.01},
+        {"optimizer": "rmsprop", "centered": True, "momentum": 0.5},
+        {"optimizer": "adam", "amsgrad": True},
+        {"optimizer": "adamw", "weight_decay": 0.01},
+        {"optimizer": "adamax"},
+        {"optimizer": "adadelta"},
+        {"optimizer": "adagrad"},
+        {"optimizer": "nadam"},
+        {"optimizer": "ftrl"},
+        {"optimizer": "lion"},
+        {"optimizer": "adafactor"},
+        {"optimizer": "muon"},
+        {"optimizer": "adam", "clipnorm": 0.1},
+        {"optimizer": "adam", "gradient_accumulation_steps": 2},
+    ],
+    ids=lambda arguments: "-".join(map(str, arguments.values())),
+)
+def test_every_optimizer(data, optimizer):
+    trials = suggestions(
+        {**optimizer, "learning_rate": 0.003, "epochs": 2, "batch_size": 100},
+        {**optimizer, "learning_rate": 0.01, "epochs": 1, "batch_size": 100},
+    )
+    assert_as_fit(make_spec(), data, trials)
+
+
+def test_a_constraint_holds(data):
+    trials = suggestions({"optimizer": "adam", "learning_rate": 0.05, "epochs": 2, "batch_size": 100})
+    assert_as_fit(user_spec("constrained"), data, trials)
+
+
+def test_one_trial_on_fashion_mnist_is_the_lessons():
+    """`fit` on JAX: Dense(10), RMSprop 0.001, seed 42, one epoch; the figures are those of Keras 3.15.1."""
+    from keras_sweep.data.catalog import load_search_data
+
+    spec = make_spec(name="fashion_mnist", data=replace(make_spec().data, source="fashion_mnist"))
+    data: SearchData = load_search_data(spec)
+    assert_as_fit(spec, data, suggestions({"optimizer": "rmsprop", "learning_rate": 0.001, "epochs": 1}))

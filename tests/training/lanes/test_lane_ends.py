@@ -1,0 +1,231 @@
+import time
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.training.lanes.layout import Flat
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.lanes.template import Template
+from keras_sweep.trial.result import Suggestion, TrialState
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import (
+    Watching,
+    assert_same_bits,
+    fitted,
+    lanes,
+    suggestions,
+    train,
+    user_spec,
+)
+
+ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 4}
+REGRESSION = {"loss": "mean_squared_error", "metrics": (), "objective": Objective("val_loss", Goal.MINIMIZE)}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+@pytest.fixture(scope="module")
+def numbers(data):
+    return replace(data, classes=None)
+
+
+def rates(*values, epochs=20):
+    return suggestions(*({"optimizer": "sgd", "learning_rate": value, "epochs": epochs} for value in values))
+
+
+def evaluated(spec, data, weights):
+    model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+    model.compile(loss=spec.loss, metrics=["accuracy"])
+    model.set_weights(list(weights))
+    return model.evaluate(data.validation.x, data.validation.y, batch_size=32, verbose=0)
+
+
+def test_a_lane_that_turns_nan_fails_as_diverged_where_fit_does(numbers):
+    spec = user_spec("one_output", **REGRESSION)
+    trials = rates(1e4, 0.001)
+    ours, theirs = lanes(spec, numbers, trials), fitted(spec, numbers, trials)
+    assert (ours[0].state, ours[0].reason, ours[0].value, ours[0].weights) == (TrialState.FAIL, "diverged", None, None)
+    assert ours[0].epochs == theirs[0].epochs < 20
+    assert ours[1].state is TrialState.COMPLETE
+
+
+def test_a_lane_that_diverges_moves_no_bit_of_its_neighbours(numbers):
+    spec = user_spec("one_output", **REGRESSION)
+    wild, tame = lanes(spec, numbers, rates(1e4, 0.001, 0.003)), lanes(spec, numbers, rates(0.002, 0.001, 0.003))
+    assert wild[0].state is TrialState.FAIL
+    assert tame[0].state is TrialState.COMPLETE
+    assert_same_bits(wild, tame, (1, 2))
+
+
+def test_weights_that_overflow_in_the_last_step_are_a_divergence(numbers):
+    spec = user_spec("one_output", **REGRESSION)
+    result = lanes(spec, numbers, rates(3e38, epochs=1))[0]
+    assert (result.state, result.reason) == (TrialState.FAIL, "diverged")
+
+
+def test_a_rung_prunes_and_the_curve_up_to_it_is_kept(data):
+    trials = suggestions(ADAM, {**ADAM, "learning_rate": 1e-4}, {**ADAM, "epochs": 2}, {**ADAM, "learning_rate": 2e-4})
+    watch = Watching(rung_epochs=(2, 3), stop_below=0.5)
+    results = lanes(make_spec(), data, trials, watch)
+    assert [results[n].state.value for n in range(4)] == ["COMPLETE", "PRUNED", "COMPLETE", "PRUNED"]
+    for number in (1, 3):
+        assert results[number].epochs == results[number].epoch == 2
+        assert results[number].reason == "pruned at epoch 2"
+        assert results[number].value == results[number].curve["val_accuracy"][1]
+        assert evaluated(make_spec(), data, results[number].weights)[1] == pytest.approx(results[number].value)
+    free = lanes(make_spec(), data, trials)
+    np.testing.assert_allclose(results[0].curve["loss"], free[0].curve["loss"], rtol=1e-5)
+
+
+def test_all_trials_that_reach_a_rung_are_compared_at_once_in_ascending_order(data):
+    trials = suggestions(ADAM, {**ADAM, "batch_size": 100}, {**ADAM, "epochs": 2}, {**ADAM, "epochs": 1})
+    watch = Watching(rung_epochs=(1, 3))
+    lanes(make_spec(), data, trials, watch)
+    assert [(epoch, set(values)) for epoch, values in watch.rungs_called] == [(1, {0, 1, 2, 3}), (3, {0, 1})]
+
+
+@pytest.mark.parametrize("best", [False, True], ids=["last epoch", "best epoch"])
+def test_a_rung_is_not_called_while_a_lane_is_still_being_kept(data, monkeypatch, best):
+    keep = Flat.lane
+
+    def slowly(self, state, index):  # the thread that reads reports is much faster meanwhile
+        time.sleep(0.1)
+        return keep(self, state, index)
+
+    monkeypatch.setattr(Flat, "lane", slowly)
+    spec = make_spec(take_best=best)
+    trials = suggestions(
+        *({**ADAM, "learning_rate": rate, "batch_size": size} for size in (32, 100) for rate in (0.1, 1e-5))
+    )
+    results = lanes(spec, data, trials, Watching(rung_epochs=(1, 2, 3), stop_below=0.3))
+    assert {result.state for result in results.values()} == {TrialState.COMPLETE, TrialState.PRUNED}
+    for result in results.values():
+        assert evaluated(spec, data, result.weights)[1] == pytest.approx(result.value, abs=1e-6)
+
+
+def test_only_wanted_trials_are_reported_and_no_bit_depends_on_it(data):
+    trials = suggestions(ADAM, {**ADAM, "learning_rate": 0.02}, {**ADAM, "optimizer": "sgd"})
+    every = lanes(make_spec(), data, trials)
+    watch = Watching()
+    some = lanes(make_spec(), data, trials, watch, wanted={1})
+    assert set(some) == {1}
+    assert {number for number, _ in watch.epochs} == {1}
+    assert_same_bits(some, every, (1,))
+
+
+def test_unwanted_trials_still_count_at_a_rung(data):
+    trials = suggestions(ADAM, {**ADAM, "learning_rate": 0.02})
+    watch = Watching(rung_epochs=(2,))
+    lanes(make_spec(), data, trials, watch, wanted={1})
+    assert set(watch.rungs_called[0][1]) == {0, 1}
+
+
+def test_taking_the_best_epoch_keeps_its_weights(data):
+    spec = make_spec(take_best=True)
+    trials = suggestions(
+        {"optimizer": "sgd", "learning_rate": 3.0, "epochs": 8},
+        {"optimizer": "rmsprop", "learning_rate": 0.5, "epochs": 8},
+    )
+    results = lanes(spec, data, trials)
+    assert any(result.epoch < 8 for result in results.values())
+    for result in results.values():
+        values = result.curve["val_accuracy"]
+        assert (result.value, result.epoch) == (max(values), values.index(max(values)) + 1)
+        loss, accuracy = evaluated(spec, data, result.weights)
+        assert accuracy == pytest.approx(result.value)
+        assert loss == pytest.approx(result.metrics["val_loss"], rel=1e-5)
+
+
+def test_a_results_weights_are_those_that_earned_its_value(data):
+    trials = suggestions(*({**ADAM, "learning_rate": rate, "epochs": n} for n, rate in enumerate((1e-3, 0.01, 0.1), 1)))
+    for result in lanes(make_spec(), data, trials).values():
+        loss, accuracy = evaluated(make_spec(), data, result.weights)
+        assert accuracy == pytest.approx(result.value)
+        assert loss == pytest.approx(result.metrics["val_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("in_files", [True, False])
+def test_a_promoted_trial_goes_on_with_the_curve_of_an_unbroken_one(data, tmp_path, in_files):
+    runner = CompiledRunner(make_spec(), data, keep_states=True, checkpoints=tmp_path if in_files else None)
+    first = train(
+        runner, [Suggestion(0, {**ADAM, "epochs": 2}), Suggestion(1, {**ADAM, "optimizer": "sgd", "epochs": 2})]
+    )
+    if in_files:  # and across a restart
+        runner = CompiledRunner(make_spec(), data, keep_states=True, checkpoints=tmp_path)
+    watch = Watching()
+    promoted = train(runner, [Suggestion(2, {**ADAM, "epochs": 5}, 1, continues=0)], watch)[2]
+    (unbroken,) = fitted(make_spec(), data, suggestions({**ADAM, "epochs": 5})).values()
+    assert promoted.epochs == 5
+    assert [epoch for _, epoch in watch.epochs] == [3, 4, 5]
+    assert promoted.curve["loss"][:2] == first[0].curve["loss"]
+    np.testing.assert_allclose(promoted.curve["loss"], unbroken.curve["loss"], rtol=1e-5)
+    for ours, theirs in zip(promoted.weights, unbroken.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+def test_a_promotion_whose_state_is_lost_trains_from_its_start(data, tmp_path):
+    runner = CompiledRunner(make_spec(), data, keep_states=True, checkpoints=tmp_path)
+    result = train(runner, [Suggestion(2, ADAM, 1, continues=0)])[2]
+    np.testing.assert_allclose(
+        result.curve["loss"], fitted(make_spec(), data, suggestions(ADAM))[0].curve["loss"], rtol=1e-5
+    )
+
+
+def test_hyperbands_promotions_have_the_curves_of_unbroken_trials(data):
+    from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
+    from keras_sweep.space.distributions import Int
+    from keras_sweep.space.search_space import Parameter
+    from keras_sweep.space.sweep_spec import SearchSettings
+    from tests.helpers.factory import LEARNING_RATE, OPTIMIZER
+
+    spec = replace(
+        make_spec((OPTIMIZER, LEARNING_RATE, Parameter("epochs", Int(1, 4)))),
+        search=SearchSettings(engine="keras-tuner", sampler="hyperband", seed=1),
+    )
+    engine, runner, promoted = KerasTunerEngine(spec), CompiledRunner(spec, data, keep_states=True), []
+    for _ in range(6):
+        asked = engine.ask(8)
+        if not asked:
+            break
+        results = train(runner, asked)
+        engine.tell([results[number] for number in sorted(results)])
+        promoted += [result for result in results.values() if result.suggestion.continues is not None]
+    assert promoted
+    whole = fitted(spec, data, [Suggestion(one.number, one.params) for one in promoted])
+    for result in promoted:
+        np.testing.assert_allclose(result.curve["loss"], whole[result.number].curve["loss"], rtol=1e-4)
+
+
+def test_a_model_that_cannot_be_built_fails_its_trial_alone(data):
+    trials = suggestions(
+        {**ADAM, "model.units": 3}, {**ADAM, "model.units": 4}, {**ADAM, "model.units": 4, "nesterov": True}
+    )
+    results = lanes(user_spec("failing"), data, trials)
+    assert [results[n].state.value for n in range(3)] == ["FAIL", "COMPLETE", "FAIL"]
+    assert "units must be even" in results[0].reason
+    assert "Traceback" in results[0].traceback
+    assert "nesterov" in results[2].reason
+
+
+def test_a_program_that_raises_fails_its_lanes_alone(data):
+    results = lanes(make_spec(metrics=("accuracy", "mae_of_nothing")), data, suggestions(ADAM))
+    assert results[0].state is TrialState.FAIL
+    assert "mae_of_nothing" in results[0].reason
+
+
+def test_predictions_of_a_state_are_those_of_its_weights(data):
+    from keras_sweep.training.lanes.signature import signature_of
+    from keras_sweep.trial.plan import training_plan
+
+    template = Template(make_spec(), signature_of(training_plan(make_spec(), ADAM)), data)
+    from keras_sweep.training.training_state import TrainingState
+
+    state = TrainingState(template.trainable, template.other, ())
+    expected = template.model.predict(data.validation.x, verbose=0)
+    np.testing.assert_allclose(template.predict(state, data.validation.x), expected, rtol=1e-5, atol=1e-6)

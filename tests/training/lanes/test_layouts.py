@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+
+from keras_sweep.training.lanes.layout import Flat, Stacked, layout_of
+from keras_sweep.training.lanes.program_cache import Programs
+from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.training_state import TrainingState
+from keras_sweep.trial.plan import training_plan
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
+from tests.helpers.lane_trials import LOSS, WEIGHTS, assert_same_bits, fitted, lanes, suggestions, user_spec
+
+ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+def chosen(spec, params, data, count=2):
+    template = Template(spec, signature_of(training_plan(spec, params)), data)
+    return layout_of(template, count)
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam"])
+def test_an_elementwise_optimizer_is_laid_out_flat(data, name):
+    assert isinstance(chosen(make_spec(), {**ADAM, "optimizer": name}, data), Flat)
+
+
+@pytest.mark.parametrize("changes", [{"clipnorm": 1.0}, {"global_clipnorm": 1.0}, {"use_ema": True}])
+def test_an_optimizer_that_sees_whole_variables_is_stacked(data, changes):
+    assert isinstance(chosen(make_spec(), {**ADAM, **changes}, data), Stacked)
+
+
+def test_a_constrained_model_is_stacked(data):
+    assert isinstance(chosen(user_spec("constrained"), ADAM, data), Stacked)
+
+
+def test_a_model_that_convolves_is_stacked_and_trains_one_lane_at_a_time(data):
+    spec = user_spec("convolutional")
+    signature = signature_of(training_plan(spec, ADAM))
+    assert isinstance(chosen(spec, ADAM, data), Stacked)
+    assert Programs(spec, data).limit(signature, 8) == 1
+    assert Programs(make_spec(), data).limit(signature_of(training_plan(make_spec(), ADAM)), 8) == 8
+
+
+def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):
+    trials = suggestions(ADAM)
+    spec = user_spec("convolutional")
+    assert lanes(spec, data, trials)[0].curve["loss"] == fitted(spec, data, trials)[0].curve["loss"]
+
+
+@pytest.mark.parametrize("kind", [Flat, Stacked])
+@pytest.mark.parametrize("model", ["convolutional", "regularized"])
+def test_a_lane_comes_back_as_it_was_stacked(data, kind, model):
+    spec = user_spec(model)
+    made = kind(Template(spec, signature_of(training_plan(spec, ADAM)), data), 2)
+    first = made.initial()
+    rng = np.random.default_rng(0)
+    other = TrainingState(
+        tuple(rng.normal(size=value.shape).astype(value.dtype) for value in first.trainable),
+        first.other,
+        tuple(value + np.ones_like(value) if value.ndim else value for value in first.optimizer),
+    )
+    state = made.stack([first, other])
+    for place, lane in enumerate((first, other)):
+        back = made.lane(state, place)
+        for ours, theirs in zip(
+            (*back.trainable, *back.other, *back.optimizer),
+            (*lane.trainable, *lane.other, *lane.optimizer),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("model", ["convolutional", "regularized"])
+def test_both_layouts_train_alike(data, model, monkeypatch):
+    spec = user_spec(model, parameters=(LEARNING_RATE, EPOCHS), constants={"optimizer": "adam"})  # a single optimizer
+    trials = suggestions(ADAM, {**ADAM, "learning_rate": 0.003})
+    flat = lanes(spec, data, trials)
+    monkeypatch.setattr("keras_sweep.training.lanes.program.layout_of", Stacked)
+    stacked = lanes(spec, data, trials)
+    for number, result in flat.items():
+        np.testing.assert_allclose(result.curve["loss"], stacked[number].curve["loss"], rtol=LOSS)
+        for ours, theirs in zip(result.weights, stacked[number].weights, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=WEIGHTS, rtol=1e-4)
+
+
+def test_one_lane_alone_has_the_numbers_that_it_has_among_many(data):
+    rates = np.geomspace(1e-4, 0.1, 8)
+    trials = suggestions(*({**ADAM, "learning_rate": float(rate)} for rate in rates))
+    many = lanes(make_spec(), data, trials, lane_limit=8)
+    alone = lanes(make_spec(), data, trials, lane_limit=1)
+    for number, result in many.items():
+        np.testing.assert_allclose(result.curve["loss"], alone[number].curve["loss"], rtol=LOSS)
+        for ours, theirs in zip(result.weights, alone[number].weights, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=WEIGHTS, rtol=1e-4)
+
+
+def test_the_same_trials_have_the_same_bits_twice(data):
+    trials = suggestions(ADAM, {**ADAM, "optimizer": "sgd"}, {**ADAM, "epochs": 1})
+    assert_same_bits(lanes(make_spec(), data, trials), lanes(make_spec(), data, trials))
+
+
+def test_threads_move_no_bit(data):
+    trials = suggestions(
+        *(
+            {"optimizer": name, "learning_rate": 0.003 * n, "epochs": n, "batch_size": size}
+            for name in ("sgd", "adam")
+            for n in (1, 2, 4)
+            for size in (32, 100)
+        )
+    )
+    assert_same_bits(lanes(make_spec(), data, trials, threads=1), lanes(make_spec(), data, trials, threads=2))

@@ -1,0 +1,51 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_sweep.training.lanes.packing import LANE_COUNTS, Job, lane_count, pack
+
+jobs = st.lists(
+    st.builds(Job, number=st.integers(0, 999), key=st.sampled_from("abc"), epochs=st.integers(1, 20)),
+    unique_by=lambda job: job.number,
+    max_size=40,
+)
+limits = st.fixed_dictionaries({key: st.integers(1, 8) for key in "abc"})
+
+
+@given(jobs, limits)
+def test_every_trial_is_packed_once_with_trials_of_its_key_within_the_limit(jobs, limits):
+    packed = pack(jobs, limits)
+    keys = {job.number: job.key for job in jobs}
+    assert sorted(number for group in packed for number in group) == sorted(keys)
+    for group in packed:
+        assert len({keys[number] for number in group}) == 1
+        assert len(group) <= limits[keys[group[0]]]
+
+
+@given(jobs, limits)
+def test_no_key_has_more_programs_than_it_needs(jobs, limits):
+    packed = pack(jobs, limits)
+    keys = {job.number: job.key for job in jobs}
+    for key, limit in limits.items():
+        count = sum(value == key for value in keys.values())
+        assert sum(keys[group[0]] == key for group in packed) == -(-count // limit)
+
+
+@given(jobs, limits, st.randoms())
+def test_packing_is_a_function_of_the_trials_whatever_their_order(jobs, limits, random):
+    shuffled = random.sample(jobs, len(jobs))
+    assert pack(jobs, limits) == pack(list(jobs), limits)
+    assert set(pack(shuffled, limits)) == set(pack(jobs, limits))
+
+
+@given(jobs, limits)
+def test_those_that_train_longest_come_first(jobs, limits):
+    epochs = {job.number: job.epochs for job in jobs}
+    for group in pack(jobs, limits):
+        lengths = [epochs[number] for number in group]
+        assert lengths == sorted(lengths, reverse=True)
+
+
+@given(st.integers(1, 200))
+def test_a_program_has_one_of_few_lane_counts(lanes):
+    assert lane_count(lanes) >= lanes
+    assert lane_count(lanes) in LANE_COUNTS or lanes > max(LANE_COUNTS)

@@ -1,0 +1,166 @@
+"""Momentum, beta_1 and their like differ among the lanes of one program."""
+
+import numpy as np
+import pytest
+
+from keras_sweep.space.distributions import Categorical, Float
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.training.lanes.optimizer_variants import offered_updates
+from keras_sweep.training.lanes.per_lane_values import OwnNumber
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.result import TrialState
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import Watching, assert_as_fit, assert_same_bits, suggestions, train, user_spec
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+def space(**distributions):
+    return SearchSpace(tuple(Parameter(name, one) for name, one in distributions.items()))
+
+
+def searching(*names, **changes):
+    """A spec in which these arguments vary."""
+    return make_spec(space=space(**{name: Float(0.0, 1.0) for name in names}), **changes)
+
+
+def programs(spec, data, trials):
+    runner = CompiledRunner(spec, data)
+    results = train(runner, trials)
+    return results, {signature for signature, _ in runner._programs._programs._values}
+
+
+ARGUMENTS = [
+    ("sgd", {"momentum": (0.9, 0.5, 0.1)}),
+    ("sgd", {"momentum": (0.9, 0.5, 0.1), "weight_decay": (0.1, 0.01, 0.001)}),
+    ("rmsprop", {"rho": (0.9, 0.99, 0.5), "momentum": (0.1, 0.9, 0.5), "epsilon": (1e-7, 1e-3, 0.1)}),
+    ("adam", {"beta_1": (0.9, 0.5, 0.99), "beta_2": (0.999, 0.9, 0.99), "epsilon": (1e-7, 1e-3, 0.1)}),
+    ("adamw", {"weight_decay": (0.1, 0.01, 0.001), "beta_1": (0.9, 0.5, 0.8)}),
+    ("adamax", {"beta_1": (0.9, 0.5, 0.8), "beta_2": (0.999, 0.9, 0.99)}),
+    ("adadelta", {"rho": (0.95, 0.9, 0.5)}),
+    ("adagrad", {"epsilon": (1e-7, 1e-3, 0.1)}),
+    ("lion", {"beta_1": (0.9, 0.5, 0.8), "beta_2": (0.99, 0.9, 0.5)}),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "arguments"), ARGUMENTS, ids=lambda one: one if isinstance(one, str) else "")
+def test_lanes_of_one_program_have_the_numbers_of_fit(data, optimizer, arguments):
+    trials = suggestions(
+        *(
+            {"optimizer": optimizer, "learning_rate": 0.003, "epochs": 2, "batch_size": 100}
+            | {name: values[lane] for name, values in arguments.items()}
+            for lane in range(3)
+        )
+    )
+    spec = searching(*arguments)
+    results = assert_as_fit(spec, data, trials)
+    assert len({result.curve["loss"] for result in results.values()}) == 3
+    _, used = programs(spec, data, trials)
+    assert len(used) == 1
+
+
+def test_an_argument_that_does_not_vary_is_compiled_in(data):
+    trials = suggestions({"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.01, "epochs": 1})
+    _, (signature,) = programs(make_spec(), data, trials)
+    assert signature.own == ()
+
+
+def test_without_momentum_a_lane_has_another_program(data):
+    sgd = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 1}
+    trials = suggestions({**sgd, "momentum": 0.0}, {**sgd, "momentum": 0.9}, {**sgd, "momentum": 0.5})
+    spec = searching("momentum")
+    assert_as_fit(spec, data, trials)
+    _, used = programs(spec, data, trials)
+    assert {signature.own for signature in used} == {(), ("momentum",)}
+
+
+def test_a_number_that_keras_refuses_fails_its_trial_alone(data):
+    sgd = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 1}
+    results, _ = programs(searching("momentum"), data, suggestions({**sgd, "momentum": 1.5}, {**sgd, "momentum": 0.5}))
+    assert results[0].state is TrialState.FAIL
+    assert "momentum" in results[0].reason
+    assert results[1].state is TrialState.COMPLETE
+
+
+def test_clipping_by_norm_takes_a_program_for_each_number(data):
+    sgd = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 1, "clipnorm": 0.1}
+    trials = suggestions({**sgd, "momentum": 0.9}, {**sgd, "momentum": 0.5})
+    spec = searching("momentum")
+    assert_as_fit(spec, data, trials)
+    _, used = programs(spec, data, trials)
+    assert [signature.own for signature in used] == [(), ()]
+
+
+def test_layers_that_are_no_matrices_too(data):
+    spec = user_spec("regularized", space=space(beta_1=Float(0.0, 1.0)))
+    adam = {"optimizer": "adam", "learning_rate": 0.003, "epochs": 2}
+    assert_as_fit(spec, data, suggestions({**adam, "beta_1": 0.5}, {**adam, "beta_1": 0.95}))
+
+
+def test_different_optimizers_share_a_program_with_numbers_of_their_own(data):
+    spec = make_spec(
+        space=SearchSpace(
+            (
+                Parameter("optimizer", Categorical(("sgd", "adam"))),
+                Parameter("momentum", Float(0.1, 0.9), (Condition("optimizer", ("sgd",)),)),
+                Parameter("beta_1", Float(0.5, 0.9), (Condition("optimizer", ("adam",)),)),
+            )
+        )
+    )
+    shared = {"learning_rate": 0.003, "epochs": 2}
+    trials = suggestions(
+        {"optimizer": "sgd", "momentum": 0.9, **shared},
+        {"optimizer": "adam", "beta_1": 0.8, **shared},
+        {"optimizer": "sgd", "momentum": 0.2, **shared},
+    )
+    assert_as_fit(spec, data, trials)
+    _, used = programs(spec, data, trials)
+    assert len(used) == 1
+
+
+def test_a_stopped_generation_goes_on_with_its_numbers(data, tmp_path):
+    sgd = {"optimizer": "sgd", "learning_rate": 0.01}
+    trials = suggestions(
+        {**sgd, "momentum": 0.9, "epochs": 6},
+        {**sgd, "momentum": 0.5, "epochs": 5},
+        {**sgd, "momentum": 0.1, "epochs": 2},
+    )
+    spec = searching("momentum")
+    whole, _ = programs(spec, data, trials)
+    done = train(CompiledRunner(spec, data, checkpoints=tmp_path), trials, Watching(stop_after=5))
+    left = {trial.number for trial in trials} - set(done)
+    done |= train(CompiledRunner(spec, data, checkpoints=tmp_path), trials, None, left)
+    assert set(done) == set(whole)
+    assert_same_bits(done, whole)
+
+
+def test_what_a_space_offers_counts_kinds_and_not_numbers():
+    momentum = Parameter("momentum", Float(0.0, 0.9))
+    optimizer = Parameter("optimizer", Categorical(("sgd", "rmsprop")))
+    both = offered_updates(make_spec(space=SearchSpace((optimizer, momentum))))
+    assert [(one.optimizer, one.constants, one.own) for one in both] == [
+        ("sgd", (), ("momentum",)),
+        ("rmsprop", (), ("momentum",)),
+    ]
+    some = Parameter("momentum", Categorical((0.0, 0.5, 0.9, 0.99)))
+    with_zero = offered_updates(make_spec(space=SearchSpace((Parameter("optimizer", Categorical(("sgd",))), some))))
+    assert [(one.constants, one.own) for one in with_zero] == [((("momentum", "float", 0.0),), ()), ((), ("momentum",))]
+
+
+def test_a_space_of_an_argument_that_must_be_compiled_in_offers_nothing():
+    optimizer = Parameter("optimizer", Categorical(("sgd", "nadam")))
+    assert offered_updates(make_spec(space=SearchSpace((optimizer, Parameter("beta_1", Float(0.5, 0.9)))))) == ()
+
+
+def test_an_own_number_is_no_plain_number():
+    number = OwnNumber(np.array([0.5]), np.array([0.25]))
+    assert 1 - number == np.array([0.25])
+    assert number != 0
+    assert number > 0
+    with pytest.raises(TypeError):
+        2 - number
+    with pytest.raises(TypeError):
+        number == 0.5  # noqa: B015

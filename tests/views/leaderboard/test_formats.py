@@ -1,0 +1,119 @@
+import csv
+import io
+import json
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_json, leaderboard_markdown, strict_json
+from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from tests.helpers.results import ACCURACY, dense_sweep, result
+
+KEYS = [
+    *("rank", "number", "state", "value", "stderr", "tie", "params", "metrics"),
+    *("epochs", "seconds", "engine", "seed", "reason"),
+]
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_json_has_exactly_the_promised_keys():
+    rows = leaderboard_rows(dense_sweep(), ACCURACY, seed=42)
+    read = json.loads(leaderboard_json(rows), parse_constant=refuse)
+    assert len(read) == 64
+    assert all(list(row) == KEYS for row in read)
+    assert [row["rank"] for row in read] == list(range(1, 65))
+    assert {row["seed"] for row in read} == {42}
+    assert {row["state"] for row in read} == {"COMPLETE", "PRUNED", "FAIL"}
+    failed = [row for row in read if row["state"] == "FAIL"]
+    assert all(row["value"] is None and row["reason"] == "diverged" for row in failed)
+    best = rows[0]
+    assert read[0]["value"] == best.value and read[0]["params"] == dict(best.params)
+
+
+def test_json_of_nothing_is_an_empty_list():
+    assert json.loads(leaderboard_json([])) == []
+
+
+def test_json_is_strict_and_ascii_whatever_stands_in_a_trial():
+    odd = {"name": "größe\x1b[31m\u202e\ud800", "list": (1, (2.5, None)), "inf": math.inf}
+    text = leaderboard_json(leaderboard_rows([result(0, params=odd, reason="[red]\x07")], ACCURACY))
+    assert text.isascii() and "\x1b" not in text and "\x07" not in text
+    read = json.loads(text, parse_constant=refuse)
+    assert read[0]["params"]["list"] == [1, [2.5, None]] and read[0]["params"]["inf"] is None
+    assert strict_json({"a": math.nan}) == '{"a": null}'
+
+
+def read_csv(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_csv_has_a_column_for_every_parameter_and_metric_of_any_row():
+    rows = leaderboard_rows(dense_sweep(), ACCURACY, seed=42)
+    read = read_csv(leaderboard_csv(rows))
+    assert len(read) == 64
+    assert "params.momentum" in read[0] and "metrics.val_loss" in read[0]
+    for row, line in zip(rows, read, strict=True):
+        assert line["value"] == ("" if row.value is None else repr(row.value))
+        assert line["params.momentum"] == (repr(row.params["momentum"]) if "momentum" in row.params else "")
+        assert line["tie"] in ("true", "false")
+
+
+def test_csv_runs_nothing_in_a_spreadsheet():
+    for text in ("=1+1", "+cmd", "-x", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("x")'):
+        row = leaderboard_rows([result(0, params={"a": text, "=b": 1}, reason=text, engine=text)], ACCURACY)[0]
+        for line in csv.reader(io.StringIO(leaderboard_csv([row]))):
+            assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in line)
+        assert read_csv(leaderboard_csv([row]))[0]["params.a"].startswith("'")
+
+
+def test_csv_leaves_numbers_alone():
+    row = leaderboard_rows([result(0, -0.5, params={"a": -1e-3, "b": "-1.5", "c": "+2", "d": "-inf"})], ACCURACY)[0]
+    read = read_csv(leaderboard_csv([row]))[0]
+    assert (read["value"], read["params.a"], read["params.b"], read["params.c"]) == ("-0.5", "-0.001", "-1.5", "+2")
+    assert read["params.d"] == "'-inf"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_csv_keeps_a_row_on_a_line(text):
+    rows = leaderboard_rows([result(0, params={"a": text}), result(1)], ACCURACY)
+    assert leaderboard_csv(rows).count("\n") == 3
+    assert len(read_csv(leaderboard_csv(rows))) == 2
+
+
+def test_markdown_shows_what_differs_and_says_the_rest_below():
+    rows = leaderboard_rows(dense_sweep(), ACCURACY)
+    lines = leaderboard_markdown(rows[:5], ACCURACY, of=rows).splitlines()
+    assert lines[0] == "| rank | trial | val_accuracy | optimizer | learning_rate | momentum | epochs | time |"
+    assert lines[2].startswith("| 1 | 50 | 0.8570 ±0.0032 ≈ | adam | 0.000966 |  | 20 |")
+    assert "- in all trials: batch_size=32" in lines
+    assert (
+        "- ≈ 7 trials are within one standard error (±0.0032) of the best: these data cannot tell them apart" in lines
+    )
+    assert "- the winner's val_accuracy is optimistic: it was chosen as the best of 64" in lines
+
+
+def test_markdown_says_how_a_trial_ended():
+    results = [result(0), result(1, None, state=TrialState.FAIL, reason="diverged", params={"epochs": 9}, epochs=2)]
+    text = leaderboard_markdown(leaderboard_rows(results, ACCURACY), ACCURACY)
+    assert "| 2 | 1 | - |" in text and "| 2/9 |" in text and "| FAIL diverged |" in text
+
+
+def test_markdown_escapes_what_would_be_read_as_markup():
+    odd = {"a|b": "x|y", "h": "<script>", "s": "*bold* _it_ `code` [l](u)", "n": "two\nlines"}
+    rows = leaderboard_rows([result(0, params=odd), result(1, params={})], ACCURACY)
+    lines = leaderboard_markdown(rows, ACCURACY).splitlines()
+    assert "a\\|b" in lines[0]
+    assert (
+        "x\\|y" in lines[2] and "\\<script\\>" in lines[2] and "\\*bold\\* \\_it\\_ \\`code\\` \\[l\\](u)" in lines[2]
+    )
+    columns = lines[0].replace("\\|", "").count("|")
+    assert all(line.replace("\\|", "").count("|") == columns for line in lines[:4])
+
+
+def test_markdown_of_nothing():
+    assert leaderboard_markdown([], ACCURACY) == "No trials.\n"

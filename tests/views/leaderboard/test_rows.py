@@ -1,0 +1,228 @@
+import contextlib
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_sweep.errors import UsageError
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.rows import (
+    chosen_rows,
+    common_params,
+    leaderboard_rows,
+    parsed_condition,
+    ties,
+    varying_names,
+)
+from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
+
+PRUNED, FAIL = TrialState.PRUNED, TrialState.FAIL
+
+
+def numbers(rows):
+    return [row.number for row in rows]
+
+
+def test_complete_trials_rank_by_value_then_pruned_ones_then_failed_ones():
+    results = [
+        result(0, None, state=FAIL, reason="diverged"),
+        result(1, 0.90, state=PRUNED, reason="pruned at epoch 3"),
+        result(2, 0.80),
+        result(3, 0.85),
+        result(4, 0.70, state=PRUNED),
+    ]
+    rows = leaderboard_rows(results, ACCURACY)
+    assert numbers(rows) == [3, 2, 1, 4, 0]
+    assert [row.rank for row in rows] == [1, 2, 3, 4, 5]
+    assert rows[-1].value is None and rows[-1].reason == "diverged"
+
+
+def test_a_loss_is_minimized():
+    assert numbers(leaderboard_rows([result(0, 0.5), result(1, 0.4)], LOSS)) == [1, 0]
+
+
+def test_equal_values_rank_by_number_in_whatever_order_they_come():
+    results = [result(number, 0.85) for number in range(20)]
+    random.Random(0).shuffle(results)
+    assert numbers(leaderboard_rows(results, ACCURACY)) == list(range(20))
+
+
+def test_a_value_that_is_no_number_ranks_with_the_failed():
+    rows = leaderboard_rows([result(0, math.nan), result(1, 0.1), result(2, math.inf)], ACCURACY)
+    assert numbers(rows) == [1, 0, 2]
+    assert [row.value for row in rows] == [0.1, None, None]
+
+
+def test_trials_within_one_standard_error_of_the_best_are_ties():
+    results = [result(0, 0.8550, stderr=0.0032), result(1, 0.8520), result(2, 0.8517), result(3, 0.854, state=PRUNED)]
+    rows = leaderboard_rows(results, ACCURACY)
+    assert [row.tie for row in rows] == [True, True, False, False]
+    assert ties(rows) == 2
+
+
+def test_the_best_alone_is_no_tie():
+    assert not any(row.tie for row in leaderboard_rows([result(0, 0.85), result(1, 0.80)], ACCURACY))
+    assert not leaderboard_rows([result(0)], ACCURACY)[0].tie
+
+
+def test_without_a_standard_error_equal_values_alone_are_ties():
+    results = [result(0, 0.85, stderr=None), result(1, 0.85, stderr=None), result(2, 0.8499, stderr=None)]
+    assert [row.tie for row in leaderboard_rows(results, ACCURACY)] == [True, True, False]
+
+
+def test_ranks_and_ties_stay_those_of_the_whole_sweep():
+    results = dense_sweep()
+    rows = leaderboard_rows(results, ACCURACY)
+    shown = leaderboard_rows(results, ACCURACY, where=["optimizer=rmsprop"], sort="-seconds", top=3)
+    assert len(shown) == 3
+    assert all(row in rows for row in shown)
+    assert [row.seconds for row in shown] == sorted((row.seconds for row in shown), reverse=True)
+
+
+def test_the_seed_is_the_trials_own_or_the_sweeps():
+    results = [result(0), result(1, params={"seed": 7})]
+    assert [row.seed for row in leaderboard_rows(results, ACCURACY, seed=42)] == [42, 7]
+    assert leaderboard_rows([result(0)], ACCURACY)[0].seed is None
+
+
+def test_no_results_give_no_rows_whatever_is_asked_of_them():
+    assert leaderboard_rows([], ACCURACY, where=["optimizer=adam"], sort="seconds", top=3) == []
+
+
+def test_a_metric_that_is_no_number_is_none():
+    row = leaderboard_rows([result(0, 0.5, curve={"val_accuracy": (0.5,), "loss": (math.nan,)}, epoch=1)], ACCURACY)[0]
+    assert row.metrics == {"val_accuracy": 0.5, "loss": None}
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(TrialState)), st.none() | st.floats()), max_size=30))
+def test_any_results_rank_in_one_order(outcomes):
+    results = [
+        result(number, None if state is FAIL else value, state=state, curve={}, stderr=None)
+        for number, (state, value) in enumerate(outcomes)
+    ]
+    rows = leaderboard_rows(results, ACCURACY)
+    assert [row.rank for row in rows] == list(range(1, len(outcomes) + 1))
+    assert leaderboard_rows(results[::-1], ACCURACY) == rows
+    values = [row.value for row in rows if row.state is TrialState.COMPLETE and row.value is not None]
+    assert values == sorted(values, reverse=True)
+
+
+# Shared and varying parameters
+
+
+def test_a_parameter_varies_where_a_trial_lacks_it_or_its_type_differs():
+    results = [
+        result(0, params={"a": 1, "b": 1, "c": 1, "d": 1}),
+        result(1, params={"a": 1, "b": 2, "c": True, "e": 1}),
+    ]
+    rows = leaderboard_rows(results, ACCURACY)
+    assert varying_names(rows) == ("b", "c", "d", "e")
+    assert common_params(rows) == {"a": 1}
+    assert varying_names([]) == () and common_params([]) == {}
+
+
+# Conditions and order
+
+
+@pytest.fixture
+def rows():
+    results = [
+        result(0, 0.80, params={"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
+        result(1, 0.85, params={"optimizer": "adam", "learning_rate": 0.001, "nesterov": False}, epochs=9),
+        result(2, None, state=FAIL, params={"optimizer": "sgd", "learning_rate": 1.0}, reason="diverged"),
+        result(3, 0.82, params={"optimizer": "adam=x", "learning_rate": 0.01, "units": "1e-3"}, epochs=2),
+    ]
+    return leaderboard_rows(results, ACCURACY)
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        (["optimizer=adam"], [1]),
+        (["optimizer==adam"], [1]),
+        (["optimizer = 'adam'"], [1]),
+        (["optimizer=adam=x"], [3]),
+        (["optimizer!=sgd"], [1, 3]),
+        (["learning_rate=1e-3"], [1]),
+        (["learning_rate<0.1"], [1, 3]),
+        (["learning_rate <= 0.1"], [1, 3, 0]),
+        (["learning_rate>0.1"], [2]),
+        (["learning_rate>=0.01", "learning_rate<1"], [3, 0]),
+        (["momentum=0.9"], [0]),
+        (["momentum!=0.9"], [1, 3, 2]),
+        (["momentum=null"], [1, 3, 2]),
+        (["momentum!=none"], [0]),
+        (["momentum<1"], [0]),
+        (["nesterov=true"], [0]),
+        (["nesterov=false"], [1]),
+        (["nesterov=1"], []),
+        (["units=1e-3"], [3]),
+        (["state=complete"], [1, 3, 0]),
+        (["state!=COMPLETE"], [2]),
+        (["reason=diverged"], [2]),
+        (["value>0.81"], [1, 3]),
+        (["value=null"], [2]),
+        (["epochs<=2"], [3]),
+        (["params.learning_rate=0.1"], [0]),
+        (["metrics.val_accuracy>0.81"], [1, 3]),
+        (["val_accuracy>0.81"], [1, 3]),
+        (["rank<=2"], [1, 3]),
+        (["optimizer<3"], []),
+        (["tie=false"], [1, 3, 0, 2]),
+    ],
+)
+def test_conditions(rows, where, found):
+    assert numbers(chosen_rows(rows, ACCURACY, where=where)) == found
+
+
+@pytest.mark.parametrize("text", ["optimizer", "=adam", "optimizer=", "", "a<b", "lr>=fast", "a ! b"])
+def test_a_condition_that_cannot_be_read_is_refused(text):
+    with pytest.raises(UsageError):
+        parsed_condition(text)
+
+
+@given(st.text())
+def test_any_condition_is_read_or_refused(text):
+    with contextlib.suppress(UsageError):
+        parsed_condition(text)
+
+
+def test_an_unknown_key_is_refused_with_the_nearest(rows):
+    with pytest.raises(UsageError, match=r"`--where`: no trial has 'learning_rte'") as where:
+        chosen_rows(rows, ACCURACY, where=["learning_rte=1"])
+    assert "Did you mean `learning_rate`?" in str(where.value)
+    with pytest.raises(UsageError, match=r"`--sort`: no trial has 'zzz'"):
+        chosen_rows(rows, ACCURACY, sort="zzz")
+
+
+def test_an_unknown_key_is_refused_although_an_earlier_condition_leaves_no_row(rows):
+    with pytest.raises(UsageError):
+        chosen_rows(rows, ACCURACY, where=["rank=99", "learning_rte=1"])
+
+
+@pytest.mark.parametrize("top", [0, -1])
+def test_fewer_than_one_row_cannot_be_asked_for(rows, top):
+    with pytest.raises(UsageError, match="at least 1"):
+        chosen_rows(rows, ACCURACY, top=top)
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("rank", [1, 3, 0, 2]),
+        ("value", [1, 3, 0, 2]),
+        ("-value", [2, 0, 3, 1]),
+        ("val_accuracy", [1, 3, 0, 2]),
+        ("number", [0, 1, 2, 3]),
+        ("-number", [3, 2, 1, 0]),
+        ("learning_rate", [1, 3, 0, 2]),
+        ("optimizer", [1, 3, 0, 2]),
+        ("-optimizer", [0, 2, 3, 1]),
+        ("momentum", [0, 1, 3, 2]),
+        ("-momentum", [0, 1, 3, 2]),
+    ],
+)
+def test_order(rows, sort, order):
+    assert numbers(chosen_rows(rows, ACCURACY, sort=sort)) == order

@@ -1,0 +1,128 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
+from keras_sweep.views.leaderboard.table import LeaderboardTable
+from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
+from tests.helpers.screen import on_pipe, on_terminal
+
+ROWS = leaderboard_rows(dense_sweep(), ACCURACY, seed=42)
+SHOWN = [*ROWS[:8], *ROWS[-2:]]
+
+
+def table(rows=SHOWN, **more):
+    return LeaderboardTable(rows, ACCURACY, of=ROWS if rows is SHOWN else None, **more)
+
+
+def test_a_wide_terminal_shows_everything():
+    lines = on_terminal(table(), 120).splitlines()
+    assert lines[0].split() == (
+        ["#", "trial", "val_accuracy", "optimizer", "learning_rate", "momentum", "state", "epochs", "curve", "time"]
+    )
+    assert lines[2].split()[:7] == ["1", "50", "0.8570", "±0.0032", "≈", "adam", "0.000966"]
+    assert "FAIL diverged" in lines[-4]
+    assert lines[-3:] == [
+        "in all trials: batch_size=32",
+        "≈ 7 trials are within one standard error (±0.0032) of the best: these data cannot tell them apart",
+        "the winner's val_accuracy is optimistic: it was chosen as the best of 64",
+    ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 200])
+def test_no_line_is_wider_than_the_terminal_and_none_is_folded(width):
+    lines = on_terminal(table(notes=False), width).splitlines()
+    assert len(lines) in (len(SHOWN) + 2, len(SHOWN) + 3)  # a header may take two lines
+    if width >= 30:
+        assert all(cell_len(line) <= width for line in lines)
+
+
+def test_a_narrow_terminal_keeps_what_matters_and_names_the_rest():
+    text = on_terminal(table(), 60)
+    assert "0.8570 ±0.0032 ≈" in text and "adam" in text and "0.000966" in text
+    assert "not shown, for want of width: state, momentum, curve, time" in " ".join(text.split())
+
+
+def test_a_parameter_that_all_share_is_said_once():
+    results = [result(n, 0.8 + n / 100, params={"optimizer": "adam", "units": n}) for n in range(3)]
+    text = on_terminal(table(leaderboard_rows(results, ACCURACY)))
+    assert text.count("adam") == 1 and "in all trials: optimizer=adam" in text
+
+
+def test_states_are_shown_where_they_differ_only():
+    complete = on_terminal(table(leaderboard_rows([result(0), result(1)], ACCURACY)))
+    assert "state" not in complete
+    pruned = [result(0), result(1, 0.7, state=TrialState.PRUNED, reason="pruned at epoch 3")]
+    assert "PRUNED at epoch 3" in on_terminal(table(leaderboard_rows(pruned, ACCURACY)))
+
+
+def test_one_trial_needs_no_notes():
+    lines = on_terminal(table(leaderboard_rows([result(0)], ACCURACY))).splitlines()
+    assert len(lines) == 3 and lines[2].split()[:4] == ["1", "0", "0.8500", "±0.0033"]
+
+
+def test_failed_trials_alone():
+    results = [result(n, None, state=TrialState.FAIL, reason="ValueError: " + "x" * 90, stderr=None) for n in range(3)]
+    rows = leaderboard_rows(results, ACCURACY)
+    text = on_terminal(table(rows))
+    assert text.count("failed") == 3 and "optimistic" not in text and "…" in text
+    assert "x" * 90 in on_pipe(lambda console: console.print(table(rows)))
+
+
+def test_nothing_to_show():
+    assert on_terminal(table([])).strip() == "no trials"
+
+
+def test_engines_are_shown_where_they_differ():
+    results = [result(0), result(1, engine="keras-tuner/hyperband")]
+    assert "keras-tuner/hyperband" in on_terminal(table(leaderboard_rows(results, ACCURACY)), 140)
+
+
+def test_a_loss_and_no_standard_error():
+    results = [result(0, 0.45, stderr=None), result(1, 0.45, stderr=None)]
+    text = on_terminal(LeaderboardTable(leaderboard_rows(results, LOSS), LOSS))
+    assert "0.4500 ≈" in text and "2 trials have the best value" in text and "±" not in text
+
+
+def test_ascii_terminals_get_ascii():
+    text = on_terminal(table(), 120, encoding="ascii")
+    assert text.isascii() and "0.8570 +/-0.0032 ~" in text and "?" not in text
+
+
+def test_a_pipe_gets_every_column_whole_and_no_control_characters():
+    odd = "a very long value that no terminal would show in one piece, although a pipe must"
+    results = [result(0, params={"a": odd}), result(1, params={"a": "b"}), *dense_sweep(3)[2:]]
+    text = on_pipe(lambda console: console.print(table(leaderboard_rows(results, ACCURACY))))
+    assert odd in text and "\x1b" not in text
+
+
+def test_markup_and_control_characters_are_shown_as_they_are_written():
+    odd = {"[bold]n[/bold]": "[red]v[/red]", "e": "\x1b[31mred\x1b[0m", "wide": "学習率"}
+    results = [result(0, params=odd, engine="[x]"), result(1, None, state=TrialState.FAIL, reason="\x1b]0;t\x07[/]")]
+    text = on_terminal(table(leaderboard_rows(results, ACCURACY)), 200)
+    assert "\x1b" not in text and "\x07" not in text
+    for shown in ("[bold]n[/bold]", "[red]v[/red]", "\\x1b[31mred\\x1b[0m", "学習率", "\\x1b]0;t\\x07[/]"):
+        assert shown in text
+
+
+@given(st.integers(1, 200), st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=5))
+def test_any_width_can_be_drawn(width, values):
+    results = [
+        result(n, v, state=TrialState.FAIL if v is None else TrialState.COMPLETE, curve={"val_accuracy": (math.nan,)})
+        for n, v in enumerate(values)
+    ]
+    assert on_terminal(table(leaderboard_rows(results, ACCURACY)), width)
+
+
+def test_a_baseline_stands_below_the_trials_as_a_reference():
+    attributes = {"baseline": {"model": "SGDClassifier()", "validation": {"val_accuracy": 0.834}}}
+    references = reference_rows(attributes, ACCURACY)
+    lines = on_terminal(table(references=references), 120).splitlines()
+    assert lines[2 + len(SHOWN)].split() == ["–", "baseline", "0.8340"]
+    assert "baseline: SGDClassifier() on the same rows" in lines
+    assert reference_rows(attributes, LOSS) == []
+    assert reference_rows({}, ACCURACY) == []

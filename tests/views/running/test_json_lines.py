@@ -1,0 +1,102 @@
+import io
+import json
+import math
+import re
+
+from keras_sweep.trial.events import (
+    EpochEnded,
+    GenerationAsked,
+    Noticed,
+    SweepEnded,
+    SweepStarted,
+    TrialEnded,
+)
+from keras_sweep.trial.events import (
+    TestEvaluated as Evaluated,
+)
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.running import json_lines
+from keras_sweep.views.running.json_lines import JsonLines
+from tests.helpers.results import dense_sweep, result
+
+RESULTS = tuple(dense_sweep())
+EVENTS = (
+    SweepStarted(
+        "dense", "sweeps/dense", "optuna/tpe", "compiled/jax", 64, RESULTS[:8], "val_accuracy", "maximize", math.inf
+    ),
+    GenerationAsked(1, tuple(one.suggestion for one in RESULTS[8:16])),
+    EpochEnded(8, 1, {"val_accuracy": 0.5, "loss": math.nan}),
+    TrialEnded(RESULTS[21]),
+    Noticed("größe \x1b[31m\nline"),
+    Evaluated(50, {"loss": 0.46, "accuracy": 0.84}, 0.0037, 1, {"Bag": 0.94}),
+    SweepEnded("dense", "done", RESULTS, {"train": 3.0}, "sweeps/dense/best.keras"),
+)
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def written(*events):
+    file = io.StringIO()
+    with JsonLines(file) as view:
+        for event in events:
+            view(event)
+    return file.getvalue()
+
+
+def test_every_event_is_one_line_of_strict_ascii_json():
+    text = written(*EVENTS)
+    assert text.isascii() and text.count("\n") == len(EVENTS) and "\x1b" not in text
+    read = [json.loads(line, parse_constant=refuse) for line in text.splitlines()]
+    assert [record["event"] for record in read] == [
+        *("sweep_started", "generation_asked", "epoch_ended", "trial_ended"),
+        *("noticed", "test_evaluated", "sweep_ended"),
+    ]
+    assert all(next(iter(record)) == "event" for record in read)
+
+
+def test_the_fields_are_those_that_are_documented():
+    documented = {}
+    for line in json_lines.__doc__.splitlines():
+        words = line.split()
+        if line.startswith("    ") and not line.startswith("      ") and words:
+            name, fields = words[0], words[1:]
+            documented[name] = documented.get(name, []) + fields
+        elif line.startswith("      ") and words:
+            documented[name] += words
+    for line in written(*EVENTS).splitlines():
+        record = json.loads(line)
+        fields = set(re.findall(r"\w+", " ".join(documented[record.pop("event")])))
+        assert set(record) <= fields
+
+
+def test_what_is_unknown_or_no_number_is_null():
+    read = [json.loads(line) for line in written(*EVENTS).splitlines()]
+    assert read[0]["space_size"] is None and read[0]["finished"] == 8
+    assert read[2]["logs"] == {"val_accuracy": 0.5, "loss": None}
+    assert read[3]["state"] == "FAIL" and read[3]["value"] is None and read[3]["reason"] == "diverged"
+
+
+def test_a_trial_has_its_whole_curve_and_its_seconds_by_part():
+    record = json.loads(written(TrialEnded(result(3, 0.85, epochs=4))))
+    assert len(record["curve"]["val_accuracy"]) == 4 and record["epochs"] == record["epoch"] == 4
+    seconds = record["seconds"]
+    assert math.isclose(seconds.pop("total"), sum(seconds.values()))
+
+
+def test_the_end_counts_states_and_names_the_best():
+    end = json.loads(written(EVENTS[0], EVENTS[-1]).splitlines()[-1])
+    assert sum(end["trials"].values()) == 64 and list(end["trials"]) == ["COMPLETE", "PRUNED", "FAIL"]
+    assert end["best"]["number"] == 50 and end["model"] == "sweeps/dense/best.keras"
+
+
+def test_a_loss_is_minimized_as_the_sweep_says():
+    began = SweepStarted("d", "f", "e", "r", 2, (), "val_loss", "minimize", 2)
+    ended = SweepEnded("d", "done", (result(0, 0.5), result(1, 0.4)))
+    assert json.loads(written(began, ended).splitlines()[1])["best"]["number"] == 1
+
+
+def test_without_a_complete_trial_there_is_no_best():
+    ended = SweepEnded("d", "failed", (result(0, None, state=TrialState.FAIL), result(1, 0.9, state=TrialState.PRUNED)))
+    assert json.loads(written(ended))["best"] is None

@@ -1,0 +1,202 @@
+import contextlib
+import os
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from keras_sweep.trial.events import EpochEnded, GenerationAsked, Noticed, SweepStarted, TrialEnded
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.running.live import LiveBoard, Redrawn, board
+from keras_sweep.views.running.sweep_progress import Tally
+from keras_sweep.views.terminal.console import console_on
+from tests.helpers.results import dense_sweep, result
+from tests.helpers.screen import sent, terminal, without_styles
+
+STARTED = SweepStarted("dense", "sweeps/dense", "optuna/tpe", "compiled/jax", 64, (), "val_accuracy", "maximize", 1e9)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def half_way(started=STARTED):
+    clock = Clock()
+    tally = Tally(keep=8, clock=clock)
+    tally(started)
+    results = dense_sweep(40)
+    for start in range(0, 32, 8):
+        batch = results[start : start + 8]
+        tally(GenerationAsked(start // 8, tuple(one.suggestion for one in batch)))
+        for one in batch:
+            for epoch in range(one.epochs):
+                tally(EpochEnded(one.number, epoch + 1, {"val_accuracy": one.curve["val_accuracy"][epoch]}))
+            tally(TrialEnded(one))
+    tally(GenerationAsked(4, tuple(one.suggestion for one in results[32:])))
+    for one in results[33:36]:
+        tally(EpochEnded(one.number, 1, {"val_accuracy": 0.8}))
+    clock.now = 16.0
+    return tally
+
+
+def lines_of(tally, width=100, height=40):
+    console = terminal(width, height)
+    console.print(board(tally, console))
+    return without_styles(sent(console)).splitlines()
+
+
+def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
+    lines = lines_of(half_way())
+    assert lines[0] == "dense · optuna/tpe · compiled/jax"
+    assert "32/64 trials  16 s · about 15 s left" in lines[1] and "━" in lines[1]
+    assert "generation 5" in lines[2] and "pruned" in lines[2] and "1 failed" in lines[2]
+    assert lines[4].split() == [
+        "#",
+        "trial",
+        "val_accuracy",
+        "learning_rate",
+        "optimizer",
+        "momentum",
+        "epochs",
+        "curve",
+    ]
+    ranks = [line.split()[0] for line in lines[6:14]]
+    assert ranks == list("12345678")
+    assert lines[15] == "training 8 trials"
+    assert lines[16].startswith("trial 32") and lines[17].split()[2:4] == ["1/3", "0.8000"]
+
+
+def test_the_rows_are_those_of_the_leaderboard():
+    best = half_way().best
+    values = [one.value for one in best]
+    assert len(best) == 8 and values == sorted(values, reverse=True)
+
+
+def test_a_sweep_that_goes_on_counts_what_was_done_before_but_not_in_its_speed():
+    clock = Clock()
+    tally = Tally(clock=clock)
+    results = dense_sweep(64)
+    tally(SweepStarted(*vars_of(STARTED, finished=tuple(results[:60])).values()))
+    tally(GenerationAsked(7, tuple(one.suggestion for one in results[56:])))
+    assert sorted(tally.training) == [60, 61, 62, 63]
+    tally(TrialEnded(results[60]))
+    tally(TrialEnded(results[61]))
+    clock.now = 10.0
+    assert (tally.done, tally.total) == (62, 64)
+    assert tally.remaining == pytest.approx(10.0)
+
+
+def vars_of(event, **changes):
+    return {name: changes.get(name, getattr(event, name)) for name in event.__slots__}
+
+
+def test_no_time_is_foretold_before_anything_has_ended():
+    tally = Tally(clock=Clock())
+    tally(STARTED)
+    assert tally.remaining is None
+    assert lines_of(tally)[1].endswith("0/64 trials  0 s")
+
+
+def test_a_board_without_events():
+    assert lines_of(Tally())[0] == "starting"
+
+
+@pytest.mark.parametrize("height", [6, 12, 17, 18, 24, 40])
+def test_the_board_fits_a_low_terminal(height):
+    assert len(lines_of(half_way(), 100, height)) < height
+
+
+@hypothesis_settings(max_examples=50, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 60))
+def test_the_board_can_be_drawn_at_any_size(width, height):
+    lines = lines_of(half_way(), width, height)
+    if width >= 30:
+        assert all(len(line) <= width for line in lines)
+
+
+def test_markup_and_control_characters_in_events_are_harmless():
+    odd = result(0, 0.8, params={"[red]x": "\x1b[2J", "epochs": 2})
+    other = result(1, 0.7, params={"epochs": 2})
+    tally = Tally()
+    tally(SweepStarted(*vars_of(STARTED, name="[b]\x1b[31m", engine="\x07", metric="[m]\x1b").values()))
+    tally(TrialEnded(odd))
+    tally(TrialEnded(other))
+    tally(GenerationAsked(1, (odd.suggestion, result(2, params={"[red]x": "\x1b[2J"}).suggestion)))
+    text = "\n".join(lines_of(tally))
+    assert "\x1b" not in text and "\x07" not in text and "[b]\\x1b[31m" in text and "[red]x" in text
+
+
+def test_an_exception_leaves_the_terminal_as_it_was():
+    console = terminal()
+    with pytest.raises(KeyboardInterrupt), LiveBoard(console) as view:
+        view(STARTED)
+        raise KeyboardInterrupt
+    text = sent(console)
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
+    assert text.index("\x1b[?25h") > text.index("\x1b[?25l")
+    assert "\x1b[?1049" not in text
+
+
+def test_failures_and_notices_stay_above_the_board():
+    console = terminal(width=200)
+    with LiveBoard(console) as view:
+        view(STARTED)
+        view(Noticed("lanes do not fit: [red]3 trials\x1b[0m fall back to fit"))
+        for number in range(30):
+            view(TrialEnded(result(number, None, state=TrialState.FAIL, reason="diverged")))
+    text = without_styles(sent(console))
+    assert "note: lanes do not fit: [red]3 trials\\x1b[0m fall back to fit" in text
+    assert text.count("failed: diverged") == 10 and "more of these are only counted" in text
+
+
+def test_twenty_thousand_trials_do_not_slow_it():
+    console = terminal()
+    one = result(0)
+    started = time.perf_counter()
+    with LiveBoard(console) as view:
+        view(SweepStarted(*vars_of(STARTED, total=20_000).values()))
+        for number in range(20_000):
+            view(EpochEnded(number, 1, {"val_accuracy": 0.5}))
+            view(TrialEnded(one if number == 0 else result(number, number / 20_000, curve={}, epoch=None)))
+    assert time.perf_counter() - started < 10
+    assert view.tally.done == 20_000 and len(view.tally.best) == 8
+    assert view.tally.best[0].number == 19_999
+
+
+def test_a_window_that_became_narrower_is_cleared_of_the_folded_lines():
+    console = terminal(width=100)
+    frame = Redrawn(console, "x" * 90 + "\n" + "y" * 20)
+    list(console.render(frame))
+    console.width = 40
+    control = frame.position_cursor()
+    assert str(control).count("\x1b[1A") == 3  # three lines of 40 for the first, one for the second
+
+
+def test_a_real_terminal_is_drawn_on_and_given_back(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as file:
+        console = console_on(file)
+        assert console.is_terminal
+        with LiveBoard(console) as view:
+            view(STARTED)
+            view(TrialEnded(result(0)))
+    text = all_of(ours)
+    assert text.startswith("\x1b[?25l") and "\x1b[?25h" in text  # the cursor is shown again
+    assert text.endswith("\x1b[1A\x1b[2K")  # and stands where the board began
+
+
+def all_of(terminal_end):
+    """All that was written to a terminal that is closed by now."""
+    parts = []
+    with contextlib.suppress(OSError):  # Linux ends it by an error, others by an empty part
+        while part := os.read(terminal_end, 100_000):
+            parts.append(part)
+    os.close(terminal_end)
+    return b"".join(parts).decode()

@@ -1,0 +1,98 @@
+import io
+import os
+import subprocess
+import sys
+
+from keras_sweep.views.running.live import LiveBoard
+from keras_sweep.views.running.plain import PlainLines
+from keras_sweep.views.running.progress import QuietView, progress_view
+from keras_sweep.views.terminal.console import console_on, glyphs_of
+from keras_sweep.views.terminal.drawing import ASCII, UNICODE
+
+CODE = """
+import sys
+from keras_sweep.views.terminal.console import answers, progress
+answers().print("answer [red]x[/red] :smile: 12", style="bold red")
+progress().print("progress")
+"""
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **environment}
+    )
+
+
+def test_answers_go_to_stdout_and_progress_to_stderr_plain_where_they_are_pipes():
+    done = run(CODE, COLUMNS="20", TERM="xterm-256color")
+    assert done.stdout == "answer [red]x[/red] :smile: 12\n"
+    assert done.stderr == "progress\n"
+
+
+def test_a_pipe_folds_no_line():
+    file = io.StringIO()
+    console_on(file).print("x " * 5000)
+    assert file.getvalue().count("\n") == 1
+
+
+def test_an_encoding_that_lacks_a_character_does_not_end_the_command():
+    done = run(CODE.replace("12", "größe ±"), PYTHONIOENCODING="ascii")
+    assert "gr\\xf6\\xdfe \\xb1" in done.stdout
+
+
+def test_drawing_characters_follow_the_encoding():
+    assert glyphs_of(console_on(io.StringIO())) is UNICODE
+    assert glyphs_of(console_on(io.TextIOWrapper(io.BytesIO(), encoding="ascii"))) is ASCII
+
+
+def terminal_file():
+    ours, theirs = os.openpty()
+    return ours, os.fdopen(theirs, "w", encoding="utf-8")
+
+
+def test_a_terminal_gets_the_board_and_a_dumb_one_or_a_pipe_gets_lines(monkeypatch):
+    ours, file = terminal_file()
+    monkeypatch.setattr(sys, "stderr", file)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert isinstance(progress_view(), LiveBoard)
+    assert isinstance(progress_view(quiet=True), QuietView)
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(progress_view(), PlainLines)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert isinstance(progress_view(), PlainLines)
+    file.close()
+    os.close(ours)
+
+
+def test_no_color_is_honoured(monkeypatch):
+    ours, file = terminal_file()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    console_on(file).print("x", style="red on blue")
+    file.flush()
+    assert os.read(ours, 100) == b"x\r\n"
+    file.close()
+    os.close(ours)
+
+
+def test_no_view_waits_for_a_heavy_package():
+    code = """
+import sys
+import keras_sweep.views.leaderboard.table, keras_sweep.views.leaderboard.formats, keras_sweep.views.terminal.console
+import keras_sweep.views.terminal.messages, keras_sweep.views.trial_view, keras_sweep.views.sweep_list_table
+import keras_sweep.views.running.progress, keras_sweep.views.summary
+heavy = "numpy optuna pydantic keras jax tensorflow sklearn scipy polars ruamel sqlalchemy asyncio".split()
+print([name for name in heavy if name in sys.modules])
+"""
+    assert run(code).stdout == "[]\n"
+
+
+def test_the_formats_for_programs_do_not_even_wait_for_rich():
+    code = """
+import sys
+import keras_sweep.views.leaderboard.rows, keras_sweep.views.leaderboard.formats, keras_sweep.views.sweep_list
+print("rich" in sys.modules)
+"""
+    assert run(code).stdout == "False\n"

@@ -1,0 +1,39 @@
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from keras_sweep.errors import SweepError
+from keras_sweep.trial.events import SweepEnded, SweepStarted
+from keras_sweep.views.running.live import board
+from keras_sweep.views.summary import print_summary, summary
+from keras_sweep.views.terminal.terminal_svg import record_svg, tally_at, without_hosts
+from tests.helpers.results import ACCURACY, dense_sweep
+
+RESULTS = dense_sweep()
+STARTED = SweepStarted("dense", "sweeps/dense", "optuna/tpe", "compiled/jax", 64, (), "val_accuracy", "maximize", 1e9)
+
+
+def test_the_picture_of_the_board_names_no_other_host(tmp_path):
+    tally = tally_at(STARTED, RESULTS, done=42, elapsed=21.0)
+    assert (tally.done, tally.elapsed, len(tally.training)) == (42, 21.0, 6)
+    path = tmp_path / "board.svg"
+    record_svg(lambda console: console.print(board(tally, console)), path, title="sweep run dense.yaml")
+    svg = path.read_text(encoding="utf-8")
+    ElementTree.fromstring(svg)
+    assert set(re.findall(r"//[\w.]+", svg)) == {"//www.w3.org"}  # the name space, which nothing is loaded from
+    assert "@font-face" not in svg and "url(http" not in svg
+    assert "42/64" in svg and "rmsprop" in svg
+
+
+def test_the_picture_of_the_end(tmp_path):
+    ended = SweepEnded("dense", "done", tuple(RESULTS), {"train": 1.0}, "sweeps/dense/best.keras")
+    path = tmp_path / "end.svg"
+    record_svg(lambda console: print_summary(console, summary(ended, ACCURACY)), path, title="<sweep> & co")
+    text = "".join(ElementTree.fromstring(path.read_text(encoding="utf-8")).itertext()).replace("\xa0", " ")
+    assert "0.8570 ±0.0032" in text
+
+
+def test_a_host_that_is_left_is_refused():
+    with pytest.raises(SweepError, match="another host"):
+        without_hosts('<image href="https://example.org/x.png"/>')
