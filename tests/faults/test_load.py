@@ -14,7 +14,7 @@ from tests.helpers.records import ROOT
 
 
 def measured(program: str, *words: object) -> dict[str, float]:
-    command = [sys.executable, "-m", f"tests.faults.{program}", *map(str, words)]
+    command = [sys.executable, "-m", f"tests.helpers.{program}", *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
@@ -31,21 +31,21 @@ def top_twenty(sweeps: Path) -> float:
 
 
 def test_two_thousand_cheap_trials(tmp_path: Path) -> None:
-    found = measured("large", tmp_path, 2000)
+    found = measured("large_record", tmp_path, 2000)
     assert found["end"] < found["tenth"] + 1800 * 0.02  # MiB: what stays of a trial is its curve, not its weights
     assert found["resumed"] < 5  # on a machine that is busy
     assert found["mb"] < 10
 
 
 def test_three_hundred_trials_in_one_process_leave_memory_flat(tmp_path: Path) -> None:
-    found = measured("many", tmp_path, 300)
+    found = measured("many_trials", tmp_path, 300)
     assert found["end"] < 1.1 * found["tenth"]
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_twenty_thousand_cheap_trials(tmp_path: Path) -> None:
-    found = measured("large", tmp_path, 20_000)
+    found = measured("large_record", tmp_path, 20_000)
     found["leaderboard"] = top_twenty(tmp_path)
     print(f"20,000 trials: {found}")  # noqa: T201
     assert found["opened"] < 2
@@ -58,7 +58,7 @@ def test_twenty_thousand_cheap_trials(tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_two_thousand_trials_in_one_process_leave_memory_flat(tmp_path: Path) -> None:
-    found = measured("many", tmp_path, 2000)
+    found = measured("many_trials", tmp_path, 2000)
     print(f"2,000 trials: MiB {found}")  # noqa: T201
     assert found["end"] < 1.1 * found["tenth"]
 
@@ -67,6 +67,6 @@ def test_two_thousand_trials_in_one_process_leave_memory_flat(tmp_path: Path) ->
 @pytest.mark.timeout(1800)
 def test_programs_of_their_own_do_not_pile_up(tmp_path: Path) -> None:
     """Where gradients are clipped is compiled in, so that each trial has its own program; only so many are kept."""
-    found = measured("many", tmp_path, 300, "clipvalue")
+    found = measured("many_trials", tmp_path, 300, "clipvalue")
     print(f"300 programs: MiB {found}")  # noqa: T201
     assert found["end"] < 1.1 * found["half"]

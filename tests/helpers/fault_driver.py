@@ -3,8 +3,8 @@
     python -m tests.helpers.fault_driver
 
 reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, perhaps `kind`, `nth` and `after` of a fault
-(see tests/helpers/disk_faults.py) or `kill_after` (seconds). For each it prints one line of JSON: `code` (negative: by a
-signal), `calls` (names of the calls to the disk; null where it was killed), `seconds`. What the command prints is in
+(see tests/helpers/disk_faults.py) or `kill_after` (seconds). For each it prints one line of JSON: `code` (negative: by
+a signal), `calls` (names of the calls to the disk; null where it was killed), `seconds`. What the command prints is in
 `out` and `err` in the folder. The parent starts no thread and uses no device, so that its children can.
 """
 
