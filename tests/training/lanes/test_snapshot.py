@@ -150,3 +150,25 @@ def test_a_snapshot_that_reads_the_last_report_before_a_rung_does_not_stop_the_c
     often = lanes(make_spec(), data, SAME_PROGRAM, Slow(**rungs), checkpoints=tmp_path, snapshot_seconds=0.0)
     assert set(often) == set(whole)
     assert_same_bits(often, whole)
+
+
+@pytest.mark.parametrize(
+    "totals",
+    [
+        [(2, 5), (6, None)],
+        [(2, 12), (4, 14), (6, None)],
+        [(6, 9), (1, 3), (6, None)],
+        [(3, 20), (5, 1), (2, 1), (6, None)],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("rung_epochs", [(), (2, 6)], ids=["no rungs", "rungs"])
+def test_a_larger_total_after_a_stop_trains_also_those_that_nobody_wanted_before(data, tmp_path, totals, rung_epochs):
+    """Each total asks for the first so many trials, and is stopped after so many epochs were reported."""
+    rungs = {"rung_epochs": rung_epochs, "stop_below": 0.3}
+    whole, done = lanes(make_spec(), data, TRIALS, Watching(**rungs)), {}
+    for total, after in totals:
+        runner = CompiledRunner(make_spec(), data, checkpoints=tmp_path)
+        done |= train(runner, TRIALS, Watching(stop_after=after, **rungs), set(range(total)) - set(done))
+    assert set(done) == set(whole)
+    assert_same_bits(done, whole)

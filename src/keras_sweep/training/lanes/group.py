@@ -113,11 +113,17 @@ class Group:
         self._places: list[Lane] = []  # of the program's first lanes; the rest is filled up with copies
         self._program: Program | None = None
         self._state: State | None = None
+        self._restored: tuple[int, list[TrainingState]] | None = None  # how many places, and the lanes' states in them
 
     @property
     def remaining(self) -> int:
         """Lane epochs still to train, at most."""
         return sum(max(lane.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether any lane has epochs left, needed now or not."""
+        return not self.through and any(lane.training for lane in self.lanes)
 
     @property
     def training(self) -> bool:
@@ -172,22 +178,32 @@ class Group:
 
     def places(self) -> tuple[list[int], int]:
         """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
-        return [lane.number for lane in self._places], self._program.lanes if self._program else 0
+        count = self._restored[0] if self._restored else self._program.lanes if self._program else 0
+        return [lane.number for lane in self._places], count
 
     def state(self, lane: Lane) -> TrainingState | None:
         """Where a lane stands; None before its first epoch. Only while no thread trains the group."""
+        if self._restored is not None:
+            return self._restored[1][self._places.index(lane)]
         if self._program is None:
             return self._begin[self.lanes.index(lane)] if self._begin is not None else None
         assert self._state is not None
         return self._program.layout.lane(self._state, self._places.index(lane))
 
     def restore(self, places: Sequence[Lane], count: int, states: Sequence[TrainingState]) -> None:
-        """Take up places as they were in a program of `count` lanes, so that the last digits come out as they would."""
-        self._program = self._programs.program(self.signature, count)
-        self._place(places, states)
+        """Take up places as they were in a program of `count` lanes, so that the last digits come out as they would.
+
+        The program is made where the group first trains: by its thread, and not at all if nobody needs its lanes.
+        """
+        self._places = list(places)
+        self._restored = count, list(states)
 
     def _fitted(self) -> tuple[Program, State]:
         """The program for the lanes that have a place now, and their state in it."""
+        if self._restored is not None:
+            (size, restored), self._restored = self._restored, None
+            self._program = self._programs.program(self.signature, size)
+            self._place(self._places, restored)
         placed = [lane for lane in self.lanes if lane.placed(self.epoch)]
         count = lane_count(len(placed))
         if self._program is None or self._state is None or count != self._program.lanes:

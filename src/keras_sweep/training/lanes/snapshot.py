@@ -33,7 +33,10 @@ class Snapshots:
         self._notice = notice or (lambda text: None)
 
     def write(self, trials: Sequence[Suggestion], generation: Generation) -> None:
-        """Write where every lane stands. No group may be training. Nothing is written once a program has raised."""
+        """Write where every lane stands. No group may be training. Nothing is written once a program has raised.
+
+        That is also where those stand that nobody wants now: a larger total asks for them the next time.
+        """
         if any(lane.failed for lane in generation.lanes.values()) or not any(
             lane.rows for lane in generation.lanes.values()
         ):
@@ -41,7 +44,7 @@ class Snapshots:
         states: list[TrainingState | None] = []
         groups = []
         for group in generation.groups:
-            if not group.training:
+            if not group.goes_on:
                 continue
             places, count = group.places()
             numbers = [lane.number for lane in group.lanes]
@@ -72,6 +75,8 @@ class Snapshots:
             return False
         if facts["digest"] != self._digest(trials) or set(facts["lanes"]) != {str(n) for n in generation.lanes}:
             return False  # of another generation, or of another sweep
+        if not _accounts_for_all(facts, generation):
+            return False  # of a version that left out those that nobody wanted
         following = iter(states)
         places = [[next(following) for _ in group["places"] or group["lanes"]] for group in facts["groups"]]
         self._restore_lanes(facts["lanes"], generation, following)
@@ -107,3 +112,15 @@ class Snapshots:
     def _digest(self, trials: Sequence[Suggestion]) -> str:
         asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
         return checkpoint.digest_of(self._spec, self._data, asked, self._lane_limit)
+
+
+def _accounts_for_all(facts: Mapping[str, Any], generation: Generation) -> bool:
+    """Whether every lane either stands in a group or has ended."""
+    grouped = {number for group in facts["groups"] for number in group["lanes"]}
+    return all(
+        int(number) in grouped
+        or about["diverged_at"] is not None
+        or about["pruned_at"] is not None
+        or len(about["rows"]) >= generation.lanes[int(number)].epochs
+        for number, about in facts["lanes"].items()
+    )
