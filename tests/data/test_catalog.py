@@ -110,23 +110,25 @@ def test_notices_of_a_table_reach_the_search(tmp_path: Path) -> None:
     assert len(data.notices) == 1 and "'same' is dropped" in data.notices[0]
 
 
-def test_a_class_that_falls_out_of_training_is_an_error(tmp_path: Path) -> None:
-    lines = "\n".join(f"{k},{'rare' if k in (0, 1) else 'common' if k % 2 else 'usual'}" for k in range(60))
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_class_that_falls_out_of_training_is_an_error_before_the_search(tmp_path: Path, part: str) -> None:
+    """Also where only test rows have it: after the search it would be too late."""
+    search, test = train_test_split(np.arange(60), test_size=0.2, random_state=42)
+    validation = train_test_split(search, test_size=0.2, random_state=42)[1]
+    rare = {"test": test, "validation": validation}[part][:3]
+    lines = "\n".join(f"{k},{'rare' if k in rare else 'common' if k % 2 else 'usual'}" for k in range(60))
     (tmp_path / "it.csv").write_text(f"a,target\n{lines}\n")
-    for seed in range(50):
-        spec = spec_of(DataSpec("csv", str(tmp_path / "it.csv"), "target", Split(seed=seed)))
-        try:
-            load_search_data(spec)
-        except DataError as error:
-            assert "'rare'" in str(error) and "stratify: true" in str(error)
-            return
-    raise AssertionError("no split left the class out")
+    spec = spec_of(DataSpec("csv", str(tmp_path / "it.csv"), "target"))
+    with pytest.raises(DataError, match=rf"the {part} rows have a class .*'rare'.*stratify: true"):
+        load_search_data(spec)
+    stratified = replace(spec, data=replace(spec.data, split=Split(stratify=True)))
+    assert load_search_data(stratified).classes == 3
 
 
 def test_unknown_names_are_refused_with_a_suggestion() -> None:
-    with pytest.raises(DataError, match=r"no data set is called 'iriss'.*did you mean `iris`"):
+    with pytest.raises(DataError, match=r"there is no data set 'iriss'\. Did you mean `iris`\?$"):
         named_set("iriss")
-    with pytest.raises(DataError, match="no data set is called"):
+    with pytest.raises(DataError, match=r"no data set 'nothing'\. The data sets are fashion_mnist, mnist"):
         load_search_data(spec_of(DataSpec("named", "nothing")))
 
 

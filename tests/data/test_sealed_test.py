@@ -134,8 +134,22 @@ def test_data_that_changed_since_the_search_are_refused(tmp_path: Path) -> None:
     spec = spec_of(DataSpec("csv", str(path), "target"))
     data = load_search_data(spec)
     path.write_text("a,target\n" + "\n".join(["99,0", *rows[1:]]) + "\n")
-    with pytest.raises(DataError, match="has changed since the search"):
+    with pytest.raises(DataError, match=r"the rows of it\.csv have changed since they were read"):
         open_test(spec, data)
+
+
+def test_test_rows_that_were_replaced_are_refused(tmp_path: Path) -> None:
+    x, y = np.arange(60.0).reshape(30, 2), np.arange(30) % 2
+    parts = {"x_train": x[:20], "y_train": y[:20], "x_test": x[20:], "y_test": y[20:]}
+    np.savez(tmp_path / "it.npz", **parts)
+    spec = spec_of(DataSpec("npz", str(tmp_path / "it.npz")))
+    data = load_search_data(spec)
+    assert len(open_test(spec, data)) == 10
+    for other in ({"x_test": x[20:] + 1}, {"y_test": 1 - y[20:]}, {"x_test": x[21:], "y_test": y[21:]}):
+        np.savez(tmp_path / "it.npz", **{**parts, **other})
+        assert load_search_data(spec).fingerprint == data.fingerprint  # which knows nothing of them
+        with pytest.raises(DataError, match=r"the test rows of it\.npz have changed"):
+            open_test(spec, data)
 
 
 def test_a_source_without_test_rows_says_so() -> None:

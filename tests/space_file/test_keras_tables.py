@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.data.catalog import PICTURES, SKLEARN_SETS
 from keras_sweep.data.names import DATA_NAMES
+from keras_sweep.data.sources import PICTURES, SKLEARN_SETS
 from keras_sweep.models.dense import dense
 from keras_sweep.space_file.dense_arguments import DENSE_ARGUMENTS
 from keras_sweep.space_file.keras_names import (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.errors import RecordError
+from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -86,12 +86,20 @@ def test_without_a_look_at_the_test_rows_and_with_one_later(study: StudyFile, re
 
 def test_a_look_that_is_cut_short_is_counted(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(finish_module, "open_test", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(finish_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             finished(study, results)
     assert study.attributes["test_looks"] == 1
     assert finished(study, results)[-1].looks == 2
     assert card(study)["test"]["looks"] == 2
+
+
+def test_test_rows_that_were_replaced_are_not_looked_at(tmp_path: Path, results) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    with open_study(folder, SPEC, DATA.fingerprint, test_fingerprint="of other rows") as study:
+        with pytest.raises(ChangedSweep, match="the test rows of digits are not those that the sweep 'digits' was"):
+            finished(study, results)
+        assert "test_looks" not in study.attributes
 
 
 def test_a_better_trial_later_gets_its_own_look_model_and_card(study: StudyFile, results) -> None:

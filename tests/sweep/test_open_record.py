@@ -46,6 +46,16 @@ def test_another_space_or_other_rows_are_refused_and_nothing_changes(tmp_path: P
     assert {path.name: path.read_bytes() for path in folder.path.iterdir()} == before
 
 
+def test_other_test_rows_are_refused_once_their_fingerprint_is_recorded(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    opened(folder)  # as an older version did, without one
+    open_study(folder, SPEC, "abc", test_fingerprint="def").close()
+    open_study(folder, SPEC, "abc", test_fingerprint="def").close()
+    opened(folder)
+    with pytest.raises(ChangedSweep, match="its test rows are not those that the sweep was begun with"):
+        open_study(folder, SPEC, "abc", test_fingerprint="other")
+
+
 def test_a_comment_in_the_space_file_is_no_other_sweep(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path / "digits")
     opened(folder)

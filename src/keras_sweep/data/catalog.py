@@ -8,35 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from keras_sweep.data import fashion_mnist, mnist
-from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.cache import load_facts, store_facts, user_cache
+from keras_sweep.data.encoding import fit_encoding, labels_are_classes, picture_labels
 from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.images import scaled_pixels
-from keras_sweep.data.labels import Labels, fit_labels
 from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.names import DATA_NAMES
-from keras_sweep.data.search_data import Array, Preprocessing, Rows, SearchData
-from keras_sweep.data.sklearn_sets import NAMES as SKLEARN_SETS
-from keras_sweep.data.sklearn_sets import read_sklearn_set
-from keras_sweep.data.source import Parts, RawRows, Source
+from keras_sweep.data.sealed_test import seal
+from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.data.sources import PICTURES, read_source, unknown_name
 from keras_sweep.data.split import held_out, held_out_by_class, split
-from keras_sweep.data.table_files import read_table
-from keras_sweep.data.table_preprocessing import TablePreprocessing
-from keras_sweep.errors import DataError
-from keras_sweep.space.plain_text import did_you_mean, listed
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, Goal, ModelSpec, Objective, SearchSettings, SweepSpec
-
-PICTURES = {fashion_mnist.NAME: fashion_mnist, mnist.NAME: mnist}  # sets that bring a test set in files of its own
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:
     """Training and validation rows, encoded as the loss takes them.
 
-    Test rows that the source brings in files of their own are not read; those that a split holds out are dropped here.
+    Test rows that the source brings in files of their own are not read. Those that a split holds out are seen to be fit
+    for the evaluation after the search, sealed by their fingerprint, and dropped here.
 
     Raises:
         DataError: the data can't be had or read, or don't fit the loss.
@@ -45,27 +36,29 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         return _pictures(spec)
     source = read_source(spec.data, spec.folder)
     parts = split(source, spec.data.split, classes=labels_are_classes(spec))
-    labels, preprocessing, notices = fit_encoding(spec, source, parts)
-    train = encoded(parts.train, labels, preprocessing, "training")
-    validation = encoded(parts.validation, labels, preprocessing, "validation")
+    encoding = fit_encoding(spec, source, parts)
+    train = encoding.rows(parts.train, "training")
+    validation = encoding.rows(parts.validation, "validation", brought=source.validation is not None)
+    sealed = seal(encoding, parts.test, brought=source.test is not None)
     return SearchData(
         name=source.name,
         train=train,
         validation=validation,
         fingerprint=fingerprint(train, validation),
-        classes=labels.classes,
-        class_names=labels.names or source.class_names,
-        test_rows=len(parts.test) if parts.test is not None else 0,
-        preprocessing=preprocessing,
+        classes=encoding.labels.classes,
+        class_names=encoding.labels.names or source.class_names,
+        test_rows=sealed.rows,
+        test_fingerprint=sealed.fingerprint,
+        preprocessing=encoding.preprocessing,
         image_shape=source.image_shape,
-        notices=(*source.notices, *notices),
+        notices=(*source.notices, *encoding.notices),
     )
 
 
 def named_set(name: str) -> SweepSpec:
     """A spec for looking at a named set alone, with the loss that suits its labels. Raises DataError if unknown."""
     if name not in DATA_NAMES:
-        raise DataError(f"no data set is called {name!r}", hint=did_you_mean(name, DATA_NAMES) or listed(DATA_NAMES))
+        raise unknown_name(name)
     loss = {"diabetes": "mean_squared_error", "breast_cancer": "binary_crossentropy"}.get(name)
     return SweepSpec(
         name=name,
@@ -102,58 +95,6 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     return Rows(np.concatenate([rows.x for rows in both]), np.concatenate([rows.y for rows in both]))
 
 
-def read_source(data: DataSpec, folder: Path) -> Source:
-    """All rows of a source that is read whole. Raises DataError."""
-    match data.kind:
-        case "named" if data.source in SKLEARN_SETS:
-            return read_sklearn_set(data.source)
-        case "csv" | "parquet":
-            return read_table(folder / data.source, data.kind, data.target or "")
-        case "npz":
-            return read_npz(folder / data.source, data.target)
-        case "python":
-            return call_python(data.source, folder)
-    raise DataError(f"no data set is called {data.source!r}", hint=f"Known are {', '.join((*PICTURES, *SKLEARN_SETS))}")
-
-
-def fit_encoding(
-    spec: SweepSpec, source: Source, parts: Parts
-) -> tuple[Labels, TablePreprocessing | None, tuple[str, ...]]:
-    """(labels, preprocessing of a table, notices), all from training rows alone. Raises DataError."""
-    import polars as pl
-
-    labels = fit_labels(parts.train.y, loss_needs(spec.loss).form, spec.loss, source.class_names)
-    if not isinstance(parts.train.x, pl.DataFrame):
-        return labels, None, ()
-    return labels, *TablePreprocessing.fit(parts.train.x)
-
-
-def encoded(rows: RawRows, labels: Labels, preprocessing: Preprocessing | None, part: str) -> Rows:
-    """Rows as `fit` takes them, in memory that they share with no other rows. Raises DataError."""
-    x = rows.x if preprocessing is None else preprocessing.transform(rows.x)
-    assert isinstance(x, np.ndarray)
-    if preprocessing is not None and not np.isfinite(x).all():
-        raise DataError(f"a number of the {part} rows is too large for 32 bits", hint="Mend it, or use a larger unit")
-    return Rows(own(_trainable(x)), labels.encode(rows.y, part))
-
-
-def own(array: Array) -> Array:
-    """A contiguous array that is no view: a view would keep alive, and lead to, rows that are not its own."""
-    return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
-
-
-def _trainable(x: Array) -> Array:
-    """Real numbers and booleans as float32; whole numbers stay whole, for models that look them up (Embedding)."""
-    if x.dtype.kind in "fb":
-        return x.astype(np.float32)
-    return x.astype(np.int32) if x.dtype.itemsize > 4 else x
-
-
-def labels_are_classes(spec: SweepSpec) -> bool:
-    """Whether the loss takes classes; else numbers."""
-    return loss_needs(spec.loss).form is not LabelForm.NUMBER
-
-
 def _pictures(spec: SweepSpec) -> SearchData:
     source, how = PICTURES[spec.data.source], spec.data.split
     images, digits = source.search_arrays()
@@ -172,15 +113,6 @@ def _pictures(spec: SweepSpec) -> SearchData:
         test_rows=source.TEST_ROWS,
         image_shape=source.SHAPE,
     )
-
-
-def picture_labels(spec: SweepSpec, digits: npt.NDArray[np.uint8]) -> Array:
-    """Class numbers 0 .. 9 as the loss takes them; as bytes, like Keras's own loader, where it takes indices."""
-    form = loss_needs(spec.loss).form
-    if form is LabelForm.INDEX:
-        return digits
-    every = np.arange(10)
-    return fit_labels(every, form, spec.loss, PICTURES[spec.data.source].CLASS_NAMES).encode(digits, "picture")
 
 
 def _kept_fingerprint(spec: SweepSpec, compute: Callable[[], str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from keras_sweep.data.search_data import Array
 from keras_sweep.errors import DataError
 
 MOST_SHOWN = 5  # values that an error lists
+LEAST_TO_STRATIFY = 3  # rows of a class, so that each of three parts has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,14 @@ class Labels:
         """C; None where labels are numbers, or several yes-or-no answers a row."""
         return None if self.values is None else len(self.values)
 
-    def encode(self, y: Array, part: str) -> Array:
-        """[N] or [N, C] as the loss takes it. Raises DataError for a label that training rows do not have."""
+    def encode(self, y: Array, part: str, *, brought: bool = False) -> Array:
+        """[N] or [N, C] as the loss takes it. Raises DataError for a label that training rows do not have.
+
+        Args:
+            y: labels of the source.
+            part: of which rows, for messages.
+            brought: whether the source itself says that these rows are the part; else a split held them out.
+        """
         if self.values is None:
             return _own(y.astype(np.float32))
         if y.ndim == 2 and y.shape[1] > 1:
@@ -36,12 +44,12 @@ class Labels:
                 raise DataError(f"the {part} labels have {y.shape[1]} columns, but the training labels {self.classes}")
             indices = y.argmax(axis=1)
         else:
-            indices = self._indices(y.reshape(-1), part)
+            indices = self._indices(y.reshape(-1), part, brought)
         if self.form is LabelForm.ONE_HOT:
             return np.asarray(np.eye(len(self.values), dtype=np.float32)[indices])
         return np.asarray(indices, np.int32)
 
-    def _indices(self, y: Array, part: str) -> Array:
+    def _indices(self, y: Array, part: str, brought: bool) -> Array:
         assert self.values is not None
         known = np.asarray(self.values, dtype=object if y.dtype.kind in "OUS" else None)
         order = np.argsort(known)
@@ -49,11 +57,13 @@ class Labels:
         indices = order[np.minimum(places, len(known) - 1)]
         strange = known[indices] != y
         if strange.any():
-            new = sorted({str(value) for value in y[strange]})
-            raise DataError(
-                f"{len(new)} classes of the {part} rows have no training row: {_shown(new)}",
-                hint="Bring more rows of a rare class, or set `data.split.stratify: true`",
-            )
+            counts = Counter(str(value) for value in y[strange])
+            new = sorted(counts)
+            what, of = ("a class", "it") if len(new) == 1 else (f"{len(new)} classes", "them")
+            ways = f"Bring training rows of {of}, or take these rows out"
+            enough = not brought and min(counts.values()) >= LEAST_TO_STRATIFY
+            split = "; `split: {stratify: true}` gives every part its share of each class" if enough else ""
+            raise DataError(f"the {part} rows have {what} that no training row has: {_shown(new)}", hint=ways + split)
         return np.asarray(indices)
 
 

@@ -1,41 +1,66 @@
-"""The test rows. Only this module gives them out, and only evaluation, after the search, calls it."""
+"""The test rows. Only this module gives them out, and only evaluation, after the search, calls it.
+
+Before the search `seal` sees that they can be evaluated at all, and takes their fingerprint; no row leaves it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from keras_sweep.data.catalog import PICTURES, encoded, fit_encoding, labels_are_classes, picture_labels, read_source
+from keras_sweep.data.encoding import Encoding, fit_encoding, labels_are_classes, picture_labels
 from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.data.source import Parts, Source
+from keras_sweep.data.source import Parts, RawRows, Source
+from keras_sweep.data.sources import PICTURES, read_source
 from keras_sweep.data.split import split
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What is known of the test rows before the search ends."""
+
+    rows: int
+    fingerprint: str | None  # SHA-256 (hex) over them, as the model takes them; None without any
+
+
+def seal(encoding: Encoding, test: RawRows | None, *, brought: bool) -> Seal:
+    """Seal test rows. Raises DataError for a class that no training row has, or a number that no model takes."""
+    if test is None:
+        return Seal(0, None)
+    rows = encoding.rows(test, "test", brought=brought)
+    return Seal(len(rows), fingerprint(rows))
 
 
 def open_test(spec: SweepSpec, data: SearchData) -> Rows:
     """The sealed test rows, in the form of `data.validation`.
 
     Raises:
-        DataError: the source has no test rows, or its other rows are no longer those that the search saw.
+        DataError: the source has no test rows, or its rows are no longer those that were there before the search.
     """
     if not data.test_rows:
-        raise DataError(f"{data.name} has no test rows", hint="Set `data.split.test` to a share above 0")
+        raise DataError(f"{data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
     if spec.data.kind == "named" and spec.data.source in PICTURES:
         images, digits = PICTURES[spec.data.source].test_arrays()
         return Rows(scaled_pixels(images), picture_labels(spec, digits))
     source, parts = _parts(spec)
-    labels, preprocessing, _ = fit_encoding(spec, source, parts)
-    train = encoded(parts.train, labels, preprocessing, "training")
-    validation = encoded(parts.validation, labels, preprocessing, "validation")
-    if fingerprint(train, validation) != data.fingerprint:
-        raise DataError(
-            f"{data.name} has changed since the search: test rows of other data would not judge its winner",
-            hint="Bring the data back, or run the sweep anew with `--fresh`",
-        )
+    encoding = fit_encoding(spec, source, parts)
+    train, validation = encoding.rows(parts.train, "training"), encoding.rows(parts.validation, "validation")
+    changed = "" if fingerprint(train, validation) == data.fingerprint else "rows"
     assert parts.test is not None
-    return encoded(parts.test, labels, preprocessing, "test")
+    test = encoding.rows(parts.test, "test", brought=source.test is not None)
+    if not changed and data.test_fingerprint not in (None, fingerprint(test)):
+        changed = "test rows"
+    if changed:
+        raise DataError(
+            f"the {changed} of {data.name} have changed since they were read: test rows of other data would not judge "
+            "this winner",
+            hint="Bring the former rows back, or run the sweep anew with `--fresh`",
+        )
+    return test
 
 
 def open_raw_test(spec: SweepSpec, data: SearchData) -> Any:

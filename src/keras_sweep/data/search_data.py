@@ -53,6 +53,7 @@ class SearchData:
     classes: int | None  # C; None for regression
     class_names: tuple[str, ...] | None = None
     test_rows: int = 0  # how many rows are sealed away; 0 where the source has none
+    test_fingerprint: str | None = None  # SHA-256 (hex) over them; None for a published file, which is checked
     preprocessing: Preprocessing | None = None  # None where the model takes the rows as they are in `train.x`
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), where a row of x is a picture
     notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect

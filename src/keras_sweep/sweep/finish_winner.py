@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import RecordError
+from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.model_file import check_keras_file, file_digest
@@ -18,6 +18,7 @@ from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import model_card
 from keras_sweep.sweep.export import raw_model, save_keras
+from keras_sweep.sweep.open_record import TEST_FINGERPRINT
 from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
 from keras_sweep.trial.result import Result, Weights
@@ -28,13 +29,25 @@ def look_at_test(
 ) -> TestScores | None:
     """Evaluate a model on the sealed rows and count the look; None where the source has no test rows.
 
-    The count is written before the rows are opened: a look that a kill cuts short is counted, and taken anew.
+    The count is written when the rows are open and before they are scored: a look that a kill cuts short is counted,
+    and taken anew; where the rows can't be had, nobody has looked.
+
+    Raises:
+        ChangedSweep: the test rows are not those that the sweep was begun with.
+        DataError: they can't be read.
     """
     if not data.test_rows:
         return None
+    if study.attributes.get(TEST_FINGERPRINT) not in (None, data.test_fingerprint):
+        raise ChangedSweep(
+            f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "
+            "they would not judge its winner",
+            hint="Bring the former rows back, or run the sweep anew with `--fresh`",
+        )
+    rows = open_test(spec, data)
     looks = looks_at_test(study) + 1
     study.set_attributes({"test_looks": looks})
-    scores = evaluate(spec, model, open_test(spec, data), data)
+    scores = evaluate(spec, model, rows, data)
     kept = {"number": best.number, "rows": scores.rows, "scores": dict(scores.scores), "stderr": scores.stderr}
     kept["per_class"] = dict(scores.per_class) if scores.per_class else None
     study.set_attributes({"test": kept})

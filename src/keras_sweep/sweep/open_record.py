@@ -12,31 +12,48 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import versions
 from keras_sweep.trial.events import Listener, Noticed
 
+TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the record is of an older version
 
-def open_study(folder: SweepFolder, spec: SweepSpec, fingerprint: str, emit: Listener = lambda _: None) -> StudyFile:
+
+def open_study(
+    folder: SweepFolder,
+    spec: SweepSpec,
+    fingerprint: str,
+    emit: Listener = lambda _: None,
+    *,
+    test_fingerprint: str | None = None,
+) -> StudyFile:
     """The sweep's record, ready to be written, and sound files beside it. The caller holds the lock.
 
     A damaged record is refused and left as it is. A copy of the space file that was altered is moved aside and written
     again.
+
+    Args:
+        folder: of the sweep.
+        spec: the sweep.
+        fingerprint: of its training and validation rows.
+        emit: hears what was moved aside.
+        test_fingerprint: of its test rows, if they are known by one.
 
     Raises:
         ChangedSweep: the one there was run with another space, data or seed.
         RecordError: it is damaged, or the disk fails.
     """
     said: dict[str, object] = {"spec": canonical(spec), "fingerprint": fingerprint}
+    sealed = {} if test_fingerprint is None else {TEST_FINGERPRINT: test_fingerprint}
     if folder.exists():
         study = StudyFile.open(folder)
     else:
         _make_way(folder, emit)
         study = StudyFile.create(folder, spec, {**said, "versions": versions(), "origin": str(spec.folder.resolve())})
     try:
-        _check_same(spec.name, study.attributes, said)
+        _check_same(spec.name, study.attributes, {**said, **sealed})
         for path in (folder.weights, folder.checkpoints):
             if path.exists() and not path.is_dir():
                 emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
         _write_space(folder, spec, str(study.attributes.get("space")), emit)
         engine = f"{spec.search.engine}/{spec.search.sampler}"
-        study.set_attributes({"trials": spec.search.trials, "engine": engine, "space": spec.text})
+        study.set_attributes({"trials": spec.search.trials, "engine": engine, "space": spec.text, **sealed})
     except BaseException:
         study.close()
         raise
@@ -86,6 +103,8 @@ def _check_same(name: str, old: dict[str, object], new: dict[str, object]) -> No
     changes = differences(old_spec if isinstance(old_spec, dict) else {}, new_spec)
     if old.get("fingerprint") != new["fingerprint"]:
         changes.append("the data: its rows are not those that the sweep was begun with")
+    elif TEST_FINGERPRINT in new and old.get(TEST_FINGERPRINT) not in (None, new[TEST_FINGERPRINT]):
+        changes.append("the data: its test rows are not those that the sweep was begun with")
     if changes:
         raise ChangedSweep(
             f"the sweep {name!r} was begun with something else: " + "; ".join(changes),

@@ -71,9 +71,9 @@ def run_sweep(
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
         if options.fresh and folder.exists():
             emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
-        with open_study(folder, spec, data.fingerprint, emit) as study:
-            if note:
-                emit(Noticed(note))
+        with open_study(folder, spec, data.fingerprint, emit, test_fingerprint=data.test_fingerprint) as study:
+            for text in (*data.notices, *([note] if note else [])):
+                emit(Noticed(text))
             return _run(spec, study, data, runner, options, emit, wall, stop)
 
 

@@ -1,0 +1,81 @@
+"""From raw rows to what `fit` takes: labels and columns encoded by rules that are fitted on training rows alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.labels import Labels, fit_labels
+from keras_sweep.data.losses import LabelForm, loss_needs
+from keras_sweep.data.search_data import Array, Rows
+from keras_sweep.data.source import Parts, RawRows, Source
+from keras_sweep.data.sources import PICTURES
+from keras_sweep.data.table_preprocessing import TablePreprocessing
+from keras_sweep.errors import DataError
+from keras_sweep.space.sweep_spec import SweepSpec
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How the rows of a source are encoded."""
+
+    labels: Labels
+    preprocessing: TablePreprocessing | None  # of a table
+    notices: tuple[str, ...]
+
+    def rows(self, raw: RawRows, part: str, *, brought: bool = False) -> Rows:
+        """Rows as `fit` takes them, in memory that they share with no other rows.
+
+        Args:
+            raw: rows of the source.
+            part: "training", "validation" or "test", for messages.
+            brought: whether the source itself says that these rows are the part; else a split held them out.
+
+        Raises:
+            DataError: a label or a number does not fit.
+        """
+        x = raw.x if self.preprocessing is None else self.preprocessing.transform(raw.x)
+        assert isinstance(x, np.ndarray)
+        if self.preprocessing is not None and not np.isfinite(x).all():
+            raise DataError(
+                f"a number of the {part} rows is too large for 32 bits", hint="Mend it, or use a larger unit"
+            )
+        return Rows(own(_trainable(x)), self.labels.encode(raw.y, part, brought=brought))
+
+
+def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
+    """The encoding, from training rows alone. Raises DataError."""
+    import polars as pl
+
+    labels = fit_labels(parts.train.y, loss_needs(spec.loss).form, spec.loss, source.class_names)
+    if not isinstance(parts.train.x, pl.DataFrame):
+        return Encoding(labels, None, ())
+    return Encoding(labels, *TablePreprocessing.fit(parts.train.x))
+
+
+def labels_are_classes(spec: SweepSpec) -> bool:
+    """Whether the loss takes classes; else numbers."""
+    return loss_needs(spec.loss).form is not LabelForm.NUMBER
+
+
+def picture_labels(spec: SweepSpec, digits: npt.NDArray[np.uint8]) -> Array:
+    """Class numbers 0 .. 9 as the loss takes them; as bytes, like Keras's own loader, where it takes indices."""
+    form = loss_needs(spec.loss).form
+    if form is LabelForm.INDEX:
+        return digits
+    every = np.arange(10)
+    return fit_labels(every, form, spec.loss, PICTURES[spec.data.source].CLASS_NAMES).encode(digits, "picture")
+
+
+def own(array: Array) -> Array:
+    """A contiguous array that is no view: a view would keep alive, and lead to, rows that are not its own."""
+    return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
+
+
+def _trainable(x: Array) -> Array:
+    """Real numbers and booleans as float32; whole numbers stay whole, for models that look them up (Embedding)."""
+    if x.dtype.kind in "fb":
+        return x.astype(np.float32)
+    return x.astype(np.int32) if x.dtype.itemsize > 4 else x
