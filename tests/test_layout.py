@@ -1,0 +1,69 @@
+"""The rooms of the package stand on floors: a module imports only from rooms below its own, and nothing in a circle."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "keras_sweep"
+ROOMS = (  # from the ground floor up
+    "errors",
+    "space",
+    "trial",
+    "files",
+    "process",
+    "data",
+    "models",
+    "search",
+    "space_file",
+    "training",
+    "record",
+    "sweep",
+    "importing",
+    "views",
+    "api",
+    "cli",
+)
+LOOSE = {"__init__", "__main__", "errors"}  # all that may stand outside a room
+MODULES = {".".join(path.with_suffix("").relative_to(PACKAGE).parts): path for path in PACKAGE.rglob("*.py")}
+
+
+def imports(name: str) -> Iterator[str]:
+    """The modules of the package that a module imports, inside functions too, by their names below the package."""
+    for node in ast.walk(ast.parse(MODULES[name].read_text())):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("keras_sweep"):
+            continue
+        where = (node.module or "").removeprefix("keras_sweep").lstrip(".")
+        for alias in node.names:
+            inner = f"{where}.{alias.name}".lstrip(".")
+            yield inner if inner in MODULES else where
+
+
+def room(name: str) -> str:
+    return name.split(".")[0]
+
+
+def test_nothing_else_stands_at_the_top() -> None:
+    assert {path.stem for path in PACKAGE.glob("*.py")} == LOOSE
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"} <= set(ROOMS)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in MODULES if room(name) in ROOMS))
+def test_a_module_imports_only_from_rooms_below(name: str) -> None:
+    floor = ROOMS.index(room(name))
+    above = {other for other in imports(name) if room(other) in ROOMS and ROOMS.index(room(other)) > floor}
+    assert not above, f"{name} stands below what it imports"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name: {other for other in imports(name) if other in MODULES and other != name} for name in MODULES}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)
+
+
+def test_few_ties_bind_the_rooms() -> None:
+    ties = {(room(name), room(other)) for name in MODULES for other in imports(name) if other} - {("", "")}
+    assert len({(a, b) for a, b in ties if a != b and a in ROOMS and b in ROOMS}) <= 80
