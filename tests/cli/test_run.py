@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -126,6 +127,41 @@ def test_the_exported_model_scores_what_its_card_says_on_every_backend(finished,
     assert test["accuracy"] == pytest.approx(card["test"]["accuracy"], abs=1e-6)
     rows = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)
     assert card["validation"]["value"] == rows[0]["value"]
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_a_trial_of_lanes_is_evaluated_and_exported_on_every_backend(finished, backend, tmp_path):
+    shutil.copytree(finished, tmp_path / "copy")
+    first = json.loads((finished / "sweeps/digits/card.json").read_text())
+    evaluated = sweep("evaluate", "digits", "--backend", backend, "--format", "json", cwd=tmp_path / "copy")
+    assert evaluated.code == 0, evaluated.err
+    assert f"was trained on jax: on {backend} its numbers may differ in the last digits" in evaluated.err
+    assert json.loads(evaluated.out)["scores"]["loss"] == pytest.approx(first["test"]["loss"], rel=1e-5)
+    other = str((first["trial"] + 1) % 6)
+    exported = sweep("export", "digits", "--trial", other, "--backend", backend, cwd=tmp_path / "copy")
+    assert (exported.code, exported.out) == (0, "digits.keras\n"), exported.err
+    (tmp_path / f"copy/sweeps/digits/weights/{int(other):06d}.npz").unlink()
+    refused = sweep("export", "digits", "--trial", other, "--backend", backend, cwd=tmp_path / "copy")
+    assert refused.code == 2
+    assert "must be trained again on jax, since its weights are not kept" in refused.err
+    assert f"but the backend is {backend}. Give `--backend jax`" in refused.err
+
+
+def test_a_trial_whose_weights_are_not_kept_is_trained_again_where_it_was_trained(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "copy")
+    (tmp_path / "copy/sweeps/digits/weights/000000.npz").unlink()
+    exported = sweep("export", "digits", "--trial", "0", cwd=tmp_path / "copy")
+    assert exported.code == 0, exported.err
+    assert "trial 0 is trained again, since its weights are not kept, as those of the best are" in exported.err
+    assert json.loads((tmp_path / "copy/digits.card.json").read_text())["trial"] == 0
+
+
+@pytest.mark.parametrize("format", ["savedmodel", "onnx", "litert"])
+def test_a_format_that_is_not_there_is_refused_at_once(finished, format):
+    ended = sweep("export", "digits", "--format", format, cwd=finished)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == f"error: `--format` must be keras, but got {format!r}\n"
+    assert format not in sweep("export", "--help", cwd=finished).out
 
 
 def test_every_look_at_the_test_set_is_counted(finished, tmp_path):

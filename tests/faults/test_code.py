@@ -1,10 +1,21 @@
-"""A space file is data: it imports no code, except where it names `python:`, and `sweep check` says so."""
+"""A space file is data: it imports no code, except where it names `python:`, and `sweep check` says so.
+
+So is a record, which may be somebody else's: alone it imports nothing at all.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
-from tests.faults.test_signals import LONG
+import pytest
+
+from keras_sweep.files.model_file import file_digest
+from tests.faults.test_signals import LONG, SLOW
 from tests.helpers.whole_sweeps import Driver
 
 TRAP = "import pathlib\npathlib.Path('ran').touch()\n"
@@ -31,3 +42,92 @@ def test_a_file_with_tags_or_other_keys_runs_nothing(driver: Driver, tmp_path: P
         assert ended.code == 2, text
         assert "Traceback" not in ended.err
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.fixture(scope="module")
+def own(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sweep of a model of the user's own, and its code; no test changes it."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "slow.py").write_text(SLOW)
+    (folder / "long.yaml").write_text(LONG.replace("EPOCHS", "1").replace("TRIALS", "2"))
+    ended = driver.sweep(folder, ["run", "long.yaml", "--quiet"])
+    assert ended.code == 0, ended.err
+    return folder
+
+
+def from_elsewhere(own: Path, folder: Path, *, model: str = "slow:build", data: str = "digits") -> Path:
+    """The record as somebody may have sent it: it names that model and data, in a folder of traps."""
+    shutil.copytree(own / "sweeps", folder / "sweeps")
+    traps = folder / "traps"
+    traps.mkdir()
+    for name in ("slow", "sitecustomize", "keras_extra"):
+        (traps / f"{name}.py").write_text(f"import pathlib\npathlib.Path({str(folder / 'ran')!r}).touch()\n" + SLOW)
+    text = (own / "long.yaml").read_text().replace("slow:build", model).replace("data: digits", f"data: {data}")
+    with closing(sqlite3.connect(folder / "sweeps/long/study.db")) as connection, connection:
+        for key, value in (("space", text), ("origin", str(traps))):
+            sql = "UPDATE study_user_attributes SET value_json = ? WHERE key = ?"
+            connection.execute(sql, (json.dumps(value), key))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "said"),
+    [
+        ("slow:build", "digits", "needs code that the record of 'long' names: slow:build from "),
+        ("keras_extra:build", "{python: 'slow:build'}", "slow:build from .*slow.py and keras_extra:build from "),
+        ("os:system", "digits", "'os' is a module of Python's own"),
+    ],
+)
+def test_a_record_alone_imports_nothing(driver: Driver, own: Path, tmp_path: Path, model, data, said) -> None:
+    folder = from_elsewhere(own, tmp_path, model=model, data=data)
+    for words in (["evaluate", "long"], ["export", "long", "--trial", "1", "-o", "x.keras"]):
+        if words[0] == "export":  # the winner's model would be copied
+            (folder / "sweeps/long/best.keras").unlink()
+        ended = driver.sweep(folder, words)
+        assert ended.code == 2, ended.err
+        assert re.search(said, ended.err), ended.err
+        assert "Traceback" not in ended.err
+    for words in (["list"], ["leaderboard", "long"], ["show", "long", "0"]):
+        assert driver.sweep(folder, words).code == 0
+    assert not (folder / "ran").exists()
+    assert not (folder / "x.keras").exists()
+
+
+def test_no_trust_lets_a_record_run_what_python_brings(driver: Driver, own: Path, tmp_path: Path) -> None:
+    folder = from_elsewhere(own, tmp_path, model="os:system")
+    ended = driver.sweep(folder, ["evaluate", "long", "--trust"])
+    assert ended.code == 2
+    assert "'os' is a module of Python's own" in ended.err
+
+
+def test_the_winner_is_exported_without_its_code(driver: Driver, own: Path, tmp_path: Path) -> None:
+    folder = from_elsewhere(own, tmp_path)
+    ended = driver.sweep(folder, ["export", "long", "-o", "best.keras"])
+    assert (ended.code, ended.out) == (0, "best.keras\n"), ended.err
+    card = json.loads((folder / "best.card.json").read_text())
+    assert card["sha256"] == file_digest(folder / "best.keras") == file_digest(folder / "sweeps/long/best.keras")
+    assert card["test"]["looks"] == 1
+    assert not (folder / "ran").exists()
+
+
+def test_a_model_that_is_not_its_cards_is_not_copied(driver: Driver, own: Path, tmp_path: Path) -> None:
+    folder = from_elsewhere(own, tmp_path)
+    card = folder / "sweeps/long/card.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "sha256": "0" * 64}))
+    ended = driver.sweep(folder, ["export", "long", "-o", "best.keras"])
+    assert ended.code == 2
+    assert "best.keras is not the file that card.json is of: the model is built anew" in ended.err
+    assert "add `--trust`" in ended.err
+    assert not (folder / "best.keras").exists()
+    assert not (folder / "ran").exists()
+
+
+def test_trust_says_first_what_it_imports_and_from_where(driver: Driver, own: Path, tmp_path: Path) -> None:
+    shutil.copytree(own, tmp_path / "mine")
+    other = json.loads((own / "sweeps/long/card.json").read_text())["trial"] ^ 1
+    said = f"`--trust`: imports and runs slow:build from {own / 'slow.py'}"  # where the sweep was run
+    for words in (["evaluate", "long"], ["export", "long", "--trial", str(other), "-o", "other.keras"]):
+        ended = driver.sweep(tmp_path / "mine", [*words, "--trust"])
+        assert ended.code == 0, ended.err
+        assert said in " ".join(ended.err.split())
+    assert json.loads((tmp_path / "mine/other.card.json").read_text())["trial"] == other

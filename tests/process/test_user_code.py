@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import ModelError, UsageError
-from keras_sweep.process.user_code import load_python, user_place
+from keras_sweep.process.user_code import load_python, place_of, user_place
 
 
 def test_loads_a_function_and_its_neighbours(tmp_path: Path) -> None:
@@ -71,3 +71,42 @@ def test_a_fault_outside_the_folder_has_no_place(tmp_path: Path) -> None:
     with pytest.raises(ValueError) as caught:
         int("x")
     assert user_place(caught.value, tmp_path).startswith("ValueError: ")
+
+
+@pytest.mark.parametrize("source", ["os:system", "builtins:exec", "subprocess:run", "os.path:join", "importlib:reload"])
+def test_what_python_itself_brings_is_no_function_of_the_user(source: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"is Python's own, no module of yours\. Name a function in a module beside"):
+        load_python(source, tmp_path, ModelError)
+
+
+def test_a_module_of_the_user_passes_on_nothing_that_python_brings(tmp_path: Path) -> None:
+    (tmp_path / "passes_on_g.py").write_text(
+        "import functools, os, subprocess\nfrom os import system as build\n"
+        "partly = functools.partial(os.system, 'true')\nclass Own:\n    run = staticmethod(subprocess.run)\n"
+    )
+    for name in ("build", "os.system", "partly", "Own.run", "subprocess.Popen"):
+        with pytest.raises(UsageError, match=r"is Python's own, no function of yours"):
+            load_python(f"passes_on_g:{name}", tmp_path)
+
+
+def test_a_module_of_the_user_may_bear_the_name_of_one_of_python(tmp_path: Path) -> None:
+    (tmp_path / "cmd.py").write_text(
+        "import functools\ndef build(units):\n    return units\nhalf = functools.partial(build, 2)\n"
+        "kept = functools.cache(build)\nclass Maker:\n    def __call__(self):\n        return 3\nmaker = Maker()\n"
+    )
+    for name in ("build", "half", "kept", "Maker", "maker"):
+        assert callable(load_python(f"cmd:{name}", tmp_path))
+
+
+def test_a_function_of_an_installed_package_may_be_named(tmp_path: Path) -> None:
+    assert load_python("sklearn.datasets:load_digits", tmp_path).__name__ == "load_digits"  # type: ignore[attr-defined]
+
+
+def test_says_where_code_would_come_from(tmp_path: Path) -> None:
+    (tmp_path / "package_h").mkdir()
+    (tmp_path / "package_h" / "__init__.py").write_text("raise RuntimeError\n")
+    (tmp_path / "module_h.py").write_text("raise RuntimeError\n")
+    assert place_of("module_h:build", tmp_path) == str(tmp_path / "module_h.py")
+    assert place_of("package_h.inner:build", tmp_path) == str(tmp_path / "package_h" / "__init__.py")
+    assert place_of("sklearn.datasets:load_digits", tmp_path).endswith("sklearn/__init__.py")
+    assert place_of("nowhere_h:build", tmp_path) == str(tmp_path / "nowhere_h")

@@ -38,7 +38,8 @@ def one_of(option: str, value: str | None, known: tuple[str, ...]) -> str | None
 
         near = difflib.get_close_matches(value, known, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else None
-        raise UsageError(f"`{option}` must be one of {', '.join(known)}, but got {value!r}", hint=hint)
+        words = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
+        raise UsageError(f"`{option}` must be {words}, but got {value!r}", hint=hint)
     return value
 
 
@@ -62,8 +63,8 @@ def seconds_of(option: str, text: str | None) -> float | None:
     return seconds
 
 
-def set_backend(wanted: str | None) -> str:
-    """Choose the backend for this process, before Keras is imported: the option, else KERAS_BACKEND, else jax.
+def set_backend(wanted: str | None, *, default: str | None = None) -> str:
+    """Choose the backend for this process, before Keras is imported: the option, KERAS_BACKEND, the default, or jax.
 
     Raises:
         UsageError: there is no such backend.
@@ -71,7 +72,7 @@ def set_backend(wanted: str | None) -> str:
     """
     from keras_sweep.errors import MissingPackage
 
-    backend = one_of("--backend", wanted, BACKENDS) or os.environ.get("KERAS_BACKEND") or "jax"
+    backend = one_of("--backend", wanted, BACKENDS) or os.environ.get("KERAS_BACKEND") or default or "jax"
     one_of("KERAS_BACKEND", backend, BACKENDS)
     if not _installed(backend):
         package = f"keras-sweep[{backend}]" if backend == "torch" else backend

@@ -1,36 +1,64 @@
-"""A sweep that was run, ready to be worked on again: its spec, data and record."""
+"""A sweep that was run, ready to be worked on again: its spec, data and record.
+
+A record may come from somebody else. It is data: what it says is read, and the code that it names is imported only
+where the user trusts it (`--trust`).
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, UsageError
-from keras_sweep.models.inspect_model import with_own_parameters
+from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file
+from keras_sweep.space.sweep_spec import Objective, SweepSpec
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_text
-from keras_sweep.sweep.winner import winner
-from keras_sweep.trial.events import Event, Noticed
+from keras_sweep.sweep.winner import IMPORTED, winner
 from keras_sweep.trial.result import Result, Weights
+from keras_sweep.views.terminal.console import progress
+from keras_sweep.views.terminal.messages import print_notice
 
 
-def recorded_spec(study: StudyFile) -> SweepSpec:
-    """The spec of a sweep as it was run; its paths start where the space file was."""
+def recorded_spec(study: StudyFile, *, trust: bool) -> SweepSpec:
+    """The spec of a sweep as it was run; its paths start where the space file was.
+
+    It names code to be imported (`python:`) only where `trust` is given, and then it is said first what and from where.
+
+    Raises:
+        UsageError: it names code and is not trusted, or the sweep was imported without a space file.
+        SpaceFileError: its text is no space file of this version.
+    """
     attributes = study.attributes
-    if "imported" in attributes:
-        raise UsageError(
-            f"the sweep {study.name!r} was imported from {attributes['imported']} without a space file",
-            hint="Import it once more with `--space`, and run that",
-        )
+    refuse_imported(study)
     origin = Path(str(attributes.get("origin", ".")))
     engine, _, sampler = str(attributes.get("engine", "")).partition("/")
     overrides = Overrides(engine=engine or None, sampler=sampler or None)
-    return read_space_text(
+    spec = read_space_text(
         str(attributes["space"]), path=origin / f"{study.name}.yaml", name=study.name, overrides=overrides
     )
+    sources = dict.fromkeys(part.source for part in (spec.data, spec.model) if part.kind == "python")
+    code = " and ".join(f"{source} from {place_of(source, spec.folder)}" for source in sources)
+    if code and not trust:
+        raise UsageError(
+            f"this needs code that the record of {study.name!r} names: {code}. A record alone runs none, since it may "
+            "be somebody else's",
+            hint="If you know that code, add `--trust`; or give `sweep run` the space file",
+        )
+    if code:
+        print_notice(progress(), f"`--trust`: imports and runs {code}")
+    return spec
+
+
+def refuse_imported(study: StudyFile) -> None:
+    """Raises UsageError where another program searched, and there is no space file."""
+    if "imported" in study.attributes:
+        raise UsageError(
+            f"the sweep {study.name!r} was imported from {study.attributes['imported']} without a space file",
+            hint="Import it once more with `--space`, and run that",
+        )
 
 
 def recorded_data(study: StudyFile, spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
@@ -40,6 +68,9 @@ def recorded_data(study: StudyFile, spec: SweepSpec) -> tuple[SweepSpec, SearchD
         DataError: they can't be read.
         ChangedSweep: other rows are there now.
     """
+    from keras_sweep.data.catalog import load_search_data
+    from keras_sweep.models.inspect_model import with_own_parameters
+
     data = load_search_data(spec)
     if data.fingerprint != study.attributes.get("fingerprint"):
         raise ChangedSweep(
@@ -49,30 +80,70 @@ def recorded_data(study: StudyFile, spec: SweepSpec) -> tuple[SweepSpec, SearchD
     return with_own_parameters(spec, data), data
 
 
-def trial_of(study: StudyFile, spec: SweepSpec, number: int | None) -> Result:
+def trial_of(study: StudyFile, objective: Objective, number: int | None) -> Result:
     """The trial of that number, or the winner. Raises UsageError, or RecordError where no trial has completed."""
     results = study.results()
     if number is None:
-        best = winner(results, spec.objective)
+        best = winner(results, objective)
         if best is None:
             raise RecordError(f"no trial of sweep {study.name!r} has completed", hint="Run it, or mend what failed")
         return best
     for result in results:
         if result.number == number:
             return result
-    raise UsageError(f"sweep {study.name!r} has no trial {number}: they are numbered 0 to {len(results) - 1}")
+    last = f"they are numbered 0 to {len(results) - 1}" if results else "it has none yet"
+    raise UsageError(f"sweep {study.name!r} has no trial {number}: {last}")
+
+
+def backend_of(result: Result) -> str | None:
+    """The Keras backend that trained the trial; None for one that another program trained."""
+    from keras_sweep.cli.options import BACKENDS
+
+    backend = result.runner.partition("/")[2]
+    return backend if backend in BACKENDS else None
 
 
 def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result) -> Weights:
-    """The trial's weights, trained again by the runner that it was trained by where they were not kept."""
-    from keras_sweep.sweep.run import best_weights
+    """The trial's weights; trained again, by the runner that it was trained by, where they are not on disk.
+
+    What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
+
+    Raises:
+        UsageError: they would have to be trained again on another backend than this one, or were never here.
+        RecordError: the trial failed, or other numbers come out.
+    """
+    import keras
+
+    here, there = keras.backend.backend(), backend_of(result)
+    path = weights_file(study.folder, result.number)
+    why = "its weights are not kept, as those of the best are"
+    if path.exists():
+        try:
+            weights = load_weights(path)
+        except DamagedWeights as error:
+            why = error.message
+        else:
+            if there not in (here, None):
+                text = (
+                    f"trial {result.number} was trained on {there}: on {here} its numbers may differ in the last digits"
+                )
+                print_notice(progress(), text)
+            return weights
+    if there is None or result.engine.startswith(IMPORTED):
+        raise UsageError(f"trial {result.number} was trained by another program, and its weights were never here")
+    if there != here:
+        raise UsageError(
+            f"trial {result.number} must be trained again on {there}, since {why}, but the backend is {here}",
+            hint=f"Give `--backend {there}`",
+        )
+    return _trained_again(study, spec, data, result, why)
+
+
+def _trained_again(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result, why: str) -> Weights:
+    from keras_sweep.search.engines import make_engine
+    from keras_sweep.sweep.retrain import retrained_weights
     from keras_sweep.training.choose import choose_runner
-    from keras_sweep.views.terminal.console import progress
-    from keras_sweep.views.terminal.messages import print_notice
 
-    def say(event: Event) -> None:
-        if isinstance(event, Noticed):
-            print_notice(progress(), event.message)
-
-    runner, _ = choose_runner(spec, data, result.runner.partition("/")[0] or None)
-    return best_weights(spec, study, runner, study.results(), result, say)
+    print_notice(progress(), f"trial {result.number} is trained again, since {why}")
+    runner, _ = choose_runner(spec, data, result.runner.partition("/")[0])
+    return retrained_weights(lambda: make_engine(spec), runner, study.results(), result.number)

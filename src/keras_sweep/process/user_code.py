@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import importlib.util
 import sys
@@ -11,6 +13,8 @@ from types import ModuleType
 
 from keras_sweep.errors import UsageError
 
+WHOSE = "Name a function in a module beside the space file, or in a package that is installed"
+
 
 def load_python(source: str, folder: Path, error: type[UsageError] = UsageError) -> object:
     """The object that `source` ("module:function", dots allowed on both sides) names, imported from `folder`.
@@ -19,6 +23,9 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
     there, since a user's function may import its neighbours when it is called. A module that was imported before is
     not run again.
 
+    What Python itself brings (`os:system`, `builtins:exec`) is no model and no data: it is refused, also where a module
+    of the user's only passes it on.
+
     Raises `error` where the source is not of that form, the module or the attribute is missing, or the import raises;
     the message then names the user's file and line.
     """
@@ -26,6 +33,8 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
     names = [*module_name.split("."), *attribute.split(".")]
     if not colon or not all(name.isidentifier() for name in names):
         raise error(f"`python` must be `module:function`, but got {source!r}", hint="as in `python: my_model:build`")
+    if of_python(module_name, folder):
+        raise error(f"`python: {source}`: {module_name!r} is Python's own, no module of yours", hint=WHOSE)
     found: object = _module(module_name, folder.resolve(), source, error)
     for name in attribute.split("."):
         try:
@@ -33,7 +42,27 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
         except AttributeError:
             place = getattr(found, "__file__", None) or module_name
             raise error(f"`python: {source}`: {place} has no `{name}`", hint=_near(name, found)) from None
+    if callable(found) and _made_by_python(found, folder.resolve()):
+        raise error(f"`python: {source}` is Python's own, no function of yours", hint=WHOSE)
     return found
+
+
+def of_python(module_name: str, folder: Path) -> bool:
+    """Whether it is a module of the standard library, and none of that name lies in the folder. Nothing is imported."""
+    return module_name.split(".")[0] in sys.stdlib_module_names and _file_in(folder, module_name) is None
+
+
+def place_of(source: str, folder: Path) -> str:
+    """The file, or the installed package's, that `source` would be imported from. Nothing is imported."""
+    module_name = source.partition(":")[0]
+    file = _file_in(folder, module_name)
+    if file is not None:
+        return str(file)
+    top = module_name.split(".")[0]
+    with contextlib.suppress(ImportError, ValueError):
+        if not (folder / top).is_dir() and (found := importlib.util.find_spec(top)) is not None and found.origin:
+            return found.origin
+    return str(folder / top)
 
 
 def user_place(fault: BaseException, folder: Path) -> str:
@@ -53,13 +82,19 @@ def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> Mo
         sys.path.insert(0, str(folder))
         importlib.invalidate_caches()
     try:
-        file = next((path for path in (folder / f"{name}.py", folder / name / "__init__.py") if path.is_file()), None)
+        file = _file_in(folder, name) if "." not in name else None
         return importlib.import_module(name) if file is None else _from_file(name, file)
     except (Exception, SystemExit) as fault:
         if isinstance(fault, ModuleNotFoundError) and fault.name and f"{name}.".startswith(f"{fault.name}."):
             hint = f"modules are looked for in {folder} and in the Python environment"
             raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None
         raise error(f"`python: {source}`: importing {name!r} failed: {user_place(fault, folder)}") from fault
+
+
+def _file_in(folder: Path, module_name: str) -> Path | None:
+    """The file in the folder by which the module, or the package that it is in, begins; None where there is none."""
+    top = module_name.split(".")[0]
+    return next((path for path in (folder / f"{top}.py", folder / top / "__init__.py") if path.is_file()), None)
 
 
 def _from_file(name: str, file: Path) -> ModuleType:
@@ -80,6 +115,17 @@ def _from_file(name: str, file: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _made_by_python(found: object, folder: Path) -> bool:
+    """Whether it was defined in the standard library, or in C; a `partial` counts as what it calls."""
+    while isinstance(found, functools.partial):
+        found = found.func
+    name = getattr(found, "__module__", None) or type(found).__module__
+    if str(name).split(".")[0] not in sys.stdlib_module_names:
+        return False
+    file = getattr(sys.modules.get(str(name)), "__file__", None)  # a module of the user's may bear the name of Python's
+    return file is None or folder not in Path(file).resolve().parents
 
 
 def _near(name: str, holder: object) -> str | None:

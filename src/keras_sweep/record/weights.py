@@ -67,7 +67,7 @@ def load_weights(path: Path) -> Weights:
                 raise
             why = str(error) or type(error).__name__
             raise DamagedWeights(
-                f"the weights {path} are damaged: {why}", hint="They can be trained again: `sweep replay` does it"
+                f"the weights {path} are damaged: {why}", hint="`sweep run` of the space file trains the trial again"
             ) from error
 
 

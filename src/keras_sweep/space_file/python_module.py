@@ -1,18 +1,23 @@
-"""Whether the module of `module:function` is there. Nothing of it runs here."""
+"""Whether the module of `module:function` is there, and somebody's own. Nothing of it runs here."""
 
 from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
 
+from keras_sweep.process.user_code import WHOSE, of_python
 from keras_sweep.space.plain_text import did_you_mean, plain, shown
 from keras_sweep.space_file.findings import Findings
 
 
 def check_source(findings: Findings, path: tuple[str, ...], source: str, folder: Path) -> None:
-    """The module of `module:function` must be there; nothing of it runs here."""
-
-    top = source.split(":")[0].split(".")[0]
+    """The module of `module:function` must be there, and not be Python's own; nothing of it runs here."""
+    module_name = source.split(":")[0]
+    top = module_name.split(".")[0]
+    if of_python(module_name, folder):
+        rule = f"must name a function of yours, but {shown(module_name)} is a module of Python's own"
+        findings.fault(path, rule, WHOSE[0].lower() + WHOSE[1:])
+        return
     beside = (folder / f"{top}.py", folder / top)
     try:
         if any(place.exists() for place in beside) or importlib.util.find_spec(top) is not None:

@@ -65,10 +65,15 @@ def model_card(
             "classes": list(data.class_names) if data.class_names else data.classes,
         },
         "validation": {"value": result.value, "stderr": result.stderr, **_scores(result.metrics)},
-        "test": None if test is None else {**test.scores, "stderr": test.stderr, "rows": test.rows, "looks": looks},
+        "test": test_record(test, looks),
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def test_record(test: TestScores | None, looks: int) -> dict[str, Any] | None:
+    """What a card says of the sealed test rows; None where nobody has looked."""
+    return None if test is None else {**test.scores, "stderr": test.stderr, "rows": test.rows, "looks": looks}
 
 
 def _scores(metrics: Mapping[str, float]) -> dict[str, float]:

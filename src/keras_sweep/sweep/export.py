@@ -11,7 +11,7 @@ from keras_sweep.files.atomic import replacing_path
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
 
-FORMATS = ("keras", "savedmodel", "onnx", "litert")
+FORMATS = ("keras",)
 
 
 def raw_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
@@ -36,22 +36,11 @@ def save_keras(model: Any, path: Path) -> None:
         model.save(part)
 
 
-SUFFIXES = {"keras": ".keras", "savedmodel": "", "onnx": ".onnx", "litert": ".tflite"}
-
-
-def check_target(path: Path, format: str) -> None:
+def check_target(path: Path) -> None:
     """Refuse a path that can't be written, before any work is done. Raises UsageError."""
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another place with -o")
-    if format == "keras" and path.suffix != ".keras":
+    if path.suffix != ".keras":
         raise UsageError(f"a Keras model's file must end in .keras, but got {path.name!r}", hint="Name it so with -o")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", hint="Name a file with -o")
-
-
-def save(model: Any, path: Path, format: str) -> None:
-    """Write a model in one of `FORMATS`. Raises UsageError for one that can't be had here."""
-    if format == "keras":
-        save_keras(model, path)
-        return
-    raise UsageError(f"`--format {format}` can't be written here", hint="Use `--format keras`")
