@@ -74,7 +74,6 @@ def reference(spec: SweepSpec) -> dict[int, Any]:
 
 def run(spec: SweepSpec, record: Any, trials: int, runner: Any = None, stop: StopRequest | None = None) -> None:
     search(
-        spec,
         lambda: make_engine(spec),
         runner or Formula(),
         record,

@@ -16,7 +16,7 @@ import pytest
 
 from keras_sweep.files import disk
 
-CALLS = ("open_new", "write", "fsync", "rename", "fsync_folder", "make_folder", "remove")
+CALLS = ("open_new", "write", "fsync", "rename", "fsync_folder", "make_folder", "remove", "remove_folder")
 KILL = "kill"
 KINDS = ("ENOSPC", "EIO", "EACCES", "locked")
 _SQLITE = {
@@ -28,10 +28,24 @@ _SQLITE = {
 
 
 class Faults:
-    """Counts calls; the n-th fails, before or after it has done its work. Of kind KILL it ends the process instead."""
+    """Counts calls; the n-th fails, before or after it has done its work. Of kind KILL it ends the process instead.
 
-    def __init__(self, nth: int, kind: str, *, after: bool) -> None:
+    How many calls there are between two commits depends on which of the trials that train at once ends first, so a
+    call that is meant is better counted from a commit on, or among those of its name.
+    """
+
+    def __init__(self, nth: int, kind: str, *, after: bool, what: str | None = None, commits: int = 0) -> None:
+        """
+        Args:
+            nth: the call, from 1; 0 for none.
+            kind: one of KINDS, or KILL.
+            after: once it has done its work.
+            what: count only calls of this name; "rename spool" for those in that folder.
+            commits: count only after so many.
+        """
         self.nth = nth
+        self.what = what
+        self.commits = commits
         self.kind = kind
         self.after = after
         self.count = 0
@@ -39,8 +53,10 @@ class Faults:
 
     def call(self, what: str, error: Callable[[], Exception], work: Callable[[], Any]) -> Any:
         """Do the work, or fail."""
-        self.count += 1
-        mine = self.count == self.nth
+        counted = self.commits <= 0 and self.what in (None, what)
+        self.commits -= what == "COMMIT"
+        self.count += counted
+        mine = counted and self.count == self.nth
         if mine:
             self.failed = what
             if not self.after:
@@ -99,6 +115,8 @@ def injected(faults: Faults) -> Iterator[Faults]:
 
 def _failing(faults: Faults, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
-        return faults.call(name, faults.os_error, lambda: work(*arguments))
+        paths = [part for one in arguments if isinstance(one, Path) for part in one.parts[-2:]]
+        what = f"{name} spool" if "spool" in paths else name
+        return faults.call(what, faults.os_error, lambda: work(*arguments))
 
     return call

@@ -2,10 +2,11 @@
 
     python -m tests.helpers.fault_driver
 
-reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, perhaps `kind`, `nth` and `after` of a fault
-(see tests/helpers/disk_faults.py) or `kill_after` (seconds). For each it prints one line of JSON: `code` (negative: by
-a signal), `calls` (names of the calls to the disk; null where it was killed), `seconds`. What the command prints is in
-`out` and `err` in the folder. The parent starts no thread and uses no device, so that its children can.
+reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, perhaps `kind`, `nth`, `after`, `what` and
+`commits` of a fault (see tests/helpers/disk_faults.py) or `kill_after` (seconds). For each it prints one line of JSON:
+`code` (negative: by a signal), `calls` (names of the calls to the disk; null where it was killed), `seconds`. What the
+command prints is in `out` and `err` in the folder. The parent starts no thread and uses no device, so that its children
+can.
 """
 
 from __future__ import annotations
@@ -73,7 +74,13 @@ def _run(job: dict[str, Any]) -> None:
                 names.append(what)
                 return super().call(what, *arguments)
 
-        faults = Listed(job.get("nth", 0), job.get("kind", "kill"), after=job.get("after", False))
+        faults = Listed(
+            job.get("nth", 0),
+            job.get("kind", "kill"),
+            after=job.get("after", False),
+            what=job.get("what"),
+            commits=job.get("commits", 0),
+        )
         sys.argv = ["sweep", *job["arguments"]]
         try:
             with injected(faults):

@@ -10,7 +10,6 @@ import resource
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,6 @@ def main(folder: SweepFolder, trials: int) -> dict[str, float]:
             record = TrialRecord(study, spec.objective)
             opened = time.perf_counter() - begun
             search(
-                replace(spec, name=folder.name),
                 lambda: make_engine(spec),
                 Cheap(),
                 record,
@@ -76,7 +74,6 @@ def main(folder: SweepFolder, trials: int) -> dict[str, float]:
     with SweepLock(folder), open_study(folder, spec, "abc") as study:
         record = TrialRecord(study, spec.objective)
         search(
-            spec,
             lambda: make_engine(spec),
             Cheap(),
             record,

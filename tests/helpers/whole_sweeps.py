@@ -51,7 +51,7 @@ class Driver:
         self._process.communicate()
 
     def sweep(self, folder: Path, words: list[str], **fault: Any) -> Ended:
-        """Run `sweep` with these words in a folder. `fault`: nth, kind, after; or kill_after."""
+        """Run `sweep` with these words in a folder. `fault`: nth, kind, after, what, commits; or kill_after."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None
         stdin.write(json.dumps({"folder": str(folder), "arguments": words, **fault}) + "\n")

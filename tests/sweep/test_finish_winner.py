@@ -34,7 +34,6 @@ DATA = load_search_data(SPEC)
 def results():
     record = InMemory()
     search(
-        SPEC,
         lambda: make_engine(SPEC),
         CompiledRunner(SPEC, DATA),
         record,

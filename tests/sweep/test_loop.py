@@ -26,10 +26,24 @@ class InMemory:
     def results(self):
         return list(self.kept)
 
+    beside: dict = field(default_factory=dict)  # what waits for its turn
+
     def add(self, result):
         assert result.number == len(self.kept)
         self.kept.append(result)
+        self.beside.pop(result.number, None)
         return result
+
+    def wait(self, result):
+        assert result.number > len(self.kept)
+        self.beside[result.number] = result
+        return result
+
+    def waiting(self, numbers):
+        return {number: self.beside[number] for number in numbers if number in self.beside}
+
+    def discard(self, number):
+        del self.beside[number]
 
 
 class Asked(StopRequest):
@@ -93,7 +107,6 @@ def run(spec, record, trials, *, runner=None, stop=None, failures=None):
     limits = Limits(trials, failures)
     stop = stop if stop is not None else StopRequest()
     reason = search(
-        spec,
         lambda: make_engine(spec),
         runner or Formula(),
         record,
@@ -186,10 +199,56 @@ def test_the_same_command_again_trains_nothing():
     assert (reason, events, runner.trained) == ("done", [], [])
 
 
-def test_results_are_recorded_in_the_order_of_their_numbers():
+def ended(events):
+    return [event.result.number for event in events if isinstance(event, TrialEnded)]
+
+
+def test_a_trial_is_told_once_it_is_kept_and_recorded_in_the_order_of_numbers():
     record = InMemory()
     _, events = run(make_spec(SPACE), record, 8)
-    assert [event.result.number for event in events if isinstance(event, TrialEnded)] == list(range(8))
+    assert ended(events) == [3, 2, 1, 0, 7, 6, 5, 4]  # as the runner ends them
+    assert [one.number for one in record.kept] == list(range(8))
+    assert not record.beside
+
+
+@dataclass
+class Dying(Formula):
+    """Is killed once so many trials of a generation have ended."""
+
+    after: int = 1
+
+    def run(self, trials, wanted, watch):
+        for count, result in enumerate(super().run(trials, wanted, watch)):
+            if count == self.after:
+                raise KeyboardInterrupt
+            yield result
+
+
+@pytest.mark.parametrize(("engine", "sampler", "rule"), KINDS, ids=lambda kind: str(kind))
+@pytest.mark.parametrize("after", [1, 3])
+def test_what_had_ended_before_a_kill_is_not_trained_again_and_changes_nothing(engine, sampler, rule, after):
+    spec = make_spec(SPACE, early_terminate=rule, search=SearchSettings(engine, sampler, 18, 42))
+    whole, pieces = InMemory(), InMemory()
+    run(spec, whole, 18)
+    with pytest.raises(KeyboardInterrupt):
+        run(spec, pieces, 18, runner=Dying(after=after))
+    kept = set(pieces.beside)
+    assert len(kept) == after
+    runner = Formula()
+    _, events = run(spec, pieces, 18, runner=runner)
+    assert not kept & set(runner.trained)
+    assert sorted(ended(events)) == list(range(18))
+    assert plain(pieces.results()) == plain(whole.results())
+
+
+def test_what_waits_of_another_engine_is_not_taken_for_what_is_asked_now():
+    spec, record = make_spec(SPACE), InMemory()
+    with pytest.raises(KeyboardInterrupt):
+        run(spec, record, 18, runner=Dying(after=3))
+    other = replace(spec, search=SearchSettings("keras-tuner", "bayesian", 64, 42))
+    run(other, record, 4)
+    assert {one.engine for one in record.kept} == {"keras-tuner/bayesian"}
+    assert not record.beside
 
 
 @pytest.mark.parametrize(
@@ -317,8 +376,6 @@ def test_the_user_is_told_once_that_the_sweep_is_stopping():
         events.append(event)
         stop.signalled = stop.signalled or isinstance(event, EpochEnded)
 
-    reason = search(
-        spec, lambda: make_engine(spec), Formula(), record, Limits(8), emit=emit, stop=stop, wall=WallTime()
-    )
+    reason = search(lambda: make_engine(spec), Formula(), record, Limits(8), emit=emit, stop=stop, wall=WallTime())
     assert reason == "interrupted"
     assert sum(isinstance(event, Noticed) and "stopping" in event.message for event in events) == 1

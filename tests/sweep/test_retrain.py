@@ -31,7 +31,6 @@ SPEC = make_spec(
 def searched(runner, trials: int) -> list[Result]:
     record = InMemory()
     search(
-        SPEC,
         lambda: make_engine(SPEC),
         runner,
         record,

@@ -60,6 +60,11 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove one empty folder."""
+    path.rmdir()
+
+
 def connect(path: Path, *, options: str) -> sqlite3.Connection:
     """A connection to an existing database that begins no transaction by itself.
 

@@ -51,6 +51,11 @@ class SweepFolder:
         return self.path / "checkpoints"
 
     @property
+    def spool(self) -> Path:
+        """The folder of trials that ended, until their turn in the record comes."""
+        return self.path / "spool"
+
+    @property
     def best(self) -> Path:
         """The winner's model."""
         return self.path / "best.keras"

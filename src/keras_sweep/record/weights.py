@@ -85,10 +85,15 @@ def keep(folder: SweepFolder, numbers: Iterable[int]) -> None:
 
 def kept(folder: SweepFolder) -> list[int]:
     """The numbers of the trials whose weights are there, in order. Raises RecordError."""
-    if not folder.weights.is_dir():
-        return []
-    with plain_errors("read", folder.weights):
-        return sorted(int(path.stem) for path in folder.weights.iterdir() if _FILE.fullmatch(path.name))
+    return sorted(numbered_files(folder.weights))
+
+
+def numbered_files(folder: Path) -> dict[int, Path]:
+    """The files of a folder that bear a trial's number, by it; {} where there is no folder. Raises RecordError."""
+    if not folder.is_dir():
+        return {}
+    with plain_errors("read", folder):
+        return {int(path.stem): path for path in folder.iterdir() if _FILE.fullmatch(path.name)}
 
 
 def _comment(arrays: int) -> bytes:

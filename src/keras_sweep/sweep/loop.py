@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -12,7 +12,6 @@ from typing import Protocol
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engine import Engine
-from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import EpochEnded, GenerationAsked, Listener, Noticed, TrialEnded
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
@@ -30,6 +29,18 @@ class Record(Protocol):
 
     def add(self, result: Result) -> Result:
         """Keep one trial, and its weights if they are among the best, in one commit; return it without them."""
+        ...
+
+    def wait(self, result: Result) -> Result:
+        """Keep a trial that ended before its turn in the record has come; return it without its weights."""
+        ...
+
+    def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
+        """Those of the trials that wait for their turn, by number."""
+        ...
+
+    def discard(self, number: int) -> None:
+        """Forget a trial that waits: another one bears its number now."""
         ...
 
 
@@ -68,7 +79,6 @@ class Limits:
 
 
 def search(
-    spec: SweepSpec,
     make_engine: Callable[[], Engine],
     runner: Runner,
     record: Record,
@@ -80,9 +90,10 @@ def search(
 ) -> str:
     """Search until the limits are met; returns why it ended.
 
-    The record's last generation may be incomplete: it is asked again, which gives the same suggestions, and the runner
-    trains what is missing. So a search that is stopped anywhere goes on as if it had not been; and what a passing fault
-    of the machine cut short is done over in the same way, twice for a generation.
+    The record's last generation may be incomplete: it is asked again, which gives the same suggestions; those that
+    ended before their turn wait beside the record, and the runner trains what is missing. So a search that is stopped
+    anywhere goes on as if it had not been; and what a passing fault of the machine cut short is done over in the same
+    way, twice for a generation.
 
     Raises:
         SweepError: the first trials all failed, or more than `limits.failures` did.
@@ -90,6 +101,7 @@ def search(
     finished = record.results()
     failures = sum(result.state is TrialState.FAIL for result in finished)
     tries = 0  # of the generation
+    tell = _Teller(emit)
     with wall.part("sampler"):
         engine, index, opened = _rebuilt(make_engine, finished, runner.generation)
     while len(finished) < limits.trials:
@@ -106,14 +118,17 @@ def search(
             return "the space is exhausted"
         emit(GenerationAsked(index, tuple(asked)))
         wanted = frozenset(one.number for one in asked if one.number < limits.trials)
-        taken_up = bool(done)
         wanted -= {result.number for result in done}
+        with wall.part("record"):
+            waiting = _waiting(record, [one for one in asked if one.number in wanted], engine.name, runner.name)
+        taken_up = bool(done or waiting)
+        tell.ended(waiting.values())
         try:
-            patience = tries < RETRIES
-            for result in _train(engine, runner, record, asked, wanted, patience, emit=emit, stop=stop, wall=wall):
+            training = _Training(engine, runner, record, tell, stop, wall, patience=tries < RETRIES)
+            for result in training.results(asked, wanted, waiting):
                 finished.append(result)
                 done.append(result)
-                emit(TrialEnded(result))
+                tell.ended([result])
                 failures += result.state is TrialState.FAIL
                 _check_failures(finished, failures, limits)
         except _Passing as fault:
@@ -175,41 +190,83 @@ def _rebuilt(
     return engine, index + 1, None
 
 
-def _train(
-    engine: Engine,
-    runner: Runner,
-    record: Record,
-    asked: Sequence[Suggestion],
-    wanted: frozenset[int],
-    patience: bool,
-    *,
-    emit: Listener,
-    stop: StopRequest,
-    wall: WallTime,
-) -> Iterator[Result]:
-    """Results in the order of their numbers, each yielded once it is in the record, without its weights.
+class _Teller:
+    """Tells once of each trial that it has ended."""
 
-    With patience it raises _Passing at the first passing fault: what the others of the generation do from there on,
-    they do without that trial, which moves the decisions of a rung.
+    def __init__(self, emit: Listener) -> None:
+        self.emit = emit
+        self._told: set[int] = set()
+
+    def ended(self, results: Iterable[Result]) -> None:
+        """These are kept."""
+        for result in results:
+            if result.number not in self._told:
+                self._told.add(result.number)
+                self.emit(TrialEnded(replace(result, weights=None)))
+
+
+def _waiting(record: Record, asked: Sequence[Suggestion], engine: str, runner: str) -> dict[int, Result]:
+    """What an earlier run, or try, trained of this and could not record yet. What was asked otherwise is discarded."""
+    found = record.waiting(one.number for one in asked)
+    for one in asked:
+        result = found.get(one.number)
+        if result is None:
+            continue
+        was = result.suggestion
+        same = (was.params, was.generation, was.continues) == (one.params, one.generation, one.continues)
+        if not same or (result.engine, result.runner) != (engine, runner):
+            record.discard(one.number)
+            del found[one.number]
+    return found
+
+
+@dataclass(frozen=True)
+class _Training:
+    """Trains a generation. With patience it raises _Passing at the first passing fault.
+
+    What the others of the generation do from there on, they do without that trial, which moves the decisions of a rung.
     """
-    waiting: dict[int, Result] = {}
-    order = iter(sorted(wanted))
-    following = next(order, None)
-    with _closed(runner.run(asked, wanted, _Watch(engine, emit, stop))) as results:
-        while following is not None:
-            start = time.perf_counter()
-            result = next(results, None)
-            wall.add("train", time.perf_counter() - start)
-            if result is None:
-                return
-            if result.passing and patience:
-                raise _Passing(result)
-            waiting[result.number] = replace(result, engine=result.engine or engine.name)
-            while following in waiting:
-                with wall.part("record"):
-                    kept = record.add(waiting.pop(following))
-                yield kept
-                following = next(order, None)
+
+    engine: Engine
+    runner: Runner
+    record: Record
+    tell: _Teller
+    stop: StopRequest
+    wall: WallTime
+    patience: bool
+
+    def results(
+        self, asked: Sequence[Suggestion], wanted: frozenset[int], waiting: dict[int, Result]
+    ) -> Iterator[Result]:
+        """The wanted trials in the order of their numbers, each yielded once it is in the record, without its weights.
+
+        Those in `waiting` have ended before and are not trained. One that ends before its turn joins them, and is kept
+        as safely there.
+        """
+        order = iter(sorted(wanted))
+        following = next(order, None)
+        watch = _Watch(self.engine, self.tell.emit, self.stop)
+        with _closed(self.runner.run(asked, wanted - set(waiting), watch)) as trained:
+            while following is not None:
+                if following in waiting:
+                    with self.wall.part("record"):
+                        recorded = self.record.add(waiting.pop(following))
+                    yield recorded
+                    following = next(order, None)
+                    continue
+                start = time.perf_counter()
+                result = next(trained, None)
+                self.wall.add("train", time.perf_counter() - start)
+                if result is None:
+                    return
+                if result.passing and self.patience:
+                    raise _Passing(result)
+                engine, runner = result.engine or self.engine.name, result.runner or self.runner.name
+                result = replace(result, engine=engine, runner=runner)
+                if result.number != following:
+                    with self.wall.part("record"):
+                        self.tell.ended([self.record.wait(result)])
+                waiting[result.number] = result
 
 
 @contextmanager

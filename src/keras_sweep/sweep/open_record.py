@@ -48,7 +48,7 @@ def open_study(
         study = StudyFile.create(folder, spec, {**said, "versions": versions(), "origin": str(spec.folder.resolve())})
     try:
         _check_same(spec.name, study.attributes, {**said, **sealed})
-        for path in (folder.weights, folder.checkpoints):
+        for path in (folder.weights, folder.checkpoints, folder.spool):
             if path.exists() and not path.is_dir():
                 emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
         _write_space(folder, spec, str(study.attributes.get("space")), emit)
@@ -62,7 +62,7 @@ def open_study(
 
 def _make_way(folder: SweepFolder, emit: Listener) -> None:
     """Files of a record that is gone are kept, but are not of the one that begins."""
-    for path in (folder.weights, folder.checkpoints, folder.best, folder.card, folder.space):
+    for path in (folder.weights, folder.checkpoints, folder.spool, folder.best, folder.card, folder.space):
         if path.exists() or path.is_symlink():
             moved = set_aside(path)
             emit(Noticed(f"{path} is of a record that is gone: it is {moved.name} now"))

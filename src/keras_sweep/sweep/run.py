@@ -88,7 +88,7 @@ def _run(
     stop: StopRequest,
 ) -> SweepEnded:
     folder = study.folder
-    record = TrialRecord(study, spec.objective)
+    record = TrialRecord(study, spec.objective, notice=lambda text: emit(Noticed(text)))
     damaged = set_damaged_weights_aside(folder, emit)
     earlier = record.results()
     total = len(earlier) + options.more if options.more is not None else spec.search.trials
@@ -96,7 +96,8 @@ def _run(
     limits = Limits(total, options.max_failures)
     stop.patient = True
     with plain_errors("go on with", folder.path):  # what no trial is to blame for, as a disk that is full
-        reason = search(spec, lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)
+        reason = search(lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)
+        record.close()
     results = record.results()
     best = winner(results, spec.objective)
     model = None

@@ -43,7 +43,7 @@ class EpochEnded:
 
 @dataclass(frozen=True, slots=True)
 class TrialEnded:
-    """A trial is in the record."""
+    """A trial ended and is kept: in the record, or beside it until those with lower numbers have ended."""
 
     result: Result
 

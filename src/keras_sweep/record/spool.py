@@ -1,0 +1,117 @@
+"""Trials that ended before one with a lower number, kept whole until their turn in the record comes.
+
+A trial is a file as those of weights are, plain arrays and no pickle: first the bytes of a JSON text with all that the
+record will hold of it, then its weights, if they may be kept. A kill leaves the file whole or absent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from keras_sweep.files import atomic, disk
+from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.record import encoding
+from keras_sweep.record.sweep_folder import SweepFolder, set_aside
+from keras_sweep.record.weights import DamagedWeights, load_weights, numbered_files, save_weights
+from keras_sweep.trial.result import Result, TrialState
+
+if TYPE_CHECKING:
+    from keras_sweep.trial.result import Weights
+
+VERSION = 1
+
+
+class Spool:
+    """The trials that wait, by number. Used by the process that holds the sweep's lock."""
+
+    def __init__(self, folder: SweepFolder, *, following: int, notice: Callable[[str], None] | None = None) -> None:
+        """Look what an earlier process left.
+
+        Args:
+            folder: of the sweep.
+            following: the number of the trial that the record takes next; what is below it is recorded already.
+            notice: is called with a sentence for each file that is damaged.
+        """
+        self._folder = folder
+        self._notice = notice or (lambda text: None)
+        with plain_errors("read", folder.spool):
+            atomic.clear_parts(folder.spool)
+        self._waiting = numbered_files(folder.spool)
+        for number in [one for one in self._waiting if one < following]:  # a kill came between commit and removal
+            self.remove(number)
+
+    @property
+    def numbers(self) -> list[int]:
+        """The trials that wait, in order."""
+        return sorted(self._waiting)
+
+    def keep(self, result: Result) -> None:
+        """Write a trial; once this returns no kill loses it. Raises RecordError."""
+        import numpy as np
+
+        about: dict[str, Any] = {
+            "version": VERSION,
+            "number": result.number,
+            "state": result.state.value,
+            "value": result.value,
+            "weights": result.weights is not None,
+            "texts": encoding.encode(result, None),
+        }
+        text = np.frombuffer(json.dumps(about).encode(), np.uint8)
+        path = self._folder.spool / f"{result.number:06d}.npz"
+        save_weights(path, (text, *(result.weights or ())))
+        self._waiting[result.number] = path
+
+    def read(self, number: int) -> Result | None:
+        """The trial that was kept; None if there is none. One that is damaged is named and moved aside.
+
+        Raises RecordError: the disk fails.
+        """
+        path = self._waiting.get(number)
+        if path is None:
+            return None
+        try:
+            return _decoded(number, load_weights(path))
+        except (DamagedWeights, ValueError) as error:
+            del self._waiting[number]
+            why = str(error.__cause__ or error) if isinstance(error, DamagedWeights) else str(error)
+            moved = set_aside(path).name
+            self._notice(f"{path} is damaged ({why}): it is {moved} now, and trial {number} is trained again")
+            return None
+
+    def remove(self, number: int) -> None:
+        """The record has the trial, or it is not to be used. Raises RecordError."""
+        path = self._waiting.pop(number, None)
+        if path is not None:
+            with plain_errors("remove", path):
+                disk.remove(path)
+
+    def close(self) -> None:
+        """Leave no empty folder behind."""
+        if not self._waiting and self._folder.spool.is_dir() and not any(self._folder.spool.iterdir()):
+            with plain_errors("remove", self._folder.spool):
+                disk.remove_folder(self._folder.spool)
+
+
+def _decoded(number: int, arrays: Weights) -> Result:
+    """Raises ValueError where `keep` did not write it."""
+    if not arrays or str(arrays[0].dtype) != "uint8":
+        raise ValueError("it does not begin with a text")
+    try:
+        about = json.loads(arrays[0].tobytes())
+        if about["version"] != VERSION:
+            raise ValueError(f"it has version {about['version']}, not {VERSION}")
+        if about["number"] != number:
+            raise ValueError(f"it holds trial {about['number']}")
+        value = about["value"]
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError("its value is no number")
+        result = encoding.decode(number, about["state"], value, about["texts"])
+        if (result.value is None) != (result.state is TrialState.FAIL) and result.state is not TrialState.PRUNED:
+            raise ValueError(f"its state is {result.state}, and its value {value}")
+        return replace(result, weights=arrays[1:] if about["weights"] else None)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"its text is not what it should be ({error})") from error
