@@ -32,6 +32,15 @@ class DataError(UsageError):
     """The data can't be had, or are not what the space file says: mend the file or the data."""
 
 
+class TableError(DataError):
+    """A table with all of its faults, each a column's."""
+
+    def __init__(self, place: str, faults: Sequence[DataError]) -> None:
+        self.place = place
+        self.faults = tuple(faults)
+        super().__init__("\n".join(f"{place}: {fault}" for fault in self.faults))
+
+
 class ModelError(UsageError):
     """The model can't be built from its arguments: mend the space file or the model's function."""
 

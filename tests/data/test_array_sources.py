@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import textwrap
 from pathlib import Path
@@ -11,8 +12,12 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.array_sources import call_python, read_npz
+from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.source import Source
+from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
+from keras_sweep.space.sweep_spec import DataSpec, Split
+from tests.helpers.data_specs import spec_of
 
 X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
 
@@ -58,7 +63,7 @@ def test_npz_in_parts(tmp_path: Path) -> None:
 
 def test_npz_never_unpickles(tmp_path: Path) -> None:
     path = npz(tmp_path, x=np.array([{}, {}], dtype=object), y=Y[:2])
-    with pytest.raises(DataError, match=r"can't be read as npz .*Objects are refused"):
+    with pytest.raises(DataError, match=r"the array 'x' of .*it\.npz holds Python objects"):
         read_npz(path, None)
 
 
@@ -67,22 +72,111 @@ def test_npz_never_unpickles(tmp_path: Path) -> None:
     [
         ({"a": X}, None, "gives 'a'. It must give `x` and `y`"),
         ({"x": X, "y": Y, "x_train": X, "y_train": Y}, None, "It must give"),
-        ({"x_train": X, "y_train": Y, "x_test": X}, None, "only one of `x_test` and `y_test`"),
+        ({"x_train": X, "y_train": Y, "x_test": X}, None, "gives `x_test` without `y_test`"),
         ({"x": X, "y": Y[:5]}, None, "6 rows, but `y` has 5"),
         ({"x": X[:, 0], "y": Y}, None, "one row an example, but its shape is"),
         ({"x": X.astype(str), "y": Y}, None, "not numbers"),
         ({"x": np.where(X == 3, np.nan, X), "y": Y}, None, r"1 missing or infinite numbers, the first at \[1, 1\]"),
-        ({"x": X, "y": np.where(Y == 1, np.inf, 0.0)}, None, "3 missing or infinite labels"),
+        ({"x": X, "y": np.where(Y == 1, np.inf, 0.0)}, None, r"3 missing or infinite labels, the first at \[1\]"),
         ({"x": X[:0], "y": Y[:0]}, None, "no rows"),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y}, None, "rows of different shapes"),
         ({"x": X, "y": Y}, "digit", "no array 'digit'. It has 'x', 'y'"),
         ({"a": X, "b": X, "digit": Y}, "digit", "must have an array `x`"),
-        ({"x": X, "y": X.astype("datetime64[s]")}, None, "labels, but it is datetime64"),
+        (
+            {"x": X, "y": X.astype("datetime64[s]")},
+            None,
+            "`y` of .* datetime64.s., neither numbers nor text",
+        ),
+        ({"x": X.astype("timedelta64[s]"), "y": Y}, None, "timedelta64.s., not numbers. Turn times into numbers"),
+        ({"x": X.astype(complex), "y": Y}, None, "complex128, not numbers. Give real and imaginary parts"),
+        ({"x": X.astype("S"), "y": Y}, None, "of type bytes, not numbers"),
+        ({"x": np.zeros(6, [("a", "f4"), ("b", "i4")]), "y": Y}, None, "of type record"),
+        ({"x": np.zeros((6, 0)), "y": Y}, None, r"no numbers in its rows: its shape is \[6, 0\]"),
+        ({"x": np.array(3.0), "y": Y}, None, r"but its shape is \[\]"),
+        ({"x": X, "y": np.array(3)}, None, r"must be \[N\] or \[N, C\], but its shape is \[\]"),
+        ({"x": X, "y": np.zeros((6, 0))}, None, r"but its shape is \[6, 0\]"),
+        ({"x": X, "y": Y.reshape(6, 1, 1)}, None, r"but its shape is \[6, 1, 1\]"),
+        ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y.astype(str)}, None, "`y_train` numbers, `y_test` text"),
+        ({"x_train": X, "y_train": Y, "x_test": X, "y_test": np.eye(2)[Y]}, None, "labels of different shapes"),
     ],
 )
 def test_faults_of_npz_files(tmp_path: Path, arrays: dict[str, np.ndarray], target: str | None, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_npz(npz(tmp_path, **arrays), target)
+
+
+def with_one(value: float, dtype: str) -> np.ndarray:
+    x = np.zeros((6, 2), dtype)
+    x[2, 1] = value
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "fits"),
+    [
+        (with_one(2**31 - 1, "int64"), True),
+        (with_one(-(2**31), "int64"), True),
+        (with_one(2**31, "int64"), False),
+        (with_one(-(2**31) - 1, "int64"), False),
+        (with_one(2**31 - 1, "uint64"), True),
+        (with_one(2**63, "uint64"), False),
+        (with_one(-3e38, "float64"), True),
+        (with_one(1e39, "float64"), False),
+        (with_one(-1e300, "float64"), False),
+        (with_one(2.0**200, "longdouble"), False),
+    ],
+)
+def test_numbers_that_32_bits_do_not_hold_are_refused(tmp_path: Path, x: np.ndarray, fits: bool) -> None:
+    spec = spec_of(DataSpec("npz", "it.npz", split=Split(validation=0.3, test=0.0)), folder=tmp_path)
+    path = npz(tmp_path, x=x, y=Y)
+    if fits:
+        data = load_search_data(spec)
+        rows = np.concatenate([data.train.x, data.validation.x])
+        assert rows.dtype.itemsize == 4 and x[2, 1].astype(rows.dtype) in rows
+        return
+    with pytest.raises(DataError, match=rf"`x` of {path} has {re.escape(str(x[2, 1]))} at \[2, 1\], but models take"):
+        load_search_data(spec)
+
+
+@pytest.mark.parametrize("value", [1e39, -1e300])
+def test_labels_that_32_bits_do_not_hold_are_refused(tmp_path: Path, value: float) -> None:
+    with pytest.raises(DataError, match=r"`y` of .* at \[0\], but models take numbers of 32 bits"):
+        read_npz(npz(tmp_path, x=X, y=np.array([value, 1, 2, 3, 4, 5])), None)
+    (tmp_path / "it.csv").write_text(f"a,price\n1,{value}\n2,3\n")
+    with pytest.raises(DataError, match=r"target column 'price' of .* in row 1, but models take numbers of 32 bits"):
+        read_table(tmp_path / "it.csv", "csv", "price")
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4", ">i8", "bool", "float16", "int8", "uint16", "uint32"])
+def test_arrays_of_any_number_type_and_layout_become_native_and_contiguous(tmp_path: Path, dtype: str) -> None:
+    path = npz(tmp_path, x=np.asfortranarray(X.astype(dtype)), y=Y.astype(">i8"))
+    spec = spec_of(DataSpec("npz", path.name, split=Split(validation=0.3, test=0.0)), folder=tmp_path)
+    data = load_search_data(spec)
+    for array in (data.train.x, data.train.y, data.validation.x):
+        assert array.flags.c_contiguous and array.dtype.isnative and array.dtype.itemsize <= 4
+    both = np.concatenate([data.train.x, data.validation.x]).astype(float)
+    assert sorted(map(tuple, both)) == sorted(map(tuple, X.astype(dtype).astype(float)))
+
+
+def test_numbers_that_32_bits_blur_are_noticed(tmp_path: Path) -> None:
+    seconds = 1.7e9 + np.arange(100.0)  # 32 bits tell only every 128th second there
+    x = np.stack([seconds, np.arange(100.0), np.full(100, 0.1)], axis=1)
+    npz(tmp_path, x=x, y=np.arange(100) % 2)
+    how = {"folder": tmp_path, "loss": "mse"}
+    (notice,) = load_search_data(spec_of(DataSpec("npz", "it.npz"), **how)).notices
+    assert notice.startswith("x of it.npz, column 0 (counted from 0): its values differ by so little")
+    npz(tmp_path, x=x[:, 1:], y=seconds)
+    (notice,) = load_search_data(spec_of(DataSpec("npz", "it.npz"), **how)).notices
+    assert notice.startswith("the labels of it.npz differ by so little")
+    lines = "\n".join(f"{int(second)},{row},{row % 2}" for row, second in enumerate(seconds))
+    (tmp_path / "it.csv").write_text(f"at,b,target\n{lines}\n")
+    (notice,) = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), **how)).notices
+    assert notice.startswith("column 'at' has values that differ by so little")
+
+
+def test_an_array_that_is_not_asked_for_is_not_read(tmp_path: Path) -> None:
+    path = npz(tmp_path, x=X, digit=Y, notes=np.array([{}] * 6, dtype=object))
+    assert read_npz(path, "digit").rows is not None
 
 
 def test_a_byte_that_was_altered_anywhere_gives_a_plain_message_or_other_numbers(tmp_path: Path) -> None:
@@ -140,19 +234,80 @@ def test_tables_of_polars(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("return None", "returned NoneType. It may return"),
-        ("return X", "returned ndarray. It may return"),
-        ("return X, Y, X, Y", "returned tuple of 4"),
+        ("return None", r"returned nothing. Is its `return` missing\? It may return \(x, y\)"),
+        ("return X", r"returned one array of shape \[6, 2\], without labels"),
+        ("return 5", "returned a value of type int. It may return"),
+        ("return 'xy'", "returned a value of type str. It may return"),
+        ("return []", "returned a list of 0. It may return"),
+        ("return X, Y, Y", "returned a tuple of 3. It may return"),
+        ("return X, Y, X, Y", r"returned a tuple of 4. Return \(\(x_train, y_train\), \(x_test, y_test\)\)"),
         ("return {'x': X}", "gives 'x'. It must give"),
-        ("return {'x': X, 'y': [None] * 6}", "mixes types"),
-        ("return {'x': [[1], [1, 2]], 'y': [0, 1]}", "is not an array"),
+        (
+            "return {'a': X, 'b': X}, Y",
+            r"is a dict of 2 \('a', 'b'\), but there is one input alone.*side by side",
+        ),
+        ("return [X, X[:, :1]], Y", "is a list of 2 arrays, but there is one input alone"),
+        ("return (X, X), Y", "is a tuple of 2 arrays, but there is one input alone"),
+        ("return X, None", "`y` of .* is None"),
+        ("return None, Y", "`x` of .* is None"),
+        ("return {'x': X, 'y': [None] * 6}", "mixes types, or has missing labels: None is label 1"),
+        ("return {'x': [[1], [1, 2]], 'y': [0, 1]}", "rows of different lengths"),
         ("return X, Y[:3]", "6 rows, but `y` has 3"),
+        ("return np.ma.masked_array(X, X > 3), Y", "has masked values"),
+        ("import scipy.sparse\nreturn scipy.sparse.csr_matrix(X), Y", "is a sparse matrix"),
+        ("return (row for row in X)", "returned a generator, which gives rows bit by bit"),
+        (
+            "import polars as pl\nreturn pl.DataFrame({'a': [1, 2]})",
+            r"one DataFrame, without labels",
+        ),
+        ("import polars as pl\nreturn pl.DataFrame({'a': [1, 2]}), [1]", "has 2 rows, but `y` has 1"),
+        (
+            "import polars as pl\nreturn (X, Y), (pl.DataFrame({'a': Y, 'b': Y}), Y)",
+            "an array, `x_test` a table",
+        ),
+        (
+            "import polars as pl\nfirst, other = pl.DataFrame({'a': Y, 'b': Y}), pl.DataFrame({'a': Y, 'c': Y})\n"
+            "return (first, Y), (other, Y)",
+            "`x_test` of .* lacks the column 'b'",
+        ),
+        (
+            "import tensorflow as tf\nreturn tf.data.Dataset.from_tensor_slices((X, Y)).batch(2)",
+            r"returned a tf.data.Dataset. Return arrays: `x, y = map\(np.array, zip\(\*dataset.unbatch",
+        ),
         ("return 1 / 0", r"failed: .*\.py:4: ZeroDivisionError"),
+        ("return len()", r"failed: .*\.py:4: TypeError: .*It is called without arguments"),
     ],
 )
 def test_faults_of_functions_name_what_they_may_return(tmp_path: Path, body: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         python(tmp_path, body)
+
+
+def test_the_rows_of_a_tensorflow_dataset_by_the_line_that_the_message_names(tmp_path: Path) -> None:
+    source = python(
+        tmp_path,
+        """
+        import tensorflow as tf
+        dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)
+        x, y = map(np.array, zip(*dataset.unbatch().as_numpy_iterator()))
+        return x, y
+        """,
+    )
+    assert source.rows is not None and (source.rows.x == X).all() and (source.rows.y == Y).all()
+
+
+def test_a_table_of_another_library_is_taken_by_its_columns(tmp_path: Path) -> None:
+    """pandas is no dependency: what counts are names, columns by name, and `to_numpy`."""
+    body = """
+    class DataFrame(dict):
+        pass
+    return DataFrame({'a': pl.Series([1, 2]), 'b': pl.Series(['x', 'y'])}), ['p', 'q']
+    """
+    source = python(tmp_path, f"import polars as pl\n{textwrap.dedent(body)}")
+    assert source.rows is not None and source.rows.x.columns == ["a", "b"]
+    twice = body.replace("{'a'", "{1: pl.Series([1, 2]), '1'")
+    with pytest.raises(DataError, match="several columns called '1'"):
+        python(tmp_path, f"import polars as pl\n{textwrap.dedent(twice)}")
 
 
 def test_what_is_no_function_is_refused(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 from datetime import date
 
 import numpy as np
 import polars as pl
 import pytest
 
-from keras_sweep.data.table_columns import NumberColumn, TextColumn, fit_columns
-from keras_sweep.errors import DataError
+from keras_sweep.data.table_columns import MOST_MIXED_COLUMNS, NumberColumn, TextColumn, check_columns, fit_columns
+from keras_sweep.data.table_preprocessing import TablePreprocessing
+from keras_sweep.errors import DataError, TableError
+from keras_sweep.views.terminal.messages import error_lines
 
 OTHER = pl.Series("other", [1.0, 2.0, 4.0, 5.0])
 
@@ -78,7 +82,7 @@ def test_a_constant_that_is_sometimes_missing_is_a_feature() -> None:
         ([date(2024, 1, day) for day in range(1, 5)], "of type Date"),
         ([[1], [2], [3], [4]], "of type List"),
         ([1.0, float("inf"), 2.0, 3.0], "1 infinite values, the first in row 2"),
-        ([1e39, 0.0, 1.0, 2.0], "numbers above 1e"),
+        ([1e39, 0.0, 1.0, 2.0], r"numbers of 1e\+39, beyond 1e\+30"),
         ([1e-38, 2e-38, 3e-38, 4e-38], "differ by less than 1e-30"),
         (["x" * 300, "b", "c", "d"], "up to 300 characters"),
     ],
@@ -100,5 +104,46 @@ def test_all_faults_are_named_at_once() -> None:
 
 
 def test_a_table_of_constants_leaves_nothing_to_learn_from() -> None:
-    with pytest.raises(DataError, match="no column is left"):
+    with pytest.raises(DataError, match="the table has no column to learn from"):
         fit_columns(pl.DataFrame({"a": [1, 1], "b": ["x", "x"]}))
+
+
+def test_thousands_of_columns_are_no_more_work_each_than_a_few() -> None:
+    """Counted in calls of Python, since a clock depends on the machine: twice the columns, twice the calls."""
+    calls = []
+    for width in (1000, 2000):
+        values = np.random.default_rng(0).normal(size=(10, width))
+        table = pl.DataFrame({f"c{index}": values[:, index] for index in range(width)})
+        profile = cProfile.Profile()
+        with profile:
+            check_columns(table)
+            preprocessing = TablePreprocessing.fit(table)[0]
+            assert preprocessing.transform(table).shape == (10, width)
+            assert preprocessing.inputs(table).shape == (10, width)
+        calls.append(pstats.Stats(profile).total_calls)
+    assert calls[1] < 2.5 * calls[0]
+
+
+def test_many_columns_of_which_some_are_text_are_refused_before_a_model_is_built_of_them() -> None:
+    table = pl.DataFrame({f"c{index}": [1.0, 2.0, 3.0] for index in range(MOST_MIXED_COLUMNS)})
+    assert len(fit_columns(table)[0]) == MOST_MIXED_COLUMNS
+    with pytest.raises(DataError, match=r"it\.csv has 2,001 columns, 1 of them text.*at most 2,000"):
+        fit_columns(table.with_columns(pl.Series("text", ["a", "b", "c"])), "it.csv")
+
+
+def test_notices_of_many_columns_are_counted() -> None:
+    _, notices = fit_columns(pl.DataFrame({f"c{index}": [7, 7] for index in range(500)} | {"a": [1, 2]}))
+    assert len(notices) == 11 and notices[-1] == "and so 490 more columns: `sweep data` lists them"
+
+
+def test_faults_of_many_columns_are_told_one_a_line_and_the_rest_counted() -> None:
+    with pytest.raises(TableError) as caught:
+        check_columns(pl.DataFrame({f"c{index}": [date(2024, 1, 1)] for index in range(30)}), "it.csv")
+    lines = error_lines(caught.value)
+    assert lines[0] == "it.csv has 30 faults"
+    assert lines[1].startswith("  column 'c0' is of type Date, which is neither number nor text. Turn it into numbers")
+    assert len(lines) == 22 and lines[-1] == "  and 10 more"
+    with pytest.raises(TableError) as caught:
+        check_columns(pl.DataFrame({"day": [date(2024, 1, 1)]}), "it.csv")
+    (line,) = error_lines(caught.value)
+    assert line.startswith("it.csv: column 'day' is of type Date")

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from keras_sweep.data.table_columns import MOST_COLUMNS, numbers
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
 
@@ -48,13 +49,14 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
         ("a,target\n", "a header but no rows"),
         ("a,a,target\n1,2,3\n", "several columns called 'a'"),
         ("a,tarket\n1,2\n", "no column 'target'. Did you mean 'tarket'"),
-        ("a,b\n1,2\n", "no column 'target'. Its columns are a, b"),
+        ("a,b\n1,2\n", "no column 'target'. Its columns are 'a', 'b'"),
         ("target\n1\n", "no column but the target"),
         ("a,target\n1,2\n3,\n5,\n", "no value in 2 rows, the first of them row 2"),
-        ('a,target\n1,x\n3,""\n', "no value in 1 rows, the first of them row 2"),
-        ("a,target\n1,0.5\n3,NaN\n", "no value in 1 rows, the first of them row 2"),
+        ('a,target\n1,x\n3,""\n', "no value in row 2"),
+        ("a,target\n1,0.5\n3,NaN\n", "no value in row 2"),
         ("a,target\n1,0.5\n3,inf\n", "1 infinite values, the first in row 2"),
         ("a,target\n1,2024-01-01\n3,2024-01-02\n", "of type Date"),
+        ("a,target\n1,1\n1e39,2\n", "column 'a' has 1e\\+39 in row 2, but models take numbers of 32 bits"),
         ("a,b,target\ninf,-inf,1\n3,1,2\n", "'a' has 1 infinite.*\n.*'b' has 1 infinite"),
         ("a,target\n1,2\nn/a,3\n5,4\n", "'a' has text where numbers should be: 'n/a' in row 2"),
         ("a,b,target\n1,2024-01-01,1\n?,2024-01-02,0\n3,,1\n", "'a' has text.*'[?]' in row 2.*\n.*'b' is of type Date"),
@@ -66,6 +68,28 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
 def test_faults_of_csv_files(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_table(csv(tmp_path, content), "csv", "target")
+
+
+def test_more_columns_than_are_taken_are_refused_by_the_header_alone(tmp_path: Path) -> None:
+    path = csv(tmp_path, ",".join(f"c{k}" for k in range(MOST_COLUMNS + 1)) + "\nno,rows\n")
+    with pytest.raises(DataError, match=r"it\.csv has 50,001 columns; at most 50,000 are taken\. Give wide"):
+        read_table(path, "csv", "c0")
+    pl.DataFrame({f"c{k}": [0] for k in range(MOST_COLUMNS + 1)}).write_parquet(tmp_path / "it.parquet")
+    with pytest.raises(DataError, match=r"it\.parquet has 50,001 columns; at most 50,000"):
+        read_table(tmp_path / "it.parquet", "parquet", "c0")
+
+
+def test_a_header_that_csv_can_not_hold_is_a_plain_fault(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="can't be read as csv"):
+        read_table(csv(tmp_path, '"' + "x" * 200_000 + '",target\n1,2\n'), "csv", "target")
+
+
+def test_whole_numbers_of_any_size_are_numbers(tmp_path: Path) -> None:
+    source = read_table(
+        csv(tmp_path, "a,target\n99999999999999999999999,1\n2,99999999999999999999999\n"), "csv", "target"
+    )
+    assert source.rows is not None and source.rows.y.tolist() == [1.0, 1e23]
+    assert numbers(source.rows.x["a"]).to_list() == [1e23, 2.0]
 
 
 def test_faults_of_parquet_files(tmp_path: Path) -> None:
@@ -81,5 +105,5 @@ def test_faults_of_parquet_files(tmp_path: Path) -> None:
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no file .*absent.csv. Paths are relative to the space file"):
         read_table(tmp_path / "absent.csv", "csv", "target")
-    with pytest.raises(DataError, match="is not a file"):
+    with pytest.raises(DataError, match="is a folder, not a file"):
         read_table(tmp_path, "csv", "target")

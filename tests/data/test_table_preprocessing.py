@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_sweep.data.table_preprocessing import TablePreprocessing, code_points, model_inputs
+from keras_sweep.data.table_preprocessing import (
+    TablePreprocessing,
+    code_points,
+    column_name,
+    input_name,
+    model_inputs,
+)
 from keras_sweep.errors import DataError
 
 TRAIN = pl.DataFrame(
@@ -25,6 +32,8 @@ TRAIN = pl.DataFrame(
         "colour": ["red", "grün", None, "red", "blue", "日本"],
         "same": ["x"] * 6,
         "tiny": [1e-9, 2e-9, 3e-9, 4e-9, 5e-9, 7e-9],
+        "a_b": [1, 0, 1, 1, 0, 0],
+        "": [4, 5, 6, 7, 8, 8],
         "soil": ["clay", "sand", "clay", "clay", "sand", "sand"],
     }
 )
@@ -35,6 +44,8 @@ NEW = pl.DataFrame(
         "colour": ["", "reddish", "red", "日本"],
         "same": ["y", None, "x", "x"],
         "tiny": [3e-9, 1.0, None, 0.0],
+        "a_b": [0, 1, 1, 0],
+        "": [4, 8, 5, 6],
         "soil": ["clay", "peat", None, "sand"],
     }
 )
@@ -55,20 +66,20 @@ def fitted(train: pl.DataFrame = TRAIN) -> TablePreprocessing:
 def test_features_are_scaled_numbers_then_indicators_then_categories() -> None:
     preprocessing = fitted()
     assert preprocessing.feature_names == (
-        "height (cm)", "a/b", "tiny", "height (cm) is missing",
+        "height (cm)", "a/b", "tiny", "a_b", "", "height (cm) is missing",
         "colour=missing", "colour=blue", "colour=grün", "colour=red", "colour=日本", "soil=clay", "soil=sand",
     )  # fmt: skip
     features = preprocessing.transform(TRAIN)
-    assert features.shape == (6, 11) and features.dtype == np.float32
+    assert features.shape == (6, 13) and features.dtype == np.float32
     exact = TRAIN["a/b"].to_numpy().astype(float)
     np.testing.assert_allclose(features[:, 1], (exact - exact.mean()) / exact.std(), rtol=1e-6)
-    assert features[:, 3].tolist() == [0, 1, 0, 0, 0, 0]
+    assert features[:, 5].tolist() == [0, 1, 0, 0, 0, 0]
     np.testing.assert_allclose(features[:, 2].std(), 1, rtol=1e-6)  # however small the numbers
 
 
 def test_unseen_categories_give_zeros_and_missing_ones_their_own() -> None:
     features = fitted().transform(NEW)
-    colours, soils = features[:, 4:9].tolist(), features[:, 9:].tolist()
+    colours, soils = features[:, 6:11].tolist(), features[:, 11:].tolist()
     assert colours == [[1, 0, 0, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1]]
     assert soils == [[1, 0], [0, 0], [0, 0], [0, 1]]
 
@@ -80,7 +91,7 @@ def test_a_number_missing_for_the_first_time_counts_as_the_training_median() -> 
 @pytest.mark.parametrize("rows", [TRAIN, NEW])
 def test_the_model_computes_the_same_features(rows: pl.DataFrame) -> None:
     preprocessing = fitted()
-    model = preprocessing.wrap(identity(11))
+    model = preprocessing.wrap(identity(13))
     given_rows = preprocessing.inputs(rows)
     np.testing.assert_allclose(
         model.predict(given_rows, verbose=0), preprocessing.transform(rows), rtol=1e-6, atol=1e-6
@@ -104,7 +115,7 @@ def test_a_table_of_categories_alone() -> None:
 
 
 def test_rows_of_other_columns_are_refused() -> None:
-    with pytest.raises(DataError, match="columns are missing: 'soil'"):
+    with pytest.raises(DataError, match="column 'soil' is missing"):
         fitted().transform(NEW.drop("soil"))
     with pytest.raises(DataError, match="column 'a/b' has text where numbers are needed: 'ten' in row 1"):
         fitted().transform(NEW.with_columns(pl.lit("ten").alias("a/b")))
@@ -136,7 +147,7 @@ model = keras.models.load_model({str(model_file)!r})
 raw = json.load(open({str(tmp_path / "raw.json")!r}))
 rows = {{}}
 for name, tensor in model.input.items():
-    column = raw[name] if name in raw else raw["a/b"]
+    column = raw[{{"a%2Fb": "a/b", "%00": ""}}.get(name, name)]
     if tensor.dtype == "int32":
         width = tensor.shape[1]
         rows[name] = np.asarray([text or "" for text in column], f"U{{width}}").view("int32").reshape(-1, width)
@@ -156,7 +167,7 @@ print(json.dumps(np.asarray(model.predict(rows, verbose=0)).tolist()))
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "it.keras"
-    fitted().wrap(identity(11)).save(path)
+    fitted().wrap(identity(13)).save(path)
     return path
 
 
@@ -176,3 +187,69 @@ def test_a_column_without_a_value_in_training_may_hold_anything_later() -> None:
     assert any("note" in notice for notice in notices)
     assert preprocessing.feature_names == ("size",)
     assert preprocessing.transform(frame)[:, 0].tolist() == [-1.0, 1.0, 3.0, 5.0]
+
+
+ODD_NAMES = [
+    "", " ", "a/b", "a_b", "a%2Fb", "a%252Fb", "%", "%00", "%2500", "%25", "/", "//", "_", ".", "..", "1st", "a b",
+    "a  b", " a b", "A B", "grün", "gru\u0308n", "日本", "a\nb", "\t", "'", '"', "{}", "\\", "\x1b[2J", "\u202e",
+    "x" * 300, "input", "columns", "name", "self", "None", "🌱",
+]  # fmt: skip
+NAMES = st.one_of(st.sampled_from(ODD_NAMES), st.text(st.sampled_from("a_/%20F5 ."), max_size=6), st.text(max_size=6))
+
+
+@given(st.lists(NAMES, unique=True))
+@settings(max_examples=300, deadline=None)
+def test_names_of_inputs_are_allowed_by_keras_tell_columns_apart_and_give_them_back(names: list[str]) -> None:
+    written = [input_name(name) for name in names]
+    assert len(set(written)) == len(names)
+    assert [column_name(name) for name in written] == names
+    assert all(name and "/" not in name for name in written)
+
+
+def roundtrip(names: list[str], kinds: list[bool], folder: Path) -> None:
+    """A table of these columns, each of text or of numbers, to an exported model and back."""
+    import keras
+
+    draw = np.random.default_rng(len(names))
+    columns = {}
+    for index, (name, text) in enumerate(zip(names, kinds, strict=True)):
+        values = draw.permutation(6) + index
+        columns[name] = [f"t{value % 3}{index}" for value in values] if text else values.astype(float)
+    table = pl.DataFrame(columns)
+    preprocessing = TablePreprocessing.fit(table)[0]
+    expected = preprocessing.transform(table)
+    preprocessing.wrap(identity(expected.shape[1])).save(folder / "it.keras")
+    model = keras.models.load_model(folder / "it.keras")
+    given_rows = table if preprocessing.takes_matrix else table.select([pl.lit(0).alias("one more"), *names[::-1]])
+    found = model.predict(model_inputs(model, given_rows), verbose=0)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_all_odd_names_at_once(tmp_path: Path) -> None:
+    roundtrip(ODD_NAMES, [index % 3 == 0 for index in range(len(ODD_NAMES))], tmp_path)
+    roundtrip(ODD_NAMES, [False] * len(ODD_NAMES), tmp_path)
+
+
+@given(st.lists(st.tuples(NAMES.filter(lambda name: name != "one more"), st.booleans()), min_size=1, max_size=4,
+                unique_by=lambda column: column[0]))  # fmt: skip
+@settings(max_examples=15, deadline=None)
+def test_any_table_to_an_exported_model_and_back(columns: list[tuple[str, bool]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        roundtrip([name for name, _ in columns], [text for _, text in columns], Path(folder))
+
+
+def test_a_model_of_an_earlier_version_finds_its_columns() -> None:
+    import keras
+
+    inputs = {name: keras.Input((1,), name=name) for name in ("a_b", "c")}  # "a/b" was written as "a_b"
+    model = keras.Model(inputs, keras.layers.Concatenate()(list(inputs.values())))
+    rows = model_inputs(model, pl.DataFrame({"a/b": [1.0], "c": [2.0], "target": [3.0]}))
+    assert model.predict(rows, verbose=0).tolist() == [[1.0, 2.0]]
+    with pytest.raises(DataError, match="column 'a_b' is missing"):
+        model_inputs(model, pl.DataFrame({"a/b": [1.0], "a/b ": [1.0], "c": [2.0]}).rename({"a/b": "a/b/"}))
+
+
+def test_a_matrix_of_too_many_columns_is_refused() -> None:
+    model = identity(2)
+    with pytest.raises(DataError, match=r"takes 2 columns, but there are 3.*without the target, in its order"):
+        model_inputs(model, pl.DataFrame({"a": [1], "b": [2], "target": [0]}))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from keras_sweep.data.array_checks import input_array, label_array
 from keras_sweep.data.search_data import Array
 from keras_sweep.data.source import RawRows, Source
 from keras_sweep.data.table_columns import check_columns
@@ -15,11 +16,13 @@ from keras_sweep.data.table_files import must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.process.user_code import load_python, user_place
 
-KEYS = (
-    "`x` and `y`; or `x_train` and `y_train`, with `x_validation` and `y_validation`, `x_test` and `y_test` where "
-    "there are such parts"
+PARTS = ("", "_train", "_validation", "_test")
+KEYS = "`x` and `y`; or `x_train` and `y_train`, and where there are such parts the same of `_validation` and `_test`"
+RESULTS = (
+    "(x, y); ((x_train, y_train), (x_test, y_test)); three such pairs for training, validation and test; "
+    "or a dict of these names"
 )
-RESULTS = f"(x, y); ((x_train, y_train), (x_test, y_test)); three such pairs, validation second; or a dict of {KEYS}"
+_OTHER_NAMES = {"x_val": "x_validation", "y_val": "y_validation"}
 
 
 def read_npz(path: Path, target: str | None) -> Source:
@@ -35,13 +38,14 @@ def read_npz(path: Path, target: str | None) -> Source:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} holds one array, not several", hint="Save it by `np.savez(path, x=x, y=y)`")
             with file:
-                arrays = {name: file[name] for name in file.files}
+                names = {name: name for name in file.files}
+                if target is not None:
+                    names = _with_target(list(names), target, str(path))
+                arrays = {key: _member(file, name, path) for key, name in names.items()}
     except DataError:
         raise
     except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
-        raise DataError(f"{path} can't be read as npz ({error})", hint="Objects are refused: save numbers") from error
-    if target is not None:
-        arrays = _with_target(arrays, target, str(path))
+        raise DataError(f"{path} can't be read as npz: {error}", hint="Write it again by `np.savez`") from error
     return _of_dict(arrays, path.name, str(path))
 
 
@@ -55,14 +59,15 @@ def call_python(source: str, folder: Path) -> Source:
     try:
         returned = function()
     except (Exception, SystemExit) as error:
-        raise DataError(f"`python: {source}` failed: {user_place(error, folder)}") from error
+        raise DataError(
+            f"`python: {source}` failed: {user_place(error, folder)}",
+            hint="It is called without arguments" if isinstance(error, TypeError) else None,
+        ) from error
     place = f"`python: {source}`"
     if isinstance(returned, Mapping):
         return _of_dict(dict(returned), source, place)
-    if not isinstance(returned, Sequence) or not 2 <= len(returned) <= 3:
-        raise DataError(f"{place} returned {_kind(returned)}", hint=f"It may return {RESULTS}")
-    pairs = list(returned)
-    if all(isinstance(pair, Sequence) and not isinstance(pair, str) and len(pair) == 2 for pair in pairs):
+    pairs = list(returned) if isinstance(returned, Sequence) and not isinstance(returned, str | bytes) else []
+    if 2 <= len(pairs) <= 3 and all(isinstance(pair, Sequence) and _is_pair(pair) for pair in pairs):
         nested = any(hasattr(part, "shape") or isinstance(part, Sequence) for pair in pairs for part in pair)
         if nested and (len(pairs) == 3 or any(hasattr(part, "shape") for pair in pairs for part in pair)):
             names = ("train", "validation", "test") if len(pairs) == 3 else ("train", "test")
@@ -72,101 +77,127 @@ def call_python(source: str, folder: Path) -> Source:
             return _of_dict(arrays, source, place)
     if len(pairs) == 2:
         return _of_dict({"x": pairs[0], "y": pairs[1]}, source, place)
-    raise DataError(f"{place} returned {_kind(returned)}", hint=f"It may return {RESULTS}")
+    what, hint = _what_else(returned)
+    raise DataError(f"{place} returned {what}", hint=hint)
 
 
-def _with_target(arrays: dict[str, Array], target: str, place: str) -> dict[str, Array]:
-    if target not in arrays:
-        raise DataError(f"{place} has no array {target!r}", hint=f"It has {', '.join(map(repr, arrays))}")
+def _is_pair(pair: Sequence[Any]) -> bool:
+    return not isinstance(pair, str | bytes) and len(pair) == 2
+
+
+def _what_else(returned: Any) -> tuple[str, str]:
+    """What a function returned that is no pair and no dict, in words, and what it should return instead."""
+    kind = type(returned)
+    if returned is None:
+        return "nothing", f"Is its `return` missing? It may return {RESULTS}"
+    if hasattr(returned, "as_numpy_iterator"):
+        return "a tf.data.Dataset", (
+            "Return arrays: `x, y = map(np.array, zip(*dataset.unbatch().as_numpy_iterator()))`"
+        )
+    if kind.__name__ in ("DataFrame", "LazyFrame"):
+        return f"one {kind.__name__}, without labels", "Return the columns and the labels apart: (frame, labels)"
+    if hasattr(returned, "shape"):
+        return f"one array of shape {list(returned.shape)}, without labels", "Return (x, y)"
+    if isinstance(returned, Iterator) or kind.__name__ in ("DataLoader", "PyDataset"):
+        return f"a {kind.__name__}, which gives rows bit by bit", "Return all rows as arrays: (x, y)"
+    if isinstance(returned, list | tuple):
+        pairs = "Return ((x_train, y_train), (x_test, y_test))" if len(returned) == 4 else f"It may return {RESULTS}"
+        return f"a {kind.__name__} of {len(returned)}", pairs
+    return f"a value of type {kind.__name__}", f"It may return {RESULTS}"
+
+
+def _member(file: Any, name: str, path: Path) -> Array:
+    """One array of an .npz file; NumPy reads it only now."""
+    try:
+        return np.asarray(file[name])
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        raise DataError(
+            f"the array {name!r} of {path} holds Python objects, which are not read since they could run code",
+            hint="Save numbers (`.astype('float32')`), or text (`.astype(str)`)",
+        ) from error
+
+
+def _with_target(names: list[str], target: str, place: str) -> dict[str, str]:
+    """Which array of a file is taken as what."""
+    has = f"It has {', '.join(map(repr, names))}"
+    if target not in names:
+        raise DataError(f"{place} has no array {target!r}", hint=has)
     if target == "y" or target == "y_train":
-        return arrays
-    others = [name for name in arrays if name != target]
+        return {name: name for name in names}
+    others = [name for name in names if name != target]
     x = "x" if "x" in others else others[0] if len(others) == 1 else None
     if x is None:
-        raise DataError(
-            f"{place} must have an array `x` beside {target!r}", hint=f"It has {', '.join(map(repr, arrays))}"
-        )
-    return {"x": arrays[x], "y": arrays[target]}
+        raise DataError(f"{place} must have an array `x` beside {target!r}", hint=has)
+    return {"x": x, "y": target}
 
 
 def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
-    arrays = {{"x_val": "x_validation", "y_val": "y_validation"}.get(key, key): value for key, value in arrays.items()}
-    parts = ("", "_train", "_validation", "_test")
-    known = {f"{letter}{part}" for letter in "xy" for part in parts}
+    arrays = {_OTHER_NAMES.get(key, key): value for key, value in arrays.items()}
+    known = {f"{letter}{part}" for letter in "xy" for part in PARTS}
     strange = sorted(set(map(str, arrays)) - known)
     whole = {"x", "y"} <= set(arrays)
     if strange or whole == ({"x_train", "y_train"} <= set(arrays)):
         raise DataError(f"{place} gives {', '.join(map(repr, arrays)) or 'nothing'}", hint=f"It must give {KEYS}")
-    alone = [part for part in parts if (f"x{part}" in arrays) != (f"y{part}" in arrays)]
+    alone = [part for part in PARTS if (f"x{part}" in arrays) != (f"y{part}" in arrays)]
     if alone:
-        raise DataError(f"{place} gives only one of `x{alone[0]}` and `y{alone[0]}`")
-    rows = {part: _rows(arrays[f"x{part}"], arrays[f"y{part}"], part, place) for part in parts if f"x{part}" in arrays}
+        here, absent = ("x", "y") if f"x{alone[0]}" in arrays else ("y", "x")
+        raise DataError(f"{place} gives `{here}{alone[0]}` without `{absent}{alone[0]}`", hint="Give both, or neither")
+    rows = {part: _rows(arrays[f"x{part}"], arrays[f"y{part}"], part, place) for part in PARTS if f"x{part}" in arrays}
     _must_agree(rows, place)
     return Source(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
 
 
 def _rows(x: Any, y: Any, part: str, place: str) -> RawRows:
-    import polars as pl
-
-    labels = _label_array(y, f"`y{part}` of {place}")
-    if type(x).__name__ == "DataFrame":
-        frame = x if isinstance(x, pl.DataFrame) else pl.DataFrame({str(name): x[name].to_numpy() for name in x})
-        if frame.height != len(labels):
-            raise DataError(f"`x{part}` of {place} has {frame.height} rows, but `y{part}` has {len(labels)}")
-        check_columns(frame)
-        return RawRows(frame, labels)
-    return RawRows(_input_array(x, len(labels), part, place), labels)
-
-
-def _input_array(x: Any, rows: int, part: str, place: str) -> Array:
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise DataError(f"`x{part}` of {place} is not an array ({error})") from error
+    labels = label_array(y, f"`y{part}` of {place}")
     what = f"`x{part}` of {place}"
-    if array.dtype.kind not in "fiub":
+    if type(x).__name__ != "DataFrame":
+        return RawRows(input_array(x, len(labels), what, f"y{part}"), labels)
+    frame = _polars_frame(x, what)
+    if frame.height != len(labels):
         raise DataError(
-            f"{what} is of type {array.dtype}, not numbers", hint="Return a DataFrame where columns are text"
+            f"{what} has {frame.height:,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"
         )
-    if array.ndim < 2:
-        raise DataError(f"{what} must be [N, ...], one row an example, but its shape is {array.shape}")
-    if len(array) != rows:
-        raise DataError(f"{what} has {len(array)} rows, but `y{part}` has {rows}")
-    if not rows:
-        raise DataError(f"{what} has no rows")
-    if array.dtype.kind == "f":
-        bad = ~np.isfinite(array)
-        if bad.any():
-            first = tuple(int(place) for place in np.argwhere(bad)[0])
-            raise DataError(f"{what} has {bad.sum()} missing or infinite numbers, the first at {list(first)}")
-    return array
+    if not frame.height or not frame.width:
+        raise DataError(f"{what} has no {'columns' if frame.height else 'rows'}")
+    check_columns(frame, what)
+    return RawRows(frame, labels)
 
 
-def _label_array(y: Any, what: str) -> Array:
+def _polars_frame(x: Any, what: str) -> Any:
+    """A table of polars, pandas or the like as one of polars."""
     import polars as pl
 
+    if isinstance(x, pl.DataFrame):
+        return x
     try:
-        array = y.to_numpy() if isinstance(y, pl.Series) else np.asarray(y)
-    except ValueError as error:
-        raise DataError(f"{what} is not an array ({error})") from error
-    if array.dtype.kind not in "fiubUO" or array.ndim not in (1, 2):
-        raise DataError(f"{what} must be [N] or [N, C] labels, but it is {array.dtype} of shape {array.shape}")
-    if array.dtype.kind == "O":
-        if not all(isinstance(value, str) for value in array.reshape(-1)):
-            raise DataError(f"{what} mixes types, or has missing labels", hint="Give all numbers or all texts")
-    elif array.dtype.kind == "U":
-        array = array.astype(object)
-    elif array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise DataError(f"{what} has {(~np.isfinite(array)).sum()} missing or infinite labels")
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+        names = [str(name) for name in x]
+        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+        columns = {} if twice else {str(name): pl.Series(x[name].to_numpy(), strict=False) for name in x}
+    except Exception as error:  # whatever the user's type raises
+        raise DataError(f"{what} can't be read as a table: {error}", hint="Give a DataFrame of polars") from error
+    if twice:
+        raise DataError(f"{what} has several columns called {', '.join(map(repr, twice))}", hint="Rename them")
+    return pl.DataFrame(columns)
 
 
 def _must_agree(rows: Mapping[str, RawRows], place: str) -> None:
-    shapes = {part: (tuple(part_rows.x.shape[1:]), part_rows.y.shape[1:]) for part, part_rows in rows.items()}
-    if len(set(shapes.values())) > 1:
-        listed = "; ".join(f"x{part} {list(shape[0])}" for part, shape in shapes.items())
-        raise DataError(f"the parts of {place} have rows of different shapes: {listed}")
+    """Raises DataError where the parts of a source can't be parts of one."""
 
+    def must_be_one(what: str, kinds: dict[str, str]) -> None:
+        if len(set(kinds.values())) > 1:
+            listed = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
+            raise DataError(f"the parts of {place} have {what}: {listed}", hint="Give all parts alike")
 
-def _kind(value: object) -> str:
-    return f"{type(value).__name__} of {len(value)}" if isinstance(value, Sequence) else type(value).__name__
+    text = {True: "text", False: "numbers"}
+    table = {True: "a table", False: "an array"}
+    must_be_one("inputs of different kinds", {f"x{part}": table[hasattr(r.x, "columns")] for part, r in rows.items()})
+    must_be_one("labels of different kinds", {f"y{part}": text[r.y.dtype.kind == "O"] for part, r in rows.items()})
+    must_be_one("rows of different shapes", {f"x{part}": str(list(r.x.shape[1:])) for part, r in rows.items()})
+    must_be_one("labels of different shapes", {f"y{part}": str(list(r.y.shape[1:])) for part, r in rows.items()})
+    columns = {part: list(r.x.columns) for part, r in rows.items() if hasattr(r.x, "columns")}
+    for part, names in columns.items():
+        absent = [name for name in columns["_train"] if name not in set(names)] if "_train" in columns else []
+        if absent:
+            raise DataError(f"`x{part}` of {place} lacks the column {absent[0]!r}", hint="Give all parts alike")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.array_checks import is_too_fine, of_32_bits, too_fine_columns
 from keras_sweep.data.labels import Labels, fit_labels
 from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.search_data import Array, Rows
@@ -15,6 +16,8 @@ from keras_sweep.data.sources import PICTURES
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
+
+BLURRED = "differ by so little, beside their size, that 32 bits blur them: subtract their mean, or use another unit"
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,25 @@ class Encoding:
             raise DataError(
                 f"a number of the {part} rows is too large for 32 bits", hint="Mend it, or use a larger unit"
             )
-        return Rows(own(_trainable(x)), self.labels.encode(raw.y, part, brought=brought))
+        return Rows(own(of_32_bits(x)), self.labels.encode(raw.y, part, brought=brought))
 
 
 def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
     """The encoding, from training rows alone. Raises DataError."""
     import polars as pl
 
-    labels = fit_labels(parts.train.y, loss_needs(spec.loss).form, spec.loss, source.class_names)
-    if not isinstance(parts.train.x, pl.DataFrame):
-        return Encoding(labels, None, ())
-    return Encoding(labels, *TablePreprocessing.fit(parts.train.x))
+    train = parts.train
+    labels = fit_labels(train.y, loss_needs(spec.loss).form, spec.loss, source.class_names)
+    notices = []
+    if labels.form is LabelForm.NUMBER and any(is_too_fine(column) for column in np.atleast_2d(train.y.T)):
+        notices.append(f"the labels of {source.name} {BLURRED}")
+    if isinstance(train.x, pl.DataFrame):
+        preprocessing, of_columns = TablePreprocessing.fit(train.x, source.name)
+        return Encoding(labels, preprocessing, (*notices, *of_columns))
+    if fine := too_fine_columns(train.x):
+        listed = ", ".join(map(str, fine[:5])) + (", ..." if len(fine) > 5 else "")
+        notices.append(f"x of {source.name}, column {listed} (counted from 0): its values {BLURRED}")
+    return Encoding(labels, None, tuple(notices))
 
 
 def labels_are_classes(spec: SweepSpec) -> bool:
@@ -72,10 +83,3 @@ def picture_labels(spec: SweepSpec, digits: npt.NDArray[np.uint8]) -> Array:
 def own(array: Array) -> Array:
     """A contiguous array that is no view: a view would keep alive, and lead to, rows that are not its own."""
     return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
-
-
-def _trainable(x: Array) -> Array:
-    """Real numbers and booleans as float32; whole numbers stay whole, for models that look them up (Embedding)."""
-    if x.dtype.kind in "fb":
-        return x.astype(np.float32)
-    return x.astype(np.int32) if x.dtype.itemsize > 4 else x

@@ -13,20 +13,31 @@ The rules, all fitted on training rows alone:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from keras_sweep.errors import DataError
+from keras_sweep.data.array_checks import LARGEST_FLOAT32, is_too_fine
+from keras_sweep.errors import DataError, TableError
 
 if TYPE_CHECKING:
     import polars as pl
 
+MOST_COLUMNS = 50_000  # more take minutes; images and the like are arrays anyway
+MOST_MIXED_COLUMNS = 2_000  # where some are text: each is an input of the exported model, which Keras builds one by one
 MOST_CATEGORIES = 100
 LONGEST_CATEGORY = 200  # characters
+MOST_NOTICES = 10
+LONGEST_NAME = 60  # characters of a column's name in a message
 LARGEST = 1e30  # far enough inside the range of float32 for sums and quotients
 MISSING = ""  # how a missing text is written
+BLURRED = (
+    "has values that differ by so little, beside their size, that 32 bits blur them: subtract their mean, or use "
+    "another unit"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,44 +77,91 @@ class TextColumn:
 Column = NumberColumn | TextColumn
 
 
-def fit_columns(train: pl.DataFrame) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    """(columns, notices) from the training rows. Raises DataError with every fault of every column."""
-    faults: list[str] = []
+def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """(columns, notices) from the training rows. Raises TableError with every fault of every column."""
+    faults: list[DataError] = []
     columns: list[Column] = []
     notices: list[str] = []
+    matrix = iter(number_matrix(train, [series.name for series in train if is_number(series.dtype)]).T)
     for series in train.get_columns():
+        column: Column
+        notice = ""
         try:
-            column = _column(series)
+            if is_number(series.dtype):
+                column, notice = _number_column(series.name, np.ascontiguousarray(next(matrix)))
+            else:
+                column = _text_column(series)
         except DataError as error:
-            faults.append(str(error))
+            faults.append(error)
             continue
         columns.append(column)
         if not column.used:
-            known = series.drop_nulls()
-            what = "no value" if known.is_empty() else f"one value, {str(known[0])[:40]!r},"
-            notices.append(f"column {series.name!r} is dropped: it has {what} in the training rows")
+            notice = f"is dropped: it has {_only(series)} in the training rows"
+        if notice:
+            notices.append(f"column {_short(series.name)} {notice}")
     if faults:
-        raise DataError("\n".join(faults))
+        raise TableError(place, faults)
+    if len(notices) > MOST_NOTICES:
+        notices[MOST_NOTICES:] = [f"and so {len(notices) - MOST_NOTICES:,} more columns: `sweep data` lists them"]
+    texts = sum(isinstance(column, TextColumn) for column in columns)
+    if texts and len(columns) > MOST_MIXED_COLUMNS:
+        raise DataError(
+            f"{place} has {len(columns):,} columns, {texts:,} of them text; where some are text, each is an input of "
+            f"the exported model, and at most {MOST_MIXED_COLUMNS:,} are taken",
+            hint="Turn text into numbers (a 0/1 column for each category), or leave columns out",
+        )
     if not any(column.used for column in columns):
-        raise DataError("no column is left to learn from: each has one value or none in the training rows")
+        raise DataError(
+            f"{place} has no column to learn from: each has one value or none in the training rows",
+            hint="Bring more rows, or other columns",
+        )
     return tuple(columns), tuple(notices)
 
 
-def check_columns(table: pl.DataFrame) -> None:
-    """Look at all rows of a table, so that a fault is named by its row there. Raises DataError with every fault."""
+def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
+    """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault."""
+    check_width(table.width, place)
     faults = []
-    for series in table.get_columns():
+    wrong = _with_strange_numbers(table)
+    for index, series in enumerate(table.get_columns()):
         try:
-            if is_number(series.dtype):
-                numbers(series)
+            if index in wrong:
+                must_fit_32_bits(numbers(series), f"column {_short(series.name)}")
             elif is_text(series.dtype):
                 _must_not_be_numbers(series)
-            else:
+            elif not is_number(series.dtype):
                 raise _of_other_type(series)
         except DataError as error:
-            faults.append(str(error))
+            faults.append(error)
     if faults:
-        raise DataError("\n".join(faults))
+        raise TableError(place, faults)
+
+
+def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float64]:
+    """These columns as real numbers, [N, len(names)], NaN where a value is missing.
+
+    All at once, since a call of polars for each of thousands of columns takes minutes. Raises DataError as `numbers`.
+    """
+    import polars as pl
+
+    part = table.select(names)
+    slow = [series for series in part if series.dtype == pl.String]  # text that should be numbers
+    if slow:
+        part = part.with_columns(numbers(series) for series in slow)
+    matrix = part.cast(pl.Float64).to_numpy()
+    infinite = np.isinf(matrix).any(axis=0)
+    if infinite.any():
+        numbers(part.to_series(int(infinite.argmax())))  # raises, naming the row
+    return np.asarray(matrix, np.float64)
+
+
+def _with_strange_numbers(table: pl.DataFrame) -> frozenset[int]:
+    """The columns that have an infinite number, or one that float32 does not hold."""
+    import polars as pl
+
+    columns = [index for index, series in enumerate(table) if is_number(series.dtype)]
+    matrix = np.abs(table[:, columns].cast(pl.Float64).to_numpy())
+    return frozenset(columns[place] for place in np.flatnonzero((matrix > LARGEST_FLOAT32).any(axis=0)))
 
 
 def numbers(series: pl.Series) -> pl.Series:
@@ -116,17 +174,38 @@ def numbers(series: pl.Series) -> pl.Series:
         if len(strange):
             row = _row(series == strange[0])
             raise DataError(
-                f"column {series.name!r} has text where numbers are needed: {strange[0][:40]!r} in row {row}"
+                f"column {_short(series.name)} has text where numbers are needed: {strange[0][:40]!r} in row {row}"
             )
         return parsed
     values = series.cast(pl.Float64).fill_nan(None)
     infinite = values.is_infinite().fill_null(False)
     if infinite.any():
         raise DataError(
-            f"column {series.name!r} has {infinite.sum()} infinite values, the first in row {_row(infinite)}",
+            f"column {_short(series.name)} has {infinite.sum()} infinite values, the first in row {_row(infinite)}",
             hint="Leave the field empty where a value is missing",
         )
     return values
+
+
+def check_width(columns: int, place: str) -> None:
+    """Raises DataError for more columns than are taken."""
+    if columns > MOST_COLUMNS:
+        raise DataError(
+            f"{place} has {columns:,} columns; at most {MOST_COLUMNS:,} are taken",
+            hint="Give wide rows as arrays, by `npz` or `python:`",
+        )
+
+
+def must_fit_32_bits(values: pl.Series, what: str) -> None:
+    """Raises DataError for a number that float32 does not hold, by its row."""
+    largest = values.abs().max()
+    if isinstance(largest, float) and largest > LARGEST_FLOAT32:
+        beyond = values.abs() > LARGEST_FLOAT32
+        raise DataError(
+            f"{what} has {values.filter(beyond)[0]:g} in row {_row(beyond)}, but models take numbers of 32 bits, "
+            f"up to {LARGEST_FLOAT32:.2g}",
+            hint="Use a larger unit",
+        )
 
 
 def is_number(dtype: pl.DataType) -> bool:
@@ -143,44 +222,51 @@ def is_text(dtype: pl.DataType) -> bool:
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
-def _column(series: pl.Series) -> Column:
-    if is_number(series.dtype):
-        return _number_column(series)
-    if is_text(series.dtype):
-        return _text_column(series)
-    raise _of_other_type(series)
+def _only(series: pl.Series) -> str:
+    """What a column without differences has."""
+    known = series.drop_nulls()
+    if known.is_empty():
+        return "no value"
+    bits = " in 32 bits" if is_number(series.dtype) and known.n_unique() > 1 else ""
+    return f"one value{bits}, {str(known[0])[:40]!r},"
 
 
 def _of_other_type(series: pl.Series) -> DataError:
     return DataError(
-        f"column {series.name!r} is of type {series.dtype}, which is neither number nor text",
+        f"column {_short(series.name)} is of type {series.dtype}, which is neither number nor text",
         hint="Turn it into numbers (a date into days, say) or take it out of the file",
     )
 
 
-def _number_column(series: pl.Series) -> NumberColumn:
-    values = numbers(series)
-    exact = values.drop_nulls().to_numpy().astype(np.float64)
+def _number_column(name: str, values: npt.NDArray[np.float64]) -> tuple[NumberColumn, str]:
+    """(the column, what its owner may not expect). NaN is missing."""
+    exact = values[~np.isnan(values)]
     if not len(exact):
-        return NumberColumn(series.name, 0.0, 0.0, 0.0, indicator=False)
+        return NumberColumn(name, 0.0, 0.0, 0.0, indicator=False), ""
     if np.abs(exact).max() > LARGEST:
-        raise DataError(f"column {series.name!r} has numbers above {LARGEST:g}", hint="Use a larger unit")
+        raise DataError(
+            f"column {_short(name)} has numbers of {np.abs(exact).max():g}, beyond {LARGEST:g}",
+            hint="Use a larger unit",
+        )
     known = exact.astype(np.float32).astype(np.float64)  # as the model will see them
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
     if 0 < deviation < 1 / LARGEST:
-        raise DataError(f"column {series.name!r} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
-    return NumberColumn(
-        series.name,
+        raise DataError(f"column {_short(name)} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
+    column = NumberColumn(
+        name,
         fill=float(np.float32(np.median(known))),
         mean=float(np.float32(known.mean())),
         deviation=deviation,
-        indicator=len(known) < len(series),
+        indicator=len(known) < len(values),
     )
+    return column, BLURRED if is_too_fine(exact) else ""
 
 
 def _text_column(series: pl.Series) -> Column:
     import polars as pl
 
+    if not is_text(series.dtype):
+        raise _of_other_type(series)
     texts = series.cast(pl.String)
     known = texts.filter(texts.is_not_null() & (texts != MISSING))
     if known.is_empty():  # such a column of a CSV file is neither text nor numbers
@@ -203,7 +289,7 @@ def _must_not_be_numbers(series: pl.Series) -> None:
     if 0 < odd.sum() <= known / 2:
         first = texts.filter(odd)[0][:40]
         raise DataError(
-            f"column {series.name!r} has text where numbers should be: {first!r} in row {_row(odd)}, "
+            f"column {_short(series.name)} has text where numbers should be: {first!r} in row {_row(odd)}, "
             f"and {odd.sum()} such values in all",
             hint="Leave the field empty where a value is missing",
         )
@@ -213,16 +299,22 @@ def _must_be_categories(known: pl.Series) -> None:
     different = known.n_unique()
     if different > MOST_CATEGORIES:
         raise DataError(
-            f"column {known.name!r} has {different} different texts in {len(known)} rows; "
+            f"column {_short(known.name)} has {different} different texts in {len(known)} rows; "
             f"at most {MOST_CATEGORIES} make categories",
             hint="Take it out of the file, or group its values",
         )
     longest = known.str.len_chars().max()
     if isinstance(longest, int) and longest > LONGEST_CATEGORY:
         raise DataError(
-            f"column {known.name!r} has texts of up to {longest} characters; a category has at most {LONGEST_CATEGORY}",
+            f"column {_short(known.name)} has texts of up to {longest} characters; "
+            f"a category has at most {LONGEST_CATEGORY}",
             hint="Take it out of the file, or shorten its values",
         )
+
+
+def _short(name: str) -> str:
+    """A column's name for a message."""
+    return repr(name) if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]!r}..."
 
 
 def _row(found: pl.Series) -> int:

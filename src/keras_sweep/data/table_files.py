@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_sweep.data.source import RawRows, Source
-from keras_sweep.data.table_columns import MISSING, check_columns, is_number, is_text, numbers
+from keras_sweep.data.table_columns import (
+    MISSING,
+    check_columns,
+    check_width,
+    is_number,
+    is_text,
+    must_fit_32_bits,
+    numbers,
+)
 from keras_sweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -31,13 +39,14 @@ def read_table(path: Path, kind: str, target: str) -> Source:
             # Types come from all rows, so that a late text in a column of numbers is seen for what it is.
             frame = pl.read_csv(path, infer_schema_length=None, try_parse_dates=True)
         else:
+            check_width(len(pl.read_parquet_schema(path)), str(path))
             frame = pl.read_parquet(path)
     except pl.exceptions.NoDataError as error:
-        raise DataError(f"{path} is empty") from error
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        raise DataError(f"{path} is empty", hint="It needs a header and rows") from error
+    except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
-        raise DataError(f"{path} can't be read as {kind} ({reason})", hint=hint) from error
+        raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
     return table_source(frame, target, path.name, str(path))
 
 
@@ -45,16 +54,17 @@ def table_source(frame: pl.DataFrame, target: str, name: str, place: str) -> Sou
     """A table as a source: the target column is the labels, all others are features. Raises DataError."""
     if target not in frame.columns:
         near = difflib.get_close_matches(target, frame.columns, n=1, cutoff=0.5)
+        few = ", ".join(repr(name[:40]) for name in frame.columns[:10]) + (", ..." if frame.width > 10 else "")
         raise DataError(
             f"{place} has no column {target!r}",
-            hint=f"Did you mean {near[0]!r}?" if near else f"Its columns are {', '.join(frame.columns[:20])}",
+            hint=f"Did you mean {near[0]!r}?" if near else f"Its columns are {few}",
         )
     if frame.width < 2:
-        raise DataError(f"{place} has no column but the target {target!r}")
+        raise DataError(f"{place} has no column but the target {target!r}", hint="Bring columns to learn from")
     if not frame.height:
-        raise DataError(f"{place} has a header but no rows")
+        raise DataError(f"{place} has a header but no rows", hint="Bring rows")
     features = frame.drop(target)
-    check_columns(features)
+    check_columns(features, place)
     return Source(name, RawRows(features, _target(frame[target], place)))
 
 
@@ -63,14 +73,15 @@ def must_be_file(path: Path) -> None:
     if not path.exists():
         raise DataError(f"there is no file {path}", hint="Paths are relative to the space file")
     if not path.is_file():
-        raise DataError(f"{path} is not a file")
+        raise DataError(f"{path} is a folder, not a file", hint="Name a file in it")
     if not path.stat().st_size:
-        raise DataError(f"{path} is empty")
+        raise DataError(f"{path} is empty", hint="Write it again")
 
 
 def _check_header(path: Path) -> None:
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file), [])
+    check_width(len(header), str(path))
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise DataError(f"{path} has several columns called {', '.join(map(repr, twice))}", hint="Rename them")
@@ -90,12 +101,14 @@ def _target(series: pl.Series, place: str) -> Array:
     else:
         raise DataError(f"{what} is of type {series.dtype}", hint="A target is numbers, text or booleans")
     if absent.any():
-        raise DataError(
-            f"{what} has no value in {absent.sum()} rows, the first of them row {1 + (absent.arg_max() or 0)}",
-            hint="Take such rows out of the file",
-        )
+        count = int(absent.sum())
+        row = 1 + (absent.arg_max() or 0)
+        where = f"in row {row}" if count == 1 else f"in {count:,} rows, the first of them row {row}"
+        raise DataError(f"{what} has no value {where}", hint="Take such rows out of the file")
     if is_text(series.dtype):
         return np.array(series.to_list(), dtype=object)
-    if series.dtype == pl.Boolean or series.dtype.is_integer():
+    if series.dtype == pl.Boolean or (series.dtype.is_integer() and series.dtype not in (pl.Int128, pl.UInt128)):
         return series.to_numpy().copy()
-    return numbers(series).to_numpy().copy()
+    values = numbers(series)
+    must_fit_32_bits(values, what)
+    return values.to_numpy().copy()

@@ -1,8 +1,8 @@
 """A table's preprocessing, once in NumPy for training and once as Keras layers inside the exported model.
 
 The exported model takes raw rows. If all columns are numbers that is one matrix, [N, columns] float32 in the order of
-the file, NaN where a value is missing. If some are text it is a dict of columns by name: a number column as [N] or
-[N, 1] float32, a text column as the code points of its characters, [N, width] int32:
+the file, NaN where a value is missing. If some are text it is a dict of columns by name (see `input_name`): a number
+column as [N] or [N, 1] float32, a text column as the code points of its characters, [N, width] int32:
 
     np.asarray(texts, "U8").view("int32").reshape(len(texts), 8)
 
@@ -12,6 +12,7 @@ this dict, and reads the widths from the model itself.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,23 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array
-from keras_sweep.data.table_columns import MISSING, Column, NumberColumn, TextColumn, fit_columns, numbers
+from keras_sweep.data.table_columns import (
+    MISSING,
+    Column,
+    NumberColumn,
+    TextColumn,
+    fit_columns,
+    number_matrix,
+)
 from keras_sweep.errors import DataError
 
 if TYPE_CHECKING:
     import polars as pl
 
 Inputs = Array | dict[str, Array]
+_TAKEN = re.compile(r"%(?=(?:25)*(?:2F|00))")  # what would be read as one of the escapes
+_ESCAPED = re.compile(r"%2F|%25(?=(?:25)*(?:2F|00))")
+_MEANING = {"%2F": "/", "%25": "%"}
 
 
 @dataclass(frozen=True)
@@ -36,9 +47,9 @@ class TablePreprocessing:
     columns: tuple[Column, ...]  # all columns of the file but the target, in its order
 
     @classmethod
-    def fit(cls, train: pl.DataFrame) -> tuple[TablePreprocessing, tuple[str, ...]]:
+    def fit(cls, train: pl.DataFrame, place: str = "the table") -> tuple[TablePreprocessing, tuple[str, ...]]:
         """(preprocessing, notices) from training rows. Raises DataError with every fault of the table."""
-        columns, notices = fit_columns(train)
+        columns, notices = fit_columns(train, place)
         return cls(columns), notices
 
     @property
@@ -69,37 +80,30 @@ class TablePreprocessing:
             return raw.astype(np.float32)
         frame = _frame(raw)
         used: tuple[Column, ...] = self.columns if self.takes_matrix else self._inputs
-        absent = [column.name for column in used if column.name not in frame.columns]
+        there = set(frame.columns)
+        absent = [column.name for column in used if column.name not in there]
         if absent:
-            raise DataError(f"columns are missing: {', '.join(map(repr, absent))}")
-        if self.takes_matrix:
-            return np.stack([self._matrix_column(frame, index) for index in range(len(self.columns))], axis=1)
+            raise DataError(f"{_columns(absent)} missing", hint="Bring the columns that the model was trained on")
+        matrix = number_matrix(frame, [column.name for column in self._numbers])
+        with np.errstate(over="ignore"):
+            values = matrix.astype(np.float32)
+        if self.takes_matrix:  # a column that gives no feature stands as missing, whatever it holds by now
+            whole = np.full((len(frame), len(self.columns)), np.nan, np.float32)
+            whole[:, self._used] = values
+            return whole
+        count = len(self._numbers)
         inputs: dict[str, Array] = {
-            name: _numbers_of(frame[column.name])[:, None]
-            for name, column in zip(self.input_names, used, strict=True)
-            if isinstance(column, NumberColumn)
+            name: np.ascontiguousarray(values[:, index : index + 1])
+            for index, name in enumerate(self.input_names[:count])
         }
-        for name, column in zip(self.input_names, used, strict=True):
-            if isinstance(column, TextColumn):
-                inputs[name] = code_points(_texts_of(frame[column.name]), column.width)
+        for name, column in zip(self.input_names[count:], self._texts, strict=True):
+            inputs[name] = code_points(_texts_of(frame[column.name]), column.width)
         return inputs
-
-    def _matrix_column(self, frame: pl.DataFrame, index: int) -> npt.NDArray[np.float32]:
-        """A column of the matrix; one that gives no feature stands as missing, whatever it holds by now."""
-        if index not in self._used:
-            return np.full(len(frame), np.nan, np.float32)
-        return _numbers_of(frame[self.columns[index].name])
 
     @cached_property
     def input_names(self) -> tuple[str, ...]:
-        """The keys of the exported model's dict: the columns' names, "/" (which Keras does not allow) as "_"."""
-        names: list[str] = []
-        for column in self._inputs:
-            name = column.name.replace("/", "_") or "_"
-            while name in names:
-                name += "_"
-            names.append(name)
-        return tuple(names)
+        """The keys of the exported model's dict: the columns' names, written so that Keras takes them."""
+        return tuple(input_name(column.name) for column in self._inputs)
 
     def transform(self, raw: Any) -> npt.NDArray[np.float32]:
         """Raw rows -> [N, F] float32, the features that `wrap` computes. Raises DataError as `inputs` does."""
@@ -168,7 +172,7 @@ class TablePreprocessing:
     def _inputs(self) -> tuple[Column, ...]:
         return (*self._numbers, *self._texts)
 
-    @property
+    @cached_property
     def _used(self) -> list[int]:
         return [index for index, column in enumerate(self.columns) if column.used]
 
@@ -192,6 +196,20 @@ class TablePreprocessing:
         return np.array([getattr(column, field) for column in self._numbers], np.float32)
 
 
+def input_name(column: str) -> str:
+    """A column's name as the name of a model's input: no two columns have one, and `column_name` gives it back.
+
+    Keras allows neither "/" nor the empty name. "%2F" and "%00" stand for these, and where a name has such a text
+    itself, its "%" becomes "%25", as in URLs; every other name stays as it is.
+    """
+    return _TAKEN.sub("%25", column).replace("/", "%2F") or "%00"
+
+
+def column_name(name: str) -> str:
+    """The column whose `input_name` this is."""
+    return "" if name == "%00" else _ESCAPED.sub(lambda found: _MEANING[found[0]], name)
+
+
 def code_points(texts: list[str], width: int) -> npt.NDArray[np.int32]:
     """Texts as the code points of their first `width` characters, zero after the end: [N, width]."""
     return np.asarray(texts, f"<U{width}").view("<i4").reshape(len(texts), width).astype(np.int32)
@@ -202,20 +220,55 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
 
     Args:
         model: as `keras.models.load_model` gives it.
-        raw: a polars or pandas DataFrame, or a mapping of columns by name.
+        raw: a polars or pandas DataFrame, or a mapping of columns by name. Where the model takes one matrix it does not
+            know names: then these must be the columns of the file but the target, in its order.
+
+    Raises:
+        DataError: a column is missing, or there are more or fewer than the model takes.
     """
     frame = _frame(raw)
     if not isinstance(model.input, dict):
-        return np.stack([_numbers_of(frame[name]) for name in frame.columns], axis=1)
-    columns = {name.replace("/", "_"): name for name in frame.columns}
-    inputs: dict[str, Array] = {}
-    for name, tensor in model.input.items():
-        if name not in columns:
-            raise DataError(f"column {name!r} is missing")
-        series = frame[columns[name]]
-        as_text = str(tensor.dtype) == "int32"
-        inputs[name] = code_points(_texts_of(series), tensor.shape[1]) if as_text else _numbers_of(series)[:, None]
+        width = model.input.shape[-1]
+        if frame.width != width:
+            raise DataError(
+                f"the model takes {width} columns, but there are {frame.width}",
+                hint="Give those of the training file, without the target, in its order",
+            )
+        with np.errstate(over="ignore"):
+            return number_matrix(frame, frame.columns).astype(np.float32)
+    columns = _columns_of(list(model.input), frame.columns)
+    absent = [column_name(name) for name in model.input if name not in columns]
+    if absent:
+        raise DataError(f"{_columns(absent)} missing", hint="Bring the columns that the model was trained on")
+    texts = {name: tensor.shape[1] for name, tensor in model.input.items() if str(tensor.dtype) == "int32"}
+    numbered = [name for name in model.input if name not in texts]
+    with np.errstate(over="ignore"):
+        matrix = number_matrix(frame, [columns[name] for name in numbered]).astype(np.float32)
+    inputs: dict[str, Array] = {
+        name: np.ascontiguousarray(matrix[:, index : index + 1]) for index, name in enumerate(numbered)
+    }
+    for name, width in texts.items():
+        inputs[name] = code_points(_texts_of(frame[columns[name]]), width)
     return inputs
+
+
+def _columns_of(names: list[str], columns: list[str]) -> dict[str, str]:
+    """The column of each input that has one."""
+    there = set(columns)
+    found = {name: column_name(name) for name in names if column_name(name) in there}
+    if len(found) < len(names):  # models of an earlier version have "/" and the empty name written as "_"
+        earlier: dict[str, list[str]] = {}
+        for column in columns:
+            if "/" in column or not column:
+                earlier.setdefault(column.replace("/", "_") or "_", []).append(column)
+        found |= {name: earlier[name][0] for name in names if name not in found and len(earlier.get(name, ())) == 1}
+    return found
+
+
+def _columns(absent: list[str]) -> str:
+    """`column 'a' is`, `columns 'a', 'b' are`."""
+    few = ", ".join(repr(name[:60]) for name in absent[:10]) + (", ..." if len(absent) > 10 else "")
+    return f"column {few} is" if len(absent) == 1 else f"columns {few} are"
 
 
 def _frame(raw: Any) -> pl.DataFrame:
@@ -227,12 +280,6 @@ def _frame(raw: Any) -> pl.DataFrame:
         return pl.DataFrame({str(name): raw[name] for name in raw}, strict=False)
     except (TypeError, pl.exceptions.PolarsError) as error:
         raise DataError(f"rows must be a table or a mapping of columns by name ({error})") from error
-
-
-def _numbers_of(series: pl.Series) -> npt.NDArray[np.float32]:
-    values = numbers(series).fill_null(float("nan")).to_numpy()
-    with np.errstate(over="ignore"):
-        return np.asarray(values, np.float32)
 
 
 def _texts_of(series: pl.Series) -> list[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.errors import SpaceFileError, SweepError
+from keras_sweep.errors import SpaceFileError, SweepError, TableError
 from keras_sweep.views.terminal.text import count_text, safe
+
+MOST_FAULTS = 20  # of a table, which may have thousands of columns
 
 
 def print_error(console: Console, error: BaseException) -> None:
-    """One red line that says what, where and what to do; a space file's faults follow one a line."""
+    """One red line that says what, where and what to do; the faults of a space file or a table follow one a line."""
     for index, line in enumerate(error_lines(error)):
         text = Text()
         if index == 0:
@@ -26,6 +28,11 @@ def error_lines(error: BaseException) -> list[str]:
         if len(faults) == 1:
             return faults
         return [f"{safe(str(error.path))} has {count_text(len(faults), 'fault')}", *(f"  {fault}" for fault in faults)]
+    if isinstance(error, TableError) and len(error.faults) > 1:
+        faults = [" ".join(error_lines(fault)) for fault in error.faults[:MOST_FAULTS]]
+        more = [f"and {len(error.faults) - MOST_FAULTS:,} more"] if len(error.faults) > MOST_FAULTS else []
+        title = f"{safe(error.place)} has {count_text(len(error.faults), 'fault')}"
+        return [title, *(f"  {line}" for line in (*faults, *more))]
     if isinstance(error, SweepError):
         message = error.message.strip()
         if error.hint:

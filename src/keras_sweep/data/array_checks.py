@@ -1,0 +1,201 @@
+"""Arrays of a user, seen to be what a model can train on: real numbers of 32 bits, one row an example, none missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.search_data import Array
+from keras_sweep.errors import DataError
+
+INT32 = np.iinfo(np.int32)
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+STEPS_THAT_MATTER = 100  # that 32-bit numbers should have between a column's lowest and highest value
+
+
+def input_array(x: Any, rows: int, what: str, labels: str) -> Array:
+    """Inputs as an array of numbers, [N, ...].
+
+    Args:
+        x: what the user gave.
+        rows: how many labels there are.
+        what: the name and place of x, for messages.
+        labels: the name of its labels.
+
+    Raises:
+        DataError: it is something else, or holds a number that 32 bits can't.
+    """
+    _must_be_one_input(x, rows, what)
+    array = _as_array(x, what)
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{what} is of type {_type(array)}, not numbers", hint=_instead_of(array))
+    if array.ndim < 2:
+        raise DataError(
+            f"{what} must be [N, ...], one row an example, but its shape is {list(array.shape)}",
+            hint="`x.reshape(-1, 1)` makes it one column" if array.ndim else None,
+        )
+    if len(array) != rows:
+        raise DataError(
+            f"{what} has {len(array):,} rows, but `{labels}` has {rows:,}", hint="One label a row is needed"
+        )
+    if not array.size:
+        raise DataError(f"{what} has no {'numbers in its rows' if rows else 'rows'}: its shape is {list(array.shape)}")
+    _must_be_finite(array, f"{what} has {{}} missing or infinite numbers", "Fill the gaps, or leave such rows out")
+    _must_fit_32_bits(array, what)
+    return array
+
+
+def label_array(y: Any, what: str) -> Array:
+    """Labels as an array of numbers or of text, [N] or [N, C]. Raises DataError."""
+    import polars as pl
+
+    array = y.to_numpy() if isinstance(y, pl.Series) else _as_array(y, what)
+    if array.dtype.kind not in "fiubUO":
+        raise DataError(f"{what} is of type {_type(array)}, neither numbers nor text", hint=_instead_of(array))
+    if array.ndim not in (1, 2) or (array.ndim == 2 and not array.shape[1]):
+        raise DataError(f"{what} must be [N] or [N, C], but its shape is {list(array.shape)}")
+    if array.dtype.kind == "O":
+        strange = [row for row, value in enumerate(array.reshape(-1)) if not isinstance(value, str)]
+        if strange:
+            raise DataError(
+                f"{what} mixes types, or has missing labels: {_short(array.reshape(-1)[strange[0]])} "
+                f"is label {strange[0] + 1}",
+                hint="Give all numbers or all texts, and leave out rows without a label",
+            )
+    elif array.dtype.kind == "U":
+        array = array.astype(object)
+    elif array.dtype.kind == "f":
+        _must_be_finite(array, f"{what} has {{}} missing or infinite labels", "Leave out rows without a label")
+        _must_fit_32_bits(array, what)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def is_too_fine(values: Array) -> bool:
+    """Whether the values of a column differ by so little, beside their size, that 32 bits blur them.
+
+    That is where fewer than STEPS_THAT_MATTER numbers of 32 bits lie between the lowest and the highest, as for the
+    seconds of one day counted from 1970.
+    """
+    low, high = float(values.min()), float(values.max())
+    step = float(np.spacing(np.float32(max(abs(low), abs(high)))))
+    return low < high and step * STEPS_THAT_MATTER > high - low and bool((values.astype(np.float32) != values).any())
+
+
+def too_fine_columns(array: Array) -> list[int]:
+    """The columns of [N, F] real numbers that `is_too_fine`; none for other shapes and types."""
+    if array.ndim != 2 or array.dtype.kind != "f" or array.dtype.itemsize <= 4:
+        return []
+    low, high = array.min(axis=0).astype(np.float64), array.max(axis=0).astype(np.float64)
+    step = np.spacing(np.maximum(np.abs(low), np.abs(high)).astype(np.float32)).astype(np.float64)
+    close = np.flatnonzero((low < high) & (step * STEPS_THAT_MATTER > high - low))
+    return [int(column) for column in close if is_too_fine(array[:, column])]
+
+
+def of_32_bits(x: Array) -> Array:
+    """Real numbers and booleans as float32; whole numbers stay whole, for models that look them up (Embedding)."""
+    if x.dtype.kind in "fb":
+        return x.astype(np.float32)
+    if x.dtype.itemsize > 4:
+        return x.astype(np.int32)
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
+def _as_array(value: Any, what: str) -> Array:
+    if value is None:
+        raise DataError(f"{what} is None", hint="Give an array")
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        raise DataError(f"{what} has masked values", hint="Fill them, as by `x.filled(0)`, or leave such rows out")
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise DataError(f"{what} is a sparse matrix ({type(value).__name__})", hint="Give it as `x.toarray()`")
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise DataError(f"{what} is not an array: {error}", hint="Give a NumPy array") from error
+        raise DataError(f"{what} has rows of different lengths", hint="Pad or cut them to one length") from error
+    except Exception as error:  # whatever the user's type raises
+        raise DataError(f"{what} is not an array: {error}", hint="Give a NumPy array") from error
+
+
+def _must_be_one_input(x: Any, rows: int, what: str) -> None:
+    """Raises DataError for several inputs in one, which NumPy would take for ragged rows or for an object."""
+    names = ""
+    if isinstance(x, Mapping):
+        names = f"a dict of {len(x)} ({', '.join(repr(str(name)[:40]) for name in list(x)[:5])})"
+    elif isinstance(x, list | tuple) and len(x) != rows and x and all(_length(part) == rows for part in x):
+        names = f"a {type(x).__name__} of {len(x)} arrays"
+    if names:
+        raise DataError(
+            f"{what} is {names}, but there is one input alone: one array, or one DataFrame",
+            hint="Put several side by side, as by `np.concatenate([a, b], axis=1)`, and let the model take them apart",
+        )
+
+
+def _length(part: Any) -> int:
+    try:
+        return len(part) if getattr(part, "ndim", 1) else -1
+    except TypeError:
+        return -1
+
+
+def _must_be_finite(array: Array, message: str, hint: str) -> None:
+    if array.dtype.kind != "f":
+        return
+    bad = ~np.isfinite(array)
+    if bad.any():
+        raise DataError(f"{message.format(f'{bad.sum():,}')}, the first at {_place(bad)}", hint=hint)
+
+
+def _must_fit_32_bits(given: Array, what: str) -> None:
+    array: npt.NDArray[Any] = given
+    if array.dtype.itemsize <= 4:
+        return
+    if array.dtype.kind == "f":
+        bad = np.abs(array) > LARGEST_FLOAT32
+        rule, hint = f"from {-LARGEST_FLOAT32:.2g} to {LARGEST_FLOAT32:.2g}", "Divide them by a power of ten"
+    elif int(array.min()) < INT32.min or int(array.max()) > INT32.max:
+        bad = (array < INT32.min) | (array > INT32.max)
+        rule = f"from {INT32.min} to {INT32.max}"
+        hint = "Give real numbers where their last digits do not count (`.astype('float32')`), or count from the lowest"
+    else:
+        return
+    if bad.any():
+        first = array[bad][0]
+        others = f", and {bad.sum() - 1:,} more" if bad.sum() > 1 else ""
+        raise DataError(
+            f"{what} has {first!s} at {_place(bad)}{others}, but models take numbers of 32 bits, {rule}", hint=hint
+        )
+
+
+def _place(found: npt.NDArray[np.bool_]) -> list[int]:
+    return [int(index) for index in np.unravel_index(int(found.argmax()), found.shape)]
+
+
+def _type(array: Array) -> str:
+    return {"O": "object", "U": "text", "S": "bytes", "V": f"record ({str(array.dtype)[:60]})"}.get(
+        array.dtype.kind, str(array.dtype)
+    )
+
+
+def _instead_of(array: Array) -> str:
+    """What to do about an array of this type."""
+    match array.dtype.kind:
+        case "M" | "m":
+            return "Turn times into numbers, as days since the first"
+        case "U":
+            return "Give a DataFrame (or a CSV file) where columns are text"
+        case "S":
+            return "Turn bytes into text, as by `.astype(str)`"
+        case "c":
+            return "Give real and imaginary parts as columns of their own"
+        case "O":
+            return "Give an array of one type of number, as by `.astype('float32')`, or a DataFrame of columns"
+    return "Give an array of numbers, as by `.astype('float32')`"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
