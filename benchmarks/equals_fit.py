@@ -48,6 +48,12 @@ class Alone:
     def epoch(self, number: int, epoch: int, logs: Any) -> None:
         """Nothing is shown."""
 
+    def phase(self, *about: Any) -> None:
+        """Nothing is shown."""
+
+    def resumed(self, number: int, rows: Any) -> None:
+        """Nothing is kept."""
+
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """None."""
         return ()

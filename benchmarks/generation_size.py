@@ -133,6 +133,12 @@ class NoWatch:
     def epoch(self, number: int, epoch: int, logs: Any) -> None:
         del number, epoch, logs
 
+    def phase(self, *about: Any) -> None:
+        del about
+
+    def resumed(self, number: int, rows: Any) -> None:
+        del number, rows
+
     def rungs(self, epochs: int) -> tuple[int, ...]:
         del epochs
         return ()

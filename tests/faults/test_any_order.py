@@ -26,8 +26,9 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.record.weights import kept, load_weights, weights_file
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
-from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.result import Result
 from tests.helpers.factory import make_spec
 from tests.helpers.records import integrity

@@ -20,8 +20,9 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engines import make_engine
-from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec

@@ -17,8 +17,9 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
 from keras_sweep.sweep import finish_winner as finish_module
 from keras_sweep.sweep.finish_winner import finish
-from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import winner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial import events as happened

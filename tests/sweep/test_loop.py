@@ -13,7 +13,8 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
-from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.loop import Limits, search
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, OPTIMIZER, make_spec

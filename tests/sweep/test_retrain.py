@@ -10,8 +10,9 @@ from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
-from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.retrain import retrained_weights
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Result, TrialState

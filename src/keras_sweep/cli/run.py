@@ -45,9 +45,9 @@ def run(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
-    from keras_sweep.sweep.loop import WallTime
+    from keras_sweep.sweep.wall_time import WallTime
 
-    wall = WallTime()
+    wall = WallTime.of_process()
     from keras_sweep.record.sweep_folder import sweep_folder
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.space_file.options import Overrides

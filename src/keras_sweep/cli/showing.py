@@ -15,8 +15,8 @@ from keras_sweep.process.library_output import LibraryNoise
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.loop import WallTime
 from keras_sweep.sweep.run import RunOptions, run_sweep
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, SweepStarted, TestEvaluated
 from keras_sweep.views.running.output_may_vanish import Sturdy
 from keras_sweep.views.running.plain import PlainLines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keras_sweep.search.engine import Engine
@@ -55,6 +55,12 @@ class _Unwatched:
     """Nobody looks, and nothing is pruned."""
 
     def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
+        pass
+
+    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
+        pass
+
+    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
         pass
 
     def rungs(self, epochs: int) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import model_card
 from keras_sweep.sweep.export import raw_model, save_keras
 from keras_sweep.sweep.open_record import TEST_FINGERPRINT
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
 from keras_sweep.trial.result import Result, Weights
@@ -78,13 +79,14 @@ def finish(
     *,
     test: bool,
     emit: Listener,
+    wall: WallTime | None = None,
 ) -> None:
     """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
 
     What is there already and sound is left as it is, so that the same call again does nothing. The card bears the model
     file's checksum and is written last: a kill leaves a model without a card, never with one of another model.
     """
-    folder = study.folder
+    folder, wall = study.folder, wall or WallTime()
     scores = known_test(study, best)
     if scores is not None:
         emit(TestEvaluated(best.number, scores.scores, scores.stderr, looks_at_test(study), scores.per_class))
@@ -95,12 +97,14 @@ def finish(
     if sound and not look and (scores is None) == (card.get("test") is None):
         return
     if look or not sound:
-        model = trained_model(spec, best, weights(), data)
+        with wall.phase("build"):
+            model = trained_model(spec, best, weights(), data)
         if look:
-            scores = look_at_test(spec, study, best, model, data, emit)
+            with wall.phase("test"):
+                scores = look_at_test(spec, study, best, model, data, emit)
         if not sound:
             _make_way(folder)
-            with plain_errors("write", folder.best):
+            with wall.phase("export"), plain_errors("write", folder.best):
                 save_keras(raw_model(spec, model, data), folder.best)
     card = model_card(spec, best, data, trials=len(results), test=scores, looks=looks_at_test(study))
     card["sha256"] = file_digest(folder.best)

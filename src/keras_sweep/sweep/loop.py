@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engine import Engine
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Runner
-from keras_sweep.trial.events import EpochEnded, GenerationAsked, Listener, Noticed, TrialEnded
+from keras_sweep.trial.events import (
+    EpochEnded,
+    GenerationAsked,
+    Listener,
+    Noticed,
+    PhaseBegan,
+    TrialEnded,
+    TrialResumed,
+)
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
@@ -42,32 +50,6 @@ class Record(Protocol):
     def discard(self, number: int) -> None:
         """Forget a trial that waits: another one bears its number now."""
         ...
-
-
-@dataclass
-class WallTime:
-    """Where the wall time of a command goes: parts by name, in seconds. What no part covers is `other`."""
-
-    started: float = field(default_factory=time.perf_counter)
-    parts: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        """Count the time inside as `name`."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.add(name, time.perf_counter() - start)
-
-    def add(self, name: str, seconds: float) -> None:
-        """Count some more as `name`."""
-        self.parts[name] = self.parts.get(name, 0.0) + seconds
-
-    def total(self) -> dict[str, float]:
-        """All parts, adding up to the wall time since the start."""
-        other = time.perf_counter() - self.started - sum(self.parts.values())
-        return {**self.parts, "other": max(other, 0.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +84,13 @@ def search(
     failures = sum(result.state is TrialState.FAIL for result in finished)
     tries = 0  # of the generation
     tell = _Teller(emit)
-    with wall.part("sampler"):
+    with wall.phase("sampler"):
         engine, index, opened = _rebuilt(make_engine, finished, runner.generation)
     while len(finished) < limits.trials:
         if stop:
             return _stopped(stop)
         if opened is None:
-            with wall.part("sampler"):
+            with wall.phase("sampler"):
                 asked = [replace(one, generation=index) for one in engine.ask(runner.generation)]
             done: list[Result] = []
         else:
@@ -254,9 +236,8 @@ class _Training:
                     yield recorded
                     following = next(order, None)
                     continue
-                start = time.perf_counter()
-                result = next(trained, None)
-                self.wall.add("train", time.perf_counter() - start)
+                with self.wall.part("train"):
+                    result = next(trained, None)
                 if result is None:
                     return
                 if result.passing and self.patience:
@@ -296,6 +277,12 @@ class _Watch:
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
         return self._engine.rung(epoch, values)
+
+    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
+        self._emit(PhaseBegan(name, done, total, per_trial))
+
+    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
+        self._emit(TrialResumed(number, {name: tuple(row[name] for row in rows) for name in rows[0]}))
 
     def stopping(self) -> bool:
         if self._stop.signalled and not self._told:

@@ -66,6 +66,12 @@ class _AsRecorded:
     def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
         pass
 
+    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
+        pass
+
+    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
+        pass
+
     def rungs(self, epochs: int) -> tuple[int, ...]:
         return tuple(sorted({end for end in self._ends.values() if end < epochs}))
 

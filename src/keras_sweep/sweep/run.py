@@ -23,9 +23,10 @@ from keras_sweep.record.weights import load_weights, save_weights, weights_file
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.finish_winner import finish
-from keras_sweep.sweep.loop import Limits, WallTime, search
+from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
 from keras_sweep.sweep.retrain import retrained_weights
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import winner
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.runner import Runner
@@ -59,19 +60,24 @@ def run_sweep(
         RecordError: the record is damaged, or the disk fails.
         SweepError: the trials fail.
     """
+    wall.emit = emit
+    wall.name_rest("start")
     with importing():
         data = _load(spec, wall)
-    spec = with_own_parameters(spec, data)
-    check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
-    runner, note = choose_runner(
-        spec, data, options.runner, checkpoints=folder.checkpoints, notice=lambda text: emit(Noticed(text))
-    )
+    with wall.phase("build"):
+        spec = with_own_parameters(spec, data)
+        check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
+        runner, note = choose_runner(
+            spec, data, options.runner, checkpoints=folder.checkpoints, notice=lambda text: emit(Noticed(text))
+        )
     with SweepLock(folder, force=options.force) as lock:
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
         if options.fresh and folder.exists():
             emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
-        with open_study(folder, spec, data.fingerprint, emit, test_fingerprint=data.test_fingerprint) as study:
+        with wall.phase("record"):
+            opened = open_study(folder, spec, data.fingerprint, emit, test_fingerprint=data.test_fingerprint)
+        with opened as study:
             for text in (*data.notices, *([note] if note else [])):
                 emit(Noticed(text))
             return _run(spec, study, data, runner, options, emit, wall, stop)
@@ -88,9 +94,10 @@ def _run(
     stop: StopRequest,
 ) -> SweepEnded:
     folder = study.folder
-    record = TrialRecord(study, spec.objective, notice=lambda text: emit(Noticed(text)))
-    damaged = set_damaged_weights_aside(folder, emit)
-    earlier = record.results()
+    with wall.part("record"):
+        record = TrialRecord(study, spec.objective, notice=lambda text: emit(Noticed(text)))
+        damaged = set_damaged_weights_aside(folder, emit)
+        earlier = record.results()
     total = len(earlier) + options.more if options.more is not None else spec.search.trials
     emit(_started(spec, folder, runner, total, earlier))
     limits = Limits(total, options.max_failures)
@@ -98,20 +105,21 @@ def _run(
     with plain_errors("go on with", folder.path):  # what no trial is to blame for, as a disk that is full
         reason = search(lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)
         record.close()
-    results = record.results()
+    wall.split("train", runner.spent)
+    with wall.part("record"):
+        results = record.results()
     best = winner(results, spec.objective)
     model = None
     if best is not None and not stop.signalled:
-        with wall.part("test and export"):
+        with wall.part("export"):
 
             def weights_of(one: Result) -> Weights:
-                return best_weights(spec, study, runner, results, one, emit, stopping=lambda: stop.signalled)
+                return best_weights(spec, study, runner, results, one, emit, wall, stopping=lambda: stop.signalled)
 
             rebuilt = [results[number] for number in damaged if number in record.best]
             _rebuild_weights(folder, rebuilt, weights_of, emit)
-            finish(spec, study, results, best, lambda: weights_of(best), data, test=options.test, emit=emit)
+            finish(spec, study, results, best, lambda: weights_of(best), data, test=options.test, emit=emit, wall=wall)
         model = _shown(folder.best)
-    _split_training(wall, results[len(earlier) :])
     seconds = wall.total()
     study.set_attributes({"seconds": _added(study.attributes.get("seconds"), seconds)})
     ended = SweepEnded(spec.name, reason, tuple(results), seconds, model)
@@ -141,6 +149,7 @@ def best_weights(
     results: Sequence[Result],
     best: Result,
     emit: Listener,
+    wall: WallTime | None = None,
     *,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Weights:
@@ -149,7 +158,8 @@ def best_weights(
         return load_weights(weights_file(study.folder, best.number))
     except RecordError as error:
         emit(Noticed(f"trial {best.number} is trained again, since {error.message}"))
-        return retrained_weights(lambda: make_engine(spec), runner, results, best.number, stopping)
+        with (wall or WallTime()).phase("retrain"):
+            return retrained_weights(lambda: make_engine(spec), runner, results, best.number, stopping)
 
 
 def _load(spec: SweepSpec, wall: WallTime) -> SearchData:
@@ -159,15 +169,13 @@ def _load(spec: SweepSpec, wall: WallTime) -> SearchData:
         import keras  # noqa: F401
 
     importing = threading.Thread(target=import_keras)
-    with wall.part("data"):
+    with wall.phase("data"):
         importing.start()
         try:
-            data = load_search_data(spec)
+            return load_search_data(spec)
         finally:
-            with wall.part("import"):
+            with wall.phase("import"):
                 importing.join()
-    wall.add("data", -wall.parts["import"])
-    return data
 
 
 def _started(spec: SweepSpec, folder: SweepFolder, runner: Runner, total: int, earlier: Sequence[Result]) -> Event:
@@ -188,16 +196,6 @@ def _shown(path: os.PathLike[str]) -> str:
     """The path as a user would type it: relative where that is shorter."""
     relative = os.path.relpath(path)
     return relative if len(relative) < len(os.fspath(path)) else os.fspath(path)
-
-
-def _split_training(wall: WallTime, results: Sequence[Result]) -> None:
-    """Share the wall time of training among its parts as the trials' own times are: lanes train at the same time."""
-    parts = {name: sum(getattr(one.seconds, name) for one in results) for name in ("compile", "train", "validate")}
-    total = sum(parts.values())
-    if total:
-        spent = wall.parts.pop("train", 0.0)
-        for name, seconds in parts.items():
-            wall.add(name, spent * seconds / total)
 
 
 def _added(old: object, new: dict[str, float]) -> dict[str, float]:

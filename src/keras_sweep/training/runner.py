@@ -23,6 +23,21 @@ class Watch(Protocol):
         """The trials to stop after `epoch`, given the objective of each trial still training there."""
         ...
 
+    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
+        """What the runner does from now on: "build", "compile" or "train".
+
+        Args:
+            name: the part of the time that this is.
+            done: models built, or programs compiled, of those that the generation needs.
+            total: how many it needs.
+            per_trial: programs that a trial of a later generation is likely to need.
+        """
+        ...
+
+    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
+        """Trial `number` goes on after these epochs, which were trained before it was stopped."""
+        ...
+
     def stopping(self) -> bool:
         """Whether the user has asked to stop. A runner looks after every epoch and then ends its iteration early."""
         ...
@@ -33,6 +48,11 @@ class Runner(Protocol):
 
     name: str  # "fit/tensorflow"
     generation: int  # how many trials it likes to be given at once
+
+    @property
+    def spent(self) -> Mapping[str, float]:
+        """Where the wall time of all `run` went so far: seconds by part, what runs at once sharing each moment."""
+        ...
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
         """Yield the result of every wanted trial, in any order, each as soon as it is there.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from keras_sweep.trial.result import Result, Suggestion
+from keras_sweep.trial.result import Curve, Result, Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,24 @@ class GenerationAsked:
 
     generation: int
     suggestions: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseBegan:
+    """What the command does from now on, until the next phase begins; it bears the name of that part of the time."""
+
+    phase: str  # "import", "data", "build", "sampler", "compile", "train", "test", "export", "record"
+    done: int | None = None  # models built, or programs compiled, of those that the generation needs
+    total: int | None = None  # how many it needs; None where they are not counted
+    per_trial: float | None = None  # programs that a trial of a later generation is likely to need
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResumed:
+    """A trial goes on where it was stopped."""
+
+    number: int
+    curve: Curve  # what was trained before
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +95,15 @@ class SweepEnded:
     model: str | None = None  # path of best.keras
 
 
-Event: TypeAlias = SweepStarted | GenerationAsked | EpochEnded | TrialEnded | Noticed | TestEvaluated | SweepEnded
+Event: TypeAlias = (
+    SweepStarted
+    | GenerationAsked
+    | PhaseBegan
+    | TrialResumed
+    | EpochEnded
+    | TrialEnded
+    | Noticed
+    | TestEvaluated
+    | SweepEnded
+)
 Listener: TypeAlias = Callable[[Event], Any]

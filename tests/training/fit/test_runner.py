@@ -18,9 +18,16 @@ class Watching:
     stop_below: float = -1.0
     stop_after: int | None = None
     epochs: list[tuple[int, int]] = field(default_factory=list)
+    phases: list[tuple[str, int | None, int | None]] = field(default_factory=list)
 
     def epoch(self, number, epoch, logs):
         self.epochs.append((number, epoch))
+
+    def phase(self, name, done=None, total=None, per_trial=0.0):
+        self.phases.append((name, done, total))
+
+    def resumed(self, number, rows):
+        self.epoch(number, len(rows), rows[-1])
 
     def rungs(self, epochs):
         return tuple(epoch for epoch in self.rung_epochs if epoch < epochs)

@@ -69,14 +69,16 @@ def logbook_of(
             """The trial's time until now."""
             return Seconds(sampler=suggestion.sampler_seconds, **self._parts())
 
-        def _parts(self) -> dict[str, float]:
+        @property
+        def spent(self) -> dict[str, float]:
+            """Seconds by part since the trial began, or went on."""
             now = time.perf_counter()
             compiling = (self._first_batch or now) - started
-            return {
-                "compile": self._before["compile"] + compiling,
-                "train": self._before["train"] + max(now - started - compiling - self._validate_seconds, 0.0),
-                "validate": self._before["validate"] + self._validate_seconds,
-            }
+            training = max(now - started - compiling - self._validate_seconds, 0.0)
+            return {"compile": compiling, "train": training, "validate": self._validate_seconds}
+
+        def _parts(self) -> dict[str, float]:
+            return {name: self._before[name] + seconds for name, seconds in self.spent.items()}
 
         def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
             if self._restore is None:
@@ -85,11 +87,12 @@ def logbook_of(
             for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
                 if done in watch.rungs(plan.epochs) and spec.objective.name in row:
                     watch.rung(done, {suggestion.number: row[spec.objective.name]})
-            watch.epoch(suggestion.number, len(self.rows), self.rows[-1])
+            watch.resumed(suggestion.number, self.rows)
 
         def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
             if self._first_batch is None:
                 self._first_batch = time.perf_counter()
+                watch.phase("train", 1, 1, 1.0)
 
         def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
             self._test_started = time.perf_counter()

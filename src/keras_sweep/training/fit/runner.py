@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,12 @@ class FitRunner:
         kept = checkpoints if backend in BACKENDS else None
         self._checkpoint = FitCheckpoint(kept, spec, data, notice) if kept else None
         self._checkpoint_seconds = checkpoint_seconds
+        self._spent: Counter[str] = Counter()
+
+    @property
+    def spent(self) -> Mapping[str, float]:
+        """Seconds by part: build, compile (until the first batch is trained), train, validate, score."""
+        return dict(self._spent)
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
         """Yield the wanted trials' results in order."""
@@ -74,6 +81,7 @@ class FitRunner:
 
         keras.backend.clear_session()  # else every trial's graph stays in memory
         started = time.perf_counter()
+        watch.phase("build")
         logbook: Any = None
         try:
             plan = training_plan(self._spec, suggestion.params)
@@ -88,6 +96,7 @@ class FitRunner:
                 checkpoint_seconds=self._checkpoint_seconds,
             )
             train, validation = self._data.train, self._data.validation
+            watch.phase("compile", 0, 1, 1.0)
             model.fit(
                 train.x,
                 train.y,
@@ -102,6 +111,8 @@ class FitRunner:
         except Exception as error:  # a user's model, or an optimizer, may raise anything
             curve = logbook.curve if logbook else {}
             return failed(suggestion, f"{type(error).__name__}: {error}", runner=self.name, curve=curve, error=error)
+        finally:
+            self._spent.update(logbook.spent if logbook else {"build": time.perf_counter() - started})
         if logbook.interrupted:
             return None
         curve, seconds = logbook.curve, logbook.seconds
@@ -113,8 +124,11 @@ class FitRunner:
         weights = logbook.best_weights if self._spec.take_best else tuple(model.get_weights())
 
         def predict() -> Any:
+            began = time.perf_counter()
             model.set_weights(list(weights))
-            return model.predict(validation.x, batch_size=1024, verbose=0)
+            outputs = model.predict(validation.x, batch_size=1024, verbose=0)
+            self._spent.update({"score": time.perf_counter() - began})
+            return outputs
 
         return scored(
             self._spec,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -18,6 +20,8 @@ from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Suggestion
 
+TELL_SECONDS = 0.2  # how often it is said how many models are built
+
 
 class Generation:
     """Lanes, and the groups that still train. Used by the thread that reads reports."""
@@ -27,12 +31,14 @@ class Generation:
         self.signatures: dict[int, Signature] = {}
         self.groups: list[Group] = []
         self.rungs_done: dict[int, list[int]] = {}  # rung -> the trials that were compared there
+        self.filled = False
         self._spec = spec
         self._programs = programs
         self._kept = kept
         self._lane_limit = lane_limit
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
         self._updates = offered_updates(spec)
+        programs.plan_generation()
 
     @property
     def over(self) -> bool:
@@ -42,9 +48,18 @@ class Generation:
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch
     ) -> Iterator[tuple[Suggestion, Exception]]:
-        """Make lanes of the trials and group them; yields those whose model can't be built."""
+        """Make lanes of the trials and group them; yields those whose model can't be built.
+
+        It ends early, and `filled` stays false, where the user asks to stop.
+        """
         begins: dict[int, TrainingState] = {}
-        for suggestion in trials:
+        told = time.monotonic()
+        for done, suggestion in enumerate(trials):
+            if time.monotonic() - told > TELL_SECONDS:
+                told = time.monotonic()
+                watch.phase("build", done, len(trials))
+                if watch.stopping():
+                    return
             try:
                 lane = self._lane(suggestion)
             except Exception as error:  # a user's model may raise anything when it is built
@@ -58,6 +73,18 @@ class Generation:
                 if state is not None:
                     begins[lane.number] = state
         self.groups = self._grouped(list(self.lanes.values()), begins)
+        self.filled = True
+
+    @property
+    def programs_per_trial(self) -> float:
+        """How many programs a further trial is likely to need, in [0, 1].
+
+        That is how likely it is to have a signature not seen so far, by Good and Turing: the share of the trials whose
+        signature is new and no other trial's.
+        """
+        new = self._programs.planned()
+        trials = Counter(signature for signature in self.signatures.values() if signature in new)
+        return sum(count == 1 for count in trials.values()) / max(len(self.signatures), 1)
 
     def climb(self, watch: Watch) -> Iterator[Lane]:
         """Call each rung that all trials which come to it have reached, in ascending order; yields the pruned ones."""
@@ -111,7 +138,7 @@ class Generation:
 
     def group(self, numbers: Sequence[int], epoch: int, states: Sequence[TrainingState] = ()) -> Group:
         """A group of these trials, after `epoch`."""
-        return Group(
+        group = Group(
             self._programs,
             self.signatures[numbers[0]],
             [self.lanes[number] for number in numbers],
@@ -120,6 +147,9 @@ class Generation:
             epoch=epoch,
             states=states or None,
         )
+        for lanes, users in group.plan():
+            self._programs.plan(group.signature, lanes, users)
+        return group
 
     def _lane(self, suggestion: Suggestion) -> Lane:
         plan = training_plan(self._spec, suggestion.params)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,9 +80,6 @@ class Epoch:
     """What one epoch of a group brought."""
 
     number: int  # counted from 1
-    compile_seconds: float
-    train_seconds: float
-    validate_seconds: float
     rows: tuple[tuple[Lane, dict[str, float]], ...]  # of the lanes that trained it
     ended: tuple[Lane, ...]  # those that do not go on
 
@@ -137,14 +134,13 @@ class Group:
     def advance(self, clock: WallShare) -> Epoch:
         """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
         running = [lane for lane in self.lanes if lane.training]
-        with clock.measure() as compiling:
-            program, state = self._fitted()
-        numbers = self._numbers(program.lanes)
-        with clock.measure() as training:
+        with clock.measure("train") as training:
+            program, state = self._fitted()  # compiling and building are measured apart
+            numbers = self._numbers(program.lanes)
             order = self._programs.template(self.signature).order.epoch(self.epoch)
             self._state = None  # the program uses it up
             state, logs = program.epoch(state, numbers, order)
-        with clock.measure() as validating:
+        with clock.measure("validate") as validating:
             validation, finite = program.validate(state)
         self._state = state
         self.epoch += 1
@@ -154,12 +150,12 @@ class Group:
                 row |= {f"val_{name}": float(values[place]) for name, values in validation.items()}
                 self._log(lane, place, row, healthy=bool(finite[place]))
         for lane in running:
-            lane.compile_seconds += compiling.seconds / len(running)
+            lane.compile_seconds += self._programs.pay(self.signature, program.lanes, lane.number)
             lane.train_seconds += training.seconds / len(running)
             lane.validate_seconds += validating.seconds / len(running)
         rows = tuple((lane, lane.rows[-1]) for lane in running)
         ended = tuple(lane for lane in running if not lane.training)
-        return Epoch(self.epoch, compiling.seconds, training.seconds, validating.seconds, rows, ended)
+        return Epoch(self.epoch, rows, ended)
 
     def _log(self, lane: Lane, place: int, row: dict[str, float], *, healthy: bool) -> None:
         assert self._program is not None and self._state is not None
@@ -175,6 +171,14 @@ class Group:
             lane.last = self._program.layout.lane(self._state, place)
         if improved:
             lane.best = lane.last
+
+    def plan(self) -> Iterator[tuple[int, list[int]]]:
+        """The programs that it will come to, as far as is known: how many lanes each has, and the trials in it."""
+        ends = sorted({lane.epochs for lane in self.lanes if lane.epochs > self.epoch})
+        for epoch in (self.epoch, *ends[:-1]):
+            placed = [lane for lane in self.lanes if lane.placed(epoch)]
+            if any((lane.wanted and lane.training) or any(rung > epoch for rung in lane.rungs) for lane in placed):
+                yield lane_count(len(placed)), [lane.number for lane in placed]
 
     def places(self) -> tuple[list[int], int]:
         """The numbers of the trials in the program's first places, and how many places it has; none before it began."""

@@ -25,9 +25,9 @@ class Report:
 class Crew:
     """Trains groups on so many threads and reports each epoch. A group that is idle is one that no thread touches."""
 
-    def __init__(self, threads: int, may_go_on: Callable[[Group], bool]) -> None:
+    def __init__(self, threads: int, may_go_on: Callable[[Group], bool], clock: WallShare) -> None:
         """`may_go_on` says whether a group may train its next epoch; it is called under the crew's lock."""
-        self.clock = WallShare()
+        self._clock = clock
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._may_go_on = may_go_on
         self._groups: list[Group] = []
@@ -115,6 +115,6 @@ class Crew:
 
     def _advance(self, group: Group) -> Report:
         try:
-            return Report(group, group.advance(self.clock))
+            return Report(group, group.advance(self._clock))
         except Exception as error:  # a user's model may raise anything when it is traced
             return Report(group, None, error)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Hashable
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.layout import elementwise, flat
 from keras_sweep.training.lanes.program import DeviceData, Program
+from keras_sweep.training.lanes.shared_clock import WallShare
 from keras_sweep.training.lanes.signature import Signature, Update
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.lanes.validation import validation_batch
@@ -25,8 +26,9 @@ T = TypeVar("T")
 class _Made(Generic[T]):
     """A cache whose values are made once, the least recently used dropped; two threads never make the same one."""
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, clock: WallShare) -> None:
         self._kept = kept
+        self._clock = clock
         self._values: OrderedDict[Hashable, T] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -35,7 +37,9 @@ class _Made(Generic[T]):
         """The value of a key, made if there is none."""
         with self._lock:
             making = self._making.setdefault(key, threading.Lock())
-        with making:
+        with self._clock.waiting():
+            making.acquire()
+        try:
             with self._lock:
                 if key in self._values:
                     self._values.move_to_end(key)
@@ -47,18 +51,64 @@ class _Made(Generic[T]):
                     dropped, _ = self._values.popitem(last=False)
                     self._making.pop(dropped, None)
             return value
+        finally:
+            making.release()
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._values
+
+
+@dataclass(frozen=True, slots=True)
+class Compiling:
+    """How far the compiling of a generation's programs is."""
+
+    now: int  # programs that are being compiled
+    done: int
+    total: int  # that the generation needs and that were not there before
 
 
 class Programs:
-    """Makes templates and programs for one spec and its data."""
+    """Makes templates and programs for one spec and its data, and says what compiling costs each trial.
 
-    def __init__(self, spec: SweepSpec, data: SearchData) -> None:
+    A program's compile time is shared equally by the trials of the generation that are to train in it, whichever comes
+    first. Later generations find it compiled, and are charged nothing.
+    """
+
+    def __init__(self, spec: SweepSpec, data: SearchData, clock: WallShare | None = None) -> None:
+        self.clock = clock or WallShare()
         self._spec = spec
         self._search_data = data
         self._data: DeviceData | None = None
-        self._templates: _Made[Template] = _Made(KEPT)
-        self._programs: _Made[Program] = _Made(KEPT)
+        self._templates: _Made[Template] = _Made(KEPT, self.clock)
+        self._programs: _Made[Program] = _Made(KEPT, self.clock)
         self._lock = threading.Lock()  # building a model seeds and uses generators of the process
+        self._users: dict[Hashable, set[int]] = {}  # of the programs to be compiled -> the trials that they are for
+        self._owed: dict[Hashable, dict[int, float]] = {}  # of the programs compiled -> seconds by trial, not paid yet
+        self._compiling = 0
+
+    def plan_generation(self) -> None:
+        """Another generation begins: nothing is planned yet."""
+        self._users, self._owed = {}, {}
+
+    def plan(self, signature: Signature, lanes: int, numbers: Collection[int]) -> None:
+        """These trials are to train in the signature's program for so many lanes."""
+        key = (signature, lanes)
+        if key in self._owed or key not in self._programs:
+            self._users.setdefault(key, set()).update(numbers)
+
+    def planned(self) -> set[Signature]:
+        """The signatures of which this generation compiles programs."""
+        return {key[0] for key in self._users}  # type: ignore[index]
+
+    def pay(self, signature: Signature, lanes: int, number: int) -> float:
+        """The trial's share of compiling a program that it trains in, in seconds; 0 once it is paid."""
+        return self._owed.get((signature, lanes), {}).pop(number, 0.0)
+
+    @property
+    def compiling(self) -> Compiling:
+        """How far the generation's programs are."""
+        return Compiling(self._compiling, len(self._owed), len(self._users))
 
     def template(self, signature: Signature) -> Template:
         """The signature's template.
@@ -68,13 +118,20 @@ class Programs:
         """
 
         def make() -> Template:
-            with self._lock:
-                return Template(self._spec, signature, self._search_data)
+            with self.clock.waiting():
+                self._lock.acquire()
+            try:
+                with self.clock.measure("build"):
+                    return Template(self._spec, signature, self._search_data)
+            finally:
+                self._lock.release()
 
         return self._templates.get(signature, make)
 
     def program(self, signature: Signature, lanes: int) -> Program:
         """The signature's program for so many lanes, compiled."""
+
+        key = (signature, lanes)
 
         def make() -> Program:
             template = self.template(signature)
@@ -82,9 +139,21 @@ class Programs:
             batch = validation_batch(
                 self._spec, template.model, rows=rows, lanes=lanes, batch_size=signature.batch_size
             )
-            return Program(template, lanes, self.data, validation_batch=batch)
+            self._count(1)
+            try:
+                with self.clock.measure("compile") as share:
+                    program = Program(template, lanes, self.data, validation_batch=batch)
+            finally:
+                self._count(-1)
+            users = self._users.setdefault(key, set())
+            self._owed[key] = {number: share.seconds / len(users) for number in users}
+            return program
 
-        return self._programs.get((signature, lanes), make)
+        return self._programs.get(key, make)
+
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self._compiling += more
 
     def narrowed(self, signature: Signature, update: Update) -> Signature:
         """The signature with only those updates that can share a program with this one."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
@@ -18,6 +17,7 @@ from keras_sweep.training.lanes.group import Group, Lane
 from keras_sweep.training.lanes.lane_threads import Crew, Report
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.program_cache import Programs
+from keras_sweep.training.lanes.shared_clock import WallShare
 from keras_sweep.training.lanes.snapshot import Snapshots
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.runner import Watch
@@ -25,15 +25,6 @@ from keras_sweep.trial.result import Result, Seconds, Suggestion
 
 LOOK_SECONDS = 0.2  # how often the user's wish to stop is looked for while nothing is reported
 SNAPSHOT_SECONDS = 60.0  # between two snapshots of a generation in training
-
-
-@dataclass
-class Totals:
-    """Where the wall time of training went, in seconds, over all generations; what runs at once shares each moment."""
-
-    compile: float = 0.0
-    train: float = 0.0
-    validate: float = 0.0
 
 
 class CompiledRunner:
@@ -66,15 +57,21 @@ class CompiledRunner:
             notice: is called with what the user should know, a sentence.
         """
         enable_compile_cache()
-        self.totals = Totals()
         self._spec = spec
         self._data = data
         self._threads = threads or len(os.sched_getaffinity(0))
         self._lane_limit = lane_limit
-        self._programs = Programs(spec, data)
+        self._clock = WallShare()
+        self._programs = Programs(spec, data, self._clock)
         self._kept = KeptStates(checkpoints) if keep_states else None
         self._snapshots = Snapshots(checkpoints, spec, data, lane_limit, notice) if checkpoints else None
         self._snapshot_seconds = snapshot_seconds
+        self._phase: tuple[str, int | None, int | None] | None = None  # last told
+
+    @property
+    def spent(self) -> Mapping[str, float]:
+        """Seconds by part: build, compile, train, validate, score, checkpoint."""
+        return self._clock.totals()
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
         """Yield the wanted trials' results, each as soon as it is there.
@@ -82,11 +79,16 @@ class CompiledRunner:
         A generation that was stopped in training is taken up where it was, if it left a snapshot.
         """
         generation = Generation(self._spec, self._programs, self._kept, self._lane_limit)
-        for suggestion, error in generation.fill(trials, wanted, watch):
+        with self._clock.measure("build"):
+            unbuilt = list(generation.fill(trials, wanted, watch))
+        if not generation.filled:
+            return
+        for suggestion, error in unbuilt:
             if suggestion.number in wanted:
                 yield failed(suggestion, _reason(error), runner=self.name, error=error)
         if self._snapshots is not None:
-            self._snapshots.restore(trials, generation, watch)
+            with self._clock.measure("checkpoint"):
+                self._snapshots.restore(trials, generation, watch)
         try:
             for lane in generation.lanes.values():
                 if lane.rows and not lane.training and lane.wanted:
@@ -98,10 +100,12 @@ class CompiledRunner:
 
     def _train(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> Iterator[Result]:
         last_snapshot = time.monotonic()
-        with Crew(self._threads, lambda group: not group.waits_at(generation.rungs_done)) as crew:
+        self._phase = None
+        with Crew(self._threads, lambda group: not group.waits_at(generation.rungs_done), self._clock) as crew:
             yield from self._climb(generation, watch)  # a snapshot may stand where all wait at a rung
             crew.set(generation.groups)
             while crew.working:
+                self._tell_phase(generation, watch)
                 if watch.stopping():
                     crew.pause()
                     yield from self._read(generation, crew.unread(), watch)
@@ -120,6 +124,14 @@ class CompiledRunner:
                     crew.resume()
                     last_snapshot = time.monotonic()
 
+    def _tell_phase(self, generation: Generation, watch: Watch) -> None:
+        """Say what the threads do, if that is something else than before."""
+        at = self._programs.compiling
+        phase = ("compile" if at.now else "train", at.done, at.total)
+        if phase != self._phase:
+            self._phase = phase
+            watch.phase(*phase, generation.programs_per_trial)
+
     def _climb(self, generation: Generation, watch: Watch) -> Iterator[Result]:
         """Call the rungs that all have come to; results of the pruned."""
         for lane in generation.climb(watch):
@@ -128,7 +140,8 @@ class CompiledRunner:
 
     def _snapshot(self, trials: Sequence[Suggestion], generation: Generation) -> None:
         if self._snapshots is not None:
-            self._snapshots.write(trials, generation)
+            with self._clock.measure("checkpoint"):
+                self._snapshots.write(trials, generation)
 
     def _read(self, generation: Generation, reports: Sequence[Report], watch: Watch) -> Iterator[Result]:
         """Pass on what groups report; results of the lanes that ended."""
@@ -137,16 +150,14 @@ class CompiledRunner:
                 yield from self._raised(report.group, report.error)
             if (epoch := report.epoch) is None:
                 continue
-            self.totals.compile += epoch.compile_seconds
-            self.totals.train += epoch.train_seconds
-            self.totals.validate += epoch.validate_seconds
             for lane, row in epoch.rows:
                 lane.reported = epoch.number
                 if lane.wanted:
                     watch.epoch(lane.number, epoch.number, row)
             for lane in epoch.ended:
                 if self._kept is not None:
-                    self._kept.keep(lane)
+                    with self._clock.measure("checkpoint"):
+                        self._kept.keep(lane)
                 if lane.wanted:
                     yield self._result(generation, lane)
 
@@ -171,17 +182,18 @@ class CompiledRunner:
         template = self._programs.template(generation.signatures[lane.number])
         state = lane.best if self._spec.take_best else lane.last
         assert state is not None
-        return scored(
-            self._spec,
-            lane.suggestion,
-            curve=lane.curve,
-            weights=template.weights(state),
-            seconds=_seconds(lane),
-            runner=self.name,
-            y=self._data.validation.y,
-            predict=lambda: template.predict(state, self._data.validation.x),
-            pruned_at=lane.pruned_at,
-        )
+        with self._clock.measure("score"):
+            return scored(
+                self._spec,
+                lane.suggestion,
+                curve=lane.curve,
+                weights=template.weights(state),
+                seconds=_seconds(lane),
+                runner=self.name,
+                y=self._data.validation.y,
+                predict=lambda: template.predict(state, self._data.validation.x),
+                pruned_at=lane.pruned_at,
+            )
 
 
 def _reason(error: BaseException) -> str:

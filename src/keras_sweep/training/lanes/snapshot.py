@@ -93,7 +93,7 @@ class Snapshots:
             generation.groups.append(group)
         for lane in generation.lanes.values():
             if lane.rows and lane.wanted:
-                watch.epoch(lane.number, len(lane.rows), lane.rows[-1])
+                watch.resumed(lane.number, lane.rows)
         return True
 
     def remove(self) -> None:

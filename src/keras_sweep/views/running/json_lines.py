@@ -2,6 +2,8 @@
 
     sweep_started     name folder engine runner total finished(count) metric goal space_size(null: infinite)
     generation_asked  generation trials[{number params continues}]
+    phase_began       phase done total per_trial
+    trial_resumed     number epochs curve{name: [number]}
     epoch_ended       number epoch logs{name: number}
     trial_ended       number generation state value stderr params metrics epoch epochs
                       seconds{sampler compile train validate total} curve{name: [number]} engine runner reason
@@ -25,10 +27,12 @@ from keras_sweep.trial.events import (
     Event,
     GenerationAsked,
     Noticed,
+    PhaseBegan,
     SweepEnded,
     SweepStarted,
     TestEvaluated,
     TrialEnded,
+    TrialResumed,
 )
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
@@ -79,6 +83,18 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
                 {"number": s.number, "params": dict(s.params), "continues": s.continues} for s in event.suggestions
             ]
             return {"event": "generation_asked", "generation": event.generation, "trials": trials}
+        case PhaseBegan():
+            return {
+                "event": "phase_began",
+                "phase": event.phase,
+                "done": event.done,
+                "total": event.total,
+                "per_trial": event.per_trial,
+            }
+        case TrialResumed():
+            curve = {name: list(values) for name, values in event.curve.items()}
+            epochs = max(map(len, curve.values()), default=0)
+            return {"event": "trial_resumed", "number": event.number, "epochs": epochs, "curve": curve}
         case EpochEnded():
             return {"event": "epoch_ended", "number": event.number, "epoch": event.epoch, "logs": dict(event.logs)}
         case TrialEnded():

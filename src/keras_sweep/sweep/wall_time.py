@@ -1,0 +1,66 @@
+"""Where the wall time of a command goes, and what it does now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from keras_sweep.trial.events import Listener, PhaseBegan
+
+
+class WallTime:
+    """Seconds by part, adding up to the wall time since the start. What no part covers is `other`.
+
+    Used by one thread. A part inside another is counted once, as the inner one.
+    """
+
+    def __init__(self, started: float | None = None) -> None:
+        """`started` is the `time.perf_counter()` of the start; None: now."""
+        self.started = time.perf_counter() if started is None else started
+        self.parts: dict[str, float] = {}
+        self.emit: Listener = lambda _: None  # is told of each phase
+        self._inside = 0.0  # seconds of the parts inside the one that is open
+
+    @classmethod
+    def of_process(cls) -> WallTime:
+        """Of a process that has done nothing yet but import, which has taken about as long as its CPU time."""
+        return cls(time.perf_counter() - time.process_time())
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count the time inside as `name`."""
+        start, outer, self._inside = time.perf_counter(), self._inside, 0.0
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - start
+            self.add(name, seconds - self._inside)
+            self._inside = outer + seconds
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the time inside as `name`, and say that it begins."""
+        self.emit(PhaseBegan(name))
+        with self.part(name):
+            yield
+
+    def add(self, name: str, seconds: float) -> None:
+        """Count some more as `name`."""
+        self.parts[name] = self.parts.get(name, 0.0) + seconds
+
+    def name_rest(self, name: str) -> None:
+        """Count as `name` what no part has covered until now."""
+        self.add(name, time.perf_counter() - self.started - sum(self.parts.values()))
+
+    def split(self, name: str, parts: Mapping[str, float]) -> None:
+        """Count a part as these finer ones; what they leave of it is `other`."""
+        total, known = self.parts.pop(name, 0.0), sum(parts.values())
+        scale = min(total / known, 1.0) if known else 0.0
+        for part, seconds in parts.items():
+            self.add(part, seconds * scale)
+
+    def total(self) -> dict[str, float]:
+        """All parts, `other` last."""
+        other = time.perf_counter() - self.started - sum(self.parts.values())
+        return {**self.parts, "other": max(other, 0.0)}

@@ -1,0 +1,46 @@
+import time
+
+import pytest
+
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.events import PhaseBegan
+
+
+def test_parts_and_the_rest_add_up_to_the_wall_time():
+    wall = WallTime()
+    with wall.part("data"):
+        time.sleep(0.01)
+    parts = wall.total()
+    assert parts["data"] >= 0.01 and list(parts)[-1] == "other"
+    assert sum(parts.values()) == pytest.approx(time.perf_counter() - wall.started, abs=0.5)
+
+
+def test_a_part_inside_another_is_counted_as_the_inner_one():
+    wall = WallTime()
+    with wall.part("data"), wall.part("import"):
+        time.sleep(0.01)
+    assert wall.parts["import"] >= 0.01 > wall.parts["data"]
+
+
+def test_what_came_before_can_be_named():
+    wall = WallTime.of_process()
+    wall.name_rest("start")
+    assert wall.parts["start"] > 0
+    assert wall.total()["other"] < wall.parts["start"]
+
+
+def test_a_part_is_split_as_what_is_in_it_and_never_into_more_than_there_was():
+    wall = WallTime()
+    wall.add("train", 10.0)
+    wall.split("train", {"compile": 6.0, "train": 3.0})
+    assert wall.parts == {"compile": 6.0, "train": 3.0}
+    wall.split("train", {"compile": 3.0, "train": 3.0})
+    assert wall.parts == {"compile": 7.5, "train": 1.5}
+
+
+def test_a_phase_is_told_when_it_begins():
+    wall, told = WallTime(), []
+    wall.emit = told.append
+    with wall.phase("test"):
+        assert told == [PhaseBegan("test")]
+    assert "test" in wall.parts
