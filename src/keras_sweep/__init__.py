@@ -1,3 +1,78 @@
-"""Hyperparameter sweeps for Keras: many trials as lanes of one compiled program, an honest record."""
+"""Hyperparameter sweeps for Keras: many trials as lanes of one compiled program, an honest record.
+
+import keras_sweep as ks
+
+sweep = ks.run("search_spaces/dense.yaml", trials=64)
+sweep.best.params, sweep.best.value
+
+Nothing heavy is imported before a name is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from keras_sweep.api.leaderboard import Leaderboard
+    from keras_sweep.api.parameters import Choice, Float, Int
+    from keras_sweep.api.run import run
+    from keras_sweep.api.search import KerasTuner, Optuna
+    from keras_sweep.api.sources import Csv, Npz, Parquet
+    from keras_sweep.api.spec import Spec
+    from keras_sweep.api.sweep import Sweep
+    from keras_sweep.api.sweep import all_sweeps as sweeps
+    from keras_sweep.api.sweep import open_sweep as open
+    from keras_sweep.api.trial import Trial
+    from keras_sweep.errors import Interrupted, SweepError, UsageError
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Choice",
+    "Csv",
+    "Float",
+    "Int",
+    "Interrupted",
+    "KerasTuner",
+    "Leaderboard",
+    "Npz",
+    "Optuna",
+    "Parquet",
+    "Spec",
+    "Sweep",
+    "SweepError",
+    "Trial",
+    "UsageError",
+    "open",
+    "run",
+    "sweeps",
+]
+
+_HOMES = {
+    "api.leaderboard": ("Leaderboard",),
+    "api.parameters": ("Choice", "Float", "Int"),
+    "api.run": ("run",),
+    "api.search": ("KerasTuner", "Optuna"),
+    "api.sources": ("Csv", "Npz", "Parquet"),
+    "api.spec": ("Spec",),
+    "api.sweep": ("Sweep", "open", "sweeps"),
+    "api.trial": ("Trial",),
+    "errors": ("Interrupted", "SweepError", "UsageError"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_OWN_NAMES = {"open": "open_sweep", "sweeps": "all_sweeps"}  # there, `open` would hide Python's
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported when it is first asked for."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
+    found = getattr(home, _OWN_NAMES.get(name, name))
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

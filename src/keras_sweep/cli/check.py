@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, set_backend
+from keras_sweep.cli.options import Backend
 
 
 def check(
@@ -48,7 +48,9 @@ def check(
         print_notice(progress(), f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
     print_space(answers(), spec, str(space))
     if probe or (probe is None and not code):
-        set_backend(backend)
+        from keras_sweep.process.backend import choose_backend
+
+        choose_backend(backend, "--backend")
         from keras_sweep.cli.probing import probed
         from keras_sweep.process.library_output import LibraryNoise
         from keras_sweep.views.space_view import print_estimate

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,8 +10,6 @@ import typer
 
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import SweepFolder
-
-BACKENDS = ("jax", "tensorflow", "torch")
 
 SweepsDir = Annotated[
     Path | None,
@@ -61,34 +58,6 @@ def seconds_of(option: str, text: str | None) -> float | None:
     if not seconds > 0:
         raise UsageError(f"`{option}` takes a time like 90s, 10m or 1h30m, but got {text!r}")
     return seconds
-
-
-def set_backend(wanted: str | None, *, default: str | None = None) -> str:
-    """Choose the backend for this process, before Keras is imported: the option, KERAS_BACKEND, the default, or jax.
-
-    Raises:
-        UsageError: there is no such backend.
-        MissingPackage: it is not installed.
-    """
-    from keras_sweep.errors import MissingPackage
-
-    backend = one_of("--backend", wanted, BACKENDS) or os.environ.get("KERAS_BACKEND") or default or "jax"
-    one_of("KERAS_BACKEND", backend, BACKENDS)
-    if not _installed(backend):
-        package = f"keras-sweep[{backend}]" if backend == "torch" else backend
-        raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
-    os.environ["KERAS_BACKEND"] = backend
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    return backend
-
-
-def _installed(package: str) -> bool:
-    import importlib.util
-
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def found(name: str | None, sweeps: Path | None) -> SweepFolder:

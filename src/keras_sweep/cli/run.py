@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, SweepsDir, at_least, one_of, seconds_of, set_backend, whole
+from keras_sweep.cli.options import Backend, SweepsDir, at_least, one_of, seconds_of, whole
 
 
 def run(
@@ -48,6 +48,7 @@ def run(
     from keras_sweep.sweep.wall_time import WallTime
 
     wall = WallTime.of_process()
+    from keras_sweep.process.backend import choose_backend
     from keras_sweep.record.sweep_folder import sweep_folder
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.space_file.options import Overrides
@@ -66,7 +67,7 @@ def run(
         space, sets=sets or (), name=name, overrides=Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
     )
     folder = sweep_folder(spec.name, where(sweeps_dir))
-    set_backend(backend)
+    choose_backend(backend, "--backend")
     from keras_sweep.cli.showing import show_run
     from keras_sweep.sweep.run import RunOptions
 

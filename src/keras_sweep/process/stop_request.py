@@ -22,17 +22,21 @@ _SHOW_CURSOR = "\x1b[?25h"
 class StopRequest:
     """True once training should end. The first SIGINT, SIGTERM or SIGHUP asks, the second one stops at once.
 
-    Use as a context manager in the main thread; the former handlers come back at its end. A signal that was ignored
-    before stays so: `nohup` and a shell's background jobs rely on it.
+    Use as a context manager; the former handlers come back at its end. Outside the main thread it handles no signals,
+    since Python allows it nowhere else. A signal that was ignored before stays so: `nohup` and a shell's background
+    jobs rely on it.
 
     Python runs signal handlers in the main thread and between two of its own instructions, which a compiled program can
     keep it from for minutes. So the C handler writes each signal's number into a pipe, and a thread reads it there.
     """
 
-    def __init__(self, seconds: float | None = None) -> None:
+    def __init__(self, seconds: float | None = None, *, ends_process: bool = True) -> None:
+        """Stop after so many seconds, too. The second signal ends the process, or else raises KeyboardInterrupt."""
+        self._ends_process = ends_process
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._former: dict[signal.Signals, object] = {}
         self._count = 0
+        self._asked = False  # whether the main thread has seen the first signal
         self.signalled = False
         self.patient = False  # whether there is something to finish; until then the first signal ends the command
 
@@ -45,6 +49,9 @@ class StopRequest:
         return self.signalled or self.out_of_time
 
     def __enter__(self) -> Self:
+        self._handles = threading.current_thread() is threading.main_thread()
+        if not self._handles:
+            return self
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         self._former_pipe = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
@@ -58,6 +65,8 @@ class StopRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self._handles:
+            return
         for name, handler in self._former.items():
             signal.signal(name, handler)  # type: ignore[arg-type]
         signal.set_wakeup_fd(self._former_pipe)
@@ -66,7 +75,9 @@ class StopRequest:
         os.close(self._read)
 
     def _in_main_thread(self, number: int, frame: FrameType | None) -> None:
-        self.signalled = True
+        if self._asked and not self._ends_process:
+            raise KeyboardInterrupt
+        self.signalled = self._asked = True
         if not self.patient:
             self.patient = True  # so that what unwinds now is not broken off by a second one of these
             raise Interrupted("interrupted", hint=_KEPT.capitalize())
@@ -80,7 +91,7 @@ class StopRequest:
     def _signal(self) -> None:
         self._count += 1
         self.signalled = True
-        if self._count > 1:
+        if self._count > 1 and self._ends_process:
             end_now()
 
 

@@ -12,12 +12,15 @@ from pathlib import Path
 from types import ModuleType
 
 from keras_sweep.errors import UsageError
+from keras_sweep.process.given import given, is_given
 
 WHOSE = "Name a function in a module beside the space file, or in a package that is installed"
 
 
 def load_python(source: str, folder: Path, error: type[UsageError] = UsageError) -> object:
     """The object that `source` ("module:function", dots allowed on both sides) names, imported from `folder`.
+
+    What a running program gave (see process/given.py) is returned as it is.
 
     As for a script in that folder, its modules come first: the folder is put at the front of `sys.path` and stays
     there, since a user's function may import its neighbours when it is called. A module that was imported before is
@@ -29,6 +32,8 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
     Raises `error` where the source is not of that form, the module or the attribute is missing, or the import raises;
     the message then names the user's file and line.
     """
+    if is_given(source):
+        return given(source, error)
     module_name, colon, attribute = source.partition(":")
     names = [*module_name.split("."), *attribute.split(".")]
     if not colon or not all(name.isidentifier() for name in names):

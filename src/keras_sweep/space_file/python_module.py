@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from keras_sweep.process.given import is_given, was_given
 from keras_sweep.process.user_code import WHOSE, of_python
 from keras_sweep.space.plain_text import did_you_mean, plain, shown
 from keras_sweep.space_file.findings import Findings
@@ -12,6 +13,11 @@ from keras_sweep.space_file.findings import Findings
 
 def check_source(findings: Findings, path: tuple[str, ...], source: str, folder: Path) -> None:
     """The module of `module:function` must be there, and not be Python's own; nothing of it runs here."""
+    if is_given(source):
+        if not was_given(source):
+            rule = f"{shown(source)} stands in a Python program, and this one has not given it"
+            findings.fault(path, rule, "call `keras_sweep.run` with the same Spec there")
+        return
     module_name = source.split(":")[0]
     top = module_name.split(".")[0]
     if of_python(module_name, folder):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, UsageError
+from keras_sweep.process.backend import BACKENDS
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file
@@ -17,12 +18,11 @@ from keras_sweep.space.sweep_spec import Objective, SweepSpec
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_text
 from keras_sweep.sweep.winner import IMPORTED, winner
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result, Weights
-from keras_sweep.views.terminal.console import progress
-from keras_sweep.views.terminal.messages import print_notice
 
 
-def recorded_spec(study: StudyFile, *, trust: bool) -> SweepSpec:
+def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec:
     """The spec of a sweep as it was run; its paths start where the space file was.
 
     It names code to be imported (`python:`) only where `trust` is given, and then it is said first what and from where.
@@ -48,7 +48,7 @@ def recorded_spec(study: StudyFile, *, trust: bool) -> SweepSpec:
             hint="If you know that code, add `--trust`; or give `sweep run` the space file",
         )
     if code:
-        print_notice(progress(), f"`--trust`: imports and runs {code}")
+        emit(Noticed(f"`--trust`: imports and runs {code}"))
     return spec
 
 
@@ -97,13 +97,11 @@ def trial_of(study: StudyFile, objective: Objective, number: int | None) -> Resu
 
 def backend_of(result: Result) -> str | None:
     """The Keras backend that trained the trial; None for one that another program trained."""
-    from keras_sweep.cli.options import BACKENDS
-
     backend = result.runner.partition("/")[2]
     return backend if backend in BACKENDS else None
 
 
-def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result) -> Weights:
+def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result, emit: Listener) -> Weights:
     """The trial's weights; trained again, by the runner that it was trained by, where they are not on disk.
 
     What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
@@ -127,7 +125,7 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
                 text = (
                     f"trial {result.number} was trained on {there}: on {here} its numbers may differ in the last digits"
                 )
-                print_notice(progress(), text)
+                emit(Noticed(text))
             return weights
     if there is None or result.engine.startswith(IMPORTED):
         raise UsageError(f"trial {result.number} was trained by another program, and its weights were never here")
@@ -136,14 +134,14 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
             f"trial {result.number} must be trained again on {there}, since {why}, but the backend is {here}",
             hint=f"Give `--backend {there}`",
         )
-    return _trained_again(study, spec, data, result, why)
+    emit(Noticed(f"trial {result.number} is trained again, since {why}"))
+    return _trained_again(study, spec, data, result)
 
 
-def _trained_again(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result, why: str) -> Weights:
+def _trained_again(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result) -> Weights:
     from keras_sweep.search.engines import make_engine
     from keras_sweep.sweep.retrain import retrained_weights
     from keras_sweep.training.choose import choose_runner
 
-    print_notice(progress(), f"trial {result.number} is trained again, since {why}")
     runner, _ = choose_runner(spec, data, result.runner.partition("/")[0])
     return retrained_weights(lambda: make_engine(spec), runner, study.results(), result.number)

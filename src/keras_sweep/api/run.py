@@ -1,0 +1,125 @@
+"""`keras_sweep.run`: a sweep from Python, with every option of the command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.api.session import run_session
+from keras_sweep.api.spec import Spec
+from keras_sweep.api.sweep import Sweep
+from keras_sweep.api.views import default_view
+from keras_sweep.errors import Interrupted, SpaceFileError, UsageError
+from keras_sweep.process.backend import choose_backend
+from keras_sweep.record.sweep_folder import sweep_folder
+from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space_file.options import Overrides, plain_yaml
+from keras_sweep.space_file.yaml_file import read_space_file, read_space_text
+from keras_sweep.sweep.run import RunOptions
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.training.choose import RUNNERS
+from keras_sweep.trial.events import Listener
+
+Space = str | os.PathLike[str] | Spec
+
+
+def run(
+    space: Space,
+    *,
+    name: str | None = None,
+    trials: int | None = None,
+    more: int | None = None,
+    seconds: float | None = None,
+    engine: str | None = None,
+    sampler: str | None = None,
+    backend: str | None = None,
+    runner: str | None = None,
+    seed: int | None = None,
+    set: Mapping[str, Any] | None = None,
+    fresh: bool = False,
+    force: bool = False,
+    test: bool = True,
+    max_failures: int | None = None,
+    listener: Listener | None = None,
+    sweeps_dir: str | os.PathLike[str] | None = None,
+) -> Sweep:
+    """Search, evaluate the winner once on the sealed test set, write the best model. The same call again resumes.
+
+    It may be called from any thread, and as often as you like in one process. In the main thread the first Ctrl-C
+    finishes what trains, the second one raises KeyboardInterrupt.
+
+    Args:
+        space: a space file's path, or a `Spec`.
+        name: the sweep's name; by default the file's stem. A `Spec` needs one.
+        trials: how many there are to be in total.
+        more: how many to add to those that are there, instead of a total.
+        seconds: stop after so long.
+        engine: "optuna" or "keras-tuner".
+        sampler: one of the engine's.
+        backend: "jax", "tensorflow" or "torch"; by default the one that Keras runs on already, KERAS_BACKEND, or jax.
+        runner: "compiled" or "fit"; by default the fastest that can be had.
+        seed: the search seed.
+        set: changes of the space, `{"learning_rate.max": 0.1}`.
+        fresh: move an older sweep of that name aside first.
+        force: take over a sweep that another host left locked.
+        test: whether the winner is evaluated on the sealed test set.
+        max_failures: stop after more failed trials.
+        listener: called with every event (frozen records of `keras_sweep.trial.events`). Without one a terminal shows
+            the live board, a notebook a board that redraws itself, anything else nothing.
+        sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.
+
+    Raises:
+        UsageError: the call, the space, the data or the model are wrong, with all faults of the space at once.
+        SweepBusy: another process runs this sweep.
+        Interrupted: a signal ended it; everything finished is kept.
+        SweepError: it ran and failed.
+    """
+    wall = WallTime()
+    if runner is not None and runner not in RUNNERS:
+        raise UsageError(f"`runner` must be one of {', '.join(RUNNERS)}, but got {runner!r}")
+    if trials is not None and more is not None:
+        raise UsageError("`trials` is the total and `more` is on top", hint="Give one of them")
+    for what, value, least in (("more", more, 1), ("max_failures", max_failures, 0)):
+        if value is not None and value < least:
+            raise UsageError(f"`{what}` must be at least {least}, but got {value}")
+    overrides = Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
+    spec = spec_of(space, name=name, changes=set or {}, overrides=overrides)
+    folder = sweep_folder(spec.name, folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None))
+    choose_backend(backend)
+    options = RunOptions(
+        runner=runner, more=more, seconds=seconds, fresh=fresh, force=force, test=test, max_failures=max_failures
+    )
+    ended = run_session(
+        spec, folder, options, lambda: default_view() if listener is None else nullcontext(listener), wall
+    )
+    if ended.reason == "interrupted":
+        raise Interrupted("interrupted; everything finished is kept", hint="The same call resumes")
+    return Sweep(folder, spec=spec)
+
+
+def spec_of(
+    space: Space,
+    *,
+    name: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+    overrides: Overrides | None = None,
+) -> SweepSpec:
+    """The checked spec of a space file or a `Spec`.
+
+    Raises:
+        UsageError: with all of its faults.
+    """
+    sets = [f"{key}={plain_yaml(value)}" for key, value in (changes or {}).items()]
+    if not isinstance(space, Spec):
+        return read_space_file(Path(space), sets=sets, name=name, overrides=overrides)
+    if name is None:
+        raise UsageError("a sweep of a Spec needs a name", hint='For example: run(spec, name="mine")')
+    try:
+        return read_space_text(space.to_yaml(), path=Path("Spec"), sets=sets, name=name, overrides=overrides)
+    except SpaceFileError as error:  # lines of a text that nobody has seen say nothing
+        raise SpaceFileError("Spec", [replace(fault, line=None) for fault in error.faults]) from None

@@ -1,0 +1,86 @@
+"""One run in its surroundings: signals, what libraries print, and the sweep's log."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from keras_sweep.process.library_output import LibraryNoise
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.run import RunOptions, run_sweep
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.events import Event, Listener, SweepEnded, SweepStarted
+from keras_sweep.views.running.output_may_vanish import Sturdy
+from keras_sweep.views.running.plain import PlainLines
+from keras_sweep.views.terminal.console import console_on
+
+
+def run_session(
+    spec: SweepSpec,
+    folder: SweepFolder,
+    options: RunOptions,
+    view: Callable[[], AbstractContextManager[Listener]],
+    wall: WallTime,
+    *,
+    others: Sequence[Listener] = (),
+    ends_process: bool = False,
+) -> SweepEnded:
+    """Run a sweep before a view, made here, and other listeners, and into its log. KERAS_BACKEND is set before.
+
+    What C++ libraries print goes into the log where standard error is this process's own terminal or file; a notebook
+    and other threads keep theirs. The second signal ends the process, or else raises KeyboardInterrupt. Raises as
+    `run_sweep` does.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    with ExitStack() as stack:
+        stop = stack.enter_context(StopRequest(options.seconds, ends_process=ends_process))
+        noise = stack.enter_context(LibraryNoise()) if main and _owns_stderr() else None
+        listeners = [*others, stack.enter_context(view())]  # made only now, when standard error is the user's alone
+
+        def emit(event: Event) -> None:
+            if isinstance(event, SweepStarted):  # only now the folder is there
+                if noise is not None:
+                    noise.into(folder.log)
+                if (log := _log_of(folder.log, stack)) is not None:
+                    listeners.append(Sturdy(PlainLines(console_on(log))))
+            for listener in listeners:
+                listener(event)
+
+        return run_sweep(spec, folder, options, emit, wall, stop)
+
+
+def _owns_stderr() -> bool:
+    try:
+        return sys.stderr.fileno() == 2
+    except (AttributeError, OSError, ValueError):  # a notebook's, or a closed one
+        return False
+
+
+def _log_of(path: Path, stack: ExitStack) -> TextIO | None:
+    """The log, with this call in it; None where it can't be written, which stops no sweep."""
+    try:
+        log = path.open("a", encoding="utf-8", buffering=1)
+        stack.callback(_close, log)
+        log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  {_call()}\n")
+    except OSError:
+        return None
+    return log
+
+
+def _call() -> str:
+    """How the process was called, for who reads the log."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv and sys.argv[0] else "python"
+
+
+def _close(log: TextIO) -> None:
+    with contextlib.suppress(OSError):  # a full disk
+        log.close()

@@ -1,0 +1,118 @@
+"""A sweep written in Python: the same sections as a space file, with arrays and functions where that names them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.api.parameters import parameter_block
+from keras_sweep.api.search import KerasTuner, Optuna
+from keras_sweep.api.sources import Csv, Npz, Parquet
+from keras_sweep.errors import UsageError
+from keras_sweep.process.given import give_arrays, give_function
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What is searched, by which data, model and search. `keras_sweep.run` takes it as it takes a space file.
+
+    It is written out as the text of a space file and read by the same reader, so the same rules hold and the same
+    faults are listed, all at once. Arrays, and functions that stand in a script or a notebook, are recorded by a
+    digest: a sweep that was begun with others is refused as changed.
+    """
+
+    data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test))
+    loss: str
+    parameters: Mapping[str, Any]  # Float, Int, Choice; a list is a choice, a scalar a constant
+    model: Any = "dense"  # "dense", {"dense": {...}}, a function or HyperModel, or (function, its fixed arguments)
+    metrics: Sequence[str] = ()
+    maximize: str | None = None  # the metric that ranks, "val_accuracy"; or:
+    minimize: str | None = None  # the one of which less is better, "val_loss"
+    search: Optuna | KerasTuner = field(default_factory=Optuna)
+    split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42, "stratify": False}
+    early_terminate: Mapping[str, Any] | None = None  # {"type": "hyperband", "min_iter": 1, "eta": 3}
+
+    def to_yaml(self) -> str:
+        """The text of the space file that says the same. What only this program holds is named by a digest.
+
+        Raises:
+            UsageError: not exactly one of `maximize` and `minimize` is given, or the data or model is of no known kind.
+        """
+        from ruamel.yaml import YAML
+
+        if (self.maximize is None) == (self.minimize is None):
+            raise UsageError(
+                "a Spec takes one of `maximize` and `minimize`", hint='For example: maximize="val_accuracy"'
+            )
+        goal = "maximize" if self.maximize is not None else "minimize"
+        sections: dict[str, Any] = {
+            "data": _data_block(self.data),
+            "split": dict(self.split) if self.split else None,
+            "model": _model_block(self.model),
+            "loss": self.loss,
+            "metrics": list(self.metrics),
+            "metric": {"name": self.maximize or self.minimize, "goal": goal},
+            "parameters": {name: parameter_block(value) for name, value in self.parameters.items()},
+            "early_terminate": dict(self.early_terminate) if self.early_terminate else None,
+            "search": self.search.block(),
+        }
+        text = io.StringIO()
+        writer = YAML(typ="safe", pure=True)
+        writer.default_flow_style = None
+        writer.width = 4096
+        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+        writer.dump({key: _plain(value) for key, value in sections.items() if value is not None}, text)
+        return text.getvalue()
+
+
+def _data_block(data: Any) -> Any:
+    if isinstance(data, str | Mapping):
+        return data if isinstance(data, str) or not _holds_arrays(data) else {"python": give_arrays(data)}
+    if isinstance(data, Csv | Parquet | Npz):
+        return data.block()
+    if callable(data):
+        return {"python": give_function(data)}
+    if isinstance(data, Sequence):
+        return {"python": give_arrays(data)}
+    raise UsageError(
+        f"`data` of a Spec is {type(data).__name__}",
+        hint="Give a name, Csv, Parquet, Npz, a function, (x, y), or ((x, y), (x_test, y_test))",
+    )
+
+
+def _holds_arrays(data: Mapping[str, Any]) -> bool:
+    return any(not isinstance(value, str | int | float | Mapping) for value in data.values())
+
+
+def _model_block(model: Any) -> Any:
+    if isinstance(model, str):
+        return model if ":" not in model else {"python": model}
+    if isinstance(model, Mapping):
+        return dict(model)
+    if isinstance(model, tuple) and len(model) == 2 and isinstance(model[1], Mapping):
+        return {"python": give_function(model[0]), **model[1]}
+    if callable(model) or _is_hyper_model(model):
+        return {"python": give_function(model)}
+    raise UsageError(
+        f"`model` of a Spec is {type(model).__name__}",
+        hint='Give "dense", {"dense": {...}}, a function that returns a keras.Model, or a keras_tuner.HyperModel',
+    )
+
+
+def _is_hyper_model(model: object) -> bool:
+    return callable(getattr(model, "build", None))
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, tuples as lists, paths as text: what YAML can write."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, Path):
+        return str(value)
+    item: Callable[[], Any] | None = getattr(value, "item", None)
+    return item() if item is not None and not isinstance(value, str) else value

@@ -1,0 +1,186 @@
+"""A sweep on disk: its trials, its winner, and what can be made of them."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_sweep.api.leaderboard import Leaderboard
+from keras_sweep.api.trial import Trial
+from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.process.backend import choose_backend
+from keras_sweep.record.reader import read_attributes, read_results
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder, find
+from keras_sweep.record.sweep_folder import all_sweeps as all_folders
+from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
+from keras_sweep.space.sweep_spec import Goal, Objective, SweepSpec
+from keras_sweep.sweep.evaluate import evaluate_winner
+from keras_sweep.sweep.export_trial import export_trial
+from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of
+from keras_sweep.sweep.winner import trained_model, winner
+from keras_sweep.trial.events import Event, Noticed
+from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
+
+if TYPE_CHECKING:
+    import optuna
+
+    from keras_sweep.data.search_data import Rows
+    from keras_sweep.sweep.winner import TestScores
+
+
+class Sweep:
+    """A sweep's record, read anew at each question, so that it may be asked while the sweep runs."""
+
+    def __init__(self, folder: SweepFolder, *, spec: SweepSpec | None = None, trust: bool = False) -> None:
+        """Give `spec` where the user has just given it, and `trust` to run code that the record names."""
+        self._folder = folder
+        self._spec = spec
+        self._trust = trust
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._folder.name
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self._folder.path
+
+    @property
+    def objective(self) -> Objective:
+        """The metric that ranks, and its direction."""
+        attributes = read_attributes(self._folder)
+        return Objective(attributes["metric"], Goal(attributes["goal"]))
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every finished trial, in the order of their numbers."""
+        return [Trial(result, self.objective) for result in read_results(self._folder)]
+
+    def trial(self, number: int) -> Trial:
+        """One trial. Raises UsageError where there is none of that number."""
+        for trial in self.trials:
+            if trial.number == number:
+                return trial
+        raise UsageError(f"sweep {self.name!r} has no trial {number}", hint=f"It has {len(self.trials)} trials")
+
+    @property
+    def best(self) -> Trial:
+        """The winner. Raises RecordError where no trial has completed."""
+        objective = self.objective
+        best = winner(read_results(self._folder), objective)
+        if best is None:
+            raise RecordError(f"no trial of sweep {self.name!r} has completed", hint="Run it, or mend what failed")
+        return Trial(best, objective)
+
+    def ties(self) -> list[Trial]:
+        """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""
+        numbers = [row.number for row in self.leaderboard() if row.tie]
+        known = {trial.number: trial for trial in self.trials}
+        return [known[number] for number in numbers]
+
+    def leaderboard(
+        self, top: int | None = None, *, where: str | Sequence[str] = (), sort: str | None = None
+    ) -> Leaderboard:
+        """The ranked trials; `where` as in `sweep leaderboard --where`: "optimizer=adam", ["epochs>=5", ...].
+
+        Raises:
+            UsageError: a condition or a key that no trial has.
+        """
+        attributes = read_attributes(self._folder)
+        objective = Objective(attributes["metric"], Goal(attributes["goal"]))
+        ranked = leaderboard_rows(read_results(self._folder), objective, seed=attributes.get("seed"))
+        conditions = [where] if isinstance(where, str) else list(where)
+        return Leaderboard(
+            chosen_rows(ranked, objective, where=conditions, sort=sort, top=top), objective, ranked, name=self.name
+        )
+
+    def load_model(self, number: int | None = None) -> Any:
+        """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.
+
+        It takes rows as in `validation()`. Weights that were not kept are trained again, to the same numbers.
+
+        Raises:
+            UsageError: the record names code and is not trusted, or Keras runs on another backend than is needed.
+            DataError: the data can't be read, or are no longer those of the sweep.
+        """
+        with StudyFile.open(self._folder) as study:
+            spec = self._spec or recorded_spec(study, trust=self._trust, emit=told_as_warning)
+            result = trial_of(study, spec.objective, number)
+            choose_backend(None, default=backend_of(result))
+            spec, data = recorded_data(study, spec)
+            return trained_model(spec, result, weights_of(study, spec, data, result, told_as_warning), data)
+
+    def validation(self) -> Rows:
+        """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels.
+
+        Raises:
+            UsageError, DataError: as `load_model`.
+        """
+        with StudyFile.open(self._folder) as study:
+            spec = self._spec or recorded_spec(study, trust=self._trust, emit=told_as_warning)
+            choose_backend(None)
+            return recorded_data(study, spec)[1].validation
+
+    def evaluate(self) -> TestScores:
+        """The winner on the sealed test rows. Every look is counted.
+
+        Raises:
+            DataError: there are no test rows, or they are not those of the sweep.
+            SweepBusy: another process runs the sweep.
+        """
+        return evaluate_winner(self._folder, told_as_warning, spec=self._spec, trust=self._trust)
+
+    @property
+    def test_looks(self) -> int:
+        """How often the sweep has looked at its test rows."""
+        return int(read_attributes(self._folder).get("test_looks", 0))
+
+    def export(self, path: str | os.PathLike[str], number: int | None = None) -> Path:
+        """Write the winner's model, or a trial's, with its card beside it; returns the model's path.
+
+        Raises:
+            UsageError: the path can't take a model, or there is no such trial.
+        """
+        written = export_trial(self._folder, Path(path), number, told_as_warning, spec=self._spec, trust=self._trust)
+        return written.model
+
+    @property
+    def study(self) -> optuna.Study:
+        """The record as an `optuna.Study`: for reading, as it is the sweep that writes it."""
+        import optuna
+
+        return optuna.load_study(study_name=self.name, storage=f"sqlite:///{self._folder.study}")
+
+    def __repr__(self) -> str:
+        return f"Sweep({self.name!r}, {len(read_results(self._folder))} trials)"
+
+    def _repr_html_(self) -> str:
+        return self.leaderboard(top=10)._repr_html_()
+
+
+def told_as_warning(event: Event) -> None:
+    """Where nobody listens, a notice is a Python warning."""
+    if isinstance(event, Noticed):
+        warnings.warn(event.message, stacklevel=2)
+
+
+def open_sweep(
+    name: str | None = None, *, trust: bool = False, sweeps_dir: str | os.PathLike[str] | None = None
+) -> Sweep:
+    """The sweep of that name, or the newest. Raises UsageError where there is none.
+
+    `trust` allows to import and run the `python:` code that the record names, which may be somebody else's.
+    """
+    return Sweep(find(name, folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None)), trust=trust)
+
+
+def all_sweeps(sweeps_dir: str | os.PathLike[str] | None = None) -> list[Sweep]:
+    """The sweeps there, newest first."""
+    folder = folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None)
+    return [Sweep(each) for each in all_folders(folder)]

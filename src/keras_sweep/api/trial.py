@@ -1,0 +1,87 @@
+"""One trial of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keras_sweep.space.distributions import Value
+from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.trial.result import Result, Seconds, TrialState
+from keras_sweep.views.terminal.text import params_text, score_text
+
+if TYPE_CHECKING:
+    from keras_sweep.trial.result import Curve
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Trial:
+    """A finished trial as the record has it. Curves are a value an epoch; seconds are wall time."""
+
+    result: Result
+    objective: Objective
+
+    @property
+    def number(self) -> int:
+        """Its number, counted from 0."""
+        return self.result.number
+
+    @property
+    def params(self) -> Mapping[str, Value]:
+        """Its values, constants included; inactive parameters are not there."""
+        return dict(self.result.params)
+
+    @property
+    def state(self) -> TrialState:
+        """COMPLETE, PRUNED or FAIL; equal to these words as text."""
+        return self.result.state
+
+    @property
+    def value(self) -> float | None:
+        """The objective; None for a trial without one."""
+        return self.result.value
+
+    @property
+    def stderr(self) -> float | None:
+        """The standard error of the value over the validation rows; None where there is no formula."""
+        return self.result.stderr
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """Every logged metric at the scored epoch."""
+        return self.result.metrics
+
+    @property
+    def curve(self) -> Curve:
+        """Metric name -> its values, epoch by epoch."""
+        return self.result.curve
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs were trained."""
+        return self.result.epochs
+
+    @property
+    def seconds(self) -> Seconds:
+        """Where its time went; `.total` is all of it."""
+        return self.result.seconds
+
+    @property
+    def engine(self) -> str:
+        """Who asked for it: "optuna/tpe"."""
+        return self.result.engine
+
+    @property
+    def reason(self) -> str | None:
+        """Why it ended early, if it did."""
+        return self.result.reason
+
+    def __repr__(self) -> str:
+        score = score_text(self.value, self.stderr) if self.value is not None else str(self.state)
+        return f"Trial({self.number}: {score}, {params_text(self.params)})"
+
+    def _repr_html_(self) -> str:
+        from keras_sweep.views.notebook import trial_html
+
+        return trial_html(self.result, self.objective)

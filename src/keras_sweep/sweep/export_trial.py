@@ -1,0 +1,90 @@
+"""A trial of a finished sweep as a model file, with its card beside it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.errors import RecordError
+from keras_sweep.files.atomic import SHARED, write_text
+from keras_sweep.process.backend import choose_backend
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import Goal, Objective, SweepSpec
+from keras_sweep.sweep.card import model_card, test_record
+from keras_sweep.sweep.export import check_target, raw_model, save_keras
+from keras_sweep.sweep.finish_winner import known_test, looks_at_test
+from keras_sweep.sweep.kept_model import copy_kept, kept_card
+from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, refuse_imported, trial_of, weights_of
+from keras_sweep.sweep.winner import trained_model
+from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written."""
+
+    trial: Result
+    model: Path
+    card: Path
+
+
+def export_trial(
+    folder: SweepFolder,
+    path: Path,
+    number: int | None,
+    emit: Listener,
+    *,
+    spec: SweepSpec | None = None,
+    trust: bool = False,
+    backend: str | None = None,
+) -> Exported:
+    """Write a trial's model, or the winner's, which is copied and needs no code; another trial's is built anew.
+
+    `spec` stands for the recorded one where the user has just given it.
+
+    Raises:
+        UsageError: the path can't take a model, there is no such trial, or the record names code and is not trusted.
+        RecordError: no trial has completed, or the disk fails.
+    """
+    check_target(path)
+    with StudyFile.open(folder) as study:
+        refuse_imported(study)
+        attributes = study.attributes
+        result = trial_of(study, Objective(attributes["metric"], Goal(attributes["goal"])), number)
+        card = _copied(study, result, path, emit)
+        if card is None:
+            spec = spec or recorded_spec(study, trust=trust, emit=emit)
+            card = _built(study, spec, result, path, emit, backend=backend)
+        beside = path.with_name(f"{path.stem}.card.json")
+        write_text(beside, json.dumps(card, indent=2) + "\n", mode=SHARED)
+    return Exported(result, path, beside)
+
+
+def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:
+    """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
+    try:
+        card = kept_card(study.folder, result.number)
+    except RecordError as error:
+        emit(Noticed(f"{error.message}: the model is built anew"))
+        return None
+    if card is None:
+        return None
+    copy_kept(study.folder, card, path)
+    # The test rows may have been looked at since the card was written.
+    return {**card, "test": test_record(known_test(study, result), looks_at_test(study))}
+
+
+def _built(
+    study: StudyFile, spec: SweepSpec, result: Result, path: Path, emit: Listener, *, backend: str | None
+) -> dict[str, Any]:
+    """Build the trial's model with its weights, and write it. Returns its card."""
+    choose_backend(backend, "--backend", default=backend_of(result))
+    spec, data = recorded_data(study, spec)
+    model = trained_model(spec, result, weights_of(study, spec, data, result, emit), data)
+    save_keras(raw_model(spec, model, data), path)
+    trials, test, looks = len(study.results()), known_test(study, result), looks_at_test(study)
+    return model_card(spec, result, data, trials=trials, test=test, looks=looks)

@@ -1,0 +1,102 @@
+"""Leaderboards and trials as HTML for notebooks: plain tables that follow the notebook's light or dark theme."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, places_of, state_text
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
+from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
+
+# currentColor and transparency alone, so that one style suits every theme
+STYLE = (
+    "<style>.keras-sweep table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    ".keras-sweep th,.keras-sweep td{padding:.2em .7em;text-align:left;border:0;background:none}"
+    ".keras-sweep .n{text-align:right}"
+    ".keras-sweep thead th{border-bottom:1px solid color-mix(in srgb,currentColor 40%,transparent)}"
+    ".keras-sweep tr.best td{font-weight:600}"
+    ".keras-sweep p,.keras-sweep caption{opacity:.75;margin:.3em 0;text-align:left;caption-side:top}"
+    ".keras-sweep svg{vertical-align:middle}</style>"
+)
+CURVE_WIDTH, CURVE_HEIGHT = 240, 60  # of a drawing, in pixels
+
+
+def leaderboard_html(
+    rows: Sequence[LeaderboardRow], objective: Objective, *, of: Sequence[LeaderboardRow], title: str = ""
+) -> str:
+    """A table of the rows; `of` is the whole leaderboard, whose notes stand below it."""
+    if not rows:
+        return _framed("<p>No trials.</p>")
+    names = [name for name in varying_names(of) if name != "epochs"]
+    places = places_of(of)
+    ended = any(row.state is not TrialState.COMPLETE for row in rows)
+    head = [("rank", True), ("trial", True), (objective.name, True), *((name, False) for name in names)]
+    head += [("epochs", True), ("time", True), *([("state", False)] if ended else [])]
+    body = []
+    for row in rows:
+        score = score_text(row.value, row.stderr, places=places) + (" ≈" if row.tie else "")
+        values = [(value_text(row.params[name]) if name in row.params else "", False) for name in names]
+        cells = [(str(row.rank), True), (str(row.number), True), (score, True), *values]
+        cells += [(epochs_text(row), True), (seconds_text(row.seconds), True)]
+        cells += [(state_text(row), False)] if ended else []
+        body.append(_row(cells, best=row.rank == 1))
+    notes = "".join(f"<p>{_text(note)}</p>" for note in leaderboard_notes(of, objective))
+    return _framed(_table(head, body, title) + notes)
+
+
+def trial_html(result: Result, objective: Objective, *, winner: bool = False) -> str:
+    """A trial's score, parameters and the curve of the objective."""
+    score = score_text(result.value, result.stderr) if result.value is not None else str(result.state)
+    what = f"trial {result.number}{' (the winner)' if winner else ''}: {objective.name} {score}"
+    facts: Mapping[str, str] = {
+        **{name: value_text(value) for name, value in result.params.items()},
+        "epochs trained": str(result.epochs),
+        "time": seconds_text(result.seconds.total),
+        **({"ended": result.reason} if result.reason else {}),
+    }
+    body = [_row([(name, False), (value, False)]) for name, value in facts.items()]
+    return _framed(_table([], body, what) + curve_svg(result.curve.get(objective.name, ()), objective.name))
+
+
+def curve_svg(values: Sequence[float], name: str) -> str:
+    """A line of the values, epoch by epoch, with a text that says what it shows; nothing for fewer than two."""
+    values = [value for value in values if math.isfinite(value)]
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    scale = (CURVE_HEIGHT - 4) / (high - low) if high > low else 0.0
+    step = (CURVE_WIDTH - 4) / (len(values) - 1)
+    points = " ".join(f"{2 + i * step:.1f},{CURVE_HEIGHT - 2 - (v - low) * scale:.1f}" for i, v in enumerate(values))
+    title = f"{name} over {len(values)} epochs, from {values[0]:.4g} to {values[-1]:.4g}"
+    return (
+        f'<svg role="img" width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}" viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}">'
+        f'<title>{_text(title)}</title><polyline fill="none" stroke="currentColor" points="{points}"/></svg>'
+    )
+
+
+def _table(head: Iterable[tuple[str, bool]], body: Iterable[str], title: str) -> str:
+    caption = f"<caption>{_text(title)}</caption>" if title else ""
+    names = "".join(f'<th scope="col"{_number(number)}>{_text(name)}</th>' for name, number in head)
+    header = f"<thead><tr>{names}</tr></thead>" if names else ""
+    return f"<table>{caption}{header}<tbody>{''.join(body)}</tbody></table>"
+
+
+def _row(cells: Iterable[tuple[str, bool]], *, best: bool = False) -> str:
+    inner = "".join(f"<td{_number(number)}>{_text(text)}</td>" for text, number in cells)
+    return f'<tr class="best">{inner}</tr>' if best else f"<tr>{inner}</tr>"
+
+
+def _number(number: bool) -> str:
+    return ' class="n"' if number else ""
+
+
+def _framed(inner: str) -> str:
+    return f'{STYLE}<div class="keras-sweep">{inner}</div>'
+
+
+def _text(text: str) -> str:
+    return escape(safe(text))

@@ -1,0 +1,74 @@
+"""A board in a notebook: one output that is drawn anew while the sweep runs, and stays as it ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from html import escape
+from types import TracebackType
+from typing import Any, Self
+
+from keras_sweep.trial.events import Event, Noticed, SweepEnded
+from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from keras_sweep.views.notebook import leaderboard_html
+from keras_sweep.views.running.sweep_progress import Tally
+from keras_sweep.views.terminal.text import count_text, safe, seconds_text
+
+TOP = 5  # rows of the leaderboard
+SECONDS = 0.5  # between two drawings, at least
+
+
+class NotebookBoard:
+    """A listener and context manager."""
+
+    def __init__(self) -> None:
+        self._tally = Tally(keep=TOP)
+        self._notices: list[str] = []
+        self._handle: Any = None
+        self._drawn = 0.0
+        self._began = time.monotonic()
+        self._reason = ""
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        from IPython.display import HTML, display
+
+        self._handle = display(HTML(self.html()), display_id=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._draw()
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event."""
+        with self._lock:
+            self._tally(event)
+            if isinstance(event, Noticed):
+                self._notices.append(event.message)
+            if isinstance(event, SweepEnded):
+                self._reason = event.reason
+            if time.monotonic() - self._drawn > SECONDS:
+                self._draw()
+
+    def html(self) -> str:
+        """The board as it stands."""
+        tally = self._tally
+        total = tally.started.total if tally.started else 0
+        seconds = seconds_text(time.monotonic() - self._began)
+        name = tally.started.name if tally.started else "sweep"
+        words = f"{name}: {tally.done} of {count_text(total, 'trial')}, {seconds}"
+        bar = f'<progress max="{total or 1}" value="{tally.done}" aria-label="{escape(safe(words))}"></progress>'
+        rows = leaderboard_rows(tally.best, tally.objective)
+        table = leaderboard_html(rows, tally.objective, of=rows) if rows else ""
+        notices = "".join(f"<p>{escape(safe(text))}</p>" for text in self._notices)
+        ended = f" {escape(safe(self._reason))}" if self._reason else ""
+        return f'<div class="keras-sweep">{bar} {escape(safe(words))}{ended}{notices}</div>{table}'
+
+    def _draw(self) -> None:
+        from IPython.display import HTML
+
+        self._drawn = time.monotonic()
+        if self._handle is not None:
+            self._handle.update(HTML(self.html()))

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.trial.events import SweepEnded, SweepStarted, TrialEnded
+from keras_sweep.trial.events import TestEvaluated as Evaluated
+from tests.api.conftest import build as usual
+from tests.api.conftest import digits_arrays, digits_spec
+
+
+def test_a_listener_hears_the_whole_run(finished, events):
+    kinds = [type(event) for event in events]
+    assert kinds.index(SweepStarted) < kinds.index(TrialEnded) < kinds.index(Evaluated) < kinds.index(SweepEnded)
+    assert kinds.count(TrialEnded) == 5
+    assert "trial 0" in (finished.path / "run.log").read_text()
+
+
+def test_the_same_call_again_resumes_also_from_another_thread(tmp_path):
+    first = ks.run(digits_spec(), name="mine", trials=2, sweeps_dir=tmp_path, listener=lambda event: None)
+    before = [(trial.number, trial.value) for trial in first.trials]
+    sweeps = []
+
+    def go_on():
+        sweeps.append(ks.run(digits_spec(), name="mine", trials=4, sweeps_dir=tmp_path, listener=lambda event: None))
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    thread.join()
+    after = [(trial.number, trial.value) for trial in sweeps[0].trials]
+    assert after[:2] == before
+    assert len(after) == 4
+
+
+def test_other_arrays_or_another_function_are_refused_as_a_changed_sweep(finished):
+    (x, y), test = digits_arrays()
+
+    def build(units, input_shape, classes):
+        return usual(units + 1, input_shape, classes)
+
+    for changes in ({"data": ((x + 1, y), test)}, {"model": build}):
+        with pytest.raises(ks.UsageError, match="'mine'"):
+            ks.run(digits_spec(**changes), name="mine", sweeps_dir=finished.path.parent, listener=lambda event: None)
+
+
+def test_wrong_calls_are_told_before_anything_is_loaded(tmp_path):
+    wrong = [
+        ({"trials": 2, "more": 2, "name": "mine"}, "Give one of them"),
+        ({"more": 0, "name": "mine"}, "at least 1"),
+        ({"runner": "fast", "name": "mine"}, "compiled"),
+        ({"backend": "theano", "name": "mine"}, "jax"),
+        ({}, "needs a name"),
+    ]
+    for options, said in wrong:
+        with pytest.raises(ks.UsageError, match=said):
+            ks.run(digits_spec(), sweeps_dir=tmp_path, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_backend_that_keras_does_not_run_on_is_refused(tmp_path, finished):
+    with pytest.raises(ks.UsageError, match="has imported Keras on 'jax'"):
+        ks.run(digits_spec(), name="mine", backend="torch", sweeps_dir=tmp_path)
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = "import sys, keras_sweep; assert keras_sweep.Spec is not None; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"keras", "jax", "tensorflow", "optuna", "numpy", "rich", "pydantic", "sqlite3"} & set(loaded)
+
+
+def test_a_script_in_an_empty_folder_that_prints_nothing_else(tmp_path):
+    """A pipe gets no board: what a script prints is its own."""
+    (tmp_path / "mine.py").write_text(
+        "import keras, keras_sweep as ks\n"
+        "from sklearn.datasets import load_wine\n"
+        "x, y = load_wine(return_X_y=True)\n"
+        "def build(units, classes):\n"
+        "    return keras.Sequential([keras.Input((13,)), keras.layers.BatchNormalization(),\n"
+        "                             keras.layers.Dense(units, 'relu'), keras.layers.Dense(classes, 'softmax')])\n"
+        "spec = ks.Spec(data=(x, y), model=build, loss='sparse_categorical_crossentropy', metrics=['accuracy'],\n"
+        "               maximize='val_accuracy', parameters={'learning_rate': ks.Float(1e-3, 1e-1, log=True),\n"
+        "               'epochs': 2, 'model.units': [4, 8]}, search=ks.Optuna('random', trials=3))\n"
+        "sweep = ks.run(spec, name='wine')\n"
+        "print(len(sweep.trials), sweep.path.name)\n"
+    )
+    done = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("3 wine\n", "")
+    assert (tmp_path / "sweeps" / "wine" / "best.keras").is_file()
+
+
+def test_rows_of_a_dict_of_arrays(tmp_path):
+    (x, y), (x_test, y_test) = digits_arrays()
+    parts = {"x_train": x[:400], "y_train": y[:400], "x_validation": x[400:], "y_validation": y[400:]}
+    spec = digits_spec(data={**parts, "x_test": x_test, "y_test": y_test}, search=ks.Optuna("random", trials=1))
+    sweep = ks.run(spec, name="parts", sweeps_dir=tmp_path, listener=lambda event: None)
+    assert np.array_equal(sweep.validation().y, y[400:])

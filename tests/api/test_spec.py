@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.api.run import spec_of
+from keras_sweep.space.distributions import Categorical, Float, Int
+from tests.api.conftest import build, digits_arrays, digits_spec
+
+
+def distributions(spec):
+    return {parameter.name: parameter.distribution for parameter in spec.space.parameters}
+
+
+def test_ranges_choices_and_constants_are_those_of_a_space_file():
+    parameters = {
+        "optimizer": ["sgd", "adam"],
+        "learning_rate": ks.Float(1e-5, 1, log=True),
+        "momentum": ks.Float(0, 1, step=0.25, when={"optimizer": "sgd"}),
+        "epochs": ks.Int(2, 8, step=2),
+        "batch_size": ks.Choice([16, 32], probabilities=[0.25, 0.75]),
+        "model.units": np.int64(8),
+    }
+    spec = spec_of(digits_spec(parameters=parameters), name="mine")
+    assert distributions(spec) == {
+        "optimizer": Categorical(("sgd", "adam")),
+        "learning_rate": Float(1e-5, 1.0, log=True),
+        "momentum": Float(0.0, 1.0, step=0.25),
+        "epochs": Int(2, 8, step=2),
+        "batch_size": Categorical((16, 32), (0.25, 0.75)),
+    }
+    assert spec.space.constants["model.units"] == 8
+    momentum = next(parameter for parameter in spec.space.parameters if parameter.name == "momentum")
+    assert (momentum.when[0].parameter, momentum.when[0].values) == ("optimizer", ("sgd",))
+
+
+def test_all_faults_of_a_spec_are_told_at_once():
+    wrong = digits_spec(loss="crossentropie", parameters={"learning_rat": ks.Float(0.1, 1)}, maximize="val_accurcy")
+    with pytest.raises(ks.UsageError) as caught:
+        spec_of(wrong, name="mine")
+    message = str(caught.value)
+    assert len(message.splitlines()) >= 3
+    assert all(name in message for name in ("crossentropie", "learning_rat", "val_accurcy"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        (ks.Float, (1.0, 0.1)),
+        (ks.Float, (0.0, 1.0, True)),
+        (ks.Int, (3, 1)),
+        (ks.Choice, ([],)),
+        (ks.Choice, ([1, 1],)),
+    ],
+)
+def test_an_impossible_range_is_refused_where_it_is_made(kind, arguments):
+    with pytest.raises(ValueError, match=" "):
+        kind(*arguments)
+
+
+def test_exactly_one_direction_is_asked_for():
+    for directions in ({"maximize": None}, {"minimize": "val_loss"}):
+        with pytest.raises(ks.UsageError, match="one of `maximize` and `minimize`"):
+            digits_spec(**directions).to_yaml()
+
+
+def test_the_same_arrays_and_function_have_the_same_name_and_others_another():
+    same = digits_spec().to_yaml()
+    (x, y), test = digits_arrays()
+    x[0, 0] += 1
+    assert digits_spec().to_yaml() == same
+    assert digits_spec(data=((x, y), test)).to_yaml() != same
+
+    def build(input_shape, classes):
+        return None
+
+    assert digits_spec(model=build).to_yaml() != same
+
+
+def test_files_and_names_can_be_data(tmp_path):
+    (tmp_path / "plants.csv").write_text("a,species\n1,x\n2,y\n")
+    np.savez(tmp_path / "rows.npz", x=np.zeros((4, 2)), y=np.zeros(4))
+    for data, kind in (
+        ("fashion_mnist", "named"),
+        (ks.Csv(tmp_path / "plants.csv", target="species"), "csv"),
+        (ks.Npz(tmp_path / "rows.npz"), "npz"),
+        (digits_arrays, "python"),
+    ):
+        assert spec_of(digits_spec(data=data), name="mine").data.kind == kind
+
+
+def test_what_is_no_data_and_no_model_is_refused_with_what_can_be():
+    with pytest.raises(ks.UsageError, match=r"`data` of a Spec is int.*Csv"):
+        digits_spec(data=3).to_yaml()
+    with pytest.raises(ks.UsageError, match=r"`model` of a Spec is int.*function"):
+        digits_spec(model=3).to_yaml()
+
+
+def test_a_model_function_may_have_fixed_arguments():
+    spec = spec_of(digits_spec(model=(build, {"units": 4}), parameters={"epochs": ks.Int(1, 2)}), name="mine")
+    assert spec.model.arguments == {"units": 4}
+
+
+def test_changes_are_made_as_by_the_option_set():
+    spec = spec_of(digits_spec(), name="mine", changes={"learning_rate.max": 0.5, "search.trials": 7})
+    assert distributions(spec)["learning_rate"] == Float(1e-3, 0.5, log=True)
+    assert spec.search.trials == 7

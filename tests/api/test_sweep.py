@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+
+import keras_sweep as ks
+
+
+def test_the_best_is_the_first_of_the_leaderboard(finished):
+    best = finished.best
+    assert best.number == finished.leaderboard()[0].number
+    assert best.value == max(trial.value for trial in finished.trials)
+    assert best.stderr > 0
+    assert set(best.params) >= {"optimizer", "learning_rate", "epochs", "model.units"}
+    assert len(best.curve["val_accuracy"]) == best.epochs == best.params["epochs"]
+
+
+def test_a_leaderboard_can_be_filtered_and_sorted_as_by_the_command(finished):
+    rows = finished.leaderboard(where="optimizer=adam")
+    assert {row.params["optimizer"] for row in rows} == {"adam"}
+    by_number = finished.leaderboard(sort="number", top=3)
+    assert [row.number for row in by_number] == [0, 1, 2]
+    with pytest.raises(ks.UsageError, match="no trial has"):
+        finished.leaderboard(sort="learning_rat")
+
+
+def test_a_leaderboard_becomes_tables_of_other_libraries(finished):
+    board = finished.leaderboard()
+    frame = board.to_polars()
+    assert frame["value"].to_list() == [row.value for row in board]
+    assert {"params.learning_rate", "metrics.val_loss", "number"} <= set(frame.columns)
+    assert board.to_markdown().startswith("| rank | trial | val_accuracy")
+    assert len(board[:2]) == 2
+    assert board[1] == list(board)[1]
+
+
+def test_ties_are_those_of_the_leaderboard(finished):
+    assert [trial.number for trial in finished.ties()] == [row.number for row in finished.leaderboard() if row.tie]
+
+
+def test_sweeps_are_found_by_name_and_all_together(finished):
+    folder = finished.path.parent
+    assert ks.open("mine", sweeps_dir=folder).best.number == finished.best.number
+    assert ks.open(sweeps_dir=folder).name == "mine"
+    assert [sweep.name for sweep in ks.sweeps(folder)] == ["mine"]
+    with pytest.raises(ks.UsageError, match="other"):
+        ks.open("other", sweeps_dir=folder)
+
+
+def test_a_trial_by_its_number(finished):
+    assert finished.trial(1).number == 1
+    with pytest.raises(ks.UsageError, match="has no trial 99"):
+        finished.trial(99)
+
+
+def test_optuna_opens_the_study(finished):
+    assert finished.study.best_value == finished.best.value
+
+
+def test_in_words_and_as_html(finished):
+    assert repr(finished) == "Sweep('mine', 5 trials)"
+    assert repr(finished.best).startswith(f"Trial({finished.best.number}: 0.")
+    html = finished._repr_html_()
+    assert html.count("<tr") == 6
+    assert "<title>val_accuracy over" in finished.best._repr_html_() or finished.best.epochs < 2
+
+
+def test_the_model_scores_what_the_leaderboard_says(finished):
+    model = finished.load_model()
+    rows = finished.validation()
+    loss, accuracy = model.evaluate(rows.x, rows.y, verbose=0)
+    assert accuracy == finished.best.value
+    assert loss == pytest.approx(finished.best.metrics["val_loss"], rel=1e-5)
+
+
+def test_a_look_at_the_test_rows_is_counted(finished):
+    before = finished.test_looks
+    first, second = finished.evaluate(), finished.evaluate()
+    assert finished.test_looks == before + 2
+    assert first.scores == second.scores
+    assert first.rows == 200
+
+
+def test_an_exported_model_has_its_card_beside_it(finished, tmp_path):
+    import json
+
+    import keras
+
+    path = finished.export(tmp_path / "best.keras")
+    card = json.loads((tmp_path / "best.card.json").read_text())
+    assert card["trial"] == finished.best.number
+    model = keras.models.load_model(path)
+    rows = finished.validation()
+    assert model.evaluate(rows.x, rows.y, verbose=0)[1] == finished.best.value
