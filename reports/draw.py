@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from keras_sweep.record.reader import read_attributes, read_results
+from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import find, sweeps_dir
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.sweep.finish_winner import recorded_errors
 from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary, summary
@@ -19,15 +19,14 @@ def draw(name: str) -> None:
     folder = find(name, sweeps_dir())
     attributes = read_attributes(folder)
     results = read_results(folder)
-    objective = Objective(attributes["metric"], Goal(attributes["goal"]))
+    objective = objective_of(attributes)
     total = attributes["trials"]
     seconds = attributes["seconds"]
     place = Path(__file__).parent / name
     place.mkdir(exist_ok=True)
     test = attributes["test"]
-    looked = TestEvaluated(
-        test["number"], test["scores"], test["stderr"], attributes["test_looks"], per_class=test["per_class"]
-    )
+    errors = recorded_errors(test, objective.name)
+    looked = TestEvaluated(test["number"], test["scores"], errors, attributes["test_looks"], test["per_class"])
     ended = SweepEnded(name, "done", tuple(results), seconds, f"sweeps/{name}/best.keras")
     shown = summary(ended, objective, test=looked)
     title = f"sweep run search_spaces/{name}.yaml"
@@ -42,6 +41,7 @@ def draw(name: str) -> None:
         metric=objective.name,
         goal=objective.goal.value,
         space_size=float("inf"),
+        take_best=objective.take_best,
     )
     done = 2 * total // 3
     tally = tally_at(started, results, done=done, elapsed=sum(seconds.values()) * done / total)

@@ -50,6 +50,8 @@ def make_spec(
         search=SearchSettings(sampler=sampler, seed=seed),
         early_terminate=early_terminate,
     )
+    if "take_best" in changes:
+        spec = replace(spec, objective=replace(spec.objective, take_best=bool(changes.pop("take_best"))))
     return replace(spec, **changes)  # type: ignore[arg-type]
 
 

@@ -13,35 +13,45 @@ from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.trial.ranking import order_key, winner
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.rows import rank_key
 from tests.helpers.factory import make_spec
 from tests.helpers.records import ROOT, SPEC, new_folder, new_study, same
 from tests.helpers.results import dense_sweep, result
 
+VALUES = st.sampled_from([0.5, 0.7, -1.0, math.inf, -math.inf, None])
+LOSSES = st.sampled_from([0.1, 0.2, math.nan])
 
+
+@pytest.mark.parametrize("take", ["last", "best"])
 @pytest.mark.parametrize("goal", Goal)
 @settings(max_examples=15, deadline=None)
-@given(
-    some=st.lists(st.tuples(st.sampled_from(TrialState), st.sampled_from([0.5, 0.7, -1.0, math.inf, -math.inf, None])))
-)
+@given(some=st.lists(st.tuples(st.sampled_from(TrialState), VALUES, LOSSES, st.booleans())))
 def test_sqlite_ranks_as_the_leaderboard_does(
-    tmp_path_factory: pytest.TempPathFactory, goal: Goal, some: list[tuple[TrialState, float | None]]
+    tmp_path_factory: pytest.TempPathFactory,
+    goal: Goal,
+    take: str,
+    some: list[tuple[TrialState, float | None, float, bool]],
 ) -> None:
     results = []
-    for state, value in some:
+    for state, value, loss, theirs in some:
         if state is TrialState.COMPLETE and value is None:
             value = 0.1
         if state is TrialState.FAIL:
             value = None
-        results.append(result(len(results), value, state=state))
-    objective = Objective("val_accuracy", goal)
+        engine = "import/optuna" if theirs else "optuna/tpe"
+        curve = {"val_accuracy": (0.5, 0.5), "val_loss": (1.0, loss)}
+        results.append(result(len(results), value, state=state, curve=curve, epochs=2, engine=engine))
+    objective = Objective("val_accuracy", goal, take == "best")
     folder = SweepFolder(tmp_path_factory.mktemp("sweeps") / "x")
-    with StudyFile.create(folder, make_spec(objective=objective), {}) as study:
+    with StudyFile.create(folder, make_spec(objective=objective), {"spec": {"epochs.take": take}}) as study:
         study.add_many(results)
-    wanted = sorted(results, key=lambda each: rank_key(each, objective))
+    wanted = sorted(results, key=lambda each: order_key(each, objective))
     for top in (1, 3, 100):
         assert [each.number for each in reader.read_results(folder, top=top)] == [each.number for each in wanted[:top]]
+    best = winner(results, objective)
+    if best is not None:
+        assert same(reader.read_summary(folder).best, best)
 
 
 def test_results_equal_what_optuna_loads(tmp_path: Path) -> None:
@@ -69,7 +79,7 @@ def test_a_sweep_at_a_glance(tmp_path: Path) -> None:
     assert summary.name == "dense"
     assert summary.trials == {state: sum(one.state is state for one in results) for state in TrialState}
     assert summary.best is not None
-    assert summary.best.number == min(results, key=lambda one: rank_key(one, SPEC.objective)).number
+    assert summary.best.number == min(results, key=lambda one: order_key(one, SPEC.objective)).number
     assert summary.attributes["fingerprint"] == "abc"
 
 
@@ -113,7 +123,7 @@ def test_twenty_thousand_trials_are_no_burden(twenty_thousand: tuple[SweepFolder
 
     def top() -> None:
         best = reader.read_results(folder, top=20)
-        assert same(best, sorted(results, key=lambda one: rank_key(one, objective))[:20])
+        assert same(best, sorted(results, key=lambda one: order_key(one, objective))[:20])
 
     def opened() -> None:
         with StudyFile.open(folder) as study:

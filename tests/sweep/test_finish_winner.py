@@ -16,14 +16,15 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
 from keras_sweep.sweep import finish_winner as finish_module
-from keras_sweep.sweep.finish_winner import finish
+from keras_sweep.sweep.finish_winner import finish, recorded_errors
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.sweep.winner import winner
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.standard_error import accuracy_error
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import Noticed
+from keras_sweep.trial.ranking import winner
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.sweep.test_loop import InMemory
 
@@ -62,6 +63,22 @@ def finished(study: StudyFile, results, *, test: bool = True):
 
 def card(study: StudyFile):
     return json.loads(study.folder.card.read_text())
+
+
+def test_each_score_on_the_test_rows_has_its_own_error(study: StudyFile, results) -> None:
+    (event,) = finished(study, results)
+    accuracy, rows = event.scores["accuracy"], DATA.test_rows
+    assert event.stderrs["accuracy"] == accuracy_error(accuracy, rows)
+    assert 0 < event.stderrs["loss"] != event.stderrs["accuracy"]
+    assert card(study)["test"]["stderrs"] == event.stderrs == study.attributes["test"]["stderrs"]
+    assert card(study)["test"]["stderr"] == event.stderrs["accuracy"]
+
+
+def test_a_look_that_was_recorded_with_one_error_bears_it_on_its_own_metric_alone() -> None:
+    look = {"scores": {"loss": 0.1, "accuracy": 0.9}, "stderr": 0.02}
+    assert recorded_errors(look, "val_loss") == {"loss": 0.02}
+    assert recorded_errors({**look, "stderr": None}, "val_loss") == {}
+    assert recorded_errors({**look, "stderrs": {"accuracy": 0.03}}, "val_loss") == {"accuracy": 0.03}
 
 
 def test_the_same_again_does_nothing(study: StudyFile, results) -> None:

@@ -10,6 +10,17 @@ def test_an_accuracy_near_085_on_12000_rows_has_a_third_of_a_point():
     assert accuracy_error(0.85, 12_000) == pytest.approx(0.00326, abs=1e-5)
 
 
+@pytest.mark.parametrize("rows", [24, 128, 12_000])
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_perfect_share_is_as_uncertain_as_its_rows_are_few(share, rows):
+    assert accuracy_error(share, rows) == pytest.approx(0.5 / (rows + 1))  # half of Wilson's interval
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.8458, 0.8571])
+def test_away_from_the_ends_it_is_the_binomial_error(share):
+    assert accuracy_error(share, 12_000) == pytest.approx(math.sqrt(share * (1 - share) / 12_000), rel=1e-4)
+
+
 def test_an_accuracy_needs_no_predictions():
     assert standard_error("val_accuracy", "mse", 0.5, np.zeros(100)) == pytest.approx(0.05)
 

@@ -11,32 +11,29 @@ from tests.helpers.screen import on_pipe, sent, terminal, without_styles
 
 RESULTS = tuple(dense_sweep())
 SECONDS = {"train": 31.2, "compile": 6.1, "sampler": 1.2, "total": 41.5}
-CLASSES = {"T-shirt/top": 0.8, "Ankle boot": 0.95}
-TEST = Evaluated(50, {"loss": 0.4612, "accuracy": 0.8413}, 0.00365, 1, CLASSES)
+NAMES = ("Shirt", "Sandal", "Coat", "Bag", "Dress", "Sneaker", "Trouser", "Pullover", "T-shirt/top", "Ankle boot")
+CLASSES = {name: 0.5 + 0.05 * index for index, name in enumerate(NAMES)}
+TEST = Evaluated(50, {"loss": 0.4612, "accuracy": 0.8413}, {"loss": 0.0061, "accuracy": 0.00365}, 1, CLASSES)
 ENDED = SweepEnded("dense", "done", RESULTS, SECONDS, "sweeps/dense/best.keras")
 
 
-def text_of(ended=ENDED, test=TEST, width=100, encoding="utf-8"):
-    console = terminal(width, encoding=encoding)
-    print_summary(console, summary(ended, ACCURACY, test=test))
+def text_of(ended=ENDED, test=TEST, width=100, height=50, encoding="utf-8", **more):
+    console = terminal(width, height, encoding=encoding)
+    print_summary(console, summary(ended, ACCURACY, test=test), **more)
     return without_styles(sent(console))
 
 
 def test_the_end_says_all_there_is_to_say():
     text = text_of()
     for part in (
-        "dense: 64 trials, 10 pruned, 4 failed",
-        "≈ 7 trials are within one standard error",
-        "the winner's val_accuracy is optimistic: it was chosen as the best of 64",
-        "54 more: sweep leaderboard dense",
-        "test trial 50: loss 0.4612  accuracy 0.8413 ±0.0037",
-        "the first look at the test set",
-        "T-shirt/top  ━━━━━━━━━━━━━━━━      0.8000",
-        "time 42 s",
-        "other",
+        "dense: 64 trials, 10 pruned, 4 failed; the best 10:",
+        "≈ 7 ties within one standard error",
+        "the winner's val_accuracy is optimistic: the best of 50 completed trials",
+        "test trial 50: loss 0.4612 ±0.0061  accuracy 0.8413 ±0.0037  first look",
+        "weakest of 10 classes: Shirt 0.5000, Sandal 0.5500, Coat 0.6000",
+        "time 42 s: train 75 %, compile 15 %, sampler 3 %, other 7 %",
         "model sweeps/dense/best.keras",
-        "sweep show dense 50",
-        "sweep export dense -o dense.keras",
+        "next sweep leaderboard dense · sweep show dense 50 · sweep export dense",
     ):
         assert part in text
 
@@ -44,6 +41,38 @@ def test_the_end_says_all_there_is_to_say():
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width):
     assert all(len(line) <= width for line in text_of(width=width).splitlines())
+
+
+def test_a_sweep_of_few_parameters_is_seen_whole_on_a_small_terminal():
+    text = text_of(width=80, height=24)
+    assert len(text.splitlines()) < 24
+    for part in ("dense: 64 trials", "learning_rate", "epochs", "test trial 50", "time 42 s", "next sweep"):
+        assert part in text
+    assert "curve" not in text.splitlines()[1]
+
+
+def test_the_last_line_is_the_best_point():
+    best = RESULTS[50]
+    last = text_of().splitlines()[-1]
+    assert last.startswith("best trial 50: val_accuracy 0.8570 ±0.0032  optimizer=adam learning_rate=0.000966")
+    assert last.endswith(f"epochs={best.epochs}")
+
+
+def test_after_an_import_the_winner_is_named_and_shown_and_not_the_first_row():
+    results = (result(0, 0.99, engine="import/optuna", stderr=None), result(1, 0.7), result(2, 0.8))
+    text = text_of(SweepEnded("dense", "done", results), None)
+    assert "best trained here: trial 2; imported trials guide the search, but can't win" in text
+    assert "sweep show dense 2" in text
+    assert text.splitlines()[-1].startswith("best trial 2: val_accuracy 0.8000")
+
+
+def test_the_time_is_drawn_where_it_is_asked_for():
+    assert "  train    ━━━━━━━━━━━━━━━" in text_of(times=True)
+
+
+def test_a_score_without_a_formula_bears_no_error():
+    line = text_of(test=Evaluated(50, {"loss": 0.5, "accuracy": 0.967}, {"loss": 0.049}, 1)).split("test ")[1]
+    assert line.startswith("trial 50: loss 0.5000 ±0.0490  accuracy 0.9670  first look")
 
 
 def test_the_parts_of_the_time_add_up_to_the_whole():
@@ -58,7 +87,7 @@ def test_the_parts_of_the_time_add_up_to_the_whole():
 
 def test_a_second_look_at_the_test_set_is_a_warning():
     assert "look 2 at the test set: after the first it is no longer quite unseen" in text_of(
-        test=Evaluated(50, {"loss": 0.5}, None, 2)
+        test=Evaluated(50, {"loss": 0.5}, {}, 2)
     )
 
 
@@ -80,12 +109,12 @@ def test_a_sweep_in_which_all_trials_failed():
 
 def test_commands_can_be_pasted_into_a_shell_whatever_the_name():
     rows = summary(ENDED, ACCURACY).rows
-    for command, _ in next_commands("my sweep; rm -rf ~", rows):
+    for command in next_commands("my sweep; rm -rf ~", rows):
         assert shlex.split(command)[2] == "my sweep; rm -rf ~"
 
 
 def test_regression_scores_and_odd_class_names():
-    text = on_pipe(lambda console: print_test(console, Evaluated(0, {"mse": 1234.5}, None, 1, {"[red]\x1b": 0.5})))
+    text = on_pipe(lambda console: print_test(console, Evaluated(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5})))
     assert "mse 1234" in text and "[red]\\x1b" in text and "\x1b" not in text
 
 

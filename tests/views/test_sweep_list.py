@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,13 @@ def test_a_row_has_the_best_complete_trial():
     assert (one.value, one.stderr, one.trials, one.failed) == (0.85, 0.01, 3, 0)
     assert row(results=[result(0, 0.8), result(1, 0.7)], objective=LOSS).value == 0.7
     assert row().value is None
+
+
+def test_the_best_is_the_winner_and_an_imported_value_says_so():
+    theirs, ours = result(0, 0.9, engine="import/optuna"), result(1, 0.8)
+    assert row(results=[theirs, ours]).value == 0.8
+    foreign = replace(row("old"), value=0.9, imported=True)
+    assert "0.9000 imported" in on_terminal(SweepTable([foreign], NOW), 100)
 
 
 def test_the_newest_sweep_comes_first():
@@ -50,6 +58,6 @@ def test_json_is_strict_and_newest_first():
     assert [one["name"] for one in read] == ["new", "old"]
     assert list(read[0]) == [
         *("name", "trials", "total", "failed", "value", "stderr", "metric", "goal"),
-        *("engine", "state", "last_activity"),
+        *("engine", "state", "last_activity", "imported"),
     ]
     assert read[1]["value"] is None and json.loads(sweep_list_json([])) == []

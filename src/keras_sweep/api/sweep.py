@@ -12,17 +12,18 @@ from keras_sweep.api.leaderboard import Leaderboard
 from keras_sweep.api.trial import Trial
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.process.backend import choose_backend
-from keras_sweep.record.reader import read_attributes, read_results
+from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, find
 from keras_sweep.record.sweep_folder import all_sweeps as all_folders
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
-from keras_sweep.space.sweep_spec import Goal, Objective, SweepSpec
+from keras_sweep.space.sweep_spec import Objective, SweepSpec
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export_trial import export_trial
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of
-from keras_sweep.sweep.winner import trained_model, winner
+from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.events import Event, Noticed
+from keras_sweep.trial.ranking import winner
 from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ class Sweep:
     @property
     def objective(self) -> Objective:
         """The metric that ranks, and its direction."""
-        attributes = read_attributes(self._folder)
-        return Objective(attributes["metric"], Goal(attributes["goal"]))
+        return objective_of(read_attributes(self._folder))
 
     @property
     def trials(self) -> list[Trial]:
@@ -93,7 +93,7 @@ class Sweep:
             UsageError: a condition or a key that no trial has.
         """
         attributes = read_attributes(self._folder)
-        objective = Objective(attributes["metric"], Goal(attributes["goal"]))
+        objective = objective_of(attributes)
         ranked = leaderboard_rows(read_results(self._folder), objective, seed=attributes.get("seed"))
         conditions = [where] if isinstance(where, str) else list(where)
         return Leaderboard(

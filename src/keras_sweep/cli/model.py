@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, Name, SweepsDir, found, objective_of, one_of, whole
+from keras_sweep.cli.options import Backend, Name, SweepsDir, found, one_of, whole
 
 Trust = Annotated[
     bool, typer.Option("--trust", help="Import and run the `python:` code that the sweep's record names.")
@@ -25,7 +25,7 @@ def evaluate(
     one_of("--format", format, ("table", "json"))
     folder = found(name, sweeps_dir)
     from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.record.reader import read_attributes
+    from keras_sweep.record.reader import objective_of, read_attributes
     from keras_sweep.sweep.evaluate import evaluate_winner
     from keras_sweep.trial.events import Event, TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -65,10 +65,3 @@ def found(name: str | None, sweeps: Path | None) -> SweepFolder:
     from keras_sweep.record.sweep_folder import find, sweeps_dir
 
     return find(name, sweeps_dir(sweeps))
-
-
-def objective_of(attributes: dict[str, Any]) -> Any:
-    """The objective that a record was written for."""
-    from keras_sweep.space.sweep_spec import Goal, Objective
-
-    return Objective(attributes["metric"], Goal(attributes["goal"]))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Name, SweepsDir, found, objective_of, one_of, whole
+from keras_sweep.cli.options import Name, SweepsDir, found, one_of, whole
 
 FORMATS = ("table", "json", "csv", "markdown")
 
@@ -20,6 +20,7 @@ def list_sweeps(
     from keras_sweep.record.reader import read_summary
     from keras_sweep.record.sweep_folder import all_sweeps
     from keras_sweep.record.sweep_folder import sweeps_dir as where
+    from keras_sweep.trial.ranking import imported
     from keras_sweep.views.sweep_list import SweepRow, sweep_list_json
     from keras_sweep.views.sweep_list_table import SweepTable
     from keras_sweep.views.terminal.console import answers
@@ -49,6 +50,7 @@ def list_sweeps(
                 engine=known.attributes.get("engine", ""),
                 state=state,
                 last_activity=active,
+                imported=known.best is not None and imported(known.best),
             )
         )
     if format == "json":
@@ -70,8 +72,10 @@ def leaderboard(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The ranked trials of a sweep."""
-    from keras_sweep.record.reader import read_attributes, read_results
-    from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows, reference_rows
+    from keras_sweep.record.reader import objective_of, read_attributes, read_results
+    from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows, reference_rows, why_none
+    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.messages import print_notice
 
     one_of("--format", format, FORMATS)
     folder = found(name, sweeps_dir)
@@ -79,9 +83,10 @@ def leaderboard(
     objective = objective_of(attributes)
     ranked = leaderboard_rows(read_results(folder), objective, seed=attributes.get("seed"))
     rows = chosen_rows(ranked, objective, where=where or (), sort=sort, top=top)
+    if where and ranked and not rows:
+        print_notice(progress(), why_none(ranked, where))
     if format == "table":
         from keras_sweep.views.leaderboard.table import LeaderboardTable
-        from keras_sweep.views.terminal.console import answers
 
         answers().print(LeaderboardTable(rows, objective, of=ranked, references=reference_rows(attributes, objective)))
         return
@@ -97,27 +102,36 @@ def leaderboard(
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="A sweep.")],
-    trial: Annotated[int, typer.Argument(parser=whole, help="The trial's number.")],
+    name: Name = None,
+    trial: Annotated[
+        int | None,
+        typer.Argument(parser=whole, metavar="[TRIAL]", help="The trial's number.", show_default="the winner"),
+    ] = None,
     format: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
     from keras_sweep.errors import UsageError
-    from keras_sweep.record.reader import read_attributes, read_results
+    from keras_sweep.record.reader import objective_of, read_attributes, read_results
+    from keras_sweep.trial.ranking import order_key, winner
     from keras_sweep.views.trial_view import TrialView, trial_json
 
     one_of("--format", format, FORMATS[:2])
     folder = found(name, sweeps_dir)
     attributes = read_attributes(folder)
+    objective = objective_of(attributes)
     results = read_results(folder)
-    result = next((one for one in results if one.number == trial), None)
-    if result is None:
-        last = f"they are numbered 0 to {len(results) - 1}" if results else "it has none yet"
-        raise UsageError(f"sweep {folder.name!r} has no trial {trial}: {last}")
+    if not results:
+        raise UsageError(f"sweep {folder.name!r} has no finished trial yet")
+    if trial is None:
+        result = winner(results, objective) or min(results, key=lambda one: order_key(one, objective))
+    elif 0 <= trial < len(results):
+        result = results[trial]
+    else:
+        raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
     if format == "json":
-        typer.echo(trial_json(result, results, objective_of(attributes), seed=attributes.get("seed")), nl=False)
+        typer.echo(trial_json(result, results, objective, seed=attributes.get("seed")), nl=False)
         return
     from keras_sweep.views.terminal.console import answers
 
-    answers().print(TrialView(result, results, objective_of(attributes), seed=attributes.get("seed")))
+    answers().print(TrialView(result, results, objective, seed=attributes.get("seed")))

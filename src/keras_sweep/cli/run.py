@@ -41,6 +41,7 @@ def run(
         int | None, typer.Option("--max-failures", parser=whole, metavar="N", help="Stop after more failed trials.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
+    times: Annotated[bool, typer.Option("--times", help="Draw where the time went.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.")] = False,
     sweeps_dir: SweepsDir = None,
 ) -> None:
@@ -80,4 +81,4 @@ def run(
         test=not no_test,
         max_failures=max_failures,
     )
-    show_run(spec, folder, options, wall, quiet=quiet, json=json)
+    show_run(spec, folder, options, wall, quiet=quiet, json=json, times=times)

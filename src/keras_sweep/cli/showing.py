@@ -19,7 +19,14 @@ from keras_sweep.views.terminal.messages import print_warning
 
 
 def show_run(
-    spec: SweepSpec, folder: SweepFolder, options: RunOptions, wall: WallTime, *, quiet: bool, json: bool
+    spec: SweepSpec,
+    folder: SweepFolder,
+    options: RunOptions,
+    wall: WallTime,
+    *,
+    quiet: bool,
+    json: bool,
+    times: bool = False,
 ) -> None:
     """Run the sweep; progress goes to stderr, the summary (or with `json` every event) to stdout.
 
@@ -41,6 +48,6 @@ def show_run(
     ended = run_session(spec, folder, options, view, wall, others=[note_look], ends_process=True)
     if not json:
         with contextlib.suppress(OSError):  # nobody reads it
-            print_summary(answers(), summary(ended, spec.objective, test=looks[-1] if looks else None))
+            print_summary(answers(), summary(ended, spec.objective, test=looks[-1] if looks else None), times=times)
     if ended.reason == "interrupted":
         raise Interrupted("interrupted; every finished trial is kept", hint="The same command resumes")

@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from keras_sweep.record import encoding
 from keras_sweep.space.distributions import Value
+from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial.result import Result, TrialState
 
 REVISION = "v3.2.0.a"  # of the tables, as Optuna's migrations count; Optuna 3.2 up to 5 use it
@@ -138,14 +139,34 @@ def rows(connection: sqlite3.Connection, study: int, number: int | None = None) 
     return _rows(connection, f"{_SELECT} {which} ORDER BY t.number", arguments)
 
 
-def ranked_rows(connection: sqlite3.Connection, study: int, goal: str, top: int) -> list[Row]:
-    """The best finished trials, best first: complete, pruned, without a finite value; each by value, then number."""
-    direction = "DESC" if goal == "maximize" else "ASC"
+def best_rows(
+    connection: sqlite3.Connection, study: int, objective: Objective, top: int, *, without_engine: str | None = None
+) -> list[Row]:
+    """The `top` best finished trials by value, and all that equal the last of them: what `order_key` sorts.
+
+    `without_engine` leaves out trials whose engine's name begins so.
+    """
+    direction = "DESC" if objective.goal is Goal.MAXIMIZE else "ASC"
+    pruned = 0 if objective.take_best else 1
     group = (
-        f"CASE WHEN t.state = {STATES[2]!r} OR v.value IS NULL THEN 2 WHEN t.state = {STATES[1]!r} THEN 1 ELSE 0 END"
+        f"CASE WHEN state = {STATES[2]!r} OR value IS NULL THEN 2 WHEN state = {STATES[1]!r} THEN {pruned} ELSE 0 END"
     )
-    order = f"{group}, CASE WHEN t.state != {STATES[2]!r} THEN v.value END {direction}, t.number"
-    return _rows(connection, f"{_SELECT} ORDER BY {order} LIMIT ?", (study, top))
+    trials = _SELECT
+    arguments: list[Any] = [study]
+    if without_engine is not None:
+        trials += (
+            " AND NOT EXISTS (SELECT 1 FROM trial_user_attributes a WHERE a.trial_id = t.trial_id "
+            "AND a.key = 'engine' AND substr(a.value_json, 2, ?) = ?)"
+        )
+        arguments += [len(without_engine), without_engine]
+    grouped = f"SELECT *, {group} AS sort FROM ({trials})"
+    order = f"sort, CASE WHEN sort < 2 THEN value END {direction}, CASE WHEN sort = 2 THEN number END"
+    placed = f"SELECT *, rank() OVER (ORDER BY {order}) AS place FROM ({grouped})"
+    return _rows(
+        connection,
+        f"SELECT trial_id, number, state, value, value_type FROM ({placed}) WHERE place <= ?",
+        (*arguments, top),
+    )
 
 
 def counts(connection: sqlite3.Connection, study: int) -> dict[str, int]:

@@ -17,6 +17,8 @@ from keras_sweep.files import disk
 from keras_sweep.files.plain_errors import is_damage, plain_errors
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.trial.ranking import IMPORTED, order_key
 from keras_sweep.trial.result import Result, TrialState
 
 FORMAT = 1  # of the attributes; a later one is refused, not guessed at
@@ -30,20 +32,20 @@ class Summary:
     name: str  # the study's
     attributes: Mapping[str, Any]
     trials: Mapping[TrialState, int]
-    best: Result | None  # the best complete trial
+    best: Result | None  # the winner; of a sweep that was imported as a whole, its best trial
 
 
 def read_results(folder: SweepFolder, *, top: int | None = None) -> list[Result]:
     """Finished trials without weights: all in order of number, or the `top` best, best first. Raises RecordError.
 
-    Best is as the leaderboard ranks: complete trials, then pruned ones, each by value, then those without a finite
-    value; equals by number. SQLite does the ranking, so the top of a large sweep is read at once.
+    Best is as `order_key` says. SQLite finds the values that come into question, so the top of a large sweep is read
+    at once.
     """
     with reading(folder) as connection:
         study, _, attributes = the_study(connection, folder)
         if top is None:
             return all_results(connection, study)
-        return _results(connection, schema.ranked_rows(connection, study, attributes["goal"], top))
+        return _best(connection, study, objective_of(attributes), top)
 
 
 def read_result(folder: SweepFolder, number: int) -> Result | None:
@@ -57,16 +59,33 @@ def read_summary(folder: SweepFolder) -> Summary:
     """Name, attributes, counts and best trial, without reading the others. Raises RecordError."""
     with reading(folder) as connection:
         study, name, attributes = the_study(connection, folder)
-        best = _results(connection, schema.ranked_rows(connection, study, attributes["goal"], 1))
+        objective = objective_of(attributes)
+        first = _best(connection, study, objective, 1, without_engine=IMPORTED)
+        first = first or _best(connection, study, objective, 1)
         counts = {TrialState(state): count for state, count in schema.counts(connection, study).items()}
-    complete = best and best[0].state is TrialState.COMPLETE
-    return Summary(name, attributes, counts, best[0] if complete else None)
+    comparable = first and order_key(first[0], objective)[0] == 0
+    return Summary(name, attributes, counts, first[0] if comparable else None)
 
 
 def read_attributes(folder: SweepFolder) -> dict[str, Any]:
     """What is known of the whole sweep. Raises RecordError."""
     with reading(folder) as connection:
         return schema.study_attributes(connection, the_study(connection, folder)[0])
+
+
+def objective_of(attributes: Mapping[str, Any]) -> Objective:
+    """What a record's trials are ranked by."""
+    spec = attributes.get("spec")
+    take_best = isinstance(spec, dict) and spec.get("epochs.take") == "best"
+    return Objective(attributes["metric"], Goal(attributes["goal"]), take_best)
+
+
+def _best(
+    connection: sqlite3.Connection, study: int, objective: Objective, top: int, *, without_engine: str | None = None
+) -> list[Result]:
+    """The first `top` in order."""
+    rows = schema.best_rows(connection, study, objective, top, without_engine=without_engine)
+    return sorted(_results(connection, rows), key=lambda result: order_key(result, objective))[:top]
 
 
 @contextmanager

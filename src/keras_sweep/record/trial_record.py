@@ -9,7 +9,8 @@ from keras_sweep.record.spool import Spool
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import keep, save_weights, weights_file
 from keras_sweep.space.sweep_spec import Objective
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.ranking import can_win, order_key
+from keras_sweep.trial.result import Result
 
 KEPT = 10  # trials whose weights stay on disk
 
@@ -98,6 +99,6 @@ class TrialRecord:
         return last is None or self._objective.better(result.value, last)
 
     def _place(self, result: Result) -> None:
-        if result.state is TrialState.COMPLETE and result.value is not None:
-            ranked = sorted([*self._best, result], key=lambda one: (self._objective.key(one.value or 0.0), one.number))
+        if can_win(result, self._objective):
+            ranked = sorted([*self._best, result], key=lambda one: order_key(one, self._objective))
             self._best = ranked[: self._kept]

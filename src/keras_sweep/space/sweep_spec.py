@@ -30,6 +30,7 @@ class Objective:
 
     name: str  # as Keras logs it: "val_accuracy", "val_loss"
     goal: Goal
+    take_best: bool = field(default=False, repr=False)  # a trial's best epoch counts, not its last
 
     def key(self, value: float) -> float:
         """A sort key: smaller is better."""
@@ -102,6 +103,10 @@ class SweepSpec:
     objective: Objective
     space: SearchSpace
     search: SearchSettings
-    take_best: bool = False  # score each trial's best epoch instead of its last
     early_terminate: EarlyTerminate | None = None
     warnings: tuple[str, ...] = ()  # what does not stop a sweep but is likely a slip
+
+    @property
+    def take_best(self) -> bool:
+        """Whether each trial's best epoch is scored instead of its last."""
+        return self.objective.take_best

@@ -112,10 +112,9 @@ def read_space_text(
         model=model,
         loss=loss,
         metrics=metrics,
-        objective=objective,
+        objective=replace(objective, take_best=section.take_best),
         space=section.space,
         search=search,
-        take_best=section.take_best,
         early_terminate=early,
         warnings=findings.warnings,
     )

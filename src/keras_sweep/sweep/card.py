@@ -65,15 +65,21 @@ def model_card(
             "classes": list(data.class_names) if data.class_names else data.classes,
         },
         "validation": {"value": result.value, "stderr": result.stderr, **_scores(result.metrics)},
-        "test": test_record(test, looks),
+        "test": test_record(test, spec.objective.name, looks),
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
 
-def test_record(test: TestScores | None, looks: int) -> dict[str, Any] | None:
-    """What a card says of the sealed test rows; None where nobody has looked."""
-    return None if test is None else {**test.scores, "stderr": test.stderr, "rows": test.rows, "looks": looks}
+def test_record(test: TestScores | None, objective: str, looks: int) -> dict[str, Any] | None:
+    """What a card says of the sealed test rows; None where nobody has looked.
+
+    `stderr` is that of the objective's metric, `stderrs` holds that of each score which has a formula.
+    """
+    if test is None:
+        return None
+    errors = {"stderr": test.stderrs.get(objective.removeprefix("val_")), "stderrs": dict(test.stderrs)}
+    return {**test.scores, **errors, "rows": test.rows, "looks": looks}
 
 
 def _scores(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -10,9 +10,10 @@ from typing import Any
 from keras_sweep.errors import RecordError
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.process.backend import choose_backend
+from keras_sweep.record.reader import objective_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.sweep_spec import Goal, Objective, SweepSpec
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import model_card, test_record
 from keras_sweep.sweep.export import check_target, raw_model, save_keras
 from keras_sweep.sweep.finish_winner import known_test, looks_at_test
@@ -53,8 +54,7 @@ def export_trial(
     check_target(path)
     with StudyFile.open(folder) as study:
         refuse_imported(study)
-        attributes = study.attributes
-        result = trial_of(study, Objective(attributes["metric"], Goal(attributes["goal"])), number)
+        result = trial_of(study, objective_of(study.attributes), number)
         card = _copied(study, result, path, emit)
         if card is None:
             spec = spec or recorded_spec(study, trust=trust, emit=emit)
@@ -75,7 +75,8 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
         return None
     copy_kept(study.folder, card, path)
     # The test rows may have been looked at since the card was written.
-    return {**card, "test": test_record(known_test(study, result), looks_at_test(study))}
+    objective = objective_of(study.attributes)
+    return {**card, "test": test_record(known_test(study, result), objective.name, looks_at_test(study))}
 
 
 def _built(

@@ -49,10 +49,12 @@ def look_at_test(
     looks = looks_at_test(study) + 1
     study.set_attributes({"test_looks": looks})
     scores = evaluate(spec, model, rows, data)
-    kept = {"number": best.number, "rows": scores.rows, "scores": dict(scores.scores), "stderr": scores.stderr}
+    kept = {"number": best.number, "rows": scores.rows, "scores": dict(scores.scores)}
+    kept["stderr"] = scores.stderrs.get(spec.objective.name.removeprefix("val_"))  # the one that was kept at first
+    kept["stderrs"] = dict(scores.stderrs)
     kept["per_class"] = dict(scores.per_class) if scores.per_class else None
     study.set_attributes({"test": kept})
-    emit(TestEvaluated(best.number, scores.scores, scores.stderr, looks, scores.per_class))
+    emit(TestEvaluated(best.number, scores.scores, scores.stderrs, looks, scores.per_class))
     return scores
 
 
@@ -66,7 +68,17 @@ def known_test(study: StudyFile, best: Result) -> TestScores | None:
     kept = study.attributes.get("test")
     if not isinstance(kept, dict) or kept.get("number") != best.number:
         return None
-    return TestScores(kept["rows"], kept["scores"], kept["stderr"], kept["per_class"])
+    return TestScores(
+        kept["rows"], kept["scores"], recorded_errors(kept, str(study.attributes["metric"])), kept["per_class"]
+    )
+
+
+def recorded_errors(test: Mapping[str, Any], metric: str) -> dict[str, float]:
+    """The standard error of each score of a recorded look; at first only the objective's own was kept."""
+    if "stderrs" in test:
+        return dict(test["stderrs"])
+    name = metric.removeprefix("val_")
+    return {name: test["stderr"]} if test.get("stderr") is not None and name in test["scores"] else {}
 
 
 def finish(
@@ -89,7 +101,7 @@ def finish(
     folder, wall = study.folder, wall or WallTime()
     scores = known_test(study, best)
     if scores is not None:
-        emit(TestEvaluated(best.number, scores.scores, scores.stderr, looks_at_test(study), scores.per_class))
+        emit(TestEvaluated(best.number, scores.scores, scores.stderrs, looks_at_test(study), scores.per_class))
     card = _card_on_disk(folder, emit)
     current = (card.get("trial"), card.get("trials")) == (best.number, len(results))
     sound = _is_sound(folder, card if current else None, emit)

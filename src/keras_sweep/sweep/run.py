@@ -27,10 +27,10 @@ from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
 from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.sweep.winner import winner
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
+from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, Weights
 
 
@@ -189,6 +189,7 @@ def _started(spec: SweepSpec, folder: SweepFolder, runner: Runner, total: int, e
         metric=spec.objective.name,
         goal=spec.objective.goal.value,
         space_size=spec.space.size,
+        take_best=spec.take_best,
     )
 
 

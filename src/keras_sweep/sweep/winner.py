@@ -1,8 +1,8 @@
-"""The winner: the best completed trial, and its one look at the sealed test set."""
+"""The winner's model, and what it scores on held-out rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array, Rows, SearchData
-from keras_sweep.space.sweep_spec import Objective, SweepSpec
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import Result, TrialState, Weights
-
-IMPORTED = "import/"  # begins the engine's name of a trial that another program trained
+from keras_sweep.trial.result import Result, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +25,8 @@ class TestScores:
 
     rows: int
     scores: Mapping[str, float]  # "loss", "accuracy"
-    stderr: float | None  # of the objective's metric
+    stderrs: Mapping[str, float]  # of each score that has a formula: "accuracy"
     per_class: Mapping[str, float] | None  # class -> share of its rows that the model names right
-
-
-def winner(results: Sequence[Result], objective: Objective) -> Result | None:
-    """The completed trial with the best value, the earliest of equals; None if no trial completed.
-
-    Imported trials guide a search but can't win: their weights were never here.
-    """
-    complete = [
-        result
-        for result in results
-        if result.state is TrialState.COMPLETE and result.value is not None and not result.engine.startswith(IMPORTED)
-    ]
-    return min(complete, key=lambda result: (objective.key(result.value or 0.0), result.number), default=None)
 
 
 def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
@@ -56,9 +41,9 @@ def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestS
     """One `evaluate()` of a compiled model on held-out rows."""
     scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, verbose=0, return_dict=True).items()}
     outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
-    name = spec.objective.name.removeprefix("val_")
-    error = standard_error(name, spec.loss, scores[name], rows.y, lambda: outputs) if name in scores else None
-    return TestScores(len(rows), scores, error, _per_class(rows.y, outputs, data))
+    errors = {name: standard_error(name, spec.loss, value, rows.y, lambda: outputs) for name, value in scores.items()}
+    known = {name: error for name, error in errors.items() if error is not None}
+    return TestScores(len(rows), scores, known, _per_class(rows.y, outputs, data))
 
 
 def _per_class(y: Array, outputs: npt.NDArray[np.floating], data: SearchData) -> dict[str, float] | None:

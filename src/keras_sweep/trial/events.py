@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial.result import Curve, Result, Suggestion
 
 
@@ -22,6 +23,12 @@ class SweepStarted:
     metric: str
     goal: str
     space_size: float
+    take_best: bool = False  # a trial's best epoch counts, not its last
+
+    @property
+    def objective(self) -> Objective:
+        """What ranks trials."""
+        return Objective(self.metric, Goal(self.goal), self.take_best)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class TestEvaluated:
 
     number: int
     scores: Mapping[str, float]  # loss and metrics
-    stderr: float | None
+    stderrs: Mapping[str, float]  # standard error of each score that has a formula
     looks: int  # how often this sweep has looked at the test set, this time included
     per_class: Mapping[str, float] | None = None  # class -> accuracy
 

@@ -14,14 +14,18 @@ from rich.text import Text
 from keras_sweep.space.sweep_spec import Objective
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.drawing import Glyphs, bar
-from keras_sweep.views.terminal.text import count_text, safe, score_text, seconds_text
+from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text
 
-TOP = 10  # rows of the leaderboard
+TOP = 10  # rows of the leaderboard at most
+FEWEST = 5  # rows, however low the terminal is
+OTHER_LINES = 18  # about what the rest of the summary takes, and the prompt after it
+WEAKEST = 3  # classes that are named
 BAR = 20  # cells of a bar
+LEAST_SHARE = 0.02  # of the time, that a part of its own is named with
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Summary:
     seconds: float  # the wall time
     test: TestEvaluated | None
     model: str | None
-    next_commands: tuple[tuple[str, str], ...]  # command, what it does
+    next_commands: tuple[str, ...]
 
 
 def summary(ended: SweepEnded, objective: Objective, *, test: TestEvaluated | None = None) -> Summary:
@@ -76,54 +80,71 @@ def time_parts(seconds: Mapping[str, float]) -> tuple[tuple[TimePart, ...], floa
     return tuple(TimePart(name, value, value / total if total else 0.0) for name, value in ordered), total
 
 
-def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[tuple[str, str], ...]:
+def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     """What one would want to do after a sweep, as commands that can be pasted into a shell."""
     quoted = shlex.quote(name)
     if not rows:
         return ()
-    winner = rows[0]
-    commands = [
-        (f"sweep leaderboard {quoted}", "all trials"),
-        (f"sweep show {quoted} {winner.number}", "one trial: its curve, its time"),
-    ]
-    if winner.state is TrialState.COMPLETE:
-        commands.append((f"sweep export {quoted} -o {shlex.quote(name + '.keras')}", "the best model, with its card"))
+    winner = next((row for row in rows if row.winner), None)
+    commands = [f"sweep leaderboard {quoted}", f"sweep show {quoted} {(winner or rows[0]).number}"]
+    if winner is not None:
+        commands.append(f"sweep export {quoted}")
     return tuple(commands)
 
 
-def print_summary(console: Console, summary: Summary, *, top: int = TOP) -> None:
-    """Print it, section by section, leaving out those there is nothing to say in."""
+def print_summary(console: Console, summary: Summary, *, top: int | None = None, times: bool = False) -> None:
+    """Print it, section by section, leaving out those there is nothing to say in; the best trial stands last.
+
+    On a terminal of 24 lines a sweep of a few parameters is seen whole. `times` draws where the time went.
+    """
     glyphs = glyphs_of(console)
     rows = summary.rows
-    _print(console, headline(summary))
+    if top is None:
+        top = min(max(console.height - OTHER_LINES, FEWEST), TOP) if console.is_terminal else TOP
+    shown = rows[:top]
+    _print(console, headline(summary, len(shown)))
     if rows:
-        console.print()
-        shown = rows[:top]
         console.print(LeaderboardTable(shown, summary.objective, of=rows))
-        if len(rows) > top:
-            _print(console, Text(f"{len(rows) - top:,} more: {summary.next_commands[0][0]}", style="dim"))
+        console.print()
     if summary.test is not None:
-        console.print()
-        print_test(console, summary.test)
-    if summary.parts:
-        console.print()
-        _print(console, Text.assemble(("time ", "bold"), seconds_text(summary.seconds)))
-        for line in time_lines(summary.parts, glyphs):
+        for line in test_lines(summary.test, glyphs, classes=False):
             _print(console, line)
+    if summary.parts:
+        if times:
+            _print(console, Text.assemble(("time ", "bold"), seconds_text(summary.seconds)))
+            for line in time_lines(summary.parts, glyphs):
+                _print(console, line)
+        else:
+            _print(console, time_line(summary.parts, summary.seconds))
     if summary.model is not None:
-        console.print()
         _print(console, Text.assemble(("model ", "bold"), safe(summary.model)))
     if summary.next_commands:
-        console.print()
-        _print(console, Text("next", style="bold"))
-        width = max(len(command) for command, _ in summary.next_commands)
-        for command, what in summary.next_commands:
-            comment = Text(f"  {what}", style="dim") if width + len(what) + 4 <= console.width else Text()
-            _print(console, Text.assemble(f"  {safe(command):{width}}", comment))
+        commands = [safe(command) for command in summary.next_commands]
+        joined = f" {glyphs.dot} ".join(commands)
+        for words in [joined] if len(joined) + 5 <= console.width else commands:
+            _print(console, Text.assemble(("next ", "bold"), words))
+    if (best := best_line(rows, summary.objective, glyphs)) is not None:
+        _print(console, best)
 
 
-def headline(summary: Summary) -> Text:
-    """`dense: 64 trials, done` with how many were pruned and how many failed."""
+def best_line(rows: Sequence[LeaderboardRow], objective: Objective, glyphs: Glyphs) -> Text | None:
+    """`best trial 36: val_accuracy 0.8573 ±0.0032  optimizer=adam learning_rate=0.000675 epochs=17`."""
+    winner = next((row for row in rows if row.winner), None)
+    if winner is None:
+        return None
+    varying = set(varying_names(rows)) or set(winner.params)
+    params = {name: value for name, value in winner.params.items() if name in varying}
+    score = score_text(winner.value, winner.stderr, pm=glyphs.pm)
+    return Text.assemble(
+        ("best ", "bold"),
+        f"trial {winner.number}: {safe(objective.name)} ",
+        (score, "bold green"),
+        f"  {params_text(params)}",
+    )
+
+
+def headline(summary: Summary, shown: int) -> Text:
+    """`dense: 64 trials, 4 failed; the best 10:` with how many were pruned and how many failed."""
     counts = Counter(row.state for row in summary.rows)
     text = Text.assemble((safe(summary.name), "bold"), f": {count_text(len(summary.rows), 'trial')}")
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
@@ -131,8 +152,10 @@ def headline(summary: Summary) -> Text:
             text.append(f", {counts[state]:,} {word}", style=style)
     if summary.reason != "done":
         text.append(f"; {safe(summary.reason)}", style="yellow")
-    if summary.rows and not counts[TrialState.COMPLETE]:
+    if summary.rows and not any(row.comparable for row in summary.rows):
         text.append("; no trial completed", style="red")
+    if shown < len(summary.rows):
+        text.append(f"; the best {shown:,}:")
     return text
 
 
@@ -143,25 +166,40 @@ def print_test(console: Console, test: TestEvaluated) -> None:
         _print(console, line)
 
 
-def test_lines(test: TestEvaluated, glyphs: Glyphs) -> list[Text]:
-    """Trial, scores, looks; then a bar a class."""
+def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> list[Text]:
+    """Trial, scores each with its own standard error, looks; then a bar a class, or the weakest classes in a line."""
     text = Text.assemble(("test ", "bold"), f"trial {test.number}:")
     for index, (name, value) in enumerate(test.scores.items()):
-        with_error = test.stderr is not None and name != "loss"
-        score = score_text(value, test.stderr if with_error else None, pm=glyphs.pm)
+        score = score_text(value, test.stderrs.get(name), pm=glyphs.pm)
         text.append("  " if index else " ").append(f"{safe(name)} ").append(score, style="bold green")
     lines = [text]
     if test.looks == 1:
-        lines.append(Text("  the first look at the test set", style="dim"))
+        text.append("  first look", style="dim")
     else:
         looks = f"  look {test.looks:,} at the test set: after the first it is no longer quite unseen"
         lines.append(Text(looks, style="yellow"))
     per_class = test.per_class or {}
+    if not classes:
+        weakest = sorted(per_class.items(), key=lambda item: item[1])[:WEAKEST]
+        if len(per_class) > WEAKEST:
+            named = ", ".join(f"{safe(name)} {score_text(value)}" for name, value in weakest)
+            lines.append(Text(f"  weakest of {len(per_class)} classes: {named}", style="dim"))
+        return lines
     width = max((len(safe(name)) for name in per_class), default=0)
     for name, value in per_class.items():
         line = Text.assemble(f"  {safe(name):{width}}  ", (bar(value, BAR, glyphs), "cyan"), f"  {score_text(value)}")
         lines.append(line)
     return lines
+
+
+def time_line(parts: Sequence[TimePart], seconds: float) -> Text:
+    """`time 1m12s: train 71 %, compile 15 %, the rest 3 %`; parts below 2 % are the rest."""
+    shares = [(safe(part.name), part.share) for part in parts if part.share >= LEAST_SHARE]
+    rest = sum(part.share for part in parts if part.share < LEAST_SHARE)
+    if rest >= 0.005:
+        shares.append(("the rest", rest))
+    words = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares)
+    return Text.assemble(("time ", "bold"), seconds_text(seconds), f": {words}" if words else "")
 
 
 def time_lines(parts: Sequence[TimePart], glyphs: Glyphs) -> list[Text]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
-from keras_sweep.views.leaderboard.rows import rank_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,14 @@ class SweepRow:
     trials: int  # finished
     total: int | None  # that there are to be
     failed: int
-    value: float | None  # of the best complete trial
+    value: float | None  # of the winner; of a sweep that was imported as a whole, of its best trial
     stderr: float | None
     metric: str
     goal: str
     engine: str
     state: str  # "done", "running", "stopped", or what is wrong with it
     last_activity: float  # seconds since 1970
+    imported: bool = False  # the value is of a trial that another program trained
 
 
 def sweep_row(
@@ -39,8 +40,7 @@ def sweep_row(
     last_activity: float,
 ) -> SweepRow:
     """The row of a sweep with these results."""
-    complete = [r for r in results if r.state is TrialState.COMPLETE and r.value is not None]
-    best = min(complete, key=lambda result: rank_key(result, objective), default=None)
+    best = winner(results, objective)
     return SweepRow(
         name=name,
         trials=len(results),

@@ -47,7 +47,7 @@ class SweepTable:
         columns = [
             Column("sweep", texts([row.name for row in rows], "bold")),
             Column("trials", texts([_trials(row) for row in rows]), right=True),
-            Column("best", texts([score_text(row.value, row.stderr, pm=glyphs.pm) for row in rows], "green")),
+            Column("best", texts([_best(row, glyphs) for row in rows], "green")),
             Column("metric", texts([row.metric for row in rows]), keep=3),
             Column("engine", texts([row.engine for row in rows], "dim"), keep=4),
             Column("last change", texts([ago_text(now - row.last_activity) for row in rows], "dim"), keep=2),
@@ -56,6 +56,10 @@ class SweepTable:
         if any(row.failed for row in rows):
             columns.insert(2, Column("failed", texts([str(row.failed or "") for row in rows], "red"), 5, right=True))
         return columns
+
+
+def _best(row: SweepRow, glyphs: Glyphs) -> str:
+    return score_text(row.value, row.stderr, pm=glyphs.pm) + (" imported" if row.imported else "")
 
 
 def _trials(row: SweepRow) -> str:

@@ -82,6 +82,10 @@ def _facts(
             f"{safe(objective.name)} ", (score_text(row.value, row.stderr, pm=glyphs.pm), "bold green")
         )
         score.append(f"  rank {row.rank} of {len(rows):,}")
+        if row.winner:
+            score.append(", the winner")
+        elif row.imported:
+            score.append(", imported")
         if result.epoch is not None and result.epoch < result.epochs:
             score.append(f", scored at epoch {result.epoch}")
         if row.tie:

@@ -91,10 +91,16 @@ def test_markdown_shows_what_differs_and_says_the_rest_below():
     assert lines[0] == "| rank | trial | val_accuracy | optimizer | learning_rate | momentum | epochs | time |"
     assert lines[2].startswith("| 1 | 50 | 0.8570 ±0.0032 ≈ | adam | 0.000966 |  | 20 |")
     assert "- in all trials: batch_size=32" in lines
-    assert (
-        "- ≈ 7 trials are within one standard error (±0.0032) of the best: these data cannot tell them apart" in lines
-    )
-    assert "- the winner's val_accuracy is optimistic: it was chosen as the best of 64" in lines
+    assert "- ≈ 7 ties within one standard error (±0.0032): these data can't tell them apart" in lines
+    assert "- pruned trials rank below complete ones: their values are of earlier epochs" in lines
+    assert "- the winner's val_accuracy is optimistic: the best of 50 completed trials" in lines
+
+
+def test_markdown_marks_what_was_imported_and_names_the_winner():
+    results = [result(0, 0.9, engine="import/optuna"), result(1, 0.8)]
+    lines = leaderboard_markdown(leaderboard_rows(results, ACCURACY), ACCURACY).splitlines()
+    assert lines[2].endswith("| imported |") and lines[3].endswith("|  |")
+    assert "- best trained here: trial 1; imported trials guide the search, but can't win" in lines
 
 
 def test_markdown_says_how_a_trial_ended():

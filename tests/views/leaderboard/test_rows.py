@@ -1,12 +1,14 @@
 import contextlib
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.errors import UsageError
+from keras_sweep.training.standard_error import accuracy_error
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import (
     chosen_rows,
@@ -15,6 +17,7 @@ from keras_sweep.views.leaderboard.rows import (
     parsed_condition,
     ties,
     varying_names,
+    why_none,
 )
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 
@@ -56,10 +59,43 @@ def test_a_value_that_is_no_number_ranks_with_the_failed():
 
 
 def test_trials_within_one_standard_error_of_the_best_are_ties():
-    results = [result(0, 0.8550, stderr=0.0032), result(1, 0.8520), result(2, 0.8517), result(3, 0.854, state=PRUNED)]
+    results = [result(0, 0.8550, stderr=0.0032), result(1, 0.8520), result(2, 0.8516), result(3, 0.854, state=PRUNED)]
     rows = leaderboard_rows(results, ACCURACY)
     assert [row.tie for row in rows] == [True, True, False, False]
     assert ties(rows) == 2
+
+
+def test_a_score_that_is_itself_within_an_error_of_a_perfect_one_is_a_tie():
+    rows = 128
+    scores = [1.0, 127 / rows, 120 / rows]
+    results = [result(n, score, stderr=accuracy_error(score, rows)) for n, score in enumerate(scores)]
+    assert [row.tie for row in leaderboard_rows(results, ACCURACY)] == [True, True, False]
+
+
+def test_an_error_of_zero_as_in_older_records_says_nothing():
+    rows = leaderboard_rows([result(0, 1.0, stderr=0.0), result(1, 0.9, stderr=0.03)], ACCURACY)
+    assert [row.stderr for row in rows] == [None, 0.03]
+
+
+def test_imported_trials_are_marked_and_the_winner_is_the_best_trained_here():
+    results = [result(0, 0.90, engine="import/optuna", stderr=None), result(1, 0.80), result(2, 0.85)]
+    rows = leaderboard_rows(results, ACCURACY)
+    assert [(row.number, row.imported, row.winner) for row in rows] == [
+        (0, True, False),
+        (2, False, True),
+        (1, False, False),
+    ]
+    assert not any(row.tie for row in rows)
+
+
+def test_pruned_trials_stand_among_the_others_where_the_best_epoch_counts():
+    results = [result(0, 0.4787), result(1, 0.8554, state=PRUNED), result(2, 0.85)]
+    rows = leaderboard_rows(results, replace(ACCURACY, take_best=True))
+    assert [(row.number, row.winner, row.tie) for row in rows] == [
+        (1, True, False),
+        (2, False, False),
+        (0, False, False),
+    ]
 
 
 def test_the_best_alone_is_no_tie():
@@ -187,6 +223,36 @@ def test_a_condition_that_cannot_be_read_is_refused(text):
 def test_any_condition_is_read_or_refused(text):
     with contextlib.suppress(UsageError):
         parsed_condition(text)
+
+
+@pytest.mark.parametrize(
+    ("where", "why"),
+    [
+        (["optimizer=adamw"], "no trial has optimizer=adamw; optimizer is adam, adam=x or sgd"),
+        (["learning_rate<1e-9"], "no trial has learning_rate<1e-9; learning_rate is 0.001, 0.01, 0.1 or 1"),
+        (["trial=9"], "no trial has trial=9; trial is 0, 1, 2 or 3"),
+        (
+            ["optimizer=adam", "learning_rate=0.1"],
+            "each of the conditions holds for some trial, but no trial meets all",
+        ),
+    ],
+)
+def test_conditions_that_no_trial_meets_are_told_with_the_values_there_are(rows, where, why):
+    assert chosen_rows(rows, ACCURACY, where=where) == []
+    assert why_none(rows, where).startswith(why)
+
+
+def test_many_values_are_told_by_their_range():
+    rows = leaderboard_rows([result(n, params={"units": n, "name": f"n{n:02}"}) for n in range(20)], ACCURACY)
+    assert why_none(rows, ["units=99"]) == "no trial has units=99; units is between 0 and 19"
+    assert why_none(rows, ["name=x"]).endswith("name is n00, n01, n02, n03, n04, n05, n06 or 13 others")
+
+
+def test_a_column_may_be_named_by_its_head(rows):
+    assert numbers(chosen_rows(rows, ACCURACY, sort="trial")) == [0, 1, 2, 3]
+    assert numbers(chosen_rows(rows, ACCURACY, sort="-trial")) == [3, 2, 1, 0]
+    assert chosen_rows(rows, ACCURACY, sort="time") == chosen_rows(rows, ACCURACY, sort="seconds")
+    assert numbers(chosen_rows(rows, ACCURACY, where=["trial>=2", "#<=2"])) == [3]
 
 
 def test_an_unknown_key_is_refused_with_the_nearest(rows):

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from rich.cells import cell_len
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
+from keras_sweep.views.terminal.drawing import UNICODE
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 from tests.helpers.screen import on_pipe, on_terminal
 
@@ -16,7 +18,8 @@ SHOWN = [*ROWS[:8], *ROWS[-2:]]
 
 
 def table(rows=SHOWN, **more):
-    return LeaderboardTable(rows, ACCURACY, of=ROWS if rows is SHOWN else None, **more)
+    more.setdefault("of", ROWS if rows is SHOWN else None)
+    return LeaderboardTable(rows, ACCURACY, **more)
 
 
 def test_a_wide_terminal_shows_everything():
@@ -25,11 +28,12 @@ def test_a_wide_terminal_shows_everything():
         ["#", "trial", "val_accuracy", "optimizer", "learning_rate", "momentum", "state", "epochs", "curve", "time"]
     )
     assert lines[2].split()[:7] == ["1", "50", "0.8570", "±0.0032", "≈", "adam", "0.000966"]
-    assert "FAIL diverged" in lines[-4]
-    assert lines[-3:] == [
+    assert "FAIL diverged" in lines[-5]
+    assert lines[-4:] == [
         "in all trials: batch_size=32",
-        "≈ 7 trials are within one standard error (±0.0032) of the best: these data cannot tell them apart",
-        "the winner's val_accuracy is optimistic: it was chosen as the best of 64",
+        "≈ 7 ties within one standard error (±0.0032): these data can't tell them apart",
+        "pruned trials rank below complete ones: their values are of earlier epochs",
+        "the winner's val_accuracy is optimistic: the best of 50 completed trials",
     ]
 
 
@@ -44,7 +48,41 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_folded(width):
 def test_a_narrow_terminal_keeps_what_matters_and_names_the_rest():
     text = on_terminal(table(), 60)
     assert "0.8570 ±0.0032 ≈" in text and "adam" in text and "0.000966" in text
-    assert "not shown, for want of width: state, momentum, curve, time" in " ".join(text.split())
+    assert "not shown, for want of width: momentum, state, time, curve" in " ".join(text.split())
+
+
+def test_parameters_stay_where_curves_have_no_room():
+    text = on_terminal(table(notes=False), 80)
+    assert "momentum" in text and "epochs" in text and "curve" not in text
+
+
+def test_only_the_winner_is_bold_and_imported_trials_say_so():
+    results = [result(0, 0.9, engine="import/optuna", stderr=None), result(1, 0.8), result(2, 0.7)]
+    drawn = table(leaderboard_rows(results, ACCURACY))
+    columns = {column.header: column.cells for column in drawn.columns(UNICODE, 20, 24)}
+    assert [cell.plain for cell in columns["state"]] == ["imported", "", ""]
+    assert ["bold" in str(cell.style) for cell in columns["val_accuracy"]] == [False, True, False]
+    assert "best trained here: trial 1; imported trials guide the search, but can't win" in on_terminal(drawn)
+
+
+def test_how_equal_values_rank_is_said_where_there_are_some():
+    words = "equal values rank by val_loss, then by fewer epochs, then by number"
+    assert words in on_terminal(table(leaderboard_rows([result(0), result(1)], ACCURACY)))
+    assert words not in on_terminal(table(leaderboard_rows([result(0), result(1, 0.8)], ACCURACY)))
+
+
+def test_pruned_trials_among_the_others_are_said():
+    results = [result(0, 0.8), result(1, 0.9, state=TrialState.PRUNED, reason="pruned at epoch 3")]
+    objective = replace(ACCURACY, take_best=True)
+    text = on_terminal(LeaderboardTable(leaderboard_rows(results, objective), objective), 100)
+    assert "pruned trials rank among the others: each is scored at its best epoch" in text
+    assert "the winner's val_accuracy is optimistic: the best of 2 trials" in text
+
+
+def test_curves_are_drawn_on_one_scale_whatever_part_is_shown():
+    whole = on_terminal(table(ROWS, notes=False), 120).splitlines()
+    part = on_terminal(table(ROWS[:1], of=ROWS, notes=False), 120).splitlines()
+    assert part[2].split()[-4:-2] == whole[2].split()[-4:-2]
 
 
 def test_a_parameter_that_all_share_is_said_once():

@@ -28,7 +28,7 @@ EVENTS = (
     EpochEnded(8, 1, {"val_accuracy": 0.5, "loss": math.nan}),
     TrialEnded(RESULTS[21]),
     Noticed("größe \x1b[31m\nline"),
-    Evaluated(50, {"loss": 0.46, "accuracy": 0.84}, 0.0037, 1, {"Bag": 0.94}),
+    Evaluated(50, {"loss": 0.46, "accuracy": 0.84}, {"loss": 0.01, "accuracy": 0.0037}, 1, {"Bag": 0.94}),
     SweepEnded("dense", "done", RESULTS, {"train": 3.0}, "sweeps/dense/best.keras"),
 )
 
@@ -76,6 +76,16 @@ def test_what_is_unknown_or_no_number_is_null():
     assert read[0]["space_size"] is None and read[0]["finished"] == 8
     assert read[2]["logs"] == {"val_accuracy": 0.5, "loss": None}
     assert read[3]["state"] == "FAIL" and read[3]["value"] is None and read[3]["reason"] == "diverged"
+
+
+def test_a_score_on_the_test_set_has_its_own_error_and_the_objectives_is_named_apart():
+    record = json.loads(written(EVENTS[0], EVENTS[5]).splitlines()[1])
+    assert record["stderrs"] == {"loss": 0.01, "accuracy": 0.0037} and record["stderr"] == 0.0037
+
+
+def test_the_best_was_trained_here():
+    ended = SweepEnded("d", "done", (result(0, 0.9, engine="import/optuna"), result(1, 0.8)))
+    assert json.loads(written(EVENTS[0], ended).splitlines()[1])["best"]["number"] == 1
 
 
 def test_a_trial_has_its_whole_curve_and_its_seconds_by_part():

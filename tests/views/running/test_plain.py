@@ -65,7 +65,7 @@ def test_nothing_in_an_event_is_markup_or_steers_a_terminal():
         started(name="[bold]\x07", metric="[m]"),
         TrialEnded(odd),
         Noticed("[red]two\nlines\x1b[0m"),
-        Evaluated(0, {"loss": 0.5}, None, 1),
+        Evaluated(0, {"loss": 0.5}, {}, 1),
     )
     assert len(lines) == 4
     assert lines[0].startswith("[bold]\\x07: ") and "[red]a=\\x1b[31m\\nb" in lines[1]

@@ -16,11 +16,11 @@ def test_an_encoding_without_block_characters_gets_ascii():
 
 
 def test_a_sparkline_rises_with_its_curve_and_marks_what_is_no_number():
-    assert sparkline([0.0, 0.5, 1.0], UNICODE) == "▁▄▇"
-    assert sparkline([0.0, math.nan, 1.0], UNICODE) == "▁×▇"
+    assert sparkline([0.0, 0.5, 1.0], UNICODE) == "▁▅█"
+    assert sparkline([0.0, math.nan, 1.0], UNICODE) == "▁×█"
     assert sparkline([math.nan, math.inf], UNICODE) == "××"
     assert sparkline([], UNICODE) == ""
-    assert sparkline([0.7], UNICODE) == "▄"
+    assert sparkline([0.7], UNICODE) == "▅"
 
 
 def test_a_common_scale_keeps_curves_comparable():

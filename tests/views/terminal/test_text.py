@@ -65,6 +65,15 @@ def test_scores_have_as_many_decimals_as_their_standard_error_allows():
     assert score_text(0.5, math.nan) == "0.5000"
     assert score_text(1e-12) == "1e-12"
     assert decimals(0.9, 0.0) == 4
+    assert score_text(1.0, 0.0039) == "1.0000 ±0.0039"
+    assert score_text(0.8552, 0.00003) == "0.85520 ±0.00003"
+    assert score_text(0.000123456) == "0.000123"
+
+
+def test_a_score_is_written_alike_whatever_its_error():
+    assert score_text(0.649, 0.363) == "0.6490 ±0.3630"
+    assert score_text(0.649, 0.0363) == "0.6490 ±0.0363"
+    assert score_text(0.9083333333333332) == "0.9083"
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True), st.none() | st.floats())

@@ -12,9 +12,10 @@ from typing import Any
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, common_params, ties, varying_names
-from keras_sweep.views.terminal.text import decimals, params_text, safe, score_text, seconds_text, value_text
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, common_params, varying_names
+from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text, value_text
 
 OWN_COLUMNS = ("rank", "number", "state", "value", "stderr", "tie")
 LAST_COLUMNS = ("epochs", "seconds", "engine", "seed", "reason")
@@ -46,12 +47,11 @@ def leaderboard_markdown(
     if not rows:
         return "No trials.\n"
     names = [name for name in varying_names(of or rows) if name != "epochs"]
-    places = places_of(of or rows)
-    ended = any(row.state is not TrialState.COMPLETE for row in rows)
+    ended = any(row.imported or row.state is not TrialState.COMPLETE for row in rows)
     header = ["rank", "trial", objective.name, *names, "epochs", "time", *(["state"] if ended else [])]
     lines = [_markdown_line(header), "|" + "|".join([" ---: "] * 2 + [" --- "] * (len(header) - 2)) + "|"]
     for row in rows:
-        score = score_text(row.value, row.stderr, places=places) + (" ≈" if row.tie else "")
+        score = score_text(row.value, row.stderr) + (" ≈" if row.tie else "")
         values = [value_text(row.params[name]) if name in row.params else "" for name in names]
         cells = [str(row.rank), str(row.number), score, *values, epochs_text(row), seconds_text(row.seconds)]
         lines.append(_markdown_line([*cells, state_text(row)] if ended else cells))
@@ -64,7 +64,7 @@ def leaderboard_markdown(
 def leaderboard_notes(
     rows: Sequence[LeaderboardRow], objective: Objective, *, tie: str = "≈", pm: str = "±"
 ) -> list[str]:
-    """What must be said with a leaderboard: shared parameters, ties, and that the winner's score is optimistic.
+    """What must be said with a leaderboard, each in a line: shared parameters, ties, order, and what the winner is.
 
     `rows` is the whole leaderboard, whatever part of it is shown.
     """
@@ -72,26 +72,38 @@ def leaderboard_notes(
     common = {name: value for name, value in common_params(rows).items() if len(rows) > 1 and name != "epochs"}
     if common:
         notes.append(f"in all trials: {params_text(common)}")
-    best = min(rows, key=lambda row: row.rank, default=None)
-    tied = ties(rows)
-    if best is not None and tied:
-        if best.stderr is None:
-            notes.append(f"{tie} {tied:,} trials have the best value: they are ties")
-        else:
-            within = score_text(best.stderr, places=decimals(best.value, best.stderr))
-            notes.append(
-                f"{tie} {tied:,} trials are within one standard error ({pm}{within}) of the best: "
-                "these data cannot tell them apart"
-            )
-    if best is not None and best.value is not None and len(rows) > 1:
-        notes.append(f"the winner's {safe(objective.name)} is optimistic: it was chosen as the best of {len(rows):,}")
+    tied = [row for row in rows if row.tie]
+    if tied:
+        notes.append(f"{tie} {_ties_text(tied, pm)}")
+    if _equal_values(rows):
+        notes.append(f"equal values rank by {loss_name(objective)}, then by fewer epochs, then by number")
+    pruned = any(row.state is TrialState.PRUNED and row.value is not None for row in rows)
+    if pruned and objective.take_best:
+        notes.append("pruned trials rank among the others: each is scored at its best epoch")
+    elif pruned:
+        notes.append("pruned trials rank below complete ones: their values are of earlier epochs")
+    best = next((row for row in rows if row.winner), None)
+    if any(row.imported for row in rows):
+        named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
+        notes.append(f"{named}; imported trials guide the search, but can't win")
+    candidates = sum(row.comparable and not row.imported for row in rows)
+    if best is not None and candidates > 1:
+        kind = "trial" if objective.take_best else "completed trial"
+        notes.append(f"the winner's {safe(objective.name)} is optimistic: the best of {count_text(candidates, kind)}")
     return notes
 
 
-def places_of(rows: Sequence[LeaderboardRow]) -> int:
-    """How many decimals the values are shown with: what says something of the best."""
-    best = min(rows, key=lambda row: row.rank)
-    return decimals(best.value, best.stderr)
+def _ties_text(tied: Sequence[LeaderboardRow], pm: str) -> str:
+    best = tied[0]
+    if best.stderr is None:
+        return f"{len(tied):,} trials have the best value: they are ties"
+    within = score_text(best.value, best.stderr, pm=pm).partition(" ")[2]
+    return f"{len(tied):,} ties within one standard error ({within}): these data can't tell them apart"
+
+
+def _equal_values(rows: Sequence[LeaderboardRow]) -> bool:
+    values = [row.value for row in rows if row.value is not None and row.comparable]
+    return len(set(values)) < len(values)
 
 
 def row_record(row: LeaderboardRow) -> dict[str, Any]:
@@ -119,11 +131,13 @@ def strict_json(record: Any) -> str:
 
 
 def state_text(row: LeaderboardRow) -> str:
-    """`FAIL diverged`, `PRUNED`."""
+    """`FAIL diverged`, `PRUNED`, `imported`."""
     if row.state is TrialState.COMPLETE:
-        return "" if row.reason is None else safe(row.reason)
-    reason = safe(row.reason or "").removeprefix("pruned").strip()
-    return f"{row.state} {reason}".strip()
+        words = ["imported" if row.imported else "", safe(row.reason or "")]
+    else:
+        reason = safe(row.reason or "").removeprefix("pruned").strip()
+        words = ["imported" if row.imported else "", row.state.value, reason]
+    return " ".join(word for word in words if word)
 
 
 def epochs_text(row: LeaderboardRow) -> str:

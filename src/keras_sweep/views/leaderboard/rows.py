@@ -7,16 +7,16 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.trial.ranking import can_win, has_value, imported, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
-
-STATE_ORDER = {TrialState.COMPLETE: 0, TrialState.PRUNED: 1, TrialState.FAIL: 2}
+from keras_sweep.views.terminal.text import safe, value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class LeaderboardRow:
     state: TrialState
     value: float | None  # finite, or None
     stderr: float | None  # standard error of `value`
-    tie: bool  # of at least two complete trials whose values lie within one standard error of the best
+    tie: bool  # one of at least two whose values lie within one standard error, the larger one, of the winner's
     params: Params
     metrics: Mapping[str, float | None]  # at the scored epoch; None for a number that is not finite
     epochs: int  # trained
@@ -37,6 +37,9 @@ class LeaderboardRow:
     seed: int | None  # that it was trained with
     reason: str | None = None  # why it ended early
     curve: tuple[float, ...] = field(default=(), repr=False)  # [E] the objective after each epoch
+    winner: bool = False
+    imported: bool = False  # another program trained it: it can't win
+    comparable: bool = True  # its value is one that could have won, had it been better and trained here
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +60,6 @@ def reference_rows(attributes: Mapping[str, Any], objective: Objective) -> list[
     return [] if value is None else [ReferenceRow("baseline", value, str(baseline.get("model", "")))]
 
 
-def rank_key(result: Result, objective: Objective) -> tuple[int, float, int]:
-    """Sorts results best first: complete, then pruned, each by value, then those without a value; then by number.
-
-    A pruned trial's value is of an earlier epoch than its equals would be, so it never ranks above a complete one.
-    """
-    if not _has_value(result):
-        return STATE_ORDER[TrialState.FAIL], 0.0, result.number
-    assert result.value is not None
-    return STATE_ORDER[result.state], objective.key(result.value), result.number
-
-
 def leaderboard_rows(
     results: Iterable[Result],
     objective: Objective,
@@ -81,7 +73,7 @@ def leaderboard_rows(
 
     `seed` is what trials without a parameter of that name were trained with. Raises UsageError as `chosen_rows` does.
     """
-    ranked = sorted(results, key=lambda result: rank_key(result, objective))
+    ranked = sorted(results, key=lambda result: order_key(result, objective))
     return chosen_rows(_ranked_rows(ranked, objective, seed), objective, where=where, sort=sort, top=top)
 
 
@@ -105,11 +97,34 @@ def chosen_rows(
         return []
     keys = row_keys(chosen)
     for condition in conditions:
-        _check_key(condition.key, keys, "--where")
+        condition = replace(condition, key=_known_key(condition.key, keys, "--where"))
         chosen = [row for row in chosen if condition.holds(row)]
     if sort is not None:
         chosen = _sorted_rows(chosen, sort, keys, objective)
     return chosen[:top]
+
+
+def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
+    """Why no row meets all of `where`: which values there are, of the first key of which none fits."""
+    for text in where:
+        condition = parsed_condition(text)
+        key = _known_key(condition.key, row_keys(rows), "--where")
+        if not any(replace(condition, key=key).holds(row) for row in rows):
+            return f"no trial has {safe(text.strip())}; {safe(condition.key)} is {_values_text(rows, key)}"
+    return "each of the conditions holds for some trial, but no trial meets all of them"
+
+
+def _values_text(rows: Sequence[LeaderboardRow], key: str) -> str:
+    """`adam, rmsprop or sgd`; `between 0.0001 and 0.98`."""
+    values = [value for row in rows if (value := cell(row, key)) is not None]
+    numbers = sorted(value for value in values if isinstance(value, int | float) and not isinstance(value, bool))
+    whole = numbers if len(numbers) == len(values) else sorted(values, key=value_text)
+    texts = list(dict.fromkeys(value_text(value) for value in whole))
+    if len(texts) > MOST_VALUES:
+        if numbers:
+            return f"between {value_text(numbers[0])} and {value_text(numbers[-1])}"
+        texts = [*texts[: MOST_VALUES - 1], f"{len(texts) - MOST_VALUES + 1} others"]
+    return f"{', '.join(texts[:-1])} or {texts[-1]}" if len(texts) > 1 else "".join(texts) or "in none"
 
 
 def varying_names(rows: Iterable[LeaderboardRow]) -> tuple[str, ...]:
@@ -139,6 +154,13 @@ def ties(rows: Iterable[LeaderboardRow]) -> int:
 # Sorting and filtering ------------------------------------------------------------------------------------------------
 
 ROW_KEYS = ("rank", "number", "state", "value", "stderr", "tie", "epochs", "seconds", "engine", "seed", "reason")
+HEADS = {
+    "#": "rank",
+    "trial": "number",
+    "time": "seconds",
+    "curve": "value",
+}  # a column's head, where it is not the key
+MOST_VALUES = 8  # of a key that are listed
 OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "!=": operator.ne,
     "<=": operator.le,
@@ -217,7 +239,7 @@ def _sorted_rows(
 ) -> list[LeaderboardRow]:
     descending = sort.startswith("-") and sort not in keys
     key = sort[1:] if descending else sort
-    _check_key(key, keys, "--sort")
+    key = _known_key(key, keys, "--sort")
     if key == "value" or key == objective.name:
         rows = sorted(rows, key=lambda row: row.rank)  # best first, whichever way the objective goes
         return rows[::-1] if descending else rows
@@ -239,9 +261,12 @@ def _sorted_rows(
     return ordered
 
 
-def _check_key(key: str, keys: tuple[str, ...], option: str) -> None:
+def _known_key(key: str, keys: tuple[str, ...], option: str) -> str:
+    """The key, which may be written as the table's head has it. Raises UsageError for an unknown one."""
     if key in keys:
-        return
+        return key
+    if key in HEADS:
+        return HEADS[key]
     near = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
     known = ", ".join(name for name in keys if "." not in name or not name.startswith(("params.", "metrics.")))
     hint = f"Did you mean `{near[0]}`? Known: {known}" if near else f"Known: {known}"
@@ -249,15 +274,16 @@ def _check_key(key: str, keys: tuple[str, ...], option: str) -> None:
 
 
 def _ranked_rows(ranked: Sequence[Result], objective: Objective, seed: int | None) -> list[LeaderboardRow]:
-    tied = _tied(ranked)
+    best = winner(ranked, objective)
+    tied = _tied(ranked, objective, best)
     return [
         LeaderboardRow(
             rank=rank,
             number=result.number,
             state=result.state,
-            value=result.value if _has_value(result) else None,
-            stderr=result.stderr if _has_value(result) and _finite(result.stderr) else None,
-            tie=rank <= tied,
+            value=result.value if has_value(result) else None,
+            stderr=_error(result),
+            tie=result.number in tied,
             params=result.params,
             metrics={name: value if math.isfinite(value) else None for name, value in result.metrics.items()},
             epochs=result.epochs,
@@ -266,28 +292,38 @@ def _ranked_rows(ranked: Sequence[Result], objective: Objective, seed: int | Non
             seed=_seed(result, seed),
             reason=result.reason,
             curve=tuple(result.curve.get(objective.name, ())),
+            winner=best is not None and result.number == best.number,
+            imported=imported(result),
+            comparable=order_key(result, objective)[0] == 0,
         )
         for rank, result in enumerate(ranked, start=1)
     ]
 
 
-def _tied(ranked: Sequence[Result]) -> int:
-    """How many of the first results are ties: 0 where the best stands alone."""
-    complete = [r.value for r in ranked if r.state is TrialState.COMPLETE and r.value is not None and _has_value(r)]
-    if not complete:
-        return 0
-    stderr = ranked[0].stderr
-    width = stderr if stderr is not None and _finite(stderr) else 0.0
-    count = sum(abs(value - complete[0]) <= width for value in complete)
-    return count if count > 1 else 0
+def _tied(ranked: Sequence[Result], objective: Objective, best: Result | None) -> frozenset[int]:
+    """The numbers of the ties, the best itself included; none where it stands alone.
+
+    Imported trials tie among themselves only, in a sweep that has no others: their errors are not known.
+    """
+    rivals = [result for result in ranked if can_win(result, objective)]
+    if best is None:
+        rivals = [result for result in ranked if order_key(result, objective)[0] == 0]
+        best = rivals[0] if rivals else None
+    if best is None or best.value is None:
+        return frozenset()
+    width = _error(best) or 0.0
+    tied = frozenset(
+        one.number
+        for one in rivals
+        if one.value is not None and abs(one.value - best.value) <= max(width, _error(one) or 0.0)
+    )
+    return tied if len(tied) > 1 else frozenset()
 
 
-def _has_value(result: Result) -> bool:
-    return result.state is not TrialState.FAIL and _finite(result.value)
-
-
-def _finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
+def _error(result: Result) -> float | None:
+    """The standard error; None where it is not known, as in older records, which have 0 beside a perfect share."""
+    known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
+    return result.stderr if known else None
 
 
 def _seed(result: Result, default: int | None) -> int | None:

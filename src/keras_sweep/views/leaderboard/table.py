@@ -11,7 +11,7 @@ from rich.text import Text
 
 from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, places_of, state_text
+from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, state_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, varying_names
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, scale_of, sparkline
@@ -57,47 +57,49 @@ class LeaderboardTable:
     def columns(self, glyphs: Glyphs, curve_width: int, longest: int, *, reasons: bool = True) -> list[Column]:
         """Every column there is something to say in, left to right; `reasons` says why a trial ended early."""
         rows = self.rows
-        places = places_of(self.of or rows)
         varying = varying_names(self.of or rows) if self.varying is None else self.varying
         columns = [
             Column("#", tuple(Text(str(row.rank), style="dim") for row in rows), right=True),
             Column("trial", tuple(Text(str(row.number), style=_row_style(row)) for row in rows), keep=1, right=True),
-            Column(safe(self.objective.name), tuple(_score(row, places, glyphs) for row in rows)),
+            Column(safe(self.objective.name), tuple(_score(row, glyphs) for row in rows)),
         ]
         for index, name in enumerate(varying):
             if name != "epochs":  # the column of that name shows it
                 header = shorten(safe(name), longest, glyphs.ellipsis)
                 columns.append(Column(header, tuple(_param(row, name, longest, glyphs) for row in rows), 10 + index))
-        if any(row.state is not TrialState.COMPLETE for row in rows):
-            columns.append(Column("state", tuple(_state(row, longest, glyphs, reasons) for row in rows), keep=12))
-        keep = 10 + varying.index("epochs") if "epochs" in varying else 13
+        imported = any(row.imported for row in rows)
+        if imported or any(row.state is not TrialState.COMPLETE for row in rows):
+            states = tuple(_state(row, longest, glyphs, reasons) for row in rows)
+            columns.append(Column("state", states, keep=2 if imported else 60))
+        keep = 10 + varying.index("epochs") if "epochs" in varying else 61
         columns.append(Column("epochs", tuple(Text(epochs_text(row)) for row in rows), keep, right=True))
         if any(len(row.curve) > 1 for row in rows):
             maximize = self.objective.goal is Goal.MAXIMIZE
-            scale = scale_of([row.curve for row in rows if row.state is not TrialState.FAIL], maximize=maximize)
+            whole = [row.curve for row in self.of or rows if row.state is not TrialState.FAIL]
+            scale = scale_of(whole, maximize=maximize)  # of the sweep, whatever part of it is shown
             lines = (sparkline(row.curve, glyphs, width=curve_width, scale=scale) for row in rows)
-            columns.append(Column("curve", tuple(Text(line, style="cyan") for line in lines), keep=14))
+            columns.append(Column("curve", tuple(Text(line, style="cyan") for line in lines), keep=300))
         if self.timing:
             texts = tuple(Text(seconds_text(row.seconds), style="dim") for row in rows)
             columns.append(Column("time", texts, keep=200, right=True))
             if len({row.engine for row in rows}) > 1:
                 engines = tuple(Text(shorten(safe(row.engine), longest, glyphs.ellipsis), style="dim") for row in rows)
                 columns.append(Column("engine", engines, keep=201))
-        return [self._with_references(column, index, places, glyphs) for index, column in enumerate(columns)]
+        return [self._with_references(column, index, glyphs) for index, column in enumerate(columns)]
 
-    def _with_references(self, column: Column, index: int, places: int, glyphs: Glyphs) -> Column:
+    def _with_references(self, column: Column, index: int, glyphs: Glyphs) -> Column:
         """The column with a cell for each reference: a dash, its name, its score, then nothing."""
         cells = []
         for reference in self.references:
-            texts = (glyphs.dash, safe(reference.name), score_text(reference.value, places=places))
+            texts = (glyphs.dash, safe(reference.name), score_text(reference.value))
             cells.append(Text(texts[index] if index < len(texts) else "", style="magenta"))
         return replace(column, cells=(*column.cells, *cells))
 
 
-def _score(row: LeaderboardRow, places: int, glyphs: Glyphs) -> Text:
+def _score(row: LeaderboardRow, glyphs: Glyphs) -> Text:
     if row.state is TrialState.FAIL:
         return Text("failed", style=STATE_STYLES[row.state])
-    text = Text(score_text(row.value, row.stderr, places=places, pm=glyphs.pm), style=_row_style(row))
+    text = Text(score_text(row.value, row.stderr, pm=glyphs.pm), style=_row_style(row))
     if row.tie:
         text.append(f" {glyphs.tie}", style="not bold cyan")
     return text
@@ -110,12 +112,11 @@ def _param(row: LeaderboardRow, name: str, longest: int, glyphs: Glyphs) -> Text
 
 
 def _state(row: LeaderboardRow, longest: int, glyphs: Glyphs, reasons: bool) -> Text:
-    word = "" if row.state is TrialState.COMPLETE else row.state.value
-    text = state_text(row) if reasons else word
+    text = state_text(row if reasons else replace(row, reason=None))
     return Text(shorten(text, longest, glyphs.ellipsis), style=STATE_STYLES[row.state])
 
 
 def _row_style(row: LeaderboardRow) -> str:
     if row.state is TrialState.FAIL:
         return "dim"
-    return "bold green" if row.rank == 1 and row.value is not None else ""
+    return "bold green" if row.winner else ""

@@ -8,7 +8,8 @@
     trial_ended       number generation state value stderr params metrics epoch epochs
                       seconds{sampler compile train validate total} curve{name: [number]} engine runner reason
     noticed           message
-    test_evaluated    number scores{name: number} stderr looks per_class{class: accuracy}
+    test_evaluated    number scores{name: number} stderr(of the metric that ranks) stderrs{name: number} looks
+                      per_class{class: accuracy}
     sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params} seconds{part: s}
                       model(path)
 
@@ -34,9 +35,9 @@ from keras_sweep.trial.events import (
     TrialEnded,
     TrialResumed,
 )
+from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
-from keras_sweep.views.leaderboard.rows import rank_key
 
 
 class JsonLines:
@@ -57,7 +58,7 @@ class JsonLines:
     def __call__(self, event: Event) -> None:
         """Write the event's line."""
         if isinstance(event, SweepStarted):
-            self._objective = Objective(event.metric, Goal(event.goal))
+            self._objective = event.objective
         self._file.write(strict_json(event_record(event, self._objective)) + "\n")
         self._file.flush()
 
@@ -106,7 +107,8 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
                 "event": "test_evaluated",
                 "number": event.number,
                 "scores": dict(event.scores),
-                "stderr": event.stderr,
+                "stderr": event.stderrs.get(objective.name.removeprefix("val_")),
+                "stderrs": dict(event.stderrs),
                 "looks": event.looks,
                 "per_class": None if event.per_class is None else dict(event.per_class),
             }
@@ -151,8 +153,7 @@ def result_record(result: Result) -> dict[str, Any]:
 
 
 def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] | None:
-    complete = [result for result in results if result.state is TrialState.COMPLETE and result.value is not None]
-    if not complete:
+    best = winner(results, objective)
+    if best is None:
         return None
-    best = min(complete, key=lambda result: rank_key(result, objective))
     return {"number": best.number, "value": best.value, "stderr": best.stderr, "params": dict(best.params)}

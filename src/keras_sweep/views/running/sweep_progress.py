@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial.events import EpochEnded, Event, GenerationAsked, SweepStarted, TrialEnded
+from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.rows import rank_key
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Tally:
         """Take in one event."""
         if isinstance(event, SweepStarted):
             self.started = event
-            self.objective = Objective(event.metric, Goal(event.goal))
+            self.objective = event.objective
             for result in event.finished:
                 self._add(result)
             self.before = self.done
@@ -103,15 +103,16 @@ class Tally:
 
     def is_best(self, result: Result) -> bool:
         """Whether the result leads."""
-        return bool(self.best) and self.best[0].number == result.number and result.state is TrialState.COMPLETE
+        leading = next((other for other in self.best if can_win(other, self.objective)), None)
+        return leading is not None and leading.number == result.number
 
     def _add(self, result: Result) -> None:
         self.counts[result.state] += 1
         self._ended.add(result.number)
         self._compare(result.params)
-        if result.value is None or not math.isfinite(result.value) or result.state is TrialState.FAIL:
+        if not has_value(result):
             return
-        bisect.insort(self.best, result, key=lambda other: rank_key(other, self.objective))
+        bisect.insort(self.best, result, key=lambda other: order_key(other, self.objective))
         del self.best[self._keep :]
 
     def _compare(self, params: Params) -> None:

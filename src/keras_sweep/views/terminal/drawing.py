@@ -12,7 +12,6 @@ class Glyphs:
     """One set of drawing characters."""
 
     spark: str  # low to high
-    block: str  # a whole cell
     bar: str  # a cell filled by 1/n .. n/n
     empty: str  # the rest of a bar
     gap: str  # a curve's point that is no finite number
@@ -26,8 +25,8 @@ class Glyphs:
     track: str  # what is left of it
 
 
-UNICODE = Glyphs("▁▂▃▄▅▆▇", "█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─")
-ASCII = Glyphs("_.-~=+*", "#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-")
+UNICODE = Glyphs("▁▂▃▄▅▆▇█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─")
+ASCII = Glyphs("_.-~=+*#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-")
 
 
 def glyphs_for(encoding: str) -> Glyphs:
@@ -93,7 +92,7 @@ def plot(values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: in
     if not finite:
         return []
     low, high = min(finite), max(finite)
-    levels = glyphs.spark + glyphs.block
+    levels = glyphs.spark
     steps = len(levels)
     columns = []
     for point in points:

@@ -12,6 +12,7 @@ from keras_sweep.space.distributions import Value
 # Cc: terminal control. Cf: among them the bidirectional overrides. Cs: lone surrogates of undecodable file names.
 # Zl, Zp: line separators.
 UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+MOST_DECIMALS = 8
 JOINERS = frozenset("\u200c\u200d")  # Cf, but part of ordinary writing
 
 
@@ -70,20 +71,25 @@ def params_text(params: Mapping[str, Value]) -> str:
     return " ".join(f"{safe(name)}={value_text(value)}" for name, value in params.items())
 
 
-def decimals(value: float | None, stderr: float | None) -> int:
-    """How many decimals say something: down to the second digit of the standard error, else four digits."""
+def decimals(value: float | None, stderr: float | None = None) -> int:
+    """How many decimals a score is written with, the same wherever it stands: four digits, three where it is tiny.
+
+    More where the standard error would not be seen otherwise.
+    """
+    places = 4
+    if value is not None and math.isfinite(value) and value != 0:
+        power = math.floor(math.log10(abs(value)))
+        places = max(3 - power, 0) if abs(value) > 1 else 4 if power >= -3 else 2 - power
     if stderr is not None and math.isfinite(stderr) and stderr > 0:
-        return min(max(1 - math.floor(math.log10(stderr)), 0), 8)
-    if value is None or not math.isfinite(value) or value == 0:
-        return 4
-    return min(max(3 - math.floor(math.log10(abs(value))), 0), 8) if abs(value) >= 1 else 4
+        places = max(places, -math.floor(math.log10(stderr)))
+    return min(places, MOST_DECIMALS)
 
 
-def score_text(value: float | None, stderr: float | None = None, *, places: int | None = None, pm: str = "±") -> str:
+def score_text(value: float | None, stderr: float | None = None, *, pm: str = "±") -> str:
     """`0.8552 ±0.0032`; a dash where there is no value."""
     if value is None or not math.isfinite(value):
         return "-"
-    places = decimals(value, stderr) if places is None else places
+    places = decimals(value, stderr)
     text = _fixed(value, places)
     return text if stderr is None or not math.isfinite(stderr) else f"{text} {pm}{_fixed(stderr, places)}"
 
