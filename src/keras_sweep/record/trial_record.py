@@ -93,10 +93,10 @@ class TrialRecord:
 
     def _may_be_best(self, result: Result) -> bool:
         """Whether its weights may be kept once it is recorded: the best can only get better until then."""
-        if result.state is not TrialState.COMPLETE or result.value is None:
+        if not can_win(result, self._objective):
             return False
-        last = self._best[-1].value if len(self._best) == self._kept else None
-        return last is None or self._objective.better(result.value, last)
+        full = len(self._best) == self._kept
+        return not full or order_key(result, self._objective) < order_key(self._best[-1], self._objective)
 
     def _place(self, result: Result) -> None:
         if can_win(result, self._objective):
