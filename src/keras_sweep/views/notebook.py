@@ -8,7 +8,7 @@ from html import escape
 
 from keras_sweep.space.sweep_spec import Objective
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, places_of, state_text
+from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, state_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
 
@@ -32,18 +32,17 @@ def leaderboard_html(
     if not rows:
         return _framed("<p>No trials.</p>")
     names = [name for name in varying_names(of) if name != "epochs"]
-    places = places_of(of)
-    ended = any(row.state is not TrialState.COMPLETE for row in rows)
+    ended = any(row.imported or row.state is not TrialState.COMPLETE for row in rows)
     head = [("rank", True), ("trial", True), (objective.name, True), *((name, False) for name in names)]
     head += [("epochs", True), ("time", True), *([("state", False)] if ended else [])]
     body = []
     for row in rows:
-        score = score_text(row.value, row.stderr, places=places) + (" ≈" if row.tie else "")
+        score = score_text(row.value, row.stderr) + (" ≈" if row.tie else "")
         values = [(value_text(row.params[name]) if name in row.params else "", False) for name in names]
         cells = [(str(row.rank), True), (str(row.number), True), (score, True), *values]
         cells += [(epochs_text(row), True), (seconds_text(row.seconds), True)]
         cells += [(state_text(row), False)] if ended else []
-        body.append(_row(cells, best=row.rank == 1))
+        body.append(_row(cells, best=row.winner))
     notes = "".join(f"<p>{_text(note)}</p>" for note in leaderboard_notes(of, objective))
     return _framed(_table(head, body, title) + notes)
 
