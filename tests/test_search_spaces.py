@@ -21,13 +21,13 @@ PREDICT = """
 import json, sys
 from pathlib import Path
 import keras, numpy as np
-from keras_sweep.cli.recorded import recorded_spec
 from keras_sweep.data.catalog import load_search_data, raw_validation
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.recorded import recorded_spec
 folder = SweepFolder(Path(sys.argv[1]))
 with StudyFile.open(folder) as study:
-    spec = recorded_spec(study)
+    spec = recorded_spec(study, trust=True, emit=lambda event: None)
 data = load_search_data(spec)
 model = keras.models.load_model(folder.best)
 raw = raw_validation(spec, data)
