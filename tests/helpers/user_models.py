@@ -76,3 +76,101 @@ class CallingBack(keras.layers.Layer):
 def calling_back(input_shape, classes):
     """A model with a layer that calls back into Python."""
     return keras.Sequential([layers.Input(input_shape), CallingBack(), layers.Dense(classes, activation="softmax")])
+
+
+class Centered(keras.layers.Layer):
+    """Takes the mean of the batch away, at inference too."""
+
+    def call(self, inputs):
+        return inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
+
+
+class Swayed(keras.layers.Layer):
+    """Adds the mean of the batch with a weight that begins at zero, so that an untrained model does not show it."""
+
+    def build(self, input_shape):
+        self.weight = self.add_weight(shape=(), initializer="zeros")
+
+    def call(self, inputs):
+        return inputs + self.weight * keras.ops.mean(inputs, axis=0, keepdims=True)
+
+
+class Counting(keras.layers.Layer):
+    """Counts its calls, in validation as in training, and shows the count."""
+
+    def build(self, input_shape):
+        self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, inputs):
+        self.calls.assign_add(1.0)
+        return inputs * (1 + 0.1 * self.calls)
+
+
+class SummedPenalty(keras.layers.Layer):
+    """Adds a loss that is a sum over the batch."""
+
+    def call(self, inputs):
+        self.add_loss(0.01 * keras.ops.sum(keras.ops.square(inputs)))
+        return inputs
+
+
+class Noise(keras.layers.Layer):
+    """Adds noise always."""
+
+    def __init__(self):
+        super().__init__()
+        self.seed_generator = keras.random.SeedGenerator(7)
+
+    def call(self, inputs):
+        return inputs + 0.3 * keras.random.normal(keras.ops.shape(inputs), seed=self.seed_generator)
+
+
+OWN_LAYERS = {layer.__name__: layer for layer in (Centered, Swayed, Counting, SummedPenalty, Noise)}
+
+
+def with_own_layer(input_shape, classes, layer):
+    """A classifier that holds one of the layers above."""
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.Dense(6, activation="relu"),
+            OWN_LAYERS[layer](),
+            layers.Dense(classes, activation="softmax"),
+        ]
+    )
+
+
+def recurrent(input_shape, classes, layer="LSTM", dropout=0.3, recurrent_dropout=0.2):
+    """The rows of a digit, one after the other."""
+    kind = getattr(layers, layer)
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.Reshape((8, 8)),
+            kind(5, dropout=dropout, recurrent_dropout=recurrent_dropout),
+            layers.Dense(classes, activation="softmax"),
+        ]
+    )
+
+
+def half_precision(input_shape, classes):
+    """A model under the policy `mixed_float16`, for which Keras scales the loss."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        return keras.Sequential(
+            [
+                layers.Input(input_shape),
+                layers.Dense(6, activation="relu"),
+                layers.Dense(classes, activation="softmax", dtype="float32"),
+            ]
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def frozen(input_shape, classes):
+    """Nothing to train."""
+    model = regularized(input_shape, classes)
+    model.trainable = False
+    return model

@@ -229,3 +229,9 @@ def test_predictions_of_a_state_are_those_of_its_weights(data):
     state = TrainingState(template.trainable, template.other, ())
     expected = template.model.predict(data.validation.x, verbose=0)
     np.testing.assert_allclose(template.predict(state, data.validation.x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_with_nothing_to_train_is_scored_as_fit_does(data):
+    from tests.helpers.lane_trials import assert_as_fit
+
+    assert_as_fit(user_spec("frozen"), data, suggestions({**ADAM, "epochs": 2}, {**ADAM, "epochs": 1}))

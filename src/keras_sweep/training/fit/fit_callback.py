@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.averaged_weights import scored_weights
 from keras_sweep.training.fit.checkpoint import FitCheckpoint, Standing
 from keras_sweep.training.outcome import best_epoch, diverged
 from keras_sweep.training.runner import Watch
@@ -111,7 +112,7 @@ def logbook_of(
                 self.diverged = True
             elif value is not None:
                 if spec.take_best and best_epoch(spec.objective, self.curve[spec.objective.name]) == done:
-                    self.best_weights = tuple(self.model.get_weights())
+                    self.best_weights = scored_weights(self.model)
                 if done in watch.rungs(plan.epochs) and watch.rung(done, {suggestion.number: value}):
                     self.pruned_at = done
             ended = self.diverged or self.pruned_at is not None or done == plan.epochs

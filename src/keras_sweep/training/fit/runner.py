@@ -10,6 +10,7 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
 from keras_sweep.training.fit.fit_callback import logbook_of
@@ -79,7 +80,9 @@ class FitRunner:
         """The result, or None if the user asked to stop."""
         import keras
 
+        policy = keras.config.dtype_policy()
         keras.backend.clear_session()  # else every trial's graph stays in memory
+        keras.config.set_dtype_policy(policy)  # which a user's module set once, when it was imported
         started = time.perf_counter()
         watch.phase("build")
         logbook: Any = None
@@ -106,7 +109,7 @@ class FitRunner:
                 verbose=0,
                 validation_data=(validation.x, validation.y),
                 validation_batch_size=plan.batch_size,
-                callbacks=[logbook],
+                callbacks=[swap_of(), logbook],
             )
         except Exception as error:  # a user's model, or an optimizer, may raise anything
             curve = logbook.curve if logbook else {}

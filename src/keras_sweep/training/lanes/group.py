@@ -141,7 +141,7 @@ class Group:
             self._state = None  # the program uses it up
             state, logs = program.epoch(state, numbers, order)
         with clock.measure("validate") as validating:
-            validation, finite = program.validate(state)
+            state, validation, finite = program.validate(state)
         self._state = state
         self.epoch += 1
         for place, lane in enumerate(self._places):

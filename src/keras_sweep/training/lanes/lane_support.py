@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.fit.random_states import generator_states
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.trial.plan import training_plan
 
@@ -60,10 +61,13 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
         state, numbers, metrics, x, y = arguments
         return layout.step(state, metrics, layout.prepare(numbers), x, y)
 
+    generators = generator_states()
     try:
         program = jax.make_jaxpr(step)(state, numbers, metrics, *batch)
     except Exception as error:  # whatever a layer does that can't be traced or mapped
         return f"its layers can't be mapped over lanes: {type(error).__name__}: {str(error).splitlines()[0]}"
+    if generator_states() != generators:
+        return "a layer draws from Python's or NumPy's generator while the model is compiled"
     if "callback" in str(program):
         return "the model calls back into Python while it trains"
     return None

@@ -48,8 +48,8 @@ class Layout(Protocol):
         """Traced: one batch, shared by all lanes."""
         ...
 
-    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> list[Any]:
-        """Traced: metrics after one more batch of validation rows."""
+    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any]]:
+        """Traced: one more batch of validation rows, which may change the other variables as in `fit`; metrics."""
         ...
 
     def finite(self, state: State) -> Any:
@@ -77,7 +77,8 @@ def elementwise(optimizer: Any) -> bool:
     if not isinstance(optimizer.learning_rate, keras.Variable):  # a schedule
         return False
     by_norm = optimizer.clipnorm or optimizer.global_clipnorm
-    return not (by_norm or optimizer.use_ema or optimizer.gradient_accumulation_steps)
+    scales = optimizer.loss_scale_factor is not None  # one factor scales the loss of all lanes
+    return not (by_norm or scales or optimizer.use_ema or optimizer.gradient_accumulation_steps)
 
 
 def flat(template: Template) -> bool:
@@ -86,7 +87,8 @@ def flat(template: Template) -> bool:
         variable.constraint is None and not getattr(variable, "overwrite_with_gradient", False)
         for variable in template.model.trainable_variables
     )
-    return plain and not template.convolves and all(elementwise(optimizer) for optimizer in template.optimizers())
+    plain = plain and not template.scales_loss and not template.convolves
+    return plain and all(elementwise(optimizer) for optimizer in template.optimizers())
 
 
 def layout_of(template: Template, lanes: int) -> Layout:
@@ -282,23 +284,23 @@ class Flat:
             ]
         )
 
-    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> list[Any]:
-        """Traced: metrics after one more batch of validation rows."""
+    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any]]:
+        """Traced: one more batch of validation rows."""
         import jax
 
-        trainable, other, _ = state
+        trainable, other, slots = state
         axes = ([-1] * len(trainable), 0, 0, None, None)
-        _, (_, metrics) = jax.vmap(_forward(self._model, training=False), in_axes=axes)(
+        _, (other, metrics) = jax.vmap(_forward(self._model, training=False), in_axes=axes)(
             self._views(trainable), other, metrics, x, y
         )
-        return list(metrics)
+        return (trainable, list(other), slots), list(metrics)
 
     def finite(self, state: State) -> Any:
         """Traced: [T] whether all trainable variables of a lane are finite."""
         import jax.numpy as jnp
 
         views = [jnp.isfinite(view).all(tuple(range(view.ndim - 1))) for view in self._views(state[0])]
-        return jnp.stack(views).all(0)
+        return jnp.stack([jnp.ones(self._lanes, bool), *views]).all(0)
 
 
 class Stacked:
@@ -308,8 +310,9 @@ class Stacked:
         self._model = template.model
         self._template = template
         self._lanes = lanes
-        rate = getattr(self._model.optimizer, "_learning_rate", None)
-        places = [i for i, variable in enumerate(self._model.optimizer.variables) if variable is rate]
+        optimizer = self._model.optimizer
+        rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate  # the outer of loss scaling has its own
+        places = [i for i, variable in enumerate(optimizer.variables) if variable is rate]
         self._rate_place = places[0] if places else None
 
     def initial(self) -> TrainingState:
@@ -353,14 +356,17 @@ class Stacked:
         trainable, other, slots, metrics = self._mapped(one)(trainable, other, slots, metrics)
         return (list(trainable), list(other), list(slots)), list(metrics)
 
-    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> list[Any]:
-        """Traced: metrics after one more batch of validation rows."""
+    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any]]:
+        """Traced: one more batch of validation rows."""
+        trainable, other, slots = state
 
         def one(trainable: Any, other: Any, metrics: Any) -> Any:
-            _, (_, _, metrics) = self._model.test_step((trainable, other, metrics), (x, y))
-            return metrics
+            _, (_, other, metrics) = self._model.test_step((trainable, other, metrics), (x, y))
+            return other, metrics
 
-        return list(self._mapped(one)(state[0], state[1], metrics))
+        scored = self._template.averaged(trainable, slots)
+        other, metrics = self._mapped(one)(scored, other, metrics)
+        return (trainable, list(other), slots), list(metrics)
 
     def _mapped(self, one: Callable[..., Any]) -> Callable[..., Any]:
         """A function of one lane as one of all lanes; a lane alone is not mapped, so that it is `fit`'s own program."""
@@ -379,7 +385,8 @@ class Stacked:
         """Traced: [T] whether all trainable variables of a lane are finite."""
         import jax.numpy as jnp
 
-        return jnp.stack([jnp.isfinite(array).reshape(self._lanes, -1).all(1) for array in state[0]]).all(0)
+        finite = [jnp.isfinite(array).reshape(self._lanes, -1).all(1) for array in state[0]]
+        return jnp.stack([jnp.ones(self._lanes, bool), *finite]).all(0)
 
 
 def _forward(model: Any, *, training: bool) -> Callable[..., Any]:

@@ -39,7 +39,15 @@ class DeviceData:
 class Program:
     """Trains the lanes of one signature. Compiled when made, for this number of lanes."""
 
-    def __init__(self, template: Template, lanes: int, data: DeviceData, *, validation_batch: int) -> None:
+    def __init__(self, template: Template, lanes: int, data: DeviceData, *, validation_batch: int, carry: bool) -> None:
+        """
+        Args:
+            template: the model.
+            lanes: how many train at once, T.
+            data: the rows of both splits.
+            validation_batch: validation rows at once.
+            carry: keep what validation changes beside the metrics, as `fit` does.
+        """
         import jax
 
         self.lanes = lanes
@@ -48,23 +56,28 @@ class Program:
         self._data = data
         self._batch = template.signature.batch_size
         self._validation_batch = validation_batch
+        self._carry = carry
         state = self.layout.stack([self.layout.initial()] * lanes)
         numbers = no_numbers(template, lanes)
         order = np.zeros(len(data.x), np.int32)
         self._epoch = (
             self._step_by_step(state, numbers, order) if template.convolves else self._loop(state, numbers, order)
         )
-        self._validate = jax.jit(self._trace_validate).lower(state, data.validation_x, data.validation_y).compile()
+        with template.tracing:
+            validate = jax.jit(self._trace_validate).lower(state, data.validation_x, data.validation_y)
+        self._validate = validate.compile()
 
     def epoch(self, state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
         """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`."""
         state, logs = self._epoch(state, numbers, order)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
-    def validate(self, state: State) -> tuple[Logs, Any]:
-        """Logs of `evaluate` on the validation rows, and [T] whether the lane's weights are finite."""
-        logs, finite = self._validate(state, self._data.validation_x, self._data.validation_y)
-        return {name: np.asarray(values) for name, values in logs.items()}, np.asarray(finite)
+    def validate(self, state: State) -> tuple[State, Logs, Any]:
+        """The state after it, logs of `evaluate` on the validation rows, [T] whether the lane's weights are finite."""
+        other, logs, finite = self._validate(state, self._data.validation_x, self._data.validation_y)
+        if self._carry:
+            state = (state[0], other, state[2])
+        return state, {name: np.asarray(values) for name, values in logs.items()}, np.asarray(finite)
 
     def _steps(self, order: Any) -> tuple[Any, Any]:
         """The order cut into [S, B] and the short last batch."""
@@ -111,7 +124,9 @@ class Program:
             return state, self._logs(metrics)
 
         rows = (self._data.x, self._data.y)
-        program = jax.jit(epoch, donate_argnums=0).lower(state, numbers, *self._steps(order), *rows).compile()
+        with self._template.tracing:
+            traced = jax.jit(epoch, donate_argnums=0).lower(state, numbers, *self._steps(order), *rows)
+        program = traced.compile()
         return lambda state, numbers, order: program(state, numbers, *self._steps(order), *rows)
 
     def _step_by_step(self, state: State, numbers: Numbers, order: Any) -> Epoch:
@@ -122,14 +137,15 @@ class Program:
         begin = jax.jit(self._begin).lower(numbers).compile()
         prepared, metrics = begin(numbers)
         batches = [*self._steps(order)[0][:1], *self._steps(order)[1][None]]  # one of each length
-        steps = {
-            len(batch): jax.jit(self._step, donate_argnums=(0, 1))
-            .lower(state, metrics, prepared, batch, *rows)
-            .compile()
-            for batch in batches
-            if len(batch)
-        }
-        end = jax.jit(self._logs).lower(metrics).compile()
+        with self._template.tracing:
+            traced = {
+                len(batch): jax.jit(self._step, donate_argnums=(0, 1)).lower(state, metrics, prepared, batch, *rows)
+                for batch in batches
+                if len(batch)
+            }
+            traced_end = jax.jit(self._logs).lower(metrics)
+        steps = {length: one.compile() for length, one in traced.items()}
+        end = traced_end.compile()
 
         def epoch(state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
             prepared, metrics = begin(numbers)
@@ -148,20 +164,27 @@ class Program:
         """Traced: a step on these rows."""
         return self.layout.step(state, metrics, prepared, _rows(x, rows), _rows(y, rows))
 
-    def _trace_validate(self, state: State, x: Any, y: Any) -> tuple[Logs, Any]:
+    def _trace_validate(self, state: State, x: Any, y: Any) -> tuple[list[Any], Logs, Any]:
         import jax
 
         rows, size = x.shape[0], min(self._validation_batch, x.shape[0])
         whole = rows // size
 
-        def body(index: Any, metrics: Any) -> Any:
-            batch = (jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in (x, y))
-            return self.layout.test(state, metrics, *batch)
+        def test(carry: Any, x: Any, y: Any) -> Any:
+            other, metrics = carry
+            before = (state[0], other if self._carry else state[1], state[2])
+            (_, other, _), metrics = self.layout.test(before, metrics, x, y)
+            return other if self._carry else [], metrics
 
-        metrics = jax.lax.fori_loop(0, whole, body, self._metrics())
+        def body(index: Any, carry: Any) -> Any:
+            batch = (jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in (x, y))
+            return test(carry, *batch)
+
+        carry = jax.lax.fori_loop(0, whole, body, (state[1] if self._carry else [], self._metrics()))
         if rows > whole * size:
-            metrics = self.layout.test(state, metrics, x[whole * size :], y[whole * size :])
-        return self._logs(metrics), self.layout.finite(state)
+            carry = test(carry, x[whole * size :], y[whole * size :])
+        other, metrics = carry
+        return other, self._logs(metrics), self.layout.finite(state)
 
 
 def _rows(array: Any, rows: Any) -> Any:

@@ -15,7 +15,7 @@ from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.shared_clock import WallShare
 from keras_sweep.training.lanes.signature import Signature, Update
 from keras_sweep.training.lanes.template import Template
-from keras_sweep.training.lanes.validation import validation_batch
+from keras_sweep.training.lanes.validation import row_by_row, validation_batch
 
 PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
 KEPT = 64  # programs and templates kept; a sweep over model arguments has a signature for nearly every trial
@@ -82,6 +82,7 @@ class Programs:
         self._data: DeviceData | None = None
         self._templates: _Made[Template] = _Made(KEPT, self.clock)
         self._programs: _Made[Program] = _Made(KEPT, self.clock)
+        self._alone: _Made[bool] = _Made(KEPT, self.clock)
         self._lock = threading.Lock()  # building a model seeds and uses generators of the process
         self._users: dict[Hashable, set[int]] = {}  # of the programs to be compiled -> the trials that they are for
         self._owed: dict[Hashable, dict[int, float]] = {}  # of the programs compiled -> seconds by trial, not paid yet
@@ -136,13 +137,12 @@ class Programs:
         def make() -> Program:
             template = self.template(signature)
             rows = len(self._search_data.validation)
-            batch = validation_batch(
-                self._spec, template.model, rows=rows, lanes=lanes, batch_size=signature.batch_size
-            )
             self._count(1)
             try:
                 with self.clock.measure("compile") as share:
-                    program = Program(template, lanes, self.data, validation_batch=batch)
+                    alone = self.row_by_row(signature)
+                    batch = validation_batch(template, row_by_row=alone, rows=rows, lanes=lanes)
+                    program = Program(template, lanes, self.data, validation_batch=batch, carry=not alone)
             finally:
                 self._count(-1)
             users = self._users.setdefault(key, set())
@@ -154,6 +154,11 @@ class Programs:
     def _count(self, more: int) -> None:
         with self._lock:
             self._compiling += more
+
+    def row_by_row(self, signature: Signature) -> bool:
+        """Whether each validation row of this model stands alone. Tried once for each set of model arguments."""
+        template = self.template(signature)
+        return self._alone.get(signature.model, lambda: row_by_row(self._spec, template, self._search_data.train))
 
     def narrowed(self, signature: Signature, update: Update) -> Signature:
         """The signature with only those updates that can share a program with this one."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import compiled_model, make_optimizer
 from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.per_lane_values import STAND_IN
@@ -45,11 +48,25 @@ class Template:
         self.other = _values(self.model.non_trainable_variables)
         self.metrics = _values(self.model.metrics_variables)
         self._places = _places(self.model)
+        self._averages = _average_places(self.model)
+        self.tracing = threading.Lock()  # layers keep things in Python while they are traced
         self._call: Any = None
 
     def optimizers(self) -> list[Any]:
         """A new `keras.optimizers.Optimizer` for each of the signature's updates, not built."""
         return [make_optimizer(_plan(self.signature, update)) for update in self.signature.updates]
+
+    @property
+    def scales_loss(self) -> bool:
+        """Whether Keras wraps the optimizer to scale the loss, as it does under the policy `mixed_float16`."""
+        return hasattr(self.model.optimizer, "inner_optimizer")
+
+    def averaged(self, trainable: Sequence[Any], optimizer: Sequence[Any]) -> list[Any]:
+        """The trainable variables by which a lane is scored: with `use_ema` their averages, which `fit` leaves."""
+        return [
+            variable if place is None else optimizer[place]
+            for variable, place in zip(trainable, self._averages, strict=True)
+        ]
 
     def default_rate(self, choice: int) -> float:
         """The learning rate that the chosen optimizer has if it is given none."""
@@ -83,15 +100,16 @@ class Template:
 
         if self._call is None:
             self._call = jax.jit(lambda *state_and_x: self.model.stateless_call(*state_and_x, training=False)[0])
+        trainable = self.averaged(state.trainable, state.optimizer)
         parts = [
-            self._call(list(state.trainable), list(state.other), x[start : start + PREDICT_ROWS])
+            self._call(trainable, list(state.other), x[start : start + PREDICT_ROWS])
             for start in range(0, len(x), PREDICT_ROWS)
         ]
         return np.concatenate([np.asarray(part) for part in parts])
 
     def weights(self, state: TrainingState) -> Weights:
-        """A lane's variables in the order of `model.get_weights()`."""
-        both = (*state.trainable, *state.other)
+        """What `fit` leaves to a lane, in the order of `model.get_weights()`."""
+        both = (*self.averaged(state.trainable, state.optimizer), *state.other)
         return tuple(both[place] for place in self._places)
 
 
@@ -115,6 +133,13 @@ def _plan(signature: Signature, update: Update) -> TrainingPlan:
 
 def _values(variables: Any) -> Arrays:
     return tuple(np.array(variable.value) for variable in variables)
+
+
+def _average_places(model: Any) -> tuple[int | None, ...]:
+    """Where the moving average of each trainable variable stands among the optimizer's; None where there is none."""
+    places = {id(variable): place for place, variable in enumerate(model.optimizer.variables)}
+    found = {id(variable): places[id(average)] for variable, average in averages(model.optimizer)}
+    return tuple(found.get(id(variable)) for variable in model.trainable_variables)
 
 
 def _places(model: Any) -> tuple[int, ...]:

@@ -1,35 +1,135 @@
-"""How many validation rows are taken at once: many where the numbers do not depend on it, else as `fit` takes them."""
+"""How many validation rows are taken at once: many where the numbers do not depend on it, else as `fit` takes them.
+
+A layer or a loss may look at the whole batch (its statistics, a norm over it), and a layer may count its calls. So the
+model is tried: where a few rows at once leave the same metrics as the same rows in two batches, with other weights too,
+and nothing else changes, then each row stands alone.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
+from keras_sweep.data.search_data import Array, Rows
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.template import layer_outputs
+from keras_sweep.training.lanes.template import Template, layer_outputs
+from keras_sweep.training.standard_error import ACCURACIES
 
 ROWS = 2048  # at most: enough for speed
 BYTES = 256 << 20  # of what the layers put out for these rows in all lanes, at most
 
-ROW_BY_ROW = re.compile(
-    "(binary|categorical|sparse_categorical)(_focal)?_crossentropy|crossentropy|ce|huber|log_?cosh|kl_divergence|kld"
-    "|mean_(squared|absolute|squared_logarithmic|absolute_percentage)_error|mse|mae|mape|msle|poisson"
-    "|((squared|categorical)_)?hinge|cosine_similarity",
-    re.IGNORECASE,
-)  # losses of Keras that are means over rows; a Dice or Tversky loss, for one, is not
+TRIED = 16  # rows
+CUT = 6  # of them are the first batch: batches of two lengths, since a mean of means is another mean
+CLOSE = 2e-5  # relative: sums of float32 in another order
+
+# Of a dense model it is known without a trial: for each row they are a function of its output alone.
+_KNOWN = frozenset(
+    {"sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"}
+    | {"mean_squared_error", "mse", "mean_absolute_error", "mae"}
+)
 
 
-def validation_batch(spec: SweepSpec, model: Any, *, rows: int, lanes: int, batch_size: int) -> int:
+def validation_batch(template: Template, *, row_by_row: bool, rows: int, lanes: int) -> int:
     """Rows a batch, of so many rows in all: a divisor of them if there is a fair one, since a short last batch is slow.
 
-    `batch_size` itself where the metrics may depend on it.
+    The trial's own batch size where rows do not stand alone.
     """
-    import keras
-
-    own = type(model)
-    plain = own.compute_loss is keras.Model.compute_loss and own.compute_metrics is keras.Model.compute_metrics
-    if not plain or not ROW_BY_ROW.fullmatch(spec.loss):
-        return batch_size
-    most = max(min(ROWS, BYTES // (4 * lanes * layer_outputs(model))), 1)
+    if not row_by_row:
+        return template.signature.batch_size
+    most = max(min(ROWS, BYTES // (4 * lanes * layer_outputs(template.model))), 1)
     divisor = max(size for size in range(1, most + 1) if rows % size == 0)
     return divisor if divisor * 4 >= most else most
+
+
+def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
+    """Whether validation may take any number of rows at once and comes to the same numbers.
+
+    Args:
+        spec: the sweep; for the dense model under a usual loss the answer is known.
+        template: a model of it.
+        rows: what it is tried with: rows of the training data.
+    """
+    import jax
+    import keras
+
+    model = template.model
+    if spec.model.kind == "dense" and spec.loss in _KNOWN and set(spec.metrics) <= _KNOWN | ACCURACIES:
+        return True
+    own = type(model)
+    if own.compute_loss is not keras.Model.compute_loss or own.compute_metrics is not keras.Model.compute_metrics:
+        return False
+    count = min(TRIED, len(rows.y))
+    if count < 4:
+        return False
+
+    def tested(trainable: Any, other: Any, metrics: Any, x: Any, y: Any) -> Any:
+        return model.test_step((trainable, other, metrics), (x, y))[1][2]
+
+    def both(trainable: Any, other: Any, metrics: Any, x: Any, y: Any) -> Any:
+        cut = count * CUT // TRIED
+        first = tested(trainable, other, metrics, x[:cut], y[:cut])
+        return tested(trainable, other, metrics, x, y), tested(trainable, other, first, x[cut:], y[cut:])
+
+    with template.tracing:
+        if changes_state(template, rows):
+            return False
+        compare = jax.jit(both).lower(*_arguments(template, rows, range(count))).compile()
+    for places, weights in zip(_choices(rows, count), _weights(template), strict=True):
+        _, _, metrics, x, y = _arguments(template, rows, places)
+        whole, parts = compare(*weights, metrics, x, y)
+        if not all(_close(one, other) for one, other in zip(whole, parts, strict=True)):
+            return False
+    return True
+
+
+def changes_state(template: Template, rows: Rows) -> bool:
+    """Whether a step of validation changes any variable but the metrics': a count of calls, the seed of a noise.
+
+    Traces the model, so its lock must be held.
+    """
+    import jax
+
+    trainable, other, metrics, x, y = _arguments(template, rows, range(min(TRIED, len(rows.y))))
+
+    def step(other: Any) -> Any:
+        return template.model.test_step((trainable, other, metrics), (x, y))[1][1]
+
+    program = jax.make_jaxpr(step)(other).jaxpr
+    return any(before is not after for before, after in zip(program.invars, program.outvars, strict=True))
+
+
+def _arguments(template: Template, rows: Rows, places: Sequence[int]) -> tuple[Any, Any, Any, Array, Array]:
+    chosen = np.asarray(places)
+    return list(template.trainable), list(template.other), list(template.metrics), rows.x[chosen], rows.y[chosen]
+
+
+def _choices(rows: Rows, count: int) -> Iterator[Any]:
+    """Places of rows from all over; and so that the two batches differ as far as they can, in labels and in inputs."""
+    ends = np.r_[:count] - count * CUT // TRIED  # the first are the lowest, the rest the highest
+    labels = np.asarray(rows.y, np.float64).reshape(len(rows.y), -1)
+    yield np.linspace(0, len(rows.y) - 1, count).astype(int)
+    yield np.argsort(labels @ np.arange(1, labels.shape[1] + 1), kind="stable")[-ends - 1]
+    yield np.argsort(np.asarray(rows.x, np.float64).reshape(len(rows.y), -1).sum(1), kind="stable")[-ends - 1]
+
+
+def _weights(template: Template) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Trainable and other variables: the initial ones, then others, since what begins at zero hides what it weighs."""
+    yield list(template.trainable), list(template.other)
+    random = np.random.default_rng(0)
+    for _ in range(2):
+        trainable = [_moved(value, random.normal(size=value.shape)) for value in template.trainable]
+        # a moving variance stays above zero
+        yield trainable, [_moved(value, np.abs(random.normal(size=value.shape))) for value in template.other]
+
+
+def _moved(value: Any, noise: Any) -> Any:
+    if value.dtype.kind in "biu":  # counts, seeds
+        return value
+    return (np.asarray(value, np.float32) * (1 + 0.3 * noise) + 0.05 * noise).astype(value.dtype)
+
+
+def _close(one: Any, other: Any) -> bool:
+    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    return bool(np.isfinite(one).all() and np.allclose(one, other, rtol=CLOSE, atol=1e-6))

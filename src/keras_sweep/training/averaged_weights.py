@@ -1,0 +1,57 @@
+"""Moving averages of the weights (`use_ema`): `fit` ends by putting them in the weights' place.
+
+So they are what a trial is scored by and what it leaves behind: each epoch is validated as `evaluate` would find the
+model if `fit` had ended there, and training goes on from the weights themselves.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.trial.result import Weights
+
+
+def averages(optimizer: Any) -> list[tuple[Any, Any]]:
+    """Each trainable variable of a built optimizer with the variable of its moving average; none without `use_ema`."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of loss scaling
+    return [
+        (variable, average)
+        for part in getattr(inner, "optimizers", [inner])
+        if part.use_ema
+        for variable, average in zip(part._trainable_variables, part._model_variables_moving_average, strict=True)
+        if average is not None
+    ]
+
+
+def scored_weights(model: Any) -> Weights:
+    """What `model.get_weights()` would be if `fit` ended now."""
+    instead = {id(variable): average for variable, average in averages(model.optimizer)}
+    return tuple(_array(instead.get(id(variable), variable)) for variable in model.weights)
+
+
+def swap_of() -> Any:
+    """A Keras callback that validates with the averages. Exact: Keras's own `SwapEMAWeights` rounds on TensorFlow."""
+    import keras
+
+    class Swap(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_test_begin(self, logs: Any = None) -> None:
+            self._swap()
+
+        def on_test_end(self, logs: Any = None) -> None:
+            self._swap()
+
+        def _swap(self) -> None:
+            for variable, average in averages(self.model.optimizer):
+                value = _array(variable)
+                variable.assign(_array(average))
+                average.assign(value)
+
+    return Swap()
+
+
+def _array(variable: Any) -> Any:
+    import keras
+
+    return np.array(keras.ops.convert_to_numpy(variable.value))

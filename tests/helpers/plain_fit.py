@@ -1,0 +1,33 @@
+"""What a user's own script would do: seed, build, compile, fit, evaluate. Nothing of keras_sweep is in it."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+NOT_OF_THE_OPTIMIZER = ("optimizer", "epochs", "batch_size")
+
+
+@dataclass(frozen=True)
+class PlainFit:
+    """How it ended."""
+
+    history: dict[str, list[float]]
+    weights: list[np.ndarray]
+    scores: dict[str, float]  # of `evaluate` on the validation rows, after `fit`
+
+
+def plain_fit(build, data, params, *, loss="sparse_categorical_crossentropy", metrics=("accuracy",), seed=42):
+    """Train what `build()` returns."""
+    keras.utils.set_random_seed(seed)
+    model = build()
+    arguments = {name: value for name, value in params.items() if name not in NOT_OF_THE_OPTIMIZER}
+    optimizer = type(keras.optimizers.get(params["optimizer"]))(**arguments)
+    model.compile(optimizer=optimizer, loss=loss, metrics=list(metrics))
+    validation = (data.validation.x, data.validation.y)
+    size = params.get("batch_size", 32)
+    history = model.fit(
+        data.train.x, data.train.y, epochs=params["epochs"], batch_size=size, validation_data=validation, verbose=0
+    )
+    weights = model.get_weights()
+    return PlainFit(history.history, weights, model.evaluate(*validation, batch_size=size, verbose=0, return_dict=True))

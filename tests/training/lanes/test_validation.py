@@ -1,0 +1,92 @@
+"""Lanes validate many rows at once only where that gives what `evaluate` gives in the trial's own batches."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from keras_sweep.data.search_data import Rows
+from keras_sweep.space.sweep_spec import Goal, ModelSpec, Objective
+from keras_sweep.training.lanes.program_cache import Programs
+from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.trial.plan import training_plan
+from tests.helpers import user_models
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import FOLDER, assert_as_fit, lanes, suggestions, user_spec
+from tests.helpers.plain_fit import plain_fit
+
+TRIAL = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
+PAIR = ({**TRIAL, "epochs": 3}, {**TRIAL, "learning_rate": 0.003, "epochs": 2})
+BY_LOSS = {"metrics": (), "objective": Objective("val_loss", Goal.MINIMIZE)}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits(150, 70)
+
+
+def built(name, **arguments):
+    return lambda: getattr(user_models, name)((64,), 10, **arguments)
+
+
+def with_model(name, **arguments):
+    return make_spec(folder=FOLDER, model=ModelSpec("python", f"user_models:{name}", arguments))
+
+
+def row_by_row(spec, data, **params):
+    return Programs(spec, data).row_by_row(signature_of(training_plan(spec, {**TRIAL, **params})))
+
+
+def assert_as_plain_fit(spec, data, build, **arguments):
+    results = lanes(spec, data, suggestions(*PAIR))
+    for number, params in enumerate(PAIR):
+        result, expected = results[number], plain_fit(build, data, params, **arguments)
+        for name, curve in expected.history.items():
+            np.testing.assert_allclose(result.curve[name], curve, rtol=1e-5, atol=1e-7, err_msg=name)
+        for ours, theirs in zip(result.weights, expected.weights, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layer", ["Centered", "Swayed", "Counting", "SummedPenalty", "Noise"])
+def test_a_layer_that_looks_at_the_batch_or_keeps_a_count_has_the_numbers_of_fit(data, layer):
+    spec = with_model("with_own_layer", layer=layer)
+    assert not row_by_row(spec, data)
+    assert_as_plain_fit(spec, data, built("with_own_layer", layer=layer))
+
+
+@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
+def test_recurrent_dropout_draws_on_after_validation_as_in_fit(data, layer):
+    assert_as_plain_fit(with_model("recurrent", layer=layer), data, built("recurrent", layer=layer))
+
+
+@pytest.mark.parametrize("name", ["convolutional", "regularized"])
+def test_rows_of_ordinary_layers_stand_alone(data, name):
+    assert row_by_row(user_spec(name), data)
+
+
+def test_rows_of_the_dense_model_stand_alone(data):
+    assert row_by_row(make_spec(), data)
+
+
+@pytest.fixture(scope="module")
+def numbers(data):
+    """One column of labels, which is no class."""
+    train, validation = (Rows(rows.x, rows.y.astype(np.float32)) for rows in (data.train, data.validation))
+    return replace(data, train=train, validation=validation, classes=None)
+
+
+def test_a_loss_that_converts_a_batch_of_only_zeros_and_ones_sees_the_batches_of_fit(numbers):
+    assert not row_by_row(user_spec("one_output", loss="hinge", **BY_LOSS), numbers)
+
+
+def test_a_metric_that_sets_each_label_against_each_output_sees_the_batches_of_fit(numbers):
+    metrics = ("poisson", "kl_divergence", "hinge")  # of Keras, on labels [N] and outputs [N, 1]
+    spec = user_spec("one_output", **{**BY_LOSS, "metrics": metrics, "loss": "mse"})
+    spec = replace(spec, model=replace(spec.model, arguments={"activation": "sigmoid"}))
+    assert not row_by_row(spec, numbers)
+    assert_as_fit(spec, numbers, suggestions(*PAIR))
+
+
+def test_a_mean_over_rows_stands_alone_whatever_its_name(numbers):
+    assert row_by_row(user_spec("one_output", loss="mse", **BY_LOSS), numbers)
+    assert row_by_row(user_spec("one_output", loss="log_cosh", **BY_LOSS), numbers)

@@ -1,0 +1,94 @@
+"""With `use_ema` a trial is scored by what `fit` leaves: the averages of the weights."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.result import Suggestion, TrialState
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import Watching, suggestions, train
+from tests.helpers.plain_fit import plain_fit
+
+EMA = {"optimizer": "adam", "learning_rate": 0.02, "epochs": 3, "use_ema": True, "ema_momentum": 0.9}
+OVERWRITING = {**EMA, "ema_overwrite_frequency": 7}
+RUNNERS = {"lanes": CompiledRunner, "fit": FitRunner}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits(150, 60)
+
+
+def dense():
+    return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+
+
+def evaluated(data, weights):
+    model = dense()
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.set_weights(list(weights))
+    return model.evaluate(data.validation.x, data.validation.y, verbose=0, return_dict=True)
+
+
+def assert_scored_by_its_weights(data, result):
+    scores = evaluated(data, result.weights)
+    assert result.value == pytest.approx(scores["accuracy"])
+    assert result.metrics["val_loss"] == pytest.approx(scores["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_value_and_weights_are_those_that_fit_and_evaluate_end_with(data, runner):
+    trials = suggestions(EMA, OVERWRITING)
+    results = train(RUNNERS[runner](make_spec(), data), trials)
+    for trial in trials:
+        expected, result = plain_fit(dense, data, trial.params), results[trial.number]
+        assert result.value == pytest.approx(expected.scores["accuracy"])
+        assert result.metrics["val_loss"] == pytest.approx(expected.scores["loss"], rel=1e-5)
+        np.testing.assert_allclose(result.curve["loss"], expected.history["loss"], rtol=1e-5)
+        for ours, theirs in zip(result.weights, expected.weights, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=2e-5, rtol=1e-4)
+    assert abs(expected.history["val_loss"][-1] - expected.scores["loss"]) > 1e-3  # of the weights themselves
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_every_epoch_is_scored_as_if_fit_ended_there(data, runner):
+    (result,) = train(RUNNERS[runner](make_spec(), data), suggestions(EMA)).values()
+    shorter = plain_fit(dense, data, {**EMA, "epochs": 2})
+    assert result.curve["val_loss"][1] == pytest.approx(shorter.scores["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_the_best_epoch_keeps_the_averages_of_that_epoch(data, runner):
+    spec = make_spec(take_best=True)
+    wild = {**EMA, "learning_rate": 3.0, "epochs": 4, "ema_momentum": 0.5}
+    (result,) = train(RUNNERS[runner](spec, data), suggestions(wild)).values()
+    assert result.epoch < 4
+    assert_scored_by_its_weights(data, result)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_pruned_trial_is_scored_by_its_averages(data, runner):
+    watch = Watching(rung_epochs=(2,), stop_below=2.0)
+    (result,) = train(RUNNERS[runner](make_spec(), data), suggestions(EMA), watch).values()
+    assert (result.state, result.epoch) == (TrialState.PRUNED, 2)
+    assert_scored_by_its_weights(data, result)
+
+
+def test_a_trial_that_is_continued_goes_on_from_the_weights_themselves(data):
+    runner = CompiledRunner(make_spec(), data, keep_states=True)
+    train(runner, [Suggestion(0, {**EMA, "epochs": 1}), Suggestion(1, {**EMA, "epochs": 1, "learning_rate": 0.01})])
+    continued = train(runner, [Suggestion(2, EMA, 1, continues=0)])[2]
+    expected = plain_fit(dense, data, EMA)
+    assert continued.metrics["val_loss"] == pytest.approx(expected.scores["loss"], rel=1e-5)
+    assert_scored_by_its_weights(data, continued)
+
+
+def test_a_trial_of_fit_that_was_stopped_goes_on_from_the_weights_themselves(data, tmp_path):
+    whole = train(FitRunner(make_spec(), data), suggestions(EMA))[0]
+    assert train(FitRunner(make_spec(), data, checkpoints=tmp_path), suggestions(EMA), Watching(stop_after=1)) == {}
+    resumed = train(FitRunner(make_spec(), data, checkpoints=tmp_path), suggestions(EMA))[0]
+    assert dict(resumed.curve) == dict(whole.curve)
+    for ours, theirs in zip(resumed.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
