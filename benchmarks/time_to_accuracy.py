@@ -15,8 +15,8 @@ Machine: two shared cores of an AMD EPYC, nothing else running, 2026-11-25; `--l
     KerasTuner, TensorFlow         >120     >120     >120  >120.0  >16.1   9/12/12  0.8544/0.8515/0.8514
     KerasTuner, JAX                42.6     >120     13.3    42.6    5.7   15/54/3  0.8554/0.8522/0.8568
 
-Three seeds are few: one lucky trial decides (KerasTuner's third, seed 44). Ray Tune was not measured: the version that
-it needs is not to be had.
+Three seeds are few: one lucky trial decides (KerasTuner's third, seed 44). Ray Tune was not measured: it
+listens on every network interface.
 """
 
 from __future__ import annotations

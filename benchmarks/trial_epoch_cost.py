@@ -21,7 +21,7 @@ Machine: two shared cores of an AMD EPYC, nothing else running, 2026-11-25; medi
     First finished trial 4.2 s after the start of 'sweep run, 64 trials, test and export'.
 
 An hour before, with a `sweep run` of 15.3 s: KerasTuner, TensorFlow 99.2 s (1055 ms); Optuna + Keras, TensorFlow, 50
-steps per execution 37.2 s (396 ms). Ray Tune was not measured: the version that it needs (2.60.1) is not to be had.
+steps per execution 37.2 s (396 ms). Ray Tune was not measured: it listens on every network interface.
 """
 
 from __future__ import annotations

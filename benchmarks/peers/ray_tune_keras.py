@@ -1,11 +1,18 @@
-"""Ray Tune: as many trials at once as there are cores, each on one core. Loopback only, no dashboard."""
+"""Ray Tune: as many trials at once as there are cores, each on one core. No dashboard.
+
+Ray listens on every network interface, whatever address it is given, so this runs only where there is none but loopback.
+"""
 
 import os
 import secrets
+import socket
+import sys
 
 from task import TRIALS, arguments, print_trial, splits, train
 
 options = arguments()
+if [interface for _, interface in socket.if_nameindex()] != ["lo"]:
+    sys.exit("Ray listens on every network interface: run it in a network namespace of its own")
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_AUTH_MODE"] = "token"  # nobody else on this machine may use it
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

@@ -43,7 +43,7 @@ def test_by_class_keeps_the_shares() -> None:
 
 
 def test_too_few_rows_of_a_class_says_what_to_do() -> None:
-    with pytest.raises(DataError, match=r"stratify.*Bring more rows"):
+    with pytest.raises(DataError, match=r"stratify: true`: class .* has one row\. Bring more rows"):
         held_out_by_class(np.array([0, 0, 0, 1]), 0.5, 0)
 
 

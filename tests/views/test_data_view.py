@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from keras_sweep.data.catalog import load_search_data
+from keras_sweep.space.sweep_spec import DataSpec
 from keras_sweep.views.data_view import ClassRow, DataView, PartRow, data_facts
 from keras_sweep.views.sample_images import picture_grid, write_png
 from tests.helpers.data_specs import PLANTS, named, spec_of
@@ -49,6 +50,16 @@ def test_a_sample_of_each_class_is_drawn_within_the_width(width: int, encoding: 
     assert "▀" not in text  # without colour, half blocks would be all alike
 
 
+def test_what_a_column_holds_is_shown_at_80_columns_whatever_its_name(tmp_path: Path) -> None:
+    text = on_terminal(DataView(load_search_data(spec_of(PLANTS))), 80)
+    assert "some missing, taken as 34.75" in text and "4: (missing), red, white, yellow" in text
+    lines = "\n".join(f"category {k % 30},{k * 1e9},{k % 2}" for k in range(60))
+    (tmp_path / "it.csv").write_text(f"{'a long name ' * 8},{'x' * 50},target\n{lines}\n")
+    text = on_terminal(DataView(load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))), 80)
+    assert "a long name a lon..." in text and "27: category 0, categ..." in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
 def test_pictures_are_half_blocks_in_colour() -> None:
     file = io.StringIO()
     console = Console(file=file, width=90, force_terminal=True, color_system="truecolor", _environ={})
@@ -57,8 +68,6 @@ def test_pictures_are_half_blocks_in_colour() -> None:
 
 
 def test_names_from_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
-    from keras_sweep.space.sweep_spec import DataSpec
-
     lines = "\n".join(f"{k},{'x' if k % 2 else 'y'}\x1b[31m,{k % 2}" for k in range(40))
     (tmp_path / "it.csv").write_text(f"a\x1b[2J,b,target\n{lines}\n")
     data = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))

@@ -16,30 +16,50 @@ SetOption = Annotated[list[str] | None, typer.Option("--set", help="As of `sweep
 
 
 def data(
-    source: Annotated[str, typer.Argument(help="A data set's name, or a space file.")],
+    source: Annotated[str, typer.Argument(help="A data set's name, a space file, or a sweep's name.")],
     picture: Annotated[
         Path | None, typer.Option("--picture", help="Write a picture of samples to this PNG file.")
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", help="Write training and validation rows to this .npz file, as the model takes them."),
+    ] = None,
     sets: SetOption = None,
+    sweeps_dir: SweepsDir = None,
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
     from keras_sweep.errors import DataError, UsageError
-    from keras_sweep.views.terminal.console import answers
+    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.messages import print_notice
+    from keras_sweep.views.terminal.text import count_text
 
-    spec = _spec_of(source, sets or ())
+    spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
     if picture is not None and (picture.suffix != ".png" or not picture.parent.is_dir()):
-        raise UsageError(f"`--picture` takes a .png file in a folder that is there, but got {picture}")
+        raise UsageError(
+            f"`--picture` takes a .png file in a folder that is there, but got {picture}",
+            hint="For example `--picture grid.png`",
+        )
     from keras_sweep.data.catalog import load_search_data
+    from keras_sweep.data.saved_rows import check_rows_path, save_rows
     from keras_sweep.views.data_view import DataView
     from keras_sweep.views.sample_images import picture_grid, write_png
 
+    if save is not None:
+        check_rows_path(save)
     found = load_search_data(spec)
     if picture is not None and found.image_shape is None:
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
+    if fingerprint not in (None, found.fingerprint):
+        print_notice(progress(), f"these rows are not those that the sweep {source!r} was begun with")
     answers().print(DataView(found))
     if picture is not None:
         write_png(picture, picture_grid(found))
         typer.echo(str(picture))
+    if save is not None:
+        save_rows(save, spec, found)
+        typer.echo(str(save))
+        rows = f"{count_text(len(found.train), 'training row')} and {len(found.validation):,} for validation"
+        print_notice(progress(), f"{rows}, in the form that an exported model takes; no test row is among them")
 
 
 def baseline(
@@ -116,11 +136,40 @@ def import_search(
     answers().print(f"{folder.name}: {count_text(len(imported.results), 'trial')} from {safe(imported.source)}")
 
 
-def _spec_of(source: str, sets: list[str] | tuple[str, ...]) -> SweepSpec:
+def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | None) -> tuple[SweepSpec, str | None]:
+    """(spec, the recorded fingerprint of the rows of a sweep). Raises UsageError."""
+    from keras_sweep.errors import UsageError
+
     if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
         from keras_sweep.space_file.yaml_file import read_space_file
 
-        return read_space_file(source, sets=sets)
+        return read_space_file(source, sets=sets), None
+    if sets:
+        raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
     from keras_sweep.data.catalog import named_set
+    from keras_sweep.data.names import DATA_NAMES
+    from keras_sweep.data.sources import unknown_name
+    from keras_sweep.record.sweep_folder import all_sweeps
+    from keras_sweep.record.sweep_folder import sweeps_dir as where
+    from keras_sweep.views.terminal.console import progress
+    from keras_sweep.views.terminal.messages import print_notice
 
-    return named_set(source)
+    sweeps = {folder.name: folder for folder in all_sweeps(where(sweeps_dir))}
+    if source in DATA_NAMES:
+        if source in sweeps:
+            print_notice(progress(), f"{source!r} is a sweep too: give its space file to see the sweep's rows")
+        return named_set(source), None
+    if source not in sweeps:
+        raise unknown_name(source, list(sweeps))
+    from keras_sweep.cli.recorded import unfollowed_spec
+    from keras_sweep.record.study_file import StudyFile
+
+    with StudyFile.open(sweeps[source]) as study:
+        spec = unfollowed_spec(study)
+        fingerprint = str(study.attributes.get("fingerprint"))
+    if spec.data.kind == "python":
+        raise UsageError(
+            f"the rows of the sweep {source!r} come from `python: {spec.data.source}`, and a record alone runs no code",
+            hint="Give the space file, as in `sweep data search_spaces/own_data.yaml`",
+        )
+    return spec, fingerprint

@@ -74,12 +74,20 @@ def named_set(name: str) -> SweepSpec:
     )
 
 
-def raw_validation(spec: SweepSpec, data: SearchData) -> Any:
-    """The validation rows as the exported model takes them: `data.validation.x`, or the raw columns of a table."""
+def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
+    """x of the training and of the validation rows as the exported model takes them.
+
+    That is `data.train.x` and `data.validation.x`, or the raw columns of a table. Raises DataError.
+    """
     if data.preprocessing is None:
-        return data.validation.x
+        return data.train.x, data.validation.x
     parts = split(read_source(spec.data, spec.folder), spec.data.split, classes=labels_are_classes(spec))
-    return data.preprocessing.inputs(parts.validation.x)
+    return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
+
+
+def raw_validation(spec: SweepSpec, data: SearchData) -> Any:
+    """The second of `raw_rows`."""
+    return raw_rows(spec, data)[1]
 
 
 def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:

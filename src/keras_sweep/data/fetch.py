@@ -37,7 +37,8 @@ def download(address: str, path: Path, seconds: float) -> None:
     if not outcome:
         raise FetchError(f"no answer within {seconds:.0f} s")
     if outcome[0] is not None:
-        raise FetchError(str(outcome[0]))
+        reason = getattr(outcome[0], "reason", outcome[0])  # of urllib's "<urlopen error ...>"
+        raise FetchError(str(getattr(reason, "strerror", None) or reason))
 
 
 def unpack_debian_package(package: str, folder: Path) -> None:

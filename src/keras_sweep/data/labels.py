@@ -127,7 +127,10 @@ def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None
     if names is not None and whole and max(values) < len(names):
         values = list(range(len(names)))
     if len(values) < 2:
-        raise DataError(f"there is only one class in the training rows: {_shown([str(value) for value in values])}")
+        raise DataError(
+            f"there is only one class in the training rows: {_shown([str(value) for value in values])}",
+            hint="Bring rows of at least two classes",
+        )
     if form is LabelForm.BINARY and len(values) > 2:
         raise DataError(
             f"`loss: {loss}` takes two classes, but the training labels have {len(values)} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from keras_sweep.data import fashion_mnist, mnist
@@ -16,6 +17,7 @@ from keras_sweep.space.plain_text import did_you_mean, listed
 from keras_sweep.space.sweep_spec import DataSpec
 
 PICTURES = {fashion_mnist.NAME: fashion_mnist, mnist.NAME: mnist}  # sets that bring a test set in files of its own
+MOST_SHOWN = 10  # sweeps that an error lists
 
 
 def read_source(data: DataSpec, folder: Path) -> Source:
@@ -32,10 +34,16 @@ def read_source(data: DataSpec, folder: Path) -> Source:
     raise unknown_name(data.source)
 
 
-def unknown_name(name: str) -> DataError:
-    """The error for a data set that does not exist, with the nearest name or all of them."""
-    near = did_you_mean(name, DATA_NAMES)
+def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
+    """The error for a name of nothing, with the nearest name or all data sets.
+
+    Args:
+        name: of neither a data set nor one of the sweeps.
+        sweeps: that could have been meant.
+    """
+    near = did_you_mean(name, (*DATA_NAMES, *sweeps))
+    here = f"; the sweeps here are {listed(sweeps)}" if 0 < len(sweeps) <= MOST_SHOWN else ""
     return DataError(
-        f"there is no data set {name!r}",
-        hint=f"{near[0].upper()}{near[1:]}" if near else f"The data sets are {listed(DATA_NAMES)}",
+        f"there is no data set {name!r}" + (", nor a sweep of that name" if sweeps else ""),
+        hint=f"{near[0].upper()}{near[1:]}" if near else f"The data sets are {listed(DATA_NAMES)}{here}",
     )

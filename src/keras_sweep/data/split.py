@@ -25,7 +25,7 @@ def held_out(n: int, share: float, seed: int) -> tuple[Indices, Indices]:
     if held < 1 or held >= n:
         raise DataError(
             f"a share of {share} of {n} rows leaves {max(n - held, 0)} rows to train on and {held} held out",
-            hint="Both must be at least 1: change `data.split` or bring more rows",
+            hint="Both must be at least 1: change `split`, or bring more rows",
         )
     permutation = np.random.RandomState(seed).permutation(n)
     return permutation[held:], permutation[:held]
@@ -38,9 +38,12 @@ def held_out_by_class(labels: npt.NDArray[np.generic], share: float, seed: int) 
     try:
         kept, held = train_test_split(np.arange(len(labels)), test_size=share, random_state=seed, stratify=labels)
     except ValueError as error:
+        names, counts = np.unique(labels.astype(str), return_counts=True)
+        rare = [str(name) for name in names[counts < 2]]
+        why = f"class {rare[0]!r} has one row" if rare else str(error)
         raise DataError(
-            f"the rows can't be split with `stratify: true` ({error})",
-            hint="Bring more rows of the rare classes, or set `data.split.stratify: false`",
+            f"the rows can't be split with `stratify: true`: {why}",
+            hint="Bring more rows of each rare class, or give `split: {stratify: false}`",
         ) from error
     return kept, held
 

@@ -77,7 +77,7 @@ def _cross_validated(model: Any, x: Array, y: Array) -> tuple[float, ...]:
         with _quiet(), parallel_config("threading", n_jobs=min(FOLDS, os.cpu_count() or 1, MOST_THREADS)):
             scores = cross_validate(model, x, y, cv=FOLDS)["test_score"]
     except ValueError as error:
-        raise DataError(f"the baseline can't be cross-validated ({error})", hint="Bring more rows") from error
+        raise DataError(f"the baseline can't be cross-validated: {error}", hint="Bring more rows") from error
     return tuple(float(score) for score in scores)
 
 
@@ -111,5 +111,8 @@ def _target(y: Array, data: SearchData) -> Array:
     if y.ndim == 1:
         return y
     if data.classes is None:
-        raise DataError(f"the baseline predicts one number a row, but the labels have {y.shape[1]} columns")
+        raise DataError(
+            f"the baseline predicts one number a row, but the labels have {y.shape[1]} columns",
+            hint="Only labels of one column have a baseline",
+        )
     return np.asarray(y.argmax(axis=1))

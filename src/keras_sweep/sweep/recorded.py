@@ -31,14 +31,7 @@ def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec
         UsageError: it names code and is not trusted, or the sweep was imported without a space file.
         SpaceFileError: its text is no space file of this version.
     """
-    attributes = study.attributes
-    refuse_imported(study)
-    origin = Path(str(attributes.get("origin", ".")))
-    engine, _, sampler = str(attributes.get("engine", "")).partition("/")
-    overrides = Overrides(engine=engine or None, sampler=sampler or None)
-    spec = read_space_text(
-        str(attributes["space"]), path=origin / f"{study.name}.yaml", name=study.name, overrides=overrides
-    )
+    spec = unfollowed_spec(study)
     sources = dict.fromkeys(part.source for part in (spec.data, spec.model) if part.kind == "python")
     code = " and ".join(f"{source} from {place_of(source, spec.folder)}" for source in sources)
     if code and not trust:
@@ -50,6 +43,18 @@ def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec
     if code:
         emit(Noticed(f"`--trust`: imports and runs {code}"))
     return spec
+
+
+def unfollowed_spec(study: StudyFile) -> SweepSpec:
+    """The spec as `recorded_spec`, for a caller that follows no `python:` in it. Raises UsageError, SpaceFileError."""
+    attributes = study.attributes
+    refuse_imported(study)
+    origin = Path(str(attributes.get("origin", ".")))
+    engine, _, sampler = str(attributes.get("engine", "")).partition("/")
+    overrides = Overrides(engine=engine or None, sampler=sampler or None)
+    return read_space_text(
+        str(attributes["space"]), path=origin / f"{study.name}.yaml", name=study.name, overrides=overrides
+    )
 
 
 def refuse_imported(study: StudyFile) -> None:

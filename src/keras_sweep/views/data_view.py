@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -14,11 +15,13 @@ from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.views.sample_images import SampleView
 from keras_sweep.views.terminal.drawing import bar, glyphs_for
-from keras_sweep.views.terminal.table import Column, drawn, fitted
+from keras_sweep.views.terminal.table import Column, drawn, fitted, needed
 from keras_sweep.views.terminal.text import safe, shorten
 
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
 LONGEST = 40  # characters of a name
+SHORTEST = 12  # characters of a detail, below which it says nothing
+SHORT_NAME = 20  # characters of a name where there is no room for more
 BAR = 20  # cells
 
 
@@ -107,7 +110,7 @@ def _columns(data: SearchData) -> tuple[ColumnRow, ...]:
         if not column.used:
             rows.append(ColumnRow(column.name, "dropped", detail="one value or none"))
         elif isinstance(column, NumberColumn):
-            detail = f"missing counts as {column.fill:g}, and is a feature" if column.indicator else ""
+            detail = f"some missing, taken as {column.fill:g}" if column.indicator else ""
             rows.append(ColumnRow(column.name, "numbers", column.mean, column.deviation, detail=detail))
         else:
             names = ", ".join(text or "(missing)" for text in column.categories)
@@ -141,10 +144,10 @@ class DataView:
             yield drawn(_class_columns(facts.classes, options), options)
         if facts.target is not None:
             yield Text()
-            yield drawn(fitted([lambda: _value_columns([facts.target])], options.max_width)[0], options)
+            yield drawn(_fitted_values([facts.target], options), options)
         yield Text()
         shown = facts.columns[:MOST_COLUMNS] if console.is_terminal else facts.columns
-        yield drawn(fitted([lambda: _value_columns(shown, console.is_terminal)], options.max_width)[0], options)
+        yield drawn(_fitted_values(shown, options, cut=console.is_terminal), options)
         if len(shown) < len(facts.columns):
             yield Text(f"and {len(facts.columns) - len(shown)} more columns", style="dim")
         if self.data.image_shape is not None:
@@ -176,23 +179,35 @@ def _class_columns(classes: Sequence[ClassRow], options: ConsoleOptions) -> list
     return fitted([lambda: columns], options.max_width)[0]
 
 
-def _value_columns(rows: Sequence[ColumnRow | None], cut: bool = True) -> list[Column]:
-    known = [row for row in rows if row is not None]
+def _fitted_values(rows: Sequence[ColumnRow], options: ConsoleOptions, cut: bool = True) -> list[Column]:
+    """Where details and names do not fit, they are cut short before any column is left out."""
+    if not cut:
+        return _value_columns(rows, None, None)
+    forms = [lambda: _value_columns(rows, LONGEST, LONGEST)]
+    for names in (LONGEST, SHORT_NAME):
+        least = needed(_value_columns(rows, names, SHORTEST))
+        room = min(LONGEST, SHORTEST + max(options.max_width - least, 0))
+        forms.append(partial(_value_columns, rows, names, room))
+    return fitted(forms, options.max_width)[0]
+
+
+def _value_columns(known: Sequence[ColumnRow], names: int | None, details: int | None) -> list[Column]:
+    """Name, kind, statistics and details; names and details cut to so many cells, None cuts nothing."""
 
     def numbers(field: str) -> tuple[Text, ...]:
         values = [getattr(row, field) for row in known]
         return tuple(Text("" if value is None else f"{value:.4g}") for value in values)
 
-    def texts(values: Sequence[str]) -> tuple[Text, ...]:
-        return tuple(Text(shorten(safe(value), LONGEST, "...") if cut else safe(value)) for value in values)
+    def texts(values: Sequence[str], most: int | None = None) -> tuple[Text, ...]:
+        return tuple(Text(safe(value) if most is None else shorten(safe(value), most, "...")) for value in values)
 
     columns = [
-        Column("column", texts([row.name for row in known])),
+        Column("column", texts([row.name for row in known], names)),
         Column("kind", texts([row.kind for row in known])),
         Column("mean", numbers("mean"), right=True),
         Column("deviation", numbers("deviation"), right=True),
         Column("lowest", numbers("lowest"), keep=2, right=True),
         Column("highest", numbers("highest"), keep=2, right=True),
-        Column("", texts([row.detail for row in known]), keep=1),
+        Column("", texts([row.detail for row in known], details), keep=1),
     ]
     return columns[:2] + [column for column in columns[2:] if any(cell.plain for cell in column.cells)]

@@ -1,0 +1,145 @@
+"""What the README says is so: its blocks run in their order as they stand, and what it names is there.
+
+They run in a copy of `search_spaces/` in which the searches are short; every command and every line of Python is the
+README's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from keras_sweep.cli.main import app
+from tests.helpers.command import Ended, sweep
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SHELL = [shlex.split(line, comments=True) for kind, text in BLOCKS if not kind for line in text.splitlines()]
+INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL))
+OPTION = r"(?<![\w-])--[a-z]+(?:-[a-z]+)*"
+SHORTER = {
+    "dense.yaml": (("trials: 64", "trials: 3"), ("epochs: {min: 1, max: 20}", "epochs: {min: 1, max: 2}")),
+    "plants.yaml": (("trials: 32", "trials: 2"), ("epochs: {min: 5, max: 30}", "epochs: {min: 1, max: 2}")),
+}
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of somebody who typed every command of the README's blocks in their order, then ran plants.yaml."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copytree(ROOT / "search_spaces", folder / "search_spaces")
+    for file, changes in SHORTER.items():
+        path = folder / "search_spaces" / file
+        for long, short in changes:
+            assert long in path.read_text()
+            path.write_text(path.read_text().replace(long, short))
+    plants = "sweep run search_spaces/plants.yaml"
+    assert plants in INLINE
+    for words in [*SHELL, shlex.split(plants)]:
+        if words[0] == "sweep":
+            ended = sweep(*words[1:], cwd=folder)
+            assert ended.code == 0, f"{shlex.join(words)}\n{ended.err}"
+    return folder
+
+
+def python(code: str, folder: Path) -> Ended:
+    """Python code in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def block(words: str) -> list[str]:
+    """The lines of the one block of Python that has these words."""
+    (code,) = [text for kind, text in BLOCKS if kind == "python" and words in text]
+    return str(code).strip().splitlines()
+
+
+def test_every_block_is_of_a_kind_that_is_run_here() -> None:
+    assert {kind for kind, _ in BLOCKS} == {"", "python", "yaml"}
+    assert {words[0] for words in SHELL} == {"make", "source", "sweep"}
+    assert ["source", ".venv/bin/activate"] in SHELL and "\nVENV := .venv\n" in (ROOT / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("target", [words[1] for words in SHELL if words[0] == "make"])
+def test_make_has_the_target(target: str) -> None:
+    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {"run": "sweep run search_spaces/dense.yaml", "test": "pytest"}[target] in done.stdout
+
+
+def test_the_exported_model_scores_what_the_leaderboard_shows_on_the_rows_that_were_saved(followed: Path) -> None:
+    *lines, last = block("rows.npz")
+    assert last.startswith("model.evaluate(")
+    ended = python("\n".join([*lines, f"scores = {last}", "print(f'{scores[1]:.6f}')"]), followed)
+    assert ended.code == 0, ended.err
+    card = json.loads((followed / "best.card.json").read_text())
+    assert float(ended.out.split()[-1]) == pytest.approx(card["validation"]["val_accuracy"], abs=1e-6)
+
+
+def test_a_model_of_a_table_predicts_from_its_columns(followed: Path) -> None:
+    *lines, last = block("model_inputs")
+    assert last.startswith("model.predict(")
+    ended = python("\n".join([*lines, f"print(({last}).shape)"]), followed)
+    assert ended.code == 0, ended.err
+    assert "(600, 3)" in ended.out
+
+
+def test_the_record_opens_in_optuna(followed: Path) -> None:
+    (text,) = [text for text in INLINE if text.startswith("optuna ")]
+    command = [str(Path(sys.executable).with_name("optuna")), *shlex.split(text)[1:]]
+    done = subprocess.run(command, cwd=followed, capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "COMPLETE" in done.stdout
+
+
+def test_the_space_file_that_is_shown_is_the_one_that_is_there() -> None:
+    (text,) = [text for kind, text in BLOCKS if kind == "yaml"]
+    first, *lines = text.splitlines()
+    there = (ROOT / first.removeprefix("# ")).read_text().splitlines()
+    assert lines == [line for line in there if not line.startswith("#")]
+
+
+def test_commands_and_options_are_those_of_the_command() -> None:
+    group: Any = typer.main.get_command(app)
+    known = {
+        name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        for name, command in group.commands.items()
+    }
+    section = README.split("## Commands")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `sweep (\w+)[^`]*` \|(.*)\|$", section, re.MULTILINE)
+    assert {name for name, _ in rows} == set(known)
+    for name, text in rows:
+        assert set(re.findall(OPTION, text)) <= known[name], name
+    (run,) = re.findall(r"^`sweep run` takes .*?Exit codes", section, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(OPTION, run)) <= known["run"]
+
+
+def test_links_paths_and_examples_are_there() -> None:
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        assert link.startswith("https://") or (ROOT / link).exists(), link
+    for path in INLINE:
+        if path.startswith(("tests/", "benchmarks/", "search_spaces/")):
+            assert (ROOT / path).exists(), path
+    for file in (ROOT / "search_spaces").glob("*.yaml"):
+        assert f"(search_spaces/{file.name})" in README, file
+    for extra in re.findall(r"'\.\[(\w+)\]'", README):
+        assert f"\n{extra} = [" in (ROOT / "pyproject.toml").read_text()
