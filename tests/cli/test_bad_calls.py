@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from keras_sweep.cli.main import main
+from keras_sweep.errors import Interrupted
+from keras_sweep.views.terminal.console import progress
+from keras_sweep.views.terminal.messages import print_error
 from tests.cli.conftest import DIGITS
 
 # name -> (the call, words of the message)
 CALLS = {
     "an unknown command": (["runn", "space.yaml"], ["runn"]),
     "an unknown option": (["run", "space.yaml", "--trails", "3"], ["--trails"]),
-    "no space file": (["run"], ["space"]),
+    "no space file": (["run"], ["SPACE", "`sweep run --help`"]),
     "a space file that is not there": (["run", "spaces.yaml"], ["spaces.yaml", "space.yaml"]),
     "a folder for a space file": (["run", "folder"], ["folder"]),
     "an unknown backend": (["run", "space.yaml", "--backend", "tensorfow"], ["--backend", "tensorflow", "tensorfow"]),
@@ -28,6 +32,7 @@ CALLS = {
     "a total and more": (["run", "space.yaml", "--trials", "9", "--more", "3"], ["--trials", "--more"]),
     "a time that is none": (["run", "space.yaml", "--for", "soon"], ["--for", "soon", "10m"]),
     "no time": (["run", "space.yaml", "--for", "0s"], ["--for"]),
+    "a time without its unit": (["run", "space.yaml", "--for", "5"], ["--for", "unit", "10m", "'5'"]),
     "a negative seed": (["run", "space.yaml", "--seed", "-1"], ["seed", "-1"]),
     "a set without a value": (["run", "space.yaml", "--set", "epochs.max"], ["--set", "epochs.max"]),
     "a set of an unknown key": (["run", "space.yaml", "--set", "epoch.max=3"], ["epoch"]),
@@ -79,6 +84,27 @@ def test_a_bad_call_says_what_is_wrong_and_writes_nothing(name, folder, capsys):
     for word in words:
         assert word in shown.err
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_message_is_written_in_plain_sentences(name, folder, capsys):
+    with pytest.raises(SystemExit):
+        main(CALLS[name][0])
+    text = capsys.readouterr().err
+    assert not re.search(r"[?!]\.|\. (as|did)\b|\b1 \w+s\b|\[\[", text), text
+
+
+def test_without_arguments_the_help_is_printed(folder, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.err) == (0, "")
+    assert shown.out.startswith("Usage: sweep [OPTIONS] COMMAND") and "\n  leaderboard " in shown.out
+
+
+def test_an_interruption_is_no_error(capsys):
+    print_error(progress(), Interrupted("interrupted; every finished trial is kept", hint="The same command resumes"))
+    assert capsys.readouterr().err == "interrupted; every finished trial is kept. The same command resumes\n"
 
 
 def test_an_unknown_backend_in_the_environment_is_named(folder, capsys, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,14 @@ def test_a_command_says_what_it_does(name, capsys):
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert f"Usage: sweep {name}" in text
-    assert all(len(line) <= 120 for line in text.splitlines())
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert not re.search(r"--\S+ <|<list|\[\[", text)  # a placeholder says what is to be given, not its type
+
+
+def test_the_list_of_commands_cuts_no_sentence(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "..." not in capsys.readouterr().out.split("Commands:")[1]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

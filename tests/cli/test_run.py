@@ -63,6 +63,11 @@ def test_the_leaderboard_ranks_every_trial(finished):
 def test_rows_are_chosen_and_sorted(finished):
     rows = json.loads(sweep("leaderboard", "--where", "optimizer=adam", "--format", "json", cwd=finished).out)
     assert {row["params"]["optimizer"] for row in rows} == {"adam"}
+    none = sweep("leaderboard", "--where", "optimizer=adamw", cwd=finished)
+    assert (none.code, none.out) == (0, "no trials\n")
+    assert none.err == "note: no trial has optimizer=adamw; optimizer is adam or sgd\n"
+    numbers = json.loads(sweep("leaderboard", "--sort", "trial", "--format", "json", cwd=finished).out)
+    assert [row["number"] for row in numbers] == list(range(6))
     wrong = sweep("leaderboard", "--where", "optimiser=adam", cwd=finished)
     assert (wrong.code, "optimizer" in wrong.err) == (2, True)
 
@@ -72,6 +77,8 @@ def test_list_and_show(finished):
     shown = sweep("show", "digits", "0", cwd=finished).out
     assert "learning_rate" in shown
     assert "val_accuracy" in shown
+    best = json.loads(sweep("leaderboard", "--format", "json", "--top", "1", cwd=finished).out)[0]["number"]
+    assert sweep("show", "digits", cwd=finished).out.splitlines()[0].startswith(f"trial {best} ")
     missing = sweep("show", "digits", "99", cwd=finished)
     assert (missing.code, "0 to 5" in missing.err) == (2, True)
 

@@ -123,7 +123,7 @@ def test_failed_and_unfinished_and_torn_trials(projects: Path, tmp_path: Path) -
     found = read_trials(str(project))
     assert [(result.state.value, result.reason) for result in found.results] == [("FAIL", "Oh: no"), ("COMPLETE", None)]
     assert len(found.notes) == 2
-    assert "can't be read as JSON" in found.notes[0] and "1 trials were not finished" in found.notes[1]
+    assert "can't be read as JSON" in found.notes[0] and "1 trial that had not finished" in found.notes[1]
 
 
 def test_folders_that_are_no_project_are_refused(projects: Path, tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_an_optuna_database(storage: Path) -> None:
     ]
     assert found.results[3].reason == "pruned at epoch 2"
     assert found.results[0].epochs == 4
-    assert found.notes == ("1 trials were not finished and were left out",)
+    assert found.notes == ("left out: 1 trial that had not finished",)
     assert all(in_space(found.space, result.params) for result in found.results)
 
 
@@ -290,8 +290,8 @@ def test_trials_that_do_not_fit_are_counted_with_the_reason(projects: Path) -> N
     short = [result for result in found.results if result.params["epochs"] == 1]
     assert len(kept.results) == len(found.results) - len(short)
     assert all(result.suggestion.continues is None for result in kept.results)
-    assert kept.notes == (f"{len(short)} trials were left out: their `epochs` is outside of the space",)
-    with pytest.raises(UsageError, match=r"no trial of .* fits the sweep's space.*the space has no `epochs` for them"):
+    assert kept.notes == (f"left out: {len(short)} trials, since `epochs` is outside of the space",)
+    with pytest.raises(UsageError, match=r"no trial of .* fits the sweep's space.*the space has no `epochs`"):
         fitted(found, replace(sweep, space=narrow))
     with pytest.raises(UsageError, match="was run to minimize val_loss, but this sweep is to maximize val_accuracy"):
         fitted(found, spec(longer, "optuna", "tpe"))

@@ -11,9 +11,11 @@ from keras_sweep.cli.options import Backend
 
 
 def check(
-    space: Annotated[Path | None, typer.Argument(help="A space file.")] = None,
+    space: Annotated[Path | None, typer.Argument(metavar="SPACE", help="A space file.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of space files instead.")] = False,
-    sets: Annotated[list[str] | None, typer.Option("--set", help="As of `sweep run`.")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of `sweep run` (repeatable).")
+    ] = None,
     probe: Annotated[
         bool | None,
         typer.Option(
@@ -39,7 +41,7 @@ def check(
     from keras_sweep.views.terminal.messages import print_notice, print_warning
 
     if space is None:
-        raise UsageError("`sweep check` needs a space file", hint="as in `sweep check search_spaces/dense.yaml`")
+        raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check search_spaces/dense.yaml`")
     spec = read_space_file(space, sets=sets or ())
     for warning in spec.warnings:
         print_warning(progress(), warning)
@@ -58,3 +60,4 @@ def check(
         with LibraryNoise():
             data, found = probed(spec)
         print_estimate(answers(), data, found)
+    answers().print("no faults")  # only now: the data and a trial were looked at too

@@ -12,17 +12,25 @@ from keras_sweep.cli.options import SweepsDir, one_of
 if TYPE_CHECKING:
     from keras_sweep.space.sweep_spec import SweepSpec
 
-SetOption = Annotated[list[str] | None, typer.Option("--set", help="As of `sweep run`.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of `sweep run` (repeatable).")
+]
 
 
 def data(
-    source: Annotated[str, typer.Argument(help="A data set's name, a space file, or a sweep's name.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A data set's name, a space file, or a sweep's name.")
+    ],
     picture: Annotated[
-        Path | None, typer.Option("--picture", help="Write a picture of samples to this PNG file.")
+        Path | None, typer.Option("--picture", metavar="FILE", help="Write a picture of samples to this PNG file.")
     ] = None,
     save: Annotated[
         Path | None,
-        typer.Option("--save", help="Write training and validation rows to this .npz file, as the model takes them."),
+        typer.Option(
+            "--save",
+            metavar="FILE",
+            help="Write training and validation rows to this .npz file, as the model takes them.",
+        ),
     ] = None,
     sets: SetOption = None,
     sweeps_dir: SweepsDir = None,
@@ -63,9 +71,11 @@ def data(
 
 
 def baseline(
-    space: Annotated[Path, typer.Argument(help="A space file.")],
-    name: Annotated[str | None, typer.Option("--name", help="The sweep.", show_default="the file's stem")] = None,
-    format: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")],
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The sweep.", show_default="the file's stem")
+    ] = None,
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
     sets: SetOption = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
@@ -102,13 +112,24 @@ def baseline(
 
 
 def import_search(
-    source: Annotated[str, typer.Argument(help="A KerasTuner project folder, or an Optuna storage (file or URL).")],
-    name: Annotated[str | None, typer.Option("--name", help="The new sweep.", show_default="the study's name")] = None,
-    space: Annotated[
-        Path | None, typer.Option("--space", help="A space file: `sweep run` of it then goes on from these trials.")
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A KerasTuner project folder, or an Optuna storage (file or URL).")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The new sweep.", show_default="the study's name")
     ] = None,
-    study: Annotated[str | None, typer.Option("--study", help="Which study of an Optuna storage.")] = None,
-    metric: Annotated[str | None, typer.Option("--metric", help="What ranks, where the source does not say.")] = None,
+    space: Annotated[
+        Path | None,
+        typer.Option(
+            "--space", metavar="SPACE", help="A space file: `sweep run` of it then goes on from these trials."
+        ),
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option("--study", metavar="NAME", help="Which study of an Optuna storage.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", metavar="NAME", help="What ranks, where the source does not say.")
+    ] = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Read another program's search into a sweep; nothing is written at its source."""

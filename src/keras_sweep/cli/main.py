@@ -12,14 +12,13 @@ import typer
 
 from keras_sweep import __version__
 from keras_sweep.cli import check, data, model, read_commands, run
-from keras_sweep.errors import SweepError
+from keras_sweep.errors import Interrupted, SweepError
 from keras_sweep.process.garbage import exit_at_once
 from keras_sweep.process.streams import open_streams, settle_streams
 
 app = typer.Typer(
     name="sweep",
     help="Finds the best way to train a Keras model, and proves it.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -45,16 +44,16 @@ def _options(
     del version, debug
 
 
-app.command("check")(check.check)
-app.command("run")(run.run)
+app.command("check", short_help="List the faults of a space file, and how long a sweep takes.")(check.check)
+app.command("run", short_help="Search, test the winner once, write the best model; resume.")(run.run)
 app.command("list")(read_commands.list_sweeps)
 app.command("leaderboard")(read_commands.leaderboard)
-app.command("show")(read_commands.show)
+app.command("show", short_help="One trial: parameters, curve, time, and why it ended.")(read_commands.show)
 app.command("evaluate")(model.evaluate)
-app.command("export")(model.export)
-app.command("data")(data.data)
-app.command("baseline")(data.baseline)
-app.command("import")(data.import_search)
+app.command("export", short_help="Write a trial's model, with its card beside it.")(model.export)
+app.command("data", short_help="Shapes, class counts and samples of a data set.")(data.data)
+app.command("baseline", short_help="Fit a linear model on the same rows, as a reference.")(data.baseline)
+app.command("import", short_help="Read another program's search into a sweep.")(data.import_search)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -64,7 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
     open_streams()
     exit_at_once()
     try:
-        code = app([one for one in given if one != "--debug"], prog_name="sweep", standalone_mode=False)
+        words = [one for one in given if one != "--debug"]
+        code = app(words or ["--help"], prog_name="sweep", standalone_mode=False)
     except BrokenPipeError:  # the reader of our output has seen enough
         code = 0
     except BaseException as error:
@@ -85,9 +85,11 @@ def main(arguments: list[str] | None = None) -> None:
 def _told(error: BaseException) -> tuple[SweepError, int]:
     """The error as it is told, and the exit code."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return SweepError("interrupted"), INTERRUPTED
+        return Interrupted("interrupted"), INTERRUPTED
     if isinstance(error, typer.TyperException):
-        return SweepError(error.format_message(), hint="`sweep --help` lists commands and options"), error.exit_code
+        context = getattr(error, "ctx", None)
+        hint = f"`{context.command_path if context else 'sweep'} --help` says what there is"
+        return SweepError(error.format_message(), hint=hint), error.exit_code
     if isinstance(error, SweepError):
         return error, error.exit_code
     place = traceback.extract_tb(error.__traceback__)[-1]

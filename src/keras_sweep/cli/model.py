@@ -18,7 +18,7 @@ def evaluate(
     name: Name = None,
     trust: Trust = False,
     backend: Backend = None,
-    format: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
@@ -54,8 +54,10 @@ def export(
     trial: Annotated[
         int | None, typer.Option("--trial", parser=whole, metavar="N", help="Which trial.", show_default="the winner")
     ] = None,
-    format: Annotated[str, typer.Option("--format", help="keras.")] = "keras",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file.", show_default="NAME.keras")] = None,
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="keras.")] = "keras",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file.", show_default="NAME.keras")
+    ] = None,
     trust: Trust = False,
     backend: Backend = None,
     sweeps_dir: SweepsDir = None,

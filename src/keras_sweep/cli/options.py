@@ -13,11 +13,15 @@ from keras_sweep.record.sweep_folder import SweepFolder
 
 SweepsDir = Annotated[
     Path | None,
-    typer.Option("--sweeps-dir", envvar="SWEEPS_DIR", help="Where sweeps live.", show_default="./sweeps"),
+    typer.Option(
+        "--sweeps-dir", envvar="SWEEPS_DIR", metavar="PATH", help="Where sweeps live.", show_default="./sweeps"
+    ),
 ]
-Name = Annotated[str | None, typer.Argument(help="A sweep.", show_default="the newest")]
-Backend = Annotated[str | None, typer.Option("--backend", help="Keras backend: jax, tensorflow or torch.")]
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest")]
+Backend = Annotated[
+    str | None, typer.Option("--backend", metavar="NAME", help="Keras backend: jax, tensorflow or torch.")
+]
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 def whole(text: str) -> int:
@@ -56,7 +60,7 @@ def seconds_of(option: str, text: str | None) -> float | None:
     if match:
         seconds = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))
     if not seconds > 0:
-        raise UsageError(f"`{option}` takes a time like 90s, 10m or 1h30m, but got {text!r}")
+        raise UsageError(f"`{option}` takes a time with its unit, like 90s, 10m or 1h30m, but got {text!r}")
     return seconds
 
 

@@ -12,7 +12,8 @@ FORMATS = ("table", "json", "csv", "markdown")
 
 
 def list_sweeps(
-    format: Annotated[str, typer.Option("--format", help="table or json.")] = "table", sweeps_dir: SweepsDir = None
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    sweeps_dir: SweepsDir = None,
 ) -> None:
     """The sweeps here, newest first."""
     from keras_sweep.errors import RecordError
@@ -64,11 +65,22 @@ def leaderboard(
     top: Annotated[
         int | None, typer.Option("--top", parser=whole, metavar="N", help="Only the first N rows.", show_default="all")
     ] = None,
-    sort: Annotated[str | None, typer.Option("--sort", help="A column or parameter.", show_default="rank")] = None,
-    where: Annotated[
-        list[str] | None, typer.Option("--where", help="Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable).")
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="COLUMN",
+            help="A column, parameter or metric; -COLUMN turns it round.",
+            show_default="rank",
+        ),
     ] = None,
-    format: Annotated[str, typer.Option("--format", help="table, json, csv or markdown.")] = "table",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", metavar="CONDITION", help="Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable)."
+        ),
+    ] = None,
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table, json, csv or markdown.")] = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The ranked trials of a sweep."""
@@ -105,9 +117,9 @@ def show(
     name: Name = None,
     trial: Annotated[
         int | None,
-        typer.Argument(parser=whole, metavar="[TRIAL]", help="The trial's number.", show_default="the winner"),
+        typer.Argument(parser=whole, metavar="TRIAL", help="The trial's number.", show_default="the winner"),
     ] = None,
-    format: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""

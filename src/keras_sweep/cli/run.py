@@ -11,9 +11,9 @@ from keras_sweep.cli.options import Backend, SweepsDir, at_least, one_of, second
 
 
 def run(
-    space: Annotated[Path, typer.Argument(help="A space file, such as search_spaces/dense.yaml.")],
+    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A space file, such as search_spaces/dense.yaml.")],
     name: Annotated[
-        str | None, typer.Option("--name", help="The sweep's name.", show_default="the file's stem")
+        str | None, typer.Option("--name", metavar="NAME", help="The sweep's name.", show_default="the file's stem")
     ] = None,
     trials: Annotated[
         int | None,
@@ -23,16 +23,21 @@ def run(
         int | None,
         typer.Option("--more", parser=whole, metavar="N", help="How many trials to add to those that are there."),
     ] = None,
-    time: Annotated[str | None, typer.Option("--for", help="Stop after so long: 90s, 10m, 1h30m.")] = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="optuna or keras-tuner.")] = None,
+    time: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help="Stop after so long: 90s, 10m, 1h30m.")
+    ] = None,
+    engine: Annotated[str | None, typer.Option("--engine", metavar="NAME", help="optuna or keras-tuner.")] = None,
     sampler: Annotated[
-        str | None, typer.Option("--sampler", help="tpe, random, grid, qmc, bayesian, hyperband.")
+        str | None, typer.Option("--sampler", metavar="NAME", help="tpe, random, grid, qmc, bayesian, hyperband.")
     ] = None,
     backend: Backend = None,
-    runner: Annotated[str | None, typer.Option("--runner", help="compiled (lanes, on jax) or fit (any).")] = None,
+    runner: Annotated[
+        str | None, typer.Option("--runner", metavar="NAME", help="compiled (lanes, on jax) or fit (any).")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", parser=whole, metavar="N", help="The search seed.")] = None,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", help="Change the space: learning_rate.max=0.1 (repeatable).")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change the space: learning_rate.max=0.1 (repeatable)."),
     ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Move an older sweep of that name aside first.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Take over a sweep that another host left locked.")] = False,

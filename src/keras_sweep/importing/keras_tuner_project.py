@@ -14,6 +14,7 @@ from keras_sweep.importing.imported import Imported
 from keras_sweep.models.hyper_parameters import parameters_of
 from keras_sweep.search.keras_tuner.oracle import condition
 from keras_sweep.space.distributions import Float, Int, Value
+from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial.result import Curve, Result, Suggestion, TrialState
@@ -44,7 +45,7 @@ def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Impo
     try:
         finished = [trial for trial in trials if trial["status"] in STATES]
         if len(finished) < len(trials):
-            notes.append(f"{len(trials) - len(finished)} trials were not finished and were left out")
+            notes.append(f"left out: {counted(len(trials) - len(finished), 'trial')} that had not finished")
         objective = _objective(folder, finished, metric)
         parameters = parameters_of(_hyper_parameters(oracle))
         results = _results(finished, parameters, objective)

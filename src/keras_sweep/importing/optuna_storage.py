@@ -13,6 +13,7 @@ from urllib.parse import quote
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.importing.imported import Imported
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
+from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
@@ -144,7 +145,7 @@ def _imported(study: optuna.Study, shown: str, metric: str | None) -> Imported:
         objective=Objective(metric, Goal(study.direction.name.lower())),
         space=_space(finished, results),
         results=tuple(results),
-        notes=(f"{left} trials were not finished and were left out",) if left else (),
+        notes=(f"left out: {counted(left, 'trial')} that had not finished",) if left else (),
     )
 
 

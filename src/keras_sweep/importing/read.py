@@ -9,6 +9,7 @@ from pathlib import Path
 from keras_sweep.errors import UsageError
 from keras_sweep.importing.imported import Imported
 from keras_sweep.space.distributions import Distribution, Float, Int, Value
+from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import Params, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result
@@ -80,7 +81,7 @@ def fitted(imported: Imported, spec: SweepSpec) -> Imported:
         )
         curve = {ours.name if name in UNNAMED else name: values for name, values in result.curve.items()}
         kept.append(replace(result, suggestion=suggestion, curve=curve))
-    notes = [f"{count} trials were left out: {misfit}" for misfit, count in sorted(left_out.items())]
+    notes = [f"left out: {counted(count, 'trial')}, since {misfit}" for misfit, count in sorted(left_out.items())]
     if not kept:
         raise UsageError(f"no trial of {imported.source} fits the sweep's space", hint="; ".join(notes))
     return replace(imported, objective=ours, space=spec.space, results=tuple(kept), notes=(*imported.notes, *notes))
@@ -101,13 +102,13 @@ def _params_in(space: SearchSpace, given: Params) -> tuple[Params | None, str]:
         if not parameter.active(params):
             continue
         if parameter.name not in renamed:
-            return None, f"they have no `{parameter.name}`"
+            return None, f"there is no `{parameter.name}`"
         value = _as_kind(parameter.distribution, renamed[parameter.name])
         if not parameter.distribution.contains(value):
-            return None, f"their `{parameter.name}` is outside of the space"
+            return None, f"`{parameter.name}` is outside of the space"
         params[parameter.name] = value
     unknown = sorted(set(renamed) - set(params))
-    return (None, f"the space has no `{unknown[0]}` for them") if unknown else (params, "")
+    return (None, f"the space has no `{unknown[0]}`") if unknown else (params, "")
 
 
 def _as_kind(distribution: Distribution, value: Value) -> Value:

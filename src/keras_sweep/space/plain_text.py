@@ -42,6 +42,11 @@ def did_you_mean(name: object, known: Iterable[str]) -> str | None:
     return f"did you mean `{by_lower[near[0]]}`?" if near else None
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 trial`, `12 trials`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def listed(names: Iterable[str]) -> str:
     """Names for a sentence: `a, b, c`."""
     return ", ".join(names)

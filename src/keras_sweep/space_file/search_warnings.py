@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.space_file.findings import Findings
@@ -15,7 +16,8 @@ def warn_about_search(
 ) -> None:
     """Note the warnings."""
     if search.trials > space.size:
-        findings.warn(("search", "trials"), f"{search.trials} trials are more than the space's {space.size:.0f} points")
+        points = f"the space's {counted(int(space.size), 'point')}"
+        findings.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
     for parameter in space.parameters:
         path = ("parameters", parameter.name)
         if (

@@ -32,9 +32,9 @@ def baseline_json(baseline: Baseline) -> str:
 
 
 def print_baseline(console: Console, baseline: Baseline) -> None:
-    """The cross-validated score, to the last digit as the lesson prints it, and the validation scores."""
+    """The cross-validated score, and the validation scores."""
     console.print(Text.assemble((baseline.model, "bold"), f"  {seconds_text(baseline.seconds)}"))
     folds = ", ".join(score_text(score) for score in baseline.fold_scores)
-    console.print(f"  cross-validated {baseline.metric}  {baseline.mean_score!r}  ({folds})")
+    console.print(f"  cross-validated {baseline.metric}  {score_text(baseline.mean_score)}  ({folds})")
     for name, value in baseline.validation.items():
         console.print(f"  {name}  {score_text(value)}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     """The parameters and the size of the space."""
-    console.print(Text.assemble((safe(path), "bold"), ": no faults"))
+    console.print(Text(safe(path), style="bold"))
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
     for parameter in spec.space.parameters:
         table.add_row(Text(safe(parameter.name), style="bold"), Text(parameter_text(parameter)))
@@ -67,7 +67,7 @@ def print_estimate(console: Console, data: SearchData, estimate: Estimate | None
     if estimate is None:
         console.print(Text("no time estimate: every probed trial failed", style="yellow"))
         return
-    each = f"{1000 * estimate.epoch_seconds:.3g} ms a trial-epoch by {estimate.runner}"
+    each = f"{seconds_text(estimate.epoch_seconds)} a trial-epoch by {estimate.runner}"
     console.print(
         Text.assemble(
             ("about ", ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.errors import SpaceFileError, SweepError, TableError
+from keras_sweep.errors import Interrupted, SpaceFileError, SweepError, TableError
 from keras_sweep.views.terminal.text import count_text, safe
 
 MOST_FAULTS = 20  # of a table, which may have thousands of columns
@@ -14,6 +14,9 @@ MOST_FAULTS = 20  # of a table, which may have thousands of columns
 def print_error(console: Console, error: BaseException) -> None:
     """One red line that says what, where and what to do; the faults of a space file or a table follow one a line."""
     for index, line in enumerate(error_lines(error)):
+        if isinstance(error, Interrupted):  # that is what the user wanted
+            console.print(Text(line, style="yellow"))
+            continue
         text = Text()
         if index == 0:
             text.append("error: ", style="bold red")
@@ -36,7 +39,10 @@ def error_lines(error: BaseException) -> list[str]:
     if isinstance(error, SweepError):
         message = error.message.strip()
         if error.hint:
-            message = message.rstrip(".") + f". {error.hint.strip()}"
+            hint = error.hint.strip()
+            if hint.startswith("did you mean"):  # as it stands in brackets behind a space file's fault
+                hint = "D" + hint[1:]
+            message += ("" if message.endswith((".", "?", "!")) else ".") + f" {hint}"
         return [" ".join(safe(line.strip()) for line in message.splitlines() if line.strip())]
     message = " ".join(safe(line.strip()) for line in str(error).splitlines() if line.strip())
     return [f"{type(error).__name__}: {message}" if message else type(error).__name__]

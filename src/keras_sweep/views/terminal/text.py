@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Value
+from keras_sweep.space.plain_text import counted
 
 # Cc: terminal control. Cf: among them the bidirectional overrides. Cs: lone surrogates of undecodable file names.
 # Zl, Zp: line separators.
@@ -137,4 +138,4 @@ def ago_text(seconds: float) -> str:
 
 def count_text(count: int, noun: str) -> str:
     """`1 trial`, `12 trials`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return counted(count, noun)
