@@ -10,7 +10,7 @@ import pytest
 
 from keras_sweep.errors import SweepBusy
 from keras_sweep.record import reader
-from keras_sweep.record.lock import Owner, SweepLock, read_owner
+from keras_sweep.record.lock import Owner, SweepLock, living_owner, read_owner
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.records import new_folder
 
@@ -79,6 +79,39 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
         (part,) = [read_owner(folder)]
         assert part is not None
         assert part.pid == os.getpid()
+
+
+@pytest.mark.parametrize("removed", [["lock"], ["lock", "lock.json"]], ids=str)
+def test_a_removed_lock_file_lets_no_second_process_in(tmp_path: Path, removed: list[str]) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    process = holder(folder)
+    try:
+        for name in removed:
+            (folder.path / name).unlink()
+        for force in (False, True):
+            with pytest.raises(SweepBusy, match="and its lock file was removed"):
+                SweepLock(folder, force=force).acquire()
+    finally:
+        end(process)
+    with SweepLock(folder) as lock:
+        assert lock.taken_over is None
+
+
+def test_a_note_says_whether_its_process_still_lives(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    process = holder(folder)
+    owner = living_owner(folder)
+    assert owner is not None
+    assert owner.pid == process.pid
+    process.kill()
+    process.communicate()
+    assert read_owner(folder) is not None
+    assert living_owner(folder) is None
+    note = json.loads(folder.owner.read_text())
+    folder.owner.write_text(json.dumps({**note, "pid": os.getpid()}))  # a later process of its number
+    assert living_owner(folder) is None
+    folder.owner.write_text(json.dumps({**note, "host": "elsewhere"}))
+    assert living_owner(folder) is not None
 
 
 def test_a_pid_that_lives_again_as_something_else_is_taken_over(tmp_path: Path) -> None:

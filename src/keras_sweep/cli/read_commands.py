@@ -17,12 +17,12 @@ def list_sweeps(
 ) -> None:
     """The sweeps here, newest first."""
     from keras_sweep.errors import RecordError
-    from keras_sweep.record.lock import read_owner
+    from keras_sweep.record.lock import living_owner
     from keras_sweep.record.reader import read_summary
     from keras_sweep.record.sweep_folder import all_sweeps
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.trial.ranking import imported
-    from keras_sweep.views.sweep_list import SweepRow, sweep_list_json
+    from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, sweep_list_json
     from keras_sweep.views.sweep_list_table import SweepTable
     from keras_sweep.views.terminal.console import answers
 
@@ -37,7 +37,9 @@ def list_sweeps(
             continue
         trials = sum(known.trials.values())
         total = known.attributes.get("trials")
-        state = "running" if read_owner(folder) else "done" if trials >= (total or 0) else "stopped"
+        exhausted = known.attributes.get("exhausted") == trials
+        done = EXHAUSTED if exhausted else "done" if trials >= (total or 0) else "stopped"
+        state = "running" if living_owner(folder) else done
         rows.append(
             SweepRow(
                 name=folder.name,

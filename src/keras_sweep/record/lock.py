@@ -1,7 +1,8 @@
 """One process writes a sweep. Readers need no lock.
 
-The operating system keeps the lock (`flock`, by filelock) and drops it when the process dies, however it dies. Beside
-it stands a note of who holds it: for the message to others, and for file systems that several machines share and that
+The operating system keeps the lock (`flock`, by filelock) and drops it when the process dies, however it dies. The
+sweep's folder itself is locked too: a lock file that somebody removes must not let a second process in. Beside them
+stands a note of who holds them: for the message to others, and for file systems that several machines share and that
 do not pass locks between them.
 """
 
@@ -39,6 +40,7 @@ class Owner:
     host: str
     since: str  # local time, to the second: "2026-01-31T12:00:00+01:00"
     command: str
+    birth: str = ""  # what tells the process from a later one of its number; "" where the system does not say
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host} since {self.since.replace('T', ' ')} ({self.command})"
@@ -61,13 +63,14 @@ class SweepLock:
         self.taken_over: Owner | None = None  # the dead process that held it last
         self._force = force
         self._lock: FileLock | None = None
+        self._folder_lock: int | None = None  # a descriptor of the folder
         self._note: int | None = None  # the inode of our own note, which another's of the same name has not
 
     def acquire(self) -> None:
         """Take the lock, at once or not at all.
 
         Raises:
-            SweepBusy: another process holds it, or one on another host may.
+            SweepBusy: another process holds it, perhaps without its lock file, or one on another host may.
             RecordError: the file system knows no locks, or the disk fails.
         """
         from filelock import FileLock, Timeout
@@ -83,16 +86,21 @@ class SweepLock:
                 message = f"can't lock {self.folder.path}: its file system knows no locks"
                 raise RecordError(message, hint="Give a folder on another disk with `--sweeps-dir`") from error
         try:
+            self._folder_lock = self._locked_folder()
             last = read_owner(self.folder)
+            if last is not None and last.birth and last.pid != os.getpid() and _may_live(last) and _is_here(last):
+                raise self._without_its_file(last)
             if last is not None and last.host != _host() and not self._force:
                 message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
                 raise SweepBusy(message, hint=f"If that process is gone: `--force`; else wait for it on {last.host}")
             self.taken_over = last
             atomic.clear_parts(self.folder.path)
-            note = Owner(os.getpid(), _host(), datetime.now().astimezone().isoformat(timespec="seconds"), _command())
+            since = datetime.now().astimezone().isoformat(timespec="seconds")
+            note = Owner(os.getpid(), _host(), since, _command(), _birth(os.getpid()))
             atomic.write_text(self.folder.owner, json.dumps(asdict(note)) + "\n")
             self._note = _inode(self.folder.owner)
         except BaseException:
+            self._unlock_folder()
             lock.release(force=True)
             raise
         self._lock = lock
@@ -109,9 +117,12 @@ class SweepLock:
             disk.remove(self.folder.owner)
         moved = self.folder.move_aside()
         self._lock = None
+        old_folder, self._folder_lock = self._folder_lock, None
         try:
             self.acquire()
         finally:
+            if old_folder is not None:
+                os.close(old_folder)
             old.release(force=True)
         return moved
 
@@ -124,8 +135,38 @@ class SweepLock:
                 with plain_errors("unlock", self.folder.path):
                     disk.remove(self.folder.owner)
         finally:
+            self._unlock_folder()
             self._lock.release(force=True)
             self._lock = None
+
+    def _locked_folder(self) -> int | None:
+        """A descriptor of the folder, which holds its lock; None on a file system that can't lock folders.
+
+        Raises SweepBusy: a process holds it whose lock file was removed.
+        """
+        import fcntl
+
+        descriptor = os.open(self.folder.path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise self._without_its_file(read_owner(self.folder)) from None
+        except OSError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
+    def _unlock_folder(self) -> None:
+        if self._folder_lock is not None:
+            os.close(self._folder_lock)
+            self._folder_lock = None
+
+    def _without_its_file(self, owner: Owner | None) -> SweepBusy:
+        return SweepBusy(
+            f"sweep {self.folder.name!r} is being run by {owner or 'another process'}, and its lock file was removed",
+            hint="Wait for it or end it; a lock file is never to be removed by hand",
+        )
 
     def __enter__(self) -> SweepLock:
         self.acquire()
@@ -156,12 +197,19 @@ def read_owner(folder: SweepFolder) -> Owner | None:
         with folder.owner.open("rb") as file:
             note = json.loads(file.read(_LONGEST + 1)[:_LONGEST])
         pid, host, since, command = (note[key] for key in ("pid", "host", "since", "command"))
+        birth = note.get("birth", "")
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    texts = (host, since, command)
+    texts = (host, since, command, birth)
     if type(pid) is not int or pid < 1 or not all(isinstance(text, str) for text in texts):
         return None
     return Owner(pid, *("".join(c if c.isprintable() else "?" for c in text) for text in texts))
+
+
+def living_owner(folder: SweepFolder) -> Owner | None:
+    """Who runs the sweep now; None where the process that the note names is gone. Of another host none can be asked."""
+    owner = read_owner(folder)
+    return owner if owner is not None and _may_live(owner) else None
 
 
 def _inode(path: Path) -> int | None:
@@ -172,7 +220,7 @@ def _inode(path: Path) -> int | None:
 
 
 def _may_live(owner: Owner) -> bool:
-    if owner.host != _host():
+    if not _is_here(owner):
         return True
     try:
         os.kill(owner.pid, 0)
@@ -180,7 +228,22 @@ def _may_live(owner: Owner) -> bool:
         return False
     except (OSError, OverflowError):
         return True
-    return True
+    now = _birth(owner.pid)
+    return not (owner.birth and now) or owner.birth == now  # else a later process has its number
+
+
+def _is_here(owner: Owner) -> bool:
+    return owner.host == _host()
+
+
+def _birth(pid: int) -> str:
+    """When a process began, in ticks since which boot; "" where the system does not say so."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        about = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return f"{boot}/{about.rpartition(')')[2].split()[19]}"  # the name before it may hold spaces; man 5 proc, field 22
 
 
 def _host() -> str:

@@ -34,6 +34,7 @@ class StudyFile:
         """Not for callers: use `create` or `open`."""
         self.folder = folder
         self._connection = connection
+        self._inode = folder.study.stat().st_ino
         self._study, self.name, attributes = reader.the_study(connection, folder)
         self._objective = str(attributes["metric"])
         self._seed = attributes["seed"]
@@ -158,8 +159,11 @@ class StudyFile:
 
     @contextmanager
     def _commit(self) -> Iterator[None]:
-        """All statements inside are written at the end, or none."""
+        """All statements inside are written at the end, or none. Raises RecordError where another file stands there."""
         with plain_errors("write", self.folder.study):
+            if self.folder.study.stat().st_ino != self._inode:
+                message = f"the record {self.folder.study} was replaced by another file while the sweep ran"
+                raise RecordError(message, hint="Put the former one back, and run the same command again")
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield

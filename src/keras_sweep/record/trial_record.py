@@ -60,6 +60,11 @@ class TrialRecord:
         found = {number: self._spool.read(number) for number in numbers}
         return {number: result for number, result in found.items() if result is not None}
 
+    @property
+    def numbers_waiting(self) -> list[int]:
+        """The trials that wait, in order."""
+        return self._spool.numbers
+
     def discard(self, number: int) -> None:
         """Forget a trial that waits. Raises RecordError."""
         self._spool.remove(number)

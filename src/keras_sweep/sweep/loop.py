@@ -26,6 +26,7 @@ from keras_sweep.trial.result import DIVERGED, Result, Suggestion, TrialState
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
 RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters
+EXHAUSTED = "the space is exhausted"  # why a search ended
 
 
 class Record(Protocol):
@@ -97,7 +98,7 @@ def search(
             asked, done, opened = opened.asked, opened.done, None
         if not asked:
             emit(Noticed(f"every one of the {len(finished)} different trials of the space has been tried"))
-            return "the space is exhausted"
+            return EXHAUSTED
         emit(GenerationAsked(index, tuple(asked)))
         wanted = frozenset(one.number for one in asked if one.number < limits.trials)
         wanted -= {result.number for result in done}

@@ -10,6 +10,8 @@ from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
 
+EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
+
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:
@@ -24,7 +26,7 @@ class SweepRow:
     metric: str
     goal: str
     engine: str
-    state: str  # "done", "running", "stopped", or what is wrong with it
+    state: str  # "done", "done (exhausted)", "running", "stopped", or what is wrong with it
     last_activity: float  # seconds since 1970
     imported: bool = False  # the value is of a trial that another program trained
 
