@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import signal
@@ -97,7 +98,9 @@ def test_the_first_signal_finishes_records_and_says_how_to_resume(tmp_path: Path
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert err.splitlines()[-1] == ("error: interrupted; every finished trial is kept. The same command resumes")
+    last = err.splitlines()[-1]  # perhaps with what is kept of those in training
+    assert last.startswith("error: interrupted; every finished trial is kept")
+    assert last.endswith(". The same command resumes")
     assert "val_accuracy" in out  # the leaderboard
     done = trials(tmp_path)
     assert done >= 16
@@ -117,8 +120,13 @@ def test_a_signal_while_long_trials_train_keeps_their_epochs(tmp_path: Path) -> 
     while epochs < 50:
         epochs += '"epoch_ended"' in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
+    end = json.loads(out.splitlines()[-1])
+    assert set(end["kept"]) == {"0", "1", "2", "3"}
+    first, last = min(end["kept"].values()), max(end["kept"].values())
+    where = f"epoch {first}" if first == last else f"epochs {first} to {last}"
+    assert err.splitlines()[-1].endswith(f"interrupted; 4 trials are kept at {where}. The same command resumes")
     assert "stopping after the epochs that train now; the same signal again stops at once" in out
     assert (folder_of(tmp_path, "long").checkpoints / "generation.npz").exists()
     again = start(tmp_path, "--json")

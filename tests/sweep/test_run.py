@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,23 +20,42 @@ from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.trial.events import Event, Noticed, SweepEnded, SweepStarted, TrialEnded
+from keras_sweep.trial.events import EpochEnded, Event, GenerationAsked, Noticed, SweepEnded, SweepStarted, TrialEnded
+from tests.helpers.command import sweep
 from tests.helpers.whole_spaces import SPACES
 
 
 class Ran:
     """One call of `run_sweep`: its events, and how it ended."""
 
-    def __init__(self, folder: Path, *, trials: int | None = 4, seed: int | None = None, **options: object) -> None:
-        (folder / "plain.yaml").write_text(SPACES["plain"])
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        trials: int | None = 4,
+        seed: int | None = None,
+        text: str = SPACES["plain"],
+        **options: object,
+    ) -> None:
+        (folder / "plain.yaml").write_text(text)
         self.spec = read_space_file(folder / "plain.yaml", overrides=Overrides(trials=trials, seed=seed))
         self.sweep = SweepFolder(folder / "sweeps" / "plain")
         self.events: list[Event] = []
-        self.stop = StopRequest(options.get("seconds"))  # type: ignore[arg-type]
+        self.stop = StopRequest()
+        self.time_is_up: Callable[[Event], bool] = lambda event: False
         self.options = RunOptions(**options)  # type: ignore[arg-type]
 
     def __call__(self) -> SweepEnded:
-        return run_sweep(self.spec, self.sweep, self.options, self.events.append, WallTime(), self.stop)
+        def emit(event: Event) -> None:
+            self.events.append(event)
+            if self.time_is_up(event):
+                self.stop.limit(0.0)
+
+        return run_sweep(self.spec, self.sweep, self.options, emit, WallTime(), self.stop)
+
+    @property
+    def notices(self) -> list[str]:
+        return [event.message for event in self.events if isinstance(event, Noticed)]
 
     def of(self, kind: type) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -83,12 +106,63 @@ def test_a_signal_before_the_first_trial_leaves_nothing_to_finish(tmp_path: Path
     assert Ran(tmp_path)().reason == "done"
 
 
+def listed(folder: Path) -> dict[str, object]:
+    """The one sweep as `sweep list` has it."""
+    (row,) = json.loads(sweep("list", "--format", "json", cwd=folder).out)
+    return row  # type: ignore[no-any-return]
+
+
+def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_asked_for(tmp_path: Path) -> None:
+    two = SPACES["plain"].replace("learning_rate: {min: 1e-4, max: 0.3, log: true}", "learning_rate: 0.1")
+    ended = Ran(tmp_path, trials=8, text=two.replace("epochs: {min: 1, max: 3}", "epochs: 1"))()
+    assert (ended.reason, len(ended.results)) == ("the space is exhausted", 2)
+    row = listed(tmp_path)
+    assert (row["trials"], row["total"], row["state"]) == (2, 8, "done (exhausted)")
+
+
+def test_a_sweep_whose_process_was_killed_is_listed_as_stopped(tmp_path: Path) -> None:
+    (tmp_path / "plain.yaml").write_text(SPACES["plain"].replace("epochs: {min: 1, max: 3}", "epochs: 3000"))
+    command = [sys.executable, "-m", "keras_sweep", "run", "plain.yaml", "--json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while '"sweep_started"' not in process.stdout.readline():
+            assert process.poll() is None
+        assert listed(tmp_path)["state"] == "running"
+        process.kill()
+    assert (tmp_path / "sweeps" / "plain" / "lock.json").exists()
+    assert listed(tmp_path)["state"] == "stopped"
+
+
 def test_when_the_time_is_up_the_winner_so_far_is_finished(tmp_path: Path) -> None:
-    ran = Ran(tmp_path, trials=100_000, seconds=4.0)
+    ran = Ran(tmp_path, trials=100)
+    ran.time_is_up = lambda event: isinstance(event, GenerationAsked) and event.generation == 1
     ended = ran()
     assert ended.reason == "time is up"
-    assert 0 < len(ended.results) < 100_000
+    assert 16 <= len(ended.results) < 100
     assert ran.sweep.best.exists()
+
+
+def test_when_the_time_is_up_before_a_trial_ended_it_is_no_error_and_says_what_is_kept(tmp_path: Path) -> None:
+    text = SPACES["plain"].replace("epochs: {min: 1, max: 3}", "epochs: 300")
+    ran = Ran(tmp_path, trials=4, text=text)
+    ran.time_is_up = lambda event: isinstance(event, EpochEnded)
+    ended = ran()
+    assert (ended.reason, ended.results, ended.model) == ("time is up", (), None)
+    assert set(ended.kept) <= {0, 1, 2, 3}
+    assert min(ended.kept.values()) >= 1
+    assert "the time is up; the same command goes on from what is kept" in ran.notices
+    again = Ran(tmp_path, trials=4, text=text)
+    again.time_is_up = ran.time_is_up
+    again()
+    (first,) = [event for event in again.of(EpochEnded) if isinstance(event, EpochEnded) and event.number == 0][:1]
+    assert first.epoch >= ended.kept.get(0, 1)
+
+
+def test_the_time_given_to_a_caller_of_the_library_counts_too(tmp_path: Path) -> None:
+    ran = Ran(tmp_path, trials=100, seconds=1e-6)
+    ended = ran()
+    assert (ended.reason, ended.results, dict(ended.kept)) == ("time is up", (), {})
+    assert "the time is up before any trial ended its first epoch: give it more with `--for`" in ran.notices
 
 
 def test_a_total_below_what_is_there_changes_nothing(tmp_path: Path) -> None:

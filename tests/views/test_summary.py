@@ -101,6 +101,15 @@ def test_a_sweep_without_trials():
     assert text_of(SweepEnded("dense", "interrupted", ()), None) == "dense: 0 trials; interrupted\n"
 
 
+def test_what_is_kept_of_trials_that_were_stopped_is_said():
+    kept = dict.fromkeys(range(16), 8)
+    ended = SweepEnded("dense", "interrupted", (), kept=kept)
+    assert text_of(ended, None) == "dense: 0 trials; interrupted: 16 trials are kept at epoch 8\n"
+    ended = SweepEnded("dense", "time is up", (), kept={0: 3, 2: 5}, waiting=(1,))
+    said = "dense: 0 trials; time is up: 1 trial that ended is kept, 2 more are kept at epochs 3 to 5\n"
+    assert text_of(ended, None) == said
+
+
 def test_a_sweep_in_which_all_trials_failed():
     failed = tuple(result(n, None, state=TrialState.FAIL, reason="diverged", stderr=None) for n in range(3))
     text = text_of(SweepEnded("dense", "failed", failed), None)

@@ -42,7 +42,7 @@ def run_session(
     """
     main = threading.current_thread() is threading.main_thread()
     with ExitStack() as stack:
-        stop = stack.enter_context(StopRequest(options.seconds, ends_process=ends_process))
+        stop = stack.enter_context(StopRequest(ends_process=ends_process))
         noise = stack.enter_context(LibraryNoise()) if main and _owns_stderr() else None
         listeners = [*others, stack.enter_context(view())]  # made only now, when standard error is the user's alone
 

@@ -13,7 +13,7 @@ from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, TestEvaluated
 from keras_sweep.views.running.output_may_vanish import Sturdy
 from keras_sweep.views.running.progress import progress_view
-from keras_sweep.views.summary import print_summary, summary
+from keras_sweep.views.summary import kept_text, print_summary, summary
 from keras_sweep.views.terminal.console import answers, progress
 from keras_sweep.views.terminal.messages import print_warning
 
@@ -50,4 +50,6 @@ def show_run(
         with contextlib.suppress(OSError):  # nobody reads it
             print_summary(answers(), summary(ended, spec.objective, test=looks[-1] if looks else None), times=times)
     if ended.reason == "interrupted":
-        raise Interrupted("interrupted; every finished trial is kept", hint="The same command resumes")
+        parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
+        parts += [kept_text(ended.kept)] if ended.kept else []
+        raise Interrupted(f"interrupted; {', and '.join(parts)}", hint="The same command resumes")

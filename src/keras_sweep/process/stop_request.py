@@ -40,6 +40,11 @@ class StopRequest:
         self.signalled = False
         self.patient = False  # whether there is something to finish; until then the first signal ends the command
 
+    def limit(self, seconds: float) -> None:
+        """Ask for the end so many seconds from now, if no earlier end was asked for."""
+        deadline = time.monotonic() + seconds
+        self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
+
     @property
     def out_of_time(self) -> bool:
         """Whether the time given has passed."""

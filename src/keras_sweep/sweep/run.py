@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_sweep.data.catalog import load_search_data
@@ -23,7 +23,8 @@ from keras_sweep.record.weights import load_weights, save_weights, weights_file
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.finish_winner import finish
-from keras_sweep.sweep.loop import Limits, search
+from keras_sweep.sweep.kept_training import kept_training
+from keras_sweep.sweep.loop import EXHAUSTED, Limits, search
 from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
 from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.sweep.wall_time import WallTime
@@ -62,6 +63,8 @@ def run_sweep(
     """
     wall.emit = emit
     wall.name_rest("start")
+    if options.seconds is not None:
+        stop.limit(options.seconds)
     with importing():
         data = _load(spec, wall)
     with wall.phase("build"):
@@ -99,6 +102,8 @@ def _run(
         damaged = set_damaged_weights_aside(folder, emit)
         earlier = record.results()
     total = len(earlier) + options.more if options.more is not None else spec.search.trials
+    if total != spec.search.trials:
+        study.set_attributes({"trials": total})
     emit(_started(spec, folder, runner, total, earlier))
     limits = Limits(total, options.max_failures)
     stop.patient = True
@@ -108,6 +113,9 @@ def _run(
     wall.split("train", runner.spent)
     with wall.part("record"):
         results = record.results()
+        wanted = set(range(len(results), total)) - set(record.numbers_waiting)
+        training = kept_training(folder, wanted) if stop and len(results) < total else {}
+        waiting = tuple(number for number in record.numbers_waiting if number < total)
     best = winner(results, spec.objective)
     model = None
     if best is not None and not stop.signalled:
@@ -121,12 +129,23 @@ def _run(
             finish(spec, study, results, best, lambda: weights_of(best), data, test=options.test, emit=emit, wall=wall)
         model = _shown(folder.best)
     seconds = wall.total()
-    study.set_attributes({"seconds": _added(study.attributes.get("seconds"), seconds)})
-    ended = SweepEnded(spec.name, reason, tuple(results), seconds, model)
+    exhausted = {"exhausted": len(results)} if reason == EXHAUSTED else {}
+    study.set_attributes({"seconds": _added(study.attributes.get("seconds"), seconds), **exhausted})
+    if reason == "time is up":
+        emit(Noticed(_to_go_on(training, waiting, results)))
+    ended = SweepEnded(spec.name, reason, tuple(results), seconds, model, training, waiting)
     emit(ended)
-    if best is None and not stop.signalled:
-        raise SweepError("no trial completed", hint=f"`sweep show {spec.name} 0` says why the first did not")
+    if best is None and results and not stop.signalled:
+        why = f"`sweep show {spec.name} {results[0].number}` says why the first did not"
+        raise SweepError("no trial completed", hint=why)
     return ended
+
+
+def _to_go_on(training: Mapping[int, int], waiting: Sequence[int], results: Sequence[Result]) -> str:
+    """What to do once the time that was given has passed."""
+    if results or training or waiting:
+        return "the time is up; the same command goes on from what is kept"
+    return "the time is up before any trial ended its first epoch: give it more with `--for`"
 
 
 def _rebuild_weights(

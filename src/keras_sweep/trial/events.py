@@ -100,6 +100,8 @@ class SweepEnded:
     results: tuple[Result, ...]
     seconds: Mapping[str, float] = field(default_factory=dict)  # where the wall time went
     model: str | None = None  # path of best.keras
+    kept: Mapping[int, int] = field(default_factory=dict)  # trial stopped in training -> epoch at which it is kept
+    waiting: tuple[int, ...] = ()  # trials that ended and are kept until those with lower numbers are recorded
 
 
 Event: TypeAlias = (

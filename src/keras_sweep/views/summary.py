@@ -50,6 +50,7 @@ class Summary:
     test: TestEvaluated | None
     model: str | None
     next_commands: tuple[str, ...]
+    kept: str = ""  # what is kept of trials that are not in the record
 
 
 def summary(ended: SweepEnded, objective: Objective, *, test: TestEvaluated | None = None) -> Summary:
@@ -66,6 +67,7 @@ def summary(ended: SweepEnded, objective: Objective, *, test: TestEvaluated | No
         test=test,
         model=ended.model,
         next_commands=next_commands(ended.name, rows),
+        kept=kept_text(ended.kept, ended.waiting),
     )
 
 
@@ -78,6 +80,19 @@ def time_parts(seconds: Mapping[str, float]) -> tuple[tuple[TimePart, ...], floa
         parts["other"] = parts.get("other", 0.0) + total - known
     ordered = sorted(parts.items(), key=lambda part: (part[0] == "other", -part[1]))
     return tuple(TimePart(name, value, value / total if total else 0.0) for name, value in ordered), total
+
+
+def kept_text(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
+    """`16 trials are kept at epoch 8`, what ended and waits for its turn in the record before it; "" for nothing."""
+    parts = []
+    if waiting:
+        parts.append(f"{count_text(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
+    if training:
+        first, last = min(training.values()), max(training.values())
+        epochs = f"epoch {first}" if first == last else f"epochs {first} to {last}"
+        number = f"{len(training)} more" if waiting else count_text(len(training), "trial")
+        parts.append(f"{number} {'is' if len(training) == 1 else 'are'} kept at {epochs}")
+    return ", ".join(parts)
 
 
 def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
@@ -152,6 +167,8 @@ def headline(summary: Summary, shown: int) -> Text:
             text.append(f", {counts[state]:,} {word}", style=style)
     if summary.reason != "done":
         text.append(f"; {safe(summary.reason)}", style="yellow")
+    if summary.kept:
+        text.append(f": {summary.kept}", style="yellow")
     if summary.rows and not any(row.comparable for row in summary.rows):
         text.append("; no trial completed", style="red")
     if shown < len(summary.rows):

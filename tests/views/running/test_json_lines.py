@@ -29,7 +29,7 @@ EVENTS = (
     TrialEnded(RESULTS[21]),
     Noticed("größe \x1b[31m\nline"),
     Evaluated(50, {"loss": 0.46, "accuracy": 0.84}, {"loss": 0.01, "accuracy": 0.0037}, 1, {"Bag": 0.94}),
-    SweepEnded("dense", "done", RESULTS, {"train": 3.0}, "sweeps/dense/best.keras"),
+    SweepEnded("dense", "done", RESULTS, {"train": 3.0}, "sweeps/dense/best.keras", {51: 8}, (53,)),
 )
 
 

@@ -11,7 +11,7 @@
     test_evaluated    number scores{name: number} stderr(of the metric that ranks) stderrs{name: number} looks
                       per_class{class: accuracy}
     sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params} seconds{part: s}
-                      model(path)
+                      model(path) kept{number: epoch} waiting[number]
 
 What is not there is null; so is a number that is not finite. Fields may be added, none is taken away.
 """
@@ -122,6 +122,8 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
                 "best": _best(event.results, objective),
                 "seconds": dict(event.seconds),
                 "model": event.model,
+                "kept": {str(number): epoch for number, epoch in event.kept.items()},
+                "waiting": list(event.waiting),
             }
 
 
