@@ -182,8 +182,8 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
         return named_set(source), None
     if source not in sweeps:
         raise unknown_name(source, list(sweeps))
-    from keras_sweep.cli.recorded import unfollowed_spec
     from keras_sweep.record.study_file import StudyFile
+    from keras_sweep.sweep.recorded import unfollowed_spec
 
     with StudyFile.open(sweeps[source]) as study:
         spec = unfollowed_spec(study)

@@ -22,7 +22,7 @@ def evaluate_winner(
     trust: bool = False,
     backend: str | None = None,
 ) -> TestScores:
-    """One more look at the test rows, counted before they are opened; the listener hears it as `TestEvaluated`.
+    """One more look at the test rows, counted before they are scored; the listener hears it as `TestEvaluated`.
 
     `spec` stands for the recorded one where the user has just given it.
 
