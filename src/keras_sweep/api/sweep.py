@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.leaderboard import Leaderboard
 from keras_sweep.api.trial import Trial
+from keras_sweep.api.views import warn_of_notices
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
@@ -22,7 +22,6 @@ from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export_trial import export_trial
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of
 from keras_sweep.sweep.winner import trained_model
-from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.ranking import winner
 from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 
@@ -110,11 +109,11 @@ class Sweep:
             DataError: the data can't be read, or are no longer those of the sweep.
         """
         with StudyFile.open(self._folder) as study:
-            spec = self._spec or recorded_spec(study, trust=self._trust, emit=told_as_warning)
+            spec = self._spec or recorded_spec(study, trust=self._trust, emit=warn_of_notices)
             result = trial_of(study, spec.objective, number)
             choose_backend(None, default=backend_of(result))
             spec, data = recorded_data(study, spec)
-            return trained_model(spec, result, weights_of(study, spec, data, result, told_as_warning), data)
+            return trained_model(spec, result, weights_of(study, spec, data, result, warn_of_notices), data)
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels.
@@ -123,7 +122,7 @@ class Sweep:
             UsageError, DataError: as `load_model`.
         """
         with StudyFile.open(self._folder) as study:
-            spec = self._spec or recorded_spec(study, trust=self._trust, emit=told_as_warning)
+            spec = self._spec or recorded_spec(study, trust=self._trust, emit=warn_of_notices)
             choose_backend(None)
             return recorded_data(study, spec)[1].validation
 
@@ -134,7 +133,7 @@ class Sweep:
             DataError: there are no test rows, or they are not those of the sweep.
             SweepBusy: another process runs the sweep.
         """
-        return evaluate_winner(self._folder, told_as_warning, spec=self._spec, trust=self._trust)
+        return evaluate_winner(self._folder, warn_of_notices, spec=self._spec, trust=self._trust)
 
     @property
     def test_looks(self) -> int:
@@ -147,7 +146,7 @@ class Sweep:
         Raises:
             UsageError: the path can't take a model, or there is no such trial.
         """
-        written = export_trial(self._folder, Path(path), number, told_as_warning, spec=self._spec, trust=self._trust)
+        written = export_trial(self._folder, Path(path), number, warn_of_notices, spec=self._spec, trust=self._trust)
         return written.model
 
     @property
@@ -162,12 +161,6 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         return self.leaderboard(top=10)._repr_html_()
-
-
-def told_as_warning(event: Event) -> None:
-    """Where nobody listens, a notice is a Python warning."""
-    if isinstance(event, Noticed):
-        warnings.warn(event.message, stacklevel=2)
 
 
 def open_sweep(

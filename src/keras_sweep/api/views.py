@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 
-from keras_sweep.trial.events import Event, Listener
+from keras_sweep.trial.events import Event, Listener, Noticed
 
 
 def default_view() -> AbstractContextManager[Listener]:
-    """The live board on a terminal, one that redraws itself in a notebook, nothing elsewhere."""
+    """The live board on a terminal, one that redraws itself in a notebook; elsewhere only notices, as warnings."""
     if _in_notebook():
         from keras_sweep.views.running.notebook import NotebookBoard
 
@@ -18,11 +19,13 @@ def default_view() -> AbstractContextManager[Listener]:
         from keras_sweep.views.running.progress import progress_view
 
         return progress_view()
-    return nullcontext(_nothing)
+    return nullcontext(warn_of_notices)
 
 
-def _nothing(event: Event) -> None:
-    del event
+def warn_of_notices(event: Event) -> None:
+    """What was done otherwise than asked is a Python warning, where no view shows it."""
+    if isinstance(event, Noticed):
+        warnings.warn(event.message, stacklevel=2)
 
 
 def _in_notebook() -> bool:

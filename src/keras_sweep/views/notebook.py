@@ -26,7 +26,12 @@ CURVE_WIDTH, CURVE_HEIGHT = 240, 60  # of a drawing, in pixels
 
 
 def leaderboard_html(
-    rows: Sequence[LeaderboardRow], objective: Objective, *, of: Sequence[LeaderboardRow], title: str = ""
+    rows: Sequence[LeaderboardRow],
+    objective: Objective,
+    *,
+    of: Sequence[LeaderboardRow],
+    title: str = "",
+    notes: bool = True,
 ) -> str:
     """A table of the rows; `of` is the whole leaderboard, whose notes stand below it."""
     if not rows:
@@ -43,8 +48,8 @@ def leaderboard_html(
         cells += [(epochs_text(row), True), (seconds_text(row.seconds), True)]
         cells += [(state_text(row), False)] if ended else []
         body.append(_row(cells, best=row.winner))
-    notes = "".join(f"<p>{_text(note)}</p>" for note in leaderboard_notes(of, objective))
-    return _framed(_table(head, body, title) + notes)
+    said = leaderboard_notes(of, objective) if notes else []
+    return _framed(_table(head, body, title) + "".join(f"<p>{_text(note)}</p>" for note in said))
 
 
 def trial_html(result: Result, objective: Objective, *, winner: bool = False) -> str:

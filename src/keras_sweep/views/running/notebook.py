@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from html import escape
 from types import TracebackType
 from typing import Any, Self
@@ -33,6 +34,9 @@ class NotebookBoard:
     def __enter__(self) -> Self:
         from IPython.display import HTML, display
 
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna's bar asks for ipywidgets, which this board does without
+            import tqdm.auto  # noqa: F401
         self._handle = display(HTML(self.html()), display_id=True)
         return self
 
@@ -61,9 +65,9 @@ class NotebookBoard:
         words = f"{name}: {tally.done} of {count_text(total, 'trial')}, {seconds}"
         bar = f'<progress max="{total or 1}" value="{tally.done}" aria-label="{escape(safe(words))}"></progress>'
         rows = leaderboard_rows(tally.best, tally.objective)
-        table = leaderboard_html(rows, tally.objective, of=rows) if rows else ""
+        table = leaderboard_html(rows, tally.objective, of=rows, notes=False) if rows else ""
         notices = "".join(f"<p>{escape(safe(text))}</p>" for text in self._notices)
-        ended = f" {escape(safe(self._reason))}" if self._reason else ""
+        ended = f": {escape(safe(self._reason))}" if self._reason else ""
         return f'<div class="keras-sweep">{bar} {escape(safe(words))}{ended}{notices}</div>{table}'
 
     def _draw(self) -> None:

@@ -43,7 +43,7 @@ def console_on(file: TextIO, *, width: int | None = None) -> Console:
             """Whose output ends is the caller's to know; rich would end the process."""
             raise BrokenPipeError(errno.EPIPE, "the reader of the output is gone")
 
-    return Breakable(file=file, width=width, markup=False, emoji=False, highlight=False)
+    return Breakable(force_jupyter=False, file=file, width=width, markup=False, emoji=False, highlight=False)
 
 
 def longest_value(width: int, longest: int) -> int:

@@ -1,0 +1,106 @@
+"""What the pages under docs/ say is so: each block of code runs, in its order, as it stands.
+
+A page's commands run in a copy of `search_spaces/` in which the searches are short.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.data import fashion_mnist
+from keras_sweep.space_file.yaml_file import read_space_text
+from tests.helpers.command import sweep
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHORTER = (
+    (r"trials: \d+", "trials: 3"),
+    (r"epochs: \{min: \d+, max: \d+", "epochs: {min: 1, max: 2"),
+)
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    return [text for name, text in FENCE.findall((DOCS / page).read_text()) if name == kind]
+
+
+def shortened(text: str) -> str:
+    for long, short in SHORTER:
+        text = re.sub(long, short, text)
+    return text
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkout's examples, with short searches."""
+    shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
+    for path in (tmp_path / "search_spaces").glob("*.yaml"):
+        path.write_text(shortened(path.read_text()))
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def keras_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Keras's own loader finds Fashion-MNIST without asking anybody."""
+    home = tmp_path_factory.mktemp("keras")
+    cache = home / "datasets" / "fashion-mnist"
+    cache.mkdir(parents=True)
+    for file in fashion_mnist.locate().glob("*.gz"):
+        (cache / file.name).symlink_to(file)
+    return home
+
+
+def test_every_block_is_of_a_kind_that_is_run_here() -> None:
+    kinds = {kind for page in PAGES for kind, _ in FENCE.findall((DOCS / page).read_text())}
+    assert kinds == {"python", "sh", "yaml"}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")])
+def test_a_space_file_that_is_shown_is_one(page: str) -> None:
+    for text in blocks(page, "yaml"):
+        assert read_space_text(text, path=ROOT / "search_spaces" / "shown.yaml").space.parameters
+
+
+def test_the_lesson_of_the_tutorial_is_the_main_job() -> None:
+    (text,) = blocks("tutorial.md", "yaml")
+    assert text == re.sub(r"^#.*\n", "", (ROOT / "search_spaces" / "dense.yaml").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python") or blocks(page, "sh")])
+def test_commands_and_code_of_a_page_run_in_their_order(page: str, folder: Path, keras_home: Path) -> None:
+    (folder / "lesson.yaml").write_text(shortened("".join(blocks(page, "yaml")[:1])))
+    code: list[str] = []
+    for kind, text in FENCE.findall((DOCS / page).read_text()):
+        if kind == "python":
+            code.append(text)
+        elif kind == "sh":
+            for line in text.splitlines():
+                program, *words = shlex.split(line)
+                assert program == "sweep", line
+                ended = sweep(*words, cwd=folder)
+                assert ended.code == 0, f"{line}\n{ended.err}"
+    (folder / "page.py").write_text("\n".join(code))
+    done = subprocess.run(
+        [sys.executable, "page.py"],
+        cwd=folder,
+        env={**os.environ, "KERAS_BACKEND": "jax", "KERAS_HOME": str(keras_home)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_page_stands_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text().split("\nnav:")[1]
+    assert [page for page in PAGES if page not in navigation] == []

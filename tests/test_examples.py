@@ -1,0 +1,57 @@
+"""Every example runs as it stands, in an empty folder, with fewer trials; the notebook with all that it has."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SAID = {
+    "own_arrays": r"best: Trial\(\d+: 0\.\d+ ±",
+    "own_model": r"leaderboard (0\.\d{4}), evaluate \1",
+    "like_scikit_learn": r"test accuracy (0\.[6-9]|1)",
+    "into_polars": r"params\.optimizer",
+}
+
+
+def test_each_example_has_its_check() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(SAID)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_an_example_runs(name: str, tmp_path: Path) -> None:
+    short = re.sub(r"trials=\d\d?\b", "trials=4", (EXAMPLES / f"{name}.py").read_text())
+    (tmp_path / "example.py").write_text(short)
+    environment = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "SWEEPS_DIR")}
+    done = subprocess.run(
+        [sys.executable, "example.py"],
+        cwd=tmp_path,
+        env={**environment, "MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(SAID[name], done.stdout), done.stdout
+
+
+@pytest.mark.filterwarnings("ignore")  # of the machinery that runs notebooks
+def test_the_notebook_shows_what_it_showed_when_it_was_written(tmp_path: Path) -> None:
+    known = nbformat.read(EXAMPLES / "first_sweep.ipynb", as_version=4)
+    again = nbformat.read(EXAMPLES / "first_sweep.ipynb", as_version=4)
+    NotebookClient(again, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    for before, now in zip(known.cells, again.cells, strict=True):
+        assert [output.output_type for output in now.get("outputs", [])] == [
+            output.output_type for output in before.get("outputs", [])
+        ]
+    (board,) = again.cells[3].outputs
+    assert "first: 16 of 16 trials" in board.data["text/html"]
+    assert "done" in board.data["text/html"]
