@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 
 import keras
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.data.sources import PICTURES, SKLEARN_SETS
 from keras_sweep.models.dense import dense
-from keras_sweep.space_file.dense_arguments import DENSE_ARGUMENTS
+from keras_sweep.space_file.file_model import DENSE_ARGUMENTS
 from keras_sweep.space_file.keras_names import (
     ACTIVATIONS,
     LOSSES,
@@ -20,14 +19,30 @@ from keras_sweep.space_file.keras_names import (
     METRICS_TO_MAXIMIZE,
     METRICS_TO_MINIMIZE,
     SAME_METRIC,
+    TABLES,
 )
-from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, DEFAULT_OPTIMIZER, OPTIMIZERS, Argument, argument
+from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, DEFAULT_OPTIMIZER, OPTIMIZERS, argument
 from keras_sweep.space_file.parameter_values import FIT_ARGUMENTS
+from keras_sweep.space_file.rules import NumberRule
+from keras_sweep.space_file.write_keras_tables import FILE, as_text, keras_tables
 from keras_sweep.trial.plan import DEFAULT_OPTIMIZER as PLAN_DEFAULT
 from keras_sweep.trial.plan import FIT_PARAMETERS
 
 WRAPPERS = {"lossscaleoptimizer", "multioptimizer", "optimizer", "optimizermap"}
 ONLY_BY_CLASS = {"lamb"}  # `keras.optimizers.get` does not know it by name (3.15.1)
+
+
+def test_the_file_of_tables_is_what_would_be_written_now() -> None:
+    written = {**keras_tables(TABLES), "keras": TABLES["keras"]}
+    assert written == TABLES
+    assert as_text(written) + "\n" == FILE.read_text(encoding="utf-8")
+
+
+def test_an_argument_that_is_new_in_keras_gets_the_kind_of_its_default() -> None:
+    written = keras_tables({})["optimizers"]["sgd"]
+    assert written["nesterov"] == {"kind": "bool"}
+    assert written["momentum"] == {"kind": "float"}
+    assert written["clipnorm"] == {"kind": "float", "null": True}
 
 
 def test_every_optimizer_of_keras_is_in_the_table() -> None:
@@ -58,12 +73,12 @@ def test_an_optimizer_can_be_made_from_the_ends_of_each_argument(name: str) -> N
             make(**{key: float(value) if rule.kind is float and value is not None else value}, **also)
 
 
-def _ends(rule: Argument) -> list[float | None]:
+def _ends(rule: NumberRule) -> list[float | None]:
     if rule.kind is bool:
         return [True, False]
-    low = rule.low if math.isfinite(rule.low) else -1.0
-    high = rule.high if math.isfinite(rule.high) else 5.0
-    ends: list[float | None] = [low + 1e-3 if rule.above else low, high - 1e-3 if rule.below else high]
+    low = rule.ge if rule.gt is None else rule.gt + 1e-3
+    high = rule.le if rule.lt is None else rule.lt - 1e-3
+    ends: list[float | None] = [-1.0 if low is None else low, 5.0 if high is None else high]
     if rule.kind is int:
         ends = [round(end) for end in ends if end is not None]
     return [*ends, None] if rule.null else ends

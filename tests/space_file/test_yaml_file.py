@@ -75,7 +75,7 @@ def test_numbers_and_words_are_those_of_yaml_1_2() -> None:
         "seed": 12,
     }
     text = with_parameters("model.a: {values: [no, on, yes, True, null, 2026-01-01, 1_000, '7', ~]}")
-    spec = read(text.replace("dense: {units: 10, activation: softmax}", "python: json:loads").replace(", ~", ""))
+    spec = read(text.replace("dense: {units: 10, activation: softmax}", "python: numpy:zeros").replace(", ~", ""))
     (words,) = spec.space.parameters
     assert words.distribution == Categorical(("no", "on", "yes", True, None, "2026-01-01", "1_000", "7"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.views.leaderboard.formats import (
     leaderboard_csv,
     leaderboard_json,

@@ -17,7 +17,8 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, find
 from keras_sweep.record.sweep_folder import all_sweeps as all_folders
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
-from keras_sweep.space.sweep_spec import Objective, SweepSpec
+from keras_sweep.space.objective import Objective
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export_trial import export_trial
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import Result, Seconds, TrialState
 from keras_sweep.views.terminal.text import params_text, score_text
 

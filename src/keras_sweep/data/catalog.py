@@ -19,8 +19,9 @@ from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.sources import PICTURES, read_source, unknown_name
 from keras_sweep.data.split import held_out, held_out_by_class, split
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import DataSpec, Goal, ModelSpec, Objective, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:

@@ -16,7 +16,7 @@ from keras_sweep.search.keras_tuner.oracle import condition
 from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.result import Curve, Result, Suggestion, TrialState
 
 ENGINE = "import/keras-tuner"

@@ -31,7 +31,7 @@ def adopt(imported: Imported, folder: SweepFolder) -> None:
         metrics=(),
         objective=imported.objective,
         space=imported.space,
-        search=SearchSettings(engine=imported.engine, sampler="", trials=len(imported.results)),
+        search=SearchSettings(engine=imported.engine, sampler=""),
     )
     _check_new(folder)
     with SweepLock(folder):

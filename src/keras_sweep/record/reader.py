@@ -17,7 +17,7 @@ from keras_sweep.files import disk
 from keras_sweep.files.plain_errors import is_damage, plain_errors
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.ranking import IMPORTED, order_key
 from keras_sweep.trial.result import Result, TrialState
 

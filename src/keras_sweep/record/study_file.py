@@ -23,7 +23,8 @@ from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int
-from keras_sweep.space.sweep_spec import Goal, SweepSpec
+from keras_sweep.space.objective import Goal
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
 

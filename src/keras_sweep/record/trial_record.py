@@ -8,7 +8,7 @@ from dataclasses import replace
 from keras_sweep.record.spool import Spool
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import keep, save_weights, weights_file
-from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result
 

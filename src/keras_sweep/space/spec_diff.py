@@ -48,7 +48,13 @@ def canonical(spec: SweepSpec) -> Plain:
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """One line a key that differs: `parameters.learning_rate.max: 1.0 -> 0.1`."""
     keys = [*old, *(key for key in new if key not in old)]
-    return [f"{key}: {_words(old, key)} -> {_words(new, key)}" for key in keys if _words(old, key) != _words(new, key)]
+    return [f"{key}: {_words(old, key)} -> {_words(new, key)}" for key in keys if _differ(old, new, key)]
+
+
+def _differ(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> bool:
+    if key.startswith("split.") and key in old and key in new:  # a share of 0 may be recorded as 0 or as 0.0
+        return bool(old[key] != new[key])
+    return _words(old, key) != _words(new, key)
 
 
 def _words(flat: Mapping[str, Any], key: str) -> str:

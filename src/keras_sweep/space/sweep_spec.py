@@ -1,14 +1,22 @@
-"""What a space file says, checked and frozen. Every other module reads this and never the file."""
+"""What a space file says, checked and frozen. Every other module reads this and never the file.
+
+Each section is defined once, here: its fields with their bounds are what the reader checks, what its messages say, and
+what the JSON Schema tells an editor.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from keras_sweep.space.distributions import Value
+from keras_sweep.space.objective import Goal as Goal
+from keras_sweep.space.objective import Objective as Objective
 from keras_sweep.space.search_space import SearchSpace
 
 ENGINES: Mapping[str, tuple[str, ...]] = {
@@ -16,80 +24,59 @@ ENGINES: Mapping[str, tuple[str, ...]] = {
     "keras-tuner": ("random", "bayesian", "hyperband", "grid"),
 }  # engine -> samplers, the first is its default
 
-
-class Goal(StrEnum):
-    """The direction of the objective."""
-
-    MAXIMIZE = "maximize"
-    MINIMIZE = "minimize"
+STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is no number, `1` is not true
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what `keras.utils.set_random_seed` takes
 
 
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """The recorded metric that ranks trials."""
-
-    name: str  # as Keras logs it: "val_accuracy", "val_loss"
-    goal: Goal
-    take_best: bool = field(default=False, repr=False)  # a trial's best epoch counts, not its last
-
-    def key(self, value: float) -> float:
-        """A sort key: smaller is better."""
-        return -value if self.goal is Goal.MAXIMIZE else value
-
-    def better(self, a: float, b: float) -> bool:
-        """Whether a is strictly better than b."""
-        return self.key(a) < self.key(b)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(config=STRICT, frozen=True, slots=True)
 class Split:
     """How rows are held out where the source brings no split of its own."""
 
-    validation: float = 0.2  # share of the rows that are not test rows
-    test: float = 0.2  # share of all rows
-    seed: int = 42
-    stratify: bool = False
+    validation: float = Field(default=0.2, gt=0, lt=1, description="share of the rows that are not test rows")
+    test: float = Field(default=0.2, ge=0, lt=1, description="share of all rows")
+    seed: Seed = 42
+    stratify: bool = Field(default=False, description="keep the shares of the classes")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class DataSpec:
     """Where rows come from: a known name, a file with a target column, or a user's function."""
 
     kind: Literal["named", "csv", "parquet", "npz", "python"]
     source: str  # the name; the file's absolute path; "module:function"
     target: str | None = None  # the label column of a table, the label array of an npz
-    split: Split = field(default_factory=Split)
+    split: Split = dataclasses.field(default_factory=Split)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ModelSpec:
     """What is built for a trial: the dense model, or what a user's function or HyperModel returns."""
 
     kind: Literal["dense", "python"]
     source: str  # "dense" or "module:function"
-    arguments: Mapping[str, Value] = field(default_factory=dict)  # fixed arguments; `model.*` parameters override
+    arguments: Mapping[str, Value] = dataclasses.field(default_factory=dict)  # fixed; `model.*` parameters override
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(config=STRICT, frozen=True, slots=True)
 class EarlyTerminate:
     """Stops poor trials between rungs; the keys of a W&B sweep file."""
 
     type: Literal["hyperband", "median", "successive_halving"]
-    min_iter: int = 1  # epochs before the first rung
-    eta: int = 3  # reduction factor
+    min_iter: int = Field(default=1, ge=1, description="epochs before the first rung")
+    eta: int = Field(default=3, ge=2, description="the reduction factor: of so many trials one goes on")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(config=STRICT, frozen=True, slots=True)
 class SearchSettings:
-    """Who asks, how often, and from which seed."""
+    """Who asks for trials, how often, and from which seed."""
 
     engine: str = "optuna"
     sampler: str = "tpe"
-    trials: int = 64  # in total
-    seed: int = 42
+    trials: int = Field(default=64, ge=1, le=1_000_000, description="trials in total")
+    seed: Seed = Field(default=42, description="of the sampler, and of every trial that has no parameter `seed`")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class SweepSpec:
     """One sweep, as its space file says it."""
 

@@ -7,53 +7,45 @@ from pathlib import Path
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
 from keras_sweep.space.sweep_spec import DataSpec, Split
+from keras_sweep.space_file.file_model import DATA_FORMS, DATA_NAME
 from keras_sweep.space_file.findings import Findings
 from keras_sweep.space_file.python_module import check_source
 
 
 def data_of(findings: Findings, folder: Path) -> DataSpec | None:
     """What `data` and `split` say; None with its faults noted."""
-    from keras_sweep.space_file.file_model import DATA_BLOCKS, SplitBlock
-
-    split: SplitBlock | None = SplitBlock()
-    if findings.has("split"):
-        split = findings.block(SplitBlock, ("split",))
+    split = findings.section(Split, ("split",)) if findings.has("split") else Split()
     if not findings.has("data"):
         return None
     node = findings.root.at("data")
-    forms = f"a name ({listed(DATA_NAMES)}), or a map with one of {listed(DATA_BLOCKS)}"
+    forms = f"a name ({listed(DATA_NAMES)}), or a map with one of {listed(DATA_FORMS)}"
     if isinstance(node.value, str):
-        if node.value not in DATA_NAMES:
-            hint = did_you_mean(node.value, DATA_NAMES) or f"one of {listed(DATA_NAMES)}"
-            findings.fault(("data",), f"there is no data set {shown(node.value)}", hint)
+        if not DATA_NAME.allows(node.value):
+            findings.fault(("data",), f"there is no data set {shown(node.value)}", DATA_NAME.hint(node.value))
             return None
-        return DataSpec("named", node.value, split=_split(split)) if split else None
+        return DataSpec("named", node.value, split=split) if split else None
     if not isinstance(node.value, dict):
         findings.fault(("data",), f"must be {forms}, but got {shown(node.plain)}")
         return None
-    kinds = [kind for kind in DATA_BLOCKS if kind in node.value]
+    kinds = [kind for kind in DATA_FORMS if kind in node.value]
     if len(kinds) != 1:
         what = f"only one of {listed(kinds)} may be given" if kinds else f"must be {forms}"
-        near = [text for key in node.value if not kinds and (text := did_you_mean(key, DATA_BLOCKS))]
+        near = [text for key in node.value if not kinds and (text := did_you_mean(key, DATA_FORMS))]
         findings.fault(("data",), f"{what}, but got {shown(node.plain)}", near[0] if near else None)
         return None
     kind = kinds[0]
-    block = findings.block(DATA_BLOCKS[kind], ("data",))
+    section = findings.section(DATA_FORMS[kind], ("data",))
     if "split" in node.value and findings.has("split"):
         findings.fault(("split",), "`split` is there twice, here and under `data`", "leave one of them out")
     source = node.value[kind].value
     if kind != "python" and isinstance(source, str) and source:
         source = str(_data_file(findings, ("data", kind), source, folder))
-    if block is None or split is None:
+    if section is None or split is None:
         return None
     if kind == "python":
         check_source(findings, ("data", "python"), str(source), folder)
-    inner = getattr(block, "split", split) if "split" in node.value else split
-    return DataSpec(kind, source, getattr(block, "target", None), _split(inner))  # type: ignore[arg-type]
-
-
-def _split(block: object) -> Split:
-    return Split(**{key: getattr(block, key) for key in ("validation", "test", "seed", "stratify")})
+    inner = section.split if "split" in node.value else split
+    return DataSpec(kind, source, getattr(section, "target", None), inner)  # type: ignore[arg-type]
 
 
 def _data_file(findings: Findings, path: tuple[str, ...], source: str, folder: Path) -> Path:

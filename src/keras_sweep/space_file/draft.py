@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.plain_text import shown
+from keras_sweep.space_file.file_model import ParameterSection
 from keras_sweep.space_file.findings import Findings, Path
 from keras_sweep.space_file.optimizer_arguments import OPTIMIZERS
 from keras_sweep.space_file.wandb_keys import REFUSED, Choice, Constant, as_value, choice
@@ -28,8 +29,6 @@ class Draft:
 
 def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
     """The parameter of that name, or None with its faults noted; and whether `take: best` stands there."""
-    from keras_sweep.space_file.file_model import ParameterBlock
-
     path: Path = ("parameters", name)
     node = findings.root.at(*path)
     if isinstance(node.value, list):
@@ -50,7 +49,7 @@ def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
         findings.fault((*path, "distribution"), f"the distribution `{named.value}` is not there", REFUSED[named.value])
         return None, False
     hints = {"parameters": "nested parameters are written flat, as `model.units`"}
-    block = findings.block(ParameterBlock, path, hints, optional=("log", "q", "probabilities"))
+    block = findings.section(ParameterSection, path, hints, optional=("log", "q", "probabilities"))
     if block is None:
         return None, False
     if block.take is not None and name != "epochs":

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar, cast
 
 from keras_sweep.errors import Fault
 from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
+from keras_sweep.space_file.rules import Rule, fields_of, rule_of
 from keras_sweep.space_file.yaml_tree import Node
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    Model = TypeVar("Model", bound=BaseModel)
-
+Form = TypeVar("Form")
 Path: TypeAlias = tuple[str | int, ...]
 
 
@@ -44,75 +42,53 @@ class Findings:
         place = f"line {node.line}: " if node.line and node.option is None else ""
         self._warnings.append((node.line or 0, f"{place}{key}: {plain(text)}"))
 
-    def block(
-        self,
-        model: type[Model],
-        path: Path,
-        hints: dict[str, str] | None = None,
-        optional: tuple[str, ...] = (),
-    ) -> Model | None:
-        """The map at a path as a model, its faults noted; None where it does not fit.
+    def fits(self, rule: Rule, path: Path, value: object) -> bool:
+        """Whether the value at a path keeps the rule; its fault is noted where it does not."""
+        fault = rule.fault(value)
+        if fault is not None:
+            self.fault(path, fault, rule.hint(value))
+        return fault is None
+
+    def section(
+        self, form: type[Form], path: Path, hints: Mapping[str, str] | None = None, optional: Sequence[str] = ()
+    ) -> Form | None:
+        """The map at a path as a section, its faults noted; None where it does not fit.
 
         Keys that are faulty but not needed to judge the others are left out, so that the others are judged too.
 
         Args:
-            model: the shape.
+            form: which fields there are.
             path: where the map stands.
             hints: what to write instead of keys that are not there.
-            optional: keys of the model that the others can be judged without.
+            optional: fields that the others can be judged without.
         """
-        from pydantic import ValidationError
-
         node = self.root.at(*path)
+        fields = fields_of(form)
         if not isinstance(node.value, dict):
-            self.fault(path, f"must be a map with {_keys(model)}, but got {shown(node.plain)}")
+            names = listed(f"`{name}`" for name in fields)
+            self.fault(path, f"must be a map with {names}, but got {shown(node.plain)}")
             return None
-        try:
-            return model.model_validate(node.plain)
-        except ValidationError as error:
-            faults = error.errors(include_url=False)
-        for found in faults:
-            self._note(model, path, found, hints or {})
-        given = {str(key) for key in node.value} & set(model.model_fields)
-        for found in faults:
-            key = str(found["loc"][0])
-            misspelt = did_you_mean(key, set(model.model_fields) - given)
-            if not (
-                key in optional or (found["type"] == "extra_forbidden" and len(found["loc"]) == 1 and not misspelt)
-            ):
-                return None
-        faulty = {str(found["loc"][0]) for found in faults}
-        return model.model_validate({key: value for key, value in node.plain.items() if key not in faulty})
-
-    def _note(self, model: type[BaseModel], path: Path, found: Any, hints: dict[str, str]) -> None:
-        where: Path = (*path, *found["loc"])
-        name = str(where[-1])
-        if found["type"] == "extra_forbidden":
-            below = _block_at(model, found["loc"][:-1])
-            self.fault(where, "there is no such key here", hints.get(name) or unknown(name, below.model_fields))
-        elif found["type"] == "missing":
-            self.fault(where, f"`{name}` is missing", _description(model, name))
-        elif found["type"] == "rule":
-            self.fault(where, found["ctx"]["rule"], found["ctx"].get("hint"))
-        else:
-            self.fault(where, f"must be a map, but got {shown(found['input'])}")
+        good: dict[str, Any] = {}
+        fits = True
+        for key, below in node.value.items():
+            where = (*path, key)
+            if key not in fields:
+                self.fault(where, "there is no such key here", (hints or {}).get(key) or unknown(key, fields))
+                fits &= did_you_mean(key, set(fields) - set(node.value)) is None  # otherwise that one is left out
+            elif fields_of(inner := cast(type[Any], fields[key].annotation)):
+                good[key] = self.section(inner, where)
+                fits &= good[key] is not None
+            elif self.fits(rule_of(fields[key]), where, below.plain):
+                good[key] = below.plain
+            else:
+                fits &= key in optional
+        for key, field in fields.items():
+            if field.is_required() and key not in node.value:
+                self.fault((*path, key), f"`{key}` is missing", field.description)
+                fits = False
+        return form(**good) if fits else None
 
 
 def unknown(name: object, known: Any) -> str:
     """The hint for a key that is not known."""
     return did_you_mean(name, known) or f"the keys are {listed(map(str, known))}"
-
-
-def _block_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> type[BaseModel]:
-    for part in loc:
-        model = model.model_fields[str(part)].annotation  # type: ignore[assignment]
-    return model
-
-
-def _keys(model: type[BaseModel]) -> str:
-    return listed(f"`{name}`" for name in model.model_fields)
-
-
-def _description(model: type[BaseModel], name: str) -> str | None:
-    field = model.model_fields.get(name)
-    return field.description if field else None

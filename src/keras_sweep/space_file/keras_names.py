@@ -1,125 +1,20 @@
-"""The names that Keras knows, as tables, so that a space file is checked without importing Keras.
+"""The names that Keras knows, from keras_tables.json, so that a space file is checked without importing Keras.
 
-The tests compare every table with the installed Keras.
+`python -m keras_sweep.space_file.write_keras_tables` writes the file anew; the tests compare it with Keras.
 """
 
 from __future__ import annotations
 
-LOSSES: tuple[str, ...] = (
-    "binary_crossentropy",
-    "bce",
-    "binary_focal_crossentropy",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_hinge",
-    "cosine_similarity",
-    "dice",
-    "hinge",
-    "huber",
-    "kl_divergence",
-    "kld",
-    "log_cosh",
-    "mean_absolute_error",
-    "mae",
-    "mean_absolute_percentage_error",
-    "mape",
-    "mean_squared_error",
-    "mse",
-    "mean_squared_logarithmic_error",
-    "msle",
-    "poisson",
-    "sparse_categorical_crossentropy",
-    "squared_hinge",
-    "tversky",
-)  # what `compile(loss=...)` takes as text and computes from labels and outputs alone
+import json
+from pathlib import Path
 
-METRICS_TO_MAXIMIZE: tuple[str, ...] = (
-    "accuracy",
-    "acc",
-    "auc",
-    "binary_accuracy",
-    "binary_io_u",
-    "categorical_accuracy",
-    "concordance_correlation",
-    "cosine_similarity",
-    "f1_score",
-    "f_beta_score",
-    "pearson_correlation",
-    "precision",
-    "r2_score",
-    "recall",
-    "sparse_categorical_accuracy",
-    "sparse_top_k_categorical_accuracy",
-    "top_k_categorical_accuracy",
-    "true_negatives",
-    "true_positives",
-)
-METRICS_TO_MINIMIZE: tuple[str, ...] = (
-    "binary_crossentropy",
-    "bce",
-    "categorical_crossentropy",
-    "categorical_hinge",
-    "false_negatives",
-    "false_positives",
-    "hinge",
-    "kl_divergence",
-    "log_cosh_error",
-    "mean_absolute_error",
-    "mae",
-    "mean_absolute_percentage_error",
-    "mape",
-    "mean_squared_error",
-    "mse",
-    "mean_squared_logarithmic_error",
-    "msle",
-    "poisson",
-    "root_mean_squared_error",
-    "sparse_categorical_crossentropy",
-    "squared_hinge",
-)
+TABLES = json.loads(Path(__file__).with_name("keras_tables.json").read_text(encoding="utf-8"))
+
+# what `compile(loss=...)` takes as text and computes from labels and outputs alone
+LOSSES: tuple[str, ...] = tuple(TABLES["losses"])
+METRICS_TO_MAXIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_maximize"])
+METRICS_TO_MINIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_minimize"])
 # what `compile(metrics=[...])` takes as text and no argument; Keras logs each under exactly the name it was given by
 METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *METRICS_TO_MINIMIZE}))
-
-SAME_METRIC: tuple[tuple[str, ...], ...] = (
-    ("accuracy", "acc"),
-    ("binary_crossentropy", "bce"),
-    ("mean_absolute_error", "mae"),
-    ("mean_absolute_percentage_error", "mape"),
-    ("mean_squared_error", "mse"),
-    ("mean_squared_logarithmic_error", "msle"),
-)
-
-ACTIVATIONS: tuple[str, ...] = (
-    "celu",
-    "elu",
-    "exponential",
-    "gelu",
-    "glu",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_swish",
-    "hard_tanh",
-    "leaky_relu",
-    "linear",
-    "log_sigmoid",
-    "log_softmax",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "sparsemax",
-    "squareplus",
-    "swish",
-    "tanh",
-    "tanh_shrink",
-    "threshold",
-)
+SAME_METRIC: tuple[tuple[str, ...], ...] = tuple(map(tuple, TABLES["same_metric"]))
+ACTIVATIONS: tuple[str, ...] = tuple(TABLES["activations"])

@@ -6,17 +6,15 @@ from pathlib import Path
 
 from keras_sweep.space.plain_text import did_you_mean, shown
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.space_file.dense_arguments import DENSE_ARGUMENTS, dense_fault
+from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SOURCE, VALUE, DenseSection
 from keras_sweep.space_file.findings import Findings, unknown
 from keras_sweep.space_file.python_module import check_source
-from keras_sweep.space_file.wandb_keys import as_value, holds_map
+from keras_sweep.space_file.wandb_keys import as_value
 from keras_sweep.space_file.yaml_tree import Node
 
 
 def model_of(findings: Findings, folder: Path) -> ModelSpec | None:
     """What `model` says; None with its faults noted."""
-    from keras_sweep.space_file.file_model import DenseBlock, PythonModel
-
     if not findings.has("model"):
         return None
     node = findings.root.at("model")
@@ -28,8 +26,7 @@ def model_of(findings: Findings, folder: Path) -> ModelSpec | None:
         findings.fault(("model",), f"must be {forms}, but got {shown(node.plain)}", hint)
         return None
     if "python" in node.value:
-        python = findings.block(PythonModel, ("model",))
-        return None if python is None else _python_model(findings, str(python.python), node, folder)
+        return _python_model(findings, node, folder)
     if "dense" not in node.value:
         hint = next((text for key in node.value if (text := did_you_mean(key, ["dense", "python"]))), None)
         findings.fault(("model",), f"must be {forms}, but got {shown(node.plain)}", hint)
@@ -41,21 +38,24 @@ def model_of(findings: Findings, folder: Path) -> ModelSpec | None:
     inner = node.value["dense"]
     if inner.value is None:  # `dense:` with nothing below it
         return ModelSpec("dense", "dense")
-    findings.block(DenseBlock, ("model", "dense"))
+    findings.section(DenseSection, ("model", "dense"))
     given = inner.plain if isinstance(inner.value, dict) else {}
-    arguments = {
-        key: as_value(value) for key, value in given.items() if key in DENSE_ARGUMENTS and not holds_map(value)
+    fitting = {
+        key: as_value(given[key]) for key, rule in DENSE_ARGUMENTS.items() if key in given and rule.allows(given[key])
     }
+    return ModelSpec("dense", "dense", fitting)
+
+
+def _python_model(findings: Findings, node: Node, folder: Path) -> ModelSpec | None:
+    assert isinstance(node.value, dict)
+    arguments = {key: below.plain for key, below in node.value.items()}
+    source = arguments.pop("python")
+    good = findings.fits(SOURCE, ("model", "python"), source)
     for key, value in arguments.items():
-        if fault := dense_fault(key, value):
-            findings.fault(("model", "dense", key), *fault)
-    return ModelSpec("dense", "dense", arguments)
-
-
-def _python_model(findings: Findings, source: str, node: Node, folder: Path) -> ModelSpec:
-    check_source(findings, ("model", "python"), source, folder)
-    arguments = {key: as_value(value) for key, value in node.plain.items() if key != "python"}
-    for key in arguments:
+        good &= findings.fits(VALUE, ("model", key), value)
         if not key.isidentifier():
             findings.fault(("model", key), f"a model's argument is a Python name, but got {shown(key)}")
-    return ModelSpec("python", source, arguments)
+    if not good:
+        return None
+    check_source(findings, ("model", "python"), source, folder)
+    return ModelSpec("python", source, {key: as_value(value) for key, value in arguments.items()})

@@ -9,10 +9,9 @@ from typing import Any
 from keras_sweep.errors import Fault
 from keras_sweep.space.plain_text import plain, shown
 from keras_sweep.space.sweep_spec import ENGINES
+from keras_sweep.space_file.file_model import SECTIONS
 from keras_sweep.space_file.findings import unknown
 from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, tree_of_text
-
-SECTIONS = ("data", "split", "model", "loss", "metrics", "metric", "parameters", "early_terminate", "search")
 
 
 @dataclass(frozen=True, slots=True)

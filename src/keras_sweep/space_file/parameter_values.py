@@ -8,19 +8,21 @@ from dataclasses import replace
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.space_file.dense_arguments import DENSE_ARGUMENTS, dense_fault
 from keras_sweep.space_file.draft import Draft, lower
+from keras_sweep.space_file.file_model import DENSE_ARGUMENTS
 from keras_sweep.space_file.findings import Findings, Path
-from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, LEARNING_RATE, OPTIMIZERS, Argument, argument
+from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, argument
+from keras_sweep.space_file.rules import NameRule, NumberRule, Rule
 from keras_sweep.space_file.wandb_keys import Constant
 
 MODEL = "model."
-FIT_ARGUMENTS: Mapping[str, Argument] = {
-    "learning_rate": LEARNING_RATE,
-    "epochs": Argument(int, low=1),
-    "batch_size": Argument(int, low=1),
-    "seed": Argument(int, low=0, high=2**32 - 1),
+FIT_ARGUMENTS: Mapping[str, NumberRule] = {
+    "learning_rate": NumberRule(gt=0),
+    "epochs": NumberRule(int, ge=1),
+    "batch_size": NumberRule(int, ge=1),
+    "seed": NumberRule(int, ge=0, le=2**32 - 1),
 }
+OPTIMIZER = NameRule(tuple(OPTIMIZERS), "an optimizer of Keras")
 OTHER_NAMES: Mapping[str, str] = {
     "lr": "learning_rate",
     "opt": "optimizer",
@@ -63,32 +65,20 @@ def check_name(name: str, model: ModelSpec | None, findings: Findings) -> None:
 
 def check_values(draft: Draft, model: ModelSpec | None, findings: Findings) -> None:
     """Note every value that the parameter must not have."""
-    name = draft.name
-    if name == "optimizer":
+    if draft.name == "optimizer":
         _check_optimizer(draft, findings)
         return
-    if name.startswith(MODEL):
-        inner = name.removeprefix(MODEL)
-        if model is not None and model.kind == "dense" and inner in DENSE_ARGUMENTS:
-            for path, value in ends(draft, findings):
-                if fault := dense_fault(inner, value):
-                    findings.fault(path, *fault)
-            _check_whole(draft, DENSE_ARGUMENTS[inner] or Argument(int), findings)
-        return
-    known = FIT_ARGUMENTS.get(name) or argument(name)
-    if known is not None:
+    rule = rule_of_parameter(draft.name)
+    if rule is not None and not (draft.name.startswith(MODEL) and (model is None or model.kind != "dense")):
         for path, value in ends(draft, findings):
-            if rule := known.fault(value):
-                findings.fault(path, rule)
-        _check_whole(draft, known, findings)
+            findings.fits(rule, path, value)
 
 
-def _check_whole(draft: Draft, rule: Argument, findings: Findings) -> None:
-    """A range of real numbers whose ends happen to pass must not stand for whole numbers."""
-    if rule.kind is int and isinstance(draft.choice, Float):
-        faults = [rule.fault(value) for value in (draft.choice.low, draft.choice.high)]
-        if not any(faults):
-            findings.fault(draft.path, f"must be {rule.rule}, but got a range of real numbers")
+def rule_of_parameter(name: str) -> Rule | None:
+    """What a parameter's values may be; None where that is not known: for a model of the user's."""
+    if name.startswith(MODEL):
+        return DENSE_ARGUMENTS.get(name.removeprefix(MODEL))
+    return FIT_ARGUMENTS.get(name) or argument(name)
 
 
 def ends(draft: Draft, findings: Findings) -> Iterable[tuple[Path, Value]]:
@@ -109,10 +99,7 @@ def _check_optimizer(draft: Draft, findings: Findings) -> None:
         return
     seen: set[Value] = set()
     for path, value in ends(draft, findings):
-        if not isinstance(value, str) or (value not in OPTIMIZERS and lower(value) not in OPTIMIZERS):
-            hint = did_you_mean(value, OPTIMIZERS) or f"one of {listed(OPTIMIZERS)}"
-            findings.fault(path, f"must be an optimizer of Keras, but got {shown(value)}", hint)
-        elif lower(value) in seen:
+        if findings.fits(OPTIMIZER, path, lower(value)) and lower(value) in seen:
             findings.fault(path, f"the optimizer `{lower(value)}` is there twice")
         seen.add(lower(value))
 
@@ -137,7 +124,5 @@ def _real(value: Value) -> Value:
 
 def is_real(name: str) -> bool:
     """Whether the name is an argument that takes real numbers."""
-    if name.startswith(MODEL):
-        return name.removeprefix(MODEL) in ("dropout", "l2")
-    known = FIT_ARGUMENTS.get(name) or argument(name)
-    return known is not None and known.kind is float
+    rule = rule_of_parameter(name)
+    return isinstance(rule, NumberRule) and rule.kind is float

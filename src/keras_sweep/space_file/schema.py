@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_sweep.space.plain_text import listed
-from keras_sweep.space_file.dense_arguments import DENSE_ARGUMENTS
-from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, COMMON, OPTIMIZERS, optimizers_with
+from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SpaceFile
+from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, optimizers_with
 
 _EXAMPLES: Mapping[str, Any] = {
     "optimizer": {"values": ["sgd", "rmsprop", "adam"]},
@@ -26,9 +26,8 @@ _OURS: Mapping[str, str] = {
 
 def space_file_schema() -> dict[str, Any]:
     """The schema (draft 2020-12)."""
-    from keras_sweep.space_file.file_model import SpaceFile
-
-    schema: dict[str, Any] = _without_null_defaults(SpaceFile.model_json_schema())
+    schema = SpaceFile.model_json_schema()
+    schema["$defs"] = _without_nulls(schema["$defs"])
     parameter = schema["properties"]["parameters"].pop("additionalProperties")
     names = {name: _OURS[name] for name in _OURS}
     names.update({name: _taken_by(name) for name in ARGUMENTS})
@@ -45,17 +44,18 @@ def space_file_schema() -> dict[str, Any]:
 
 
 def _taken_by(argument: str) -> str:
-    if argument in COMMON:
-        return "an argument of every optimizer"
-    return f"an argument of {listed(optimizers_with(argument))}"
+    takers = optimizers_with(argument)
+    return f"an argument of {'every optimizer' if len(takers) == len(OPTIMIZERS) else listed(takers)}"
 
 
-def _without_null_defaults(value: Any) -> Any:
-    """`default: null` says nothing to a reader, and is not even allowed to stand in the file."""
-    if isinstance(value, dict):
-        return {
-            key: _without_null_defaults(below)
-            for key, below in value.items()
-            if not (key == "default" and below is None)
-        }
-    return [_without_null_defaults(item) for item in value] if isinstance(value, list) else value
+def _without_nulls(value: Any) -> Any:
+    """What may be left out may not be `null`: neither as the default that pydantic notes, nor as the value."""
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "default" in value and value["default"] is None:
+        value = {key: below for key, below in value.items() if key != "default"}
+        (other,) = [option for option in value.pop("anyOf", [{}]) if option != {"type": "null"}]
+        value |= other
+    return {key: _without_nulls(below) for key, below in value.items()}

@@ -4,60 +4,51 @@ from __future__ import annotations
 
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
 from keras_sweep.space.sweep_spec import ENGINES, EarlyTerminate, SearchSettings
+from keras_sweep.space_file.file_model import EarlyTerminateSection, SearchSection
 from keras_sweep.space_file.findings import Findings
 
 
 def search_of(findings: Findings) -> SearchSettings | None:
     """What `search` says, over the defaults; None with its faults noted."""
-    from keras_sweep.space_file.file_model import SearchBlock
-
     if not findings.has("search"):
         return SearchSettings()
-    block = findings.block(
-        SearchBlock,
-        ("search",),
-        {"method": "here it is `sampler`", "run_cap": "here it is `trials`"},
-        ("trials", "seed"),
-    )
-    if block is None:
+    hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
+    section = findings.section(SearchSection, ("search",), hints, optional=("trials", "seed"))
+    if section is None:
         return None
-    samplers = ENGINES[block.engine]
-    sampler = samplers[0] if block.sampler is None else block.sampler
+    samplers = ENGINES[section.engine]
+    sampler = section.sampler or samplers[0]
     if sampler not in samplers:
         elsewhere = [engine for engine, names in ENGINES.items() if sampler in names]
         hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(sampler, samplers)
-        findings.fault(
-            ("search", "sampler"),
-            f"must be one of {listed(samplers)} with {block.engine}, but got {shown(sampler)}",
-            hint,
-        )
+        rule = f"must be one of {listed(samplers)} with {section.engine}, but got {shown(sampler)}"
+        findings.fault(("search", "sampler"), rule, hint)
         return None
-    return SearchSettings(block.engine, sampler, block.trials, block.seed)
+    return SearchSettings(section.engine, sampler, section.trials, section.seed)
 
 
 def early_terminate_of(findings: Findings) -> EarlyTerminate | None:
     """What `early_terminate` says; None where it is left out, or with its faults noted."""
-    from keras_sweep.space_file.file_model import EarlyTerminateBlock
-
-    if not findings.has("early_terminate") or findings.root.at("early_terminate").value is None:
-        return None
     path = ("early_terminate",)
-    block = findings.block(EarlyTerminateBlock, path, {"strict": "leave it out: poor trials always stop"})
-    if block is None:
+    if not findings.has("early_terminate") or findings.root.at(*path).value is None:
         return None
-    given = block.model_fields_set
-    if "max_iter" not in given and "s" not in given:
-        return EarlyTerminate(block.type, block.min_iter or 1, block.eta)
-    if block.type != "hyperband" or "min_iter" in given or not {"max_iter", "s"} <= given:
+    section = findings.section(EarlyTerminateSection, path, {"strict": "leave it out: poor trials always stop"})
+    if section is None:
+        return None
+    if section.max_iter is None and section.s is None:
+        return EarlyTerminate(section.type, section.min_iter, section.eta)
+    min_iter_given = findings.root.at(*path, "min_iter") is not findings.root.at(*path)
+    if section.type != "hyperband" or min_iter_given or section.max_iter is None or section.s is None:
         findings.fault(path, "`max_iter` goes with `s` and `type: hyperband`, instead of `min_iter`")
         return None
     # W&B puts s rungs at max_iter / eta, max_iter / eta**2, ...: the same as counting up from the least of them
-    least, rest = divmod(block.max_iter, block.eta ** min(block.s, 64))
+    last_to_first = section.eta ** min(section.s, 64)
+    least, rest = divmod(section.max_iter, last_to_first)
     if least < 1 or rest:
         findings.fault(
             (*path, "max_iter"),
-            f"must be a multiple of eta**s = {shown(block.eta ** min(block.s, 64))}, but got {shown(block.max_iter)}",
+            f"must be a multiple of eta**s = {shown(last_to_first)}, but got {shown(section.max_iter)}",
             "or give `min_iter`, the epochs before the first rung",
         )
         return None
-    return EarlyTerminate("hyperband", least, block.eta)
+    return EarlyTerminate("hyperband", least, section.eta)

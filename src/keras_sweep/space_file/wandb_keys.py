@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import listed, shown
+from keras_sweep.space_file.file_model import ParameterSection
 from keras_sweep.space_file.findings import Findings, Path
-
-if TYPE_CHECKING:
-    from keras_sweep.space_file.file_model import ParameterBlock
 
 MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
 LISTABLE = 24  # so many values a hint still writes out
@@ -47,11 +45,6 @@ class Constant:
 Choice: TypeAlias = Constant | Distribution
 
 
-def holds_map(plain: object) -> bool:
-    """Whether there is a map in a value of the file: no trial can have it as a value."""
-    return isinstance(plain, dict) or (isinstance(plain, list) and any(map(holds_map, plain)))
-
-
 def as_value(plain: object) -> Value:
     """A value of the file as trials have it: a list becomes a tuple."""
     if isinstance(plain, list):
@@ -60,7 +53,7 @@ def as_value(plain: object) -> Value:
     return plain
 
 
-def choice(block: ParameterBlock, path: Path, findings: Findings) -> Choice | None:
+def choice(block: ParameterSection, path: Path, findings: Findings) -> Choice | None:
     """What the block draws from; None, with the faults noted, where it is not clear."""
     given = block.model_fields_set
     forms: list[str] = [form for form in ("value", "values") if form in given]
@@ -92,7 +85,7 @@ def _takes(form: str) -> str:
     return "`min` and `max`" if form == "range" else f"`{form}`"
 
 
-def _fits(block: ParameterBlock, form: str, path: Path, findings: Findings) -> bool:
+def _fits(block: ParameterSection, form: str, path: Path, findings: Findings) -> bool:
     """Notes keys that have no meaning beside the others."""
     before = len(findings.faults)
     given, named = block.model_fields_set, block.distribution
@@ -113,7 +106,7 @@ def _fits(block: ParameterBlock, form: str, path: Path, findings: Findings) -> b
     return len(findings.faults) == before
 
 
-def _categorical(block: ParameterBlock, path: Path, findings: Findings) -> Categorical | None:
+def _categorical(block: ParameterSection, path: Path, findings: Findings) -> Categorical | None:
     if block.values is None:
         findings.fault(path, "`distribution: categorical` needs `values`")
         return None
@@ -132,13 +125,13 @@ def _categorical(block: ParameterBlock, path: Path, findings: Findings) -> Categ
         return None
 
 
-def _range(block: ParameterBlock, path: Path, findings: Findings) -> Float | Int | None:
-    absent = [key for key in ("min", "max") if getattr(block, key) is None]
-    for key in absent:
-        findings.fault((*path, key), f"a range needs `min` and `max`, but `{key}` is missing")
-    if absent:
-        return None
+def _range(block: ParameterSection, path: Path, findings: Findings) -> Float | Int | None:
     low, high, named = block.min, block.max, block.distribution
+    for key, end in (("min", low), ("max", high)):
+        if end is None:
+            findings.fault((*path, key), f"a range needs `min` and `max`, but `{key}` is missing")
+    if low is None or high is None:
+        return None
     log = bool(block.log) or named in _LOG
     if low > high:
         findings.fault((*path, "min"), f"`min <= max` must hold, but got (min={shown(low)}, max={shown(high)})")

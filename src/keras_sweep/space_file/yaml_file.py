@@ -11,9 +11,10 @@ from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
 from keras_sweep.space.sweep_name import sweep_name_fault
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.data_section import data_of
+from keras_sweep.space_file.file_model import SECTIONS
 from keras_sweep.space_file.findings import Findings, unknown
 from keras_sweep.space_file.model_section import model_of
-from keras_sweep.space_file.options import SECTIONS, Overrides, edited_text, with_options
+from keras_sweep.space_file.options import Overrides, edited_text, with_options
 from keras_sweep.space_file.parameters import parameters
 from keras_sweep.space_file.score_section import loss_of, metrics_of, objective_of
 from keras_sweep.space_file.search_section import early_terminate_of, search_of

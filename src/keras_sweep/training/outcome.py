@@ -7,7 +7,8 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from keras_sweep.data.search_data import Array
-from keras_sweep.space.sweep_spec import Objective, SweepSpec
+from keras_sweep.space.objective import Objective
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.training.transient_failure import passing
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.result import Curve, Result, Suggestion
 
 

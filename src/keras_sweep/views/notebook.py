@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, state_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names

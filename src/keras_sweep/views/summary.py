@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json

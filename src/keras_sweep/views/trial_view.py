@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.rows import leaderboard_rows

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_sweep.errors import UsageError
-from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.packing import lane_count
 from keras_sweep.training.lanes.per_lane_values import STAND_IN

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.sweep_spec import Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, common_params, varying_names

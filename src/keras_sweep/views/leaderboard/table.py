@@ -9,7 +9,7 @@ from functools import partial
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, state_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, varying_names

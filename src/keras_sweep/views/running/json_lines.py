@@ -22,7 +22,7 @@ from collections import Counter
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,

@@ -14,7 +14,7 @@ from rich.live_render import LiveRender
 from rich.segment import Segment
 from rich.text import Text
 
-from keras_sweep.space.sweep_spec import Goal
+from keras_sweep.space.objective import Goal
 from keras_sweep.trial.events import Event, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.search_space import Params
-from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial.events import EpochEnded, Event, GenerationAsked, SweepStarted, TrialEnded
 from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
