@@ -1,45 +1,24 @@
-"""The engine contract over every engine and sampler."""
+"""The engine contract over every sampler of every library: one that is registered is tested from that day on."""
 
 from __future__ import annotations
 
+import pytest
 from tests.helpers.engine_contract import EngineContract
 
-from keras_sweep.space.sweep_spec import ENGINES
+from keras_sweep.search.engines import ENGINES, HAVE_RUNGS
+
+MEMBERS = [(engine, sampler) for engine, samplers in ENGINES.items() for sampler in samplers]
 
 
-class TestOptunaTpe(EngineContract):
-    engine, sampler = "optuna", "tpe"
+@pytest.fixture(params=MEMBERS, ids="/".join)
+def member(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """An engine and one of its samplers."""
+    engine, sampler = request.param
+    return engine, sampler
 
 
-class TestOptunaRandom(EngineContract):
-    engine, sampler = "optuna", "random"
-
-
-class TestOptunaGrid(EngineContract):
-    engine, sampler = "optuna", "grid"
-
-
-class TestOptunaQmc(EngineContract):
-    engine, sampler = "optuna", "qmc"
-
-
-class TestKerasTunerRandom(EngineContract):
-    engine, sampler = "keras-tuner", "random"
-
-
-class TestKerasTunerBayesian(EngineContract):
-    engine, sampler = "keras-tuner", "bayesian"
-
-
-class TestKerasTunerHyperband(EngineContract):
-    engine, sampler = "keras-tuner", "hyperband"
-    has_budgets = True
-
-
-class TestKerasTunerGrid(EngineContract):
-    engine, sampler = "keras-tuner", "grid"
-
-
-def test_every_sampler_is_under_the_contract() -> None:
-    tested = {(contract.engine, contract.sampler) for contract in EngineContract.__subclasses__()}
-    assert tested == {(engine, sampler) for engine, samplers in ENGINES.items() for sampler in samplers}
+class TestEveryEngine(EngineContract):
+    @pytest.fixture(autouse=True)
+    def _member(self, member: tuple[str, str]) -> None:
+        self.engine, self.sampler = member
+        self.has_budgets = self.sampler in HAVE_RUNGS

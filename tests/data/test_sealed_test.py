@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.sealed_test import open_raw_test, open_test
 from keras_sweep.errors import DataError
-from keras_sweep.search.optuna.engine import OptunaEngine
+from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import DataSpec, Split, SweepSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.trial.result import Suggestion
@@ -74,7 +74,7 @@ def test_engine_runner_and_record_hold_no_test_row(kind: str, tmp_path: Path, mo
     monkeypatch.syspath_prepend(str(tmp_path))
     spec = SPECS[kind] or own_rows(tmp_path)
     data = load_search_data(spec)
-    runner, engine = FitRunner(spec, data), OptunaEngine(spec)
+    runner, engine = FitRunner(spec, data), make_engine(spec)
     engine.replay([])
     found = list(reachable(data, spec, runner, engine, Suggestion(0, {})))
     assert any(each is data.train.x for each in found)

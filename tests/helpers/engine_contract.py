@@ -6,13 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Parameter, Params, SearchSpace, identity
-from keras_sweep.space.sweep_spec import DataSpec, Goal, ModelSpec, Objective, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import DataSpec, EarlyTerminate, Goal, ModelSpec, Objective, SearchSettings, SweepSpec
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 SMALL = SearchSpace(
@@ -30,6 +29,8 @@ NARROW = SearchSpace(
         Parameter("momentum", Float(0.0, 0.9), (Condition("optimizer", ("sgd",)),)),
     )
 )  # samplers that model the objective begin to after few trials
+
+LONG = SearchSpace((Parameter("learning_rate", Float(1e-4, 1.0, log=True)),), {"epochs": 9})
 
 CONDITIONAL = SearchSpace(
     (
@@ -80,6 +81,24 @@ def trained(suggestion: Suggestion, engine: str, value: float | None) -> Result:
     return Result(suggestion, state, value, curve, None if value is None else epochs, engine=engine)
 
 
+def climbed(engine: Engine, made: SweepSpec, generation: int, size: int = 3) -> list[Result]:
+    """One generation that is compared at its rungs."""
+    asked = [replace(suggestion, generation=generation) for suggestion in engine.ask(size)]
+    whole = {one.number: trained(one, engine.name, score(one.params)) for one in asked}
+    name = made.objective.name
+    ended: dict[int, int] = {}
+    for epoch in engine.rungs(9):
+        values = {number: whole[number].curve[name][epoch - 1] for number in whole if number not in ended}
+        ended |= dict.fromkeys(engine.rung(epoch, values), epoch)
+    results = []
+    for number, result in whole.items():
+        curve = result.curve[name][: ended.get(number, 9)]
+        state = TrialState.PRUNED if number in ended else TrialState.COMPLETE
+        results.append(replace(result, state=state, value=curve[-1], curve={name: curve}, epoch=len(curve)))
+    engine.tell(results)
+    return results
+
+
 def searched(
     engine: Engine,
     generations: int,
@@ -120,11 +139,11 @@ def in_space(space: SearchSpace, params: Params, free: frozenset[str] = frozense
 
 
 class EngineContract:
-    """Subclassed once a sampler."""
+    """What `tests/contracts` runs over every sampler."""
 
-    engine: ClassVar[str]
-    sampler: ClassVar[str]
-    has_budgets: ClassVar[bool] = False  # chooses `epochs` by itself and continues trials
+    engine: str
+    sampler: str
+    has_budgets: bool = False  # chooses `epochs` by itself and continues trials
 
     def fresh(self, space: SearchSpace, **more: object) -> Engine:
         return make_engine(spec(space, self.engine, self.sampler, **more))  # type: ignore[arg-type]
@@ -246,6 +265,25 @@ class EngineContract:
         ours = flat(searched(engine, 20, 4, start=1))
         points = {identity(result.params) for result in flat(theirs)}
         assert not points & {identity(result.params) for result in ours if result.suggestion.continues is None}
+
+    def test_poor_trials_stop_at_rungs_and_a_rebuilt_engine_decides_alike(self) -> None:
+        if self.has_budgets:
+            return  # its rungs are trials that continue others
+        made = replace(
+            spec(LONG, self.engine, self.sampler), early_terminate=EarlyTerminate("successive_halving", 1, 2)
+        )
+        engine = make_engine(made)
+        whole = [climbed(engine, made, index) for index in range(3)]
+        stopped = [result for result in flat(whole) if result.state is TrialState.PRUNED]
+        best = max(flat(whole), key=lambda result: result.value or 0.0)
+        assert engine.rungs(9) == (1, 2, 4, 8)
+        assert stopped and best.state is TrialState.COMPLETE
+        rebuilt = make_engine(made)
+        rebuilt.replay(whole[:2])
+        again = climbed(rebuilt, made, 2)
+        assert [(one.params, one.state, one.epochs) for one in again] == [
+            (one.params, one.state, one.epochs) for one in whole[2]
+        ]
 
     def test_minimising_is_maximising_the_opposite(self) -> None:
         def negative(suggestion: Suggestion) -> float:

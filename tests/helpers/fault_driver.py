@@ -48,7 +48,7 @@ def _import() -> None:
     import keras_sweep.cli.main
     import keras_sweep.cli.showing
     import keras_sweep.search.keras_tuner.engine
-    import keras_sweep.search.optuna.engine
+    import keras_sweep.search.sampler_engine
     import keras_sweep.training.lanes.runner  # noqa: F401
     import tests.helpers.disk_faults  # noqa: F401
 

@@ -14,10 +14,10 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_model import build, discover, is_hyper_model, own_optimizer, with_hyper_model
 from keras_sweep.models.hyper_parameters import parameters_of
 from keras_sweep.process.user_code import load_python
-from keras_sweep.search.engines import make_engine
+from keras_sweep.search.engines import ENGINES, make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import ENGINES, ModelSpec, SweepSpec
+from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from tests.helpers.engine_contract import spec
 
 

@@ -1,12 +1,17 @@
-"""The engines by name. Each is imported when it is made, so that no command waits for a library it does not use."""
+"""Every engine by library and sampler. A library is imported when its engine is made: no other command waits for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from keras_sweep.errors import UsageError
-from keras_sweep.search.engine import Engine
-from keras_sweep.space.sweep_spec import ENGINES, SweepSpec
+from keras_sweep.search.keras_tuner.oracles import SAMPLERS as KERAS_TUNER_SAMPLERS
+from keras_sweep.search.optuna.samplers import SAMPLERS as OPTUNA_SAMPLERS
+
+if TYPE_CHECKING:
+    from keras_sweep.search.engine import Engine
+    from keras_sweep.space.sweep_spec import SweepSpec
 
 
 def make_engine(spec: SweepSpec) -> Engine:
@@ -17,18 +22,29 @@ def make_engine(spec: SweepSpec) -> Engine:
     """
     engine, sampler = spec.search.engine, spec.search.sampler
     if engine not in ENGINES:
-        raise UsageError(f"there is no engine {engine!r}", hint=f"Engines are {_listed(tuple(ENGINES))}")
+        raise UsageError(f"there is no engine {engine!r}", hint=f"Engines are {_listed(ENGINES)}")
     if sampler not in ENGINES[engine]:
         raise UsageError(
             f"engine {engine!r} has no sampler {sampler!r}", hint=f"Its samplers are {_listed(ENGINES[engine])}"
         )
-    return _MAKERS[engine](spec)
+    made = _MAKERS[engine](spec)
+    if spec.early_terminate is None:
+        return made
+    if sampler in HAVE_RUNGS:
+        raise UsageError(
+            f"`sampler: {sampler}` takes no `early_terminate`: it stops poor trials by itself",
+            hint="Leave out `early_terminate`, or use another sampler",
+        )
+    from keras_sweep.search.pruning import PrunedEngine
+
+    return PrunedEngine(made, spec, spec.early_terminate)
 
 
 def _optuna(spec: SweepSpec) -> Engine:
-    from keras_sweep.search.optuna.engine import OptunaEngine
+    from keras_sweep.search.sampler_engine import SamplerEngine
 
-    return OptunaEngine(spec)
+    sampler = OPTUNA_SAMPLERS[spec.search.sampler](spec)
+    return SamplerEngine(f"optuna/{spec.search.sampler}", sampler, spec.search.seed)
 
 
 def _keras_tuner(spec: SweepSpec) -> Engine:
@@ -37,8 +53,13 @@ def _keras_tuner(spec: SweepSpec) -> Engine:
     return KerasTunerEngine(spec)
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+ENGINES: Mapping[str, tuple[str, ...]] = {
+    "optuna": tuple(OPTUNA_SAMPLERS),
+    "keras-tuner": tuple(KERAS_TUNER_SAMPLERS),
+}  # engine -> samplers, the first is its default
+HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
 _MAKERS: Mapping[str, Callable[[SweepSpec], Engine]] = {"optuna": _optuna, "keras-tuner": _keras_tuner}

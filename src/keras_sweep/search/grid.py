@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-import numpy as np
-
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Categorical, Float, Value
 from keras_sweep.space.search_space import SearchSpace
@@ -45,5 +43,7 @@ def shuffled_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
             f"a grid of {space.size:,.0f} points is more than the {LARGEST_LISTED:,} that can be listed",
             hint="Use `sampler: random`, or fewer values",
         )
+    import numpy as np
+
     points = list(space.points())
     return [points[index] for index in np.random.default_rng(seed).permutation(len(points))]

@@ -19,11 +19,6 @@ from keras_sweep.space.objective import Goal as Goal
 from keras_sweep.space.objective import Objective as Objective
 from keras_sweep.space.search_space import SearchSpace
 
-ENGINES: Mapping[str, tuple[str, ...]] = {
-    "optuna": ("tpe", "random", "grid", "qmc"),
-    "keras-tuner": ("random", "bayesian", "hyperband", "grid"),
-}  # engine -> samplers, the first is its default
-
 STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is no number, `1` is not true
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what `keras.utils.set_random_seed` takes
 

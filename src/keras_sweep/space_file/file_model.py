@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
 from keras_sweep.data.names import DATA_NAMES
+from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.plain_text import listed
-from keras_sweep.space.sweep_spec import ENGINES, STRICT, EarlyTerminate, SearchSettings, Split
+from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, SearchSettings, Split
 from keras_sweep.space_file.keras_names import ACTIVATIONS, LOSSES, METRICS
 from keras_sweep.space_file.rules import NameRule, NumberRule, Rule, ShapeRule, fields_of, rule_of
 

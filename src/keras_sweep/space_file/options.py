@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from keras_sweep.errors import Fault
+from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.plain_text import plain, shown
-from keras_sweep.space.sweep_spec import ENGINES
 from keras_sweep.space_file.file_model import SECTIONS
 from keras_sweep.space_file.findings import unknown
 from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, tree_of_text

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
-from keras_sweep.space.sweep_spec import ENGINES, EarlyTerminate, SearchSettings
+from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.space_file.file_model import EarlyTerminateSection, SearchSection
 from keras_sweep.space_file.findings import Findings
 

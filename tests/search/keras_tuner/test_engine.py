@@ -142,9 +142,9 @@ def test_choices_keep_their_types() -> None:
     assert [(type(value), value) for value in found] == [(type(value), value) for value in choices]
 
 
-def test_early_terminate_is_refused() -> None:
-    asked = replace(spec(SMALL, "keras-tuner", "random"), early_terminate=EarlyTerminate("median"))
-    with pytest.raises(UsageError, match=r"takes no `early_terminate`. Use `sampler: hyperband`"):
+def test_early_terminate_is_refused_with_hyperband() -> None:
+    asked = replace(spec(SMALL, "keras-tuner", "hyperband"), early_terminate=EarlyTerminate("median"))
+    with pytest.raises(UsageError, match=r"takes no `early_terminate`: it stops poor trials by itself\. Leave out"):
         make_engine(asked)
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from keras_sweep.search.optuna.engine import OptunaEngine
+from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter, identity
 from keras_sweep.space.sweep_spec import EarlyTerminate
@@ -19,7 +19,7 @@ def scored(suggestion, epochs=4):
 
 def searched(spec, generations, size=6):
     """The generations of results of a search that is never stopped."""
-    engine = OptunaEngine(spec)
+    engine = make_engine(spec)
     history = []
     for _ in range(generations):
         results = [scored(one) for one in engine.ask(size)]
@@ -33,7 +33,7 @@ def test_an_engine_rebuilt_by_replay_asks_what_the_first_would_have(sampler):
     spec = make_spec((OPTIMIZER, LEARNING_RATE, EPOCHS, MOMENTUM), sampler=sampler)
     history = searched(spec, 5)
     for done in range(5):
-        engine = OptunaEngine(spec)
+        engine = make_engine(spec)
         engine.replay(history[:done])
         assert [one.params for one in engine.ask(6)] == [result.params for result in history[done]]
 
@@ -45,7 +45,7 @@ def test_tpe_finds_the_good_learning_rates():
 
 def test_a_failed_trial_counts_as_the_worst():
     spec = make_spec((LEARNING_RATE,), seed=1)
-    engine = OptunaEngine(spec)
+    engine = make_engine(spec)
     for _ in range(10):
         results = []
         for one in engine.ask(6):
@@ -58,7 +58,7 @@ def test_a_failed_trial_counts_as_the_worst():
 
 def test_results_of_another_space_are_left_out_but_keep_their_numbers():
     spec = make_spec((OPTIMIZER,))
-    engine = OptunaEngine(spec)
+    engine = make_engine(spec)
     foreign = searched(make_spec((LEARNING_RATE,)), 1)
     engine.replay(foreign)
     assert [one.number for one in engine.ask(2)] == [6, 7]
@@ -67,14 +67,14 @@ def test_results_of_another_space_are_left_out_but_keep_their_numbers():
 def test_random_draws_follow_the_probabilities():
     weighed = Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam"), (0.9, 0.1, 0.0)))
     spec = make_spec((weighed, LEARNING_RATE), sampler="random")
-    drawn = [one.params["optimizer"] for one in OptunaEngine(spec).ask(100)]
+    drawn = [one.params["optimizer"] for one in make_engine(spec).ask(100)]
     assert drawn.count("sgd") > 75
     assert drawn.count("adam") == 0
 
 
 def test_choices_that_are_lists_come_back_as_they_were():
     hidden = Parameter("model.hidden", Categorical(((), (64,), (64, 32))))
-    suggestions = OptunaEngine(make_spec((hidden,))).ask(5)
+    suggestions = make_engine(make_spec((hidden,))).ask(5)
     assert {one.params["model.hidden"] for one in suggestions} == {(), (64,), (64, 32)}
 
 
@@ -101,13 +101,13 @@ def pruned(spec, engine, size):
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.type)
 def test_a_pruner_stops_poor_trials_and_is_rebuilt_by_replay(rule):
     spec = make_spec((LEARNING_RATE,), constants={"epochs": 8}, early_terminate=rule)
-    engine = OptunaEngine(spec)
+    engine = make_engine(spec)
     history = [pruned(spec, engine, 8) for _ in range(4)]
     stopped = [result for results in history for result in results if result.state is TrialState.PRUNED]
     best = max((result for results in history for result in results), key=lambda result: result.value)
     assert stopped
     assert best.state is TrialState.COMPLETE
-    rebuilt = OptunaEngine(spec)
+    rebuilt = make_engine(spec)
     rebuilt.replay(history[:3])
     again = pruned(spec, rebuilt, 8)
     assert [(result.params, result.state, result.epochs) for result in again] == [
@@ -116,12 +116,12 @@ def test_a_pruner_stops_poor_trials_and_is_rebuilt_by_replay(rule):
 
 
 def test_without_a_rule_there_are_no_rungs():
-    assert OptunaEngine(make_spec()).rungs(20) == ()
+    assert make_engine(make_spec()).rungs(20) == ()
 
 
 def test_rungs_are_a_geometric_series_below_the_last_epoch():
     spec = make_spec(constants={}, early_terminate=EarlyTerminate("hyperband", 2, 3))
-    assert OptunaEngine(spec).rungs(20) == (2, 6, 18)
+    assert make_engine(spec).rungs(20) == (2, 6, 18)
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random", "qmc"])

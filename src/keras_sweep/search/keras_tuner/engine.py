@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from keras_sweep.errors import UsageError
+from keras_sweep.search.distinct import SeenPoints
 from keras_sweep.search.grid import grid_space
 from keras_sweep.search.keras_tuner.oracle import Asked, Budget, SilentOracle
 from keras_sweep.search.keras_tuner.space import CodedSpace, Codes
 from keras_sweep.space.distributions import Int, Value
-from keras_sweep.space.search_space import Params, SearchSpace, identity
+from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import DEFAULT_EPOCHS
 from keras_sweep.trial.result import Result, Suggestion
@@ -32,25 +33,20 @@ class KerasTunerEngine:
     most, the smallest what it trains at least. A promoted trial `continues` the one it was promoted from.
 
     Raises:
-        UsageError: `early_terminate` is asked for, or a parameter depends on hyperband's `epochs`.
+        UsageError: a parameter depends on hyperband's `epochs`.
     """
 
     def __init__(self, spec: SweepSpec) -> None:
-        if spec.early_terminate is not None:
-            raise UsageError(
-                "engine `keras-tuner` takes no `early_terminate`",
-                hint="Use `sampler: hyperband`, which stops poor trials by itself, or `engine: optuna`",
-            )
         self._sampler = spec.search.sampler
         self.name = f"keras-tuner/{self._sampler}"
         self._seed = spec.search.seed
         self._budget = _budget(spec.space) if self._sampler == "hyperband" else None
         space = _without_epochs(spec.space) if self._budget else spec.space
         self._coded = CodedSpace(_listed(space) if self._sampler == "grid" else space)
+        self._seen = SeenPoints(self._coded.space, frozenset({"epochs"} if self._budget else ()))
         self._oracle = SilentOracle(
             self._sampler, self._coded, spec.objective, self._seed, accept=self._accept, budget=self._budget
         )
-        self._seen: set[tuple[tuple[str, Value], ...]] = set()  # of every trial, without Hyperband's epochs
         self._next = 0  # number of the next trial
         self._generation = 0
         self._ids: dict[int, str] = {}  # number -> the oracle's id
@@ -111,7 +107,7 @@ class KerasTunerEngine:
             return None
         params = self._coded.decode(asked.codes)
         if asked.promoted is None:
-            self._seen.add(self._key(params))
+            self._seen.add(params)
         if asked.epochs is not None:
             params["epochs"] = asked.epochs
         self._next += 1
@@ -127,7 +123,7 @@ class KerasTunerEngine:
                     return None
                 continue
             params = self._coded.decode(asked.codes)
-            if asked.promoted is not None or self._key(params) not in self._seen:
+            if asked.promoted is not None or params not in self._seen:
                 codes = self._coded.encode(params)
                 if codes is not None and asked.promoted is None and self._sampler == "bayesian":
                     self._oracle.change(asked.id, codes)  # what KerasTuner rounded past the end of a range
@@ -146,22 +142,15 @@ class KerasTunerEngine:
 
     def _accept(self, drawn: Codes | None) -> Codes | None:
         """What the oracle drew at random, or another point where that is there already."""
-        if drawn is not None and self._key(self._coded.decode(drawn)) not in self._seen:
+        if drawn is not None and self._coded.decode(drawn) not in self._seen:
             return drawn
         return self._fresh(self._next)
 
     def _fresh(self, number: int) -> Codes | None:
         """A point that no trial has, drawn from (seed, number); None when there is none."""
-        space = self._coded.space
-        draw = random.Random(f"{self._seed}/{number}")
-        for _ in range(REDRAWS):
-            params = space.at(iter([draw.random() for _ in space.parameters]))
-            if self._key(params) not in self._seen:
-                return self._coded.encode(params)
-        if not space.finite:
-            return None
-        left = (point for point in space.points() if self._key(point) not in self._seen)
-        point = next(left, None)
+        point = self._seen.at_random(random.Random(f"{self._seed}/{number}").random, REDRAWS)
+        if point is None and self._coded.space.finite:
+            point = next(self._seen.unseen(), None)
         return None if point is None else self._coded.encode(point)
 
     def _ask_again(self, results: Sequence[Result]) -> frozenset[int]:
@@ -173,7 +162,7 @@ class KerasTunerEngine:
             if self._oracle.guided:  # a fit takes about a second, and its outcome is what the record says
                 codes = self._coded.encode(result.params)
                 if codes is not None:
-                    self._seen.add(self._key(result.params))
+                    self._seen.add(result.params)
                     self._track(result.number, self._oracle.add(codes))
                     same.add(result.number)
                 continue
@@ -188,7 +177,7 @@ class KerasTunerEngine:
 
     def _learn_foreign(self, result: Result) -> None:
         if self._budget is None or result.params.get("epochs") in self._oracle.first_budgets():
-            self._seen.add(self._key(result.params))
+            self._seen.add(result.params)
         if self._sampler == "bayesian":
             codes = self._coded.encode(result.params)
             if codes is not None:
@@ -206,11 +195,6 @@ class KerasTunerEngine:
     def _forget_untold(self) -> None:
         for number in sorted(self._untold):
             self._cancel(number)
-
-    def _key(self, params: Params) -> tuple[tuple[str, Value], ...]:
-        if self._budget is None:
-            return identity(params)
-        return identity({name: value for name, value in params.items() if name != "epochs"})
 
 
 def _listed(space: SearchSpace) -> SearchSpace:

@@ -25,6 +25,7 @@ from functools import partial
 from typing import Any
 
 from keras_sweep.errors import SearchError
+from keras_sweep.search.keras_tuner.oracles import SAMPLERS
 from keras_sweep.search.keras_tuner.space import NOTHING, Code, CodedSpace, Codes, hyper_parameter
 from keras_sweep.space.objective import Goal, Objective
 
@@ -176,6 +177,7 @@ class SilentOracle:
     def _make(self, space: CodedSpace) -> Any:
         import keras_tuner
 
+        kind = getattr(keras_tuner.oracles, SAMPLERS[self._sampler])
         common = {
             "objective": keras_tuner.Objective(
                 self._objective.name, "max" if self._objective.goal is Goal.MAXIMIZE else "min"
@@ -187,7 +189,7 @@ class SilentOracle:
             "max_consecutive_failed_trials": math.inf,
         }
         if self._budget is not None:
-            oracle = keras_tuner.oracles.HyperbandOracle(
+            oracle = kind(
                 max_epochs=self._budget.max_epochs,
                 hyperband_iterations=None,  # without end: `search.trials` says when to stop
                 **common,
@@ -197,12 +199,7 @@ class SilentOracle:
             oracle._brackets = []
             oracle._start_new_bracket()
         else:
-            kinds = {
-                "random": keras_tuner.oracles.RandomSearchOracle,
-                "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
-                "grid": keras_tuner.oracles.GridSearchOracle,
-            }
-            oracle = kinds[self._sampler](max_trials=None, **common)
+            oracle = kind(max_trials=None, **common)
         if self._sampler == "bayesian":
             oracle.gpr.predict = partial(predicted, oracle.gpr)
         draw = oracle._random_values

@@ -1,0 +1,209 @@
+"""When poor trials stop: rungs as arithmetic on epochs and values, the same for every engine.
+
+Successive halving compares at epochs `min_iter`, `min_iter * eta`, `min_iter * eta**2`, ... and lets the best 1 of
+`eta` go on (Li et al. 2018, "Hyperband", JMLR 18, alg. 1, the `top_k` step; without waiting for others, as in Li et al.
+2020, "ASHA"). Hyperband deals trials to brackets: bracket b has no rung before `min_iter * eta**b`. The median rule
+compares after every epoch. All decide as Optuna's pruners do, which a test checks: records made with those go on alike.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from keras_sweep.search.engine import Engine
+from keras_sweep.space.objective import Objective
+from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+
+MEDIAN_OF = 5  # completed trials, before the median rule stops any
+
+
+class Pruner(Protocol):
+    """Decides at rungs which trials stop."""
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """The epochs, counted from 1, at which trials of so many epochs are compared."""
+        ...
+
+    def stops(self, number: int, epoch: int, value: float) -> bool:
+        """Whether the trial stops at this rung. Called in the order of epochs, then of numbers; remembers the value."""
+        ...
+
+    def complete(self, number: int) -> None:
+        """The trial ran to its end."""
+        ...
+
+
+def rung_epochs(min_iter: int, eta: int, epochs: int) -> tuple[int, ...]:
+    """The rungs below the last epoch: (2, 6, 18) for min_iter 2, eta 3 and 20 epochs."""
+    rungs = []
+    rung = min_iter
+    while rung < epochs:
+        rungs.append(rung)
+        rung *= eta
+    return tuple(rungs)
+
+
+def goes_on(value: float, others: Sequence[float], eta: int, objective: Objective) -> bool:
+    """Whether the value is among the best floor(n / eta) of all that came to the rung, itself included.
+
+    The first eta - 1 that come, of which that would be none, go on where they are the best so far.
+    """
+    ranked = sorted([*others, value], key=objective.key)
+    last = ranked[max(len(ranked) // eta, 1) - 1]
+    return objective.key(value) <= objective.key(last)
+
+
+def bracket_shares(min_iter: int, eta: int, longest: int) -> tuple[int, ...]:
+    """How many of all trials each bracket gets, in proportion: n of alg. 1, line 3, for s = brackets - 1, ..., 0."""
+    brackets = math.floor(math.log(longest / min_iter, eta)) + 1  # by logarithms, as Optuna: its records go on alike
+    return tuple(math.ceil(brackets * eta**s / (s + 1)) for s in range(brackets - 1, -1, -1))
+
+
+def bracket_of(number: int, shares: Sequence[int]) -> int:
+    """The bracket of a trial: a hash of its number deals trials out by the shares, without knowing how many come."""
+    place = zlib.crc32(f"sweep_{number}".encode()) % sum(shares)
+    for bracket, share in enumerate(shares):
+        place -= share
+        if place < 0:
+            return bracket
+    raise AssertionError(shares)
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle value, or the middle between two, rounded as `numpy.percentile` does."""
+    ordered = sorted(values)
+    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
+    return high - (high - low) * 0.5
+
+
+class Halving:
+    """Successive halving, in one bracket or in Hyperband's many."""
+
+    def __init__(self, rule: EarlyTerminate, objective: Objective, shares: Sequence[int] = (1,)) -> None:
+        self._rule = rule
+        self._objective = objective
+        self._shares = shares
+        self._passed: dict[int, int] = defaultdict(int)  # number -> how many rungs of its bracket it was compared at
+        self._values: dict[tuple[int, int], list[float]] = defaultdict(list)  # (bracket, rung) -> all that came there
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """The rungs of all brackets together."""
+        return rung_epochs(self._rule.min_iter, self._rule.eta, epochs)
+
+    def stops(self, number: int, epoch: int, value: float) -> bool:
+        """Whether too many at its rung are better."""
+        bracket = bracket_of(number, self._shares)
+        while epoch >= self._rule.min_iter * self._rule.eta ** (bracket + self._passed[number]):
+            if math.isnan(value):
+                return True
+            others = self._values[bracket, self._passed[number]]
+            good = goes_on(value, others, self._rule.eta, self._objective)
+            others.append(value)
+            self._passed[number] += 1
+            if not good:
+                return True
+        return False
+
+    def complete(self, number: int) -> None:
+        """A rung counts all that came to it, whatever became of them."""
+        del number
+
+
+class Median:
+    """Stops a trial whose best value so far is worse than the median of completed trials at the same epoch."""
+
+    def __init__(self, rule: EarlyTerminate, objective: Objective) -> None:
+        self._rule = rule
+        self._objective = objective
+        self._curves: dict[int, dict[int, float]] = defaultdict(dict)  # number -> epoch -> value
+        self._complete: list[int] = []
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """Every epoch from `min_iter` on, besides the last."""
+        return tuple(range(self._rule.min_iter, epochs))
+
+    def stops(self, number: int, epoch: int, value: float) -> bool:
+        """Whether its best is worse than the median."""
+        curve = self._curves[number]
+        curve[epoch] = value
+        if len(self._complete) < MEDIAN_OF:
+            return False
+        others = [self._curves[other][epoch] for other in self._complete if epoch in self._curves[other]]
+        best = min((one for one in curve.values() if not math.isnan(one)), key=self._objective.key, default=math.nan)
+        if math.isnan(best):
+            return True
+        return bool(others) and self._objective.better(median(others), best)
+
+    def complete(self, number: int) -> None:
+        """Its curve counts from now on."""
+        self._complete.append(number)
+
+
+def make_pruner(spec: SweepSpec, rule: EarlyTerminate) -> Pruner:
+    """The pruner that `early_terminate` names."""
+    if rule.type == "median":
+        return Median(rule, spec.objective)
+    if rule.type == "successive_halving":
+        return Halving(rule, spec.objective)
+    return Halving(rule, spec.objective, bracket_shares(rule.min_iter, rule.eta, max(longest(spec), rule.min_iter)))
+
+
+def longest(spec: SweepSpec) -> int:
+    """The most epochs that a trial of the space can have."""
+    for parameter in spec.space.parameters:
+        if parameter.name == "epochs":
+            return max(value for value in parameter.distribution.values() if isinstance(value, int))
+    return training_plan(spec, spec.space.constants).epochs
+
+
+class PrunedEngine:
+    """An engine whose poor trials stop at rungs."""
+
+    def __init__(self, engine: Engine, spec: SweepSpec, rule: EarlyTerminate) -> None:
+        self.name = engine.name
+        self._engine = engine
+        self._spec = spec
+        self._pruner = make_pruner(spec, rule)
+
+    def replay(self, generations: Sequence[Sequence[Result]]) -> None:
+        """Take in all earlier results; values come to the rungs again in the order in which they did."""
+        for results in generations:
+            curves = {result.number: result.curve.get(self._spec.objective.name, ()) for result in results}
+            rungs = {result.number: self.rungs(training_plan(self._spec, result.params).epochs) for result in results}
+            for epoch in sorted({epoch for climbed in rungs.values() for epoch in climbed}):
+                came = {
+                    number: curve[epoch - 1]
+                    for number, curve in curves.items()
+                    if epoch in rungs[number] and len(curve) >= epoch and math.isfinite(curve[epoch - 1])
+                }
+                self.rung(epoch, came)
+            self._note_complete(results)
+        self._engine.replay(generations)
+
+    def ask(self, n: int) -> list[Suggestion]:
+        """What the engine suggests."""
+        return self._engine.ask(n)
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """The epochs after which the pruner is asked."""
+        return self._pruner.rungs(epochs)
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        """The trials that the pruner stops."""
+        return frozenset(number for number in sorted(values) if self._pruner.stops(number, epoch, values[number]))
+
+    def tell(self, results: Sequence[Result]) -> None:
+        """Learn results in the order of their numbers."""
+        self._note_complete(results)
+        self._engine.tell(results)
+
+    def _note_complete(self, results: Sequence[Result]) -> None:
+        for result in results:
+            if result.state is TrialState.COMPLETE:
+                self._pruner.complete(result.number)

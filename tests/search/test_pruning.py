@@ -1,0 +1,126 @@
+"""Rungs as arithmetic, and the same decisions as Optuna's pruners make."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+from typing import Any
+
+import optuna
+import pytest
+
+from keras_sweep.search.pruning import (
+    bracket_of,
+    bracket_shares,
+    goes_on,
+    longest,
+    make_pruner,
+    median,
+    rung_epochs,
+)
+from keras_sweep.space.distributions import Categorical, Int
+from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import EarlyTerminate, Goal, Objective, SweepSpec
+from tests.helpers.engine_contract import spec
+
+UP, DOWN = Objective("val_accuracy", Goal.MAXIMIZE), Objective("val_loss", Goal.MINIMIZE)
+
+
+@pytest.mark.parametrize(
+    ("min_iter", "eta", "epochs", "rungs"),
+    [(1, 3, 1, ()), (1, 3, 2, (1,)), (2, 3, 20, (2, 6, 18)), (1, 2, 8, (1, 2, 4)), (5, 2, 4, ())],
+)
+def test_rungs_are_a_geometric_series_below_the_last_epoch(
+    min_iter: int, eta: int, epochs: int, rungs: tuple[int, ...]
+) -> None:
+    assert rung_epochs(min_iter, eta, epochs) == rungs
+
+
+def test_the_best_one_of_eta_goes_on() -> None:
+    assert goes_on(0.6, [0.1, 0.2, 0.3, 0.4, 0.5], 3, UP)
+    assert goes_on(0.5, [0.1, 0.2, 0.3, 0.4, 0.6], 3, UP)  # two of six
+    assert not goes_on(0.4, [0.1, 0.2, 0.3, 0.5, 0.6], 3, UP)
+    assert goes_on(0.1, [0.2, 0.3], 3, DOWN)
+    assert goes_on(0.5, [], 3, UP)  # the first that comes
+    assert not goes_on(0.4, [0.5], 3, UP)
+    assert goes_on(0.5, [0.5, 0.5, 0.5], 3, UP)  # equal values are equally good
+
+
+def test_brackets_get_trials_by_hyperbands_shares() -> None:
+    """The numbers of Li et al. 2018, table 1: R = 81, eta = 3 has brackets of 81, 34, 15, 8 and 5 configurations."""
+    assert bracket_shares(1, 3, 81) == (81, 34, 15, 8, 5)
+    dealt = [bracket_of(number, (81, 34, 15, 8, 5)) for number in range(3_000)]
+    shares = [dealt.count(bracket) / 3_000 for bracket in range(5)]
+    assert shares == pytest.approx([share / 143 for share in (81, 34, 15, 8, 5)], abs=0.03)
+
+
+def test_the_median_lies_between_two() -> None:
+    assert (median([3.0, 1.0, 2.0]), median([1.0, 2.0, 4.0, 8.0]), median([0.5])) == (2.0, 3.0, 0.5)
+
+
+def test_the_longest_trial_is_that_of_the_space() -> None:
+    assert longest(sweep(EarlyTerminate("median"))) == 27
+    choices = SearchSpace((Parameter("epochs", Categorical((3, 9))),))
+    assert longest(replace(sweep(EarlyTerminate("median")), space=choices)) == 9
+    assert longest(replace(sweep(EarlyTerminate("median")), space=SearchSpace((), {"epochs": 4}))) == 4
+
+
+def sweep(rule: EarlyTerminate, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:
+    space = SearchSpace((Parameter("epochs", Int(1, 27)),))
+    return replace(spec(space, "optuna", "random", goal=goal), early_terminate=rule)
+
+
+class Theirs:
+    """Optuna's pruner of that name, on a study of its own."""
+
+    def __init__(self, rule: EarlyTerminate, goal: Goal) -> None:
+        pruners: dict[str, Any] = {
+            "hyperband": lambda: optuna.pruners.HyperbandPruner(rule.min_iter, 27, rule.eta),
+            "successive_halving": lambda: optuna.pruners.SuccessiveHalvingPruner(rule.min_iter, rule.eta),
+            "median": lambda: optuna.pruners.MedianPruner(n_warmup_steps=rule.min_iter - 1),
+        }
+        self.study = optuna.create_study(study_name="sweep", direction=goal.value, pruner=pruners[rule.type]())
+        self.trials: list[optuna.Trial] = []
+
+    def stops(self, number: int, epoch: int, value: float) -> bool:
+        self.trials[number].report(value, epoch)
+        return self.trials[number].should_prune()
+
+
+@pytest.mark.parametrize("goal", Goal)
+@pytest.mark.parametrize("eta", [2, 3])
+@pytest.mark.parametrize("min_iter", [1, 2])
+@pytest.mark.parametrize("kind", ["hyperband", "successive_halving", "median"])
+def test_every_rule_decides_as_optunas_pruner(kind: Any, min_iter: int, eta: int, goal: Goal) -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    rule = EarlyTerminate(kind, min_iter, eta)
+    ours, theirs = make_pruner(sweep(rule, goal), rule), Theirs(rule, goal)
+    draw = random.Random(f"{kind}/{min_iter}/{eta}")
+    decisions = []
+    for number in range(60):
+        theirs.trials.append(theirs.study.ask())
+        epochs = draw.choice([3, 9, 27])
+        top = draw.random()
+        for epoch in ours.rungs(epochs):
+            value = round(top * (1 - 0.5**epoch), draw.choice([1, 12]))  # equal values are there too
+            stops = ours.stops(number, epoch, value)
+            assert stops == theirs.stops(number, epoch, value), (number, epoch)
+            decisions.append(stops)
+            if stops:
+                theirs.study.tell(number, state=optuna.trial.TrialState.PRUNED)
+                break
+        else:
+            ours.complete(number)
+            theirs.study.tell(number, top)
+    assert True in decisions and False in decisions
+
+
+def test_a_value_that_is_no_number_stops_its_trial() -> None:
+    for kind in ("successive_halving", "median"):
+        rule = EarlyTerminate(kind)  # type: ignore[arg-type]
+        pruner = make_pruner(sweep(rule), rule)
+        for number in range(5):
+            pruner.stops(number, 1, 0.5)
+            pruner.complete(number)
+        assert pruner.stops(9, 1, math.nan)
