@@ -19,7 +19,7 @@ from tests.helpers.space_texts import dense
 MEMBERS = [(engine, sampler) for engine, names in ENGINES.items() for sampler in names]
 
 
-@pytest.mark.parametrize(("engine", "sampler"), MEMBERS, ids="/".join)
+@pytest.mark.parametrize(("engine", "sampler"), MEMBERS)
 def test_every_registered_sampler_can_be_named_in_a_space_file(engine: str, sampler: str) -> None:
     text = dense(search=f"search: {{engine: {engine}, sampler: {sampler}}}")
     read = read_space_text(text, path=Path("space.yaml"))
