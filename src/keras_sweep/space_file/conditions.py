@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from keras_sweep.space.distributions import Categorical, Float, Int, Value
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import did_you_mean, plain, shown
 from keras_sweep.space_file.draft import Draft
 from keras_sweep.space_file.findings import Findings, Path
-from keras_sweep.space_file.wandb_keys import Choice, Constant
+from keras_sweep.space_file.wandb_keys import Constant
 
 
 def check_conditions(drafts: Mapping[str, Draft], names: tuple[str, ...], findings: Findings) -> None:
@@ -34,15 +34,14 @@ def check_conditions(drafts: Mapping[str, Draft], names: tuple[str, ...], findin
                     findings.fault(path, f"`{other}` never has the value {shown(value)}", hint or _has(drawn))
 
 
-def _can_have(drawn: Choice, value: Value) -> bool:
+def _can_have(drawn: Distribution, value: Value) -> bool:
     """Whether it may have a value that equals this one: 1 and 1.0 are equal here, 1 and true are not."""
     if isinstance(drawn, Int | Float):
         return drawn.contains(float(value) if isinstance(drawn, Float) and type(value) is int else value)
-    choices = (drawn.value,) if isinstance(drawn, Constant) else drawn.choices
-    return any(choice == value and isinstance(choice, bool) is isinstance(value, bool) for choice in choices)
+    return any(choice == value and isinstance(choice, bool) is isinstance(value, bool) for choice in drawn.choices)
 
 
-def _has(drawn: Choice) -> str:
+def _has(drawn: Distribution) -> str:
     if isinstance(drawn, Constant):
         return f"it is always {shown(drawn.value)}"
     if isinstance(drawn, Categorical):

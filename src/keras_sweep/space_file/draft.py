@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from keras_sweep.space.distributions import Categorical, Float, Int, Value
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import shown
 from keras_sweep.space_file.file_model import ParameterSection
 from keras_sweep.space_file.findings import Findings, Path
 from keras_sweep.space_file.optimizer_arguments import OPTIMIZERS
-from keras_sweep.space_file.wandb_keys import REFUSED, Choice, Constant, as_value, choice
+from keras_sweep.space_file.wandb_keys import REFUSED, Constant, as_value, choice
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Draft:
     """A parameter on its way into the space."""
 
     name: str
-    choice: Choice
+    choice: Distribution  # a Constant is one too
     when: Mapping[str, tuple[Value, ...]]
 
     @property
@@ -43,7 +43,7 @@ def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
         if node.value is None:
             findings.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
             return None, False
-        return Draft(name, _normal(name, Constant(node.value)), {}), False
+        return Draft(name, _normal(name, Constant((node.value,))), {}), False
     named = node.value.get("distribution")
     if named is not None and isinstance(named.value, str) and named.value in REFUSED:
         findings.fault((*path, "distribution"), f"the distribution `{named.value}` is not there", REFUSED[named.value])
@@ -71,24 +71,20 @@ def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
     return Draft(name, _normal(name, drawn), when), False
 
 
-def _most(drawn: Choice) -> Choice:
+def _most(drawn: Distribution) -> Distribution:
     """`take: best` trains every trial to the maximum."""
-    if isinstance(drawn, Categorical):
-        numbers = [value for value in drawn.choices if isinstance(value, int | float)]
-        return Constant(max(numbers)) if len(numbers) == len(drawn.choices) else drawn
-    return Constant(drawn.high) if isinstance(drawn, Int | Float) else drawn
+    if isinstance(drawn, Int | Float):
+        return Constant((drawn.high,))
+    numbers = [value for value in drawn.choices if isinstance(value, int | float)]
+    return Constant((max(numbers),)) if len(numbers) == len(drawn.choices) else drawn
 
 
-def _normal(name: str, drawn: Choice) -> Choice:
+def _normal(name: str, drawn: Distribution) -> Distribution:
     """Keras reads optimizer names in any case; here they are lower case throughout."""
-    if name != "optimizer":
+    if name != "optimizer" or not isinstance(drawn, Categorical):
         return drawn
-    if isinstance(drawn, Constant):
-        return Constant(lower(drawn.value))
-    if isinstance(drawn, Categorical):
-        names = tuple(lower(value) for value in drawn.choices)
-        return replace(drawn, choices=names) if len(set(names)) == len(names) else drawn
-    return drawn
+    names = tuple(lower(value) for value in drawn.choices)
+    return replace(drawn, choices=names) if len(set(names)) == len(names) else drawn
 
 
 def lower(value: Value) -> Value:

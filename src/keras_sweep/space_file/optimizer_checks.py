@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from keras_sweep.space.distributions import Categorical, Value
+from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.plain_text import listed
 from keras_sweep.space_file.draft import Draft, lower
 from keras_sweep.space_file.findings import Findings
 from keras_sweep.space_file.optimizer_arguments import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
 from keras_sweep.space_file.parameter_values import ends
-from keras_sweep.space_file.wandb_keys import Constant
 
 
 def check_optimizer_arguments(drafts: Mapping[str, Draft], names: tuple[str, ...], findings: Findings) -> None:
@@ -58,11 +57,7 @@ def check_optimizer_arguments(drafts: Mapping[str, Draft], names: tuple[str, ...
 def _searched(draft: Draft | None) -> tuple[str, ...]:
     if draft is None:
         return (DEFAULT_OPTIMIZER,)
-    values: tuple[Value, ...] = ()
-    if isinstance(draft.choice, Constant):
-        values = (draft.choice.value,)
-    elif isinstance(draft.choice, Categorical):
-        values = draft.choice.choices
+    values = draft.choice.choices if isinstance(draft.choice, Categorical) else ()
     names = tuple(str(lower(value)) for value in values)
     return (*names, DEFAULT_OPTIMIZER) if draft.when and DEFAULT_OPTIMIZER not in names else names
 

@@ -109,8 +109,6 @@ def as_real(draft: Draft) -> Draft:
     drawn = draft.choice
     if not is_real(draft.name):
         return draft
-    if isinstance(drawn, Constant):
-        return replace(draft, choice=Constant(_real(drawn.value)))
     if isinstance(drawn, Categorical):
         return replace(draft, choice=replace(drawn, choices=tuple(map(_real, drawn.choices))))
     if isinstance(drawn, Int) and not drawn.log:  # the same values: a log range has no step

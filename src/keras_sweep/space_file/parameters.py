@@ -74,7 +74,7 @@ def _is_constant(draft: Draft) -> bool:
 
 
 def _parameter(draft: Draft) -> Parameter:
-    distribution = Categorical((draft.choice.value,)) if isinstance(draft.choice, Constant) else draft.choice
+    distribution = Categorical(draft.choice.choices) if isinstance(draft.choice, Constant) else draft.choice
     conditions = tuple(Condition(name, values) for name, values in draft.when.items())
     return Parameter(draft.name, distribution, conditions)
 

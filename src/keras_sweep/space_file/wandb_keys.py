@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import listed, shown
@@ -36,13 +35,13 @@ _EXPONENTS = ("log_uniform", "q_log_uniform")
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
-    """The same value in every trial."""
+class Constant(Categorical):
+    """The same value in every trial: a choice of one."""
 
-    value: Value
-
-
-Choice: TypeAlias = Constant | Distribution
+    @property
+    def value(self) -> Value:
+        """The value."""
+        return self.choices[0]
 
 
 def as_value(plain: object) -> Value:
@@ -53,7 +52,7 @@ def as_value(plain: object) -> Value:
     return plain
 
 
-def choice(block: ParameterSection, path: Path, findings: Findings) -> Choice | None:
+def choice(block: ParameterSection, path: Path, findings: Findings) -> Distribution | None:
     """What the block draws from; None, with the faults noted, where it is not clear."""
     given = block.model_fields_set
     forms: list[str] = [form for form in ("value", "values") if form in given]
@@ -77,7 +76,7 @@ def choice(block: ParameterSection, path: Path, findings: Findings) -> Choice | 
         if "value" not in given:
             findings.fault(path, "`distribution: constant` needs `value`")
             return None
-        return Constant(as_value(block.value))
+        return Constant((as_value(block.value),))
     return _categorical(block, path, findings) if form == "values" else _range(block, path, findings)
 
 
