@@ -7,9 +7,10 @@ from pathlib import Path
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
 from keras_sweep.space.sweep_spec import DataSpec, Split
-from keras_sweep.space_file.file_model import DATA_FORMS, DATA_NAME
+from keras_sweep.space_file.file_model import DATA_FORMS
 from keras_sweep.space_file.findings import Findings
 from keras_sweep.space_file.python_module import check_source
+from keras_sweep.space_file.value_rules import DATA_NAME
 
 
 def data_of(findings: Findings, folder: Path) -> DataSpec | None:

@@ -11,79 +11,28 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
-from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.plain_text import listed
 from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, SearchSettings, Split
-from keras_sweep.space_file.keras_names import ACTIVATIONS, LOSSES, METRICS
-from keras_sweep.space_file.rules import NameRule, NumberRule, Rule, ShapeRule, fields_of, rule_of
+from keras_sweep.space_file.rules import NameRule, NumberRule, Rule, fields_of, rule_of
+from keras_sweep.space_file.value_rules import (
+    ACTIVATION,
+    CONDITIONS,
+    DATA_NAME,
+    DISTRIBUTION,
+    LOSS,
+    METRIC,
+    SAMPLER,
+    SHARES,
+    SOURCE,
+    TEXT,
+    VALUE,
+    VALUES,
+    WIDTHS,
+)
 
-DATA_NAME = NameRule(DATA_NAMES, "a data set")
-LOSS = NameRule(LOSSES, "a loss of Keras")
-METRIC = NameRule(METRICS, "a metric of Keras")
-ACTIVATION = NameRule(ACTIVATIONS, "an activation of Keras")
-DISTRIBUTION = NameRule(
-    (
-        "constant",
-        "categorical",
-        "int_uniform",
-        "uniform",
-        "q_uniform",
-        "log_uniform",
-        "log_uniform_values",
-        "q_log_uniform",
-        "q_log_uniform_values",
-    ),
-    "a distribution that is known here",
-)  # those of W&B that are understood; the others are refused with what to use instead
-TEXT = ShapeRule("text", lambda value: isinstance(value, str) and value != "", {"type": "string", "minLength": 1})
+Scalar = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
 Text = Annotated[str, TEXT]
-VALUE = ShapeRule(
-    "a value or a list of values",
-    lambda value: not holds_map(value),
-    {"type": ["string", "number", "boolean", "null", "array"]},
-)
-SOURCE = ShapeRule(
-    "`module:function`",
-    lambda value: (
-        isinstance(value, str)
-        and value.count(":") == 1
-        and all(part.isidentifier() for part in value.replace(":", ".").split("."))
-    ),
-    {"type": "string", "pattern": r"^[\w.]+:[\w.]+$"},
-)
-VALUES = ShapeRule(
-    "a list of values",
-    lambda value: isinstance(value, list) and VALUE.allows(value),
-    {"type": "array", "minItems": 1},
-)
-SHARES = ShapeRule(
-    "a list of numbers",
-    lambda value: isinstance(value, list) and all(map(NumberRule().allows, value)),
-    {"type": "array", "items": {"type": "number"}},
-)
-CONDITIONS = ShapeRule(
-    "a map, as in {optimizer: sgd}",
-    lambda value: isinstance(value, dict) and bool(value),
-    {"type": "object", "minProperties": 1},
-)
-WIDTH = NumberRule(int, ge=1)
-WIDTHS = ShapeRule(
-    "whole numbers of at least 1, as in [128, 64]",
-    lambda value: all(map(WIDTH.allows, value if isinstance(value, list | tuple) else [value])),
-    {**WIDTH.schema, "type": ["integer", "array"], "items": WIDTH.schema},
-)
-SAMPLER = ShapeRule(
-    "the name of a sampler",
-    lambda value: isinstance(value, str),
-    {"type": "string", "enum": list(dict.fromkeys(name for names in ENGINES.values() for name in names))},
-)
-SCALAR = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
-
-
-def holds_map(value: object) -> bool:
-    """Whether there is a map in a value of the file: no trial can have it as a value."""
-    return isinstance(value, dict) or (isinstance(value, list) and any(map(holds_map, value)))
 
 
 class Section(BaseModel):
@@ -232,7 +181,7 @@ class SpaceFile(Section):
     loss: Annotated[str, LOSS]
     metrics: list[Annotated[str, METRIC]] = Field(default_factory=list, description="recorded beside the loss")
     metric: MetricSection
-    parameters: dict[str, SCALAR | ParameterSection] = Field(description="what is searched, and constants")
+    parameters: dict[str, Scalar | ParameterSection] = Field(description="what is searched, and constants")
     early_terminate: EarlyTerminateSection | None = None
     search: SearchSection = Field(default_factory=SearchSection)
 

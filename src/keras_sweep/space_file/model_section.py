@@ -6,9 +6,10 @@ from pathlib import Path
 
 from keras_sweep.space.plain_text import did_you_mean, shown
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SOURCE, VALUE, DenseSection
+from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, DenseSection
 from keras_sweep.space_file.findings import Findings, unknown
 from keras_sweep.space_file.python_module import check_source
+from keras_sweep.space_file.value_rules import SOURCE, VALUE
 from keras_sweep.space_file.wandb_keys import as_value
 from keras_sweep.space_file.yaml_tree import Node
 

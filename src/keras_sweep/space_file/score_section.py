@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
-from keras_sweep.space_file.file_model import LOSS, METRIC, MetricSection
+from keras_sweep.space_file.file_model import MetricSection
 from keras_sweep.space_file.findings import Findings
 from keras_sweep.space_file.keras_names import METRICS, METRICS_TO_MAXIMIZE, SAME_METRIC
+from keras_sweep.space_file.value_rules import LOSS, METRIC
 
 
 def loss_of(findings: Findings) -> str | None:

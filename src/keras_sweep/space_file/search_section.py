@@ -38,7 +38,7 @@ def early_terminate_of(findings: Findings) -> EarlyTerminate | None:
         return None
     if section.max_iter is None and section.s is None:
         return EarlyTerminate(section.type, section.min_iter, section.eta)
-    min_iter_given = findings.root.at(*path, "min_iter") is not findings.root.at(*path)
+    min_iter_given = "min_iter" in findings.root.at(*path).plain
     if section.type != "hyperband" or min_iter_given or section.max_iter is None or section.s is None:
         findings.fault(path, "`max_iter` goes with `s` and `type: hyperband`, instead of `min_iter`")
         return None

@@ -13,6 +13,7 @@ from keras_sweep.space.distributions import Categorical, Distribution, Float, In
 from keras_sweep.space.plain_text import listed, shown
 from keras_sweep.space_file.file_model import ParameterSection
 from keras_sweep.space_file.findings import Findings, Path
+from keras_sweep.space_file.value_rules import LOG_UNIFORM
 
 MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
 LISTABLE = 24  # so many values a hint still writes out
@@ -30,7 +31,6 @@ REFUSED: Mapping[str, str] = {
     "categorical_w_probabilities": "use `values` with `probabilities`",
 }
 _FORM = {"constant": "value", "categorical": "values"}  # every other distribution has a range
-_LOG = ("log_uniform", "log_uniform_values", "q_log_uniform", "q_log_uniform_values")
 _EXPONENTS = ("log_uniform", "q_log_uniform")
 
 
@@ -94,7 +94,7 @@ def _fits(block: ParameterSection, form: str, path: Path, findings: Findings) ->
     if "probabilities" in given and form != "values":
         findings.fault((*path, "probabilities"), "`probabilities` are for `values`")
     if form == "range" and named:
-        if "log" in given and block.log != (named in _LOG):
+        if "log" in given and block.log != (named in LOG_UNIFORM):
             findings.fault(
                 (*path, "log"),
                 f"`log: {shown(block.log)}` contradicts `distribution: {named}`",
@@ -131,7 +131,7 @@ def _range(block: ParameterSection, path: Path, findings: Findings) -> Float | I
             findings.fault((*path, key), f"a range needs `min` and `max`, but `{key}` is missing")
     if low is None or high is None:
         return None
-    log = bool(block.log) or named in _LOG
+    log = bool(block.log) or named in LOG_UNIFORM
     if low > high:
         findings.fault((*path, "min"), f"`min <= max` must hold, but got (min={shown(low)}, max={shown(high)})")
         return None
