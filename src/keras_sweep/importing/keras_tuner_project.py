@@ -14,9 +14,9 @@ from keras_sweep.importing.imported import Imported
 from keras_sweep.models.hyper_parameters import parameters_of
 from keras_sweep.search.keras_tuner.oracle import condition
 from keras_sweep.space.distributions import Float, Int, Value
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import Parameter, SearchSpace
-from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.result import Curve, Result, Suggestion, TrialState
 
 ENGINE = "import/keras-tuner"

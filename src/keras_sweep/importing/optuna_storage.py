@@ -13,9 +13,9 @@ from urllib.parse import quote
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.importing.imported import Imported
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Scalar, Value
-from keras_sweep.space.search_space import Params
 from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Params
 from keras_sweep.trial.ranking import can_win, has_value, imported, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.text import safe, value_text
