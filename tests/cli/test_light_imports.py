@@ -8,7 +8,20 @@ import sys
 
 import pytest
 
-HEAVY = ("keras", "jax", "tensorflow", "torch", "sklearn", "optuna", "sqlalchemy", "numpy", "scipy", "polars", "plotly")
+HEAVY = (
+    "keras",
+    "jax",
+    "tensorflow",
+    "torch",
+    "sklearn",
+    "optuna",
+    "sqlalchemy",
+    "numpy",
+    "scipy",
+    "polars",
+    "plotly",
+    "pydantic",
+)
 SCRIPT = """
 import sys
 from keras_sweep.cli.main import main
