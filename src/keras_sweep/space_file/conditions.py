@@ -7,24 +7,26 @@ from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import did_you_mean, plain, shown
-from keras_sweep.space_file.draft import Draft
 from keras_sweep.space_file.findings import Findings, Path
+from keras_sweep.space_file.parameter_entry import ParameterEntry
 from keras_sweep.space_file.wandb_keys import Constant
 
 
-def check_conditions(drafts: Mapping[str, Draft], names: tuple[str, ...], findings: Findings) -> None:
+def check_conditions(entries: Mapping[str, ParameterEntry], names: tuple[str, ...], findings: Findings) -> None:
     """Note conditions that name no parameter, or a value that it never has."""
-    for draft in drafts.values():
-        for other, values in draft.when.items():
-            path: Path = (*draft.path, "when", other)
+    for entry in entries.values():
+        for other, values in entry.when.items():
+            path: Path = (*entry.path, "when", other)
             if other not in names:
                 findings.fault(
                     path, f"`when` names no parameter: there is no {shown(other)}", did_you_mean(other, names)
                 )
                 continue
-            if other == draft.name or other not in drafts:  # a cycle, told later; or a parameter with faults of its own
+            if (
+                other == entry.name or other not in entries
+            ):  # a cycle, told later; or a parameter with faults of its own
                 continue
-            drawn = drafts[other].choice
+            drawn = entries[other].choice
             if isinstance(drawn, Float) and drawn.size == math.inf:
                 findings.fault(path, f"`{other}` is continuous, so it hardly ever has one certain value")
                 continue
@@ -50,13 +52,13 @@ def _has(drawn: Distribution) -> str:
     return f"it is from {shown(drawn.low)} to {shown(drawn.high)}{step}"
 
 
-def in_order(drafts: Mapping[str, Draft], findings: Findings) -> list[Draft]:
+def in_order(entries: Mapping[str, ParameterEntry], findings: Findings) -> list[ParameterEntry]:
     """Every parameter after those that it depends on, otherwise as in the file. Notes cycles."""
-    ordered: dict[str, Draft] = {}
-    waiting = dict(drafts)
+    ordered: dict[str, ParameterEntry] = {}
+    waiting = dict(entries)
     while waiting:
         free = [
-            draft for draft in waiting.values() if all(other in ordered or other not in drafts for other in draft.when)
+            entry for entry in waiting.values() if all(other in ordered or other not in entries for other in entry.when)
         ]
         if not free:
             break
@@ -72,7 +74,7 @@ def in_order(drafts: Mapping[str, Draft], findings: Findings) -> list[Draft]:
     return list(ordered.values())
 
 
-def _cycle(waiting: Mapping[str, Draft]) -> list[str]:
+def _cycle(waiting: Mapping[str, ParameterEntry]) -> list[str]:
     walk = [next(iter(waiting))]
     while True:
         following = next(other for other in waiting[walk[-1]].when if other in waiting)

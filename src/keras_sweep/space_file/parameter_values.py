@@ -8,10 +8,10 @@ from dataclasses import replace
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.space_file.draft import Draft, lower
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS
 from keras_sweep.space_file.findings import Findings, Path
 from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, argument
+from keras_sweep.space_file.parameter_entry import ParameterEntry, lower
 from keras_sweep.space_file.rules import NameRule, NumberRule, Rule
 from keras_sweep.space_file.wandb_keys import Constant
 
@@ -63,14 +63,14 @@ def check_name(name: str, model: ModelSpec | None, findings: Findings) -> None:
     )
 
 
-def check_values(draft: Draft, model: ModelSpec | None, findings: Findings) -> None:
+def check_values(entry: ParameterEntry, model: ModelSpec | None, findings: Findings) -> None:
     """Note every value that the parameter must not have."""
-    if draft.name == "optimizer":
-        _check_optimizer(draft, findings)
+    if entry.name == "optimizer":
+        _check_optimizer(entry, findings)
         return
-    rule = rule_of_parameter(draft.name)
-    if rule is not None and not (draft.name.startswith(MODEL) and (model is None or model.kind != "dense")):
-        for path, value in ends(draft, findings):
+    rule = rule_of_parameter(entry.name)
+    if rule is not None and not (entry.name.startswith(MODEL) and (model is None or model.kind != "dense")):
+        for path, value in ends(entry, findings):
             findings.fits(rule, path, value)
 
 
@@ -81,9 +81,9 @@ def rule_of_parameter(name: str) -> Rule | None:
     return FIT_ARGUMENTS.get(name) or argument(name)
 
 
-def ends(draft: Draft, findings: Findings) -> Iterable[tuple[Path, Value]]:
+def ends(entry: ParameterEntry, findings: Findings) -> Iterable[tuple[Path, Value]]:
     """Where each value stands that must keep the rules: every choice, or both ends of a range."""
-    drawn, path = draft.choice, draft.path
+    drawn, path = entry.choice, entry.path
     if isinstance(drawn, Constant):
         block = findings.root.at(*path).value
         keys = [key for key in ("value", "max", "values") if isinstance(block, dict) and key in block]
@@ -93,27 +93,27 @@ def ends(draft: Draft, findings: Findings) -> Iterable[tuple[Path, Value]]:
     return [((*path, "min"), drawn.low), ((*path, "max"), drawn.high)]
 
 
-def _check_optimizer(draft: Draft, findings: Findings) -> None:
-    if isinstance(draft.choice, Int | Float):
-        findings.fault(draft.path, "optimizers are names, not a range", "as in {values: [sgd, adam]}")
+def _check_optimizer(entry: ParameterEntry, findings: Findings) -> None:
+    if isinstance(entry.choice, Int | Float):
+        findings.fault(entry.path, "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return
     seen: set[Value] = set()
-    for path, value in ends(draft, findings):
+    for path, value in ends(entry, findings):
         if findings.fits(OPTIMIZER, path, lower(value)) and lower(value) in seen:
             findings.fault(path, f"the optimizer `{lower(value)}` is there twice")
         seen.add(lower(value))
 
 
-def as_real(draft: Draft) -> Draft:
+def as_real(entry: ParameterEntry) -> ParameterEntry:
     """Whole numbers as real ones where Keras takes nothing else: `momentum: 0` is 0.0."""
-    drawn = draft.choice
-    if not is_real(draft.name):
-        return draft
+    drawn = entry.choice
+    if not is_real(entry.name):
+        return entry
     if isinstance(drawn, Categorical):
-        return replace(draft, choice=replace(drawn, choices=tuple(map(_real, drawn.choices))))
+        return replace(entry, choice=replace(drawn, choices=tuple(map(_real, drawn.choices))))
     if isinstance(drawn, Int) and not drawn.log:  # the same values: a log range has no step
-        return replace(draft, choice=Float(float(drawn.low), float(drawn.high), step=float(drawn.step)))
-    return draft
+        return replace(entry, choice=Float(float(drawn.low), float(drawn.high), step=float(drawn.step)))
+    return entry
 
 
 def _real(value: Value) -> Value:

@@ -9,9 +9,9 @@ from keras_sweep.space.plain_text import shown
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space_file.conditions import check_conditions, in_order
-from keras_sweep.space_file.draft import Draft, draft_of
 from keras_sweep.space_file.findings import Findings
 from keras_sweep.space_file.optimizer_checks import check_optimizer_arguments
+from keras_sweep.space_file.parameter_entry import ParameterEntry, entry_of
 from keras_sweep.space_file.parameter_values import as_real, check_name, check_values, is_real
 from keras_sweep.space_file.wandb_keys import Constant
 
@@ -42,26 +42,26 @@ def parameters(findings: Findings, model: ModelSpec | None) -> Parameters | None
         )
         return None
     names = tuple(section.value)
-    drafts: dict[str, Draft] = {}
+    entries: dict[str, ParameterEntry] = {}
     take_best = False
     for name in names:
         check_name(name, model, findings)
-        draft, take = draft_of(name, findings)
-        if draft is not None:
+        entry, take = entry_of(name, findings)
+        if entry is not None:
             take_best = take_best or take
-            check_values(draft, model, findings)
-            _warn_of_whole_numbers(draft, findings)
-            drafts[name] = as_real(draft)
-    check_conditions(drafts, names, findings)
-    check_optimizer_arguments(drafts, names, findings)
-    ordered = in_order(drafts, findings)
+            check_values(entry, model, findings)
+            _warn_of_whole_numbers(entry, findings)
+            entries[name] = as_real(entry)
+    check_conditions(entries, names, findings)
+    check_optimizer_arguments(entries, names, findings)
+    ordered = in_order(entries, findings)
     if len(findings.faults) > before:
         return None
-    for draft in drafts.values():
-        _warn(draft, findings)
+    for entry in entries.values():
+        _warn(entry, findings)
     space = SearchSpace(
-        tuple(_parameter(draft) for draft in ordered if not _is_constant(draft)),
-        {draft.name: draft.choice.value for draft in ordered if isinstance(draft.choice, Constant) and not draft.when},
+        tuple(_parameter(entry) for entry in ordered if not _is_constant(entry)),
+        {entry.name: entry.choice.value for entry in ordered if isinstance(entry.choice, Constant) and not entry.when},
     )
     if space.branches > MOST_BRANCHES:
         findings.fault(("parameters",), f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more")
@@ -69,39 +69,39 @@ def parameters(findings: Findings, model: ModelSpec | None) -> Parameters | None
     return Parameters(space, take_best)
 
 
-def _is_constant(draft: Draft) -> bool:
-    return isinstance(draft.choice, Constant) and not draft.when
+def _is_constant(entry: ParameterEntry) -> bool:
+    return isinstance(entry.choice, Constant) and not entry.when
 
 
-def _parameter(draft: Draft) -> Parameter:
-    distribution = Categorical(draft.choice.choices) if isinstance(draft.choice, Constant) else draft.choice
-    conditions = tuple(Condition(name, values) for name, values in draft.when.items())
-    return Parameter(draft.name, distribution, conditions)
+def _parameter(entry: ParameterEntry) -> Parameter:
+    distribution = Categorical(entry.choice.choices) if isinstance(entry.choice, Constant) else entry.choice
+    conditions = tuple(Condition(name, values) for name, values in entry.when.items())
+    return Parameter(entry.name, distribution, conditions)
 
 
-def _warn(draft: Draft, findings: Findings) -> None:
-    drawn = draft.choice
+def _warn(entry: ParameterEntry, findings: Findings) -> None:
+    drawn = entry.choice
     if isinstance(drawn, Constant):
         return
     if drawn.size == 1:
         value = drawn.choices[0] if isinstance(drawn, Categorical) else drawn.low
-        findings.warn(draft.path, f"a range of one value, {shown(value)}: it is the same in every trial")
+        findings.warn(entry.path, f"a range of one value, {shown(value)}: it is the same in every trial")
         return
-    if draft.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
-        findings.warn(draft.path, "a learning rate is best drawn on a log scale; add `log: true`")
+    if entry.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
+        findings.warn(entry.path, "a learning rate is best drawn on a log scale; add `log: true`")
 
 
-def _warn_of_whole_numbers(draft: Draft, findings: Findings) -> None:
+def _warn_of_whole_numbers(entry: ParameterEntry, findings: Findings) -> None:
     """W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones."""
-    drawn = draft.choice
-    block = findings.root.at(*draft.path).value
+    drawn = entry.choice
+    block = findings.root.at(*entry.path).value
     if (
         isinstance(drawn, Int)
         and drawn.size > 1
-        and is_real(draft.name)
+        and is_real(entry.name)
         and isinstance(block, dict)
         and "q" not in block
     ):
         findings.warn(
-            draft.path, f"draws whole numbers only, as `min` and `max` are whole; write `max: {drawn.high}.0` otherwise"
+            entry.path, f"draws whole numbers only, as `min` and `max` are whole; write `max: {drawn.high}.0` otherwise"
         )

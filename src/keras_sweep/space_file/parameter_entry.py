@@ -14,7 +14,7 @@ from keras_sweep.space_file.wandb_keys import REFUSED, Constant, as_value, choic
 
 
 @dataclass(frozen=True)
-class Draft:
+class ParameterEntry:
     """A parameter on its way into the space."""
 
     name: str
@@ -27,7 +27,7 @@ class Draft:
         return ("parameters", self.name)
 
 
-def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
+def entry_of(name: str, findings: Findings) -> tuple[ParameterEntry | None, bool]:
     """The parameter of that name, or None with its faults noted; and whether `take: best` stands there."""
     path: Path = ("parameters", name)
     node = findings.root.at(*path)
@@ -43,7 +43,7 @@ def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
         if node.value is None:
             findings.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
             return None, False
-        return Draft(name, _normal(name, Constant((node.value,))), {}), False
+        return ParameterEntry(name, _normal(name, Constant((node.value,))), {}), False
     named = node.value.get("distribution")
     if named is not None and isinstance(named.value, str) and named.value in REFUSED:
         findings.fault((*path, "distribution"), f"the distribution `{named.value}` is not there", REFUSED[named.value])
@@ -67,8 +67,8 @@ def draft_of(name: str, findings: Findings) -> tuple[Draft | None, bool]:
     if drawn is None or when is None:
         return None, False
     if block.take == "best":
-        return Draft(name, _most(drawn), {}), True
-    return Draft(name, _normal(name, drawn), when), False
+        return ParameterEntry(name, _most(drawn), {}), True
+    return ParameterEntry(name, _normal(name, drawn), when), False
 
 
 def _most(drawn: Distribution) -> Distribution:
