@@ -150,6 +150,7 @@ def test_an_editor_marks_a_bad_file(name: str) -> None:
 
 def test_the_schema_is_json_and_says_what_keys_are_for() -> None:
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     rate = SCHEMA["properties"]["parameters"]["properties"]["learning_rate"]
     assert rate["description"] == "an argument of every optimizer"
     assert errors(rate["examples"][0], rate) == []

@@ -25,7 +25,7 @@ _OURS: Mapping[str, str] = {
 
 
 def space_file_schema() -> dict[str, Any]:
-    """The schema (entry 2020-12)."""
+    """The schema (draft 2020-12)."""
     schema = SpaceFile.model_json_schema()
     schema["$defs"] = _without_nulls(schema["$defs"])
     parameter = schema["properties"]["parameters"].pop("additionalProperties")
@@ -40,7 +40,7 @@ def space_file_schema() -> dict[str, Any]:
         patternProperties={r"^model\.[A-Za-z_]\w*$": parameter},
         additionalProperties=False,
     )
-    return {"$schema": "https://json-schema.org/entry/2020-12/schema", **schema, "title": "keras-sweep space file"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "keras-sweep space file"}
 
 
 def _taken_by(argument: str) -> str:
