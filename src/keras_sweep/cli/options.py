@@ -17,7 +17,20 @@ SweepsDir = Annotated[
         "--sweeps-dir", envvar="SWEEPS_DIR", metavar="PATH", help="Where sweeps live.", show_default="./sweeps"
     ),
 ]
-Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest")]
+
+
+def _names_of_sweeps(context: typer.Context, incomplete: str) -> list[str]:
+    """The sweeps whose names begin so, for a shell that completes."""
+    from keras_sweep.record.sweep_folder import all_sweeps, sweeps_dir
+
+    folder = sweeps_dir(context.params.get("sweeps_dir"))
+    return [sweep.name for sweep in all_sweeps(folder) if sweep.name.startswith(incomplete)]
+
+
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=_names_of_sweeps),
+]
 Backend = Annotated[
     str | None, typer.Option("--backend", metavar="NAME", help="Keras backend: jax, tensorflow or torch.")
 ]

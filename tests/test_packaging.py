@@ -1,0 +1,106 @@
+"""The built packages hold what they need, and a program that uses the API is checked by its types."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TYPED = """
+import keras_sweep as ks
+
+spec = ks.Spec(
+    data="digits",
+    loss="sparse_categorical_crossentropy",
+    maximize="val_accuracy",
+    parameters={"learning_rate": ks.Float(1e-3, 1.0, log=True), "epochs": ks.Int(1, 5)},
+    search=ks.Optuna("tpe", trials=4),
+)
+
+
+def main() -> None:
+    sweep = ks.run(spec, name="typed", seconds=60)
+    reveal_type(sweep.best.value)
+    reveal_type(sweep.leaderboard(top=3)[0].params)
+    ks.Float("low", 1.0)
+"""
+
+
+def call(*words: str | Path, cwd: Path) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [*map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel and an sdist of this checkout, by the setuptools that is here or that build brings."""
+    folder = tmp_path_factory.mktemp("dist")
+    call(sys.executable, "-m", "build", "--outdir", folder, ROOT, cwd=folder)
+    return folder
+
+
+def test_the_wheel_holds_every_module_and_every_file_of_data(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    package = ROOT / "src" / "keras_sweep"
+    wanted = {
+        f"keras_sweep/{path.relative_to(package).as_posix()}"
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert wanted <= held
+
+
+def test_the_sdist_holds_the_tests_and_the_examples(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as opened:
+        names = {name.partition("/")[2] for name in opened.getnames()}
+    assert {"tests/helpers/command.py", "search_spaces/dense.yaml", "examples/own_model.py", "LICENSE"} <= names
+
+
+def test_an_installed_wheel_runs_a_sweep(built: Path, tmp_path: Path) -> None:
+    """In an environment that has the dependencies of this one and of the package only the wheel."""
+    (wheel,) = built.glob("*.whl")
+    venv.create(tmp_path / "venv", with_pip=False)
+    python = tmp_path / "venv" / "bin" / "python"
+    site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
+    call(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel, cwd=tmp_path)
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    code = "import keras_sweep; print(keras_sweep.__file__)"
+    assert call(python, "-c", code, cwd=tmp_path).startswith(str(site))
+    (tmp_path / "digits.yaml").write_text(
+        "data: digits\nmodel: dense\nloss: sparse_categorical_crossentropy\nmetrics: [accuracy]\n"
+        "metric: {name: val_accuracy}\nparameters: {learning_rate: {min: 0.1, max: 0.5}, epochs: 1}\n"
+        "search: {trials: 2}\n"
+    )
+    call(python, "-m", "keras_sweep", "run", "digits.yaml", cwd=tmp_path)
+    assert (tmp_path / "sweeps" / "digits" / "best.keras").is_file()
+
+
+def test_types_of_the_api_are_known_to_a_checker(tmp_path: Path) -> None:
+    (tmp_path / "typed.py").write_text(TYPED)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--ignore-missing-imports", "typed.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if line.startswith("typed.py")]
+    assert 'Revealed type is "float | None"' in lines[0]
+    assert "Mapping[str" in lines[1]
+    assert 'incompatible type "str"; expected "float"' in lines[2]
+    assert len(lines) == 3, done.stdout
