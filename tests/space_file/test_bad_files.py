@@ -25,7 +25,7 @@ BAD: dict[str, tuple[str, int | None, str, str]] = {
     "an open quote": ('data: "iris\n', 2, "", "not YAML"),
     "bad indentation": (dense(data="data: iris\n  x: 1"), 2, "", "not YAML"),
     "two documents": (DENSE + "---\n" + DENSE, 12, "", "one document"),
-    "old YAML": ("%YAML 1.1\n---\n" + DENSE, 2, "", "YAML 1.2 is read"),
+    "old YAML": ("%YAML 1.1\n---\n" + DENSE, 2, "", "YAML 1.2 is read, but got 1.1"),
     "a control character": (dense(data="data: ir\x07is"), 1, "", "the character 0x7 is not allowed"),
     "too deep": (dense(data="data: " + "[" * 40 + "]" * 40), 1, "data.", "at most 12 levels deep"),
     "very deep": ("[" * 20_000, 1, "0.", "at most 12 levels deep"),
@@ -95,7 +95,7 @@ BAD: dict[str, tuple[str, int | None, str, str]] = {
     "an unknown goal": (dense(metric="metric: {name: val_loss, goal: minimise}"), 6, "metric.goal", "`minimize`?"),
     "a target": (dense(metric="metric: {name: val_loss, target: 0.9}"), 6, "metric.target", "(leave it out)"),
     # parameters
-    "no parameters": (with_parameters("{}"), 7, "parameters", "must be a map of parameters, but got a map of nothing"),
+    "no parameters": (with_parameters("{}"), 7, "parameters", "must be a map of parameters, but got an empty map"),
     "min above max": (
         dense(learning_rate="  learning_rate: {min: 2, max: 1}"),
         9,

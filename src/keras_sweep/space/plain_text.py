@@ -20,7 +20,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        text = "a map of " + (", ".join(map(str, value)) or "nothing")
+        text = "a map of " + ", ".join(map(str, value)) if value else "an empty map"
     elif isinstance(value, list | tuple):
         text = "[" + ", ".join(shown(item) for item in value[:20]) + (", ...]" if len(value) > 20 else "]")
     elif isinstance(value, str):

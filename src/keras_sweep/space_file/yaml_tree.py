@@ -153,7 +153,8 @@ class _Builder:
                 if self.root is not None:
                     raise TreeError(Fault("a space file is one document, but a second one begins here", line=line))
                 if event.version not in (None, (1, 2)):
-                    raise TreeError(Fault(f"YAML 1.2 is read, but got {event.version}", line=line))
+                    found = ".".join(map(str, event.version))
+                    raise TreeError(Fault(f"YAML 1.2 is read, but got {found}", line=line))
                 self.root = self._node(next(events), events, (), 0)
 
     def _node(self, event: Any, events: Iterator[Any], path: tuple[str | int, ...], depth: int) -> Node:

@@ -19,7 +19,7 @@ from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, plot
 from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import number_text, safe, score_text, seconds_text, value_text
+from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
 
 PLOT_WIDTH = 60  # columns at most
 PLOT_HEIGHT = 6
@@ -88,7 +88,7 @@ def _facts(
             score.append(", imported")
         if result.epoch is not None and result.epoch < result.epochs:
             score.append(f", scored at epoch {result.epoch}")
-        if row.tie:
+        if row.tie and not row.winner:
             score.append(f"  {glyphs.tie} within one standard error of the best", style="cyan")
         facts.append(score)
     suggestion = result.suggestion
@@ -123,7 +123,7 @@ class CurveTable:
         for index, name in enumerate(names):
             values = curve[name]
             cells = (
-                Text(f"{values[e - 1]:.4f}" if e <= len(values) else "", style=_epoch_style(e, scored)) for e in epochs
+                Text(_point(values[e - 1]) if e <= len(values) else "", style=_epoch_style(e, scored)) for e in epochs
             )
             columns.append(Column(safe(name), tuple(cells), keep=index, right=True))
         fitting, _ = fitted([lambda: columns], options.max_width)
@@ -138,7 +138,7 @@ def plot_lines(result: Result, objective: Objective, glyphs: Glyphs, width: int)
     finite = [value for value in values if math.isfinite(value)]
     if len(finite) < 3:
         return []
-    high, low = number_text(max(finite), 4), number_text(min(finite), 4)
+    high, low = score_text(max(finite)), score_text(min(finite))
     margin = max(len(high), len(low))
     points = stretched(values, min(PLOT_WIDTH, max(width - margin - 4, 8)))
     lines = plot(points, glyphs, width=len(points), height=PLOT_HEIGHT)
@@ -153,6 +153,10 @@ def stretched(values: Sequence[float], width: int) -> list[float]:
     """Each value as many times as fit side by side, so that a short curve is seen."""
     times = max(min(width // len(values), 4), 1)
     return [value for value in values for _ in range(times)][: max(width, len(values))]
+
+
+def _point(value: float) -> str:
+    return score_text(value) if math.isfinite(value) else str(value)
 
 
 def _epoch_style(epoch: int, scored: int | None) -> str:
