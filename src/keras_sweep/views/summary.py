@@ -25,7 +25,8 @@ FEWEST = 5  # rows, however low the terminal is
 OTHER_LINES = 18  # about what the rest of the summary takes, and the prompt after it
 WEAKEST = 3  # classes that are named
 BAR = 20  # cells of a bar
-LEAST_SHARE = 0.02  # of the time, that a part of its own is named with
+LEAST_SHARE = 0.02  # of the time, with which a part is named
+NAMED_PARTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,10 +211,11 @@ def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> 
 
 
 def time_line(parts: Sequence[TimePart], seconds: float) -> Text:
-    """`time 1m12s: train 71 %, compile 15 %, the rest 3 %`; parts below 2 % are the rest."""
-    shares = [(safe(part.name), part.share) for part in parts if part.share >= LEAST_SHARE]
-    rest = sum(part.share for part in parts if part.share < LEAST_SHARE)
-    if rest >= 0.005:
+    """`time 1m12s: train 71 %, compile 15 %, the rest 14 %`: the largest parts, so that it stays one line."""
+    named = [part for part in parts if part.share >= LEAST_SHARE and part.name != "other"][:NAMED_PARTS]
+    shares = [(safe(part.name), part.share) for part in named]
+    rest = 1 - sum(part.share for part in named)
+    if named and rest >= 0.005:
         shares.append(("the rest", rest))
     words = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares)
     return Text.assemble(("time ", "bold"), seconds_text(seconds), f": {words}" if words else "")
