@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from keras_sweep.search.engine import Engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.runner import Runner
+from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import Seconds, TrialState
+from keras_sweep.trial.result import TrialState
+
+PROBE_SECONDS = 20.0  # then the probe ends with the programs that are compiled by now
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,46 +22,62 @@ class Estimate:
 
     runner: str
     epoch_seconds: float  # wall time of one epoch of one trial, among as many as train at once
-    compile_seconds: float  # of all programs
     trial_epochs: float  # expected of all trials
-    seconds: float  # expected of the search
+    programs: float  # expected to be compiled
+    compile_seconds: float  # of all of them, building models included
+
+    @property
+    def seconds(self) -> float:
+        """Expected of the search."""
+        return self.compile_seconds + self.epoch_seconds * self.trial_epochs
 
 
-def estimate(spec: SweepSpec, engine: Engine, runner: Runner) -> Estimate | None:
-    """Train one generation for one epoch, twice; None if all of its trials fail.
-
-    The first time has the compiling in it, the second has not, unless the runner compiles every trial anew.
-    """
+def estimate(
+    spec: SweepSpec,
+    engine: Engine,
+    runner: Runner,
+    emit: Listener = lambda _: None,
+    *,
+    probe_seconds: float = PROBE_SECONDS,
+) -> Estimate | None:
+    """Train one generation for one epoch, or as much of it as there is time for; None if all of its trials fail."""
     asked = engine.ask(max(runner.generation, 1))
+    trials = min(spec.search.trials, spec.space.size)
+    wanted = frozenset(one.number for one in asked if one.number < trials)
     lengths = [training_plan(spec, one.params).epochs for one in asked]
+    watch = _Probe(emit, probe_seconds)
+    first, per_trial = runner.programs(asked, wanted, watch)
     short = [replace(one, params={**one.params, "epochs": 1}) for one in asked]
-    wanted = frozenset(one.number for one in short)
-    walls: list[float] = []
-    parts: list[Seconds] = []
-    for _ in range(2):
-        started = time.perf_counter()
-        results = list(runner.run(short, wanted, _Unwatched()))
-        walls.append(time.perf_counter() - started)
-        parts = [one.seconds for one in results if one.state is TrialState.COMPLETE]
-    if not parts:
+    results = list(runner.run(short, wanted, watch))
+    if not watch.epochs or not any(one.state is TrialState.COMPLETE for one in results):
         return None
-    again = sum(one.compile for one in parts)  # what is compiled once more the second time
-    compile_seconds = max(walls[0] - walls[1], 0.0) + again / len(asked) * spec.search.trials
-    epoch_seconds = max(walls[1] - again, 0.0) / len(asked)
-    trial_epochs = sum(lengths) / len(lengths) * min(spec.search.trials, spec.space.size)
+    spent = runner.spent
+    later = per_trial * max(trials - len(wanted), 0)
+    training = sum(spent.get(part, 0.0) for part in ("train", "validate", "score"))
+    compiling = spent.get("compile", 0.0) / max(runner.compiled, 1) * (first + later)
+    building = spent.get("build", 0.0) * (1 + later / len(asked))
     return Estimate(
-        runner.name, epoch_seconds, compile_seconds, trial_epochs, compile_seconds + epoch_seconds * trial_epochs
+        runner.name,
+        epoch_seconds=training / watch.epochs,
+        trial_epochs=sum(lengths) / len(lengths) * trials,
+        programs=first + later,
+        compile_seconds=building + compiling,
     )
 
 
-class _Unwatched:
-    """Nobody looks, and nothing is pruned."""
+class _Probe:
+    """Counts, lets nothing be pruned, and asks to stop when the time is up and something is known."""
+
+    def __init__(self, emit: Listener, seconds: float) -> None:
+        self.epochs = 0
+        self._emit = emit
+        self._end = time.monotonic() + seconds
 
     def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        pass
+        self.epochs += 1
 
     def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
-        pass
+        self._emit(PhaseBegan(name, done, total, per_trial))
 
     def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
         pass
@@ -70,4 +89,4 @@ class _Unwatched:
         return frozenset()
 
     def stopping(self) -> bool:
-        return False
+        return self.epochs > 0 and time.monotonic() > self._end

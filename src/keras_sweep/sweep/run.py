@@ -209,6 +209,7 @@ def _started(spec: SweepSpec, folder: SweepFolder, runner: Runner, total: int, e
         goal=spec.objective.goal.value,
         space_size=spec.space.size,
         take_best=spec.take_best,
+        parameters=tuple(parameter.name for parameter in spec.space.parameters),
     )
 
 

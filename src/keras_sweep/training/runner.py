@@ -50,6 +50,15 @@ class Runner(Protocol):
     generation: int  # how many trials it likes to be given at once
 
     @property
+    def compiled(self) -> int:
+        """How many programs were compiled so far."""
+        ...
+
+    def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> tuple[int, float]:
+        """How many programs a generation of these needs, and how many each later trial is likely to; trains nothing."""
+        ...
+
+    @property
     def spent(self) -> Mapping[str, float]:
         """Where the wall time of all `run` went so far: seconds by part, what runs at once sharing each moment."""
         ...

@@ -24,6 +24,7 @@ class SweepStarted:
     goal: str
     space_size: float
     take_best: bool = False  # a trial's best epoch counts, not its last
+    parameters: tuple[str, ...] = ()  # of the space, without its constants
 
     @property
     def objective(self) -> Objective:

@@ -48,6 +48,11 @@ class Seconds:
     validate: float = 0.0
 
     @property
+    def training(self) -> float:
+        """What its epochs took: equal work has equal figures, whoever was the first to need a program."""
+        return self.train + self.validate
+
+    @property
     def total(self) -> float:
         """All parts together."""
         return self.sampler + self.compile + self.train + self.validate

@@ -67,11 +67,14 @@ def print_estimate(console: Console, data: SearchData, estimate: Estimate | None
     if estimate is None:
         console.print(Text("no time estimate: every probed trial failed", style="yellow"))
         return
-    each = f"{seconds_text(estimate.epoch_seconds)} a trial-epoch by {estimate.runner}"
+    trained = (
+        f"{count_text(round(estimate.trial_epochs), 'trial-epoch')} of {seconds_text(estimate.epoch_seconds)} each"
+    )
+    programs = f"{count_text(max(round(estimate.programs), 1), 'program')} ({seconds_text(estimate.compile_seconds)})"
     console.print(
         Text.assemble(
-            ("about ", ""),
+            "about ",
             (seconds_text(estimate.seconds), "bold"),
-            f" for about {round(estimate.trial_epochs):,} trial-epochs ({each}, probed now)",
+            f" by {estimate.runner}: about {trained}, and compiling about {programs}; probed now",
         )
     )

@@ -7,9 +7,11 @@ from keras_sweep.trial.events import (
     EpochEnded,
     GenerationAsked,
     Noticed,
+    PhaseBegan,
     SweepEnded,
     SweepStarted,
     TrialEnded,
+    TrialResumed,
 )
 from keras_sweep.trial.events import (
     TestEvaluated as Evaluated,
@@ -25,6 +27,8 @@ EVENTS = (
         "dense", "sweeps/dense", "optuna/tpe", "compiled/jax", 64, RESULTS[:8], "val_accuracy", "maximize", math.inf
     ),
     GenerationAsked(1, tuple(one.suggestion for one in RESULTS[8:16])),
+    PhaseBegan("compile", 0, 3, 0.0),
+    TrialResumed(8, {"val_accuracy": (0.4,)}),
     EpochEnded(8, 1, {"val_accuracy": 0.5, "loss": math.nan}),
     TrialEnded(RESULTS[21]),
     Noticed("größe \x1b[31m\nline"),
@@ -50,7 +54,7 @@ def test_every_event_is_one_line_of_strict_ascii_json():
     assert text.isascii() and text.count("\n") == len(EVENTS) and "\x1b" not in text
     read = [json.loads(line, parse_constant=refuse) for line in text.splitlines()]
     assert [record["event"] for record in read] == [
-        *("sweep_started", "generation_asked", "epoch_ended", "trial_ended"),
+        *("sweep_started", "generation_asked", "phase_began", "trial_resumed", "epoch_ended", "trial_ended"),
         *("noticed", "test_evaluated", "sweep_ended"),
     ]
     assert all(next(iter(record)) == "event" for record in read)
@@ -74,8 +78,8 @@ def test_the_fields_are_those_that_are_documented():
 def test_what_is_unknown_or_no_number_is_null():
     read = [json.loads(line) for line in written(*EVENTS).splitlines()]
     assert read[0]["space_size"] is None and read[0]["finished"] == 8
-    assert read[2]["logs"] == {"val_accuracy": 0.5, "loss": None}
-    assert read[3]["state"] == "FAIL" and read[3]["value"] is None and read[3]["reason"] == "diverged"
+    assert read[4]["logs"] == {"val_accuracy": 0.5, "loss": None}
+    assert read[5]["state"] == "FAIL" and read[5]["value"] is None and read[5]["reason"] == "diverged"
 
 
 def test_a_score_on_the_test_set_has_its_own_error_and_the_objectives_is_named_apart():

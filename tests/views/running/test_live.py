@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from keras_sweep.trial.events import EpochEnded, GenerationAsked, Noticed, SweepStarted, TrialEnded
+from keras_sweep.trial.events import (
+    EpochEnded,
+    GenerationAsked,
+    Noticed,
+    PhaseBegan,
+    SweepStarted,
+    TrialEnded,
+    TrialResumed,
+)
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running.live import LiveBoard, Redrawn, board
 from keras_sweep.views.running.sweep_progress import Tally
@@ -54,8 +62,8 @@ def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
     lines = lines_of(half_way())
     assert lines[0] == "dense · optuna/tpe · compiled/jax"
     assert "32/64 trials  16 s · about 15 s left" in lines[1] and "━" in lines[1]
-    assert "generation 5" in lines[2] and "pruned" in lines[2] and "1 failed" in lines[2]
-    assert lines[4].split() == [
+    assert "generation 5" in lines[3] and "pruned" in lines[3] and "1 failed" in lines[3]
+    assert lines[5].split() == [
         "#",
         "trial",
         "val_accuracy",
@@ -65,10 +73,10 @@ def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
         "epochs",
         "curve",
     ]
-    ranks = [line.split()[0] for line in lines[6:14]]
+    ranks = [line.split()[0] for line in lines[7:15]]
     assert ranks == list("12345678")
-    assert lines[15] == "training 8 trials"
-    assert lines[16].startswith("trial 32") and lines[17].split()[2:4] == ["1/3", "0.8000"]
+    assert lines[16] == "training 8 trials"
+    assert lines[17].startswith("trial 32") and lines[18].split()[2:4] == ["1/3", "0.8000"]
 
 
 def test_the_rows_are_those_of_the_leaderboard():
@@ -103,7 +111,70 @@ def test_no_time_is_foretold_before_anything_has_ended():
 
 
 def test_a_board_without_events():
-    assert lines_of(Tally())[0] == "starting"
+    assert lines_of(Tally(clock=Clock())) == ["⠋ starting  0 s"]
+
+
+def test_before_the_search_the_phase_is_all_there_is_and_something_moves():
+    clock = Clock()
+    tally = Tally(clock=clock)
+    tally(PhaseBegan("data"))
+    frames = set()
+    for tenth in range(0, 20, 2):
+        clock.now = tenth / 10
+        frames.add(lines_of(tally)[0])
+    assert all("importing Keras, reading the data" in frame for frame in frames) and len(frames) == 10
+
+
+def test_the_board_says_which_program_is_compiled_and_since_when():
+    tally = half_way()
+    tally(PhaseBegan("compile", 2, 8, 0.0))
+    tally._clock.now += 75
+    tally(PhaseBegan("compile", 3, 8, 0.0))
+    assert lines_of(tally)[2][1:] == " compiling 4 of 8 programs  75 s"
+
+
+def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
+    clock = Clock()
+    tally = Tally(clock=clock)
+    tally(SweepStarted(*vars_of(STARTED, total=32).values()))
+    batch = [result(number, params={"epochs": 2}).suggestion for number in range(16)]
+    tally(GenerationAsked(0, tuple(batch)))
+    tally(PhaseBegan("compile", 0, 16, 1.0))
+    clock.now = 10.0
+    tally(PhaseBegan("train", 1, 16, 1.0))
+    clock.now = 12.0
+    tally(TrialEnded(result(0)))
+    assert tally.remaining == pytest.approx(31 * 2.0 + 31 * 10.0)  # 15 more of this generation, 16 of the next
+    tally(PhaseBegan("train", 1, 1, 0.0))
+    assert tally.remaining == pytest.approx(31 * 2.0)
+
+
+def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
+    clock = Clock()
+    tally = Tally(clock=clock)
+    tally(SweepStarted(*vars_of(STARTED, total=2).values()))
+    tally(GenerationAsked(0, tuple(result(number, epochs=10).suggestion for number in range(2))))
+    for number in range(2):
+        tally(TrialResumed(number, {"val_accuracy": (0.1, 0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8)}))
+    lines = lines_of(tally)
+    assert lines[-2].split()[:4] == ["trial", "0", "8/10", "0.8000"] and "▁" in lines[-2] and "▇" in lines[-2]
+    assert lines[1].startswith("━" * 30) and "0 epochs" in lines[3]
+    tally(EpochEnded(0, 9, {"val_accuracy": 0.9}))
+    assert "9/10" in lines_of(tally)[-2] and "1 epoch " in lines_of(tally)[3] + " "
+
+
+def test_of_a_generation_that_is_not_wanted_whole_only_what_is_wanted_trains():
+    tally = Tally(clock=Clock())
+    tally(SweepStarted(*vars_of(STARTED, total=8).values()))
+    tally(GenerationAsked(0, tuple(result(number).suggestion for number in range(16))))
+    assert "training 8 trials" in lines_of(tally)
+
+
+def test_the_columns_are_the_parameters_of_the_space_from_the_first_trial_on():
+    tally = Tally(clock=Clock())
+    tally(SweepStarted(*vars_of(STARTED, parameters=("optimizer", "learning_rate", "momentum", "epochs")).values()))
+    tally(TrialEnded(result(0)))
+    assert lines_of(tally)[5].split()[3:7] == ["optimizer", "learning_rate", "momentum", "epochs"]
 
 
 @pytest.mark.parametrize("height", [6, 12, 17, 18, 24, 40])

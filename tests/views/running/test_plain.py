@@ -1,7 +1,11 @@
-from keras_sweep.trial.events import GenerationAsked, Noticed, SweepStarted, TrialEnded
+import io
+import threading
+
+from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, SweepStarted, TrialEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Seconds, TrialState
 from keras_sweep.views.running.plain import PlainLines
+from keras_sweep.views.terminal.console import console_on
 from tests.helpers.results import dense_sweep, result
 from tests.helpers.screen import on_pipe
 
@@ -18,6 +22,7 @@ def started(**changes):
         fields["metric"],
         "maximize",
         1e9,
+        parameters=changes.get("parameters", ()),
     )
 
 
@@ -70,3 +75,40 @@ def test_nothing_in_an_event_is_markup_or_steers_a_terminal():
     assert len(lines) == 4
     assert lines[0].startswith("[bold]\\x07: ") and "[red]a=\\x1b[31m\\nb" in lines[1]
     assert lines[2] == "note: [red]two lines\\x1b[0m"
+
+
+def test_every_line_has_the_same_parameters():
+    sgd = result(0, params={"optimizer": "sgd", "momentum": 0.9, "epochs": 4, "seed": 42})
+    adam = result(1, params={"optimizer": "adam", "epochs": 4, "seed": 42})
+    begins = started(parameters=("optimizer", "momentum", "epochs"))
+    _, first, second = lines_of(begins, TrialEnded(sgd), TrialEnded(adam))
+    assert "  optimizer=sgd momentum=0.9  4 epochs in " in first
+    assert "  optimizer=adam momentum=-  4 epochs in " in second
+
+
+def test_the_time_of_a_trial_is_that_of_its_epochs():
+    trial = result(0, seconds=Seconds(sampler=1.0, compile=17.0, train=0.3, validate=0.1))
+    assert "4 epochs in 0.40 s" in lines_of(started(), TrialEnded(trial))[1]
+
+
+def test_after_some_silence_the_phase_is_said():
+    told = threading.Event()
+
+    class Telling(io.StringIO):
+        def write(self, text):
+            if "compiling" in text:
+                told.set()
+            return super().write(text)
+
+    file = Telling()
+    with PlainLines(console_on(file), silence=0.01) as view:
+        view(started())
+        view(GenerationAsked(0, tuple(result(number).suggestion for number in range(2))))
+        view(PhaseBegan("compile", 2, 8, 0.0))
+        assert told.wait(30)
+    assert "compiling 3 of 8 programs (0 s): 2 trials, 0 of 8 epochs done" in file.getvalue()
+
+
+def test_what_is_quick_is_not_said():
+    lines = lines_of(PhaseBegan("data"), PhaseBegan("build"), started(), PhaseBegan("train"), TrialEnded(result(0)))
+    assert len(lines) == 2

@@ -86,6 +86,9 @@ def test_every_score_can_be_written_shortly(value, stderr):
     [
         (0, "0 s"),
         (0.002, "2 ms"),
+        (0.0123, "12 ms"),
+        (0.0994, "99 ms"),
+        (4.14, "4.1 s"),
         (0.42, "0.42 s"),
         (9.94, "9.9 s"),
         (9.96, "10 s"),

@@ -87,6 +87,7 @@ class Programs:
         self._users: dict[Hashable, set[int]] = {}  # of the programs to be compiled -> the trials that they are for
         self._owed: dict[Hashable, dict[int, float]] = {}  # of the programs compiled -> seconds by trial, not paid yet
         self._compiling = 0
+        self.compiled = 0  # programs, in all generations
 
     def plan_generation(self) -> None:
         """Another generation begins: nothing is planned yet."""
@@ -145,6 +146,7 @@ class Programs:
                     program = Program(template, lanes, self.data, validation_batch=batch, carry=not alone)
             finally:
                 self._count(-1)
+            self.compiled += 1
             users = self._users.setdefault(key, set())
             self._owed[key] = {number: share.seconds / len(users) for number in users}
             return program

@@ -73,6 +73,18 @@ class CompiledRunner:
         """Seconds by part: build, compile, train, validate, score, checkpoint."""
         return self._clock.totals()
 
+    @property
+    def compiled(self) -> int:
+        """How many programs were compiled so far."""
+        return self._programs.compiled
+
+    def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> tuple[int, float]:
+        """How many programs a generation of these needs, and how many each later trial is likely to; trains nothing."""
+        generation = Generation(self._spec, self._programs, self._kept, self._lane_limit)
+        with self._clock.measure("build"):
+            list(generation.fill(trials, wanted, watch))
+        return self._programs.compiling.total, generation.programs_per_trial
+
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
         """Yield the wanted trials' results, each as soon as it is there.
 

@@ -32,7 +32,7 @@ class LeaderboardRow:
     params: Params
     metrics: Mapping[str, float | None]  # at the scored epoch; None for a number that is not finite
     epochs: int  # trained
-    seconds: float  # wall time of the trial, all parts
+    seconds: float  # of training and validation: compiling is not what a trial costs
     engine: str
     seed: int | None  # that it was trained with
     reason: str | None = None  # why it ended early
@@ -287,7 +287,7 @@ def _ranked_rows(ranked: Sequence[Result], objective: Objective, seed: int | Non
             params=result.params,
             metrics={name: value if math.isfinite(value) else None for name, value in result.metrics.items()},
             epochs=result.epochs,
-            seconds=round(result.seconds.total, 6),
+            seconds=round(result.seconds.training, 6),
             engine=result.engine,
             seed=_seed(result, seed),
             reason=result.reason,

@@ -1,6 +1,7 @@
 """`sweep run --json`: every event as one line of strict JSON in ASCII, with the field `event` first.
 
     sweep_started     name folder engine runner total finished(count) metric goal space_size(null: infinite)
+                      parameters[name]
     generation_asked  generation trials[{number params continues}]
     phase_began       phase done total per_trial
     trial_resumed     number epochs curve{name: [number]}
@@ -78,6 +79,7 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
                 "metric": event.metric,
                 "goal": event.goal,
                 "space_size": event.space_size,
+                "parameters": list(event.parameters),
             }
         case GenerationAsked():
             trials = [

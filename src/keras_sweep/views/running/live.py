@@ -19,16 +19,25 @@ from keras_sweep.trial.events import Event, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
+from keras_sweep.views.running.phase_words import phase_text
 from keras_sweep.views.running.sweep_progress import Tally
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.drawing import Glyphs, scale_of, sparkline
 from keras_sweep.views.terminal.messages import print_notice
-from keras_sweep.views.terminal.text import count_text, number_text, params_text, safe, seconds_text, shorten
+from keras_sweep.views.terminal.text import (
+    count_text,
+    elapsed_text,
+    number_text,
+    params_text,
+    safe,
+    seconds_text,
+    shorten,
+)
 
 TOP = 8  # rows of the leaderboard
 TRAINING = 4  # trials in training that are shown
 SHOWN_FAILURES = 10  # of one reason; more are only counted
-HEAD_LINES = 4  # three and the one that the cursor stands on
+HEAD_LINES = 5  # four and the one that the cursor stands on
 TABLE_LINES = 4  # of the leaderboard beside its rows: a gap, a header in two lines, a rule
 CURVE = 12  # cells of a curve in training
 REFRESHES_PER_SECOND = 5.0
@@ -81,7 +90,7 @@ class LiveBoard:
         if self._failures[reason] > SHOWN_FAILURES:
             return
         text = Text(f"trial {result.number} failed: ", style="red")
-        params = {name: value for name, value in result.params.items() if name in self.tally.varying}
+        params = {name: value for name, value in result.params.items() if name in self.tally.columns}
         text.append(f"{safe(reason)}  ", style="red").append(params_text(params or result.params), style="dim")
         if self._failures[reason] == SHOWN_FAILURES:
             text.append("  (more of these are only counted)", style="dim")
@@ -121,13 +130,15 @@ def board(tally: Tally, console: Console) -> RenderableType:
     """The board as it stands, for the width and height that `console` has now."""
     width, height = console.size
     glyphs = glyphs_of(console)
+    if tally.started is None:
+        return _phase_line(tally, width, glyphs)
     training = min(len(tally.training), TRAINING if height >= 24 else 2 if height >= 18 else 0)
     rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
     parts: list[RenderableType] = [_headline(tally, width, glyphs), _bar_line(tally, width, glyphs)]
-    parts.append(_counts_line(tally, width, glyphs))
+    parts += [_phase_line(tally, width, glyphs), _counts_line(tally, width, glyphs)]
     if tally.best and rows > 0:
         shown = leaderboard_rows(tally.best, tally.objective)[:rows]
-        table = LeaderboardTable(shown, tally.objective, varying=tuple(tally.varying), notes=False, timing=False)
+        table = LeaderboardTable(shown, tally.objective, varying=tally.columns, notes=False, timing=False)
         parts += [Text(), table]
     if training:
         parts += [Text(), *_training_lines(tally, training, width, glyphs)]
@@ -136,8 +147,7 @@ def board(tally: Tally, console: Console) -> RenderableType:
 
 def _headline(tally: Tally, width: int, glyphs: Glyphs) -> Text:
     started = tally.started
-    if started is None:
-        return Text("starting", style="dim")
+    assert started is not None
     name = shorten(safe(started.name), max(width // 3, 8), glyphs.ellipsis)
     rest = f" {glyphs.dot} {safe(started.engine)} {glyphs.dot} {safe(started.runner)}"
     text = Text(name, style="bold")
@@ -147,7 +157,7 @@ def _headline(tally: Tally, width: int, glyphs: Glyphs) -> Text:
 
 def _bar_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
     count = f"{tally.done:,}/{tally.total:,} trials"
-    times = [seconds_text(tally.elapsed)]
+    times = [elapsed_text(tally.elapsed)]
     if tally.remaining is not None:
         times.append(f"about {seconds_text(tally.remaining)} left")
     words = f"  {count}  " + f" {glyphs.dot} ".join(times)
@@ -162,6 +172,13 @@ def _bar_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
         words = words.strip()
     text.append(shorten(words, width, glyphs.ellipsis))
     return text
+
+
+def _phase_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+    """`⠹ compiling 3 of 8 programs  12 s`."""
+    turn = glyphs.spinner[int(tally.elapsed * REFRESHES_PER_SECOND) % len(glyphs.spinner)]
+    words = f" {phase_text(tally.phase)}  {elapsed_text(tally.phase_seconds)}"
+    return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1), glyphs.ellipsis))
 
 
 def _counts_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
@@ -191,7 +208,7 @@ def _training_lines(tally: Tally, count: int, width: int, glyphs: Glyphs) -> lis
         last = f"{trial.values[-1]:.4f}" if trial.values else ""
         line = f"trial {number:>{digits}}  {done:>7}  {last:>6}  "
         line += f"{sparkline(trial.values, glyphs, width=CURVE, scale=scale):{CURVE}}  "
-        params = {name: value for name, value in trial.params.items() if name != "epochs" and name in tally.varying}
+        params = {name: value for name, value in trial.params.items() if name != "epochs" and name in tally.columns}
         text = Text(shorten(line + params_text(params), width, glyphs.ellipsis), style="dim")
         lines.append(text)
     heading = f"training {count_text(len(tally.training), 'trial')}"

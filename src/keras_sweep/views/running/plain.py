@@ -2,45 +2,96 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.text import Text
 
+from keras_sweep.space.search_space import Params
 from keras_sweep.trial.events import Event, Noticed, SweepStarted, TestEvaluated, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.running.phase_words import phase_text
 from keras_sweep.views.running.sweep_progress import Tally
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.messages import print_notice
-from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text
+from keras_sweep.views.terminal.text import count_text, elapsed_text, safe, score_text, seconds_text, value_text
+
+SILENCE = 5.0  # seconds without a line, then what goes on is said
+LONGEST_SILENCE = 60.0
 
 
 class PlainLines:
-    """A listener; a context manager only so that it can stand where a LiveBoard does."""
+    """A listener. While it is entered it also says what goes on where no line has been printed for some seconds."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, silence: float = SILENCE) -> None:
+        """`silence`: seconds without a line after which the phase is said; each further time after twice as long."""
         self._console = console
         self._glyphs = glyphs_of(console)
         self._tally = Tally(keep=1)
+        self._silence = silence
+        self._changed = threading.Condition()
+        self._open = False
+        self._printed = time.monotonic()
+        self._thread = threading.Thread(target=self._say_phases, name="phases", daemon=True)
 
     def __enter__(self) -> Self:
+        self._open = True
+        self._thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        pass
+        with self._changed:
+            self._open = False
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _say_phases(self) -> None:
+        wait, printed = self._silence, self._printed
+        with self._changed:
+            while self._open:
+                if self._printed != printed:
+                    wait, printed = self._silence, self._printed
+                due = self._printed + wait - time.monotonic()
+                if due > 0:
+                    self._changed.wait(due)
+                    continue
+                wait = min(2 * wait, LONGEST_SILENCE)
+                try:
+                    self._line(self._phase_text(), style="dim")
+                except OSError:  # nobody reads it: the next line is told so where it is printed
+                    return
+                printed = self._printed
+
+    def _phase_text(self) -> str:
+        text = f"{phase_text(self._tally.phase)} ({elapsed_text(self._tally.phase_seconds)})"
+        trials = self._tally.training
+        if not trials:
+            return text
+        epochs = sum(len(trial.values) for trial in trials.values())
+        asked = sum(trial.epochs or 0 for trial in trials.values())
+        done = f"{epochs:,} of {count_text(asked, 'epoch')}" if asked else count_text(epochs, "epoch")
+        return f"{text}: {count_text(len(trials), 'trial')}, {done} done"
 
     def __call__(self, event: Event) -> None:
         """Print the event's line, if it has one."""
-        self._tally(event)
+        with self._changed:
+            self._tally(event)
+            self._print(event)
+
+    def _print(self, event: Event) -> None:
         if isinstance(event, SweepStarted):
             self._line(started_text(event))
         elif isinstance(event, TrialEnded):
             self._line(self._trial_text(event.result), style="red" if event.result.state is TrialState.FAIL else "")
         elif isinstance(event, Noticed):
             print_notice(self._console, event.message)
+            self._printed = time.monotonic()
         elif isinstance(event, TestEvaluated):
             self._line(f"trial {event.number} was evaluated on the test set")
 
@@ -49,15 +100,16 @@ class PlainLines:
         width = len(str(tally.total))
         parts = [f"[{tally.done:{width}}/{tally.total}]", f"trial {result.number:{width}}"]
         parts.append(trial_text(result, tally.objective.name, pm=self._glyphs.pm))
-        params = {name: value for name, value in result.params.items() if name != "epochs"}
-        parts.append(params_text({name: value for name, value in params.items() if name in tally.varying} or params))
-        parts.append(f"{count_text(result.epochs, 'epoch')} in {seconds_text(result.seconds.total)}")
+        names = tally.columns or tuple(result.params)
+        parts.append(columns_text(result.params, [name for name in names if name != "epochs"]))
+        parts.append(f"{count_text(result.epochs, 'epoch')} in {seconds_text(result.seconds.training)}")
         if tally.is_best(result):
             parts.append("best so far")
         return "  ".join(part for part in parts if part)
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)  # a dumb terminal folds it itself
+        self._printed = time.monotonic()
 
 
 def started_text(event: SweepStarted) -> str:
@@ -67,6 +119,11 @@ def started_text(event: SweepStarted) -> str:
         f"trained by {safe(event.runner)}, to {event.goal} {safe(event.metric)}"
     )
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
+
+
+def columns_text(params: Params, names: Sequence[str]) -> str:
+    """Each of the parameters, a dash for one that the trial has not: `optimizer=adam momentum=-`."""
+    return " ".join(f"{safe(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
 
 
 def trial_text(result: Result, metric: str, *, pm: str = "±") -> str:

@@ -57,6 +57,14 @@ def progress_view(*, quiet: bool = False, json: bool = False) -> ProgressView:
     console = progress()
     if quiet:
         return QuietView(console)
-    if console.file.isatty() and not console.is_dumb_terminal:  # FORCE_COLOR makes no terminal of a pipe
-        return LiveBoard(console)
-    return PlainLines(console)
+    return LiveBoard(console) if _can_redraw(console) else PlainLines(console)
+
+
+def status_view() -> ProgressView:
+    """A line on stderr that says what goes on, taken away at its end; nothing where there is no terminal."""
+    console = progress()
+    return LiveBoard(console) if _can_redraw(console) else QuietView(console)
+
+
+def _can_redraw(console: Console) -> bool:
+    return console.file.isatty() and not console.is_dumb_terminal  # FORCE_COLOR makes no terminal of a pipe

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.search_space import Params
-from keras_sweep.trial.events import EpochEnded, Event, GenerationAsked, SweepStarted, TrialEnded
+from keras_sweep.trial.events import (
+    EpochEnded,
+    Event,
+    GenerationAsked,
+    PhaseBegan,
+    SweepStarted,
+    TrialEnded,
+    TrialResumed,
+)
 from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
 
@@ -22,11 +30,17 @@ class Training:
     params: Params
     epochs: int | None  # asked for; None where that is no parameter
     values: list[float] = field(default_factory=list)  # [E] the objective so far
+    kept: int = 0  # the epochs among them that were trained before the command began
 
     @property
     def share(self) -> float:
         """How much of it is done, in [0, 1]."""
         return min(len(self.values) / self.epochs, 1.0) if self.epochs else 0.0
+
+    @property
+    def kept_share(self) -> float:
+        """How much of it was done before the command began, in [0, 1]."""
+        return min(self.kept / self.epochs, 1.0) if self.epochs else 0.0
 
 
 class Tally:
@@ -41,35 +55,50 @@ class Tally:
         self.generation: int | None = None
         self.training: dict[int, Training] = {}
         self.best: list[Result] = []
-        self.varying: dict[str, None] = {}  # parameters in which trials have differed, in order
+        self._varying: dict[str, None] = {}  # parameters in which trials have differed, in order
         self._keep = keep
         self._clock = clock
-        self._begin = clock()
+        self.phase: PhaseBegan | None = None
+        self._begin = self._phase_begin = self._search_begin = self._told = clock()
+        self._compiling = 0.0  # seconds in which programs were compiled
+        self._compiled = 0  # programs of earlier generations
+        self._plan: PhaseBegan | None = None  # the programs of this generation
+        self._kept = 0.0  # shares of trials that were done before the command began
         self._first: Params | None = None
         self._ended: set[int] = set()
 
     def __call__(self, event: Event) -> None:
         """Take in one event."""
-        if isinstance(event, SweepStarted):
+        if isinstance(event, PhaseBegan):
+            self._begin_phase(event)
+        elif isinstance(event, SweepStarted):
             self.started = event
+            self._search_begin = self._clock()
             self.objective = event.objective
             for result in event.finished:
                 self._add(result)
             self.before = self.done
         elif isinstance(event, GenerationAsked):
             self.generation = event.generation
+            self._compiled += self._plan.done or 0 if self._plan else 0
+            self._plan = None
             self.training = {
                 suggestion.number: Training(suggestion.params, _asked(suggestion.params))
                 for suggestion in event.suggestions
                 if suggestion.number not in self._ended  # a generation goes on where it was stopped
+                and not (self.started and suggestion.number >= self.started.total)  # nor is it always wanted whole
             }
             for suggestion in event.suggestions:
                 self._compare(suggestion.params)
+        elif isinstance(event, TrialResumed):
+            if trial := self.training.get(event.number):
+                trial.values = list(event.curve.get(self.objective.name, ()))
+                trial.kept = len(trial.values)
+                self._kept += trial.kept_share
         elif isinstance(event, EpochEnded):
             self.epochs += 1
-            if event.number in self.training:
-                values = self.training[event.number].values
-                values.append(float(event.logs.get(self.objective.name, math.nan)))
+            if trial := self.training.get(event.number):
+                trial.values.append(float(event.logs.get(self.objective.name, math.nan)))
         elif isinstance(event, TrialEnded):
             self.training.pop(event.result.number, None)
             self._add(event.result)
@@ -85,9 +114,19 @@ class Tally:
         return max(self.started.total if self.started else 0, self.done)
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """The parameters that are shown of every trial: those of the space, or those in which trials have differed."""
+        return (self.started.parameters if self.started else ()) or tuple(self._varying)
+
+    @property
     def elapsed(self) -> float:
         """Seconds since it began."""
         return self._clock() - self._begin
+
+    @property
+    def phase_seconds(self) -> float:
+        """Seconds since the phase began."""
+        return self._clock() - self._phase_begin
 
     @property
     def progress(self) -> float:
@@ -96,10 +135,34 @@ class Tally:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that it will take still, if trials go on taking as long as so far; None while that is a guess."""
-        if self.progress < 1 or self.elapsed < 1:
+        """Seconds that it will take still; None while that is a guess.
+
+        Trials go on taking as long as so far, and each program that is still to be compiled as long as those before.
+        """
+        trained = self.progress - self._kept
+        if trained < 1 or self.elapsed < 1:
             return None
-        return max(self.total - self.before - self.progress, 0.0) * self.elapsed / self.progress
+        now = self._clock()
+        compiling = self._compiling + (now - self._told if self.phase and self.phase.phase == "compile" else 0.0)
+        training = max(now - self._search_begin - compiling, 0.0)
+        seconds = max(self.total - self.before - self.progress, 0.0) * training / trained
+        plan = self._plan
+        if plan is not None and plan.total is not None:
+            done = self._compiled + (plan.done or 0)
+            later = max(self.total - self.done - len(self.training), 0)
+            programs = plan.total - (plan.done or 0) + (plan.per_trial or 0.0) * later
+            seconds += programs * compiling / max(done, 1)
+        return seconds
+
+    def _begin_phase(self, event: PhaseBegan) -> None:
+        now = self._clock()
+        if self.phase is not None and self.phase.phase == "compile":
+            self._compiling += now - self._told
+        if self.phase is None or self.phase.phase != event.phase:
+            self._phase_begin = now
+        self.phase, self._told = event, now
+        if event.phase in ("compile", "train"):
+            self._plan = event
 
     def is_best(self, result: Result) -> bool:
         """Whether the result leads."""
@@ -119,8 +182,8 @@ class Tally:
         if self._first is None:
             self._first = params
         for name in (*self._first, *params):
-            if name not in self.varying and _differ(self._first, params, name):
-                self.varying[name] = None
+            if name not in self._varying and _differ(self._first, params, name):
+                self._varying[name] = None
 
 
 def _differ(a: Params, b: Mapping[str, object], name: str) -> bool:

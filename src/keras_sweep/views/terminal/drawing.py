@@ -23,16 +23,17 @@ class Glyphs:
     rule: str
     full: str  # of a progress bar
     track: str  # what is left of it
+    spinner: str  # turns while something goes on
 
 
-UNICODE = Glyphs("▁▂▃▄▅▆▇█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─")
-ASCII = Glyphs("_.-~=+*#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-")
+UNICODE = Glyphs("▁▂▃▄▅▆▇█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+ASCII = Glyphs("_.-~=+*#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-", "|/-\\")
 
 
 def glyphs_for(encoding: str) -> Glyphs:
     """Unicode's drawing characters where the encoding has them."""
     try:
-        (UNICODE.spark + UNICODE.bar + UNICODE.tie).encode(encoding)
+        (UNICODE.spark + UNICODE.bar + UNICODE.tie + UNICODE.spinner).encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return ASCII
     return UNICODE

@@ -102,10 +102,10 @@ def _fixed(value: float, places: int) -> str:
 
 
 def seconds_text(seconds: float) -> str:
-    """A length of time: `0.42 s`, `12 s`, `3m05s`, `2h07m`, `3d04h`."""
+    """A length of time: `12 ms`, `0.42 s`, `12 s`, `3m05s`, `2h07m`, `3d04h`."""
     if not math.isfinite(seconds):
         return "-"
-    if seconds < 0.01:
+    if seconds < 0.0995:
         return f"{seconds * 1000:.0f} ms" if seconds >= 0.0005 else "0 s"
     if seconds < 1:
         return f"{seconds:.2f} s"
@@ -120,6 +120,11 @@ def seconds_text(seconds: float) -> str:
     if minutes < 24 * 60:
         return f"{minutes // 60}h{minutes % 60:02d}m"
     return f"{minutes // 1440}d{minutes % 1440 // 60:02d}h"
+
+
+def elapsed_text(seconds: float) -> str:
+    """A length of time that is still growing, in whole seconds: `7 s`, `3m05s`."""
+    return f"{int(seconds)} s" if 0 <= seconds < 99.5 else seconds_text(seconds)
 
 
 def ago_text(seconds: float) -> str:
