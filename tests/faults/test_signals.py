@@ -99,7 +99,7 @@ def test_the_first_signal_finishes_records_and_says_how_to_resume(tmp_path: Path
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     last = err.splitlines()[-1]  # perhaps with what is kept of those in training
-    assert last.startswith("error: interrupted; every finished trial is kept")
+    assert last.startswith("interrupted; every finished trial is kept")
     assert last.endswith(". The same command resumes")
     assert "val_accuracy" in out  # the leaderboard
     done = trials(tmp_path)

@@ -271,6 +271,7 @@ def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
             with_parameters("epochs: {min: 1, max: 3}"),
             "line 9: search.trials: 64 trials are more than the space's 3 points",
         ),
+        (with_parameters("epochs: {min: 3, max: 3}"), "64 trials are more than the space's 1 point"),
         (dense(search="search: {sampler: grid}"), "a grid cuts a continuous range into a few values"),
         (
             dense(epochs="  epochs: {values: [1, 2], probabilities: [0.5, 0.5]}"),

@@ -128,8 +128,9 @@ def test_before_the_search_the_phase_is_all_there_is_and_something_moves():
 def test_the_board_says_which_program_is_compiled_and_since_when():
     tally = half_way()
     tally(PhaseBegan("compile", 2, 8, 0.0))
-    tally._clock.now += 75
+    tally._clock.now += 20
     tally(PhaseBegan("compile", 3, 8, 0.0))
+    tally._clock.now += 75
     assert lines_of(tally)[2][1:] == " compiling 4 of 8 programs  75 s"
 
 

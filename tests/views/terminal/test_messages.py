@@ -1,6 +1,6 @@
 import pytest
 
-from keras_sweep.errors import Fault, SpaceFileError, SweepError, UsageError
+from keras_sweep.errors import Fault, Interrupted, SpaceFileError, SweepError, UsageError
 from keras_sweep.views.terminal.messages import error_lines, print_error, print_notice, print_warning
 from tests.helpers.screen import on_pipe, sent, terminal
 
@@ -12,6 +12,13 @@ def test_an_error_is_one_line_with_what_to_do():
     )
     assert error_lines(SweepError("it failed.", hint="Try again")) == ["it failed. Try again"]
     assert error_lines(SweepError("it failed\nbadly")) == ["it failed badly"]
+
+
+def test_an_interruption_is_no_error():
+    error = Interrupted("interrupted; every finished trial is kept", hint="The same command resumes")
+    assert on_pipe(lambda console: print_error(console, error)) == (
+        "interrupted; every finished trial is kept. The same command resumes\n"
+    )
 
 
 def test_one_fault_is_the_error_and_several_are_a_list():

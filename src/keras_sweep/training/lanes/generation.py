@@ -53,6 +53,7 @@ class Generation:
         It ends early, and `filled` stays false, where the user asks to stop.
         """
         begins: dict[int, TrainingState] = {}
+        watch.phase("build", 0, len(trials))
         told = time.monotonic()
         for done, suggestion in enumerate(trials):
             if time.monotonic() - told > TELL_SECONDS:

@@ -140,7 +140,7 @@ class Tally:
         Trials go on taking as long as so far, and each program that is still to be compiled as long as those before.
         """
         trained = self.progress - self._kept
-        if trained < 1 or self.elapsed < 1:
+        if trained < 0.5 or self.elapsed < 1:
             return None
         now = self._clock()
         compiling = self._compiling + (now - self._told if self.phase and self.phase.phase == "compile" else 0.0)
@@ -158,7 +158,7 @@ class Tally:
         now = self._clock()
         if self.phase is not None and self.phase.phase == "compile":
             self._compiling += now - self._told
-        if self.phase is None or self.phase.phase != event.phase:
+        if self.phase is None or _work(self.phase) != _work(event):
             self._phase_begin = now
         self.phase, self._told = event, now
         if event.phase in ("compile", "train"):
@@ -184,6 +184,11 @@ class Tally:
         for name in (*self._first, *params):
             if name not in self._varying and _differ(self._first, params, name):
                 self._varying[name] = None
+
+
+def _work(event: PhaseBegan) -> tuple[str, int | None]:
+    """What a phase is busy with: each program takes its time, models are built quickly."""
+    return event.phase, event.done if event.phase == "compile" else None
 
 
 def _differ(a: Params, b: Mapping[str, object], name: str) -> bool:

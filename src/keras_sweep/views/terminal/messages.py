@@ -12,7 +12,13 @@ MOST_FAULTS = 20  # of a table, which may have thousands of columns
 
 
 def print_error(console: Console, error: BaseException) -> None:
-    """One red line that says what, where and what to do; the faults of a space file or a table follow one a line."""
+    """One red line that says what, where and what to do; the faults of a space file or a table follow one a line.
+
+    An interruption is what the user asked for, no error.
+    """
+    if isinstance(error, Interrupted):
+        console.print(Text("\n".join(error_lines(error)), style="yellow"))
+        return
     for index, line in enumerate(error_lines(error)):
         if isinstance(error, Interrupted):  # that is what the user wanted
             console.print(Text(line, style="yellow"))

@@ -1,0 +1,59 @@
+from dataclasses import replace
+
+import pytest
+
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.search_space import Parameter
+from keras_sweep.sweep.estimate import estimate
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.events import PhaseBegan
+from tests.helpers.factory import digits, make_spec
+
+RATE = Parameter("learning_rate", Float(1e-3, 1e-1, log=True))
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+def wanting(trials, *parameters, **changes):
+    spec = make_spec(parameters, sampler="random", **changes)
+    return replace(spec, search=replace(spec.search, trials=trials))
+
+
+def of(spec, runner, **options):
+    told = []
+    found = estimate(spec, make_engine(spec), runner, told.append, **options)
+    assert found is not None
+    assert found.seconds == found.compile_seconds + found.epoch_seconds * found.trial_epochs
+    return found, told
+
+
+def test_trials_that_share_a_program_are_expected_to_compile_no_more_than_the_first_generation(data):
+    spec = wanting(64, RATE, constants={"optimizer": "adam", "epochs": 3})
+    found, told = of(spec, CompiledRunner(spec, data))
+    assert found.programs == 1 and found.trial_epochs == 64 * 3
+    assert {event.phase for event in told if isinstance(event, PhaseBegan)} >= {"build", "train"}
+
+
+def test_trials_that_need_a_program_each_are_expected_to_compile_one_each(data):
+    sizes = Parameter("batch_size", Int(200, 10_000))
+    spec = wanting(64, sizes, constants={"optimizer": "adam", "epochs": 1})
+    found, _ = of(spec, CompiledRunner(spec, data), probe_seconds=0.0)
+    assert found.programs == 64  # from the one or two that were compiled until the probe ended
+    assert found.compile_seconds > 0
+
+
+def test_each_trial_of_fit_compiles(data):
+    spec = wanting(5, RATE, constants={"optimizer": "adam", "epochs": 2})
+    found, _ = of(spec, FitRunner(spec, data))
+    assert found.programs == 5 and found.trial_epochs == 10
+
+
+def test_a_space_smaller_than_the_trials_asked_for_is_counted_whole(data):
+    spec = wanting(64, Parameter("optimizer", Categorical(("sgd", "adam"))), constants={"epochs": 2})
+    found, _ = of(spec, CompiledRunner(spec, data))
+    assert found.trial_epochs == 4
