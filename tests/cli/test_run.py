@@ -203,7 +203,8 @@ def test_json_events_are_one_object_a_line(tmp_path):
     ended = sweep("run", "digits.yaml", "--json", "--trials", "2", "--runner", "fit", cwd=tmp_path)
     events = [json.loads(line) for line in ended.out.splitlines()]
     names = [event["event"] for event in events]
-    assert names[0] == "sweep_started"
+    before = names.index("sweep_started")
+    assert [event["phase"] for event in events[:before]] == ["data", "import", "build", "record"]
     assert names[-1] == "sweep_ended"
     assert names.count("trial_ended") == 2
     assert names.count("test_evaluated") == 1

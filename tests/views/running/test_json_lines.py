@@ -83,7 +83,7 @@ def test_what_is_unknown_or_no_number_is_null():
 
 
 def test_a_score_on_the_test_set_has_its_own_error_and_the_objectives_is_named_apart():
-    record = json.loads(written(EVENTS[0], EVENTS[5]).splitlines()[1])
+    record = json.loads(written(EVENTS[0], EVENTS[7]).splitlines()[1])
     assert record["stderrs"] == {"loss": 0.01, "accuracy": 0.0037} and record["stderr"] == 0.0037
 
 
