@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from keras_sweep.errors import SweepError
-from keras_sweep.trial.events import EpochEnded, GenerationAsked, SweepStarted, TrialEnded
+from keras_sweep.trial.events import EpochEnded, GenerationAsked, PhaseBegan, SweepStarted, TrialEnded
 from keras_sweep.trial.result import Result
 from keras_sweep.views.running.sweep_progress import Tally
 
@@ -80,6 +80,7 @@ def tally_at(started: SweepStarted, results: Sequence[Result], done: int, elapse
     for generation, group in groupby(results, key=lambda result: result.suggestion.generation):
         trials = list(group)
         tally(GenerationAsked(generation, tuple(result.suggestion for result in trials)))
+        tally(PhaseBegan("train"))
         for result in trials:
             ended = tally.done < done
             for epoch in range(result.epochs if ended else result.epochs // 2):
