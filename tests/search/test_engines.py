@@ -27,6 +27,13 @@ def test_every_registered_sampler_can_be_named_in_a_space_file(engine: str, samp
     assert sampler in space_file_schema()["$defs"]["SearchSection"]["properties"]["sampler"]["enum"]
 
 
+def test_the_help_of_run_names_every_sampler() -> None:
+    help_text = subprocess.run(
+        [sys.executable, "-m", "keras_sweep", "run", "--help"], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+    assert [sampler for _, sampler in MEMBERS if sampler not in help_text] == []
+
+
 def test_a_name_that_is_not_registered_never_samples() -> None:
     with pytest.raises(UsageError, match=r"engine 'optuna' has no sampler 'cmaes'. Its samplers are `tpe`, `random`"):
         make_engine(spec(SMALL, "optuna", "cmaes"))
