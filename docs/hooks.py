@@ -15,6 +15,8 @@ PAGES = {  # files of the repository -> their pages
     "README.md": "index.md",
     "SECURITY.md": "about/security.md",
     "CHANGELOG.md": "about/changes.md",
+    "ARCHITECTURE.md": "about/architecture.md",
+    "CONTRIBUTING.md": "about/contributing.md",
     "sweeps/README.md": "reference/sweep-folder.md",
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]+)(#[^)]*)?\)")
