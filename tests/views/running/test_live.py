@@ -158,7 +158,7 @@ def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
     for number in range(2):
         tally(TrialResumed(number, {"val_accuracy": (0.1, 0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8)}))
     lines = lines_of(tally)
-    assert lines[-2].split()[:4] == ["trial", "0", "8/10", "0.8000"] and "▁" in lines[-2] and "█" in lines[-2]
+    assert lines[-2].split()[:4] == ["trial", "0", "8/10", "0.8000"] and "▁" in lines[-2] and "▇" in lines[-2]
     assert lines[1].startswith("━" * 30) and "0 epochs" in lines[3]
     tally(EpochEnded(0, 9, {"val_accuracy": 0.9}))
     assert "9/10" in lines_of(tally)[-2] and "1 epoch " in lines_of(tally)[3] + " "

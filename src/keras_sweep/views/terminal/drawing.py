@@ -11,7 +11,8 @@ from dataclasses import dataclass
 class Glyphs:
     """One set of drawing characters."""
 
-    spark: str  # low to high
+    spark: str  # low to high; a whole cell would run into the line above
+    block: str  # a whole cell
     bar: str  # a cell filled by 1/n .. n/n
     empty: str  # the rest of a bar
     gap: str  # a curve's point that is no finite number
@@ -26,8 +27,8 @@ class Glyphs:
     spinner: str  # turns while something goes on
 
 
-UNICODE = Glyphs("▁▂▃▄▅▆▇█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
-ASCII = Glyphs("_.-~=+*#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-", "|/-\\")
+UNICODE = Glyphs("▁▂▃▄▅▆▇", "█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
+ASCII = Glyphs("_.-~=+*", "#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-", "|/-\\")
 
 
 def glyphs_for(encoding: str) -> Glyphs:
@@ -42,12 +43,12 @@ def glyphs_for(encoding: str) -> Glyphs:
 def scale_of(curves: Sequence[Sequence[float]], *, maximize: bool = True) -> tuple[float, float] | None:
     """A common scale for several curves, lowest and highest. None where no curve has a finite point.
 
-    The worst third of the points falls off its end, so that the first epochs do not flatten where the good ones differ.
+    The worse half of the points falls off its end, so that first epochs and poor trials do not flatten the good ones.
     """
     points = sorted(point for curve in curves for point in curve if math.isfinite(point))
     if not points:
         return None
-    cut = len(points) // 3
+    cut = len(points) // 2
     return (points[cut], points[-1]) if maximize else (points[0], points[len(points) - 1 - cut])
 
 
@@ -93,7 +94,7 @@ def plot(values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: in
     if not finite:
         return []
     low, high = min(finite), max(finite)
-    levels = glyphs.spark
+    levels = glyphs.spark + glyphs.block
     steps = len(levels)
     columns = []
     for point in points:

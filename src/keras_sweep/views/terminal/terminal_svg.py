@@ -66,6 +66,7 @@ def record_svg(
         legacy_windows=False,
     )
     draw(console)
+    console.print()  # else the frame cuts off what hangs below the last line
     path.write_text(without_hosts(console.export_svg(title=title, theme=THEME)), encoding="utf-8")
 
 
