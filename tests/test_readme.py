@@ -75,6 +75,7 @@ def block(words: str) -> list[str]:
 
 def test_every_block_is_of_a_kind_that_is_run_here() -> None:
     assert {kind for kind, _ in BLOCKS} == {"", "python", "yaml"}
+    assert [kind for kind, _ in BLOCKS].count("python") == 2, "each block of Python needs a test of its own below"
     assert {words[0] for words in SHELL} == {"make", "source", "sweep"}
     assert ["source", ".venv/bin/activate"] in SHELL and "\nVENV := .venv\n" in (ROOT / "Makefile").read_text()
 

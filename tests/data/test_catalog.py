@@ -119,7 +119,7 @@ def test_a_class_that_falls_out_of_training_is_an_error_before_the_search(tmp_pa
     lines = "\n".join(f"{k},{'rare' if k in rare else 'common' if k % 2 else 'usual'}" for k in range(60))
     (tmp_path / "it.csv").write_text(f"a,target\n{lines}\n")
     spec = spec_of(DataSpec("csv", str(tmp_path / "it.csv"), "target"))
-    with pytest.raises(DataError, match=rf"the {part} rows have a class .*'rare'.*stratify: true"):
+    with pytest.raises(DataError, match=rf"the {part} rows of it.csv have a class .*'rare'.*stratify: true"):
         load_search_data(spec)
     stratified = replace(spec, data=replace(spec.data, split=Split(stratify=True)))
     assert load_search_data(stratified).classes == 3

@@ -21,8 +21,8 @@ def test_every_loss_of_a_space_file_is_known() -> None:
 
 def test_texts_become_indices_in_their_order() -> None:
     labels = fit_labels(TEXTS, LabelForm.INDEX, "it")
-    assert labels.encode(TEXTS, "training").tolist() == [1, 0, 2, 0]
-    assert labels.encode(TEXTS, "training").dtype == np.int32
+    assert labels.encode(TEXTS, "training rows").tolist() == [1, 0, 2, 0]
+    assert labels.encode(TEXTS, "training rows").dtype == np.int32
     assert (labels.classes, labels.names) == (3, ("a", "b", "c"))
 
 
@@ -38,25 +38,25 @@ def test_numbers_and_booleans_become_indices(values: list[float], names: tuple[s
     y = np.array(values)
     labels = fit_labels(y, LabelForm.INDEX, "it")
     assert labels.names == names
-    assert labels.encode(y, "training").tolist() == np.unique(y, return_inverse=True)[1].tolist()
+    assert labels.encode(y, "training rows").tolist() == np.unique(y, return_inverse=True)[1].tolist()
 
 
 def test_known_class_names_keep_their_places_though_one_has_no_row() -> None:
     labels = fit_labels(np.array([0, 2, 2]), LabelForm.INDEX, "it", ("x", "y", "z"))
-    assert labels.encode(np.array([2, 0, 1]), "test").tolist() == [2, 0, 1]
+    assert labels.encode(np.array([2, 0, 1]), "test rows").tolist() == [2, 0, 1]
 
 
 def test_one_hot() -> None:
-    encoded = fit_labels(TEXTS, LabelForm.ONE_HOT, "it").encode(TEXTS, "training")
+    encoded = fit_labels(TEXTS, LabelForm.ONE_HOT, "it").encode(TEXTS, "training rows")
     assert encoded.tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 1], [1, 0, 0]]
     again = fit_labels(encoded, LabelForm.ONE_HOT, "it")
-    assert again.classes == 3 and (again.encode(encoded, "training") == encoded).all()
-    assert fit_labels(encoded, LabelForm.INDEX, "it").encode(encoded, "training").tolist() == [1, 0, 2, 0]
+    assert again.classes == 3 and (again.encode(encoded, "training rows") == encoded).all()
+    assert fit_labels(encoded, LabelForm.INDEX, "it").encode(encoded, "training rows").tolist() == [1, 0, 2, 0]
 
 
 def test_numbers_become_float32_of_their_own_memory() -> None:
     y = np.arange(8.0)
-    encoded = fit_labels(y, LabelForm.NUMBER, "mse").encode(y[2:5], "training")
+    encoded = fit_labels(y, LabelForm.NUMBER, "mse").encode(y[2:5], "training rows")
     assert encoded.dtype == np.float32 and encoded.base is None
     assert fit_labels(y, LabelForm.NUMBER, "mse").classes is None
 
@@ -64,7 +64,7 @@ def test_numbers_become_float32_of_their_own_memory() -> None:
 def test_several_answers_a_row() -> None:
     y = np.array([[0, 1], [1, 1]])
     labels = fit_labels(y, LabelForm.BINARY, "binary_crossentropy")
-    assert labels.classes is None and labels.encode(y, "training").tolist() == [[0, 1], [1, 1]]
+    assert labels.classes is None and labels.encode(y, "training rows").tolist() == [[0, 1], [1, 1]]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,10 @@ def test_a_class_without_training_rows_is_named(known: np.ndarray) -> None:
     labels = fit_labels(known, LabelForm.INDEX, "it")
     strange = np.array(["a", "new"], dtype=object) if known.dtype == object else np.array([1, 77])
     with pytest.raises(DataError, match=r"test rows have a class that no training row has: '(new|77)'") as caught:
-        labels.encode(strange, "test")
+        labels.encode(strange, "test rows")
     assert "stratify" not in str(caught.value)  # one row can't stand in three parts
     with pytest.raises(DataError, match=r"`split: \{stratify: true\}` gives"):
-        labels.encode(strange.repeat(3), "test")
+        labels.encode(strange.repeat(3), "test rows")
     with pytest.raises(DataError) as caught:
-        labels.encode(strange.repeat(3), "test", brought=True)
+        labels.encode(strange.repeat(3), "test rows", brought=True)
     assert "stratify" not in str(caught.value)  # the source itself says what is a test row

@@ -24,6 +24,7 @@ BLURRED = "differ by so little, beside their size, that 32 bits blur them: subtr
 class Encoding:
     """How the rows of a source are encoded."""
 
+    name: str  # of the source, for messages
     labels: Labels
     preprocessing: TablePreprocessing | None  # of a table
     notices: tuple[str, ...]
@@ -43,9 +44,10 @@ class Encoding:
         assert isinstance(x, np.ndarray)
         if self.preprocessing is not None and not np.isfinite(x).all():
             raise DataError(
-                f"a number of the {part} rows is too large for 32 bits", hint="Mend it, or use a larger unit"
+                f"a number of the {part} rows of {self.name} is too large for 32 bits",
+                hint="Mend it, or use a larger unit",
             )
-        return Rows(own(of_32_bits(x)), self.labels.encode(raw.y, part, brought=brought))
+        return Rows(own(of_32_bits(x)), self.labels.encode(raw.y, f"{part} rows of {self.name}", brought=brought))
 
 
 def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
@@ -59,11 +61,11 @@ def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
         notices.append(f"the labels of {source.name} {BLURRED}")
     if isinstance(train.x, pl.DataFrame):
         preprocessing, of_columns = TablePreprocessing.fit(train.x, source.name)
-        return Encoding(labels, preprocessing, (*notices, *of_columns))
+        return Encoding(source.name, labels, preprocessing, (*notices, *of_columns))
     if fine := too_fine_columns(train.x):
         listed = ", ".join(map(str, fine[:5])) + (", ..." if len(fine) > 5 else "")
         notices.append(f"x of {source.name}, column {listed} (counted from 0): its values {BLURRED}")
-    return Encoding(labels, None, tuple(notices))
+    return Encoding(source.name, labels, None, tuple(notices))
 
 
 def labels_are_classes(spec: SweepSpec) -> bool:
@@ -77,7 +79,7 @@ def picture_labels(spec: SweepSpec, digits: npt.NDArray[np.uint8]) -> Array:
     if form is LabelForm.INDEX:
         return digits
     every = np.arange(10)
-    return fit_labels(every, form, spec.loss, PICTURES[spec.data.source].CLASS_NAMES).encode(digits, "picture")
+    return fit_labels(every, form, spec.loss, PICTURES[spec.data.source].CLASS_NAMES).encode(digits, "pictures")
 
 
 def own(array: Array) -> Array:

@@ -29,27 +29,29 @@ class Labels:
         """C; None where labels are numbers, or several yes-or-no answers a row."""
         return None if self.values is None else len(self.values)
 
-    def encode(self, y: Array, part: str, *, brought: bool = False) -> Array:
+    def encode(self, y: Array, rows: str, *, brought: bool = False) -> Array:
         """[N] or [N, C] as the loss takes it. Raises DataError for a label that training rows do not have.
 
         Args:
             y: labels of the source.
-            part: of which rows, for messages.
+            rows: whose these are, for messages: "test rows of iris".
             brought: whether the source itself says that these rows are the part; else a split held them out.
         """
         if self.values is None:
             return _own(y.astype(np.float32))
         if y.ndim == 2 and y.shape[1] > 1:
             if y.shape[1] != len(self.values):
-                raise DataError(f"the {part} labels have {y.shape[1]} columns, but the training labels {self.classes}")
+                raise DataError(
+                    f"the {rows} have labels of {y.shape[1]} columns, not of {self.classes} as the training rows"
+                )
             indices = y.argmax(axis=1)
         else:
-            indices = self._indices(y.reshape(-1), part, brought)
+            indices = self._indices(y.reshape(-1), rows, brought)
         if self.form is LabelForm.ONE_HOT:
             return np.asarray(np.eye(len(self.values), dtype=np.float32)[indices])
         return np.asarray(indices, np.int32)
 
-    def _indices(self, y: Array, part: str, brought: bool) -> Array:
+    def _indices(self, y: Array, rows: str, brought: bool) -> Array:
         assert self.values is not None
         known = np.asarray(self.values, dtype=object if y.dtype.kind in "OUS" else None)
         order = np.argsort(known)
@@ -63,7 +65,7 @@ class Labels:
             ways = f"Bring training rows of {of}, or take these rows out"
             enough = not brought and min(counts.values()) >= LEAST_TO_STRATIFY
             split = "; `split: {stratify: true}` gives every part its share of each class" if enough else ""
-            raise DataError(f"the {part} rows have {what} that no training row has: {_shown(new)}", hint=ways + split)
+            raise DataError(f"the {rows} have {what} that no training row has: {_shown(new)}", hint=ways + split)
         return np.asarray(indices)
 
 

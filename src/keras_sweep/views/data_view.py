@@ -202,7 +202,7 @@ def _value_columns(known: Sequence[ColumnRow], names: int | None, details: int |
         return tuple(Text(safe(value) if most is None else shorten(safe(value), most, "...")) for value in values)
 
     columns = [
-        Column("column", texts([row.name for row in known], names)),
+        Column("column", texts([row.name or "(no name)" for row in known], names)),
         Column("kind", texts([row.kind for row in known])),
         Column("mean", numbers("mean"), right=True),
         Column("deviation", numbers("deviation"), right=True),
