@@ -103,6 +103,14 @@ def vars_of(event, **changes):
     return {name: changes.get(name, getattr(event, name)) for name in event.__slots__}
 
 
+def test_the_bar_keeps_its_length_when_the_time_that_is_left_is_known():
+    before, after = Tally(clock=Clock()), half_way()
+    before(STARTED)
+    assert after.remaining is not None and before.remaining is None
+    lengths = {sum(lines_of(tally, 60)[1].count(cell) for cell in "━─") for tally in (before, after)}
+    assert len(lengths) == 1 and min(lengths) >= 8
+
+
 def test_no_time_is_foretold_before_anything_has_ended():
     tally = Tally(clock=Clock())
     tally(STARTED)

@@ -161,7 +161,8 @@ def _bar_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
     if tally.remaining is not None:
         times.append(f"about {seconds_text(tally.remaining)} left")
     words = f"  {count}  " + f" {glyphs.dot} ".join(times)
-    room = min(width - len(words), 40)
+    longest = f"  {tally.total:,}/{tally.total:,} trials  59m59s {glyphs.dot} about 59m59s left"
+    room = min(width - max(len(words), len(longest)), 40)  # so that the bar keeps its length
     text = Text()
     if room >= 8:
         whole = tally.before + tally.progress
