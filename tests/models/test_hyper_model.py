@@ -175,7 +175,7 @@ def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> No
     found = load_python("raising_hyper_model:build", tmp_path)
     with pytest.raises(ModelError, match=r"kind='bad': .*raising_hyper_model.py:3: ValueError: no"):
         build(found, {"kind": "bad"})
-    with pytest.raises(ModelError, match="build returned NoneType"):
+    with pytest.raises(ModelError, match=r"build returned None, not a keras\.Model"):
         build(found, {"kind": "good"})
 
 

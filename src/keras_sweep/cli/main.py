@@ -68,8 +68,6 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output has seen enough
         code = 0
     except BaseException as error:
-        if isinstance(error, SystemExit):
-            raise
         if debug:
             traceback.print_exc()
         from keras_sweep.views.terminal.console import progress
@@ -92,6 +90,9 @@ def _told(error: BaseException) -> tuple[SweepError, int]:
         return SweepError(error.format_message(), hint=hint), error.exit_code
     if isinstance(error, SweepError):
         return error, error.exit_code
+    if isinstance(error, SystemExit):  # nothing of ours ends the process so
+        message = f"code of yours ended the command by `sys.exit({error.code!r})`"
+        return SweepError(message, hint="Raise an exception instead; everything finished is kept"), 1
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119
     message = f"this should not have happened ({type(error).__name__} at {where}): {error}"

@@ -25,6 +25,7 @@ def evaluate(
     one_of("--format", format, ("table", "json"))
     folder = found(name, sweeps_dir)
     from keras_sweep.process.library_output import LibraryNoise
+    from keras_sweep.process.streams import prints_to_stderr
     from keras_sweep.record.reader import objective_of, read_attributes
     from keras_sweep.sweep.evaluate import evaluate_winner
     from keras_sweep.trial.events import Event, TestEvaluated
@@ -41,7 +42,7 @@ def evaluate(
         if isinstance(event, TestEvaluated):
             looks.append(event)
 
-    with LibraryNoise():
+    with LibraryNoise(), prints_to_stderr():
         evaluate_winner(folder, listen, trust=trust, backend=backend)
     if format == "json":
         typer.echo(strict_json(event_record(looks[0], objective_of(read_attributes(folder)))))
@@ -69,12 +70,13 @@ def export(
     folder = found(name, sweeps_dir)
     path = output if output is not None else Path(f"{folder.name}.keras")
     from keras_sweep.process.library_output import LibraryNoise
+    from keras_sweep.process.streams import prints_to_stderr
     from keras_sweep.sweep.export_trial import export_trial
     from keras_sweep.views.running.progress import progress_view
     from keras_sweep.views.terminal.console import progress
     from keras_sweep.views.terminal.text import safe
 
-    with LibraryNoise():
+    with LibraryNoise(), prints_to_stderr():
         written = export_trial(folder, path, trial, progress_view(quiet=True), trust=trust, backend=backend)
     typer.echo(str(written.model))
     progress().print(f"trial {written.trial.number} of {folder.name}; its card is {safe(str(written.card))}")

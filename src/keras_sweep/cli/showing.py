@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 
 from keras_sweep.api.session import run_session
 from keras_sweep.errors import Interrupted
+from keras_sweep.process.streams import prints_to_stderr
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions
@@ -42,10 +44,13 @@ def show_run(
         if isinstance(event, TestEvaluated):
             looks.append(event)
 
-    def view() -> Sturdy:
-        return Sturdy(progress_view(quiet=quiet, json=json))
+    out = sys.stdout
 
-    ended = run_session(spec, folder, options, view, wall, others=[note_look], ends_process=True)
+    def view() -> Sturdy:
+        return Sturdy(progress_view(quiet=quiet, json=json, out=out))
+
+    with prints_to_stderr():  # what a user's layer prints, too
+        ended = run_session(spec, folder, options, view, wall, others=[note_look], ends_process=True)
     if not json:
         with contextlib.suppress(OSError):  # nobody reads it
             print_summary(answers(), summary(ended, spec.objective, test=looks[-1] if looks else None), times=times)

@@ -13,7 +13,8 @@ from keras_sweep.data.search_data import Array
 from keras_sweep.data.source import RawRows, Source
 from keras_sweep.data.table_columns import check_columns
 from keras_sweep.data.table_files import must_be_file
-from keras_sweep.errors import DataError
+from keras_sweep.errors import DataError, SweepError
+from keras_sweep.process.process_kept import of_user, process_kept
 from keras_sweep.process.user_code import load_python, user_place
 
 PARTS = ("", "_train", "_validation", "_test")
@@ -57,8 +58,11 @@ def call_python(source: str, folder: Path) -> Source:
             f"`python: {source}` is not a function", hint=f"It is called without arguments and returns {RESULTS}"
         )
     try:
-        returned = function()
-    except (Exception, SystemExit) as error:
+        with process_kept():
+            returned = function()
+    except BaseException as error:
+        if isinstance(error, SweepError) or not of_user(error):
+            raise
         raise DataError(
             f"`python: {source}` failed: {user_place(error, folder)}",
             hint="It is called without arguments" if isinstance(error, TypeError) else None,

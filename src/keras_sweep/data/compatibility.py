@@ -18,6 +18,10 @@ _SPARSE = {"sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sp
 _CATEGORICAL = {"categorical_accuracy", "categorical_crossentropy", "categorical_hinge", "top_k_categorical_accuracy"}
 _BY_CLASS = {"f1_score", "f_beta_score"}  # give one number a class, where a record needs one number
 _OF_COLUMNS = {"binary_crossentropy", "bce", "pearson_correlation"}  # take [N, K] alone
+_ANY_SIGN = frozenset(
+    {"linear", "relu", "relu6", "leaky_relu", "tanh", "elu", "selu", "gelu", "silu", "softsign", "log_softmax", "mish"}
+)  # activations whose outputs Keras can't scale to probabilities: some are below zero, or all of a row are zero
+_BEYOND_ONE = frozenset({"exponential", "softplus"})
 _OF_CLASSES = {
     "accuracy", "acc", "auc", "binary_accuracy", "binary_crossentropy", "bce", "binary_io_u", "false_negatives",
     "false_positives", "hinge", "kl_divergence", "precision", "recall", "squared_hinge", "true_negatives",
@@ -39,18 +43,24 @@ INSTEAD: Mapping[LabelForm, str] = {
 }
 
 
-def check_task(spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...] | None = None) -> None:
+def check_task(
+    spec: SweepSpec,
+    data: SearchData,
+    output_shape: tuple[int | None, ...] | None = None,
+    activation: str | None = None,
+) -> None:
     """See that what the space file says goes together with the data.
 
     Args:
         output_shape: of a built model, rows first; for the dense model its arguments are looked at instead.
+        activation: that a built model ends with, if it is known.
 
     Raises:
         SpaceFileError: every mismatch, each with its fix.
     """
     faults = [*_label_faults(spec, data), *_metric_faults(spec, data)]
     if output_shape is not None:
-        faults += _shape_faults(spec, data, output_shape)
+        faults += [*_shape_faults(spec, data, output_shape), *_ending_faults(spec, data, output_shape, activation)]
     elif spec.model.kind == "dense":
         faults += [*_units_faults(spec, data), *_activation_faults(spec)]
     if faults:
@@ -137,6 +147,36 @@ def _shape_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | N
             "model",
             hint=f"end it with `Dense({needed})` and an activation that fits the loss",
         )
+
+
+def _ending_faults(
+    spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
+) -> Iterator[Fault]:
+    """What a model of the user's ends with, where it trains to nonsense without a word from Keras."""
+    fitting = loss_needs(spec.loss).activations
+    if activation == "softmax" and output_shape[-1] == 1:
+        yield Fault(
+            "the model ends with `softmax` over one output, which is 1 for every row",
+            "model",
+            hint=f"end it with `{fitting[0] if fitting and fitting[0] != 'softmax' else 'sigmoid'}`",
+        )
+    elif fitting[:1] in (("softmax",), ("sigmoid",)) and (
+        activation in _ANY_SIGN or (activation in _BEYOND_ONE and fitting[0] == "sigmoid")
+    ):
+        yield Fault(
+            f"`loss: {spec.loss}` takes probabilities, but the model ends with `{activation}`",
+            "model",
+            hint=f"end it with `activation={fitting[0]!r}`",
+        )
+    elif activation in ("softmax", "sigmoid") and loss_needs(spec.loss).form is LabelForm.NUMBER:
+        low, high = float(np.min(data.train.y)), float(np.max(data.train.y))
+        if low < 0 or high > 1:
+            yield Fault(
+                f"the model ends with `{activation}`, which gives 0 to 1, but the labels of {data.name} go from "
+                f"{low:g} to {high:g}",
+                "model",
+                hint=f"end it with `activation={fitting[0] if fitting else 'linear'!r}`",
+            )
 
 
 def _values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...], bool]]:

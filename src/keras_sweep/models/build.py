@@ -8,7 +8,9 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
+from keras_sweep.models.built import built, check_model
 from keras_sweep.models.dense import dense
+from keras_sweep.process.user_call import user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -20,7 +22,7 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
     (None for regression) where it has parameters of these names.
 
     Raises:
-        ModelError: the function can't be imported or called so, or does not return a Keras model.
+        ModelError: the function can't be imported or called so, it raises, or does not return a Keras model.
     """
     if spec.model.kind == "dense":
         try:
@@ -31,25 +33,22 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
 
 
 def _custom(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    import keras
-
     from keras_sweep.models.hyper_model import build, is_hyper_model
     from keras_sweep.process.user_code import load_python
 
     function = load_python(spec.model.source, spec.folder, ModelError)
+    dtype = str(data.train.x.dtype)
     if is_hyper_model(function):
-        return build(function, arguments, input_shape=data.input_shape, classes=data.classes)
+        return build(function, arguments, input_shape=data.input_shape, classes=data.classes, dtype=dtype)
     if not callable(function):
         raise ModelError(f"{spec.model.source} is not a function", hint="Name a function that returns a keras.Model")
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
     given = {**_context(function, data), **listed}
     _check_call(spec.model.source, function, given)
-    model = function(**given)
-    if not isinstance(model, keras.Model):
-        raise ModelError(f"{spec.model.source} returned {type(model).__name__}, not a keras.Model", hint="Return it")
-    if not model.built:
-        model.build((None, *data.input_shape))
-    return model
+    with user_code(f"{spec.model.source} failed", spec.folder, ModelError):
+        model = function(**given)
+    check_model(model, spec.model.source)
+    return built(model, spec.model.source, spec.folder, data.input_shape, dtype)
 
 
 def _context(function: Callable[..., Any], data: SearchData) -> dict[str, Any]:

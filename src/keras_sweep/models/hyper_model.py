@@ -10,23 +10,17 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.hyper_parameters import parameters_of
-from keras_sweep.process.user_code import user_place
-from keras_sweep.space.distributions import Categorical, Int, Value
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.models.built import built, check_model
+from keras_sweep.models.exploration import PREFIX, Exploration, Values, ordered
+from keras_sweep.process.user_call import user_code
+from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
-
-Values: TypeAlias = Mapping[str, Value]  # by the hyperparameters' own names
-
-PREFIX = "model."
-MOST_BUILDS = 100  # while discovering
-MOST_VALUES = 16  # of one hyperparameter, that are tried
 
 
 def is_hyper_model(found: object) -> bool:
@@ -56,18 +50,28 @@ def discover(
     Raises:
         ModelError: it can't be built, returns no Keras model, or trains by a `fit` of its own.
     """
-    build = _builder(found, input_shape, classes)
-    exploration = _Exploration(build, dict(fixed or {}))
+    return _explored(found, input_shape, classes, fixed or {}).parameters()
+
+
+def _explored(found: object, input_shape: tuple[int, ...], classes: int | None, fixed: Values) -> Exploration:
+    exploration = Exploration(_builder(found, input_shape, classes), dict(fixed))
     exploration.run()
     unknown = sorted(set(exploration.fixed) - {one.name for one in exploration.variants})
     if unknown:
         known = {one.name for one in exploration.variants}
-        raise _no_hyper_parameter(unknown[0], getattr(found, "__name__", type(found).__name__), known)
-    return exploration.parameters()
+        raise _no_hyper_parameter(unknown[0], _name(found), known)
+    return exploration
 
 
-def build(found: object, values: Values, *, input_shape: tuple[int, ...] = (), classes: int | None = None) -> Any:
-    """The `keras.Model` for a trial's model arguments; compiled, if its function compiles it.
+def build(
+    found: object,
+    values: Values,
+    *,
+    input_shape: tuple[int, ...] = (),
+    classes: int | None = None,
+    dtype: str = "float32",
+) -> Any:
+    """The built `keras.Model` for a trial's model arguments; compiled, if its function compiles it.
 
     A hyperparameter without a value has KerasTuner's default, as in `keras_tuner`.
 
@@ -75,9 +79,7 @@ def build(found: object, values: Values, *, input_shape: tuple[int, ...] = (), c
         ModelError: the function raises (the message has the user's file and line), or returns no Keras model.
     """
     model, _ = _builder(found, input_shape, classes)(values)
-    if not model.built:
-        model.build((None, *input_shape))
-    return model
+    return built(model, _name(found), _folder(found), input_shape, dtype)
 
 
 def own_optimizer(model: Any) -> Any | None:
@@ -93,7 +95,14 @@ def own_optimizer(model: Any) -> Any | None:
 def with_hyper_model(
     spec: SweepSpec, found: object, *, input_shape: tuple[int, ...] = (), classes: int | None = None
 ) -> SweepSpec:
-    """The sweep with the hyperparameters of its model among its parameters.
+    """The sweep with the hyperparameters of its model among its parameters. Raises ModelError as `explored_space`."""
+    return explored_space(spec, found, input_shape=input_shape, classes=classes)[0]
+
+
+def explored_space(
+    spec: SweepSpec, found: object, *, input_shape: tuple[int, ...] = (), classes: int | None = None
+) -> tuple[SweepSpec, Exploration]:
+    """The sweep with the hyperparameters of its model among its parameters, and how these were found.
 
     What the space file says of `model.NAME` wins: a range of its own, or a fixed value, which becomes a constant.
 
@@ -103,128 +112,14 @@ def with_hyper_model(
     space = spec.space
     said = {name.removeprefix(PREFIX): value for name, value in space.constants.items() if name.startswith(PREFIX)}
     fixed = {**spec.model.arguments, **said}
-    discovered = discover(found, input_shape=input_shape, classes=classes, fixed=fixed)
+    exploration = _explored(found, input_shape, classes, fixed)
+    discovered = exploration.parameters()
     known = {parameter.name for parameter in space.parameters}
     new = [parameter for parameter in discovered if parameter.name not in known]
     own = [parameter for parameter in space.parameters if parameter.name.startswith(PREFIX)]
     _check_known(spec, own, discovered)
     constants = {**space.constants, **{PREFIX + name: value for name, value in fixed.items()}}
-    return replace(spec, space=SearchSpace(_ordered((*space.parameters, *new)), constants))
-
-
-@dataclass
-class _Exploration:
-    """Builds with one value changed at a time, and what each build asked for."""
-
-    build: Callable[[Values], tuple[Any, Any]]
-    fixed: dict[str, Value]
-    builds: int = 0
-    variants: list[Any] = field(default_factory=list)  # every hyperparameter met, by name and conditions
-    found_in: dict[str, Values] = field(default_factory=dict)  # name -> the values with which it was first asked for
-    # name -> its tried values -> the names that are asked for then
-    asked: dict[str, dict[Value, frozenset[str]]] = field(default_factory=dict)
-
-    def run(self) -> None:
-        self._try({})
-        done: set[str] = set()
-        while self.builds < MOST_BUILDS:
-            name = next((name for name in self.found_in if name not in done), None)
-            if name is not None:
-                self._vary(name)
-            else:  # scopes that no build so far was in
-                unmet = (one for one in self.variants if one.name not in self.found_in and one.name not in done)
-                hidden = next(unmet, None)
-                if hidden is None:
-                    return
-                name = hidden.name
-                self._try(self._entering(hidden.conditions))
-            done.add(name)
-
-    def _vary(self, name: str) -> None:
-        hyper_parameter = next(one for one in self.variants if one.name == name)
-        parameter = parameters_of([hyper_parameter])[0]
-        self.asked[name] = {}
-        for value in _probes(parameter):
-            self._probe(name, value)
-        if len(set(self.asked[name].values())) > 1:
-            listed = _all_values(parameter)
-            for value in listed:
-                self._probe(name, value)
-            asked = self.asked[name]
-            # Only where every value was tried is it known with which of them something is asked for.
-            self.asked[name] = {value: asked[value] for value in listed} if set(listed) == set(asked) else {}
-
-    def _entering(self, conditions: Sequence[Any]) -> Values:
-        values: dict[str, Value] = {}
-        for condition in conditions:
-            values.update(self.found_in.get(condition.name, {}))
-            values[condition.name] = condition.values[0]
-        return values
-
-    def parameters(self) -> tuple[Parameter, ...]:
-        names = list(dict.fromkeys((*self.found_in, *(variant.name for variant in self.variants))))
-        ordered = sorted(self.variants, key=lambda variant: names.index(variant.name))
-        free = [one for one in ordered if one.name not in self.fixed]
-        wanted = {condition.name for one in free for condition in one.conditions}
-        kept = [one for one in free if type(one).__name__ != "Fixed" or one.name in wanted]
-        parameters = parameters_of(kept, PREFIX)
-        return _ordered(tuple(self._conditioned(parameter) for parameter in parameters))
-
-    def _conditioned(self, parameter: Parameter) -> Parameter:
-        name = parameter.name.removeprefix(PREFIX)
-        given = {condition.parameter for condition in parameter.when}
-        inferred = [
-            Condition(PREFIX + parent, there)
-            for parent, asked in self.asked.items()
-            if parent != name and PREFIX + parent not in given and parent not in self.fixed
-            if (there := tuple(value for value, names in asked.items() if name in names))
-            if len(there) < len(asked)
-        ]
-        return replace(parameter, when=(*parameter.when, *inferred))
-
-    def _probe(self, name: str, value: Value) -> None:
-        if name not in self.fixed and value not in self.asked[name] and self.builds < MOST_BUILDS:
-            self.asked[name][value] = self._try({**self.found_in[name], name: value})
-
-    def _try(self, values: Values) -> frozenset[str]:
-        self.builds += 1
-        _, hyper_parameters = self.build({**values, **self.fixed})
-        active = [one for one in hyper_parameters.space if hyper_parameters.is_active(one)]
-        for one in hyper_parameters.space:
-            if not any(known.name == one.name and known.conditions == one.conditions for known in self.variants):
-                self.variants.append(one)
-        for one in active:
-            self.found_in.setdefault(one.name, values)
-        return frozenset(one.name for one in active)
-
-
-def _probes(parameter: Parameter) -> Iterator[Value]:
-    """Values that may lead to other code: every choice, and both ends of a range of whole numbers."""
-    if isinstance(parameter.distribution, Categorical):
-        yield from parameter.distribution.choices[:MOST_VALUES]
-    elif isinstance(parameter.distribution, Int):
-        yield parameter.distribution.low
-        yield parameter.distribution.values()[-1]
-
-
-def _all_values(parameter: Parameter) -> tuple[Value, ...]:
-    distribution = parameter.distribution
-    return distribution.values() if distribution.size <= MOST_VALUES else ()
-
-
-def _ordered(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
-    """In an order in which every condition looks back, otherwise as given."""
-    names = {parameter.name for parameter in parameters}
-    left, placed, out = list(parameters), set[str](), list[Parameter]()
-    while left:
-        ready = [
-            one for one in left if all(c.parameter in placed or c.parameter not in names for c in one.when)
-        ] or left[:1]
-        first = ready[0]
-        left.remove(first)
-        placed.add(first.name)
-        out.append(first)
-    return tuple(out)
+    return replace(spec, space=SearchSpace(ordered((*space.parameters, *new)), constants)), exploration
 
 
 def _check_known(spec: SweepSpec, own: list[Parameter], discovered: tuple[Parameter, ...]) -> None:
@@ -251,18 +146,14 @@ def _builder(found: object, input_shape: tuple[int, ...], classes: int | None) -
     given = {key: value for key, value in context.items() if key in _parameters(written)}
 
     def build(values: Values) -> tuple[Any, Any]:
-        import keras
         import keras_tuner
 
         hyper_parameters = keras_tuner.HyperParameters()
         hyper_parameters.values = dict(values)
-        try:
+        said = ", ".join(f"{key}={value!r}" for key, value in values.items()) or "the default values"
+        with user_code(f"{name} can't be built with {said}", folder, ModelError):
             model = function(hyper_parameters, **given)
-        except Exception as fault:
-            said = ", ".join(f"{key}={value!r}" for key, value in values.items()) or "the default values"
-            raise ModelError(f"{name} can't be built with {said}: {user_place(fault, folder)}") from fault
-        if not isinstance(model, keras.Model):
-            raise ModelError(f"{name} returned {type(model).__name__}, not a keras.Model", hint="Return the model")
+        check_model(model, name)
         return model, hyper_parameters
 
     return build
@@ -271,16 +162,12 @@ def _builder(found: object, input_shape: tuple[int, ...], classes: int | None) -
 def _function(found: object, context: Mapping[str, Any]) -> tuple[Callable[..., Any], str]:
     import keras_tuner
 
-    name = getattr(found, "__name__", type(found).__name__)
+    name = _name(found)
     if isinstance(found, type):
         wanted = {key: value for key, value in context.items() if key in _parameters(found)}
-        try:
+        hint = "Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`"
+        with user_code(f"HyperModel {name} can't be made from {wanted}", _folder(found), ModelError, hint=hint):
             found = found(**wanted)
-        except Exception as fault:
-            raise ModelError(
-                f"HyperModel {name} can't be made from {wanted}: {user_place(fault, _folder(found))}",
-                hint="Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`",
-            ) from fault
     if isinstance(found, keras_tuner.HyperModel):
         if type(found).fit is not keras_tuner.HyperModel.fit:
             raise ModelError(
@@ -299,7 +186,12 @@ def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:
         return {}
 
 
+def _name(found: Any) -> str:
+    return str(getattr(found, "__name__", type(found).__name__))
+
+
 def _folder(function: Any) -> Path:
+    function = type(function) if not callable(function) else function  # a HyperModel
     try:
         return Path(inspect.getsourcefile(inspect.unwrap(function)) or ".").parent
     except (TypeError, OSError):

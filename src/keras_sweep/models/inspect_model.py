@@ -1,15 +1,63 @@
-"""One look at a user's model before the search: what it lets be searched, and what it gives out."""
+"""One look at a user's model before the search: what it lets be searched, gives out, and brings to no effect."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
+from keras_sweep.data.losses import loss_needs
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
+from keras_sweep.models.built import called
+from keras_sweep.models.last_activation import last_activation
+from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
+from keras_sweep.process.process_kept import process_kept
+from keras_sweep.process.user_call import user_code
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import training_plan
+
+PLACES = (0.0, 0.5, 0.999999)  # where in each range: a model that can't be built at one end may be at another
+
+ROWS = 32  # on which outputs are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What is known of a model before anything trains."""
+
+    spec: SweepSpec  # with a HyperModel's hyperparameters among its parameters
+    output_shape: tuple[int | None, ...] | None = None  # rows first; None for the dense model, which fits the labels
+    activation: str | None = None  # that it ends with, if that can be known
+    notices: tuple[str, ...] = ()
+
+
+def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
+    """Build the model and look at it.
+
+    Raises:
+        ModelError: it can't be imported or built at any of `PLACES`, it has nothing to train, or it is no model from
+            one array of inputs to one of outputs.
+    """
+    if spec.model.kind == "dense":
+        return Inspected(spec)
+    from keras_sweep.models.own_compile import idle_parameters, without_effect
+
+    spec, exploration = _with_own_parameters(spec, data)
+    model, notices = _first_of(spec, data)
+    notices += without_effect(spec, model)
+    if exploration is not None:
+        notices += idle_parameters(spec, exploration)
+    shape = _output_shape(spec, data, model)
+    activation = last_activation(model)
+    if activation is None:
+        notices += _strange_outputs(spec, data, model)
+    notices += _file_words(data, model)
+    return Inspected(spec, shape, activation, tuple(notices))
 
 
 def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
@@ -18,23 +66,104 @@ def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
     Raises:
         ModelError: the model can't be imported or built.
     """
+    return _with_own_parameters(spec, data)[0]
+
+
+def first_model(spec: SweepSpec, data: SearchData) -> Any:
+    """The model of the first of `PLACES` where it can be built. Raises ModelError where it can't be, or has no weights
+    to train."""
+    return _first_of(spec, data)[0]
+
+
+def _with_own_parameters(spec: SweepSpec, data: SearchData) -> tuple[SweepSpec, Any]:
     if spec.model.kind == "dense":
-        return spec
-    from keras_sweep.errors import ModelError
-    from keras_sweep.models.hyper_model import is_hyper_model, with_hyper_model
+        return spec, None
+    from keras_sweep.models.hyper_model import explored_space, is_hyper_model
     from keras_sweep.process.user_code import load_python
 
     found = load_python(spec.model.source, spec.folder, ModelError)
     if not is_hyper_model(found):
-        return spec
-    return with_hyper_model(spec, found, input_shape=data.input_shape, classes=data.classes)
+        return spec, None
+    return explored_space(spec, found, input_shape=data.input_shape, classes=data.classes)
 
 
-def first_model(spec: SweepSpec, data: SearchData) -> Any:
-    """The model of the space's first point. Raises ModelError where it can't be built."""
-    return build_model(spec, training_plan(spec, first_point(spec)).model_arguments, data)
+def _first_of(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
+    """A model that can be trained, and a sentence on each point before it where there is none."""
+    faults: list[tuple[str, ModelError]] = []
+    for point in _points(spec):
+        arguments = training_plan(spec, point).model_arguments
+        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        try:
+            model = build_model(spec, arguments, data)
+            if model.trainable_variables:
+                return model, [f"trials with {at} will fail: {fault.message}" for at, fault in faults]
+            raise ModelError(
+                f"the model of {spec.model.source} has no weights to train",
+                hint="Leave a layer of it trainable (`layer.trainable = True`)",
+            )
+        except ModelError as fault:
+            faults.append((given, fault))
+    raise faults[0][1]
 
 
-def first_point(spec: SweepSpec) -> Params:
-    """Every parameter at its lowest or first value."""
-    return spec.space.at(repeat(0.0))
+def _points(spec: SweepSpec) -> Sequence[Params]:
+    """The points of `PLACES`, those of equal model arguments once."""
+    points = [spec.space.at(repeat(place)) for place in PLACES]
+    seen: dict[str, Params] = {}
+    for point in points:
+        seen.setdefault(repr(sorted(training_plan(spec, point).model_arguments.items())), point)
+    return list(seen.values())
+
+
+def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> tuple[int | None, ...]:
+    """The shape that rows of the data come out in. Raises ModelError for several inputs or outputs."""
+    source = spec.model.source
+    inputs = getattr(model, "inputs", None) or ()
+    if len(inputs) > 1:
+        names = ", ".join(repr(tensor.name) for tensor in inputs)
+        raise ModelError(
+            f"the model of {source} takes {len(inputs)} inputs ({names}), but the data are one array of rows",
+            hint="Take one input, and cut it into parts inside the model (`x[:, :3]`, `x[:, 3:]`)",
+        )
+    what = f"the model of {source} does not take rows of shape {list(data.input_shape)}"
+    with user_code(what, spec.folder, ModelError, hint="It is called with one array of inputs, [N, ...]"):
+        outputs = called(model, data.input_shape, str(data.train.x.dtype))
+    shape = getattr(outputs, "shape", None)
+    if shape is None:
+        count = len(outputs) if isinstance(outputs, dict | list | tuple) else 0
+        raise ModelError(
+            f"the model of {source} gives {count or 'no single'} outputs, but a sweep trains one, by one loss",
+            hint="Return a model with the one output that is to be searched for: `keras.Model(inputs, output)`",
+        )
+    return tuple(shape)
+
+
+def _file_words(data: SearchData, model: Any) -> Iterator[str]:
+    """What to know before the search of the file that the best model is written to."""
+    try:
+        call = opening_call(fileable(model, data.train.x))
+    except ValueError as error:
+        yield (
+            f"the best model can't be written as a .keras file, since {error}: only its weights are kept; define "
+            "`get_config` before the search, or return a functional model"
+        )
+    else:
+        if (words := opening_words(call)) is not None:
+            yield words
+
+
+def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[str]:
+    """Whether outputs of the model as it begins are none that the loss can take; asked where its layers do not tell."""
+    import keras
+
+    needed = loss_needs(spec.loss).activations[:1]
+    if needed not in (("softmax",), ("sigmoid",)):
+        return
+    with contextlib.suppress(Exception), process_kept():  # what it raises is told when it trains
+        outputs = keras.ops.convert_to_numpy(model(data.train.x[:ROWS], training=False))
+        low, high = float(outputs.min()), float(outputs.max())
+        if low < 0 or (high > 1 and needed == ("sigmoid",)):
+            yield (
+                f"`loss: {spec.loss}` takes probabilities, but the model of {spec.model.source} gives {low:.3g} to "
+                f"{high:.3g} before training: end it with `{needed[0]}`"
+            )

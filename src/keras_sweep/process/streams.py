@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
+from typing import Any, TextIO, cast
 
 
 def open_streams() -> None:
@@ -28,3 +30,17 @@ def settle_streams() -> None:
         except (OSError, ValueError):
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextlib.contextmanager
+def prints_to_stderr() -> Iterator[None]:
+    """Inside, what code prints goes to stderr, wherever that leads by then: stdout carries the answer alone."""
+    with contextlib.redirect_stdout(cast(TextIO, _Stderr())):
+        yield
+
+
+class _Stderr:
+    """A stream that is always the present `sys.stderr`."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr, name)

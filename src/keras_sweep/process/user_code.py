@@ -6,13 +6,17 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
 
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import given, is_given
+from keras_sweep.process.process_kept import of_user, process_kept
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 WHOSE = "Name a function in a module beside the space file, or in a package that is installed"
 
@@ -72,7 +76,7 @@ def place_of(source: str, folder: Path) -> str:
 
 def user_place(fault: BaseException, folder: Path) -> str:
     """Where in the user's folder an exception arose, as "file:line: Type: message"; without the place if outside."""
-    what = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+    what = f"{type(fault).__name__}: {said}" if (said := _said(fault)) else type(fault).__name__
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
     root = folder.resolve()
@@ -82,14 +86,25 @@ def user_place(fault: BaseException, folder: Path) -> str:
     return what
 
 
+def _said(fault: BaseException) -> str:
+    """The message; of Keras's, which frames what a layer raised by three paragraphs, the part that says it."""
+    text = _STYLE.sub("", str(fault)).strip()
+    if text.startswith("Exception encountered when calling "):
+        text = text.split("\n\n", 1)[-1].split("\n\nArguments received by ")[0].strip()
+    return " ".join(text.split())
+
+
 def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> ModuleType:
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
         importlib.invalidate_caches()
     try:
         file = _file_in(folder, name) if "." not in name else None
-        return importlib.import_module(name) if file is None else _from_file(name, file)
-    except (Exception, SystemExit) as fault:
+        with process_kept():
+            return importlib.import_module(name) if file is None else _from_file(name, file)
+    except BaseException as fault:
+        if isinstance(fault, SweepError) or not of_user(fault):
+            raise
         if isinstance(fault, ModuleNotFoundError) and fault.name and f"{name}.".startswith(f"{fault.name}."):
             hint = f"modules are looked for in {folder} and in the Python environment"
             raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None

@@ -10,6 +10,7 @@ from typing import Any
 
 from keras_sweep import __version__
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.result import Result
@@ -29,7 +30,14 @@ def versions() -> dict[str, str]:
 
 
 def model_card(
-    spec: SweepSpec, result: Result, data: SearchData, *, trials: int, test: TestScores | None, looks: int
+    spec: SweepSpec,
+    result: Result,
+    data: SearchData,
+    *,
+    trials: int,
+    test: TestScores | None,
+    looks: int,
+    opening: str = PLAIN,
 ) -> dict[str, Any]:
     """The card as plain data for JSON.
 
@@ -40,6 +48,7 @@ def model_card(
         trials: of how many trials it is one.
         test: the evaluation on the sealed test rows, if there was one.
         looks: how often the sweep has looked at the test rows.
+        opening: the call that opens the model's file.
     """
     return {
         "sweep": spec.name,
@@ -49,6 +58,7 @@ def model_card(
         "seed": result.params.get("seed", spec.search.seed),
         "epoch": result.epoch,
         "model": {"source": spec.model.source, "arguments": dict(spec.model.arguments)},
+        "open": opening,
         "loss": spec.loss,
         "metrics": list(spec.metrics),
         "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},

@@ -6,26 +6,46 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import ModelError, UsageError
 from keras_sweep.files.atomic import replacing_path
+from keras_sweep.models.model_as_file import fileable
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
 
 FORMATS = ("keras",)
 
 
-def raw_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
-    """The model that takes raw rows: the data's preprocessing as Keras layers, then `model`, compiled alike."""
-    if data.preprocessing is None:
-        return model
-    wrapped = data.preprocessing.wrap(model)
-    wrapped.compile(loss=spec.loss, metrics=list(spec.metrics))
-    wrapped.optimizer.build(wrapped.trainable_variables)  # else loading warns of variables that are not there
-    return wrapped
+def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
+    """The model that a trial's file holds: it takes raw rows, and is compiled as the trial was.
+
+    The data's preprocessing comes first, as Keras layers. Keras is left to choose whether to compile where the file is
+    opened: what suits JAX makes PyTorch compile for minutes.
+
+    Raises:
+        ModelError: Keras can't write the model down.
+    """
+    try:
+        whole = fileable(model, data.train.x)
+    except ValueError as error:
+        raise ModelError(
+            f"the model of {spec.model.source} can't be written as a file: {error}",
+            hint="Define `get_config` in it, as keras.io/guides/serialization_and_saving shows, or return a functional "
+            "model. The weights are kept in the sweep's folder",
+        ) from error
+    if whole is not model:
+        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+        whole.compile(optimizer=optimizer, loss=spec.loss, metrics=list(spec.metrics))
+    if data.preprocessing is not None:
+        whole = data.preprocessing.wrap(whole)
+        whole.compile(loss=spec.loss, metrics=list(spec.metrics))
+    if whole is not model:
+        whole.optimizer.build(whole.trainable_variables)  # else loading warns of variables that are not there
+    whole._compile_config.config["jit_compile"] = "auto"  # Keras 3.15 writes what "auto" is here
+    return whole
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Write a `.keras` file; plain `keras.models.load_model` opens it on every backend.
+    """Write a `.keras` file; `keras.models.load_model` opens it on every backend.
 
     Raises:
         UsageError: the folder isn't there, or can't be written.

@@ -9,13 +9,14 @@ from typing import Any
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files.atomic import SHARED, write_text
+from keras_sweep.models.model_as_file import PLAIN, opening_call, opening_words
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import objective_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import model_card, test_record
-from keras_sweep.sweep.export import check_target, raw_model, save_keras
+from keras_sweep.sweep.export import check_target, file_model, save_keras
 from keras_sweep.sweep.finish_winner import known_test, looks_at_test
 from keras_sweep.sweep.kept_model import copy_kept, kept_card
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, refuse_imported, trial_of, weights_of
@@ -59,6 +60,8 @@ def export_trial(
         if card is None:
             spec = spec or recorded_spec(study, trust=trust, emit=emit)
             card = _built(study, spec, result, path, emit, backend=backend)
+        if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
+            emit(Noticed(words))
         beside = path.with_name(f"{path.stem}.card.json")
         write_text(beside, json.dumps(card, indent=2) + "\n", mode=SHARED)
     return Exported(result, path, beside)
@@ -86,6 +89,7 @@ def _built(
     choose_backend(backend, "--backend", default=backend_of(result))
     spec, data = recorded_data(study, spec)
     model = trained_model(spec, result, weights_of(study, spec, data, result, emit), data)
-    save_keras(raw_model(spec, model, data), path)
+    whole = file_model(spec, model, data)
+    save_keras(whole, path)
     trials, test, looks = len(study.results()), known_test(study, result), looks_at_test(study)
-    return model_card(spec, result, data, trials=trials, test=test, looks=looks)
+    return model_card(spec, result, data, trials=trials, test=test, looks=looks, opening=opening_call(whole))

@@ -8,16 +8,17 @@ from typing import Any
 
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.model_file import check_keras_file, file_digest
 from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import model_card
-from keras_sweep.sweep.export import raw_model, save_keras
+from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.open_record import TEST_FINGERPRINT
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
@@ -108,6 +109,7 @@ def finish(
     look = test and scores is None and bool(data.test_rows)
     if sound and not look and (scores is None) == (card.get("test") is None):
         return
+    opening = str(card.get("open", PLAIN))
     if look or not sound:
         with wall.phase("build"):
             model = trained_model(spec, best, weights(), data)
@@ -115,10 +117,17 @@ def finish(
             with wall.phase("test"):
                 scores = look_at_test(spec, study, best, model, data, emit)
         if not sound:
+            try:
+                whole = file_model(spec, model, data)
+            except ModelError as error:  # the trials and their weights are sound all the same
+                emit(Noticed(str(error)))
+                return
+            opening = opening_call(whole)
             _make_way(folder)
             with wall.phase("export"), plain_errors("write", folder.best):
-                save_keras(raw_model(spec, model, data), folder.best)
-    card = model_card(spec, best, data, trials=len(results), test=scores, looks=looks_at_test(study))
+                save_keras(whole, folder.best)
+    looks = looks_at_test(study)
+    card = model_card(spec, best, data, trials=len(results), test=scores, looks=looks, opening=opening)
     card["sha256"] = file_digest(folder.best)
     write_text(folder.card, json.dumps(card, indent=2) + "\n", mode=SHARED)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.atomic import write_text
+from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import kept, load_weights, weights_file
@@ -36,18 +37,20 @@ def open_study(
         test_fingerprint: of its test rows, if they are known by one.
 
     Raises:
-        ChangedSweep: the one there was run with another space, data or seed.
+        ChangedSweep: the one there was run with another space, data, seed or code of the model.
         RecordError: it is damaged, or the disk fails.
     """
     said: dict[str, object] = {"spec": canonical(spec), "fingerprint": fingerprint}
+    code = model_code(spec)
     sealed = {} if test_fingerprint is None else {TEST_FINGERPRINT: test_fingerprint}
     if folder.exists():
         study = StudyFile.open(folder)
     else:
         _make_way(folder, emit)
-        study = StudyFile.create(folder, spec, {**said, "versions": versions(), "origin": str(spec.folder.resolve())})
+        begun = {**said, "versions": versions(), "origin": str(spec.folder.resolve())}
+        study = StudyFile.create(folder, spec, {**begun, **({MODEL_CODE: code} if code else {})})
     try:
-        _check_same(spec.name, study.attributes, {**said, **sealed})
+        _check_same(spec.name, study.attributes, {**said, **sealed, MODEL_CODE: code})
         for path in (folder.weights, folder.checkpoints, folder.spool):
             if path.exists() and not path.is_dir():
                 emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
@@ -105,6 +108,10 @@ def _check_same(name: str, old: dict[str, object], new: dict[str, object]) -> No
         changes.append("the data: its rows are not those that the sweep was begun with")
     elif TEST_FINGERPRINT in new and old.get(TEST_FINGERPRINT) not in (None, new[TEST_FINGERPRINT]):
         changes.append("the data: its test rows are not those that the sweep was begun with")
+    now = new[MODEL_CODE]
+    assert isinstance(now, dict)
+    if files := changed_code(old.get(MODEL_CODE), now):
+        changes.append(f"the code of the model: {', '.join(files)} (bring it back to go on)")
     if changes:
         raise ChangedSweep(
             f"the sweep {name!r} was begun with something else: " + "; ".join(changes),

@@ -72,11 +72,18 @@ def recorded_data(study: StudyFile, spec: SweepSpec) -> tuple[SweepSpec, SearchD
 
     Raises:
         DataError: they can't be read.
-        ChangedSweep: other rows are there now.
+        ChangedSweep: other rows are there now, or other code of the model.
     """
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.models.inspect_model import with_own_parameters
+    from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 
+    if files := changed_code(study.attributes.get(MODEL_CODE), model_code(spec)):
+        raise ChangedSweep(
+            f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(files)} in "
+            f"{spec.folder}; its trials are of the former code",
+            hint="Bring the former code back, or run the sweep anew under another name",
+        )
     data = load_search_data(spec)
     if data.fingerprint != study.attributes.get("fingerprint"):
         raise ChangedSweep(

@@ -12,7 +12,7 @@ from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.files.plain_errors import plain_errors
-from keras_sweep.models.inspect_model import first_model, with_own_parameters
+from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.process.garbage import importing
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
@@ -68,8 +68,9 @@ def run_sweep(
     with importing():
         data = _load(spec, wall)
     with wall.phase("build"):
-        spec = with_own_parameters(spec, data)
-        check_task(spec, data, first_model(spec, data).output_shape if spec.model.kind == "python" else None)
+        inspected = inspect_model(spec, data)
+        spec = inspected.spec
+        check_task(spec, data, inspected.output_shape, inspected.activation)
         runner, note = choose_runner(
             spec, data, options.runner, checkpoints=folder.checkpoints, notice=lambda text: emit(Noticed(text))
         )
@@ -81,7 +82,7 @@ def run_sweep(
         with wall.phase("record"):
             opened = open_study(folder, spec, data.fingerprint, emit, test_fingerprint=data.test_fingerprint)
         with opened as study:
-            for text in (*data.notices, *([note] if note else [])):
+            for text in (*data.notices, *inspected.notices, *([note] if note else [])):
                 emit(Noticed(text))
             return _run(spec, study, data, runner, options, emit, wall, stop)
 

@@ -8,6 +8,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
 from keras_sweep.models.hyper_model import own_optimizer
+from keras_sweep.models.own_compile import names_optimizer
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import TrainingPlan
@@ -56,8 +57,7 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
 
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
     """Whether the model came compiled, with an optimizer that the space does not overrule."""
-    named = "optimizer" in spec.space.constants or any(one.name == "optimizer" for one in spec.space.parameters)
-    return not named and getattr(model, "optimizer", None) is not None
+    return not names_optimizer(spec) and getattr(model, "optimizer", None) is not None
 
 
 def _own(model: Any, plan: TrainingPlan) -> Any:

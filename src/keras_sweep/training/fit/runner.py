@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import compiled_model
@@ -122,7 +123,9 @@ class FitRunner:
                 validation_batch_size=plan.batch_size,
                 callbacks=[swap_of(), logbook],
             )
-        except Exception as error:  # a user's model, or an optimizer, may raise anything
+        except BaseException as error:  # a user's model, or an optimizer, may raise anything, `sys.exit` does too
+            if not of_user(error):
+                raise
             curve = logbook.curve if logbook else {}
             return failed(suggestion, f"{type(error).__name__}: {error}", runner=self.name, curve=curve, error=error)
         finally:

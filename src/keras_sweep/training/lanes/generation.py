@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
 from keras_sweep.training.lanes.end_states import KeptStates
@@ -47,7 +48,7 @@ class Generation:
 
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch
-    ) -> Iterator[tuple[Suggestion, Exception]]:
+    ) -> Iterator[tuple[Suggestion, BaseException]]:
         """Make lanes of the trials and group them; yields those whose model can't be built.
 
         It ends early, and `filled` stays false, where the user asks to stop.
@@ -63,7 +64,9 @@ class Generation:
                     return
             try:
                 lane = self._lane(suggestion)
-            except Exception as error:  # a user's model may raise anything when it is built
+            except BaseException as error:  # a user's model may raise anything when it is built
+                if not of_user(error):
+                    raise
                 yield suggestion, error
                 continue
             lane.rungs = watch.rungs(lane.epochs)
@@ -162,6 +165,7 @@ class Generation:
                 update = update_of(plan)
                 signature = self._signature(plan, update)
         template = self._programs.template(signature)
+        self._programs.limit(signature, self._lane_limit)  # traces the model, which may raise: this trial's fault
         self.signatures[suggestion.number] = signature
         choice = signature.updates.index(update)
         rate = _number(plan, LANE_NUMBER, template.default_rate(choice))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.random_states import generator_states
 from keras_sweep.training.lanes.signature import signature_of
@@ -46,12 +47,14 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     middle = spec.space.at(iter([0.5] * len(spec.space.parameters)))
     try:
         template = Template(spec, signature_of(training_plan(spec, middle)), data)
-    except Exception:  # the runner meets it again, trial by trial, and reports it
+        layout = layout_of(template, 2)  # which traces the model
+    except BaseException as error:  # the runner meets it again, trial by trial, and reports it
+        if not of_user(error):
+            raise
         return None
     for name in ("train_step", "test_step", "fit", "evaluate"):
         if getattr(type(template.model), name) is not getattr(keras.Model, name):
             return f"the model has its own `{name}`"
-    layout = layout_of(template, 2)
     state = layout.stack([layout.initial()] * 2)
     numbers = no_numbers(template, 2)
     metrics = [np.stack([value, value]) for value in template.metrics]
@@ -64,8 +67,10 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     generators = generator_states()
     try:
         program = jax.make_jaxpr(step)(state, numbers, metrics, *batch)
-    except Exception as error:  # whatever a layer does that can't be traced or mapped
-        return f"its layers can't be mapped over lanes: {type(error).__name__}: {str(error).splitlines()[0]}"
+    except BaseException as error:  # whatever a layer does that can't be traced or mapped
+        if not of_user(error):
+            raise
+        return f"its layers can't be mapped over lanes: {type(error).__name__}: {' '.join(str(error).splitlines()[:1])}"
     if generator_states() != generators:
         return "a layer draws from Python's or NumPy's generator while the model is compiled"
     if "callback" in str(program):

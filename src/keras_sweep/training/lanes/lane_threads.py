@@ -19,7 +19,7 @@ class Report:
 
     group: Group
     epoch: Epoch | None  # None if it failed
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class Crew:
@@ -116,5 +116,5 @@ class Crew:
     def _advance(self, group: Group) -> Report:
         try:
             return Report(group, group.advance(self._clock))
-        except Exception as error:  # a user's model may raise anything when it is traced
+        except BaseException as error:  # a user's model may raise anything when it is traced, `sys.exit` does too
             return Report(group, None, error)

@@ -173,7 +173,7 @@ class CompiledRunner:
                 if lane.wanted:
                     yield self._result(generation, lane)
 
-    def _raised(self, group: Group, error: Exception) -> Iterator[Result]:
+    def _raised(self, group: Group, error: BaseException) -> Iterator[Result]:
         """Results of the lanes that a failing program takes down."""
         for lane in group.lanes:
             if lane.training:

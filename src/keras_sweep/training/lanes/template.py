@@ -82,7 +82,7 @@ class Template:
         import jax
 
         def call(trainable: Any, other: Any, x: Any) -> Any:
-            return self.model.stateless_call(trainable, other, x, training=True)
+            return self.model.stateless_call(trainable, other, x, **_mode(self.model, training=True))
 
         program = jax.make_jaxpr(call)(list(self.trainable), list(self.other), self._batch)
         return "conv_general_dilated" in str(program)
@@ -99,7 +99,8 @@ class Template:
         import jax
 
         if self._call is None:
-            self._call = jax.jit(lambda *state_and_x: self.model.stateless_call(*state_and_x, training=False)[0])
+            mode = _mode(self.model, training=False)
+            self._call = jax.jit(lambda *state_and_x: self.model.stateless_call(*state_and_x, **mode)[0])
         trainable = self.averaged(state.trainable, state.optimizer)
         parts = [
             self._call(trainable, list(state.other), x[start : start + PREDICT_ROWS])
@@ -111,6 +112,11 @@ class Template:
         """What `fit` leaves to a lane, in the order of `model.get_weights()`."""
         both = (*self.averaged(state.trainable, state.optimizer), *state.other)
         return tuple(both[place] for place in self._places)
+
+
+def _mode(model: Any, *, training: bool) -> dict[str, bool]:
+    """The argument `training`, as `fit` gives it: where the model's `call` takes it."""
+    return {"training": training} if model._call_has_training_arg else {}
 
 
 def layer_outputs(model: Any) -> int:

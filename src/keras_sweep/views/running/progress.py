@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TextIO
 
 from rich.console import Console
 
@@ -50,10 +50,10 @@ class QuietView:
             print_notice(self._console, event.message)
 
 
-def progress_view(*, quiet: bool = False, json: bool = False) -> ProgressView:
-    """The view for this call: `json` writes to stdout, all others to stderr."""
+def progress_view(*, quiet: bool = False, json: bool = False, out: TextIO | None = None) -> ProgressView:
+    """The view for this call: `json` writes to `out` (by default stdout), all others to stderr."""
     if json:
-        return JsonLines(sys.stdout)
+        return JsonLines(out or sys.stdout)
     console = progress()
     if quiet:
         return QuietView(console)

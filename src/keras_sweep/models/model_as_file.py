@@ -1,0 +1,115 @@
+"""What a model becomes in a `.keras` file, and what it takes to open that file."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.data.search_data import Array
+from keras_sweep.models.model_facts import layers_of
+
+PLAIN = "keras.models.load_model(path)"
+ROWS = 8  # on which two models are compared
+
+
+def fileable(model: Any, x: Array) -> Any:
+    """The model itself if Keras can write it down; else a functional model of the layers that its `call` goes through.
+
+    A subclassed model without `get_config` can't be written. Called on a symbol it shows which layers it is made of,
+    which plain Keras can write and open, where its `call` is made of layers and Keras's operations alone.
+
+    Args:
+        model: built.
+        x: rows that it takes; on a few of them both must give the same.
+
+    Raises:
+        ValueError: neither can be written; the message says why.
+    """
+    why = _why_not(model)
+    if why is None:
+        return model
+    functional = _functional(model, x)
+    if functional is None or _why_not(functional) is not None:
+        raise ValueError(why)
+    return functional
+
+
+def opening_call(model: Any) -> str:
+    """How its file is opened: by plain `load_model`, or by what it needs beside the path."""
+    import keras
+
+    names: dict[str, str] = {}
+    code = False
+    for part in _parts(keras.saving.serialize_keras_object(model)):
+        if part.get("class_name") == "Lambda" and str(part.get("module")).startswith("keras"):
+            code = True
+        module = part.get("module")
+        if part.get("registered_name") and module and str(module).split(".")[0] not in ("keras", "builtins"):
+            own = part["config"] if part["class_name"] == "function" else part["class_name"]
+            names[str(own if part["class_name"] == "function" else part["registered_name"])] = f"{module}.{own}"
+    arguments = ["path"]
+    if names:
+        arguments.append(f"custom_objects={{{', '.join(f'{name!r}: {place}' for name, place in names.items())}}}")
+    if code:
+        arguments.append("safe_mode=False")
+    return f"keras.models.load_model({', '.join(arguments)})"
+
+
+def opening_words(call: str) -> str | None:
+    """What a user should know of a file that is opened by this call; None where plain `load_model` opens it."""
+    if call == PLAIN:
+        return None
+    why = "it holds code of your own" if "custom_objects" in call else "its Lambda layers hold code"
+    return f"plain `load_model` refuses the model's file, since {why}; this opens it: `{call}`"
+
+
+def _why_not(model: Any) -> str | None:
+    import keras
+
+    try:
+        keras.saving.serialize_keras_object(model)
+    except Exception as fault:
+        without = [type(one).__name__ for one in layers_of(model) if _config_fails(one)]
+        if without:
+            return f"the class {without[0]} has no `get_config` of its own, by which Keras writes it down"
+        return " ".join(str(fault).split())
+    return None
+
+
+def _config_fails(layer: Any) -> bool:
+    try:
+        layer.get_config()
+    except Exception:
+        return True
+    return False
+
+
+def _functional(model: Any, x: Array) -> Any | None:
+    import keras
+
+    given: dict[str, Any] = {"training": None} if model._call_has_training_arg else {}
+    with contextlib.suppress(Exception), warnings.catch_warnings():  # its `call` may do anything
+        warnings.simplefilter("ignore")
+        inputs = keras.Input(x.shape[1:], dtype=str(x.dtype))
+        outputs = model.call(inputs, **given)
+        functional = keras.Model(inputs, outputs, name=model.name)
+        if {id(one) for one in functional.weights} != {id(one) for one in model.weights}:
+            return None
+        ours, theirs = (keras.ops.convert_to_numpy(one(x[:ROWS], training=False)) for one in (functional, model))
+        return functional if np.allclose(ours, theirs, rtol=1e-5, atol=1e-6) else None
+    return None
+
+
+def _parts(config: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(config, Mapping):
+        if "class_name" in config:
+            yield config
+        for value in config.values():
+            yield from _parts(value)
+    elif isinstance(config, list | tuple):
+        for value in config:
+            yield from _parts(value)

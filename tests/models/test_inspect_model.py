@@ -1,0 +1,174 @@
+"""What is said of a user's model before anything trains."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.data.compatibility import check_task
+from keras_sweep.data.search_data import Rows
+from keras_sweep.errors import ModelError, SpaceFileError
+from keras_sweep.models.build import build_model
+from keras_sweep.models.inspect_model import Inspected, inspect_model
+from keras_sweep.space.distributions import Int
+from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
+
+DATA = digits(64, 32)
+HERE = Path(__file__).parents[2]
+
+
+def sweep_of(function: str, *parameters: Parameter, **changes: Any) -> SweepSpec:
+    model = ModelSpec("python", f"tests.helpers.odd_models:{function}", changes.pop("arguments", {}))
+    return make_spec(parameters, model=model, folder=HERE, **changes)
+
+
+def seen(function: str, *parameters: Parameter, **changes: Any) -> Inspected:
+    return inspect_model(sweep_of(function, *parameters, **changes), DATA)
+
+
+@pytest.mark.parametrize("function", ["subclassed", "with_build", "own_step"])
+def test_a_subclassed_model_is_built_with_all_of_its_weights(function: str) -> None:
+    assert seen(function).output_shape == (None, 10)
+    model = build_model(sweep_of(function), {}, DATA)
+    assert len(model.weights) == (3 if function == "with_build" else 4)
+
+
+def test_a_model_of_one_named_input_takes_the_array() -> None:
+    assert seen("named_input").output_shape == (None, 10)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("nothing", r"odd_models:nothing returned None, not a keras.Model. End the function with `return model`"),
+        ("a_class", r"returned the class Subclassed, not a keras.Model. Return a model: `return Subclassed\(\.\.\.\)`"),
+        ("exits", r"odd_models:exits failed: .*odd_models.py:\d+: SystemExit: 0"),
+        ("recursion", r"odd_models:recursion failed: .*odd_models.py:\d+: RecursionError: maximum recursion depth"),
+        ("two_inputs", r"takes 2 inputs \('left', 'right'\), but the data are one array of rows. Take one input"),
+        ("two_outputs", r"gives 2 outputs, but a sweep trains one"),
+        ("other_rows", r"does not take rows of shape \[64\]: .*expected shape=\(None, 7\), found shape=\(None, 64\)"),
+        ("wanting", r"can't be built for rows of shape \[64\]: .*odd_models.py:\d+: TypeError: .*'pixels'"),
+        ("frozen", r"has no weights to train. Leave a layer of it trainable"),
+    ],
+)
+def test_what_is_no_model_to_train_is_refused_in_one_sentence(function: str, said: str) -> None:
+    with pytest.raises(ModelError, match=said) as caught:
+        seen(function)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_that_can_be_built_at_some_points_only_is_looked_at_there() -> None:
+    inspected = seen("too_small", Parameter("model.units", Int(4, 8)))
+    assert inspected.output_shape == (None, 10)
+    (notice,) = inspected.notices
+    assert notice.startswith("trials with units=4 will fail: ") and "at least 5 units" in notice
+
+
+def test_a_compile_of_its_own_is_said_to_have_no_effect() -> None:
+    loss, optimizer = seen("compiled", LEARNING_RATE).notices
+    assert "its loss SparseCategoricalCrossentropy(from_logits=True) and its metrics mae have no effect" in loss
+    assert "with the optimizer SGD, which is used, with the learning rate of the space" in optimizer
+    assert seen("compiled", OPTIMIZER).notices[1].endswith("which has no effect: the space file's `optimizer` is used")
+    idle = seen("compiled", Parameter("momentum", Int(0, 1))).notices[-1]
+    assert idle.startswith("`momentum` has no effect: the model's own optimizer is used")
+
+
+def test_hyperparameters_that_change_nothing_are_named() -> None:
+    def idle(*parameters: Parameter) -> list[str]:
+        return [text.split("`")[1] for text in seen("tuned", *parameters).notices if "searched without effect" in text]
+
+    assert idle(OPTIMIZER) == ["model.unused", "model.lr"]
+    assert idle(LEARNING_RATE) == ["model.unused", "model.lr"]
+    assert idle() == ["model.unused"]  # its rate is then what the optimizer has
+
+
+def faults(function: str, loss: str = "sparse_categorical_crossentropy", **changes: Any) -> list[str]:
+    metrics = changes.pop("metrics", ("accuracy",))
+    data = changes.pop("data", DATA)
+    spec = sweep_of(function, loss=loss, metrics=metrics, **changes)
+    inspected = inspect_model(spec, data)
+    try:
+        check_task(spec, data, inspected.output_shape, inspected.activation)
+    except SpaceFileError as error:
+        return [f"{fault.rule} ({fault.hint})" for fault in error.faults]
+    return []
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
+def test_a_classifier_that_gives_no_probabilities_is_refused(activation: str) -> None:
+    (fault,) = faults("ending_with", arguments={"activation": activation})
+    assert fault == (
+        "`loss: sparse_categorical_crossentropy` takes probabilities, but the model ends with "
+        f"`{activation}` (end it with `activation='softmax'`)"
+    )
+
+
+def test_models_that_give_probabilities_are_taken() -> None:
+    assert faults("ending_with", arguments={"activation": "softmax"}) == []
+    assert faults("ending_with", arguments={"activation": "exponential"}) == []  # Keras divides by the sum
+    assert faults("ending_with_layer") == []
+
+
+def test_softmax_over_one_output_is_refused() -> None:
+    train = Rows(DATA.train.x, (DATA.train.y > 4).astype(np.int32))
+    two = replace(DATA, train=train, classes=2)
+    arguments = {"activation": "softmax", "units": 1}
+    (fault,) = faults("ending_with", "binary_crossentropy", arguments=arguments, data=two)
+    assert fault == "the model ends with `softmax` over one output, which is 1 for every row (end it with `sigmoid`)"
+
+
+def test_an_activation_that_the_labels_lie_beyond_is_refused() -> None:
+    numbers = replace(DATA, train=Rows(DATA.train.x, DATA.train.y.astype(np.float32)), classes=None)
+    arguments = {"activation": "sigmoid", "units": 1}
+    (fault,) = faults("ending_with", "mean_squared_error", arguments=arguments, data=numbers, metrics=())
+    assert fault.startswith(
+        "the model ends with `sigmoid`, which gives 0 to 1, but the labels of digits go from 0 to 9"
+    )
+
+
+def test_where_its_layers_do_not_tell_a_model_is_asked_for_its_outputs() -> None:
+    assert any("takes probabilities, but the model of" in notice for notice in seen("ending_with_own_layer").notices)
+    assert not any("takes probabilities" in notice for notice in seen("subclassed").notices)
+
+
+def test_what_opens_the_file_is_said_before_the_search() -> None:
+    assert seen("with_lambda").notices[0].endswith("this opens it: `keras.models.load_model(path, safe_mode=False)`")
+    call = "`keras.models.load_model(path, custom_objects={'Twice': tests.helpers.odd_models.Twice})`"
+    assert seen("with_own_layer").notices[0].endswith(f"since it holds code of your own; this opens it: {call}")
+    assert seen("subclassed").notices == ()
+    assert "can't be written as a .keras file, since the class Unwritable has no `get_config`" in str(
+        seen("unwritable").notices
+    )
+
+
+def test_a_function_leaves_the_process_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
+    before = os.getcwd(), sys.excepthook, list(warnings.filters)  # noqa: PTH109
+    build_model(sweep_of("changing_the_process"), {}, DATA)
+    assert (os.getcwd(), sys.excepthook, list(warnings.filters)) == before  # noqa: PTH109
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "building\n")
+
+
+def test_looking_leaves_training_as_it_would_be() -> None:
+    spec = sweep_of("subclassed", LEARNING_RATE)
+    from keras_sweep.training.build_trial import compiled_model
+    from keras_sweep.trial.plan import training_plan
+
+    def weights() -> list[Any]:
+        return list(compiled_model(spec, training_plan(spec, {"learning_rate": 0.1}), DATA).get_weights())
+
+    first = weights()
+    inspect_model(spec, DATA)
+    for one, again in zip(first, weights(), strict=True):
+        np.testing.assert_array_equal(one, again)
+    assert keras.backend.backend() == "jax"
