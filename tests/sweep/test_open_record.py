@@ -32,6 +32,16 @@ def test_a_new_sweep_and_the_same_again(tmp_path: Path) -> None:
     assert opened(folder) == []
 
 
+def test_a_folder_that_stays_open_to_others_is_said(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "digits")
+    folder.path.mkdir()
+    folder.path.chmod(0o755)
+    (folder.path / "photo.jpg").touch()
+    (told,) = opened(folder)
+    assert told.startswith(f"{folder.path} is open to others (mode 0755): it was there before with files in it")
+    assert f"`chmod 700 {folder.path}` closes it" in told
+
+
 def test_another_space_or_other_rows_are_refused_and_nothing_changes(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path / "digits")
     opened(folder)

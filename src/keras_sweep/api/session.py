@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import sys
 import threading
@@ -12,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from keras_sweep.process.library_output import LibraryNoise
+from keras_sweep.process.library_output import APPENDING, LibraryNoise
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -68,7 +69,7 @@ def _owns_stderr() -> bool:
 def _log_of(path: Path, stack: ExitStack) -> TextIO | None:
     """The log, with this call in it; None where it can't be written, which stops no sweep."""
     try:
-        log = path.open("a", encoding="utf-8", buffering=1)
+        log = os.fdopen(os.open(path, APPENDING, 0o600), "a", encoding="utf-8", buffering=1)
         stack.callback(_close, log)
         log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  {_call()}\n")
     except OSError:

@@ -29,7 +29,7 @@ def list_sweeps(
     one_of("--format", format, FORMATS[:2])
     rows: list[SweepRow] = []
     for folder in all_sweeps(where(sweeps_dir)):
-        active = folder.study.stat().st_mtime
+        active = folder.study.lstat().st_mtime
         try:
             known = read_summary(folder)
         except RecordError as error:

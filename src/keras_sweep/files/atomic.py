@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from keras_sweep.files.plain_errors import plain_errors
 PRIVATE = 0o600
 SHARED = 0o666  # less the user's umask
 _SUFFIX = ".part"
+_PART = re.compile(r"\..+\.[0-9]+\.part(\.\w+)?")
 
 
 class _File(io.FileIO):
@@ -81,8 +83,9 @@ def replace_file(source: Path, target: Path) -> None:
 def clear_parts(folder: Path) -> None:
     """Remove what a killed process left half-written in a folder."""
     for part in folder.glob(f".*{_SUFFIX}*"):
-        with contextlib.suppress(OSError):
-            part.unlink()
+        if _PART.fullmatch(part.name):
+            with contextlib.suppress(OSError):
+                part.unlink()
 
 
 @contextmanager

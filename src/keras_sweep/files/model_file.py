@@ -19,6 +19,7 @@ from typing import Any
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain_file import open_plain
 
 MOST_BYTES = 16 * 2**30
 MOST_TEXT = 64 * 2**20  # of a member that is read as one text
@@ -40,7 +41,7 @@ def check_keras_file(path: Path) -> None:
         DamagedModel: it is cut short or altered, holds what no such file holds, or promises to be larger than it is.
         RecordError: it is missing or can't be read.
     """
-    with plain_errors("read", path), path.open("rb") as file:
+    with plain_errors("read", path), open_plain(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 _check_members(archive)
@@ -75,7 +76,7 @@ def load_keras_file(path: Path) -> Any:
 
 def file_digest(path: Path) -> str:
     """The file's SHA-256, in hex. Raises RecordError."""
-    with plain_errors("read", path), path.open("rb") as file:
+    with plain_errors("read", path), open_plain(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -18,7 +18,7 @@ _KINDS = {
 }
 
 
-def open_plain(path: Path) -> BinaryIO:
+def open_plain(path: Path) -> io.BufferedReader:
     """A plain file, open for reading; links are followed.
 
     Raises OSError: there is none, it can't be opened, or it is a folder, a pipe, a socket or a device.
@@ -27,6 +27,8 @@ def open_plain(path: Path) -> BinaryIO:
     try:
         kind = kind_of(os.fstat(fd).st_mode)
         if kind is not None:
+            if kind == _KINDS[stat.S_IFDIR]:
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             raise OSError(errno.EINVAL, f"it is {kind}, not a file")
         return os.fdopen(fd, "rb")
     except BaseException:

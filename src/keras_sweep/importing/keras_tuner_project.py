@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import UsageError
+from keras_sweep.files.plain_file import read_plain
 from keras_sweep.importing.imported import Imported
 from keras_sweep.models.hyper_parameters import parameters_of
 from keras_sweep.search.keras_tuner.oracle import condition
 from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.space.plain_text import counted
+from keras_sweep.space.plain_text import counted, shown
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import Curve, Result, Suggestion, TrialState
 
@@ -23,6 +24,10 @@ ENGINE = "import/keras-tuner"
 STATES = {"COMPLETED": TrialState.COMPLETE, "FAILED": TrialState.FAIL, "INVALID": TrialState.FAIL}
 KINDS = ("Boolean", "Choice", "Fixed", "Float", "Int")
 LONGEST_CURVE = 100_000  # epochs
+MOST_POINTS = 10_000_000  # of all curves of a trial
+MOST_VALUES = 10_000  # of a hyperparameter that is a list of values
+MOST_JSON = 64 * 2**20  # bytes of one file
+LARGEST = 2**63 - 1  # of a count
 
 
 def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Imported:
@@ -41,15 +46,15 @@ def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Impo
     oracle = _json(folder / "oracle.json")
     if oracle is None:
         raise UsageError(f"{folder / 'oracle.json'} can't be read as JSON", hint="Nothing was imported")
-    trials, notes = _trials(folder, oracle)
     try:
+        trials, notes = _trials(folder, oracle)
         finished = [trial for trial in trials if trial["status"] in STATES]
         if len(finished) < len(trials):
             notes.append(f"left out: {counted(len(trials) - len(finished), 'trial')} that had not finished")
         objective = _objective(folder, finished, metric)
         parameters = parameters_of(_hyper_parameters(oracle))
         results = _results(finished, parameters, objective)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         raise UsageError(
             f"{folder} is not as KerasTuner 1.4 writes it: {type(error).__name__}: {error}", hint="Nothing was imported"
         ) from error
@@ -127,10 +132,12 @@ def _result(
 ) -> Result:
     values = trial["hyperparameters"]["values"]
     params: dict[str, Value] = {
-        name: float(value) if name in floats else value for name, value in values.items() if not _of_tuner(name)
+        name: float(value) if name in floats else _scalar(name, value)
+        for name, value in values.items()
+        if not _of_tuner(name)
     }
     if "tuner/epochs" in values:
-        params.setdefault("epochs", int(values["tuner/epochs"]))
+        params.setdefault("epochs", _count("tuner/epochs", values["tuner/epochs"]))
     state = STATES[trial["status"]]
     value = _best(trial, objective.name)
     message = trial.get("message")
@@ -156,11 +163,11 @@ def _result(
 def _curve(trial: Mapping[str, Any], objective: Objective) -> tuple[Curve, int | None]:
     """Every metric by epoch, NaN where nothing was kept; and the epoch of the best value, from 1."""
     kept = {
-        name: {int(one["step"] or 0): _mean(one["value"]) for one in history["observations"]}
+        name: {_count("step", one["step"] or 0): _mean(one["value"]) for one in history["observations"]}
         for name, history in trial["metrics"]["metrics"].items()
     }
     steps = [step for observed in kept.values() for step in observed]
-    if not steps or min(steps) < 0 or max(steps) >= LONGEST_CURVE:
+    if not steps or max(steps) >= LONGEST_CURVE or len(kept) * (max(steps) + 1) > MOST_POINTS:
         return {}, None
     best = _best(trial, objective.name)
     at = next((step for step, mean in kept.get(objective.name, {}).items() if mean == best), None)
@@ -180,8 +187,35 @@ def _hyper_parameters(oracle: Mapping[str, Any]) -> list[Any]:
         config = dict(entry["config"])
         conditions = [condition(one["config"]["name"], one["config"]["values"]) for one in config.pop("conditions")]
         if not _of_tuner(config["name"]):
-            found.append(getattr(kinds, entry["class_name"])(**config, conditions=conditions))
+            made = getattr(kinds, entry["class_name"])(**config, conditions=conditions)
+            _check_range(made)
+            found.append(made)
     return found
+
+
+def _check_range(made: Any) -> None:
+    """Raises ValueError for a logarithmic range whose steps would be too many to list."""
+    step = getattr(made, "step", None)
+    if step is None or made.sampling == "linear":
+        return
+    if not math.log(made.max_value / made.min_value) < MOST_VALUES * math.log(step):
+        raise ValueError(f"hyperparameter {made.name!r} has more than {MOST_VALUES:,} values")
+
+
+def _scalar(name: str, value: Any) -> Value:
+    """A hyperparameter's value. Raises ValueError, or OverflowError for what no real number can be compared with."""
+    if value is not None and not isinstance(value, str | int | float):
+        raise ValueError(f"hyperparameter {name!r} has a value of type {type(value).__name__}")
+    if isinstance(value, int):
+        float(value)
+    return value
+
+
+def _count(name: str, value: Any) -> int:
+    """A whole number from 0 on. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
+        raise ValueError(f"{name} must be a whole number from 0 to {LARGEST}, but is {shown(value)}")
+    return int(value)
 
 
 def _space(parameters: tuple[Parameter, ...], results: Sequence[Result]) -> SearchSpace:
@@ -203,7 +237,7 @@ def _of_tuner(name: str) -> bool:
 
 def _json(path: Path) -> dict[str, Any] | None:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        read = json.loads(read_plain(path, MOST_JSON))
     except (OSError, ValueError, RecursionError):
         return None
     return read if isinstance(read, dict) else None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from urllib.parse import quote
 
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.importing.imported import Imported
+from keras_sweep.record.optuna_tables import SIDE_FILES, TABLES
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.plain_text import counted
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 ENGINE = "import/optuna"
 SQLITE_HEAD = b"SQLite format 3\0"
+OPTUNA_TABLES = TABLES | {"study_system_attributes", "trial_system_attributes", "trial_heartbeats", "version_info"}
+STEPS = 1_000_000  # of SQLite's machine, after which it asks whether to go on
+MOST_CALLS = 20_000  # how often it may: some minutes, where a file is made so that a query never ends
 
 
 def read_optuna_file(path: Path, *, study: str | None = None, metric: str | None = None) -> Imported:
@@ -58,14 +64,43 @@ def read_optuna_url(url: str, *, study: str | None = None, metric: str | None = 
 
 
 def _sqlite(path: Path) -> optuna.storages.BaseStorage:
-    import sqlite3
-
     import optuna
 
     def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, check_same_thread=False)
+        uri = f"file:{quote(str(path.resolve()))}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        connection.set_progress_handler(_StepLimit(), STEPS)
+        return connection
 
+    for side in SIDE_FILES:
+        beside = path.with_name(path.name + side)
+        if beside.exists() and not beside.is_file():
+            raise UsageError(f"{beside} is not a file", hint="Nothing was imported")
+    _check_tables(connect, path)
     return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
+
+
+def _check_tables(connect: Callable[[], sqlite3.Connection], path: Path) -> None:
+    """A view may be a query without end in place of a table. Raises UsageError, or what SQLite does."""
+    with closing(connect()) as connection:
+        objects = connection.execute("SELECT lower(name), type, sql FROM sqlite_master").fetchall()
+    for name, kind, sql in objects:
+        virtual = str(sql).lstrip().upper().startswith("CREATE VIRTUAL")
+        if name in OPTUNA_TABLES and (kind == "view" or virtual):
+            what = "a virtual table" if virtual else "a view"
+            message = f"in {path} `{name}` is {what}, where Optuna has a table"
+            raise UsageError(message, hint="Nothing was imported")
+
+
+class _StepLimit:
+    """Called by SQLite every so many steps of one query; ends it by something true."""
+
+    def __init__(self) -> None:
+        self._left = MOST_CALLS
+
+    def __call__(self) -> bool:
+        self._left -= 1
+        return self._left < 0
 
 
 def _database(url: str) -> optuna.storages.BaseStorage:

@@ -117,4 +117,5 @@ def _as_kind(distribution: Distribution, value: Value) -> Value:
         return value
     if isinstance(distribution, Float):
         return float(value)
-    return int(value) if isinstance(distribution, Int) and value == int(value) else value
+    whole = isinstance(value, float) and value.is_integer()
+    return int(value) if isinstance(distribution, Int) and whole else value

@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_sweep.errors import UsageError
 from keras_sweep.importing.imported import Imported
 from keras_sweep.importing.read import fitted
+from keras_sweep.record import encoding
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -34,6 +35,7 @@ def adopt(imported: Imported, folder: SweepFolder) -> None:
         search=SearchSettings(engine=imported.engine, sampler=""),
     )
     _check_new(folder)
+    _check_results(imported)
     with SweepLock(folder):
         attributes = {"imported": imported.source, "trials": len(imported.results), "engine": imported.engine}
         with StudyFile.create(folder, spec, attributes) as study:
@@ -55,9 +57,21 @@ def adopt_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerp
     """
     _check_new(folder)
     kept = fitted(imported, spec)
+    _check_results(kept)
     with SweepLock(folder), open_study(folder, spec, fingerprint) as study:
         study.add_many(kept.results)
     return kept
+
+
+def _check_results(imported: Imported) -> None:
+    """What another program wrote may be no value of a sweep. Raises UsageError before anything is written."""
+    for result in imported.results:
+        try:
+            texts = encoding.encode(result, 0)
+            encoding.decode(result.number, result.state.value, result.value, texts)
+        except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            message = f"trial {result.number} of {imported.source} can't be kept: {error}"
+            raise UsageError(message, hint="Nothing was imported") from error
 
 
 def _check_new(folder: SweepFolder) -> None:

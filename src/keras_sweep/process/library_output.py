@@ -6,9 +6,21 @@ import contextlib
 import os
 import sys
 import tempfile
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
+
+APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def _stream_on(descriptor: int, encoding: str | None) -> TextIO:
+    """A stream to which libraries may hold on, in their log handlers: its descriptor is closed once none does."""
+    stream = open(  # noqa: SIM115
+        descriptor, "w", buffering=1, encoding=encoding, errors="backslashreplace", closefd=False
+    )
+    weakref.finalize(stream, os.close, descriptor).atexit = False
+    return stream
 
 
 class LibraryNoise:
@@ -26,7 +38,7 @@ class LibraryNoise:
         sys.stderr.flush()
         self._descriptor = os.dup(2)
         self._stderr = sys.stderr
-        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+        sys.stderr = _stream_on(os.dup(2), sys.stderr.encoding)
         os.dup2(self._file.fileno(), 2)
         return self
 
@@ -43,7 +55,7 @@ class LibraryNoise:
     def into(self, log: Path) -> None:
         """From now on into the log, with what there is so far. Does nothing where the log can't be written."""
         try:
-            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            descriptor = os.open(log, APPENDING, 0o600)
         except OSError:
             return
         os.lseek(self._file.fileno(), 0, os.SEEK_SET)

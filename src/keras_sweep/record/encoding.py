@@ -63,8 +63,8 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
         suggestion = Suggestion(
             number=number,
             params={name: _parsed(item) for name, item in read["params"].items()},
-            generation=read["generation"],
-            continues=read.get("continues"),
+            generation=_count(read, "generation", 0),
+            continues=_count(read, "continues", 0) if "continues" in read else None,
             sampler_seconds=float(read["sampler_seconds"]),
         )
         stderr = read.get("stderr")
@@ -72,18 +72,18 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
             suggestion=suggestion,
             state=TrialState(state),
             value=value,
-            curve={name: tuple(map(float, values)) for name, values in read["curve"].items()},
-            epoch=read.get("epoch"),
+            curve={name: _numbers(name, values) for name, values in read["curve"].items()},
+            epoch=_count(read, "epoch", 1) if "epoch" in read else None,
             seconds=Seconds(**{part: float(item) for part, item in read["seconds"].items()}),
-            reason=read.get("reason"),
-            traceback=read.get("traceback"),
-            engine=read["engine"],
-            runner=read["runner"],
+            reason=_text(read, "reason") if "reason" in read else None,
+            traceback=_text(read, "traceback") if "traceback" in read else None,
+            engine=_text(read, "engine"),
+            runner=_text(read, "runner"),
             stderr=None if stderr is None else float(stderr),
         )
     except KeyError as error:
         raise ValueError(f"its attribute {error} is missing") from error
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"its attributes are not what they should be ({error})") from error
 
 
@@ -127,4 +127,26 @@ def _parsed(item: Any) -> Value:
         return tuple(_parsed(each) for each in item)
     if isinstance(item, dict):
         return float(item["float"])
+    if type(item) is int:
+        float(item)  # raises OverflowError for what no real number can be compared with
     return item  # type: ignore[no-any-return]
+
+
+def _count(read: Mapping[str, Any], key: str, least: int) -> int:
+    value = read[key]
+    if type(value) is not int or not least <= value < 2**63:
+        raise ValueError(f"its attribute {key!r} must be a whole number from {least} on")
+    return value
+
+
+def _text(read: Mapping[str, Any], key: str) -> str:
+    value = read[key]
+    if not isinstance(value, str):
+        raise ValueError(f"its attribute {key!r} must be text")
+    return value
+
+
+def _numbers(name: str, values: Any) -> tuple[float, ...]:
+    if not isinstance(values, list):
+        raise ValueError(f"its curve {name!r} must be a list of numbers")
+    return tuple(map(float, values))

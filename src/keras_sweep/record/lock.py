@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 from keras_sweep.errors import RecordError, SweepBusy
 from keras_sweep.files import atomic, disk
 from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain_file import open_plain
+from keras_sweep.record.own_files import check_own_files
 from keras_sweep.record.sweep_folder import SweepFolder
 
 if TYPE_CHECKING:
@@ -71,11 +73,12 @@ class SweepLock:
 
         Raises:
             SweepBusy: another process holds it, perhaps without its lock file, or one on another host may.
-            RecordError: the file system knows no locks, or the disk fails.
+            RecordError: the file system knows no locks, the disk fails, or the folder holds a link.
         """
         from filelock import FileLock, Timeout
 
         self.folder.make()
+        check_own_files(self.folder)
         lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
         with plain_errors("lock", self.folder.path):
             try:
@@ -194,7 +197,7 @@ class SweepLock:
 def read_owner(folder: SweepFolder) -> Owner | None:
     """Who the note says holds the lock; None without one, or where it can't be understood."""
     try:
-        with folder.owner.open("rb") as file:
+        with open_plain(folder.owner) as file:
             note = json.loads(file.read(_LONGEST + 1)[:_LONGEST])
         pid, host, since, command = (note[key] for key in ("pid", "host", "since", "command"))
         birth = note.get("birth", "")

@@ -24,6 +24,7 @@ TABLES = frozenset(
     {"studies", "study_directions", "study_user_attributes", "trials", "trial_values", "trial_params"}
     | {"trial_user_attributes", "trial_intermediate_values", "alembic_version"}
 )
+SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite may keep beside a database
 STATES = tuple(state.value for state in TrialState)  # Optuna's other two, RUNNING and WAITING, are never written here
 _LONGEST = timedelta(days=3650)
 
@@ -62,7 +63,10 @@ def studies(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
 def study_attributes(connection: sqlite3.Connection, study: int) -> dict[str, Any]:
     """The study's user attributes. Raises ValueError where one is no JSON."""
     sql = "SELECT key, value_json FROM study_user_attributes WHERE study_id = ?"
-    return {key: json.loads(text) for key, text in connection.execute(sql, (study,))}
+    texts = dict(connection.execute(sql, (study,)).fetchall())
+    if not all(isinstance(key, str) and isinstance(text, str) for key, text in texts.items()):
+        raise ValueError("an attribute of the study is no text")
+    return {key: json.loads(text) for key, text in texts.items()}
 
 
 def set_study_attribute(connection: sqlite3.Connection, study: int, key: str, text: str) -> None:
@@ -183,10 +187,17 @@ _SELECT = (
 
 
 def _rows(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> list[Row]:
-    return [
-        Row(trial, number, state, _loaded(value, kind))
-        for trial, number, state, value, kind in connection.execute(sql, arguments)
-    ]
+    return [_row(*columns) for columns in connection.execute(sql, arguments)]
+
+
+def _row(trial: Any, number: Any, state: Any, value: Any, kind: Any) -> Row:
+    """A row whose columns are of their types: SQLite lets anything stand in a column."""
+    if type(trial) is not int or type(number) is not int or number < 0 or not isinstance(state, str):
+        raise ValueError(f"its trial {number!r} ({state!r}) is none that a sweep writes")
+    value = _loaded(value, kind)
+    if value is not None and not isinstance(value, float):
+        raise ValueError(f"the value of trial {number} is no number")
+    return Row(trial, number, state, value)
 
 
 def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, str]]]:
@@ -204,6 +215,8 @@ def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iter
     for trial, key, text in found:
         of_trial = texts.get(trial)
         if of_trial is not None:
+            if not isinstance(key, str) or not isinstance(text, str):
+                raise ValueError(f"the attribute {key!r} of a trial is no text")
             of_trial[key] = text
     for row in rows:
         yield row, texts[row.id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import shutil
 import sqlite3
@@ -15,7 +16,9 @@ from typing import Any
 from keras_sweep.errors import RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.plain_errors import is_damage, plain_errors
+from keras_sweep.files.plain_file import kind_of
 from keras_sweep.record import optuna_tables as schema
+from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.ranking import IMPORTED, order_key
@@ -68,9 +71,9 @@ def read_summary(folder: SweepFolder) -> Summary:
 
 
 def read_attributes(folder: SweepFolder) -> dict[str, Any]:
-    """What is known of the whole sweep. Raises RecordError."""
+    """What is known of the whole sweep, checked by `study_attributes`. Raises RecordError."""
     with reading(folder) as connection:
-        return schema.study_attributes(connection, the_study(connection, folder)[0])
+        return the_study(connection, folder)[2]
 
 
 def objective_of(attributes: Mapping[str, Any]) -> Objective:
@@ -140,8 +143,11 @@ def check_file(folder: SweepFolder) -> None:
     path = folder.study
     if not folder.exists():
         raise RecordError(f"there is no record {path}", hint="`sweep list` says which sweeps there are")
-    if not path.is_file():
-        raise RecordError(f"{path} is not a file", hint=DAMAGED_HINT)
+    for each in (path, *(path.with_name(path.name + suffix) for suffix in schema.SIDE_FILES)):
+        with contextlib.suppress(FileNotFoundError):  # SQLite writes to its side files even where it only reads
+            kind = kind_of(each.lstat().st_mode)
+            if kind is not None:
+                raise RecordError(f"{each} is not a file, but {kind}", hint=DAMAGED_HINT)
     with path.open("rb") as file:
         head = file.read(16)
     if head != b"SQLite format 3\0":
@@ -150,7 +156,10 @@ def check_file(folder: SweepFolder) -> None:
 
 
 def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> tuple[int, str, dict[str, Any]]:
-    """The id, name and attributes of the one study there. Raises RecordError where a sweep did not write it."""
+    """The id, name and attributes of the one study there, these checked by their types.
+
+    Raises RecordError where a sweep did not write it, ValueError where an attribute is not what it should be.
+    """
     path = folder.study
     revision = schema.revision(connection)
     if revision is None:
@@ -164,12 +173,13 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> tuple[int,
     study, name, direction = found[0]
     attributes = schema.study_attributes(connection, study)
     form = attributes.get("format")
-    if form is None:
+    if type(form) is not int:
         raise RecordError(f"{path} holds an Optuna study that no sweep wrote", hint=DAMAGED_HINT)
     if form != FORMAT:
         message = f"{path} was written in format {form}, but this version reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
-    if attributes.get("goal") != direction:
+    attributes = checked(attributes)
+    if attributes["goal"] != direction:
         raise RecordError(f"the record {path} is damaged: its direction is {direction!r}", hint=DAMAGED_HINT)
     return study, name, attributes
 

@@ -21,6 +21,7 @@ from keras_sweep.files import atomic, disk
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
+from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int
 from keras_sweep.space.objective import Goal
@@ -37,7 +38,7 @@ class StudyFile:
         self._connection = connection
         self._inode = folder.study.stat().st_ino
         self._study, self.name, attributes = reader.the_study(connection, folder)
-        self._objective = str(attributes["metric"])
+        self._objective: str = attributes["metric"]
         self._seed = attributes["seed"]
         self._distributions: schema.Distributions = attributes["distributions"]
 
@@ -95,9 +96,9 @@ class StudyFile:
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """What is known of the whole sweep. Raises RecordError."""
+        """What is known of the whole sweep, checked by `study_attributes`. Raises RecordError."""
         with reader.damage_named(self.folder):
-            return schema.study_attributes(self._connection, self._study)
+            return checked(schema.study_attributes(self._connection, self._study))
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Write some attributes of the sweep, as JSON, in one commit. Raises RecordError."""

@@ -85,7 +85,7 @@ class SweepFolder:
         return self.study.exists() or self.study.is_symlink()
 
     def make(self) -> None:
-        """Make the folder, for its owner alone. Raises RecordError."""
+        """Make the folder, for its owner alone; an empty one that is there becomes so too. Raises RecordError."""
         with plain_errors("make", self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
@@ -93,6 +93,13 @@ class SweepFolder:
                 disk.fsync_folder(self.path.parent)
             if not self.path.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "there is a file of that name")
+            if self.open_to_others() and not self.path.is_symlink() and not any(self.path.iterdir()):
+                with contextlib.suppress(PermissionError):  # another user's, which `open_to_others` goes on to say
+                    self.path.chmod(0o700)
+
+    def open_to_others(self) -> bool:
+        """Whether others than its owner may look into the folder, or write to it."""
+        return os.name == "posix" and bool(self.path.stat().st_mode & 0o077)
 
     def move_aside(self) -> SweepFolder:
         """Give the whole sweep the next free name `NAME~1`, `NAME~2`, ...; return where it is now. Raises RecordError.

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from keras_sweep.errors import RecordError
 from keras_sweep.files import atomic, disk
 from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain_file import open_plain
 from keras_sweep.record.sweep_folder import SweepFolder
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MOST_ARRAYS = 100_000
 MOST_BYTES = 16 * 2**30
 _MEMBER = re.compile(r"(?P<index>0|[1-9][0-9]{0,5})(?:\.(?P<dtype>[a-z0-9_]{1,20}))?\.npy")
+_END = re.compile(rb"keras-sweep weights: [0-9]{1,6} arrays\Z")
 _FILE = re.compile(r"[0-9]{6,}\.npz")
 
 
@@ -58,7 +60,7 @@ def load_weights(path: Path) -> Weights:
         DamagedWeights: the file is cut short, altered, too large or something else.
         RecordError: it is missing or can't be read.
     """
-    with plain_errors("read", path), path.open("rb") as file:
+    with plain_errors("read", path), open_plain(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
                 return tuple(_array(archive, member, dtype) for member, dtype in _members(archive))
@@ -72,14 +74,17 @@ def load_weights(path: Path) -> Weights:
 
 
 def keep(folder: SweepFolder, numbers: Iterable[int]) -> None:
-    """Remove the weights of all other trials, and what a killed process left half-written. Raises RecordError."""
+    """Remove the weights of all other trials, and what a killed process left half-written. Raises RecordError.
+
+    What `save_weights` did not write stays, whatever it is called.
+    """
     kept = {weights_file(folder, number).name for number in numbers}
     if not folder.weights.is_dir():
         return
     with plain_errors("clear", folder.weights):
         atomic.clear_parts(folder.weights)
         for path in sorted(folder.weights.iterdir()):
-            if _FILE.fullmatch(path.name) and path.name not in kept:
+            if _FILE.fullmatch(path.name) and path.name not in kept and _is_of_a_sweep(path):
                 disk.remove(path)
 
 
@@ -94,6 +99,18 @@ def numbered_files(folder: Path) -> dict[int, Path]:
         return {}
     with plain_errors("read", folder):
         return {int(path.stem): path for path in folder.iterdir() if _FILE.fullmatch(path.name)}
+
+
+def _is_of_a_sweep(path: Path) -> bool:
+    """Whether its last bytes are those of a file by `save_weights`; one that can't be read is not."""
+    if path.is_symlink():
+        return False
+    try:
+        with open_plain(path) as file:
+            file.seek(max(0, file.seek(0, 2) - len(_comment(MOST_ARRAYS))))
+            return _END.search(file.read()) is not None
+    except OSError:
+        return False
 
 
 def _comment(arrays: int) -> bytes:

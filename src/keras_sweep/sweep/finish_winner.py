@@ -13,12 +13,14 @@ from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.model_file import check_keras_file, file_digest
 from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain_file import read_plain
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import model_card
 from keras_sweep.sweep.export import file_model, save_keras
+from keras_sweep.sweep.kept_model import MOST_CARD
 from keras_sweep.sweep.open_record import TEST_FINGERPRINT
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
@@ -141,7 +143,7 @@ def _make_way(folder: SweepFolder) -> None:
 def _card_on_disk(folder: SweepFolder, emit: Listener) -> dict[str, Any]:
     """The card; {} without one. One that can't be read is moved aside."""
     try:
-        card = json.loads(folder.card.read_bytes())
+        card = json.loads(read_plain(folder.card, MOST_CARD))
         if isinstance(card, dict):
             return card
         why = "it is no JSON object"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import stat
+
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.atomic import write_text
+from keras_sweep.files.plain_file import read_plain
 from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
@@ -14,6 +17,7 @@ from keras_sweep.sweep.card import versions
 from keras_sweep.trial.events import Listener, Noticed
 
 TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the record is of an older version
+MOST_TEXT = 64 * 2**20  # bytes of a space file
 
 
 def open_study(
@@ -49,6 +53,10 @@ def open_study(
         _make_way(folder, emit)
         begun = {**said, "versions": versions(), "origin": str(spec.folder.resolve())}
         study = StudyFile.create(folder, spec, {**begun, **({MODEL_CODE: code} if code else {})})
+        if folder.open_to_others():
+            mode = stat.S_IMODE(folder.path.stat().st_mode)
+            closing = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
+            emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {closing}"))
     try:
         _check_same(spec.name, study.attributes, {**said, **sealed, MODEL_CODE: code})
         for path in (folder.weights, folder.checkpoints, folder.spool):
@@ -88,7 +96,7 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
     """The copy of the space file as it is run now. One that was altered since it was written is moved aside."""
     path = folder.space
     try:
-        text: bytes | None = path.read_bytes()
+        text: bytes | None = read_plain(path, MOST_TEXT)
     except FileNotFoundError:
         text = None
     except OSError as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ChangedSweep, RecordError, UsageError
+from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
@@ -29,8 +29,8 @@ def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec
     It names code to be imported (`python:`) only where `trust` is given, and then it is said first what and from where.
 
     Raises:
-        UsageError: it names code and is not trusted, or the sweep was imported without a space file.
-        SpaceFileError: its text is no space file of this version.
+        UsageError: it names code and is not trusted, the sweep was imported without a space file,
+            or its text is no space file of this version.
     """
     spec = unfollowed_spec(study)
     sources = dict.fromkeys(part.source for part in (spec.data, spec.model) if part.kind == "python")
@@ -47,15 +47,22 @@ def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec
 
 
 def unfollowed_spec(study: StudyFile) -> SweepSpec:
-    """The spec as `recorded_spec`, for a caller that follows no `python:` in it. Raises UsageError, SpaceFileError."""
+    """The spec as `recorded_spec`, for a caller that follows no `python:` in it. Raises UsageError."""
     attributes = study.attributes
     refuse_imported(study)
-    origin = Path(str(attributes.get("origin", ".")))
-    engine, _, sampler = str(attributes.get("engine", "")).partition("/")
+    origin = Path(attributes.get("origin", "."))
+    engine, _, sampler = attributes.get("engine", "").partition("/")
     overrides = Overrides(engine=engine or None, sampler=sampler or None)
-    return read_space_text(
-        str(attributes["space"]), path=origin / f"{study.name}.yaml", name=study.name, overrides=overrides
-    )
+    try:
+        return read_space_text(
+            attributes["space"], path=origin / f"{study.name}.yaml", name=study.name, overrides=overrides
+        )
+    except SpaceFileError as error:
+        more = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
+        raise UsageError(
+            f"the space file in {study.folder.study} can't be used: {error.faults[0].text(study.folder.space)}{more}",
+            hint="It was written by another version, or altered: give `sweep run` the space file",
+        ) from error
 
 
 def refuse_imported(study: StudyFile) -> None:

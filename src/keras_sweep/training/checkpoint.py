@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.files.plain_file import open_plain
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.training_state import TrainingState
 
@@ -50,7 +51,8 @@ def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState |
     arrays["digest"] = np.frombuffer(_digest(arrays), np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
+    partial.unlink(missing_ok=True)
+    with partial.open("xb") as file:  # a new file: nothing is written through a link
         np.savez(file, **arrays)
         file.flush()
         os.fsync(file.fileno())
@@ -71,7 +73,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[TrainingState | None]]:
     """
     try:
         # np.load leaves a file open that it opened by name and could not read
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        with open_plain(path) as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         digest = arrays.pop("digest").tobytes()
         if digest != _digest(arrays):

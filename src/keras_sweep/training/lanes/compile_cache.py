@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 ENVIRONMENT = "JAX_COMPILATION_CACHE_DIR"  # JAX's own; where it is set, nothing is changed
@@ -28,8 +29,8 @@ def enable_compile_cache(folder: Path | None = None) -> Path | None:
     folder = folder or cache_folder()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        about = folder.lstat()
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
             return None
     except OSError:
         return None

@@ -1,0 +1,166 @@
+"""A record of somebody else: whatever stands in it, a command shows a table or says one plain line."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import unicodedata
+from collections.abc import Callable
+from contextlib import closing, redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from keras_sweep.cli.main import main
+from keras_sweep.record import encoding
+from keras_sweep.record.study_attributes import ATTRIBUTES
+from keras_sweep.record.sweep_folder import SweepFolder
+from tests.helpers.records import new_folder
+from tests.helpers.results import dense_sweep
+
+READ = (
+    ["list"],
+    ["list", "--format", "json"],
+    *(["leaderboard", "dense", "--format", form] for form in ("table", "json", "csv", "markdown")),
+    ["leaderboard", "dense", "--sort", "seed"],
+    ["show", "dense", "1"],
+    ["show", "dense", "1", "--format", "json"],
+)
+BUILT = (["evaluate", "dense"], ["export", "dense", "--trial", "1", "-o", "nowhere/x.keras"])
+EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.\u2066\r\n\x9b31m\u2028\ud800"
+UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+words = st.text(max_size=8) | st.sampled_from([EVIL, "", "optuna/tpe", "val_accuracy", "maximize", "1", "nan"])
+numbers = st.integers() | st.floats() | st.sampled_from([10**400, -1, 2**63, 1e308, 0])
+leaves = st.none() | st.booleans() | numbers | words
+json_values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def called(arguments: list[str], sweeps: Path) -> tuple[int, str, str]:
+    """A command in this process: its exit code, what it answers and what else it says."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main([*arguments, "--sweeps-dir", str(sweeps)])
+    return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+
+def check(arguments: list[str], sweeps: Path) -> None:
+    """It shows something, or says one line that is no fault of the program; neither steers the terminal."""
+    code, out, err = called(arguments, sweeps)
+    assert "Traceback" not in err
+    assert "should not have happened" not in err, err
+    assert (code == 0 and out) or (code in (1, 2) and err.startswith("error: ") and err.count("\n") == 1), err
+    for char in out + err:
+        assert char == "\n" or unicodedata.category(char) not in UNSAFE, ascii(out + err)
+
+
+@pytest.fixture(scope="module")
+def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of one sweep, `dense`, of twelve trials."""
+    return new_folder(tmp_path_factory.mktemp("sweeps")).path.parent
+
+
+@pytest.fixture(scope="module")
+def changed(sweeps: Path) -> Callable[[str, tuple[object, ...]], None]:
+    """Gives the record back as it was, with one change made by SQL."""
+    study = SweepFolder(sweeps / "dense").study
+    whole = study.read_bytes()
+
+    def change(sql: str, values: tuple[object, ...] = ()) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            study.with_name(study.name + suffix).unlink(missing_ok=True)
+        study.write_bytes(whole)
+        with closing(sqlite3.connect(study)) as connection, connection:
+            connection.execute("PRAGMA ignore_check_constraints = ON")
+            connection.execute(sql, values)
+
+    return change
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.sampled_from([*ATTRIBUTES, "of_another_program"]), value=json_values)
+@example(key="engine", value=["optuna"])
+@example(key="engine", value={})
+@example(key="engine", value=3)
+@example(key="engine", value=EVIL)
+@example(key="metric", value=EVIL)
+@example(key="seed", value=EVIL)
+@example(key="baseline", value={"model": EVIL, "validation": {"val_accuracy": 0.5}})
+@example(key="baseline", value={"model": "x", "validation": {"val_accuracy": [1]}})
+@example(key="imported", value=EVIL)
+@example(key="test", value={"number": 1, "rows": 1, "scores": {}, "stderr": None, "stderrs": [1], "per_class": None})
+@example(key="origin", value="a\0b" + EVIL)
+@example(key="space", value=EVIL)
+@example(key="space", value="data: {python: 'a\x1b:b'}")
+def test_any_json_in_an_attribute_of_the_sweep(sweeps: Path, changed, key: str, value: object) -> None:
+    sql = "INSERT OR REPLACE INTO study_user_attributes (study_id, key, value_json) VALUES (1, ?, ?)"
+    changed("DELETE FROM study_user_attributes WHERE key = ?", (key,))
+    with closing(sqlite3.connect(sweeps / "dense/study.db")) as connection, connection:
+        connection.execute(sql, (key, json.dumps(value)))
+    for arguments in (*READ, *BUILT):
+        check(arguments, sweeps)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(key=st.sampled_from(sorted(encoding.encode(dense_sweep(2)[1], 0))), value=json_values)
+@example(key="engine", value=EVIL)
+@example(key="runner", value=EVIL)
+@example(key="reason", value=EVIL)
+@example(key="traceback", value=EVIL)
+@example(key="params", value={EVIL: EVIL, "optimizer": [EVIL], "seed": EVIL})
+@example(key="params", value={"seed": 10**400})
+@example(key="params", value={"epochs": 10**300})
+@example(key="curve", value={EVIL: [0.1, 0.2, 0.3, 0.4], "val_accuracy": [0.1, 0.2, 0.3, 0.4]})
+@example(key="curve", value={"val_accuracy": "1234"})
+@example(key="epoch", value=-1)
+@example(key="generation", value=1e300)
+@example(key="seconds", value={"train": "inf", "compile": -1e308})
+def test_any_json_in_an_attribute_of_a_trial(sweeps: Path, changed, key: str, value: object) -> None:
+    result = dense_sweep(12)[1]
+    texts = {**encoding.encode(result, 42), key: json.dumps(value)}
+    if key != encoding.CHECKSUM:  # whoever alters a record can reckon that too
+        texts[encoding.CHECKSUM] = str(encoding._checksum(1, result.state, result.value, texts))
+    changed("DELETE FROM trial_user_attributes WHERE trial_id = 2")
+    with closing(sqlite3.connect(sweeps / "dense/study.db")) as connection, connection:
+        sql = "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (2, ?, ?)"
+        connection.executemany(sql, texts.items())
+    for arguments in (*READ, *BUILT):
+        check(arguments, sweeps)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        f"UPDATE studies SET study_name = CAST(x'{EVIL[:-1].encode().hex()}' AS TEXT)",
+        "UPDATE studies SET study_name = '../../x'",
+        "UPDATE trials SET number = 'one' WHERE number = 1",
+        "UPDATE trials SET number = x'00ff' WHERE number = 1",
+        "UPDATE trials SET number = -1 WHERE number = 1",
+        "UPDATE trials SET number = 0",
+        "UPDATE trial_values SET value = 'high'",
+        "UPDATE trial_values SET value = x'00', value_type = x'00'",
+        "UPDATE trial_values SET value_type = 'INF_POS', value = NULL",
+        "UPDATE trial_user_attributes SET value_json = x'ff'",
+        "UPDATE trial_user_attributes SET value_json = CAST(x'ff' AS TEXT)",
+        "UPDATE trial_user_attributes SET value_json = NULL",
+        "UPDATE study_user_attributes SET value_json = NULL",
+        "UPDATE study_user_attributes SET value_json = x'7b7d'",
+        "UPDATE study_user_attributes SET value_json = CAST(zeroblob(10000000) AS TEXT) WHERE key = 'space'",
+        f"UPDATE study_user_attributes SET value_json = '{'9' * 5000}' WHERE key = 'trials'",
+        f"UPDATE study_user_attributes SET value_json = '{'[' * 100_000}' WHERE key = 'spec'",
+        "DELETE FROM study_user_attributes WHERE key = 'metric'",
+        "DELETE FROM studies",
+        "CREATE TABLE more (x, y AS (zeroblob(1000000000)))",
+    ],
+)
+def test_anything_in_a_column(sweeps: Path, changed, sql: str) -> None:
+    changed(sql)
+    for arguments in (*READ, *BUILT):
+        check(arguments, sweeps)

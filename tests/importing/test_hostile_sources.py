@@ -1,0 +1,199 @@
+"""Sources that somebody made to hang or break their reader: each is refused, or read in part, in plain words."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import optuna
+import pytest
+
+from keras_sweep.errors import UsageError
+from keras_sweep.importing.read import read_trials
+from keras_sweep.importing.write import adopt
+from keras_sweep.record.reader import read_results
+from keras_sweep.record.sweep_folder import SweepFolder
+
+DEEP = "[" * 50_000
+INFINITE = float("inf")
+
+
+class Tuner(keras_tuner.RandomSearch):  # type: ignore[misc]
+    def run_trial(self, trial: Any, *args: Any, **more: Any) -> dict[str, float]:
+        return {"val_accuracy": 0.5 + int(trial.trial_id) / 10}
+
+
+def build(hp: Any) -> Any:
+    import keras
+
+    hp.Int("units", 3, 9)
+    hp.Choice("optimizer", ["sgd", "adam"])
+    return keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of KerasTuner with three trials; no test changes it."""
+    folder = tmp_path_factory.mktemp("tuner")
+    with pytest.warns(DeprecationWarning):
+        tuner = Tuner(build, "val_accuracy", max_trials=3, directory=folder, project_name="p", overwrite=True)
+        tuner.search()
+    return folder / "p"
+
+
+@pytest.fixture
+def project(written: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(written, tmp_path / "p")
+
+
+def changed(path: Path, change: Any) -> None:
+    read = json.loads(path.read_text())
+    change(read)
+    path.write_text(json.dumps(read))
+
+
+def test_a_pipe_in_place_of_a_trial_is_left_out(project: Path) -> None:
+    trial = project / "trial_1" / "trial.json"
+    trial.unlink()
+    os.mkfifo(trial)
+    imported = read_trials(str(project))
+    assert len(imported.results) == 2
+    assert imported.notes == (f"{trial} can't be read as JSON and was left out",)
+
+
+def test_a_pipe_in_place_of_the_project_is_refused(project: Path) -> None:
+    (project / "oracle.json").unlink()
+    os.mkfifo(project / "oracle.json")
+    with pytest.raises(UsageError, match="is no KerasTuner project folder"):
+        read_trials(str(project))
+    os.mkfifo(project.parent / "pipe")
+    with pytest.raises(UsageError, match="there is no file or folder"):
+        read_trials(str(project.parent / "pipe"))
+
+
+@pytest.mark.parametrize("value", [INFINITE, 10**400, -1, 2**63, "many", [1]], ids=lambda value: str(value)[:8])
+def test_an_impossible_count_is_named(project: Path, value: Any) -> None:
+    for path, change in (
+        ("trial_0", lambda trial: trial["hyperparameters"]["values"].update({"tuner/epochs": value})),
+        ("trial_1", lambda trial: _observation(trial).update(step=value)),
+    ):
+        copy = shutil.copytree(project, project.parent / f"of {path}")
+        changed(copy / path / "trial.json", change)
+        with pytest.raises(UsageError, match=r"is not as KerasTuner 1\.4 writes it: .*whole number from 0") as caught:
+            read_trials(str(copy))
+        assert caught.value.hint == "Nothing was imported"
+
+
+def _observation(trial: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = trial["metrics"]["metrics"]["val_accuracy"]["observations"][0]
+    return found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda trial: trial["hyperparameters"]["values"].update(units=10**400),
+        lambda trial: trial["hyperparameters"]["values"].update(units=[[[3]]]),
+        lambda trial: trial["hyperparameters"]["values"].update(units={"a": 1}),
+        lambda trial: _observation(trial).update(value=[10**400]),
+        lambda trial: _observation(trial).update(value=["x"]),
+        lambda trial: trial.update(status=["COMPLETED"]),
+        lambda trial: trial.update(metrics=3),
+    ],
+)
+def test_impossible_values_are_named(project: Path, change: Any) -> None:
+    changed(project / "trial_0" / "trial.json", change)
+    with pytest.raises(UsageError, match=r"is not as KerasTuner 1\.4 writes it"):
+        read_trials(str(project))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda oracle: oracle.update(start_order=3),
+        lambda oracle: oracle.update(hyperparameters=[]),
+        lambda oracle: oracle["hyperparameters"]["space"][0]["config"].update(
+            sampling="log", step=1 + 1e-12, min_value=1, max_value=10**300
+        ),
+        lambda oracle: oracle["hyperparameters"]["space"][0]["config"].update(max_value=INFINITE),
+        lambda oracle: oracle["hyperparameters"]["space"][0]["config"].update(max_value=10**400, min_value=1.5),
+    ],
+)
+def test_an_impossible_space_is_named(project: Path, change: Any) -> None:
+    changed(project / "oracle.json", change)
+    with pytest.raises(UsageError, match=r"is not as KerasTuner 1\.4 writes it"):
+        read_trials(str(project))
+
+
+def test_deep_json_is_refused(project: Path, tmp_path: Path) -> None:
+    (project / "trial_0" / "trial.json").write_text(f'{{"trial_id": {DEEP}')
+    assert len(read_trials(str(project)).results) == 2
+    (project / "oracle.json").write_text(DEEP)
+    with pytest.raises(UsageError, match="can't be read as JSON"):
+        read_trials(str(project))
+    (tmp_path / "journal").write_text(f'{{"op_code": {DEEP}\n')
+    with pytest.raises(UsageError, match="can't be read: "):
+        read_trials(str(tmp_path / "journal"))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "optuna.db"
+    study = optuna.create_study(storage=f"sqlite:///{path}", study_name="s")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    return path
+
+
+ENDLESS = "AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+
+
+@pytest.mark.parametrize("name", ["trials", "Studies", "trial_params", "alembic_version", "version_info"])
+def test_a_view_in_place_of_a_table_is_refused(database: Path, name: str) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(f"DROP TABLE {name}")
+        connection.execute(f"CREATE VIEW {name} {ENDLESS}")
+    with pytest.raises(UsageError, match=f"`{name.lower()}` is a view, where Optuna has a table. Nothing was imported"):
+        read_trials(str(database))
+
+
+def test_a_view_of_the_users_own_is_none_of_our_business(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(f"CREATE VIEW mine {ENDLESS}")
+    assert len(read_trials(str(database)).results) == 3
+
+
+def test_a_pipe_beside_a_database_holds_nobody_up(database: Path) -> None:
+    os.mkfifo(f"{database}-wal")
+    with pytest.raises(UsageError, match=r"optuna\.db-wal is not a file"):
+        read_trials(str(database))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE trial_values SET value = 'high'",
+        "UPDATE trial_params SET param_value = 1e999",
+        "UPDATE trial_params SET distribution_json = '{}'",
+        f"UPDATE trial_params SET distribution_json = '{DEEP}'",
+        "UPDATE trials SET state = 'NONE'",
+        "UPDATE trials SET datetime_start = 'yesterday'",
+        f"INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (1, 'crc32', '{DEEP}')",
+    ],
+)
+def test_damage_is_said_or_read_around(database: Path, tmp_path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(sql)
+    folder = SweepFolder(tmp_path / "s")
+    try:
+        adopt(read_trials(str(database)), folder)
+    except UsageError as error:
+        assert error.hint
+        assert not folder.exists()
+    else:
+        assert len(read_results(folder)) == 3
