@@ -1,5 +1,7 @@
 """Models as a user would bring them."""
 
+import random
+
 import jax
 import keras
 from keras import layers
@@ -174,3 +176,23 @@ def frozen(input_shape, classes):
     model = regularized(input_shape, classes)
     model.trainable = False
     return model
+
+
+def embedded(input_shape, classes, width=3):
+    """Pixels in seventeen shades, each an embedding of a few numbers."""
+    inputs = keras.Input(input_shape)
+    shades = keras.ops.cast(keras.ops.round(inputs * 16), "int32")
+    x = layers.GlobalAveragePooling1D()(layers.Embedding(17, width)(shades))
+    return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x))
+
+
+class Choosing(keras.layers.Layer):
+    """Chooses what it does when it is compiled, by Python's generator."""
+
+    def call(self, inputs):
+        return inputs * random.choice([1.0, 2.0])
+
+
+def choosing(input_shape, classes):
+    """A model with a layer that chooses."""
+    return keras.Sequential([layers.Input(input_shape), Choosing(), layers.Dense(classes, activation="softmax")])

@@ -31,6 +31,11 @@ def test_a_layer_that_calls_back_into_python_is_named(data):
     assert unfit_for_lanes(user_spec("calling_back"), data) == "the model calls back into Python while it trains"
 
 
+def test_a_layer_that_chooses_while_it_is_compiled_is_named(data):
+    reason = "a layer draws from Python's or NumPy's generator while the model is compiled"
+    assert unfit_for_lanes(user_spec("choosing"), data) == reason
+
+
 def test_data_over_the_bound_is_measured(data):
     reason = unfit_for_lanes(make_spec(), data, max_data_bytes=1000)
     size = sum(a.nbytes for a in (data.train.x, data.train.y, data.validation.x, data.validation.y))

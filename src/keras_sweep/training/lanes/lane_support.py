@@ -60,19 +60,28 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     metrics = [np.stack([value, value]) for value in template.metrics]
     batch = (data.train.x[:2], data.train.y[:2])
 
-    def step(*arguments: Any) -> Any:
-        state, numbers, metrics, x, y = arguments
-        return layout.step(state, metrics, layout.prepare(numbers), x, y)
-
     generators = generator_states()
     try:
+
+        def step(*arguments: Any) -> Any:
+            state, numbers, metrics, x, y = arguments
+            return layout.step(state, metrics, layout.prepare(numbers), x, y)
+
         program = jax.make_jaxpr(step)(state, numbers, metrics, *batch)
     except BaseException as error:  # whatever a layer does that can't be traced or mapped
         if not of_user(error):
             raise
-        return f"its layers can't be mapped over lanes: {type(error).__name__}: {' '.join(str(error).splitlines()[:1])}"
+        return f"its layers can't be mapped over lanes: {type(error).__name__}{_first_line(error)}"
     if generator_states() != generators:
         return "a layer draws from Python's or NumPy's generator while the model is compiled"
     if "callback" in str(program):
         return "the model calls back into Python while it trains"
     return None
+
+
+def _first_line(error: BaseException) -> str:
+    try:
+        lines = str(error).splitlines()
+    except Exception:  # an error of JAX may fail to say what it is
+        return ""
+    return f": {lines[0]}" if lines else ""

@@ -27,6 +27,8 @@ class Crew:
 
     def __init__(self, threads: int, may_go_on: Callable[[Group], bool], clock: WallShare) -> None:
         """`may_go_on` says whether a group may train its next epoch; it is called under the crew's lock."""
+        import keras
+
         self._clock = clock
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._may_go_on = may_go_on
@@ -35,6 +37,7 @@ class Crew:
         self._changed = threading.Condition()
         self._open = True
         self._paused = False
+        self._policy = keras.config.dtype_policy()  # of this thread: each has its own, and models may be built in all
         self._threads = [threading.Thread(target=self._work, name=f"lanes-{i}", daemon=True) for i in range(threads)]
 
     def __enter__(self) -> Self:
@@ -97,6 +100,9 @@ class Crew:
         return max(ready, key=lambda group: group.remaining, default=None)
 
     def _work(self) -> None:
+        import keras
+
+        keras.config.set_dtype_policy(self._policy)
         while True:
             with self._changed:
                 group = None

@@ -1,0 +1,56 @@
+"""What the walks through Keras share: small data, how a model trains, and a trial's numbers beside a script's."""
+
+import numpy as np
+
+from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.space.sweep_spec import Goal, ModelSpec, Objective
+from keras_sweep.training.lanes.layout import flat
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.trial.plan import training_plan
+from tests.helpers.factory import make_spec
+from tests.helpers.keras_losses import BINARY, NUMBERS, ONE_HOT, SPARSE
+from tests.helpers.lane_trials import FOLDER, suggestions, train
+
+ROWS, TRAINED = 50, 28  # with batches of 8 both splits end in a short one
+CLASSES = 3
+BY_LOSS = Objective("val_loss", Goal.MINIMIZE)
+
+
+def rows(width, labels=SPARSE):
+    """Numbers between zero and one, and labels that they tell."""
+    x = np.random.default_rng(0).uniform(size=(ROWS, width)).astype(np.float32)
+    first = x[:, :CLASSES]
+    y = {
+        SPARSE: lambda: first.argmax(1),
+        ONE_HOT: lambda: np.eye(CLASSES, dtype=np.float32)[first.argmax(1)],
+        BINARY: lambda: (first[:, 0] > 0.5).astype(np.int64),
+        NUMBERS: lambda: first.sum(1) + 0.5,
+    }[labels]()
+    classes = {SPARSE: CLASSES, ONE_HOT: CLASSES, BINARY: 2, NUMBERS: None}[labels]
+    return SearchData("walk", Rows(x[:TRAINED], y[:TRAINED]), Rows(x[TRAINED:], y[TRAINED:]), "none", classes)
+
+
+def spec_of(source, arguments, *, loss="sparse_categorical_crossentropy", metrics=()):
+    """A sweep of a model in this folder."""
+    model = ModelSpec("python", source, arguments)
+    return make_spec(folder=FOLDER, model=model, loss=loss, metrics=tuple(metrics), objective=BY_LOSS)
+
+
+def trained(spec, data, trials):
+    """Results of these trials in lanes; and (whether one goes at a time, whether flat, whether rows stand alone)."""
+    runner = CompiledRunner(spec, data)
+    results = train(runner, suggestions(*trials))
+    signature = signature_of(training_plan(spec, trials[0]))
+    template = runner._programs.template(signature)
+    return results, (template.convolves, flat(template), runner._programs.row_by_row(signature))
+
+
+def assert_same(result, expected, about, *, validation=True, rtol=1e-5, weights=2e-5):
+    """A trial's curve and weights beside those of a script."""
+    assert result.reason is None, f"{about}: {result.reason}"
+    for name, curve in expected.history.items():
+        if name in result.curve and (validation or not name.startswith("val_")):
+            np.testing.assert_allclose(result.curve[name], curve, rtol=rtol, atol=1e-6, err_msg=f"{name} of {about}")
+    for ours, theirs in zip(result.weights, expected.weights, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=weights, rtol=1e-4, err_msg=f"weights of {about}")

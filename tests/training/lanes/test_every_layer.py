@@ -1,0 +1,103 @@
+"""Each layer of Keras has the numbers of `fit` in lanes, or trains by `fit`, and one line says why."""
+
+import pytest
+
+from keras_sweep.training.lanes.lane_support import unfit_for_lanes
+from keras_sweep.training.lanes.layout import flat
+from keras_sweep.training.lanes.program_cache import Programs
+from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.lanes.validation import changes_state
+from keras_sweep.trial.plan import training_plan
+from tests.helpers.keras_layers import (
+    BY_FIT,
+    DRAW_IN_VALIDATION,
+    LEFT_OUT,
+    ONE_BY_ONE,
+    SLOW,
+    TOGETHER,
+    WIDTH,
+    layer_table,
+    public_layers,
+    with_layers,
+)
+from tests.helpers.lane_trials import fitted, suggestions
+from tests.helpers.plain_fit import plain_fit
+from tests.helpers.walk import assert_same, rows, spec_of, trained
+
+DATA = rows(WIDTH)
+TABLE = layer_table()
+# SGD: what a gradient should not move, as a key's bias, it moves by rounding alone, which Adam would blow up
+TRIALS = tuple({"optimizer": "sgd", "learning_rate": rate, "epochs": 2, "batch_size": 8} for rate in (0.05, 0.02))
+AT_ONCE = 12  # layers of a model, a branch each
+
+
+def sharing(kind, *, drawing):
+    """Names of the layers that train so, those that compile slowly left out, in groups."""
+    names = [
+        name
+        for name, (trains, *_) in sorted(TABLE.items())
+        if trains == kind and name not in SLOW and (name in DRAW_IN_VALIDATION) == drawing
+    ]
+    return ["+".join(names[start : start + AT_ONCE]) for start in range(0, len(names), AT_ONCE)]
+
+
+GROUPS = [
+    (kind, drawing, names)
+    for kind in (TOGETHER, ONE_BY_ONE)
+    for drawing in (False, True)
+    for names in sharing(kind, drawing=drawing)
+]
+
+
+def spec_with(names):
+    return spec_of("keras_layers:with_layers", {"names": names})
+
+
+def assert_as_fit(names, kind, *, drawing):
+    results, how = trained(spec_with(names), DATA, TRIALS)
+    assert how == (kind == ONE_BY_ONE, kind == TOGETHER, not drawing)
+    assert_same(results[0], plain_fit(lambda: with_layers(names), DATA, TRIALS[0], metrics=()), names)
+
+
+def test_every_layer_is_walked_through_or_left_out_with_a_reason():
+    assert set(public_layers()) == set(TABLE) | set(LEFT_OUT)
+    assert not set(TABLE) & set(LEFT_OUT)
+    assert set(TABLE) >= DRAW_IN_VALIDATION | SLOW
+
+
+@pytest.mark.parametrize(("kind", "drawing", "names"), GROUPS)
+def test_layers_have_the_numbers_of_fit(kind, drawing, names):
+    assert unfit_for_lanes(spec_with(names), DATA) is None
+    assert_as_fit(names, kind, drawing=drawing)
+
+
+@pytest.mark.parametrize("name", sorted(DRAW_IN_VALIDATION))
+def test_what_draws_in_validation_does_so_alone(name):
+    template = Template(spec_with(name), signature_of(training_plan(spec_with(name), TRIALS[0])), DATA)
+    assert changes_state(template, DATA.train)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, (kind, *_) in TABLE.items() if kind == ONE_BY_ONE))
+def test_what_convolves_does_so_alone(name):
+    spec = spec_with(name)
+    template = Programs(spec, DATA).template(signature_of(training_plan(spec, TRIALS[0])))
+    assert template.convolves
+    assert not flat(template)
+
+
+def test_what_lanes_cannot_train_says_why():
+    by_fit = sorted(name for name, (kind, *_) in TABLE.items() if kind == BY_FIT)
+    assert by_fit == ["AugMix"]
+    why = "a layer draws from Python's or NumPy's generator while the model is compiled"
+    assert unfit_for_lanes(spec_with("AugMix"), DATA) == why
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_every_layer_alone_has_the_numbers_of_fit(name):
+    if TABLE[name][0] == BY_FIT:
+        result = fitted(spec_with(name), DATA, suggestions(TRIALS[0]))[0]
+        assert_same(result, plain_fit(lambda: with_layers(name), DATA, TRIALS[0], metrics=()), name)
+    else:
+        assert_as_fit(name, TABLE[name][0], drawing=name in DRAW_IN_VALIDATION)

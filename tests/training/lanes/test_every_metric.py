@@ -1,0 +1,63 @@
+"""Each loss and each metric of Keras has the numbers of `fit` in lanes."""
+
+import pytest
+
+from tests.helpers.keras_losses import (
+    BINARY,
+    LOOK_AT_THE_BATCH,
+    LOSSES,
+    METRICS,
+    METRICS_OF_A_BATCH,
+    NO_LOSS,
+    NO_METRIC,
+    NUMBERS,
+    ONE_HOT,
+    SPARSE,
+    metric_classes,
+    public_losses,
+    public_metrics,
+)
+from tests.helpers.plain_fit import plain_fit
+from tests.helpers.small_models import outputs
+from tests.helpers.walk import CLASSES, assert_same, rows, spec_of, trained
+
+MODELS = {SPARSE: (CLASSES, "softmax"), ONE_HOT: (CLASSES, "softmax"), BINARY: (1, "sigmoid"), NUMBERS: (1, "softplus")}
+TRIALS = tuple({"optimizer": "sgd", "learning_rate": rate, "epochs": 2, "batch_size": 8} for rate in (0.05, 0.02))
+USUAL = {
+    SPARSE: "sparse_categorical_crossentropy",
+    ONE_HOT: "categorical_crossentropy",
+    BINARY: "binary_crossentropy",
+    NUMBERS: "mean_squared_error",
+}
+
+
+def compared(labels, loss, metrics, *, alone):
+    data, (units, activation) = rows(8, labels), MODELS[labels]
+    spec = spec_of("small_models:outputs", {"units": units, "activation": activation}, loss=loss, metrics=metrics)
+    results, how = trained(spec, data, TRIALS)
+    assert how == (False, True, alone)
+    expected = plain_fit(lambda: outputs(units, activation), data, TRIALS[0], loss=loss, metrics=metrics)
+    assert_same(results[0], expected, (loss, *metrics))
+
+
+def test_every_loss_is_walked_through_or_left_out_with_a_reason():
+    assert public_losses() == set(LOSSES) | set(NO_LOSS)
+
+
+def test_every_metric_is_walked_through_or_left_out_with_a_reason():
+    assert public_metrics() == metric_classes() | set(NO_METRIC)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_has_the_numbers_of_fit(loss):
+    compared(LOSSES[loss], loss, (), alone=loss not in LOOK_AT_THE_BATCH)
+
+
+@pytest.mark.parametrize("labels", METRICS)
+def test_metrics_have_the_numbers_of_fit(labels):
+    compared(labels, USUAL[labels], METRICS[labels], alone=True)
+
+
+@pytest.mark.parametrize("labels", METRICS_OF_A_BATCH)
+def test_metrics_of_a_batch_have_the_numbers_of_fit(labels):
+    compared(labels, USUAL[labels], METRICS_OF_A_BATCH[labels], alone=False)

@@ -1,0 +1,66 @@
+"""Each optimizer of Keras with each of its arguments has the numbers of `fit` in lanes."""
+
+import pytest
+
+from keras_sweep.training.lanes.layout import elementwise
+from tests.helpers.keras_optimizers import (
+    BY_NORM,
+    LEFT_OUT,
+    MAPPED,
+    optimizer_arguments,
+    optimizer_trials,
+    public_optimizers,
+)
+from tests.helpers.lane_trials import lanes, suggestions
+from tests.helpers.plain_fit import plain_fit
+from tests.helpers.small_models import hidden
+from tests.helpers.walk import CLASSES, assert_same, rows, spec_of
+
+DATA = rows(8)
+NAMES = sorted(set(public_optimizers()) - set(LEFT_OUT))
+RATES = (0.003, 0.01)
+
+
+def compared(name, sets):
+    """Train these sets of arguments, each at two rates in one program, and compare the first with a script's."""
+    spec = spec_of("small_models:hidden", {"classes": CLASSES})
+    basic = {"optimizer": name, "epochs": 2, "batch_size": 8}
+    trials = [{**basic, "learning_rate": rate, **arguments} for arguments in sets for rate in RATES]
+    results = lanes(spec, DATA, suggestions(*trials))
+    for number in range(0, len(trials), len(RATES)):
+        expected = plain_fit(lambda: hidden(CLASSES), DATA, trials[number], metrics=())
+        averaged = "use_ema" in trials[number]
+        assert_same(results[number], expected, trials[number], validation=not averaged)
+        if averaged:  # `fit` validates before it puts the averages in, `evaluate` after
+            assert results[number].value == pytest.approx(expected.scores["loss"], rel=1e-5)
+
+
+def test_every_optimizer_is_walked_through_or_left_out_with_a_reason():
+    assert set(LEFT_OUT) < set(public_optimizers())
+
+
+def test_every_argument_is_in_one_of_the_sets():
+    norms = set()
+    for name in NAMES:
+        tried = {key for each in optimizer_trials(name) for key in each}
+        assert tried | set(BY_NORM) == set(optimizer_arguments(name))
+        norms |= tried & set(BY_NORM)
+    assert norms == set(BY_NORM)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_optimizer_has_the_numbers_of_fit_with_each_of_its_arguments(name):
+    compared(name, optimizer_trials(name))
+
+
+def test_optimizers_whose_elements_stand_alone_are_known():
+    found = {name for name in NAMES if not elementwise(public_optimizers()[name]())}
+    assert found == MAPPED
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", NAMES)
+def test_an_optimizer_has_the_numbers_of_fit_with_each_argument_alone(name):
+    arguments = optimizer_arguments(name)
+    about_averages = {key: value for key, value in arguments.items() if "ema" in key}
+    compared(name, [about_averages if "ema" in key else {key: value} for key, value in arguments.items()])

@@ -1,0 +1,47 @@
+"""Where trials part from `fit` by more than a rounding, `fit` parts as far from itself once its sums are reordered."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from keras_sweep.data.search_data import Rows
+from tests.helpers import user_models
+from tests.helpers.factory import digits
+from tests.helpers.lane_trials import lanes, suggestions, user_spec
+from tests.helpers.plain_fit import plain_fit
+
+ADAM = {"optimizer": "adam", "epochs": 4, "batch_size": 32}
+LEAST = 2e-5  # what weights may part by in any case
+
+
+def apart(ours, theirs):
+    return max(np.abs(one - other).max() for one, other in zip(ours, theirs, strict=True))
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits(200, 60)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "arguments"),
+    [
+        ("regularized", "sparse_categorical_crossentropy", {"learning_rate": 0.5, "beta_2": 0.5}),
+        ("regularized", "cosine_similarity", {"learning_rate": 0.1}),
+        ("embedded", "sparse_categorical_crossentropy", {"learning_rate": 0.1, "epsilon": 1e-12}),
+    ],
+)
+def test_lanes_part_from_fit_no_further_than_fit_from_itself(data, model, loss, arguments):
+    if loss == "cosine_similarity":
+        one_hot = (Rows(rows.x, np.eye(10, dtype=np.float32)[rows.y]) for rows in (data.train, data.validation))
+        data = replace(data, **dict(zip(("train", "validation"), one_hot, strict=True)))
+    trials = suggestions({**ADAM, **arguments}, {**ADAM, **arguments, "learning_rate": 0.01})
+    result = lanes(user_spec(model, loss=loss), data, trials)[0]
+
+    def build():
+        return getattr(user_models, model)((64,), 10)
+
+    fit, reordered = (plain_fit(build, data, trials[0].params, loss=loss, reverse=turned) for turned in (False, True))
+    assert apart(result.weights, fit.weights) <= max(5 * apart(reordered.weights, fit.weights), LEAST)
+    np.testing.assert_allclose(result.curve["val_loss"], fit.history["val_loss"], rtol=1e-5)
