@@ -25,6 +25,9 @@ from tests.helpers.lane_trials import fitted, suggestions
 from tests.helpers.plain_fit import plain_fit
 from tests.helpers.walk import assert_same, rows, spec_of, trained
 
+# MixUp asks JAX for whole numbers of 64 bits, by `fit` as in lanes
+pytestmark = pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
+
 DATA = rows(WIDTH)
 TABLE = layer_table()
 # SGD: what a gradient should not move, as a key's bias, it moves by rounding alone, which Adam would blow up
