@@ -9,7 +9,6 @@ LOSSES = {
     "sparse_categorical_crossentropy": SPARSE,
     "categorical_crossentropy": ONE_HOT,
     "categorical_focal_crossentropy": ONE_HOT,
-    "categorical_generalized_cross_entropy": SPARSE,
     "categorical_hinge": ONE_HOT,
     "circle": SPARSE,
     "dice": ONE_HOT,
@@ -29,6 +28,7 @@ LOSSES = {
     "mean_squared_logarithmic_error": NUMBERS,
 }
 NO_LOSS = {
+    "categorical_generalized_cross_entropy": "has no name that `keras.losses.get` knows",
     "ctc": "takes sequences of labels and their lengths",
     "deserialize": "is no loss",
     "get": "is no loss",
