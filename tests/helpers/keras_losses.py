@@ -40,6 +40,7 @@ LOOK_AT_THE_BATCH = {"circle", "dice", "tversky"}  # so lanes validate in fit's 
 METRICS = {
     SPARSE: ("sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"),
     ONE_HOT: (
+        "binary_crossentropy",
         "categorical_accuracy",
         "categorical_crossentropy",
         "categorical_hinge",
@@ -56,7 +57,6 @@ METRICS = {
     ),
     BINARY: (
         "binary_accuracy",
-        "binary_crossentropy",
         "precision",
         "recall",
         "auc",
@@ -73,10 +73,11 @@ METRICS = {
         "mean_squared_logarithmic_error",
         "root_mean_squared_error",
         "log_cosh_error",
+        "r2_score",
     ),
 }
-# On one column of labels Keras sets each label against each output, or has a value a batch: fit's batches.
-METRICS_OF_A_BATCH = {BINARY: ("hinge", "squared_hinge"), NUMBERS: ("r2_score",)}
+# On one column of labels Keras sets each label of a batch against each output of it: fit's batches.
+METRICS_OF_A_BATCH = {BINARY: ("hinge", "squared_hinge"), NUMBERS: ("poisson", "kl_divergence")}
 NO_METRIC = {
     "IoU": "needs arguments, which a name in a space file can't give",
     "Mean": "is a mean of what it is given, not of labels and outputs",

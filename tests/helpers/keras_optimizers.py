@@ -22,7 +22,7 @@ _VALUES = {
     "loss_scale_factor": 8.0,
     "gradient_accumulation_steps": 2,
     "epsilon": 1e-5,
-    "exclude_layers": ["none"],
+    "exclude_layers": ("none",),
     "muon_a": 3.4,  # farther from the defaults its iteration is chaotic: it makes a rounding large
     "muon_b": -4.7,
     "muon_c": 2.0,
