@@ -21,6 +21,9 @@ from tests.helpers.plain_fit import plain_fit
 from tests.helpers.small_models import outputs
 from tests.helpers.walk import CLASSES, assert_same, rows, spec_of, trained
 
+# some of Keras's metrics ask JAX for whole numbers of 64 bits, by `fit` as in lanes
+pytestmark = pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
+
 MODELS = {SPARSE: (CLASSES, "softmax"), ONE_HOT: (CLASSES, "softmax"), BINARY: (1, "sigmoid"), NUMBERS: (1, "softplus")}
 TRIALS = tuple({"optimizer": "sgd", "learning_rate": rate, "epochs": 2, "batch_size": 8} for rate in (0.05, 0.02))
 USUAL = {
