@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.models.model_as_file import PLAIN, opening_call, opening_words
@@ -22,6 +24,7 @@ from keras_sweep.sweep.kept_model import copy_kept, kept_card
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, refuse_imported, trial_of, weights_of
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result
 
 
@@ -89,7 +92,27 @@ def _built(
     choose_backend(backend, "--backend", default=backend_of(result))
     spec, data = recorded_data(study, spec)
     model = trained_model(spec, result, weights_of(study, spec, data, result, emit), data)
+    if (words := other_score(spec, result, model, data)) is not None:
+        emit(Noticed(words))
     whole = file_model(spec, model, data)
     save_keras(whole, path)
     trials, test, looks = len(study.results()), known_test(study, result), looks_at_test(study)
     return model_card(spec, result, data, trials=trials, test=test, looks=looks, opening=opening_call(whole))
+
+
+def other_score(spec: SweepSpec, result: Result, model: Any, data: SearchData) -> str | None:
+    """What to say where a rebuilt model does not score on the validation rows what is recorded of it; else None.
+
+    Records of older versions hold no digest of the model's code, so that a changed one shows here alone.
+    """
+    name = spec.objective.name.removeprefix("val_")
+    if spec.model.kind == "dense" or result.value is None or name == spec.objective.name:
+        return None
+    rows, size = data.validation, training_plan(spec, result.params).batch_size
+    value = model.evaluate(rows.x, rows.y, batch_size=size, verbose=0, return_dict=True).get(name)
+    if value is None or math.isclose(value, result.value, rel_tol=0.01, abs_tol=2 / len(rows)):
+        return None
+    return (
+        f"the exported model has {spec.objective.name} {value:.4g}, but {result.value:.4g} is recorded of trial "
+        f"{result.number} and stands in its card: its code or a package has changed, or a layer draws at random"
+    )
