@@ -99,7 +99,8 @@ def test_what_the_machine_failed_is_tried_twice_more_and_what_the_trial_failed_i
     assert first_look in (0, 1)
     assert built.count("memory") - 3 in (0, 1)
     assert built.count("code") - 1 in (0, 1)
-    assert "is trained again, since the machine failed it: MemoryError: Unable to allocate" in ended.err
+    assert "is trained again, since the machine failed it: " in ended.err
+    assert ": MemoryError: Unable to allocate" in ended.err  # with the user's file and line before it
     assert "FileNotFoundError" in ended.err
 
 
