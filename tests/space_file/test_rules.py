@@ -58,7 +58,7 @@ FIELDS = [(section, name) for section in SECTIONS for name in fields_of(section)
 )
 def test_a_rule_is_said_in_words(rule: Rule, text: str) -> None:
     assert rule.text == text
-    assert rule.fault({}) == f"must be {text}, but got a map of nothing"
+    assert rule.fault({}) == f"must be {text}, but got an empty map"
 
 
 @pytest.mark.parametrize(("section", "name"), FIELDS, ids=lambda one: getattr(one, "__name__", one))
