@@ -14,6 +14,7 @@ import pytest
 
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.faults.test_signals import begun, start, trials, wait_for, write
+from tests.helpers.command import PATIENCE
 from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
 
 NOWHERE = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # a pipe that nobody reads would fill
@@ -25,12 +26,12 @@ def test_the_second_of_two_says_who_runs_it_and_leaves_the_first_alone(tmp_path:
     try:
         wait_for(begun(tmp_path), first)
         second = start(tmp_path)
-        _, err = second.communicate(timeout=120)
+        _, err = second.communicate(timeout=PATIENCE)
         assert second.returncode == 3
         assert f"process {first.pid} on {socket.gethostname()} since 20" in err
         assert "(sweep run long.yaml)" in err
         fresh = start(tmp_path, "--fresh", "--force", **NOWHERE)
-        assert fresh.wait(timeout=120) == 3
+        assert fresh.wait(timeout=PATIENCE) == 3
         before = trials(tmp_path)
         wait_for(lambda: trials(tmp_path) > before, first)
     finally:
@@ -38,7 +39,7 @@ def test_the_second_of_two_says_who_runs_it_and_leaves_the_first_alone(tmp_path:
         first.wait()
     check_sound(folder_of(tmp_path, "long"))
     third = start(tmp_path, "--trials", "8")
-    _, err = third.communicate(timeout=120)
+    _, err = third.communicate(timeout=PATIENCE)
     assert third.returncode == 0, err
     assert f"goes on where process {first.pid} left it" in err
 
@@ -91,7 +92,7 @@ def test_ten_readers_neither_stop_a_sweep_nor_see_half_of_one(tmp_path: Path) ->
     commands = [["leaderboard"], ["leaderboard", "--format", "json"], ["list"], ["show", "long", "0"]] * 2
     programs = [[sys.executable, "-c", READ, *words] for words in commands] + [[sys.executable, "-c", OPTUNA]] * 2
     first = start(tmp_path, "--trials", "2")  # so that there is something to read
-    _, err = first.communicate(timeout=60)
+    _, err = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, err
     readers = [
         subprocess.Popen(
@@ -101,9 +102,9 @@ def test_ten_readers_neither_stop_a_sweep_nor_see_half_of_one(tmp_path: Path) ->
     ]
     try:
         writer = start(tmp_path, **NOWHERE)
-        code = writer.wait(timeout=240)
+        code = writer.wait(timeout=PATIENCE)
         (tmp_path / "enough").touch()
-        ends = [reader.communicate(timeout=60)[1] for reader in readers]
+        ends = [reader.communicate(timeout=PATIENCE)[1] for reader in readers]
     finally:
         for reader in readers:
             reader.kill()
@@ -114,5 +115,5 @@ def test_ten_readers_neither_stop_a_sweep_nor_see_half_of_one(tmp_path: Path) ->
     check_sound(folder_of(tmp_path, "long"))
     optuna = [str(Path(sys.executable).with_name("optuna")), "trials", "--study-name", "long", "--storage"]
     storage = f"sqlite:///{SweepFolder(tmp_path / 'sweeps' / 'long').study}"
-    listed = subprocess.run([*optuna, storage], capture_output=True, text=True, timeout=60, env=environment)
+    listed = subprocess.run([*optuna, storage], capture_output=True, text=True, timeout=PATIENCE, env=environment)
     assert listed.returncode == 0, listed.stderr

@@ -15,7 +15,7 @@ from keras_sweep.process.stop_request import StopRequest
 
 
 def settle(stop: StopRequest) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not stop and time.monotonic() < deadline:
         time.sleep(0.01)
 

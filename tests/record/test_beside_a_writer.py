@@ -16,6 +16,7 @@ from keras_sweep.errors import RecordError
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from tests.helpers.command import PATIENCE
 from tests.helpers.records import ROOT, integrity, new_folder, new_study, same
 from tests.helpers.results import dense_sweep
 
@@ -90,10 +91,10 @@ def test_ten_readers_beside_a_writer(tmp_path: Path) -> None:
     )
     assert len(json.loads(shown.stdout)) >= 6
     for process in readers:
-        out, error = process.communicate(timeout=100)
+        out, error = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, error
         assert int(out) >= 1
-    out, error = writer.communicate(timeout=100)
+    out, error = writer.communicate(timeout=PATIENCE)
     assert writer.returncode == 0, error
     assert float(out) < 5  # seconds that the slowest commit took
     assert integrity(folder.study) == "ok"

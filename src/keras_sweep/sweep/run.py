@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
@@ -174,12 +175,17 @@ def best_weights(
     stopping: Callable[[], bool] = lambda: False,
 ) -> Weights:
     """The weights on disk; where they are missing or damaged the trial is trained again."""
+    path = weights_file(study.folder, best.number)
     try:
-        return load_weights(weights_file(study.folder, best.number))
+        return load_weights(path)
     except RecordError as error:
-        emit(Noticed(f"trial {best.number} is trained again, since {error.message}"))
+        emit(Noticed(f"trial {best.number} is trained again, since {_why_not_loaded(path, error)}"))
         with (wall or WallTime()).phase("retrain"):
             return retrained_weights(lambda: make_engine(spec), runner, results, best.number, stopping)
+
+
+def _why_not_loaded(path: Path, error: RecordError) -> str:
+    return error.message if path.exists() else f"its weights {path} are gone"
 
 
 def _load(spec: SweepSpec, wall: WallTime) -> SearchData:
