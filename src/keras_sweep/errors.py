@@ -52,6 +52,12 @@ class MissingPackage(UsageError):
 class ChangedSweep(UsageError):
     """The sweep on disk was run with another space, data or seed: use `--fresh` or `--name`."""
 
+    def __init__(self, title: str, *, hint: str | None = None, changes: Sequence[str] = ()) -> None:
+        """`changes` are what differs, each `key: old -> new`."""
+        self.title = title
+        self.changes = tuple(changes)
+        super().__init__(f"{title}: {'; '.join(changes)}" if changes else title, hint=hint)
+
 
 class RecordError(SweepError):
     """The record is damaged, or can't be written: nothing was overwritten; the hint says how to go on."""

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,17 @@ from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.trial.events import EpochEnded, Event, GenerationAsked, Noticed, SweepEnded, SweepStarted, TrialEnded
+from keras_sweep.trial import events as happened
+from keras_sweep.trial.events import (
+    EpochEnded,
+    Event,
+    GenerationAsked,
+    Noticed,
+    PhaseBegan,
+    SweepEnded,
+    SweepStarted,
+    TrialEnded,
+)
 from tests.helpers.command import sweep
 from tests.helpers.whole_spaces import SPACES
 
@@ -104,6 +115,58 @@ def test_a_signal_before_the_first_trial_leaves_nothing_to_finish(tmp_path: Path
     assert (ended.reason, ended.results, ended.model) == ("interrupted", (), None)
     assert not ran.sweep.best.exists()
     assert Ran(tmp_path)().reason == "done"
+
+
+def test_a_finished_sweep_is_told_again_without_its_data_until_something_is_missing(tmp_path: Path) -> None:
+    first = Ran(tmp_path)
+    first()
+    again = Ran(tmp_path)
+    assert again().reason == "done"
+    assert "all of its 4 trials are done, and nothing is left to do; `--more N` adds some" in again.notices
+    (told,) = again.of(happened.TestEvaluated)
+    (seen,) = first.of(happened.TestEvaluated)
+    assert isinstance(seen, happened.TestEvaluated)
+    assert told == replace(seen, earlier=True)
+    for break_it in (again.sweep.card.unlink, lambda: again.sweep.best.write_bytes(b"PK"), again.sweep.space.unlink):
+        break_it()
+        mended = Ran(tmp_path)
+        mended()
+        assert not any("nothing is left" in notice for notice in mended.notices)
+        last = Ran(tmp_path)
+        last()
+        assert any("nothing is left" in notice for notice in last.notices)
+
+
+def test_a_finished_sweep_is_run_again_without_keras(tmp_path: Path) -> None:
+    Ran(tmp_path)()
+    code = "import sys; from keras_sweep.cli.main import main\ntry: main()\nfinally: print('keras' in sys.modules)"
+    command = [sys.executable, "-c", code, "run", "plain.yaml", "--trials", "4"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+    assert "best.keras" in done.stdout
+
+
+def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(tmp_path: Path) -> None:
+    Ran(tmp_path)()
+    other = SPACES["plain"].replace("max: 0.3", "max: 0.1").replace("epochs: {min: 1, max: 3}", "epochs: 2")
+    changed = Ran(tmp_path, text=other.replace("data: digits", "data: iris"))
+    with pytest.raises(ChangedSweep) as caught:
+        changed()
+    assert caught.value.changes == (
+        "data: digits -> iris",
+        "parameters.learning_rate.max: 0.3 -> 0.1",
+        "parameters.epochs: {min: 1, max: 3} -> 2",
+    )
+    assert not any(isinstance(event, PhaseBegan) and event.phase == "data" for event in changed.events)
+
+
+def test_another_file_of_the_same_name_is_offered_a_name_of_its_own(tmp_path: Path) -> None:
+    Ran(tmp_path)()
+    (tmp_path / "other").mkdir()
+    other = Ran(tmp_path / "other", text=SPACES["plain"].replace("max: 0.3", "max: 0.1"))
+    other.sweep = SweepFolder(tmp_path / "sweeps" / "plain")
+    with pytest.raises(ChangedSweep, match=r"begun from another file of that name.*--name plain-2"):
+        other()
 
 
 def listed(folder: Path) -> dict[str, object]:

@@ -11,6 +11,8 @@ from keras_sweep.space.distributions import Categorical, Distribution, Float, Va
 from keras_sweep.space.sweep_spec import SweepSpec
 
 Plain = dict[str, Any]
+LONGEST = 60  # characters of a value in a line
+_OF_A_PARAMETER = ("values", "probabilities", "min", "max", "log", "q")
 
 
 def canonical(spec: SweepSpec) -> Plain:
@@ -46,9 +48,54 @@ def canonical(spec: SweepSpec) -> Plain:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """One line a key that differs: `parameters.learning_rate.max: 1.0 -> 0.1`."""
-    keys = [*old, *(key for key in new if key not in old)]
-    return [f"{key}: {_words(old, key)} -> {_words(new, key)}" for key in keys if _differ(old, new, key)]
+    """What differs, in the words of a space file: `parameters.learning_rate.max: 1.0 -> 0.1`.
+
+    One line a key; a parameter that has other keys now, or is new, or is gone, is one line as a whole.
+    """
+    lines: list[str] = []
+    for entry in dict.fromkeys(_entry(key) for key in (*old, *new)):
+        keys = [[key for key in flat if _entry(key) == entry] for flat in (old, new)]
+        if set(keys[0]) != set(keys[1]):
+            lines.append(f"{entry}: {_whole(old, entry, keys[0])} -> {_whole(new, entry, keys[1])}")
+        else:
+            lines += [f"{key}: {_text(old[key])} -> {_text(new[key])}" for key in keys[0] if _differ(old, new, key)]
+    return lines
+
+
+def _entry(key: str) -> str:
+    """What a key belongs to: a parameter, a section, or itself."""
+    section, _, rest = key.partition(".")
+    if section == "parameters":
+        for word in (".when.", *(f".{name}" for name in _OF_A_PARAMETER)):
+            head, found, tail = rest.partition(word)
+            if found and (word == ".when." or not tail):
+                return f"{section}.{head}"
+        return key
+    return section if section == "early_terminate" else key
+
+
+def _whole(flat: Mapping[str, Any], entry: str, keys: list[str]) -> str:
+    """A parameter as a map of what is not its default."""
+    if not keys:
+        return "not there"
+    if keys == [entry]:
+        return _text(flat[entry])
+    said = {key.removeprefix(f"{entry}."): flat[key] for key in keys}
+    plain = {"log": False, "q": 1}
+    said = {name: value for name, value in said.items() if value is not None and plain.get(name, ()) != value}
+    parts = [f"{name}: {_text(value)}" for name, value in said.items()]
+    return "{" + ", ".join(parts) + "}"
+
+
+def _text(value: Any) -> str:
+    """A value as YAML would have it, in one line, without its middle where that is long."""
+    if isinstance(value, list | tuple):
+        text = "[" + ", ".join(_text(one) for one in value) + "]"
+    elif value is None or isinstance(value, bool):
+        text = {None: "none", True: "true", False: "false"}[value]
+    else:
+        text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 3 :]}"
 
 
 def _differ(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> bool:

@@ -28,6 +28,11 @@ from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
 from keras_sweep.trial.result import Result, Weights
 
 
+def known_look(best: Result, scores: TestScores, looks: int) -> TestEvaluated:
+    """What tells again of an earlier look."""
+    return TestEvaluated(best.number, scores.scores, scores.stderrs, looks, scores.per_class, earlier=True)
+
+
 def look_at_test(
     spec: SweepSpec, study: StudyFile, best: Result, model: Any, data: SearchData, emit: Listener
 ) -> TestScores | None:
@@ -68,12 +73,15 @@ def looks_at_test(study: StudyFile) -> int:
 
 def known_test(study: StudyFile, best: Result) -> TestScores | None:
     """The last look at the test set, if it was at this trial."""
-    kept = study.attributes.get("test")
+    return known_scores(study.attributes, best)
+
+
+def known_scores(attributes: Mapping[str, Any], best: Result) -> TestScores | None:
+    """The scores of the last look that a record tells of, if it was at this trial."""
+    kept = attributes.get("test")
     if not isinstance(kept, dict) or kept.get("number") != best.number:
         return None
-    return TestScores(
-        kept["rows"], kept["scores"], recorded_errors(kept, str(study.attributes["metric"])), kept["per_class"]
-    )
+    return TestScores(kept["rows"], kept["scores"], recorded_errors(kept, str(attributes["metric"])), kept["per_class"])
 
 
 def recorded_errors(test: Mapping[str, Any], metric: str) -> dict[str, float]:
@@ -104,7 +112,7 @@ def finish(
     folder, wall = study.folder, wall or WallTime()
     scores = known_test(study, best)
     if scores is not None:
-        emit(TestEvaluated(best.number, scores.scores, scores.stderrs, looks_at_test(study), scores.per_class))
+        emit(known_look(best, scores, looks_at_test(study)))
     card = _card_on_disk(folder, emit)
     current = (card.get("trial"), card.get("trials")) == (best.number, len(results))
     sound = _is_sound(folder, card if current else None, emit)

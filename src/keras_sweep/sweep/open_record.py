@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Mapping
+from typing import Any
 
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.atomic import write_text
@@ -58,7 +60,7 @@ def open_study(
             closing = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
             emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {closing}"))
     try:
-        _check_same(spec.name, study.attributes, {**said, **sealed, MODEL_CODE: code})
+        _check_same(spec, study.attributes, {**said, **sealed, MODEL_CODE: code})
         for path in (folder.weights, folder.checkpoints, folder.spool):
             if path.exists() and not path.is_dir():
                 emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
@@ -108,9 +110,28 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
     write_text(path, spec.text)
 
 
-def _check_same(name: str, old: dict[str, object], new: dict[str, object]) -> None:
+def check_spec(folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any]) -> None:
+    """Compare the space file with a record before anything else is loaded. Raises ChangedSweep.
+
+    What a model of the user's adds to the parameters is not known yet, so that what the record has beyond the file is
+    no difference here; it is compared once the model was looked at.
+    """
+    old, new = attributes.get("spec"), canonical(spec)
+    if not isinstance(old, dict):
+        return
+    if spec.model.kind != "dense":
+        old, new = _in_both(old, new), _in_both(new, old)
+    if changes := differences(old, new):
+        raise _changed(folder.name, changes, attributes, spec)
+
+
+def _in_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Without those parameters of the model that the other does not have."""
+    return {key: value for key, value in one.items() if key in other or not key.startswith("parameters.model.")}
+
+
+def _check_same(spec: SweepSpec, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     old_spec, new_spec = old.get("spec"), new["spec"]
-    assert isinstance(new_spec, dict)
     changes = differences(old_spec if isinstance(old_spec, dict) else {}, new_spec)
     if old.get("fingerprint") != new["fingerprint"]:
         changes.append("the data: its rows are not those that the sweep was begun with")
@@ -121,7 +142,19 @@ def _check_same(name: str, old: dict[str, object], new: dict[str, object]) -> No
     if files := changed_code(old.get(MODEL_CODE), now):
         changes.append(f"the code of the model: {', '.join(files)} (bring it back to go on)")
     if changes:
-        raise ChangedSweep(
-            f"the sweep {name!r} was begun with something else: " + "; ".join(changes),
-            hint="Go on with another name (`--name`), or move the old one aside (`--fresh`)",
+        raise _changed(spec.name, changes, old, spec)
+
+
+def _changed(name: str, changes: list[str], attributes: Mapping[str, Any], spec: SweepSpec) -> ChangedSweep:
+    origin, here = attributes.get("origin"), str(spec.folder.resolve())
+    if isinstance(origin, str) and origin != here:
+        return ChangedSweep(
+            f"the sweep {name!r} was begun from another file of that name, in {origin}",
+            hint=f"Run this one under a name of its own: `--name {name}-2`",
+            changes=changes,
         )
+    return ChangedSweep(
+        f"the sweep {name!r} was begun with something else",
+        hint="Go on with another name (`--name`), or move the old one aside (`--fresh`)",
+        changes=changes,
+    )

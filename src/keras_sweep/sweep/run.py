@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
@@ -17,16 +18,18 @@ from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.process.garbage import importing
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.reader import read_attributes
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.record.weights import load_weights, save_weights, weights_file
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.finish_winner import finish
+from keras_sweep.sweep.already_done import already_done
+from keras_sweep.sweep.finish_winner import finish, known_look
 from keras_sweep.sweep.kept_training import kept_training
 from keras_sweep.sweep.loop import EXHAUSTED, Limits, search
-from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
+from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside
 from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import choose_runner
@@ -66,6 +69,10 @@ def run_sweep(
     wall.name_rest("start")
     if options.seconds is not None:
         stop.limit(options.seconds)
+    if folder.exists() and not options.fresh:
+        check_spec(folder, spec, _attributes(folder))
+        if options.more is None and (ended := _nothing_left(spec, folder, options, emit, wall)):
+            return ended
     with importing():
         data = _load(spec, wall)
     with wall.phase("build"):
@@ -88,6 +95,32 @@ def run_sweep(
             return _run(spec, study, data, runner, options, emit, wall, stop)
 
 
+def _attributes(folder: SweepFolder) -> Mapping[str, Any]:
+    """What a record says of its sweep; nothing where it can't be read, which is told once it is opened."""
+    try:
+        return read_attributes(folder)
+    except RecordError:
+        return {}
+
+
+def _nothing_left(
+    spec: SweepSpec, folder: SweepFolder, options: RunOptions, emit: Listener, wall: WallTime
+) -> SweepEnded | None:
+    """The end of a sweep that has ended before; None where anything is left to do."""
+    known = already_done(spec, folder, test=options.test)
+    if known is None:
+        return None
+    results, best, scores, looks = known
+    emit(_started(spec, folder, results[-1].runner, spec.search.trials, results))
+    if scores is not None:
+        emit(known_look(best, scores, looks))
+    emit(Noticed(f"all of its {len(results)} trials are done, and nothing is left to do; `--more N` adds some"))
+    reason = "done" if len(results) >= spec.search.trials else EXHAUSTED
+    ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), _shown(folder.best))
+    emit(ended)
+    return ended
+
+
 def _run(
     spec: SweepSpec,
     study: StudyFile,
@@ -106,7 +139,7 @@ def _run(
     total = len(earlier) + options.more if options.more is not None else spec.search.trials
     if total != spec.search.trials:
         study.set_attributes({"trials": total})
-    emit(_started(spec, folder, runner, total, earlier))
+    emit(_started(spec, folder, runner.name, total, earlier))
     limits = Limits(total, options.max_failures)
     stop.patient = True
     with plain_errors("go on with", folder.path):  # what no trial is to blame for, as a disk that is full
@@ -204,12 +237,12 @@ def _load(spec: SweepSpec, wall: WallTime) -> SearchData:
                 importing.join()
 
 
-def _started(spec: SweepSpec, folder: SweepFolder, runner: Runner, total: int, earlier: Sequence[Result]) -> Event:
+def _started(spec: SweepSpec, folder: SweepFolder, runner: str, total: int, earlier: Sequence[Result]) -> Event:
     return SweepStarted(
         name=spec.name,
         folder=_shown(folder.path),
         engine=f"{spec.search.engine}/{spec.search.sampler}",
-        runner=runner.name,
+        runner=runner,
         total=total,
         finished=tuple(earlier),
         metric=spec.objective.name,

@@ -90,6 +90,7 @@ class TestEvaluated:
     stderrs: Mapping[str, float]  # standard error of each score that has a formula
     looks: int  # how often this sweep has looked at the test set, this time included
     per_class: Mapping[str, float] | None = None  # class -> accuracy
+    earlier: bool = False  # whether that was in an earlier run, and is only told again
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> 
         text.append("  " if index else " ").append(f"{safe(name)} ").append(score, style="bold green")
     lines = [text]
     if test.looks == 1:
-        text.append("  first look", style="dim")
+        text.append("  looked at once, earlier" if test.earlier else "  first look", style="dim")
     else:
         looks = f"  look {test.looks:,} at the test set: after the first it is no longer quite unseen"
         lines.append(Text(looks, style="yellow"))

@@ -10,7 +10,7 @@
                       seconds{sampler compile train validate total} curve{name: [number]} engine runner reason
     noticed           message
     test_evaluated    number scores{name: number} stderr(of the metric that ranks) stderrs{name: number} looks
-                      per_class{class: accuracy}
+                      per_class{class: accuracy} earlier(whether that was in an earlier run)
     sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params} seconds{part: s}
                       model(path) kept{number: epoch} waiting[number]
 
@@ -113,6 +113,7 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
                 "stderrs": dict(event.stderrs),
                 "looks": event.looks,
                 "per_class": None if event.per_class is None else dict(event.per_class),
+                "earlier": event.earlier,
             }
         case SweepEnded():
             counts = Counter(result.state for result in event.results)

@@ -92,7 +92,7 @@ class PlainLines:
         elif isinstance(event, Noticed):
             print_notice(self._console, event.message)
             self._printed = time.monotonic()
-        elif isinstance(event, TestEvaluated):
+        elif isinstance(event, TestEvaluated) and not event.earlier:
             self._line(f"trial {event.number} was evaluated on the test set")
 
     def _trial_text(self, result: Result) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.errors import Interrupted, SpaceFileError, SweepError, TableError
+from keras_sweep.errors import ChangedSweep, Interrupted, SpaceFileError, SweepError, TableError
 from keras_sweep.views.terminal.text import count_text, safe
 
 MOST_FAULTS = 20  # of a table, which may have thousands of columns
@@ -42,6 +42,11 @@ def error_lines(error: BaseException) -> list[str]:
         more = [f"and {len(error.faults) - MOST_FAULTS:,} more"] if len(error.faults) > MOST_FAULTS else []
         title = f"{safe(error.place)} has {count_text(len(error.faults), 'fault')}"
         return [title, *(f"  {line}" for line in (*faults, *more))]
+    if isinstance(error, ChangedSweep) and error.changes:
+        changes = [*error.changes[:MOST_FAULTS]]
+        left = len(error.changes) - len(changes)
+        lines = [f"{error.title}:", *(f"  {one}" for one in changes), *([f"  and {left:,} more"] if left else [])]
+        return [safe(line) for line in (*lines, *([error.hint] if error.hint else []))]
     if isinstance(error, SweepError):
         message = error.message.strip()
         if error.hint:

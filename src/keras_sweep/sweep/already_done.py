@@ -1,0 +1,69 @@
+"""A finished sweep that is run again: known by its record alone, in a moment, without its data and without Keras."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.errors import RecordError
+from keras_sweep.files.model_file import file_digest
+from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
+from keras_sweep.record.lock import read_owner
+from keras_sweep.record.reader import read_attributes, read_results
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.weights import kept, load_weights, weights_file
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.finish_winner import known_scores
+from keras_sweep.sweep.winner import TestScores
+from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.result import Result
+
+
+def already_done(
+    spec: SweepSpec, folder: SweepFolder, *, test: bool
+) -> tuple[list[Result], Result, TestScores | None, int] | None:
+    """All trials, the winner, its scores on the test rows, and the looks at them; None where anything is left to do.
+
+    That is also so where a file beside the record is missing or altered, or where a file of the user's, data or code,
+    was written since: then the whole way is gone, on which that is noticed.
+    """
+    try:
+        attributes, results = read_attributes(folder), read_results(folder)
+        best = winner(results, spec.objective)
+        engine = f"{spec.search.engine}/{spec.search.sampler}"
+        asked = (spec.search.trials, engine, spec.text)
+        if best is None or asked != tuple(attributes.get(key) for key in ("trials", "engine", "space")):
+            return None
+        if len(results) < spec.search.trials and attributes.get("exhausted") != len(results):
+            return None
+        if read_owner(folder) is not None or folder.spool.exists() or folder.space.read_text() != spec.text:
+            return None
+        for number in kept(folder):
+            load_weights(weights_file(folder, number))
+        card: dict[str, Any] = json.loads(folder.card.read_bytes())
+        scores = known_scores(attributes, best)
+        if (card["trial"], card["trials"]) != (best.number, len(results)) or card["sha256"] != file_digest(folder.best):
+            return None
+        if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
+            return None
+        if changed_code(attributes.get(MODEL_CODE), model_code(spec)):
+            return None
+        written = folder.card.stat().st_mtime
+        if any(path.stat().st_mtime >= written for path in _sources(spec)):
+            return None
+        return results, best, scores, int(attributes.get("test_looks", 0))
+    except (RecordError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _sources(spec: SweepSpec) -> list[Path]:
+    """The user's files that the sweep is made of beside the space file."""
+    paths = []
+    for section in (spec.data, spec.model):
+        if section.kind == "python":
+            module = section.source.partition(":")[0]
+            paths.append(spec.folder / (module.replace(".", "/") + ".py"))
+        elif section.kind not in ("named", "dense"):
+            paths.append(Path(section.source))
+    return paths
