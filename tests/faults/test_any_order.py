@@ -127,7 +127,8 @@ class AnyOrder(RuleBasedStateMachine):
             run(self.spec, record, trials, runner, stop)
         except Killed:
             self.abandoned += [study, record]
-            lock._lock.release(force=True)  # type: ignore[union-attr]  # the system does it for a dead process
+            lock._lock.release(force=True)  # type: ignore[union-attr]  # the system does both for a dead process
+            lock._unlock_folder()
             return
         study.close()
         lock.release()
