@@ -94,10 +94,10 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.space_file.yaml_file import read_space_file
-    from keras_sweep.training.lanes.program_cache import Programs
+    from keras_sweep.training.lanes.program_cache import ProgramCache
 
     spec = read_space_file(SPACE)
-    programs = Programs(spec, load_search_data(spec))
+    programs = ProgramCache(spec, load_search_data(spec))
     found: dict[str, dict[int, float]] = {name: {} for name in (PRODUCTS, *optimizers, VALIDATION)}
     for count in lanes:  # what is compared is measured within moments
         found[PRODUCTS][count] = products(cores, count, epochs)
@@ -109,13 +109,13 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
 
 def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, epochs: int) -> tuple[float, float]:
     """Milliseconds a trial-epoch of training and of validation: one program of so many lanes on each core."""
-    from keras_sweep.training.lanes.optimizer_variants import offered_updates
+    from keras_sweep.training.lanes.optimizer_variants import optimizer_variants
     from keras_sweep.training.lanes.signature import signature_of
     from keras_sweep.trial.plan import TrainingPlan
 
-    updates = offered_updates(spec) if optimizer == "all" else None
-    plan = TrainingPlan({"units": OUTPUTS, "activation": "softmax"}, "sgd" if updates else optimizer, seed=42)
-    signature = signature_of(plan, updates)
+    variants = optimizer_variants(spec) if optimizer == "all" else None
+    plan = TrainingPlan({"units": OUTPUTS, "activation": "softmax"}, "sgd" if variants else optimizer, seed=42)
+    signature = signature_of(plan, variants)
     compiled = programs.program(signature, lanes)
     order = programs.template(signature).order
     rates, choices = np.geomspace(1e-4, 1e-1, lanes, dtype=np.float32), np.arange(lanes, dtype=np.int32) % 3

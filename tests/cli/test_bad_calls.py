@@ -10,7 +10,7 @@ import pytest
 
 from keras_sweep.cli.main import main
 from keras_sweep.errors import Interrupted
-from keras_sweep.views.terminal.console import progress
+from keras_sweep.views.terminal.console import stderr_console
 from keras_sweep.views.terminal.messages import print_error
 from tests.cli.conftest import DIGITS
 
@@ -103,7 +103,9 @@ def test_without_arguments_the_help_is_printed(folder, capsys):
 
 
 def test_an_interruption_is_no_error(capsys):
-    print_error(progress(), Interrupted("interrupted; every finished trial is kept", hint="The same command resumes"))
+    print_error(
+        stderr_console(), Interrupted("interrupted; every finished trial is kept", hint="The same command resumes")
+    )
     assert capsys.readouterr().err == "interrupted; every finished trial is kept. The same command resumes\n"
 
 

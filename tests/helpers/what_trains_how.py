@@ -71,7 +71,7 @@ def _layers():
 
 
 def _optimizers():
-    from keras_sweep.training.lanes.per_lane_values import may_be_own
+    from keras_sweep.training.lanes.per_lane_values import may_vary_per_lane
     from tests.helpers.keras_optimizers import (
         LEFT_OUT,
         MAPPED,
@@ -92,7 +92,7 @@ def _optimizers():
     ]
     for name in sorted(set(public_optimizers()) - set(LEFT_OUT)):
         arguments = optimizer_arguments(name)
-        own = [key for key, value in arguments.items() if name not in MAPPED and may_be_own(name, key, value)]
+        own = [key for key, value in arguments.items() if name not in MAPPED and may_vary_per_lane(name, key, value)]
         rest = [key for key in arguments if key not in own and key not in OF_EVERY_OPTIMIZER]
         shown = ", ".join(f"`{key}`" for key in ["learning_rate", *own])
         lines.append(f"| {name} | {'mapped' if name in MAPPED else 'at once'} | {shown} | {_ticks(rest)} |")

@@ -4,18 +4,18 @@ import sys
 
 import pytest
 
-from keras_sweep.process.garbage import importing
+from keras_sweep.process.garbage import no_gc
 
 
 def test_nothing_is_collected_while_modules_are_imported():
     assert gc.isenabled()
-    with importing():
+    with no_gc():
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
 def test_it_goes_on_after_an_import_that_fails():
-    with pytest.raises(ImportError), importing():
+    with pytest.raises(ImportError), no_gc():
         raise ImportError
     assert gc.isenabled()
 
@@ -23,7 +23,7 @@ def test_it_goes_on_after_an_import_that_fails():
 def test_who_had_switched_it_off_finds_it_off():
     gc.disable()
     try:
-        with importing():
+        with no_gc():
             pass
         assert not gc.isenabled()
     finally:

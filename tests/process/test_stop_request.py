@@ -39,7 +39,7 @@ def test_a_signal_asks_once_there_is_something_to_finish(number: signal.Signals)
     former = signal.signal(number, signal.default_int_handler)
     try:
         with StopRequest() as stop:
-            stop.patient = True
+            stop.can_finish = True
             os.kill(os.getpid(), number)
             settle(stop)
             assert stop.signalled

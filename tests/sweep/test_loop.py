@@ -324,7 +324,7 @@ class Failing(Formula):
         for result in super().run(trials, wanted, watch):
             if result.number == victim and self.failures.get(victim, 0) < self.times:
                 self.failures[victim] = self.failures.get(victim, 0) + 1
-                result = Result(result.suggestion, TrialState.FAIL, None, reason="MemoryError: no", passing=True)
+                result = Result(result.suggestion, TrialState.FAIL, None, reason="MemoryError: no", is_transient=True)
             yield result
 
 

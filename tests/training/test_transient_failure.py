@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from keras_sweep.training.transient_failure import passing
+from keras_sweep.training.transient_failure import is_transient
 
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:
@@ -28,7 +28,7 @@ def caused(error: BaseException, cause: BaseException) -> BaseException:
     ],
 )
 def test_memory_disk_and_network_may_be_there_again(error: BaseException) -> None:
-    assert passing(error)
+    assert is_transient(error)
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_memory_disk_and_network_may_be_there_again(error: BaseException) -> Non
     ],
 )
 def test_a_trials_own_fault_stays(error: BaseException) -> None:
-    assert not passing(error)
+    assert not is_transient(error)

@@ -20,7 +20,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, Listener, SweepEnded, SweepStarted
-from keras_sweep.views.running.output_may_vanish import Sturdy
+from keras_sweep.views.running.output_may_vanish import OutputMayVanish
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.terminal.console import console_on
 
@@ -52,7 +52,7 @@ def run_session(
                 if noise is not None:
                     noise.into(folder.log)
                 if (log := _log_of(folder.log, stack)) is not None:
-                    listeners.append(Sturdy(PlainLines(console_on(log))))
+                    listeners.append(OutputMayVanish(PlainLines(console_on(log))))
             for listener in listeners:
                 listener(event)
 

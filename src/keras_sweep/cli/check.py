@@ -37,18 +37,18 @@ def check(
     from keras_sweep.errors import UsageError
     from keras_sweep.space_file.yaml_file import read_space_file
     from keras_sweep.views.space_view import print_space
-    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice, print_warning
 
     if space is None:
         raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check search_spaces/dense.yaml`")
     spec = read_space_file(space, sets=sets or ())
     for warning in spec.warnings:
-        print_warning(progress(), warning)
+        print_warning(stderr_console(), warning)
     code = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
     if code:
-        print_notice(progress(), f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
-    print_space(answers(), spec, str(space))
+        print_notice(stderr_console(), f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
+    print_space(stdout_console(), spec, str(space))
     if probe or (probe is None and not code):
         from keras_sweep.process.backend import choose_backend
 
@@ -61,5 +61,5 @@ def check(
 
         with LibraryNoise(), prints_to_stderr(), status_view() as view:
             data, found = probed(spec, view)
-        print_estimate(answers(), data, found)
-    answers().print("no faults")  # only now: the data and a trial were looked at too
+        print_estimate(stdout_console(), data, found)
+    stdout_console().print("no faults")  # only now: the data and a trial were looked at too

@@ -37,7 +37,7 @@ def data(
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
     from keras_sweep.errors import DataError, UsageError
-    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import count_text
 
@@ -58,8 +58,8 @@ def data(
     if picture is not None and found.image_shape is None:
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
     if fingerprint not in (None, found.fingerprint):
-        print_notice(progress(), f"these rows are not those that the sweep {source!r} was begun with")
-    answers().print(DataView(found))
+        print_notice(stderr_console(), f"these rows are not those that the sweep {source!r} was begun with")
+    stdout_console().print(DataView(found))
     if picture is not None:
         write_png(picture, picture_grid(found))
         typer.echo(str(picture))
@@ -67,7 +67,7 @@ def data(
         save_rows(save, spec, found)
         typer.echo(str(save))
         rows = f"{count_text(len(found.train), 'training row')} and {len(found.validation):,} for validation"
-        print_notice(progress(), f"{rows}, in the form that an exported model takes; no test row is among them")
+        print_notice(stderr_console(), f"{rows}, in the form that an exported model takes; no test row is among them")
 
 
 def baseline(
@@ -92,7 +92,7 @@ def baseline(
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.sweep.baseline import fit_baseline
     from keras_sweep.views.baseline_view import baseline_json, baseline_record, print_baseline
-    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
 
     found = load_search_data(spec)
@@ -104,11 +104,11 @@ def baseline(
             if study.attributes.get("fingerprint") == found.fingerprint:
                 study.set_attributes({"baseline": baseline_record(fitted)})
             else:
-                print_notice(progress(), f"not put into the sweep {spec.name!r}: it was run on other data")
+                print_notice(stderr_console(), f"not put into the sweep {spec.name!r}: it was run on other data")
     if format == "json":
         typer.echo(baseline_json(fitted), nl=False)
     else:
-        print_baseline(answers(), fitted)
+        print_baseline(stdout_console(), fitted)
 
 
 def import_search(
@@ -138,7 +138,7 @@ def import_search(
     from keras_sweep.record.sweep_folder import sweep_folder
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.space_file.yaml_file import read_space_file
-    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import count_text, safe
 
@@ -153,8 +153,8 @@ def import_search(
         folder = sweep_folder(spec.name, where(sweeps_dir))
         imported = adopt_into(imported, folder, spec, load_search_data(spec).fingerprint)
     for note in imported.notes:
-        print_notice(progress(), note)
-    answers().print(f"{folder.name}: {count_text(len(imported.results), 'trial')} from {safe(imported.source)}")
+        print_notice(stderr_console(), note)
+    stdout_console().print(f"{folder.name}: {count_text(len(imported.results), 'trial')} from {safe(imported.source)}")
 
 
 def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | None) -> tuple[SweepSpec, str | None]:
@@ -172,13 +172,13 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
     from keras_sweep.data.sources import unknown_name
     from keras_sweep.record.sweep_folder import all_sweeps
     from keras_sweep.record.sweep_folder import sweeps_dir as where
-    from keras_sweep.views.terminal.console import progress
+    from keras_sweep.views.terminal.console import stderr_console
     from keras_sweep.views.terminal.messages import print_notice
 
     sweeps = {folder.name: folder for folder in all_sweeps(where(sweeps_dir))}
     if source in DATA_NAMES:
         if source in sweeps:
-            print_notice(progress(), f"{source!r} is a sweep too: give its space file to see the sweep's rows")
+            print_notice(stderr_console(), f"{source!r} is a sweep too: give its space file to see the sweep's rows")
         return named_set(source), None
     if source not in sweeps:
         raise unknown_name(source, list(sweeps))

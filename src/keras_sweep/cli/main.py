@@ -13,7 +13,7 @@ import typer
 from keras_sweep import __version__
 from keras_sweep.cli import check, data, model, read_commands, run
 from keras_sweep.errors import Interrupted, SweepError
-from keras_sweep.process.garbage import exit_at_once
+from keras_sweep.process.garbage import skip_teardown_at_exit
 from keras_sweep.process.streams import open_streams, settle_streams
 
 app = typer.Typer(
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     open_streams()
-    exit_at_once()
+    skip_teardown_at_exit()
     try:
         words = [one for one in given if one != "--debug"]
         code = app(words or ["--help"], prog_name="sweep", standalone_mode=False)
@@ -70,12 +70,12 @@ def main(arguments: list[str] | None = None) -> None:
     except BaseException as error:
         if debug:
             traceback.print_exc()
-        from keras_sweep.views.terminal.console import progress
+        from keras_sweep.views.terminal.console import stderr_console
         from keras_sweep.views.terminal.messages import print_error
 
         plain, code = _told(error)
         with contextlib.suppress(OSError):  # there may be nobody left to tell
-            print_error(progress(), plain)
+            print_error(stderr_console(), plain)
     settle_streams()
     sys.exit(code if isinstance(code, int) else 0)
 

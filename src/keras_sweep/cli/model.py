@@ -33,7 +33,7 @@ def evaluate(
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.running.progress import progress_view
     from keras_sweep.views.summary import print_test
-    from keras_sweep.views.terminal.console import answers
+    from keras_sweep.views.terminal.console import stdout_console
 
     looks: list[TestEvaluated] = []
 
@@ -47,7 +47,7 @@ def evaluate(
     if format == "json":
         typer.echo(strict_json(event_record(looks[0], objective_of(read_attributes(folder)))))
     else:
-        print_test(answers(), looks[0])
+        print_test(stdout_console(), looks[0])
 
 
 def export(
@@ -73,10 +73,10 @@ def export(
     from keras_sweep.process.streams import prints_to_stderr
     from keras_sweep.sweep.export_trial import export_trial
     from keras_sweep.views.running.progress import progress_view
-    from keras_sweep.views.terminal.console import progress
+    from keras_sweep.views.terminal.console import stderr_console
     from keras_sweep.views.terminal.text import safe
 
     with LibraryNoise(), prints_to_stderr():
         written = export_trial(folder, path, trial, progress_view(quiet=True), trust=trust, backend=backend)
     typer.echo(str(written.model))
-    progress().print(f"trial {written.trial.number} of {folder.name}; its card is {safe(str(written.card))}")
+    stderr_console().print(f"trial {written.trial.number} of {folder.name}; its card is {safe(str(written.card))}")

@@ -24,7 +24,7 @@ def list_sweeps(
     from keras_sweep.trial.ranking import imported
     from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, sweep_list_json
     from keras_sweep.views.sweep_list_table import SweepTable
-    from keras_sweep.views.terminal.console import answers
+    from keras_sweep.views.terminal.console import stdout_console
 
     one_of("--format", format, FORMATS[:2])
     rows: list[SweepRow] = []
@@ -59,7 +59,7 @@ def list_sweeps(
     if format == "json":
         typer.echo(sweep_list_json(rows), nl=False)
     else:
-        answers().print(SweepTable(rows))
+        stdout_console().print(SweepTable(rows))
 
 
 def leaderboard(
@@ -88,7 +88,7 @@ def leaderboard(
     """The ranked trials of a sweep."""
     from keras_sweep.record.reader import objective_of, read_attributes, read_results
     from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows, reference_rows, why_none
-    from keras_sweep.views.terminal.console import answers, progress
+    from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
 
     one_of("--format", format, FORMATS)
@@ -98,11 +98,13 @@ def leaderboard(
     ranked = leaderboard_rows(read_results(folder), objective, seed=attributes.get("seed"))
     rows = chosen_rows(ranked, objective, where=where or (), sort=sort, top=top)
     if where and ranked and not rows:
-        print_notice(progress(), why_none(ranked, where))
+        print_notice(stderr_console(), why_none(ranked, where))
     if format == "table":
         from keras_sweep.views.leaderboard.table import LeaderboardTable
 
-        answers().print(LeaderboardTable(rows, objective, of=ranked, references=reference_rows(attributes, objective)))
+        stdout_console().print(
+            LeaderboardTable(rows, objective, of=ranked, references=reference_rows(attributes, objective))
+        )
         return
     from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_json, leaderboard_markdown
 
@@ -146,6 +148,6 @@ def show(
     if format == "json":
         typer.echo(trial_json(result, results, objective, seed=attributes.get("seed")), nl=False)
         return
-    from keras_sweep.views.terminal.console import answers
+    from keras_sweep.views.terminal.console import stdout_console
 
-    answers().print(TrialView(result, results, objective, seed=attributes.get("seed")))
+    stdout_console().print(TrialView(result, results, objective, seed=attributes.get("seed")))

@@ -13,10 +13,10 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, TestEvaluated
-from keras_sweep.views.running.output_may_vanish import Sturdy
+from keras_sweep.views.running.output_may_vanish import OutputMayVanish
 from keras_sweep.views.running.progress import progress_view
 from keras_sweep.views.summary import kept_text, print_summary, summary
-from keras_sweep.views.terminal.console import answers, progress
+from keras_sweep.views.terminal.console import stderr_console, stdout_console
 from keras_sweep.views.terminal.messages import print_warning
 
 
@@ -37,7 +37,7 @@ def show_run(
         SweepError: as `run_sweep`.
     """
     for warning in spec.warnings:
-        print_warning(progress(), warning)
+        print_warning(stderr_console(), warning)
     looks: list[TestEvaluated] = []
 
     def note_look(event: Event) -> None:
@@ -46,14 +46,16 @@ def show_run(
 
     out = sys.stdout
 
-    def view() -> Sturdy:
-        return Sturdy(progress_view(quiet=quiet, json=json, out=out))
+    def view() -> OutputMayVanish:
+        return OutputMayVanish(progress_view(quiet=quiet, json=json, out=out))
 
     with prints_to_stderr():  # what a user's layer prints, too
         ended = run_session(spec, folder, options, view, wall, others=[note_look], ends_process=True)
     if not json:
         with contextlib.suppress(OSError):  # nobody reads it
-            print_summary(answers(), summary(ended, spec.objective, test=looks[-1] if looks else None), times=times)
+            print_summary(
+                stdout_console(), summary(ended, spec.objective, test=looks[-1] if looks else None), times=times
+            )
     if ended.reason == "interrupted":
         parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
         parts += [kept_text(ended.kept)] if ended.kept else []

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def importing() -> Iterator[None]:
+def no_gc() -> Iterator[None]:
     """No collection inside: modules, and what they hold, would be gone through again and again while they are made."""
     enabled = gc.isenabled()
     gc.disable()
@@ -20,7 +20,7 @@ def importing() -> Iterator[None]:
             gc.enable()
 
 
-def exit_at_once() -> None:
+def skip_teardown_at_exit() -> None:
     """At the end of the process take nothing apart: after a search with JAX that takes most of a second."""
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)

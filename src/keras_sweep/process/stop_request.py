@@ -38,7 +38,7 @@ class StopRequest:
         self._count = 0
         self._asked = False  # whether the main thread has seen the first signal
         self.signalled = False
-        self.patient = False  # whether there is something to finish; until then the first signal ends the command
+        self.can_finish = False  # whether there is something to finish; until then the first signal ends the command
 
     def limit(self, seconds: float) -> None:
         """Ask for the end so many seconds from now, if no earlier end was asked for."""
@@ -83,8 +83,8 @@ class StopRequest:
         if self._asked and not self._ends_process:
             raise KeyboardInterrupt
         self.signalled = self._asked = True
-        if not self.patient:
-            self.patient = True  # so that what unwinds now is not broken off by a second one of these
+        if not self.can_finish:
+            self.can_finish = True  # so that what unwinds now is not broken off by a second one of these
             raise Interrupted("interrupted", hint=_KEPT.capitalize())
 
     def _listen(self) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import did_you_mean, plain, shown
-from keras_sweep.space_file.findings import Findings, Path
+from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.parameter_entry import ParameterEntry
 from keras_sweep.space_file.wandb_keys import Constant
 
 
-def check_conditions(entries: Mapping[str, ParameterEntry], names: tuple[str, ...], findings: Findings) -> None:
+def check_conditions(entries: Mapping[str, ParameterEntry], names: tuple[str, ...], findings: FaultList) -> None:
     """Note conditions that name no parameter, or a value that it never has."""
     for entry in entries.values():
         for other, values in entry.when.items():
@@ -52,7 +52,7 @@ def _has(drawn: Distribution) -> str:
     return f"it is from {shown(drawn.low)} to {shown(drawn.high)}{step}"
 
 
-def in_order(entries: Mapping[str, ParameterEntry], findings: Findings) -> list[ParameterEntry]:
+def in_order(entries: Mapping[str, ParameterEntry], findings: FaultList) -> list[ParameterEntry]:
     """Every parameter after those that it depends on, otherwise as in the file. Notes cycles."""
     ordered: dict[str, ParameterEntry] = {}
     waiting = dict(entries)

@@ -8,12 +8,12 @@ from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
 from keras_sweep.space.sweep_spec import DataSpec, Split
 from keras_sweep.space_file.file_model import DATA_FORMS
-from keras_sweep.space_file.findings import Findings
+from keras_sweep.space_file.findings import FaultList
 from keras_sweep.space_file.python_module import check_source
 from keras_sweep.space_file.value_rules import DATA_NAME
 
 
-def data_of(findings: Findings, folder: Path) -> DataSpec | None:
+def data_of(findings: FaultList, folder: Path) -> DataSpec | None:
     """What `data` and `split` say; None with its faults noted."""
     split = findings.section(Split, ("split",)) if findings.has("split") else Split()
     if not findings.has("data"):
@@ -49,7 +49,7 @@ def data_of(findings: Findings, folder: Path) -> DataSpec | None:
     return DataSpec(kind, source, getattr(section, "target", None), inner)  # type: ignore[arg-type]
 
 
-def _data_file(findings: Findings, path: tuple[str, ...], source: str, folder: Path) -> Path:
+def _data_file(findings: FaultList, path: tuple[str, ...], source: str, folder: Path) -> Path:
     file = folder / source
     try:
         file = folder / Path(source).expanduser()

@@ -14,7 +14,7 @@ Form = TypeVar("Form")
 Path: TypeAlias = tuple[str | int, ...]
 
 
-class Findings:
+class FaultList:
     """Faults and warnings about a tree."""
 
     def __init__(self, root: Node) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 from keras_sweep.space.plain_text import did_you_mean, shown
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, DenseSection
-from keras_sweep.space_file.findings import Findings, unknown
+from keras_sweep.space_file.findings import FaultList, unknown
 from keras_sweep.space_file.python_module import check_source
 from keras_sweep.space_file.value_rules import SOURCE, VALUE
 from keras_sweep.space_file.wandb_keys import as_value
 from keras_sweep.space_file.yaml_tree import Node
 
 
-def model_of(findings: Findings, folder: Path) -> ModelSpec | None:
+def model_of(findings: FaultList, folder: Path) -> ModelSpec | None:
     """What `model` says; None with its faults noted."""
     if not findings.has("model"):
         return None
@@ -47,7 +47,7 @@ def model_of(findings: Findings, folder: Path) -> ModelSpec | None:
     return ModelSpec("dense", "dense", fitting)
 
 
-def _python_model(findings: Findings, node: Node, folder: Path) -> ModelSpec | None:
+def _python_model(findings: FaultList, node: Node, folder: Path) -> ModelSpec | None:
     assert isinstance(node.value, dict)
     arguments = {key: below.plain for key, below in node.value.items()}
     source = arguments.pop("python")

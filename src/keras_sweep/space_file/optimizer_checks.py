@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.plain_text import listed
-from keras_sweep.space_file.findings import Findings
+from keras_sweep.space_file.findings import FaultList
 from keras_sweep.space_file.optimizer_arguments import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
 from keras_sweep.space_file.parameter_entry import ParameterEntry, lower
 from keras_sweep.space_file.parameter_values import ends
 
 
 def check_optimizer_arguments(
-    entries: Mapping[str, ParameterEntry], names: tuple[str, ...], findings: Findings
+    entries: Mapping[str, ParameterEntry], names: tuple[str, ...], findings: FaultList
 ) -> None:
     """Note arguments that an optimizer of their trials does not take, with the `when` that mends it."""
     if "optimizer" in names and "optimizer" not in entries:

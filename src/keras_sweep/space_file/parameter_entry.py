@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import shown
 from keras_sweep.space_file.file_model import ParameterSection
-from keras_sweep.space_file.findings import Findings, Path
+from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.optimizer_arguments import OPTIMIZERS
 from keras_sweep.space_file.wandb_keys import REFUSED, Constant, as_value, choice
 
@@ -27,7 +27,7 @@ class ParameterEntry:
         return ("parameters", self.name)
 
 
-def entry_of(name: str, findings: Findings) -> tuple[ParameterEntry | None, bool]:
+def entry_of(name: str, findings: FaultList) -> tuple[ParameterEntry | None, bool]:
     """The parameter of that name, or None with its faults noted; and whether `take: best` stands there."""
     path: Path = ("parameters", name)
     node = findings.root.at(*path)
@@ -93,7 +93,7 @@ def lower(value: Value) -> Value:
 
 
 def _when(
-    plain_when: Mapping[str, object] | None, path: Path, findings: Findings
+    plain_when: Mapping[str, object] | None, path: Path, findings: FaultList
 ) -> dict[str, tuple[Value, ...]] | None:
     conditions: dict[str, tuple[Value, ...]] = {}
     bad = False

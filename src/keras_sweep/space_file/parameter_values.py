@@ -9,7 +9,7 @@ from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS
-from keras_sweep.space_file.findings import Findings, Path
+from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, argument
 from keras_sweep.space_file.parameter_entry import ParameterEntry, lower
 from keras_sweep.space_file.rules import NameRule, NumberRule, Rule
@@ -35,7 +35,7 @@ OTHER_NAMES: Mapping[str, str] = {
 }
 
 
-def check_name(name: str, model: ModelSpec | None, findings: Findings) -> None:
+def check_name(name: str, model: ModelSpec | None, findings: FaultList) -> None:
     """Note a name that is no argument of training, optimizers or the model."""
     path = ("parameters", name)
     hint: str | None
@@ -63,7 +63,7 @@ def check_name(name: str, model: ModelSpec | None, findings: Findings) -> None:
     )
 
 
-def check_values(entry: ParameterEntry, model: ModelSpec | None, findings: Findings) -> None:
+def check_values(entry: ParameterEntry, model: ModelSpec | None, findings: FaultList) -> None:
     """Note every value that the parameter must not have."""
     if entry.name == "optimizer":
         _check_optimizer(entry, findings)
@@ -81,7 +81,7 @@ def rule_of_parameter(name: str) -> Rule | None:
     return FIT_ARGUMENTS.get(name) or argument(name)
 
 
-def ends(entry: ParameterEntry, findings: Findings) -> Iterable[tuple[Path, Value]]:
+def ends(entry: ParameterEntry, findings: FaultList) -> Iterable[tuple[Path, Value]]:
     """Where each value stands that must keep the rules: every choice, or both ends of a range."""
     drawn, path = entry.choice, entry.path
     if isinstance(drawn, Constant):
@@ -93,7 +93,7 @@ def ends(entry: ParameterEntry, findings: Findings) -> Iterable[tuple[Path, Valu
     return [((*path, "min"), drawn.low), ((*path, "max"), drawn.high)]
 
 
-def _check_optimizer(entry: ParameterEntry, findings: Findings) -> None:
+def _check_optimizer(entry: ParameterEntry, findings: FaultList) -> None:
     if isinstance(entry.choice, Int | Float):
         findings.fault(entry.path, "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return

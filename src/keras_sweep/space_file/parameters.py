@@ -9,7 +9,7 @@ from keras_sweep.space.plain_text import shown
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space_file.conditions import check_conditions, in_order
-from keras_sweep.space_file.findings import Findings
+from keras_sweep.space_file.findings import FaultList
 from keras_sweep.space_file.optimizer_checks import check_optimizer_arguments
 from keras_sweep.space_file.parameter_entry import ParameterEntry, entry_of
 from keras_sweep.space_file.parameter_values import as_real, check_name, check_values, is_real
@@ -27,7 +27,7 @@ class Parameters:
     take_best: bool
 
 
-def parameters(findings: Findings, model: ModelSpec | None) -> Parameters | None:
+def parameters(findings: FaultList, model: ModelSpec | None) -> Parameters | None:
     """The section as a search space; None, with all faults noted, where it has any. Warnings are noted too."""
     before = len(findings.faults)
     section = findings.root.at("parameters")
@@ -79,7 +79,7 @@ def _parameter(entry: ParameterEntry) -> Parameter:
     return Parameter(entry.name, distribution, conditions)
 
 
-def _warn(entry: ParameterEntry, findings: Findings) -> None:
+def _warn(entry: ParameterEntry, findings: FaultList) -> None:
     drawn = entry.choice
     if isinstance(drawn, Constant):
         return
@@ -91,7 +91,7 @@ def _warn(entry: ParameterEntry, findings: Findings) -> None:
         findings.warn(entry.path, "a learning rate is best drawn on a log scale; add `log: true`")
 
 
-def _warn_of_whole_numbers(entry: ParameterEntry, findings: Findings) -> None:
+def _warn_of_whole_numbers(entry: ParameterEntry, findings: FaultList) -> None:
     """W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones."""
     drawn = entry.choice
     block = findings.root.at(*entry.path).value

@@ -8,10 +8,10 @@ from pathlib import Path
 from keras_sweep.process.given import is_given, was_given
 from keras_sweep.process.user_code import WHOSE, of_python
 from keras_sweep.space.plain_text import did_you_mean, plain, shown
-from keras_sweep.space_file.findings import Findings
+from keras_sweep.space_file.findings import FaultList
 
 
-def check_source(findings: Findings, path: tuple[str, ...], source: str, folder: Path) -> None:
+def check_source(findings: FaultList, path: tuple[str, ...], source: str, folder: Path) -> None:
     """The module of `module:function` must be there, and not be Python's own; nothing of it runs here."""
     if is_given(source):
         if not was_given(source):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
 from keras_sweep.space_file.file_model import MetricSection
-from keras_sweep.space_file.findings import Findings
+from keras_sweep.space_file.findings import FaultList
 from keras_sweep.space_file.keras_names import METRICS, METRICS_TO_MAXIMIZE, SAME_METRIC
 from keras_sweep.space_file.value_rules import LOSS, METRIC
 
 
-def loss_of(findings: Findings) -> str | None:
+def loss_of(findings: FaultList) -> str | None:
     """What `loss` says; None with its fault noted."""
     if not findings.has("loss"):
         return None
@@ -18,7 +18,7 @@ def loss_of(findings: Findings) -> str | None:
     return str(loss) if findings.fits(LOSS, ("loss",), loss) else None
 
 
-def metrics_of(findings: Findings) -> tuple[str, ...] | None:
+def metrics_of(findings: FaultList) -> tuple[str, ...] | None:
     """What `metrics` says, () where it is left out; None with its faults noted."""
     if not findings.has("metrics"):
         return ()
@@ -33,7 +33,7 @@ def metrics_of(findings: Findings) -> tuple[str, ...] | None:
     return tuple(given) if len(findings.faults) == before else None
 
 
-def objective_of(findings: Findings, metrics: tuple[str, ...] | None) -> Objective | None:
+def objective_of(findings: FaultList, metrics: tuple[str, ...] | None) -> Objective | None:
     """What `metric` says; None with its fault noted."""
     if not findings.has("metric"):
         return None

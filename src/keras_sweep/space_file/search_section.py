@@ -6,10 +6,10 @@ from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.plain_text import did_you_mean, listed, shown
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.space_file.file_model import EarlyTerminateSection, SearchSection
-from keras_sweep.space_file.findings import Findings
+from keras_sweep.space_file.findings import FaultList
 
 
-def search_of(findings: Findings) -> SearchSettings | None:
+def search_of(findings: FaultList) -> SearchSettings | None:
     """What `search` says, over the defaults; None with its faults noted."""
     if not findings.has("search"):
         return SearchSettings()
@@ -28,7 +28,7 @@ def search_of(findings: Findings) -> SearchSettings | None:
     return SearchSettings(section.engine, sampler, section.trials, section.seed)
 
 
-def early_terminate_of(findings: Findings) -> EarlyTerminate | None:
+def early_terminate_of(findings: FaultList) -> EarlyTerminate | None:
     """What `early_terminate` says; None where it is left out, or with its faults noted."""
     path = ("early_terminate",)
     if not findings.has("early_terminate") or findings.root.at(*path).value is None:

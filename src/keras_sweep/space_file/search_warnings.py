@@ -8,11 +8,11 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
-from keras_sweep.space_file.findings import Findings
+from keras_sweep.space_file.findings import FaultList
 
 
 def warn_about_search(
-    findings: Findings, space: SearchSpace, search: SearchSettings, early: EarlyTerminate | None
+    findings: FaultList, space: SearchSpace, search: SearchSettings, early: EarlyTerminate | None
 ) -> None:
     """Note the warnings."""
     if search.trials > space.size:
@@ -38,7 +38,7 @@ def warn_about_search(
         _warn_about_rungs(findings, space, search, early)
 
 
-def _warn_about_rungs(findings: Findings, space: SearchSpace, search: SearchSettings, early: EarlyTerminate) -> None:
+def _warn_about_rungs(findings: FaultList, space: SearchSpace, search: SearchSettings, early: EarlyTerminate) -> None:
     most = _most_epochs(space)
     end = findings.root.at("early_terminate", "max_iter").value
     if most is not None and isinstance(end, int) and end < most:  # W&B has no rung at or after it

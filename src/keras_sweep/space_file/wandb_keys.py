@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import listed, shown
 from keras_sweep.space_file.file_model import ParameterSection
-from keras_sweep.space_file.findings import Findings, Path
+from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.value_rules import LOG_UNIFORM
 
 MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
@@ -52,7 +52,7 @@ def as_value(plain: object) -> Value:
     return plain
 
 
-def choice(block: ParameterSection, path: Path, findings: Findings) -> Distribution | None:
+def choice(block: ParameterSection, path: Path, findings: FaultList) -> Distribution | None:
     """What the block draws from; None, with the faults noted, where it is not clear."""
     given = block.model_fields_set
     forms: list[str] = [form for form in ("value", "values") if form in given]
@@ -84,7 +84,7 @@ def _takes(form: str) -> str:
     return "`min` and `max`" if form == "range" else f"`{form}`"
 
 
-def _fits(block: ParameterSection, form: str, path: Path, findings: Findings) -> bool:
+def _fits(block: ParameterSection, form: str, path: Path, findings: FaultList) -> bool:
     """Notes keys that have no meaning beside the others."""
     before = len(findings.faults)
     given, named = block.model_fields_set, block.distribution
@@ -105,7 +105,7 @@ def _fits(block: ParameterSection, form: str, path: Path, findings: Findings) ->
     return len(findings.faults) == before
 
 
-def _categorical(block: ParameterSection, path: Path, findings: Findings) -> Categorical | None:
+def _categorical(block: ParameterSection, path: Path, findings: FaultList) -> Categorical | None:
     if block.values is None:
         findings.fault(path, "`distribution: categorical` needs `values`")
         return None
@@ -124,7 +124,7 @@ def _categorical(block: ParameterSection, path: Path, findings: Findings) -> Cat
         return None
 
 
-def _range(block: ParameterSection, path: Path, findings: Findings) -> Float | Int | None:
+def _range(block: ParameterSection, path: Path, findings: FaultList) -> Float | Int | None:
     low, high, named = block.min, block.max, block.distribution
     for key, end in (("min", low), ("max", high)):
         if end is None:
@@ -166,7 +166,7 @@ def _values(named: str) -> str:
     return f"use `distribution: {named}_values`"
 
 
-def _multiples(low: float, high: float, q: float, log: bool, path: Path, findings: Findings) -> Float | Int | None:
+def _multiples(low: float, high: float, q: float, log: bool, path: Path, findings: FaultList) -> Float | Int | None:
     """The multiples of q within the range: W&B rounds to them."""
     if max(abs(low), abs(high)) / q > MOST_STEPS:
         findings.fault((*path, "q"), f"q={shown(q)} is too fine for a range from {shown(low)} to {shown(high)}")

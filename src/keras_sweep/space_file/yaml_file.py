@@ -12,7 +12,7 @@ from keras_sweep.space.sweep_name import sweep_name_fault
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.data_section import data_of
 from keras_sweep.space_file.file_model import SECTIONS
-from keras_sweep.space_file.findings import Findings, unknown
+from keras_sweep.space_file.findings import FaultList, unknown
 from keras_sweep.space_file.model_section import model_of
 from keras_sweep.space_file.options import Overrides, edited_text, with_options
 from keras_sweep.space_file.parameters import parameters
@@ -85,7 +85,7 @@ def read_space_text(
         rule = f"a space file is a map with {listed(REQUIRED)}, but got {shown(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
     root, changes, faults = with_options(root, tuple(sets), overrides or Overrides())
-    findings = Findings(root)
+    findings = FaultList(root)
     findings.faults.extend(faults)
     sweep_name = path.stem if name is None else name
     broken = sweep_name_fault(sweep_name)
@@ -162,7 +162,7 @@ def _few(faults: Sequence[Fault]) -> list[Fault]:
     return [*ordered[:MOST_FAULTS], Fault(f"and {len(ordered) - MOST_FAULTS} more faults")]
 
 
-def _check_keys(findings: Findings) -> None:
+def _check_keys(findings: FaultList) -> None:
     assert isinstance(findings.root.value, dict)
     for key in findings.root.value:
         if key not in SECTIONS:

@@ -107,14 +107,14 @@ def search(
         taken_up = bool(done or waiting)
         tell.ended(waiting.values())
         try:
-            training = _Training(engine, runner, record, tell, stop, wall, patience=tries < RETRIES)
+            training = _Training(engine, runner, record, tell, stop, wall, retry=tries < RETRIES)
             for result in training.results(asked, wanted, waiting):
                 finished.append(result)
                 done.append(result)
                 tell.ended([result])
                 failures += result.state is TrialState.FAIL
                 _check_failures(finished, failures, limits)
-        except _Passing as fault:
+        except _TransientFailure as fault:
             emit(Noticed(f"trial {fault.number} is trained again, since the machine failed it: {fault.reason}"))
             tries += 1
             with wall.part("sampler"):
@@ -142,7 +142,7 @@ class _Open:
     done: list[Result]
 
 
-class _Passing(Exception):
+class _TransientFailure(Exception):
     """A trial failed by a fault that may be gone when it is tried again. Nothing that came after is in the record."""
 
     def __init__(self, result: Result) -> None:
@@ -216,7 +216,7 @@ class _Training:
     tell: _Teller
     stop: StopRequest
     wall: WallTime
-    patience: bool
+    retry: bool
 
     def results(
         self, asked: Sequence[Suggestion], wanted: frozenset[int], waiting: dict[int, Result]
@@ -241,8 +241,8 @@ class _Training:
                     result = next(trained, None)
                 if result is None:
                     return
-                if result.passing and self.patience:
-                    raise _Passing(result)
+                if result.is_transient and self.retry:
+                    raise _TransientFailure(result)
                 engine, runner = result.engine or self.engine.name, result.runner or self.runner.name
                 result = replace(result, engine=engine, runner=runner)
                 if result.number != following:

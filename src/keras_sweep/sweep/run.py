@@ -15,7 +15,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.models.inspect_model import inspect_model
-from keras_sweep.process.garbage import importing
+from keras_sweep.process.garbage import no_gc
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_attributes
@@ -73,7 +73,7 @@ def run_sweep(
         check_spec(folder, spec, _attributes(folder))
         if options.more is None and (ended := _nothing_left(spec, folder, options, emit, wall)):
             return ended
-    with importing():
+    with no_gc():
         data = _load(spec, wall)
     with wall.phase("build"):
         inspected = inspect_model(spec, data)
@@ -141,7 +141,7 @@ def _run(
         study.set_attributes({"trials": total})
     emit(_started(spec, folder, runner.name, total, earlier))
     limits = Limits(total, options.max_failures)
-    stop.patient = True
+    stop.can_finish = True
     with plain_errors("go on with", folder.path):  # what no trial is to blame for, as a disk that is full
         reason = search(lambda: make_engine(spec), runner, record, limits, emit=emit, stop=stop, wall=wall)
         record.close()
@@ -227,14 +227,14 @@ def _load(spec: SweepSpec, wall: WallTime) -> SearchData:
     def import_keras() -> None:
         import keras  # noqa: F401
 
-    importing = threading.Thread(target=import_keras)
+    thread = threading.Thread(target=import_keras)
     with wall.phase("data"):
-        importing.start()
+        thread.start()
         try:
             return load_search_data(spec)
         finally:
             with wall.phase("import"):
-                importing.join()
+                thread.join()
 
 
 def _started(spec: SweepSpec, folder: SweepFolder, runner: str, total: int, earlier: Sequence[Result]) -> Event:

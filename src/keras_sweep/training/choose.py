@@ -39,9 +39,9 @@ def choose_runner(
 
     if wanted == "fit":
         return FitRunner(spec, data, checkpoints=checkpoints, notice=notice), None
-    from keras_sweep.training.lanes.lane_support import unfit_for_lanes
+    from keras_sweep.training.lanes.lane_support import why_not_lanes
 
-    reason = _own_optimizer(spec, data) or unfit_for_lanes(spec, data)
+    reason = _own_optimizer(spec, data) or why_not_lanes(spec, data)
     if reason is None:
         from keras_sweep.training.lanes.runner import CompiledRunner
 

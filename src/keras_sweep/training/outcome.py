@@ -10,7 +10,7 @@ from keras_sweep.data.search_data import Array
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.standard_error import standard_error
-from keras_sweep.training.transient_failure import passing
+from keras_sweep.training.transient_failure import is_transient
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 
 TRACEBACK_LIMIT = 20_000  # characters kept, the last ones
@@ -87,5 +87,5 @@ def failed(
         reason=reason,
         traceback=text,
         runner=runner,
-        passing=error is not None and passing(error),
+        is_transient=error is not None and is_transient(error),
     )

@@ -11,7 +11,7 @@ _ERRNOS = frozenset(
 _MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")  # XLA, PyTorch, TensorFlow
 
 
-def passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether memory ran out, or the disk or the network failed; not a file that is missing or forbidden."""
     seen: BaseException | None = error
     while seen is not None:

@@ -74,7 +74,7 @@ class Result:
     engine: str = ""  # "optuna/tpe"
     runner: str = ""  # "compiled/jax"
     stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula
-    passing: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
+    is_transient: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
 
     @property
     def number(self) -> int:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from keras_sweep.training.lanes.lane_support import unfit_for_lanes
+from keras_sweep.training.lanes.lane_support import why_not_lanes
 from keras_sweep.training.lanes.layout import flat
-from keras_sweep.training.lanes.program_cache import Programs
+from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.lanes.validation import changes_state
@@ -71,7 +71,7 @@ def test_every_layer_is_walked_through_or_left_out_with_a_reason():
 
 @pytest.mark.parametrize(("kind", "drawing", "names"), GROUPS)
 def test_layers_have_the_numbers_of_fit(kind, drawing, names):
-    assert unfit_for_lanes(spec_with(names), DATA) is None
+    assert why_not_lanes(spec_with(names), DATA) is None
     assert_as_fit(names, kind, drawing=drawing)
 
 
@@ -84,7 +84,7 @@ def test_what_draws_in_validation_does_so_alone(name):
 @pytest.mark.parametrize("name", sorted(name for name, (kind, *_) in TABLE.items() if kind == ONE_BY_ONE))
 def test_what_convolves_does_so_alone(name):
     spec = spec_with(name)
-    template = Programs(spec, DATA).template(signature_of(training_plan(spec, TRIALS[0])))
+    template = ProgramCache(spec, DATA).template(signature_of(training_plan(spec, TRIALS[0])))
     assert template.convolves
     assert not flat(template)
 
@@ -93,7 +93,7 @@ def test_what_lanes_cannot_train_says_why():
     by_fit = sorted(name for name, (kind, *_) in TABLE.items() if kind == BY_FIT)
     assert by_fit == ["AugMix"]
     why = "a layer draws from Python's or NumPy's generator while the model is compiled"
-    assert unfit_for_lanes(spec_with("AugMix"), DATA) == why
+    assert why_not_lanes(spec_with("AugMix"), DATA) == why
 
 
 @pytest.mark.soak

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.training.lanes.layout import Flat, Stacked, layout_of
-from keras_sweep.training.lanes.program_cache import Programs
+from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import TrainingState
@@ -41,8 +41,8 @@ def test_a_model_that_convolves_is_stacked_and_trains_one_lane_at_a_time(data):
     spec = user_spec("convolutional")
     signature = signature_of(training_plan(spec, ADAM))
     assert isinstance(chosen(spec, ADAM, data), Stacked)
-    assert Programs(spec, data).limit(signature, 8) == 1
-    assert Programs(make_spec(), data).limit(signature_of(training_plan(make_spec(), ADAM)), 8) == 8
+    assert ProgramCache(spec, data).limit(signature, 8) == 1
+    assert ProgramCache(make_spec(), data).limit(signature_of(training_plan(make_spec(), ADAM)), 8) == 8
 
 
 def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):

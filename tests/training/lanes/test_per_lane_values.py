@@ -5,8 +5,8 @@ import pytest
 
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.training.lanes.optimizer_variants import offered_updates
-from keras_sweep.training.lanes.per_lane_values import OwnNumber
+from keras_sweep.training.lanes.optimizer_variants import optimizer_variants
+from keras_sweep.training.lanes.per_lane_values import PerLaneValue
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import digits, make_spec
@@ -140,23 +140,23 @@ def test_a_stopped_generation_goes_on_with_its_numbers(data, tmp_path):
 def test_what_a_space_offers_counts_kinds_and_not_numbers():
     momentum = Parameter("momentum", Float(0.0, 0.9))
     optimizer = Parameter("optimizer", Categorical(("sgd", "rmsprop")))
-    both = offered_updates(make_spec(space=SearchSpace((optimizer, momentum))))
+    both = optimizer_variants(make_spec(space=SearchSpace((optimizer, momentum))))
     assert [(one.optimizer, one.constants, one.own) for one in both] == [
         ("sgd", (), ("momentum",)),
         ("rmsprop", (), ("momentum",)),
     ]
     some = Parameter("momentum", Categorical((0.0, 0.5, 0.9, 0.99)))
-    with_zero = offered_updates(make_spec(space=SearchSpace((Parameter("optimizer", Categorical(("sgd",))), some))))
+    with_zero = optimizer_variants(make_spec(space=SearchSpace((Parameter("optimizer", Categorical(("sgd",))), some))))
     assert [(one.constants, one.own) for one in with_zero] == [((("momentum", "float", 0.0),), ()), ((), ("momentum",))]
 
 
 def test_a_space_of_an_argument_that_must_be_compiled_in_offers_nothing():
     optimizer = Parameter("optimizer", Categorical(("sgd", "nadam")))
-    assert offered_updates(make_spec(space=SearchSpace((optimizer, Parameter("beta_1", Float(0.5, 0.9)))))) == ()
+    assert optimizer_variants(make_spec(space=SearchSpace((optimizer, Parameter("beta_1", Float(0.5, 0.9)))))) == ()
 
 
 def test_an_own_number_is_no_plain_number():
-    number = OwnNumber(np.array([0.5]), np.array([0.25]))
+    number = PerLaneValue(np.array([0.5]), np.array([0.25]))
     assert 1 - number == np.array([0.25])
     assert number != 0
     assert number > 0

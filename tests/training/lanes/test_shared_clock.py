@@ -3,11 +3,11 @@ import time
 
 import pytest
 
-from keras_sweep.training.lanes.shared_clock import WallShare
+from keras_sweep.training.lanes.shared_clock import SharedClock
 
 
 def test_what_runs_at_once_shares_each_moment():
-    clock = WallShare()
+    clock = SharedClock()
     both = threading.Barrier(2)
 
     def work():
@@ -30,7 +30,7 @@ def test_what_runs_at_once_shares_each_moment():
 
 
 def test_a_piece_inside_another_is_charged_once():
-    clock = WallShare()
+    clock = SharedClock()
     with clock.measure("train") as outer, clock.measure("compile") as inner:
         time.sleep(0.02)
     assert inner.seconds >= 0.02
@@ -39,14 +39,14 @@ def test_a_piece_inside_another_is_charged_once():
 
 
 def test_a_thread_that_waits_for_another_is_charged_nothing():
-    clock = WallShare()
+    clock = SharedClock()
     with clock.measure("train") as share, clock.waiting():
         time.sleep(0.02)
     assert share.seconds < 0.02
 
 
 def test_what_has_not_ended_yet_is_among_the_totals():
-    clock = WallShare()
+    clock = SharedClock()
     with clock.measure("compile"):
         time.sleep(0.01)
         assert clock.totals()["compile"] >= 0.01

@@ -18,7 +18,7 @@ from keras_sweep.trial.events import (
 )
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running.live import LiveBoard, Redrawn, board
-from keras_sweep.views.running.sweep_progress import Tally
+from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.console import console_on
 from tests.helpers.results import dense_sweep, result
 from tests.helpers.screen import sent, terminal, without_styles
@@ -35,7 +35,7 @@ class Clock:
 
 def half_way(started=STARTED):
     clock = Clock()
-    tally = Tally(keep=8, clock=clock)
+    tally = SweepProgress(keep=8, clock=clock)
     tally(started)
     results = dense_sweep(40)
     for start in range(0, 32, 8):
@@ -87,7 +87,7 @@ def test_the_rows_are_those_of_the_leaderboard():
 
 def test_a_sweep_that_goes_on_counts_what_was_done_before_but_not_in_its_speed():
     clock = Clock()
-    tally = Tally(clock=clock)
+    tally = SweepProgress(clock=clock)
     results = dense_sweep(64)
     tally(SweepStarted(*vars_of(STARTED, finished=tuple(results[:60])).values()))
     tally(GenerationAsked(7, tuple(one.suggestion for one in results[56:])))
@@ -104,7 +104,7 @@ def vars_of(event, **changes):
 
 
 def test_the_bar_keeps_its_length_when_the_time_that_is_left_is_known():
-    before, after = Tally(clock=Clock()), half_way()
+    before, after = SweepProgress(clock=Clock()), half_way()
     before(STARTED)
     assert after.remaining is not None and before.remaining is None
     lengths = {sum(lines_of(tally, 60)[1].count(cell) for cell in "━─") for tally in (before, after)}
@@ -112,19 +112,19 @@ def test_the_bar_keeps_its_length_when_the_time_that_is_left_is_known():
 
 
 def test_no_time_is_foretold_before_anything_has_ended():
-    tally = Tally(clock=Clock())
+    tally = SweepProgress(clock=Clock())
     tally(STARTED)
     assert tally.remaining is None
     assert lines_of(tally)[1].endswith("0/64 trials  0 s")
 
 
 def test_a_board_without_events():
-    assert lines_of(Tally(clock=Clock())) == ["⠋ starting  0 s"]
+    assert lines_of(SweepProgress(clock=Clock())) == ["⠋ starting  0 s"]
 
 
 def test_before_the_search_the_phase_is_all_there_is_and_something_moves():
     clock = Clock()
-    tally = Tally(clock=clock)
+    tally = SweepProgress(clock=clock)
     tally(PhaseBegan("data"))
     frames = set()
     for tenth in range(0, 20, 2):
@@ -144,7 +144,7 @@ def test_the_board_says_which_program_is_compiled_and_since_when():
 
 def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
     clock = Clock()
-    tally = Tally(clock=clock)
+    tally = SweepProgress(clock=clock)
     tally(SweepStarted(*vars_of(STARTED, total=32).values()))
     batch = [result(number, params={"epochs": 2}).suggestion for number in range(16)]
     tally(GenerationAsked(0, tuple(batch)))
@@ -160,7 +160,7 @@ def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
 
 def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
     clock = Clock()
-    tally = Tally(clock=clock)
+    tally = SweepProgress(clock=clock)
     tally(SweepStarted(*vars_of(STARTED, total=2).values()))
     tally(GenerationAsked(0, tuple(result(number, epochs=10).suggestion for number in range(2))))
     for number in range(2):
@@ -173,14 +173,14 @@ def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
 
 
 def test_of_a_generation_that_is_not_wanted_whole_only_what_is_wanted_trains():
-    tally = Tally(clock=Clock())
+    tally = SweepProgress(clock=Clock())
     tally(SweepStarted(*vars_of(STARTED, total=8).values()))
     tally(GenerationAsked(0, tuple(result(number).suggestion for number in range(16))))
     assert "training 8 trials" in lines_of(tally)
 
 
 def test_the_columns_are_the_parameters_of_the_space_from_the_first_trial_on():
-    tally = Tally(clock=Clock())
+    tally = SweepProgress(clock=Clock())
     tally(SweepStarted(*vars_of(STARTED, parameters=("optimizer", "learning_rate", "momentum", "epochs")).values()))
     tally(TrialEnded(result(0)))
     assert lines_of(tally)[5].split()[3:7] == ["optimizer", "learning_rate", "momentum", "epochs"]
@@ -202,7 +202,7 @@ def test_the_board_can_be_drawn_at_any_size(width, height):
 def test_markup_and_control_characters_in_events_are_harmless():
     odd = result(0, 0.8, params={"[red]x": "\x1b[2J", "epochs": 2})
     other = result(1, 0.7, params={"epochs": 2})
-    tally = Tally()
+    tally = SweepProgress()
     tally(SweepStarted(*vars_of(STARTED, name="[b]\x1b[31m", engine="\x07", metric="[m]\x1b").values()))
     tally(TrialEnded(odd))
     tally(TrialEnded(other))

@@ -21,7 +21,7 @@ BACKENDS = ("jax", "torch")  # TensorFlow's shuffle can't be set to where it sto
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TrialProgress:
     """Where a trial stands after an epoch, beside its model and the random generators."""
 
     rows: list[dict[str, float]]  # the curve, an epoch a row
@@ -38,7 +38,7 @@ class FitCheckpoint:
         self._data = data
         self._notice = notice or (lambda text: None)
 
-    def write(self, suggestion: Suggestion, model: Any, standing: Standing) -> None:
+    def write(self, suggestion: Suggestion, model: Any, standing: TrialProgress) -> None:
         """Write where a trial stands. Called at the end of an epoch."""
         state = TrainingState(
             _arrays(model.trainable_variables),
@@ -56,7 +56,7 @@ class FitCheckpoint:
         except OSError as error:  # a full disk costs the checkpoint, not the sweep
             self._notice(f"no checkpoint could be written: {error.strerror or error}")
 
-    def read(self, suggestion: Suggestion) -> tuple[Standing, Callable[[Any], None]] | None:
+    def read(self, suggestion: Suggestion) -> tuple[TrialProgress, Callable[[Any], None]] | None:
         """Where this trial stood, and what puts a built model and the generators there; None if nothing usable is kept.
 
         What it returns is to be called once `fit` has built the model and drawn the order that it throws away.
@@ -79,7 +79,7 @@ class FitCheckpoint:
             _assign(model.optimizer.variables, state.optimizer)
             set_generator_states(facts["generators"])
 
-        return Standing(facts["rows"], best.trainable, facts["seconds"]), restore
+        return TrialProgress(facts["rows"], best.trainable, facts["seconds"]), restore
 
     def remove(self) -> None:
         """The trial is over."""

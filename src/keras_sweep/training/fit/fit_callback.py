@@ -10,14 +10,14 @@ import numpy as np
 
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import scored_weights
-from keras_sweep.training.fit.checkpoint import FitCheckpoint, Standing
+from keras_sweep.training.fit.checkpoint import FitCheckpoint, TrialProgress
 from keras_sweep.training.outcome import best_epoch, diverged
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
 
 
-def logbook_of(
+def fit_callback(
     spec: SweepSpec,
     suggestion: Suggestion,
     plan: TrainingPlan,
@@ -124,7 +124,7 @@ def logbook_of(
 
         def _checkpoint(self) -> None:
             if checkpoint is not None:
-                checkpoint.write(suggestion, self.model, Standing(self.rows, self.best_weights, self._parts()))
+                checkpoint.write(suggestion, self.model, TrialProgress(self.rows, self.best_weights, self._parts()))
             self._written = time.perf_counter()
 
     return Logbook()

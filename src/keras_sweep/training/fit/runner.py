@@ -14,7 +14,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
-from keras_sweep.training.fit.fit_callback import logbook_of
+from keras_sweep.training.fit.fit_callback import fit_callback
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.plan import training_plan
@@ -100,7 +100,7 @@ class FitRunner:
         try:
             plan = training_plan(self._spec, suggestion.params)
             model = compiled_model(self._spec, plan, self._data)
-            logbook = logbook_of(
+            logbook = fit_callback(
                 self._spec,
                 suggestion,
                 plan,

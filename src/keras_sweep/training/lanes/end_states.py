@@ -9,7 +9,7 @@ from keras_sweep.training.lanes.group import Lane
 from keras_sweep.training.training_state import TrainingState
 
 
-class KeptStates:
+class EndStates:
     """End states by trial number: in files `trial-N.npz`, or in memory without a folder."""
 
     def __init__(self, folder: Path | None) -> None:

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
-from keras_sweep.training.lanes.end_states import KeptStates
+from keras_sweep.training.lanes.end_states import EndStates
 from keras_sweep.training.lanes.group import Group, Lane
 from keras_sweep.training.lanes.layout import flat
-from keras_sweep.training.lanes.optimizer_variants import offered_updates
+from keras_sweep.training.lanes.optimizer_variants import optimizer_variants
 from keras_sweep.training.lanes.packing import Job, pack
-from keras_sweep.training.lanes.program_cache import Programs
-from keras_sweep.training.lanes.signature import LANE_NUMBER, Signature, Update, signature_of, update_of
+from keras_sweep.training.lanes.program_cache import ProgramCache
+from keras_sweep.training.lanes.signature import LANE_NUMBER, OptimizerVariant, Signature, signature_of, variant_of
 from keras_sweep.training.runner import Watch
 from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.plan import TrainingPlan, training_plan
@@ -27,18 +27,18 @@ TELL_SECONDS = 0.2  # how often it is said how many models are built
 class Generation:
     """Lanes, and the groups that still train. Used by the thread that reads reports."""
 
-    def __init__(self, spec: SweepSpec, programs: Programs, kept: KeptStates | None, lane_limit: int) -> None:
+    def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None, lane_limit: int) -> None:
         self.lanes: dict[int, Lane] = {}
         self.signatures: dict[int, Signature] = {}
         self.groups: list[Group] = []
-        self.rungs_done: dict[int, list[int]] = {}  # rung -> the trials that were compared there
+        self.compared_at: dict[int, list[int]] = {}  # rung -> the trials that were compared there
         self.filled = False
         self._spec = spec
         self._programs = programs
         self._kept = kept
         self._lane_limit = lane_limit
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
-        self._updates = offered_updates(spec)
+        self._updates = optimizer_variants(spec)
         programs.plan_generation()
 
     @property
@@ -90,21 +90,21 @@ class Generation:
         trials = Counter(signature for signature in self.signatures.values() if signature in new)
         return sum(count == 1 for count in trials.values()) / max(len(self.signatures), 1)
 
-    def climb(self, watch: Watch) -> Iterator[Lane]:
+    def run_due_rungs(self, watch: Watch) -> Iterator[Lane]:
         """Call each rung that all trials which come to it have reached, in ascending order; yields the pruned ones."""
-        rungs = {rung for lane in self.lanes.values() for rung in lane.rungs} - set(self.rungs_done)
+        rungs = {rung for lane in self.lanes.values() for rung in lane.rungs} - set(self.compared_at)
         for rung in sorted(rungs):
             coming = [lane for lane in self.lanes.values() if lane.comes_to(rung)]
             if any(lane.reported < rung for lane in coming):
                 return
-            waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.rungs_done)]
-            pruned = self.call(rung, [lane.number for lane in coming], watch)
+            waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.compared_at)]
+            pruned = self.run_rung(rung, [lane.number for lane in coming], watch)
             yield from pruned
             if pruned:
                 self._regroup(waiting)
-            self.rungs_done[rung] = [lane.number for lane in coming]  # only now may the groups go on
+            self.compared_at[rung] = [lane.number for lane in coming]  # only now may the groups go on
 
-    def call(self, rung: int, numbers: Sequence[int], watch: Watch) -> list[Lane]:
+    def run_rung(self, rung: int, numbers: Sequence[int], watch: Watch) -> list[Lane]:
         """Compare the trials at a rung; returns those that it stops."""
         name = self._spec.objective.name
         values = {number: self.lanes[number].rows[rung - 1][name] for number in numbers}
@@ -119,7 +119,7 @@ class Generation:
         begins: dict[int, TrainingState] = {}
         survivors: list[Lane] = []
         for group in waiting:
-            group.through = True
+            group.finished = True
             for lane in group.lanes:
                 if lane.training and (state := group.state(lane)) is not None:
                     begins[lane.number] = state
@@ -157,23 +157,23 @@ class Generation:
 
     def _lane(self, suggestion: Suggestion) -> Lane:
         plan = training_plan(self._spec, suggestion.params)
-        update = update_of(plan, self._varying)
-        signature = self._signature(plan, update)
-        if update.own:
+        variant = variant_of(plan, self._varying)
+        signature = self._signature(plan, variant)
+        if variant.own:
             make_optimizer(plan)  # which checks the numbers
             if not flat(self._programs.template(signature)):
-                update = update_of(plan)
-                signature = self._signature(plan, update)
+                variant = variant_of(plan)
+                signature = self._signature(plan, variant)
         template = self._programs.template(signature)
         self._programs.limit(signature, self._lane_limit)  # traces the model, which may raise: this trial's fault
         self.signatures[suggestion.number] = signature
-        choice = signature.updates.index(update)
+        choice = signature.variants.index(variant)
         rate = _number(plan, LANE_NUMBER, template.default_rate(choice))
-        return Lane(suggestion, plan.epochs, rate, choice, {name: _number(plan, name) for name in update.own})
+        return Lane(suggestion, plan.epochs, rate, choice, {name: _number(plan, name) for name in variant.own})
 
-    def _signature(self, plan: TrainingPlan, update: Update) -> Signature:
-        updates = self._updates if update in self._updates else (update,)
-        return self._programs.narrowed(signature_of(plan, updates), update)
+    def _signature(self, plan: TrainingPlan, variant: OptimizerVariant) -> Signature:
+        variants = self._updates if variant in self._updates else (variant,)
+        return self._programs.narrowed(signature_of(plan, variants), variant)
 
 
 def _number(plan: TrainingPlan, name: str, otherwise: float | None = None) -> float:

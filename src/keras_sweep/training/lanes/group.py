@@ -11,10 +11,10 @@ from keras_sweep.errors import UsageError
 from keras_sweep.space.objective import Objective
 from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.packing import lane_count
-from keras_sweep.training.lanes.per_lane_values import STAND_IN
+from keras_sweep.training.lanes.per_lane_values import PLACEHOLDER
 from keras_sweep.training.lanes.program import Program
-from keras_sweep.training.lanes.program_cache import Programs
-from keras_sweep.training.lanes.shared_clock import WallShare
+from keras_sweep.training.lanes.program_cache import ProgramCache
+from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import Signature
 from keras_sweep.training.outcome import best_epoch, diverged
 from keras_sweep.training.training_state import TrainingState
@@ -89,7 +89,7 @@ class Group:
 
     def __init__(
         self,
-        programs: Programs,
+        programs: ProgramCache,
         signature: Signature,
         lanes: Sequence[Lane],
         objective: Objective,
@@ -102,7 +102,7 @@ class Group:
         self.signature = signature
         self.lanes = list(lanes)
         self.epoch = epoch  # epochs done
-        self.through = False  # its program raised, or its lanes went to other groups
+        self.finished = False  # its program raised, or its lanes went to other groups
         self._programs = programs
         self._objective = objective
         self._take_best = take_best
@@ -120,18 +120,18 @@ class Group:
     @property
     def goes_on(self) -> bool:
         """Whether any lane has epochs left, needed now or not."""
-        return not self.through and any(lane.training for lane in self.lanes)
+        return not self.finished and any(lane.training for lane in self.lanes)
 
     @property
     def training(self) -> bool:
         """Whether any lane goes on whose numbers someone needs."""
-        return not self.through and any(lane.training and lane.needed for lane in self.lanes)
+        return not self.finished and any(lane.training and lane.needed for lane in self.lanes)
 
     def waits_at(self, done: Collection[int]) -> bool:
         """Whether one of its lanes stands at a rung that is not among those done."""
         return self.epoch not in done and any(lane.training and self.epoch in lane.rungs for lane in self.lanes)
 
-    def advance(self, clock: WallShare) -> Epoch:
+    def advance(self, clock: SharedClock) -> Epoch:
         """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
         running = [lane for lane in self.lanes if lane.training]
         with clock.measure("train") as training:
@@ -226,7 +226,7 @@ class Group:
 
     def _numbers(self, count: int) -> Numbers:
         filled = self._places + self._places[:1] * (count - len(self._places))
-        own = [[lane.own.get(name, STAND_IN) for lane in filled] for name in self.signature.own]
+        own = [[lane.own.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.own]
         values = np.array(own).reshape(len(own), count)  # in double precision, as Keras has them
         return (
             np.array([lane.rate for lane in filled], np.float32),

@@ -16,7 +16,7 @@ from keras_sweep.trial.plan import training_plan
 MAX_DATA_BYTES = 4 << 30  # training and validation rows, as they lie on the device
 
 
-def unfit_for_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MAX_DATA_BYTES) -> str | None:
+def why_not_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MAX_DATA_BYTES) -> str | None:
     """One line that says why the sweep can't train as lanes; None if it can.
 
     The model is looked at in the middle of the space; one that can't be built there is left for the runner to report.

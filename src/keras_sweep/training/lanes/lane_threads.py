@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from keras_sweep.training.lanes.group import Epoch, Group
-from keras_sweep.training.lanes.shared_clock import WallShare
+from keras_sweep.training.lanes.shared_clock import SharedClock
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Report:
     error: BaseException | None = None
 
 
-class Crew:
+class LaneThreads:
     """Trains groups on so many threads and reports each epoch. A group that is idle is one that no thread touches."""
 
-    def __init__(self, threads: int, may_go_on: Callable[[Group], bool], clock: WallShare) -> None:
+    def __init__(self, threads: int, may_go_on: Callable[[Group], bool], clock: SharedClock) -> None:
         """`may_go_on` says whether a group may train its next epoch; it is called under the crew's lock."""
         import keras
 
@@ -115,7 +115,7 @@ class Crew:
             with self._changed:
                 self._busy.remove(group)
                 if report.error is not None:
-                    group.through = True
+                    group.finished = True
                 self._reports.put(report)
                 self._changed.notify_all()
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from keras_sweep.training.lanes.per_lane_values import STAND_IN, OwnNumber
+from keras_sweep.training.lanes.per_lane_values import PLACEHOLDER, PerLaneValue
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import Arrays, TrainingState
 
@@ -63,7 +63,7 @@ Numbers: TypeAlias = tuple[Any, Any, Any]
 
 def no_numbers(template: Template, lanes: int) -> Numbers:
     """Numbers of the right shapes, to trace a program with."""
-    own = np.full((len(template.signature.own), 2, lanes), STAND_IN, np.float32)
+    own = np.full((len(template.signature.own), 2, lanes), PLACEHOLDER, np.float32)
     return np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), own
 
 
@@ -106,7 +106,7 @@ class _Rate:
 
 
 @contextmanager
-def _having(optimizer: Any, own: Mapping[str, OwnNumber]) -> Iterator[None]:
+def _having(optimizer: Any, own: Mapping[str, PerLaneValue]) -> Iterator[None]:
     """Inside, the optimizer has lanes' own numbers."""
     for name, number in own.items():
         setattr(optimizer, name, number)
@@ -114,7 +114,7 @@ def _having(optimizer: Any, own: Mapping[str, OwnNumber]) -> Iterator[None]:
         yield
     finally:
         for name in own:
-            setattr(optimizer, name, STAND_IN)
+            setattr(optimizer, name, PLACEHOLDER)
 
 
 class Flat:
@@ -246,15 +246,15 @@ class Flat:
         import jax.numpy as jnp
 
         new_trainable, new_slots, place = [], [], 0
-        updates = self._template.signature.updates
+        variants = self._template.signature.variants
         for optimizers, vector, gradient, (rate, masks, own) in zip(
             self._optimizers, trainable, gradients, numbers, strict=True
         ):
             self._rate.value = rate
             kept = vector
-            for choice, (optimizer, update) in enumerate(zip(optimizers, updates, strict=True)):
+            for choice, (optimizer, update) in enumerate(zip(optimizers, variants, strict=True)):
                 count = len(optimizer.variables)
-                with _having(optimizer, {name: OwnNumber(*own[name]) for name in update.own}):
+                with _having(optimizer, {name: PerLaneValue(*own[name]) for name in update.own}):
                     (updated,), after = optimizer.stateless_apply(slots[place : place + count], [gradient], [vector])
                 place += count
                 new_slots.extend(after)
@@ -269,12 +269,12 @@ class Flat:
 
         rates, choices, own = numbers
         signature = self._template.signature
-        many = len(signature.updates) > 1
+        many = len(signature.variants) > 1
         return jax.lax.optimization_barrier(
             [
                 (
                     self._spread(rates, shape),
-                    [self._spread(choices == choice, shape) for choice in range(len(signature.updates)) if many],
+                    [self._spread(choices == choice, shape) for choice in range(len(signature.variants)) if many],
                     {
                         name: [self._spread(values, shape) for values in pair]
                         for name, pair in zip(signature.own, own, strict=True)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from keras_sweep.space.distributions import Categorical, Distribution, Float
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.per_lane_values import OWN_NUMBERS, STAND_IN, is_number
-from keras_sweep.training.lanes.signature import LANE_NUMBER, Update, update_of
+from keras_sweep.training.lanes.per_lane_values import OWN_NUMBERS, PLACEHOLDER, is_number
+from keras_sweep.training.lanes.signature import LANE_NUMBER, OptimizerVariant, variant_of
 from keras_sweep.trial.plan import FIT_PARAMETERS, MODEL_PREFIX, training_plan
 
 OFFERED = 4  # every lane pays for all of them: 3 for sgd, rmsprop and adam cost 14 % more than adam alone
@@ -17,7 +17,7 @@ OFFERED = 4  # every lane pays for all of them: 3 for sgd, rmsprop and adam cost
 _NOT_CONSTANTS = frozenset(FIT_PARAMETERS) - {"optimizer"} | {LANE_NUMBER}
 
 
-def offered_updates(spec: SweepSpec) -> tuple[Update, ...]:
+def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
     """All optimizers with their constants that trials of this space may have; () where they are too many.
 
     A function of the space alone: so every generation shares programs, whatever it happens to hold.
@@ -36,16 +36,18 @@ def offered_updates(spec: SweepSpec) -> tuple[Update, ...]:
     space = SearchSpace(tuple(kinds), spec.space.constants)
     if space.size > OFFERED:
         return ()
-    updates = tuple(dict.fromkeys(update_of(training_plan(spec, point), shared) for point in space.points()))
-    made_up = any(name in shared and value == STAND_IN for update in updates for name, _, value in update.constants)
-    return () if made_up else updates
+    variants = tuple(dict.fromkeys(variant_of(training_plan(spec, point), shared) for point in space.points()))
+    made_up = any(
+        name in shared and value == PLACEHOLDER for variant in variants for name, _, value in variant.constants
+    )
+    return () if made_up else variants
 
 
 def _kinds(distribution: Distribution) -> Distribution:
     """One number for all that lanes can have each their own; what is compiled in stays as it is."""
     if isinstance(distribution, Categorical):
         fixed = tuple(one for one in distribution.choices if not is_number(one))
-        return Categorical(fixed if len(fixed) == len(distribution.choices) else (*fixed, STAND_IN))
+        return Categorical(fixed if len(fixed) == len(distribution.choices) else (*fixed, PLACEHOLDER))
     zero = 0.0 if isinstance(distribution, Float) else 0
     reached = distribution.size < math.inf and distribution.contains(zero)
-    return Categorical((zero, STAND_IN) if reached else (STAND_IN,))
+    return Categorical((zero, PLACEHOLDER) if reached else (PLACEHOLDER,))

@@ -25,7 +25,7 @@ _ARGUMENTS: Mapping[str, frozenset[str]] = {
     "lion": _DECAY | {"beta_1", "beta_2"},
 }
 OWN_NUMBERS = frozenset().union(*_ARGUMENTS.values())
-STAND_IN = 0.5  # where an optimizer is built before the lanes' numbers are known; any valid number but zero
+PLACEHOLDER = 0.5  # where an optimizer is built before the lanes' numbers are known; any valid number but zero
 
 
 def is_number(value: Value) -> bool:
@@ -33,12 +33,12 @@ def is_number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
 
 
-def may_be_own(optimizer: str, name: str, value: Value) -> bool:
+def may_vary_per_lane(optimizer: str, name: str, value: Value) -> bool:
     """Whether a lane can have its own number for this argument."""
     return is_number(value) and name in _ARGUMENTS.get(optimizer.lower(), ())
 
 
-class OwnNumber:
+class PerLaneValue:
     """Stands in for a Python float that is not zero: an array of the lanes' numbers, to go with a variable.
 
     Its complement to one is given beside it, since Keras computes that in double precision before it rounds.

@@ -12,8 +12,8 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.layout import elementwise, flat
 from keras_sweep.training.lanes.program import DeviceData, Program
-from keras_sweep.training.lanes.shared_clock import WallShare
-from keras_sweep.training.lanes.signature import Signature, Update
+from keras_sweep.training.lanes.shared_clock import SharedClock
+from keras_sweep.training.lanes.signature import OptimizerVariant, Signature
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.lanes.validation import row_by_row, validation_batch
 
@@ -23,10 +23,10 @@ KEPT = 64  # programs and templates kept; a sweep over model arguments has a sig
 T = TypeVar("T")
 
 
-class _Made(Generic[T]):
+class OncePerKeyCache(Generic[T]):
     """A cache whose values are made once, the least recently used dropped; two threads never make the same one."""
 
-    def __init__(self, kept: int, clock: WallShare) -> None:
+    def __init__(self, kept: int, clock: SharedClock) -> None:
         self._kept = kept
         self._clock = clock
         self._values: OrderedDict[Hashable, T] = OrderedDict()
@@ -68,21 +68,21 @@ class Compiling:
     total: int  # that the generation needs and that were not there before
 
 
-class Programs:
+class ProgramCache:
     """Makes templates and programs for one spec and its data, and says what compiling costs each trial.
 
     A program's compile time is shared equally by the trials of the generation that are to train in it, whichever comes
     first. Later generations find it compiled, and are charged nothing.
     """
 
-    def __init__(self, spec: SweepSpec, data: SearchData, clock: WallShare | None = None) -> None:
-        self.clock = clock or WallShare()
+    def __init__(self, spec: SweepSpec, data: SearchData, clock: SharedClock | None = None) -> None:
+        self.clock = clock or SharedClock()
         self._spec = spec
         self._search_data = data
         self._data: DeviceData | None = None
-        self._templates: _Made[Template] = _Made(KEPT, self.clock)
-        self._programs: _Made[Program] = _Made(KEPT, self.clock)
-        self._alone: _Made[bool] = _Made(KEPT, self.clock)
+        self._templates: OncePerKeyCache[Template] = OncePerKeyCache(KEPT, self.clock)
+        self._programs: OncePerKeyCache[Program] = OncePerKeyCache(KEPT, self.clock)
+        self._alone: OncePerKeyCache[bool] = OncePerKeyCache(KEPT, self.clock)
         self._lock = threading.Lock()  # building a model seeds and uses generators of the process
         self._users: dict[Hashable, set[int]] = {}  # of the programs to be compiled -> the trials that they are for
         self._owed: dict[Hashable, dict[int, float]] = {}  # of the programs compiled -> seconds by trial, not paid yet
@@ -162,15 +162,17 @@ class Programs:
         template = self.template(signature)
         return self._alone.get(signature.model, lambda: row_by_row(self._spec, template, self._search_data.train))
 
-    def narrowed(self, signature: Signature, update: Update) -> Signature:
+    def narrowed(self, signature: Signature, variant: OptimizerVariant) -> Signature:
         """The signature with only those updates that can share a program with this one."""
-        if len(signature.updates) == 1:
+        if len(signature.variants) == 1:
             return signature
         template = self.template(signature)
-        optimizers = zip(signature.updates, template.optimizers(), strict=True)
+        optimizers = zip(signature.variants, template.optimizers(), strict=True)
         sharing = tuple(one for one, optimizer in optimizers if elementwise(optimizer))
-        narrow = replace(signature, updates=sharing if update in sharing else (update,))
-        return narrow if len(narrow.updates) == 1 or flat(self.template(narrow)) else replace(narrow, updates=(update,))
+        narrow = replace(signature, variants=sharing if variant in sharing else (variant,))
+        return (
+            narrow if len(narrow.variants) == 1 or flat(self.template(narrow)) else replace(narrow, variants=(variant,))
+        )
 
     def limit(self, signature: Signature, most: int) -> int:
         """How many lanes of the signature fit into a program's memory, at most `most`, at least 1."""

@@ -11,13 +11,13 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.compile_cache import enable_compile_cache
-from keras_sweep.training.lanes.end_states import KeptStates
+from keras_sweep.training.lanes.end_states import EndStates
 from keras_sweep.training.lanes.generation import Generation
 from keras_sweep.training.lanes.group import Group, Lane
-from keras_sweep.training.lanes.lane_threads import Crew, Report
+from keras_sweep.training.lanes.lane_threads import LaneThreads, Report
 from keras_sweep.training.lanes.packing import LANE_LIMIT
-from keras_sweep.training.lanes.program_cache import Programs
-from keras_sweep.training.lanes.shared_clock import WallShare
+from keras_sweep.training.lanes.program_cache import ProgramCache
+from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.snapshot import Snapshots
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.runner import Watch
@@ -61,9 +61,9 @@ class CompiledRunner:
         self._data = data
         self._threads = threads or len(os.sched_getaffinity(0))
         self._lane_limit = lane_limit
-        self._clock = WallShare()
-        self._programs = Programs(spec, data, self._clock)
-        self._kept = KeptStates(checkpoints) if keep_states else None
+        self._clock = SharedClock()
+        self._programs = ProgramCache(spec, data, self._clock)
+        self._kept = EndStates(checkpoints) if keep_states else None
         self._snapshots = Snapshots(checkpoints, spec, data, lane_limit, notice) if checkpoints else None
         self._snapshot_seconds = snapshot_seconds
         self._phase: tuple[str, int | None, int | None] | None = None  # last told
@@ -113,7 +113,7 @@ class CompiledRunner:
     def _train(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> Iterator[Result]:
         last_snapshot = time.monotonic()
         self._phase = None
-        with Crew(self._threads, lambda group: not group.waits_at(generation.rungs_done), self._clock) as crew:
+        with LaneThreads(self._threads, lambda group: not group.waits_at(generation.compared_at), self._clock) as crew:
             yield from self._climb(generation, watch)  # a snapshot may stand where all wait at a rung
             crew.set(generation.groups)
             while crew.working:
@@ -146,7 +146,7 @@ class CompiledRunner:
 
     def _climb(self, generation: Generation, watch: Watch) -> Iterator[Result]:
         """Call the rungs that all have come to; results of the pruned."""
-        for lane in generation.climb(watch):
+        for lane in generation.run_due_rungs(watch):
             if lane.wanted:
                 yield self._result(generation, lane)
 

@@ -17,7 +17,7 @@ class Share:
     seconds: float = 0.0
 
 
-class WallShare:
+class SharedClock:
     """Charges each moment in equal parts to the pieces of work that run in it, on any thread.
 
     A piece that is measured inside another of its thread stands for it meanwhile, so nothing is charged twice.

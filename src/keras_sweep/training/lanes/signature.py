@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.training.lanes.per_lane_values import may_be_own
+from keras_sweep.training.lanes.per_lane_values import may_vary_per_lane
 from keras_sweep.trial.plan import TrainingPlan
 
 LANE_NUMBER = "learning_rate"  # the number that every Keras optimizer holds as a variable
@@ -16,7 +16,7 @@ Arguments: TypeAlias = tuple[tuple[str, str, Value], ...]  # (name, type, value)
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class OptimizerVariant:
     """An optimizer with the arguments that are compiled into a program, and those of which each lane has its own."""
 
     optimizer: str
@@ -29,14 +29,14 @@ class Signature:
     """Everything a program is compiled for, beside the number of lanes. Data, loss and metrics are the runner's."""
 
     model: Arguments
-    updates: tuple[Update, ...]  # each lane uses one of them
+    variants: tuple[OptimizerVariant, ...]  # each lane uses one of them
     batch_size: int
     seed: int  # initial weights and data order: lanes share every batch
 
     @property
     def own(self) -> tuple[str, ...]:
         """The arguments of which lanes have their own number, F in all."""
-        return tuple(sorted({name for update in self.updates for name in update.own}))
+        return tuple(sorted({name for variant in self.variants for name in variant.own}))
 
 
 def arguments(values: Mapping[str, Value]) -> Arguments:
@@ -44,16 +44,18 @@ def arguments(values: Mapping[str, Value]) -> Arguments:
     return tuple((name, type(value).__name__, value) for name, value in sorted(values.items()))
 
 
-def update_of(plan: TrainingPlan, varying: Collection[str] = ()) -> Update:
+def variant_of(plan: TrainingPlan, varying: Collection[str] = ()) -> OptimizerVariant:
     """The plan's optimizer without its learning rate. Of `varying` arguments lanes have their own where they can."""
     given = {name: value for name, value in plan.optimizer_arguments.items() if name != LANE_NUMBER}
-    own = sorted(name for name, value in given.items() if name in varying and may_be_own(plan.optimizer, name, value))
+    own = sorted(
+        name for name, value in given.items() if name in varying and may_vary_per_lane(plan.optimizer, name, value)
+    )
     constants = {name: value for name, value in given.items() if name not in own}
-    return Update(plan.optimizer, arguments(constants), tuple(own))
+    return OptimizerVariant(plan.optimizer, arguments(constants), tuple(own))
 
 
-def signature_of(plan: TrainingPlan, updates: tuple[Update, ...] | None = None) -> Signature:
+def signature_of(plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None) -> Signature:
     """The plan's signature; `updates` are those that its program offers to lanes (by default the plan's alone)."""
     return Signature(
-        arguments(plan.model_arguments), updates or (update_of(plan),), batch_size=plan.batch_size, seed=plan.seed
+        arguments(plan.model_arguments), variants or (variant_of(plan),), batch_size=plan.batch_size, seed=plan.seed
     )

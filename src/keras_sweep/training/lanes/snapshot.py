@@ -54,7 +54,7 @@ class Snapshots:
         for lane in generation.lanes.values():
             lanes[str(lane.number)] = {"rows": lane.rows, **{name: getattr(lane, name) for name in _NUMBERS}}
             states += [lane.last, lane.best]
-        rungs = sorted(generation.rungs_done.items())
+        rungs = sorted(generation.compared_at.items())
         facts = {"digest": self._digest(trials), "groups": groups, "lanes": lanes, "rungs": rungs}
         try:
             checkpoint.write(self._path, facts, states)
@@ -81,8 +81,8 @@ class Snapshots:
         places = [[next(following) for _ in group["places"] or group["lanes"]] for group in facts["groups"]]
         self._restore_lanes(facts["lanes"], generation, following)
         for rung, numbers in facts["rungs"]:
-            generation.call(rung, numbers, watch)
-            generation.rungs_done[rung] = numbers
+            generation.run_rung(rung, numbers, watch)
+            generation.compared_at[rung] = numbers
         generation.groups = []
         for about, maybe in zip(facts["groups"], places, strict=True):
             own = [state for state in maybe if state is not None]  # none, or all

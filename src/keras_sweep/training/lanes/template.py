@@ -15,8 +15,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import compiled_model, make_optimizer
 from keras_sweep.training.lanes.order import DataOrder
-from keras_sweep.training.lanes.per_lane_values import STAND_IN
-from keras_sweep.training.lanes.signature import Signature, Update
+from keras_sweep.training.lanes.per_lane_values import PLACEHOLDER
+from keras_sweep.training.lanes.signature import OptimizerVariant, Signature
 from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Weights
@@ -37,7 +37,7 @@ class Template:
             ModelError: see `compiled_model`.
         """
         self.signature = signature
-        plan = _plan(signature, signature.updates[0])
+        plan = _plan(signature, signature.variants[0])
         self.model = compiled_model(spec, plan, data)
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
@@ -54,7 +54,7 @@ class Template:
 
     def optimizers(self) -> list[Any]:
         """A new `keras.optimizers.Optimizer` for each of the signature's updates, not built."""
-        return [make_optimizer(_plan(self.signature, update)) for update in self.signature.updates]
+        return [make_optimizer(_plan(self.signature, variant)) for variant in self.signature.variants]
 
     @property
     def scales_loss(self) -> bool:
@@ -92,7 +92,7 @@ class Template:
         """About what a lane takes while it trains: weights, gradients, slots of each optimizer, layers' outputs."""
         weights = sum(value.nbytes for value in (*self.trainable, *self.other))
         outputs = 4 * self.signature.batch_size * layer_outputs(self.model)
-        return weights * (2 + 3 * len(self.signature.updates)) + 3 * outputs
+        return weights * (2 + 3 * len(self.signature.variants)) + 3 * outputs
 
     def predict(self, state: TrainingState, x: Array) -> Array:
         """The model's outputs with a lane's variables, [N, ...]."""
@@ -127,11 +127,11 @@ def layer_outputs(model: Any) -> int:
         return max(int(model.count_params()), 1)
 
 
-def _plan(signature: Signature, update: Update) -> TrainingPlan:
+def _plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
     return TrainingPlan(
         {name: value for name, _, value in signature.model},
-        update.optimizer,
-        {**{name: value for name, _, value in update.constants}, **dict.fromkeys(update.own, STAND_IN)},
+        variant.optimizer,
+        {**{name: value for name, _, value in variant.constants}, **dict.fromkeys(variant.own, PLACEHOLDER)},
         batch_size=signature.batch_size,
         seed=signature.seed,
     )

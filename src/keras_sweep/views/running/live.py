@@ -20,7 +20,7 @@ from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.running.phase_words import phase_text
-from keras_sweep.views.running.sweep_progress import Tally
+from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.drawing import Glyphs, scale_of, sparkline
 from keras_sweep.views.terminal.messages import print_notice
@@ -50,7 +50,7 @@ class LiveBoard:
     """
 
     def __init__(self, console: Console, *, top: int = TOP) -> None:
-        self.tally = Tally(keep=top)
+        self.tally = SweepProgress(keep=top)
         self._console = console
         self._glyphs = glyphs_of(console)
         self._failures: Counter[str] = Counter()
@@ -126,7 +126,7 @@ class Redrawn(LiveRender):
         yield from segments
 
 
-def board(tally: Tally, console: Console) -> RenderableType:
+def board(tally: SweepProgress, console: Console) -> RenderableType:
     """The board as it stands, for the width and height that `console` has now."""
     width, height = console.size
     glyphs = glyphs_of(console)
@@ -145,7 +145,7 @@ def board(tally: Tally, console: Console) -> RenderableType:
     return Group(*parts)
 
 
-def _headline(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+def _headline(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
     started = tally.started
     assert started is not None
     name = shorten(safe(started.name), max(width // 3, 8), glyphs.ellipsis)
@@ -155,7 +155,7 @@ def _headline(tally: Tally, width: int, glyphs: Glyphs) -> Text:
     return text
 
 
-def _bar_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+def _bar_line(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
     count = f"{tally.done:,}/{tally.total:,} trials"
     times = [elapsed_text(tally.elapsed)]
     if tally.remaining is not None:
@@ -175,14 +175,14 @@ def _bar_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
     return text
 
 
-def _phase_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+def _phase_line(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
     """`⠹ compiling 3 of 8 programs  12 s`."""
     turn = glyphs.spinner[int(tally.elapsed * REFRESHES_PER_SECOND) % len(glyphs.spinner)]
     words = f" {phase_text(tally.phase)}  {elapsed_text(tally.phase_seconds)}"
     return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1), glyphs.ellipsis))
 
 
-def _counts_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
+def _counts_line(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
     parts = [count_text(tally.epochs, "epoch")]
     if tally.elapsed >= 1 and tally.epochs:
         parts[0] += f" ({number_text(tally.epochs / tally.elapsed, 2)}/s)"
@@ -195,7 +195,7 @@ def _counts_line(tally: Tally, width: int, glyphs: Glyphs) -> Text:
     return Text(shorten(f" {glyphs.dot} ".join(parts), width, glyphs.ellipsis), style="dim")
 
 
-def _training_lines(tally: Tally, count: int, width: int, glyphs: Glyphs) -> list[Text]:
+def _training_lines(tally: SweepProgress, count: int, width: int, glyphs: Glyphs) -> list[Text]:
     """Those furthest on; one line each."""
     order = sorted(tally.training, key=lambda number: (-len(tally.training[number].values), number))
     shown = sorted(order[:count])

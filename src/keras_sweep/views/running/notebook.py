@@ -12,7 +12,7 @@ from typing import Any, Self
 from keras_sweep.trial.events import Event, Noticed, SweepEnded
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.notebook import leaderboard_html
-from keras_sweep.views.running.sweep_progress import Tally
+from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.text import count_text, safe, seconds_text
 
 TOP = 5  # rows of the leaderboard
@@ -23,7 +23,7 @@ class NotebookBoard:
     """A listener and context manager."""
 
     def __init__(self) -> None:
-        self._tally = Tally(keep=TOP)
+        self._tally = SweepProgress(keep=TOP)
         self._notices: list[str] = []
         self._handle: Any = None
         self._drawn = 0.0

@@ -11,7 +11,7 @@ from keras_sweep.trial.events import Event
 from keras_sweep.views.running.progress import ProgressView
 
 
-class Sturdy:
+class OutputMayVanish:
     """Stands before another view and takes its errors of input and output."""
 
     def __init__(self, view: ProgressView) -> None:

@@ -15,7 +15,7 @@ from keras_sweep.space.search_space import Params
 from keras_sweep.trial.events import Event, Noticed, SweepStarted, TestEvaluated, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.phase_words import phase_text
-from keras_sweep.views.running.sweep_progress import Tally
+from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.messages import print_notice
 from keras_sweep.views.terminal.text import count_text, elapsed_text, safe, score_text, seconds_text, value_text
@@ -31,7 +31,7 @@ class PlainLines:
         """`silence`: seconds without a line after which the phase is said; each further time after twice as long."""
         self._console = console
         self._glyphs = glyphs_of(console)
-        self._tally = Tally(keep=1)
+        self._tally = SweepProgress(keep=1)
         self._silence = silence
         self._changed = threading.Condition()
         self._open = False

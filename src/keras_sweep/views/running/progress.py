@@ -12,7 +12,7 @@ from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.views.running.json_lines import JsonLines
 from keras_sweep.views.running.live import LiveBoard
 from keras_sweep.views.running.plain import PlainLines
-from keras_sweep.views.terminal.console import progress
+from keras_sweep.views.terminal.console import stderr_console
 from keras_sweep.views.terminal.messages import print_notice
 
 
@@ -54,7 +54,7 @@ def progress_view(*, quiet: bool = False, json: bool = False, out: TextIO | None
     """The view for this call: `json` writes to `out` (by default stdout), all others to stderr."""
     if json:
         return JsonLines(out or sys.stdout)
-    console = progress()
+    console = stderr_console()
     if quiet:
         return QuietView(console)
     return LiveBoard(console) if _can_redraw(console) else PlainLines(console)
@@ -62,7 +62,7 @@ def progress_view(*, quiet: bool = False, json: bool = False, out: TextIO | None
 
 def status_view() -> ProgressView:
     """A line on stderr that says what goes on, taken away at its end; nothing where there is no terminal."""
-    console = progress()
+    console = stderr_console()
     return LiveBoard(console) if _can_redraw(console) else QuietView(console)
 
 

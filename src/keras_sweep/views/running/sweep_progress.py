@@ -43,7 +43,7 @@ class Training:
         return min(self.kept / self.epochs, 1.0) if self.epochs else 0.0
 
 
-class Tally:
+class SweepProgress:
     """Call it with every event. `best` holds the first `keep` results of the leaderboard, in order."""
 
     def __init__(self, *, keep: int = 10, clock: Callable[[], float] = time.monotonic) -> None:

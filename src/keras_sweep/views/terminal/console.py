@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 PIPE_WIDTH = 100_000  # so wide that nothing is folded or cut
 
 
-def answers() -> Console:
+def stdout_console() -> Console:
     """The console of what was asked for."""
     return console_on(sys.stdout)
 
 
-def progress() -> Console:
+def stderr_console() -> Console:
     """The console of what happens meanwhile, and of errors."""
     return console_on(sys.stderr)
 

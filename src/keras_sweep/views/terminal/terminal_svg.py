@@ -14,7 +14,7 @@ from rich.terminal_theme import TerminalTheme
 from keras_sweep.errors import SweepError
 from keras_sweep.trial.events import EpochEnded, GenerationAsked, PhaseBegan, SweepStarted, TrialEnded
 from keras_sweep.trial.result import Result
-from keras_sweep.views.running.sweep_progress import Tally
+from keras_sweep.views.running.sweep_progress import SweepProgress
 
 FONTS = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"  # of the viewer's own machine
 THEME = TerminalTheme(
@@ -70,13 +70,15 @@ def record_svg(
     path.write_text(without_hosts(console.export_svg(title=title, theme=THEME)), encoding="utf-8")
 
 
-def tally_at(started: SweepStarted, results: Sequence[Result], done: int, elapsed: float, *, keep: int = 8) -> Tally:
+def tally_at(
+    started: SweepStarted, results: Sequence[Result], done: int, elapsed: float, *, keep: int = 8
+) -> SweepProgress:
     """The tally of a sweep as it stood after `done` of its trials, the rest of their generation half trained.
 
     `results` are all results in order of number, `elapsed` the seconds that the sweep had taken then.
     """
     now = 0.0
-    tally = Tally(keep=keep, clock=lambda: now)
+    tally = SweepProgress(keep=keep, clock=lambda: now)
     tally(started)
     for generation, group in groupby(results, key=lambda result: result.suggestion.generation):
         trials = list(group)
