@@ -38,7 +38,7 @@ class Generation:
         self._kept = kept
         self._lane_limit = lane_limit
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
-        self._updates = optimizer_variants(spec)
+        self._variants = optimizer_variants(spec)
         programs.plan_generation()
 
     @property
@@ -172,7 +172,7 @@ class Generation:
         return Lane(suggestion, plan.epochs, rate, choice, {name: _number(plan, name) for name in variant.own})
 
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant) -> Signature:
-        variants = self._updates if variant in self._updates else (variant,)
+        variants = self._variants if variant in self._variants else (variant,)
         return self._programs.narrowed(signature_of(plan, variants), variant)
 
 
