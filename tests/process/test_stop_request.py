@@ -67,7 +67,7 @@ import os, signal, sys, time
 from keras_sweep.process.stop_request import StopRequest
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
 with StopRequest() as stop:
-    stop.patient = True
+    stop.can_finish = True
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(0.3)
     print("goes on", flush=True)

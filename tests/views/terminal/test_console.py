@@ -11,9 +11,9 @@ from keras_sweep.views.terminal.drawing import ASCII, UNICODE
 
 CODE = """
 import sys
-from keras_sweep.views.terminal.console import answers, progress
-answers().print("answer [red]x[/red] :smile: 12", style="bold red")
-progress().print("progress")
+from keras_sweep.views.terminal.console import stderr_console, stdout_console
+stdout_console().print("answer [red]x[/red] :smile: 12", style="bold red")
+stderr_console().print("progress")
 """
 
 
