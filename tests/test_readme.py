@@ -75,7 +75,7 @@ def block(words: str) -> list[str]:
 
 def test_every_block_is_of_a_kind_that_is_run_here() -> None:
     assert {kind for kind, _ in BLOCKS} == {"", "python", "yaml"}
-    assert [kind for kind, _ in BLOCKS].count("python") == 2, "each block of Python needs a test of its own below"
+    assert [kind for kind, _ in BLOCKS].count("python") == 3, "each block of Python needs a test of its own below"
     assert {words[0] for words in SHELL} == {"make", "source", "sweep"}
     assert ["source", ".venv/bin/activate"] in SHELL and "\nVENV := .venv\n" in (ROOT / "Makefile").read_text()
 
@@ -102,6 +102,14 @@ def test_a_model_of_a_table_predicts_from_its_columns(followed: Path) -> None:
     ended = python("\n".join([*lines, f"print(({last}).shape)"]), followed)
     assert ended.code == 0, ended.err
     assert "(600, 3)" in ended.out
+
+
+def test_the_same_sweep_from_python(followed: Path) -> None:
+    code = "\n".join(block("ks.run")).replace("trials=64", "trials=3")
+    ended = python(f"{code}\nprint(type(model).__name__, sweep.path)", followed)
+    assert ended.code == 0, ended.err
+    assert "optimizer" in ended.out
+    assert "sweeps/dense" in ended.out
 
 
 def test_the_record_opens_in_optuna(followed: Path) -> None:
