@@ -31,8 +31,13 @@ def last_activation(model: Any) -> str | None:
         if activation is not None and kind.__name__ in {*_LINEAR, "Activation"}:
             name = getattr(activation, "__name__", None)
             return name if isinstance(name, str) and getattr(keras.activations, name, None) is activation else None
-        inputs = operation._inbound_nodes[history.node_index].input_tensors
+        inputs = _inputs(operation, history.node_index)
         if kind.__name__ not in _PASSING or len(inputs) != 1:
             return None
         tensor = inputs[0]
     return None
+
+
+def _inputs(operation: Any, node: int) -> Any:
+    """The tensors that one use of an operation was given."""
+    return operation._inbound_nodes[node].input_tensors  # noqa: SLF001  # Keras 3.15: a graph has no public way back

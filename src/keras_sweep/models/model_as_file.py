@@ -91,7 +91,8 @@ def _config_fails(layer: Any) -> bool:
 def _functional(model: Any, x: Array) -> Any | None:
     import keras
 
-    given: dict[str, Any] = {"training": None} if model._call_has_training_arg else {}
+    takes_training = model._call_has_training_arg  # noqa: SLF001  # Keras 3.15: what `fit` itself goes by
+    given: dict[str, Any] = {"training": None} if takes_training else {}
     with contextlib.suppress(Exception), warnings.catch_warnings():  # its `call` may do anything
         warnings.simplefilter("ignore")
         inputs = keras.Input(x.shape[1:], dtype=str(x.dtype))

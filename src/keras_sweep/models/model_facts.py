@@ -24,7 +24,7 @@ def model_facts(model: Any) -> ModelFacts:
 
 def layers_of(model: Any) -> Iterator[Any]:
     """The model and every layer in it, at any depth."""
-    yield from model._flatten_layers(include_self=True, recursive=True)  # Keras 3.15 has no public way
+    yield from model._flatten_layers(include_self=True, recursive=True)  # noqa: SLF001  # Keras 3.15: no public way
 
 
 def of_keras(layer: Any) -> bool:

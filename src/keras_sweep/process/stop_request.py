@@ -79,7 +79,7 @@ class StopRequest:
         self._listener.join()
         os.close(self._read)
 
-    def _in_main_thread(self, number: int, frame: FrameType | None) -> None:
+    def _in_main_thread(self, _number: int, _frame: FrameType | None) -> None:
         if self._asked and not self._ends_process:
             raise KeyboardInterrupt
         self.signalled = self._asked = True

@@ -20,9 +20,9 @@ def without_tensorflow() -> Iterator[None]:
     if keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
         yield
         return
-    before = lazy._available
-    lazy._available = False
+    before = lazy._available  # noqa: SLF001  # Keras 3.15: what `available` answers
+    lazy._available = False  # noqa: SLF001  # Keras 3.15
     try:
         yield
     finally:
-        lazy._available = before
+        lazy._available = before  # noqa: SLF001  # Keras 3.15

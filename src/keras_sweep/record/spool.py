@@ -36,7 +36,7 @@ class Spool:
             notice: is called with a sentence for each file that is damaged.
         """
         self._folder = folder
-        self._notice = notice or (lambda text: None)
+        self._notice = notice or (lambda _: None)
         with plain_errors("read", folder.spool):
             atomic.clear_parts(folder.spool)
         self._waiting = numbered_files(folder.spool)

@@ -84,7 +84,7 @@ def with_keys(perhaps: Mapping[str, Check] | None = None, /, **checks: Check) ->
     return of
 
 
-def anything(value: Any) -> str | None:
+def anything(_: Any) -> str | None:
     """Whatever it is."""
     return None
 

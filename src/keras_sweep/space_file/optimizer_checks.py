@@ -22,33 +22,41 @@ def check_optimizer_arguments(
     searched = tuple(name for name in searched if name in OPTIMIZERS)  # of the others it was told
     if not searched:
         return
-    clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if name in entries]
     for name, entry in entries.items():
-        takers = optimizers_with(name)
-        if not takers or not all(other in names for other in entry.when):
-            continue
-        possible = [optimizer for optimizer in searched if optimizer in _possible(entry, entries, searched)]
-        if not possible:
-            findings.warn(entry.path, "its conditions never hold together, so no trial has it")
-        able = [optimizer for optimizer in possible if optimizer in takers]
-        for optimizer in able:
-            own, general = OPTIMIZERS[optimizer][name], argument(name)
-            for path, value in ends(entry, findings):
-                rule = own.fault(value)
-                if rule and general is not None and general.allows(value):  # otherwise it was told before
-                    findings.fault(path, f"with {optimizer} it {rule}")
-        if able == possible:
-            continue
-        if not able:
-            findings.fault(
-                entry.path,
-                f"`{name}` is an argument of {listed(takers)}, but the optimizer of its trials is {listed(possible)}",
-                None if "optimizer" in names else f"without a parameter `optimizer` it is {DEFAULT_OPTIMIZER}",
-            )
-        else:
-            fix = able[0] if len(able) == 1 else f"[{listed(able)}]"
-            others = listed(optimizer for optimizer in possible if optimizer not in takers)
-            findings.fault(entry.path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")
+        if optimizers_with(name) and all(other in names for other in entry.when):
+            possible = _possible(entry, entries, searched)
+            if not possible:
+                findings.warn(entry.path, "its conditions never hold together, so no trial has it")
+            _check_taken(entry, possible, findings, named="optimizer" in names)
+    _check_clips(entries, findings)
+
+
+def _check_taken(entry: ParameterEntry, possible: list[str], findings: FaultList, *, named: bool) -> None:
+    """Note where an optimizer that a trial with this argument may have does not take it, or not these values."""
+    name, takers = entry.name, optimizers_with(entry.name)
+    able = [optimizer for optimizer in possible if optimizer in takers]
+    for optimizer in able:
+        own, general = OPTIMIZERS[optimizer][name], argument(name)
+        for path, value in ends(entry, findings):
+            rule = own.fault(value)
+            if rule and general is not None and general.allows(value):  # otherwise it was told before
+                findings.fault(path, f"with {optimizer} it {rule}")
+    if able == possible:
+        return
+    if not able:
+        findings.fault(
+            entry.path,
+            f"`{name}` is an argument of {listed(takers)}, but the optimizer of its trials is {listed(possible)}",
+            None if named else f"without a parameter `optimizer` it is {DEFAULT_OPTIMIZER}",
+        )
+    else:
+        fix = able[0] if len(able) == 1 else f"[{listed(able)}]"
+        others = listed(optimizer for optimizer in possible if optimizer not in takers)
+        findings.fault(entry.path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")
+
+
+def _check_clips(entries: Mapping[str, ParameterEntry], findings: FaultList) -> None:
+    clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if name in entries]
     if len(clips) > 1 and not any(entries[name].when for name in clips):
         findings.fault(
             entries[clips[1]].path,
@@ -64,7 +72,7 @@ def _searched(entry: ParameterEntry | None) -> tuple[str, ...]:
     return (*names, DEFAULT_OPTIMIZER) if entry.when and DEFAULT_OPTIMIZER not in names else names
 
 
-def _possible(entry: ParameterEntry, entries: Mapping[str, ParameterEntry], searched: tuple[str, ...]) -> set[str]:
+def _possible(entry: ParameterEntry, entries: Mapping[str, ParameterEntry], searched: tuple[str, ...]) -> list[str]:
     """The optimizers that a trial with this parameter may have, by its conditions and theirs in turn."""
     possible = set(searched)
     seen: set[str] = set()
@@ -79,4 +87,4 @@ def _possible(entry: ParameterEntry, entries: Mapping[str, ParameterEntry], sear
                 possible &= {str(value) for value in values}
             elif other in entries:
                 queue.append(entries[other])
-    return possible
+    return [optimizer for optimizer in searched if optimizer in possible]

@@ -11,6 +11,7 @@ from keras_sweep.space_file.file_model import ParameterSection
 from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.optimizer_arguments import OPTIMIZERS
 from keras_sweep.space_file.wandb_keys import REFUSED, Constant, as_value, choice
+from keras_sweep.space_file.yaml_tree import Node
 
 
 @dataclass(frozen=True)
@@ -31,32 +32,15 @@ def entry_of(name: str, findings: FaultList) -> tuple[ParameterEntry | None, boo
     """The parameter of that name, or None with its faults noted; and whether `take: best` stands there."""
     path: Path = ("parameters", name)
     node = findings.root.at(*path)
-    if isinstance(node.value, list):
-        text = shown(node.plain)
-        findings.fault(
-            path,
-            f"a list is neither a choice nor a constant, got {text}",
-            f"write {{values: {text}}} or {{value: {text}}}",
-        )
-        return None, False
     if not isinstance(node.value, dict):
-        if node.value is None:
-            findings.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
-            return None, False
-        return ParameterEntry(name, _normal(name, Constant((node.value,))), {}), False
+        return _constant_entry(name, node, path, findings), False
     named = node.value.get("distribution")
     if named is not None and isinstance(named.value, str) and named.value in REFUSED:
         findings.fault((*path, "distribution"), f"the distribution `{named.value}` is not there", REFUSED[named.value])
         return None, False
     hints = {"parameters": "nested parameters are written flat, as `model.units`"}
     block = findings.section(ParameterSection, path, hints, optional=("log", "q", "probabilities"))
-    if block is None:
-        return None, False
-    if block.take is not None and name != "epochs":
-        findings.fault((*path, "take"), "`take` is for `epochs` only")
-        return None, False
-    if block.take == "best" and "when" in block.model_fields_set:
-        findings.fault((*path, "when"), "with `take: best` epochs is the same in all trials, so it takes no `when`")
+    if block is None or not _take_is_right(name, block, path, findings):
         return None, False
     if block.take == "best" and "max" in block.model_fields_set:
         if "min" in block.model_fields_set:
@@ -69,6 +53,32 @@ def entry_of(name: str, findings: FaultList) -> tuple[ParameterEntry | None, boo
     if block.take == "best":
         return ParameterEntry(name, _most(drawn), {}), True
     return ParameterEntry(name, _normal(name, drawn), when), False
+
+
+def _constant_entry(name: str, node: Node, path: Path, findings: FaultList) -> ParameterEntry | None:
+    """A parameter that is written without a block, as in `batch_size: 32`; None with its fault noted."""
+    if isinstance(node.value, list):
+        text = shown(node.plain)
+        findings.fault(
+            path,
+            f"a list is neither a choice nor a constant, got {text}",
+            f"write {{values: {text}}} or {{value: {text}}}",
+        )
+        return None
+    if node.value is None or isinstance(node.value, dict):
+        findings.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
+        return None
+    return ParameterEntry(name, _normal(name, Constant((node.value,))), {})
+
+
+def _take_is_right(name: str, block: ParameterSection, path: Path, findings: FaultList) -> bool:
+    if block.take is not None and name != "epochs":
+        findings.fault((*path, "take"), "`take` is for `epochs` only")
+        return False
+    if block.take == "best" and "when" in block.model_fields_set:
+        findings.fault((*path, "when"), "with `take: best` epochs is the same in all trials, so it takes no `when`")
+        return False
+    return True
 
 
 def _most(drawn: Distribution) -> Distribution:

@@ -125,12 +125,17 @@ def _categorical(block: ParameterSection, path: Path, findings: FaultList) -> Ca
 
 
 def _range(block: ParameterSection, path: Path, findings: FaultList) -> Float | Int | None:
-    low, high, named = block.min, block.max, block.distribution
-    for key, end in (("min", low), ("max", high)):
+    for key, end in (("min", block.min), ("max", block.max)):
         if end is None:
             findings.fault((*path, key), f"a range needs `min` and `max`, but `{key}` is missing")
-    if low is None or high is None:
+    if block.min is None or block.max is None:
         return None
+    return _between(block.min, block.max, block, path, findings)
+
+
+def _between(low: float, high: float, block: ParameterSection, path: Path, findings: FaultList) -> Float | Int | None:
+    """What is drawn from one end to the other: numbers, whole numbers, powers of e, or multiples of `q`."""
+    named = block.distribution
     log = bool(block.log) or named in LOG_UNIFORM
     if low > high:
         findings.fault((*path, "min"), f"`min <= max` must hold, but got (min={shown(low)}, max={shown(high)})")
@@ -141,15 +146,8 @@ def _range(block: ParameterSection, path: Path, findings: FaultList) -> Float | 
         )
         return None
     if named in _EXPONENTS:
-        if high > 700:  # e**700 is near the largest float
-            findings.fault((*path, "max"), f"`{named}` draws e**x, and e**{shown(high)} is too large", _values(named))
+        if not _exponents_fit(named, low, high, path, findings):
             return None
-        if low >= 0:
-            findings.warn(
-                path,
-                f"`{named}` takes exponents, so values are from {math.exp(low):g} to {math.exp(high):g}; "
-                f"{_values(named)} if you mean values",
-            )
         low, high = math.exp(low), math.exp(high)
     if log and low <= 0:
         findings.fault((*path, "min"), f"a log range must be above zero, but got (min={shown(low)})")
@@ -160,6 +158,20 @@ def _range(block: ParameterSection, path: Path, findings: FaultList) -> Float | 
     if isinstance(low, int) and isinstance(high, int) and named in (None, "int_uniform"):
         return Int(low, high, log)
     return Float(float(low), float(high), log)
+
+
+def _exponents_fit(named: str, low: float, high: float, path: Path, findings: FaultList) -> bool:
+    """Whether e**low to e**high are numbers; notes it where they are not, or where values seem to be meant."""
+    if high > 700:  # e**700 is near the largest float
+        findings.fault((*path, "max"), f"`{named}` draws e**x, and e**{shown(high)} is too large", _values(named))
+        return False
+    if low >= 0:
+        findings.warn(
+            path,
+            f"`{named}` takes exponents, so values are from {math.exp(low):g} to {math.exp(high):g}; "
+            f"{_values(named)} if you mean values",
+        )
+    return True
 
 
 def _values(named: str) -> str:

@@ -237,22 +237,22 @@ def scalar(text: str) -> Scalar:
         return None
     if match := _BOOL.fullmatch(text):
         return match[1] is not None
-    if len(text) <= 400:  # no number of use is longer, and Python refuses whole numbers of more than 4,300 digits
-        number: int | float | None = None
-        if _INT.fullmatch(text):
-            number = int(text)
-        elif _OCTAL.fullmatch(text):
-            number = int(text[2:], 8)
-        elif _HEX.fullmatch(text):
-            number = int(text[2:], 16)
-        elif _FLOAT.fullmatch(text):
-            number = float(text)
-        if isinstance(number, int) and not -INT64 <= number < INT64:
-            raise ValueError(f"a whole number must fit 64 bits, but got {shown(text)}")
-        if isinstance(number, float) and not math.isfinite(number):
-            raise ValueError(f"a number must be finite, but got {shown(text)}")
-        if number is not None:
-            return number
-    if _NOT_FINITE.fullmatch(text):
+    number = _number(text)
+    if isinstance(number, int) and not -INT64 <= number < INT64:
+        raise ValueError(f"a whole number must fit 64 bits, but got {shown(text)}")
+    if (isinstance(number, float) and not math.isfinite(number)) or _NOT_FINITE.fullmatch(text):
         raise ValueError(f"a number must be finite, but got {shown(text)}")
-    return text
+    return text if number is None else number
+
+
+def _number(text: str) -> int | float | None:
+    """The number that the text is, of any size; None where it is none."""
+    if len(text) > 400:  # no number of use is longer, and Python refuses whole numbers of more than 4,300 digits
+        return None
+    if _INT.fullmatch(text):
+        return int(text)
+    if _OCTAL.fullmatch(text):
+        return int(text[2:], 8)
+    if _HEX.fullmatch(text):
+        return int(text[2:], 16)
+    return float(text) if _FLOAT.fullmatch(text) else None

@@ -74,6 +74,7 @@ class _Probe:
         self._end = time.monotonic() + seconds
 
     def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
+        del number, epoch, logs  # only their number counts
         self.epochs += 1
 
     def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
@@ -83,9 +84,11 @@ class _Probe:
         pass
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
+        del epochs
         return ()
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        del epoch, values
         return frozenset()
 
     def stopping(self) -> bool:

@@ -40,7 +40,8 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
         whole.compile(loss=spec.loss, metrics=list(spec.metrics))
     if whole is not model:
         whole.optimizer.build(whole.trainable_variables)  # else loading warns of variables that are not there
-    whole._compile_config.config["jit_compile"] = "auto"  # Keras 3.15 writes what "auto" is here
+    config = whole._compile_config.config  # noqa: SLF001  # Keras 3.15: it writes what "auto" is on this machine
+    config["jit_compile"] = "auto"
     return whole
 
 

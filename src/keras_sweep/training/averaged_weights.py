@@ -16,13 +16,12 @@ from keras_sweep.trial.result import Weights
 def averages(optimizer: Any) -> list[tuple[Any, Any]]:
     """Each trainable variable of a built optimizer with the variable of its moving average; none without `use_ema`."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)  # of loss scaling
-    return [
-        (variable, average)
-        for part in getattr(inner, "optimizers", [inner])
-        if part.use_ema
-        for variable, average in zip(part._trainable_variables, part._model_variables_moving_average, strict=True)
-        if average is not None
-    ]
+    pairs: list[tuple[Any, Any]] = []
+    for part in getattr(inner, "optimizers", [inner]):
+        if part.use_ema:
+            trained = part._trainable_variables  # noqa: SLF001  # Keras 3.15: neither list has a public name
+            pairs += zip(trained, part._model_variables_moving_average, strict=True)  # noqa: SLF001  # Keras 3.15
+    return [(variable, average) for variable, average in pairs if average is not None]
 
 
 def scored_weights(model: Any) -> Weights:

@@ -122,25 +122,28 @@ def print_summary(console: Console, summary: Summary, *, top: int | None = None,
     if rows:
         console.print(LeaderboardTable(shown, summary.objective, of=rows))
         console.print()
-    if summary.test is not None:
-        for line in test_lines(summary.test, glyphs, classes=False):
-            _print(console, line)
-    if summary.parts:
-        if times:
-            _print(console, Text.assemble(("time ", "bold"), seconds_text(summary.seconds)))
-            for line in time_lines(summary.parts, glyphs):
-                _print(console, line)
-        else:
-            _print(console, time_line(summary.parts, summary.seconds))
+    lines = test_lines(summary.test, glyphs, classes=False) if summary.test is not None else []
+    if summary.parts and times:
+        lines.append(Text.assemble(("time ", "bold"), seconds_text(summary.seconds)))
+        lines += time_lines(summary.parts, glyphs)
+    elif summary.parts:
+        lines.append(time_line(summary.parts, summary.seconds))
     if summary.model is not None:
-        _print(console, Text.assemble(("model ", "bold"), safe(summary.model)))
-    if summary.next_commands:
-        commands = [safe(command) for command in summary.next_commands]
-        joined = f" {glyphs.dot} ".join(commands)
-        for words in [joined] if len(joined) + 5 <= console.width else commands:
-            _print(console, Text.assemble(("next ", "bold"), words))
+        lines.append(Text.assemble(("model ", "bold"), safe(summary.model)))
+    lines += _next_lines(summary.next_commands, glyphs, console.width)
     if (best := best_line(rows, summary.objective, glyphs)) is not None:
-        _print(console, best)
+        lines.append(best)
+    for line in lines:
+        _print(console, line)
+
+
+def _next_lines(commands: Sequence[str], glyphs: Glyphs, width: int) -> list[Text]:
+    """All commands in one line where they fit, else a line each."""
+    if not commands:
+        return []
+    each = [safe(command) for command in commands]
+    joined = f" {glyphs.dot} ".join(each)
+    return [Text.assemble(("next ", "bold"), words) for words in ([joined] if len(joined) + 5 <= width else each)]
 
 
 def best_line(rows: Sequence[LeaderboardRow], objective: Objective, glyphs: Glyphs) -> Text | None:

@@ -85,7 +85,8 @@ class SilentOracle:
                 import numpy as np
                 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-                self._oracle._random_state = np.random.RandomState([self._seed, number])
+                random_state = np.random.RandomState([self._seed, number])
+                self._oracle._random_state = random_state  # noqa: SLF001  # KerasTuner 1.4: its draws follow from the trial alone
                 with threadpool_limits(1):  # its matrices are tiny: threads only wait for each other
                     trial = self._oracle.create_trial(worker)
             else:
@@ -93,7 +94,7 @@ class SilentOracle:
         if trial.status != "RUNNING":
             return None
         if self._sampler == "grid":
-            self._oracle._populate_next.append(trial.trial_id)
+            self._oracle._populate_next.append(trial.trial_id)  # noqa: SLF001  # KerasTuner 1.4: else it waits for this one
         values = trial.hyperparameters.values
         if PHANTOM in values:
             self._phantoms.add(trial.trial_id)
@@ -115,7 +116,7 @@ class SilentOracle:
             hyperparameters = oracle.get_space()
             hyperparameters.values = dict(codes)
             trial = Trial(hyperparameters, trial_id=f"{len(oracle.trials):04d}", status="RUNNING")
-            oracle._record_values(trial)
+            oracle._record_values(trial)  # noqa: SLF001  # KerasTuner 1.4: the values that it has tried
             oracle.trials[trial.trial_id] = trial
             oracle.ongoing_trials[f"worker {trial.trial_id}"] = trial
             oracle.start_order.append(trial.trial_id)
@@ -126,7 +127,7 @@ class SilentOracle:
         with self._faults():
             trial = self._oracle.trials[id]
             trial.hyperparameters.values = dict(codes)
-            self._oracle._record_values(trial)
+            self._oracle._record_values(trial)  # noqa: SLF001  # KerasTuner 1.4: the values that it has tried
 
     def end(self, id: str, value: float | None) -> None:
         """Learn a trial's value; None is a trial that failed and counts as the worst."""
@@ -163,7 +164,7 @@ class SilentOracle:
 
     def only_phantoms(self, id: str) -> bool:
         """Whether a Hyperband bracket has in its first round this trial and nothing that was ever trained."""
-        for bracket in self._oracle._brackets:
+        for bracket in self._oracle._brackets:  # noqa: SLF001  # KerasTuner 1.4: no public view of them
             first = {entry["id"] for entry in bracket["rounds"][0]}
             if id in first:
                 return first <= self._phantoms
@@ -172,7 +173,8 @@ class SilentOracle:
     def first_budgets(self) -> frozenset[int]:
         """The epochs that Hyperband's brackets begin with."""
         oracle = self._oracle
-        return frozenset(oracle._get_epochs(bracket, 0) for bracket in range(oracle._get_num_brackets()))
+        brackets = range(oracle._get_num_brackets())  # noqa: SLF001  # KerasTuner 1.4: no public view of them
+        return frozenset(oracle._get_epochs(bracket, 0) for bracket in brackets)  # noqa: SLF001  # KerasTuner 1.4: nor of their epochs
 
     def _make(self, space: CodedSpace) -> Any:
         import keras_tuner
@@ -195,18 +197,19 @@ class SilentOracle:
                 **common,
             )
             oracle.min_epochs = self._budget.min_epochs
-            oracle._current_bracket = oracle._get_num_brackets() - 1
-            oracle._brackets = []
-            oracle._start_new_bracket()
+            # KerasTuner 1.4 lays out its first bracket when it is made, by the `min_epochs` of before.
+            oracle._current_bracket = oracle._get_num_brackets() - 1  # noqa: SLF001
+            oracle._brackets = []  # noqa: SLF001
+            oracle._start_new_bracket()  # noqa: SLF001
         else:
             oracle = kind(max_trials=None, **common)
         if self._sampler == "bayesian":
             oracle.gpr.predict = partial(predicted, oracle.gpr)
-        draw = oracle._random_values
-        oracle._random_values = lambda: self._accepted(draw())
+        draw = oracle._random_values  # noqa: SLF001  # KerasTuner 1.4: the one place where a point is drawn
+        oracle._random_values = lambda: self._accepted(draw())  # noqa: SLF001  # KerasTuner 1.4: as above
         oracle.verbose = 0
         oracle.save = lambda: None
-        oracle._save_trial = lambda trial: None
+        oracle._save_trial = lambda _: None  # noqa: SLF001  # KerasTuner 1.4: the record is elsewhere
         return oracle
 
     def _accepted(self, drawn: dict[str, Code] | None) -> dict[str, Code] | None:
@@ -246,11 +249,13 @@ def predicted(gpr: Any, x: Any, return_std: bool = True) -> tuple[Any, Any]:
 
     del return_std
     covariance = gpr.kernel_(x, gpr.X_train_)
-    mean = gpr._y_train_std * (covariance @ gpr.alpha_) + gpr._y_train_mean
+    # scikit-learn keeps the scale of what was learned in private: no public name has it (1.6 to 1.7).
+    std, shift = gpr._y_train_std, gpr._y_train_mean  # noqa: SLF001
+    mean = std * (covariance @ gpr.alpha_) + shift
     # Rasmussen & Williams 2006, alg. 2.1, lines 5 and 6
     v = solve_triangular(gpr.L_, covariance.T, lower=True, check_finite=False)
     variance = np.maximum(gpr.kernel_.diag(x) - np.einsum("ij,ji->i", v.T, v), 0.0)
-    return mean, np.sqrt(variance * gpr._y_train_std**2)
+    return mean, np.sqrt(variance * std**2)
 
 
 def condition(parameter: str, values: Sequence[Code]) -> Any:

@@ -36,7 +36,7 @@ class FitCheckpoint:
         self._path = folder / FILE
         self._spec = spec
         self._data = data
-        self._notice = notice or (lambda text: None)
+        self._notice = notice or (lambda _: None)
 
     def write(self, suggestion: Suggestion, model: Any, standing: TrialProgress) -> None:
         """Write where a trial stands. Called at the end of an epoch."""

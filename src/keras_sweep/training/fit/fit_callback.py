@@ -40,91 +40,124 @@ def fit_callback(
     """
     import keras
 
-    class Logbook(keras.callbacks.Callback):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.rows: list[dict[str, float]] = []
-            self.best_weights: Weights = ()
-            self.pruned_at: int | None = None
-            self.diverged = False
-            self.interrupted = False
-            self._before = {"compile": 0.0, "train": 0.0, "validate": 0.0}  # seconds until the checkpoint
-            self._restore: Callable[[Any], None] | None = None
-            self._validate_seconds = 0.0
-            self._test_started = self._written = time.perf_counter()
-            self._first_batch: float | None = None
-            found = checkpoint.read(suggestion) if checkpoint else None
-            if found is not None:
-                standing, self._restore = found
-                self.rows, self.best_weights = list(standing.rows), standing.best_weights
-                self._before = standing.seconds
+    class FitCallback(FitLog, keras.callbacks.Callback):  # type: ignore[misc]
+        """The log, as `fit` takes it."""
 
-        @property
-        def curve(self) -> Curve:
-            """Every metric, epoch by epoch."""
-            names = self.rows[0] if self.rows else ()
-            return {name: tuple(row[name] for row in self.rows) for name in names}
+    return FitCallback(
+        spec,
+        suggestion,
+        plan,
+        watch,
+        started=started,
+        checkpoint=checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+    )
 
-        @property
-        def seconds(self) -> Seconds:
-            """The trial's time until now."""
-            return Seconds(sampler=suggestion.sampler_seconds, **self._parts())
 
-        @property
-        def spent(self) -> dict[str, float]:
-            """Seconds by part since the trial began, or went on."""
-            now = time.perf_counter()
-            compiling = (self._first_batch or now) - started
-            training = max(now - started - compiling - self._validate_seconds, 0.0)
-            return {"compile": compiling, "train": training, "validate": self._validate_seconds}
+class FitLog:
+    """What `fit` tells as it trains, by Keras's hooks: curve, time, best weights, and why it stopped."""
 
-        def _parts(self) -> dict[str, float]:
-            return {name: self._before[name] + seconds for name, seconds in self.spent.items()}
+    model: Any  # `fit` sets it
 
-        def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-            if self._restore is None:
-                return
-            self._restore(self.model)
-            for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
-                if done in watch.rungs(plan.epochs) and spec.objective.name in row:
-                    watch.rung(done, {suggestion.number: row[spec.objective.name]})
-            watch.resumed(suggestion.number, self.rows)
+    def __init__(
+        self,
+        spec: SweepSpec,
+        suggestion: Suggestion,
+        plan: TrainingPlan,
+        watch: Watch,
+        *,
+        started: float,
+        checkpoint: FitCheckpoint | None,
+        checkpoint_seconds: float,
+    ) -> None:
+        super().__init__()  # of Keras's own callback
+        self._spec, self._suggestion, self._plan, self._watch = spec, suggestion, plan, watch
+        self._started, self._checkpoint, self._checkpoint_seconds = started, checkpoint, checkpoint_seconds
+        self.rows: list[dict[str, float]] = []
+        self.best_weights: Weights = ()
+        self.pruned_at: int | None = None
+        self.diverged = False
+        self.interrupted = False
+        self._before = {"compile": 0.0, "train": 0.0, "validate": 0.0}  # seconds until the checkpoint
+        self._restore: Callable[[Any], None] | None = None
+        self._validate_seconds = 0.0
+        self._test_started = self._written = time.perf_counter()
+        self._first_batch: float | None = None
+        found = checkpoint.read(self._suggestion) if checkpoint else None
+        if found is not None:
+            standing, self._restore = found
+            self.rows, self.best_weights = list(standing.rows), standing.best_weights
+            self._before = standing.seconds
 
-        def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-            if self._first_batch is None:
-                self._first_batch = time.perf_counter()
-                watch.phase("train", 1, 1, 1.0)
+    @property
+    def curve(self) -> Curve:
+        """Every metric, epoch by epoch."""
+        names = self.rows[0] if self.rows else ()
+        return {name: tuple(row[name] for row in self.rows) for name in names}
 
-        def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-            self._test_started = time.perf_counter()
+    @property
+    def seconds(self) -> Seconds:
+        """The trial's time until now."""
+        return Seconds(sampler=self._suggestion.sampler_seconds, **self._parts())
 
-        def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
-            self._validate_seconds += time.perf_counter() - self._test_started
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds by part since the trial began, or went on."""
+        now = time.perf_counter()
+        compiling = (self._first_batch or now) - self._started
+        training = max(now - self._started - compiling - self._validate_seconds, 0.0)
+        return {"compile": compiling, "train": training, "validate": self._validate_seconds}
 
-        def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-            scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
-            row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
-            self.rows.append(row)
-            done = epoch + 1
-            watch.epoch(suggestion.number, done, row)
-            value = row.get(spec.objective.name)
-            if diverged(list(row.values())):
-                self.diverged = True
-            elif value is not None:
-                if spec.take_best and best_epoch(spec.objective, self.curve[spec.objective.name]) == done:
-                    self.best_weights = scored_weights(self.model)
-                if done in watch.rungs(plan.epochs) and watch.rung(done, {suggestion.number: value}):
-                    self.pruned_at = done
-            ended = self.diverged or self.pruned_at is not None or done == plan.epochs
-            self.interrupted = not ended and watch.stopping()
-            if not ended and (self.interrupted or time.perf_counter() - self._written > checkpoint_seconds):
-                self._checkpoint()
-            if self.diverged or self.interrupted or self.pruned_at is not None:
-                self.model.stop_training = True
+    def _parts(self) -> dict[str, float]:
+        return {name: self._before[name] + seconds for name, seconds in self.spent.items()}
 
-        def _checkpoint(self) -> None:
-            if checkpoint is not None:
-                checkpoint.write(suggestion, self.model, TrialProgress(self.rows, self.best_weights, self._parts()))
-            self._written = time.perf_counter()
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        if self._restore is None:
+            return
+        self._restore(self.model)
+        for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
+            if done in self._watch.rungs(self._plan.epochs) and self._spec.objective.name in row:
+                self._watch.rung(done, {self._suggestion.number: row[self._spec.objective.name]})
+        self._watch.resumed(self._suggestion.number, self.rows)
 
-    return Logbook()
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if self._first_batch is None:
+            self._first_batch = time.perf_counter()
+            self._watch.phase("train", 1, 1, 1.0)
+
+    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        self._test_started = time.perf_counter()
+
+    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        self._validate_seconds += time.perf_counter() - self._test_started
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
+        row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
+        self.rows.append(row)
+        done = epoch + 1
+        self._watch.epoch(self._suggestion.number, done, row)
+        objective = self._spec.objective
+        value = row.get(objective.name)
+        if diverged(list(row.values())):
+            self.diverged = True
+        elif value is not None:
+            if self._spec.take_best and best_epoch(objective, self.curve[objective.name]) == done:
+                self.best_weights = scored_weights(self.model)
+            if done in self._watch.rungs(self._plan.epochs) and self._watch.rung(
+                done, {self._suggestion.number: value}
+            ):
+                self.pruned_at = done
+        ended = self.diverged or self.pruned_at is not None or done == self._plan.epochs
+        self.interrupted = not ended and self._watch.stopping()
+        if not ended and (self.interrupted or time.perf_counter() - self._written > self._checkpoint_seconds):
+            self._write_checkpoint()
+        if self.diverged or self.interrupted or self.pruned_at is not None:
+            self.model.stop_training = True
+
+    def _write_checkpoint(self) -> None:
+        if self._checkpoint is not None:
+            self._checkpoint.write(
+                self._suggestion, self.model, TrialProgress(self.rows, self.best_weights, self._parts())
+            )
+        self._written = time.perf_counter()

@@ -73,6 +73,7 @@ class FitRunner:
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> tuple[int, float]:
         """Every trial compiles its own."""
+        del trials, watch
         return len(wanted), 1.0
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:

@@ -311,7 +311,8 @@ class Stacked:
         self._template = template
         self._lanes = lanes
         optimizer = self._model.optimizer
-        rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate  # the outer of loss scaling has its own
+        inner = getattr(optimizer, "inner_optimizer", optimizer)  # the outer of loss scaling has its own
+        rate = inner._learning_rate  # noqa: SLF001  # Keras 3.15: the public one is its value, not the variable
         places = [i for i, variable in enumerate(optimizer.variables) if variable is rate]
         self._rate_place = places[0] if places else None
 
@@ -400,7 +401,9 @@ def _forward(model: Any, *, training: bool) -> Callable[..., Any]:
             trainable, other, metrics, x, y, None, training=training, optimizer_variables=scale
         )
         unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
-        _, metrics = model._update_metrics_variables(metrics, unscaled, x, y, y_pred, None)
+        _, metrics = model._update_metrics_variables(  # noqa: SLF001  # Keras 3.15: what its `train_step` calls on JAX
+            metrics, unscaled, x, y, y_pred, None
+        )
         return loss, (other, metrics)
 
     return forward

@@ -30,7 +30,7 @@ class Snapshots:
         self._spec = spec
         self._data = data
         self._lane_limit = lane_limit
-        self._notice = notice or (lambda text: None)
+        self._notice = notice or (lambda _: None)
 
     def write(self, trials: Sequence[Suggestion], generation: Generation) -> None:
         """Write where every lane stands. No group may be training. Nothing is written once a program has raised.

@@ -42,7 +42,8 @@ class Template:
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
         self._batch = train.x[: plan.batch_size]
-        self.model._symbolic_build(data_batch=(self._batch, train.y[: plan.batch_size]))
+        one_batch = (self._batch, train.y[: plan.batch_size])
+        self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
         self.model.reset_metrics()
         self.trainable = _values(self.model.trainable_variables)
         self.other = _values(self.model.non_trainable_variables)
@@ -116,7 +117,8 @@ class Template:
 
 def _mode(model: Any, *, training: bool) -> dict[str, bool]:
     """The argument `training`, as `fit` gives it: where the model's `call` takes it."""
-    return {"training": training} if model._call_has_training_arg else {}
+    takes_training = model._call_has_training_arg  # noqa: SLF001  # Keras 3.15: what `fit` itself goes by
+    return {"training": training} if takes_training else {}
 
 
 def layer_outputs(model: Any) -> int:

@@ -63,7 +63,8 @@ class LiveBoard:
             transient=True,
             vertical_overflow="crop",
         )
-        self._live._live_render = Redrawn(console, self._live.get_renderable())
+        redrawn = Redrawn(console, self._live.get_renderable())
+        self._live._live_render = redrawn  # noqa: SLF001  # rich 15: `Live` takes no renderer of one's own
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)

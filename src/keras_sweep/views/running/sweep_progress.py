@@ -79,17 +79,7 @@ class SweepProgress:
                 self._add(result)
             self.before = self.done
         elif isinstance(event, GenerationAsked):
-            self.generation = event.generation
-            self._compiled += self._plan.done or 0 if self._plan else 0
-            self._plan = None
-            self.training = {
-                suggestion.number: Training(suggestion.params, _asked(suggestion.params))
-                for suggestion in event.suggestions
-                if suggestion.number not in self._ended  # a generation goes on where it was stopped
-                and not (self.started and suggestion.number >= self.started.total)  # nor is it always wanted whole
-            }
-            for suggestion in event.suggestions:
-                self._compare(suggestion.params)
+            self._begin_generation(event)
         elif isinstance(event, TrialResumed):
             if trial := self.training.get(event.number):
                 trial.values = list(event.curve.get(self.objective.name, ()))
@@ -102,6 +92,19 @@ class SweepProgress:
         elif isinstance(event, TrialEnded):
             self.training.pop(event.result.number, None)
             self._add(event.result)
+
+    def _begin_generation(self, event: GenerationAsked) -> None:
+        self.generation = event.generation
+        self._compiled += self._plan.done or 0 if self._plan else 0
+        self._plan = None
+        self.training = {
+            suggestion.number: Training(suggestion.params, _asked(suggestion.params))
+            for suggestion in event.suggestions
+            if suggestion.number not in self._ended  # a generation goes on where it was stopped
+            and not (self.started and suggestion.number >= self.started.total)  # nor is it always wanted whole
+        }
+        for suggestion in event.suggestions:
+            self._compare(suggestion.params)
 
     @property
     def done(self) -> int:
