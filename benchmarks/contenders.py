@@ -104,10 +104,10 @@ def run_peer(
     limit: float = 3600,
 ) -> Run:
     """A peer on these points, or searching on its own."""
-    from keras_sweep.data.fashion_mnist import locate
+    from keras_sweep.data.fashion_mnist import FASHION_MNIST
 
     peer = PEER_PROGRAMS[name]
-    command = [str(python), str(PEERS / peer.script), "--backend", peer.backend, "--data", str(locate())]
+    command = [str(python), str(PEERS / peer.script), "--backend", peer.backend, "--data", str(FASHION_MNIST.locate())]
     command += ["--seed", str(seed), "--steps-per-execution", str(peer.steps_per_execution)]
     with tempfile.TemporaryDirectory() as folder:
         if points is not None:

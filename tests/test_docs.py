@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.data import fashion_mnist
+from keras_sweep.data.fashion_mnist import FASHION_MNIST
 from keras_sweep.space_file.yaml_file import read_space_text
 from tests.helpers.command import sweep
 
@@ -54,7 +54,7 @@ def keras_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("keras")
     cache = home / "datasets" / "fashion-mnist"
     cache.mkdir(parents=True)
-    for file in fashion_mnist.locate().glob("*.gz"):
+    for file in FASHION_MNIST.locate().glob("*.gz"):
         (cache / file.name).symlink_to(file)
     return home
 

@@ -11,15 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_sweep.data import fashion_mnist
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.fashion_mnist import locate
+from keras_sweep.data.fashion_mnist import FASHION_MNIST
 from keras_sweep.data.fetch import FetchError, download, unpack_debian_package
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.errors import DataError
 from tests.helpers.data_specs import named
-
-ALL_FILES = (fashion_mnist.IMAGES, fashion_mnist.LABELS, fashion_mnist.TEST_IMAGES, fashion_mnist.TEST_LABELS)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +34,7 @@ def test_is_split_as_in_the_lesson(data) -> None:  # type: ignore[no-untyped-def
 def test_equals_the_lessons_own_code(data) -> None:  # type: ignore[no-untyped-def]
     from sklearn.model_selection import train_test_split
 
-    images, labels = fashion_mnist.search_arrays()
+    images, labels = FASHION_MNIST.search_arrays()
     x = (np.asarray(images) / 255.0).astype("float32").reshape(-1, 784)
     x_train, x_validation, y_train, y_validation = train_test_split(x, labels, test_size=0.2, random_state=42)
     assert (data.train.x == x_train).all() and (data.validation.x == x_validation).all()
@@ -60,12 +57,11 @@ def test_a_search_opens_no_file_of_test_rows(tmp_path: Path) -> None:
 import sys
 opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
-from keras_sweep.data.fashion_mnist import locate
 from keras_sweep.data.catalog import load_search_data, named_set
 load_search_data(named_set("fashion_mnist"))
 print(*(path for path in opened if "ubyte" in path), sep="\\n")
 """
-    fetched = str(locate())  # else the first start would fetch, which writes all four files
+    fetched = str(FASHION_MNIST.locate())  # else the first start would fetch, which writes all four files
     for start in ("cold", "warm"):
         printed = run_python(script, SWEEP_DATA_DIR=fetched, SWEEP_CACHE_DIR=str(tmp_path / "cache")).stdout
         assert "train-images" in printed, start
@@ -73,7 +69,7 @@ print(*(path for path in opened if "ubyte" in path), sep="\\n")
 
 
 def test_the_command_says_in_one_line_where_the_data_is(tmp_path: Path) -> None:
-    for file in fashion_mnist.FILES:
+    for file in FASHION_MNIST.files:
         (tmp_path / file).touch()  # looking for the data opens no file
     done = run_python("from keras_sweep.data.fashion_mnist import main; main()", SWEEP_DATA_DIR=str(tmp_path))
     assert done.stdout == f"Fashion-MNIST: {tmp_path}\n"
@@ -86,18 +82,18 @@ def test_the_users_folder_comes_first_then_kerass_cache(tmp_path: Path, monkeypa
     monkeypatch.setenv("SWEEP_DATA_DIR", str(tmp_path / "users"))
     for folder in (keras, users):
         folder.mkdir(parents=True)
-        for file in fashion_mnist.FILES:
+        for file in FASHION_MNIST.files:
             (folder / file).touch()
-    assert fashion_mnist.find() == users
-    (users / fashion_mnist.FILES[0]).unlink()
-    assert fashion_mnist.find() == keras
+    assert FASHION_MNIST.find() == users
+    (users / FASHION_MNIST.files[0]).unlink()
+    assert FASHION_MNIST.find() == keras
 
 
 @pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab")])
 def test_another_file_of_that_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setenv("SWEEP_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path / "cache"))
-    for file in fashion_mnist.FILES:
+    for file in FASHION_MNIST.files:
         (tmp_path / file).write_bytes(content)
     with pytest.raises(DataError, match="train-images"):
         load_search_data(named("fashion_mnist"))
@@ -118,7 +114,7 @@ raise SystemExit(fashion_mnist.main())
 
 def test_debians_package_is_unpacked_into_the_cache(tmp_path: Path) -> None:
     """With stand-ins for apt-get and dpkg-deb that know the package only after an update of their own lists."""
-    source = fashion_mnist.locate()
+    source = FASHION_MNIST.locate()
     tools = tmp_path / "tools"
     tools.mkdir()
     script(
@@ -135,9 +131,9 @@ esac''',
     script(tools / "dpkg-deb", 'tar -xf "$2" -C "$3"')
     program = """
 from pathlib import Path
-from keras_sweep.data import fashion_mnist, folders
+from keras_sweep.data import fashion_mnist, folders, image_set
 folders.DEBIAN_FOLDER = Path("nowhere")
-fashion_mnist.DEBIAN_FOLDER = Path("/usr/share/datasets")
+image_set.DEBIAN_FOLDER = Path("/usr/share/datasets")
 raise SystemExit(fashion_mnist.main() or fashion_mnist.main())
 """
     environment = nothing_to_fetch_from(tmp_path)
@@ -145,7 +141,7 @@ raise SystemExit(fashion_mnist.main() or fashion_mnist.main())
     done = run_python(program, **environment)
     cache = tmp_path / "cache" / "fashion-mnist"
     assert done.stdout == f"Fashion-MNIST: {cache}\n" * 2
-    assert sorted(path.name for path in cache.iterdir()) == sorted(fashion_mnist.FILES)
+    assert sorted(path.name for path in cache.iterdir()) == sorted(FASHION_MNIST.files)
 
 
 def test_a_package_that_apt_does_not_have_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,11 +11,11 @@ import optuna
 import pytest
 
 from keras_sweep.search.pruning import (
+    PRUNING_RULES,
     bracket_of,
     bracket_shares,
     goes_on,
     longest,
-    make_pruner,
     median,
     rung_epochs,
 )
@@ -95,7 +95,7 @@ class Theirs:
 def test_every_rule_decides_as_optunas_pruner(kind: Any, min_iter: int, eta: int, goal: Goal) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rule = EarlyTerminate(kind, min_iter, eta)
-    ours, theirs = make_pruner(sweep(rule, goal), rule), Theirs(rule, goal)
+    ours, theirs = PRUNING_RULES.find(rule.type)(sweep(rule, goal), rule), Theirs(rule, goal)
     draw = random.Random(f"{kind}/{min_iter}/{eta}")
     decisions = []
     for number in range(60):
@@ -118,8 +118,8 @@ def test_every_rule_decides_as_optunas_pruner(kind: Any, min_iter: int, eta: int
 
 def test_a_value_that_is_no_number_stops_its_trial() -> None:
     for kind in ("successive_halving", "median"):
-        rule = EarlyTerminate(kind)  # type: ignore[arg-type]
-        pruner = make_pruner(sweep(rule), rule)
+        rule = EarlyTerminate(kind)
+        pruner = PRUNING_RULES.find(rule.type)(sweep(rule), rule)
         for number in range(5):
             pruner.stops(number, 1, 0.5)
             pruner.complete(number)

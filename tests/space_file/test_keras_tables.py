@@ -8,8 +8,6 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.data.names import DATA_NAMES
-from keras_sweep.data.sources import PICTURES, SKLEARN_SETS
 from keras_sweep.models.dense import dense
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS
 from keras_sweep.space_file.keras_names import (
@@ -127,5 +125,4 @@ def test_the_tables_agree_with_the_parts_they_speak_of() -> None:
     assert set(FIT_PARAMETERS) == {*FIT_ARGUMENTS, "optimizer"}
     names = tuple(inspect.signature(dense).parameters)
     assert names == ("data", "loss", *DENSE_ARGUMENTS)
-    assert set(DATA_NAMES) == {*PICTURES, *SKLEARN_SETS}
     assert not set(ARGUMENTS) & (set(FIT_PARAMETERS) - {"learning_rate"})

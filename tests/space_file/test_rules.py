@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, Split
-from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SpaceFile
+from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, EarlyTerminateSection, SpaceFile
 from keras_sweep.space_file.optimizer_arguments import OPTIMIZERS
 from keras_sweep.space_file.rules import NameRule, NumberRule, Rule, fields_of, rule_of
 from tests.space_file.test_schema import errors
@@ -34,7 +34,8 @@ VALUES: tuple[Any, ...] = (
     [1],
 )
 SECTIONS = (Split, EarlyTerminate, SearchSettings)
-FIELDS = [(section, name) for section in SECTIONS for name in fields_of(section) if name not in ("engine", "sampler")]
+REGISTERED = ("engine", "sampler", "type")  # names that are looked at when they are used
+FIELDS = [(section, name) for section in SECTIONS for name in fields_of(section) if name not in REGISTERED]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ FIELDS = [(section, name) for section in SECTIONS for name in fields_of(section)
         (NameRule(("a", "b", "c")), "a, b or c"),
         (NameRule(("mse", "mae"), "a loss of Keras"), "a loss of Keras"),
         (rule_of(fields_of(Split)["validation"]), "a number above 0 and below 1"),
-        (rule_of(fields_of(EarlyTerminate)["type"]), "hyperband, median or successive_halving"),
+        (rule_of(fields_of(EarlyTerminateSection)["type"]), "hyperband, median or successive_halving"),
     ],
     ids=str,
 )

@@ -141,13 +141,15 @@ class Sweep:
         """How often the sweep has looked at its test rows."""
         return int(read_attributes(self._folder).get("test_looks", 0))
 
-    def export(self, path: str | os.PathLike[str], number: int | None = None) -> Path:
+    def export(self, path: str | os.PathLike[str], number: int | None = None, *, format: str = "keras") -> Path:
         """Write the winner's model, or a trial's, with its card beside it; returns the model's path.
 
         Raises:
-            UsageError: the path can't take a model, or there is no such trial.
+            UsageError: there is no such format, the path can't take a model, or there is no such trial.
         """
-        written = export_trial(self._folder, Path(path), number, warn_of_notices, spec=self._spec, trust=self._trust)
+        written = export_trial(
+            self._folder, Path(path), number, warn_of_notices, format=format, spec=self._spec, trust=self._trust
+        )
         return written.model
 
     @property

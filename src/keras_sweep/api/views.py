@@ -11,13 +11,11 @@ from keras_sweep.trial.events import Event, Listener, Noticed
 
 def default_view() -> AbstractContextManager[Listener]:
     """The live board on a terminal, one that redraws itself in a notebook; elsewhere only notices, as warnings."""
+    from keras_sweep.views.running.progress import progress_view
+
     if _in_notebook():
-        from keras_sweep.views.running.notebook import NotebookBoard
-
-        return NotebookBoard()
+        return progress_view("notebook")
     if sys.stderr is not None and sys.stderr.isatty():
-        from keras_sweep.views.running.progress import progress_view
-
         return progress_view()
     return nullcontext(warn_of_notices)
 

@@ -38,7 +38,7 @@ def evaluate(
     looks: list[TestEvaluated] = []
 
     def listen(event: Event) -> None:
-        progress_view(quiet=True)(event)
+        progress_view("quiet")(event)
         if isinstance(event, TestEvaluated):
             looks.append(event)
 
@@ -64,11 +64,11 @@ def export(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
-    from keras_sweep.sweep.export import FORMATS
+    from keras_sweep.sweep.export import EXPORT_FORMATS
 
-    one_of("--format", format, FORMATS)
+    one_of("--format", format, EXPORT_FORMATS)
     folder = found(name, sweeps_dir)
-    path = output if output is not None else Path(f"{folder.name}.keras")
+    path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS.find(format).suffix}")
     from keras_sweep.process.library_output import LibraryNoise
     from keras_sweep.process.streams import prints_to_stderr
     from keras_sweep.sweep.export_trial import export_trial
@@ -77,6 +77,6 @@ def export(
     from keras_sweep.views.terminal.text import safe
 
     with LibraryNoise(), prints_to_stderr():
-        written = export_trial(folder, path, trial, progress_view(quiet=True), trust=trust, backend=backend)
+        written = export_trial(folder, path, trial, progress_view("quiet"), format=format, trust=trust, backend=backend)
     typer.echo(str(written.model))
     stderr_console().print(f"trial {written.trial.number} of {folder.name}; its card is {safe(str(written.card))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -45,14 +46,14 @@ def whole(text: str) -> int:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
 
 
-def one_of(option: str, value: str | None, known: tuple[str, ...]) -> str | None:
+def one_of(option: str, value: str | None, known: Collection[str]) -> str | None:
     """The value, if it is one of the known ones. Raises UsageError."""
     if value is not None and value not in known:
         import difflib
 
         near = difflib.get_close_matches(value, known, n=1)
         hint = f"Did you mean {near[0]!r}?" if near else None
-        words = f"one of {', '.join(known)}" if len(known) > 1 else known[0]
+        words = f"one of {', '.join(known)}" if len(known) > 1 else next(iter(known))
         raise UsageError(f"`{option}` must be {words}, but got {value!r}", hint=hint)
     return value
 

@@ -46,6 +46,15 @@ def run(
         int | None, typer.Option("--max-failures", parser=whole, metavar="N", help="Stop after more failed trials.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
+    view: Annotated[
+        str | None,
+        typer.Option(
+            "--view",
+            metavar="NAME",
+            help="board, plain, json, quiet or notebook.",
+            show_default="what suits the terminal",
+        ),
+    ] = None,
     times: Annotated[bool, typer.Option("--times", help="Draw where the time went.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON event a line on stdout.")] = False,
     sweeps_dir: SweepsDir = None,
@@ -60,8 +69,10 @@ def run(
     from keras_sweep.space_file.options import Overrides
     from keras_sweep.space_file.yaml_file import read_space_file
     from keras_sweep.training.choose import RUNNERS
+    from keras_sweep.views.running.progress import VIEWS
 
     one_of("--runner", runner, RUNNERS)
+    one_of("--view", view, VIEWS)
     at_least("--more", more, 1)
     at_least("--max-failures", max_failures, 0)
     if trials is not None and more is not None:
@@ -86,4 +97,4 @@ def run(
         test=not no_test,
         max_failures=max_failures,
     )
-    show_run(spec, folder, options, wall, quiet=quiet, json=json, times=times)
+    show_run(spec, folder, options, wall, view="json" if json else "quiet" if quiet else view, times=times)

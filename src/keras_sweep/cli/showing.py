@@ -26,11 +26,10 @@ def show_run(
     options: RunOptions,
     wall: WallTime,
     *,
-    quiet: bool,
-    json: bool,
+    view: str | None,
     times: bool = False,
 ) -> None:
-    """Run the sweep; progress goes to stderr, the summary (or with `json` every event) to stdout.
+    """Run the sweep; progress goes to stderr, the summary (or with the view `json` every event) to stdout.
 
     Raises:
         Interrupted: a signal ended it.
@@ -46,12 +45,12 @@ def show_run(
 
     out = sys.stdout
 
-    def view() -> OutputMayVanish:
-        return OutputMayVanish(progress_view(quiet=quiet, json=json, out=out))
+    def shown() -> OutputMayVanish:
+        return OutputMayVanish(progress_view(view, out=out))
 
     with prints_to_stderr():  # what a user's layer prints, too
-        ended = run_session(spec, folder, options, view, wall, others=[note_look], ends_process=True)
-    if not json:
+        ended = run_session(spec, folder, options, shown, wall, others=[note_look], ends_process=True)
+    if view != "json":
         with contextlib.suppress(OSError):  # nobody reads it
             print_summary(
                 stdout_console(), summary(ended, spec.objective, test=looks[-1] if looks else None), times=times

@@ -12,12 +12,13 @@ import numpy as np
 from keras_sweep.data.cache import load_facts, store_facts, user_cache
 from keras_sweep.data.encoding import fit_encoding, labels_are_classes, picture_labels
 from keras_sweep.data.fingerprint import fingerprint
+from keras_sweep.data.image_set import ImageSet
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.data.sources import PICTURES, read_source, unknown_name
+from keras_sweep.data.sources import image_set, read_source, unknown_name
 from keras_sweep.data.split import held_out, held_out_by_class, split
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.search_space import SearchSpace
@@ -33,8 +34,9 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     Raises:
         DataError: the data can't be had or read, or don't fit the loss.
     """
-    if spec.data.kind == "named" and spec.data.source in PICTURES:
-        return _pictures(spec)
+    pictures = image_set(spec.data)
+    if pictures is not None:
+        return _pictures(spec, pictures)
     source = read_source(spec.data, spec.folder)
     parts = split(source, spec.data.split, classes=labels_are_classes(spec))
     encoding = fit_encoding(spec, source, parts)
@@ -97,39 +99,39 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     Pictures are in their own order and in float64, exactly `images / 255.0`, because a sum of many such numbers shows
     the difference; other rows are training rows, then validation rows.
     """
-    if spec.data.kind == "named" and spec.data.source in PICTURES:
-        images, digits = PICTURES[spec.data.source].search_arrays()
-        return Rows(images.reshape(len(images), -1) / 255.0, picture_labels(spec, digits))
+    pictures = image_set(spec.data)
+    if pictures is not None:
+        images, labels = pictures.search_arrays()
+        return Rows(images.reshape(len(images), -1) / 255.0, picture_labels(spec, labels, pictures.class_names))
     both = (data.train, data.validation)
     return Rows(np.concatenate([rows.x for rows in both]), np.concatenate([rows.y for rows in both]))
 
 
-def _pictures(spec: SweepSpec) -> SearchData:
-    source, how = PICTURES[spec.data.source], spec.data.split
-    images, digits = source.search_arrays()
-    divide = held_out_by_class(digits, how.validation, how.seed) if how.stratify else None
-    kept, held = divide or held_out(len(digits), how.validation, how.seed)
+def _pictures(spec: SweepSpec, source: ImageSet) -> SearchData:
+    how, names = spec.data.split, source.class_names
+    images, labels = source.search_arrays()
+    divide = held_out_by_class(labels, how.validation, how.seed) if how.stratify else None
+    kept, held = divide or held_out(len(labels), how.validation, how.seed)
     form = loss_needs(spec.loss).form
-    train = Rows(scaled_pixels(images, kept), picture_labels(spec, digits[kept]))
-    validation = Rows(scaled_pixels(images, held), picture_labels(spec, digits[held]))
+    train = Rows(scaled_pixels(images, kept), picture_labels(spec, labels[kept], names))
+    validation = Rows(scaled_pixels(images, held), picture_labels(spec, labels[held], names))
     return SearchData(
         name=spec.data.source,
         train=train,
         validation=validation,
-        fingerprint=_kept_fingerprint(spec, lambda: fingerprint(train, validation)),
-        classes=len(source.CLASS_NAMES) if form is not LabelForm.NUMBER else None,
-        class_names=source.CLASS_NAMES,
-        test_rows=source.TEST_ROWS,
-        image_shape=source.SHAPE,
+        fingerprint=_kept_fingerprint(spec, source, lambda: fingerprint(train, validation)),
+        classes=len(names) if form is not LabelForm.NUMBER else None,
+        class_names=names,
+        test_rows=source.test_rows,
+        image_shape=source.shape,
     )
 
 
-def _kept_fingerprint(spec: SweepSpec, compute: Callable[[], str]) -> str:
+def _kept_fingerprint(spec: SweepSpec, source: ImageSet, compute: Callable[[], str]) -> str:
     """The fingerprint, from the cache where the same pictures were split the same way before: it takes 0.1 s."""
-    how = spec.data.split
-    key = f"v1 {PICTURES[spec.data.source].VERSION} {how} {loss_needs(spec.loss).form}"
+    key = f"v1 {source.version} {spec.data.split} {loss_needs(spec.loss).form}"
     try:
-        folder = user_cache(spec.data.source)
+        folder = user_cache(source.name)
     except OSError:
         return compute()
     known = load_facts(folder, "fingerprints")

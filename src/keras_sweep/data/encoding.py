@@ -12,7 +12,6 @@ from keras_sweep.data.labels import Labels, fit_labels
 from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.search_data import Array, Rows
 from keras_sweep.data.source import Parts, RawRows, Source
-from keras_sweep.data.sources import PICTURES
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -73,13 +72,12 @@ def labels_are_classes(spec: SweepSpec) -> bool:
     return loss_needs(spec.loss).form is not LabelForm.NUMBER
 
 
-def picture_labels(spec: SweepSpec, digits: npt.NDArray[np.uint8]) -> Array:
-    """Class numbers 0 .. 9 as the loss takes them; as bytes, like Keras's own loader, where it takes indices."""
+def picture_labels(spec: SweepSpec, labels: npt.NDArray[np.uint8], names: tuple[str, ...]) -> Array:
+    """Class numbers 0 .. C - 1 as the loss takes them; as bytes, like Keras's own loader, where it takes indices."""
     form = loss_needs(spec.loss).form
     if form is LabelForm.INDEX:
-        return digits
-    every = np.arange(10)
-    return fit_labels(every, form, spec.loss, PICTURES[spec.data.source].CLASS_NAMES).encode(digits, "pictures")
+        return labels
+    return fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")
 
 
 def own(array: Array) -> Array:

@@ -13,7 +13,7 @@ from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.source import Parts, RawRows, Source
-from keras_sweep.data.sources import PICTURES, read_source
+from keras_sweep.data.sources import image_set, read_source
 from keras_sweep.data.split import split
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -43,9 +43,10 @@ def open_test(spec: SweepSpec, data: SearchData) -> Rows:
     """
     if not data.test_rows:
         raise DataError(f"{data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
-    if spec.data.kind == "named" and spec.data.source in PICTURES:
-        images, digits = PICTURES[spec.data.source].test_arrays()
-        return Rows(scaled_pixels(images), picture_labels(spec, digits))
+    pictures = image_set(spec.data)
+    if pictures is not None:
+        images, labels = pictures.test_arrays()
+        return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures.class_names))
     source, parts = _parts(spec)
     encoding = fit_encoding(spec, source, parts)
     train, validation = encoding.rows(parts.train, "training"), encoding.rows(parts.validation, "validation")

@@ -6,9 +6,6 @@ import numpy as np
 
 from keras_sweep.data.source import RawRows, Source
 
-TABLES = ("iris", "wine", "breast_cancer", "diabetes")
-NAMES = ("digits", *TABLES)
-
 
 def read_sklearn_set(name: str) -> Source:
     """`digits`: 8 x 8 pictures as 64 pixels in [0, 1]. The others: tables of numbers in their own units."""

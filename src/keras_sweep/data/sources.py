@@ -1,14 +1,13 @@
-"""Where the rows of a space file's `data` are read from: one registry of picture sets, one function for all else."""
+"""Where the rows of a space file's `data` are read from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_sweep.data import fashion_mnist, mnist
 from keras_sweep.data.array_sources import call_python, read_npz
-from keras_sweep.data.names import DATA_NAMES
-from keras_sweep.data.sklearn_sets import NAMES as SKLEARN_SETS
+from keras_sweep.data.image_set import ImageSet
+from keras_sweep.data.names import DATA_NAMES, IMAGE_SETS, SKLEARN_SETS, SOURCES
 from keras_sweep.data.sklearn_sets import read_sklearn_set
 from keras_sweep.data.source import Source
 from keras_sweep.data.table_files import read_table
@@ -16,22 +15,37 @@ from keras_sweep.errors import DataError
 from keras_sweep.space.plain_text import did_you_mean, listed
 from keras_sweep.space.sweep_spec import DataSpec
 
-PICTURES = {fashion_mnist.NAME: fashion_mnist, mnist.NAME: mnist}  # sets that bring a test set in files of its own
 MOST_SHOWN = 10  # sweeps that an error lists
+
+
+def image_set(data: DataSpec) -> ImageSet | None:
+    """The set of pictures that is named, whose test rows stand in files of their own; None for any other source."""
+    named = data.kind == "named" and data.source not in SKLEARN_SETS and data.source in IMAGE_SETS
+    return IMAGE_SETS[data.source] if named else None
 
 
 def read_source(data: DataSpec, folder: Path) -> Source:
     """All rows of a source that is read whole. Raises DataError."""
-    match data.kind:
-        case "named" if data.source in SKLEARN_SETS:
-            return read_sklearn_set(data.source)
-        case "csv" | "parquet":
-            return read_table(folder / data.source, data.kind, data.target or "")
-        case "npz":
-            return read_npz(folder / data.source, data.target)
-        case "python":
-            return call_python(data.source, folder)
-    raise unknown_name(data.source)
+    if data.kind != "named":
+        return SOURCES.find(data.kind)(data, folder)
+    if data.source not in SKLEARN_SETS:
+        raise unknown_name(data.source)
+    return read_sklearn_set(data.source)
+
+
+def table(data: DataSpec, folder: Path) -> Source:
+    """A file of rows with a target column. Raises DataError."""
+    return read_table(folder / data.source, data.kind, data.target or "")
+
+
+def arrays(data: DataSpec, folder: Path) -> Source:
+    """Arrays of NumPy. Raises DataError."""
+    return read_npz(folder / data.source, data.target)
+
+
+def function(data: DataSpec, folder: Path) -> Source:
+    """What a function of the user's returns. Raises DataError."""
+    return call_python(data.source, folder)
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:

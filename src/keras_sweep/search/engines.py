@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from keras_sweep.errors import UsageError
@@ -57,9 +57,9 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-ENGINES: Mapping[str, tuple[str, ...]] = {
-    "optuna": tuple(OPTUNA_SAMPLERS),
-    "keras-tuner": tuple(KERAS_TUNER_SAMPLERS),
+ENGINES: Mapping[str, Collection[str]] = {
+    "optuna": OPTUNA_SAMPLERS,
+    "keras-tuner": KERAS_TUNER_SAMPLERS,
 }  # engine -> samplers, the first is its default
 HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
 _MAKERS: Mapping[str, Callable[[SweepSpec], Engine]] = {"optuna": _optuna, "keras-tuner": _keras_tuner}

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from keras_sweep.process.registry import Registry
 from keras_sweep.search.engine import Engine
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
@@ -145,13 +146,19 @@ class Median:
         self._complete.append(number)
 
 
-def make_pruner(spec: SweepSpec, rule: EarlyTerminate) -> Pruner:
-    """The pruner that `early_terminate` names."""
-    if rule.type == "median":
-        return Median(rule, spec.objective)
-    if rule.type == "successive_halving":
-        return Halving(rule, spec.objective)
+def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> Pruner:
     return Halving(rule, spec.objective, bracket_shares(rule.min_iter, rule.eta, max(longest(spec), rule.min_iter)))
+
+
+PRUNING_RULES: Registry[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Registry(
+    "a pruning rule",
+    "keras_sweep.pruning_rules",
+    {
+        "hyperband": _hyperband,
+        "median": lambda spec, rule: Median(rule, spec.objective),
+        "successive_halving": lambda spec, rule: Halving(rule, spec.objective),
+    },
+)
 
 
 def longest(spec: SweepSpec) -> int:
@@ -169,7 +176,7 @@ class PrunedEngine:
         self.name = engine.name
         self._engine = engine
         self._spec = spec
-        self._pruner = make_pruner(spec, rule)
+        self._pruner = PRUNING_RULES.find(rule.type)(spec, rule)
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         """Take in all earlier results; values come to the rungs again in the order in which they did."""

@@ -37,7 +37,7 @@ class Split:
 class DataSpec:
     """Where rows come from: a known name, a file with a target column, or a user's function."""
 
-    kind: Literal["named", "csv", "parquet", "npz", "python"]
+    kind: str  # "named", or a kind of source: "csv", "parquet", "npz", "python", ...
     source: str  # the name; the file's absolute path; "module:function"
     target: str | None = None  # the label column of a table, the label array of an npz
     split: Split = dataclasses.field(default_factory=Split)
@@ -56,7 +56,7 @@ class ModelSpec:
 class EarlyTerminate:
     """Stops poor trials between rungs; the keys of a W&B sweep file."""
 
-    type: Literal["hyperband", "median", "successive_halving"]
+    type: str  # the pruning rule: "hyperband", "median", "successive_halving", ...
     min_iter: int = Field(default=1, ge=1, description="epochs before the first rung")
     eta: int = Field(default=3, ge=2, description="the reduction factor: of so many trials one goes on")
 

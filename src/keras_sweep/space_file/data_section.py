@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_sweep.data.names import DATA_NAMES
+from keras_sweep.data.names import DATA_NAMES, SOURCES
 from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
 from keras_sweep.space.sweep_spec import DataSpec, Split
-from keras_sweep.space_file.file_model import DATA_FORMS
+from keras_sweep.space_file.file_model import data_form
 from keras_sweep.space_file.findings import FaultList
 from keras_sweep.space_file.python_module import check_source
 from keras_sweep.space_file.value_rules import DATA_NAME
+
+FILES = ("csv", "parquet", "npz")  # kinds whose source is a file
 
 
 def data_of(findings: FaultList, folder: Path) -> DataSpec | None:
@@ -19,34 +21,37 @@ def data_of(findings: FaultList, folder: Path) -> DataSpec | None:
     if not findings.has("data"):
         return None
     node = findings.root.at("data")
-    forms = f"a name ({listed(DATA_NAMES)}), or a map with one of {listed(DATA_FORMS)}"
     if isinstance(node.value, str):
         if not DATA_NAME.allows(node.value):
             findings.fault(("data",), f"there is no data set {shown(node.value)}", DATA_NAME.hint(node.value))
             return None
         return DataSpec("named", node.value, split=split) if split else None
     if not isinstance(node.value, dict):
-        findings.fault(("data",), f"must be {forms}, but got {shown(node.plain)}")
+        findings.fault(("data",), f"must be {_forms()}, but got {shown(node.plain)}")
         return None
-    kinds = [kind for kind in DATA_FORMS if kind in node.value]
+    kinds = [key for key in node.value if key in SOURCES]
     if len(kinds) != 1:
-        what = f"only one of {listed(kinds)} may be given" if kinds else f"must be {forms}"
-        near = [text for key in node.value if not kinds and (text := did_you_mean(key, DATA_FORMS))]
+        what = f"only one of {listed(kinds)} may be given" if kinds else f"must be {_forms()}"
+        near = [text for key in node.value if not kinds and (text := did_you_mean(key, SOURCES))]
         findings.fault(("data",), f"{what}, but got {shown(node.plain)}", near[0] if near else None)
         return None
     kind = kinds[0]
-    section = findings.section(DATA_FORMS[kind], ("data",))
+    section = findings.section(data_form(kind), ("data",))
     if "split" in node.value and findings.has("split"):
         findings.fault(("split",), "`split` is there twice, here and under `data`", "leave one of them out")
     source = node.value[kind].value
-    if kind != "python" and isinstance(source, str) and source:
+    if kind in FILES and isinstance(source, str) and source:
         source = str(_data_file(findings, ("data", kind), source, folder))
     if section is None or split is None:
         return None
     if kind == "python":
         check_source(findings, ("data", "python"), str(source), folder)
     inner = section.split if "split" in node.value else split
-    return DataSpec(kind, source, getattr(section, "target", None), inner)  # type: ignore[arg-type]
+    return DataSpec(kind, str(source), getattr(section, "target", None), inner)
+
+
+def _forms() -> str:
+    return f"a name ({listed(DATA_NAMES)}), or a map with one of {listed(SOURCES)}"
 
 
 def _data_file(findings: FaultList, path: tuple[str, ...], source: str, folder: Path) -> Path:

@@ -6,22 +6,23 @@ What the parts mean together is checked in `parameters.py` and `yaml_file.py`; t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
 from pydantic.dataclasses import dataclass
 
-from keras_sweep.search.engines import ENGINES
-from keras_sweep.space.plain_text import listed
+from keras_sweep.data.names import SOURCES
 from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, SearchSettings, Split
-from keras_sweep.space_file.rules import NameRule, NumberRule, Rule, fields_of, rule_of
+from keras_sweep.space_file.rules import NumberRule, Rule, fields_of, rule_of
 from keras_sweep.space_file.value_rules import (
     ACTIVATION,
     CONDITIONS,
     DATA_NAME,
     DISTRIBUTION,
+    ENGINE,
     LOSS,
     METRIC,
+    PRUNING_RULE,
     SAMPLER,
     SHARES,
     SOURCE,
@@ -77,6 +78,7 @@ class MetricSection(Section):
 class EarlyTerminateSection(EarlyTerminate):
     """Stops poor trials early."""
 
+    type: Annotated[str, PRUNING_RULE]
     max_iter: int | None = Field(
         default=None, ge=1, description="epochs of a full trial; with `s` instead of `min_iter`"
     )
@@ -87,10 +89,8 @@ class EarlyTerminateSection(EarlyTerminate):
 class SearchSection(SearchSettings):
     """Who asks for trials, how often, and from which seed."""
 
-    engine: Annotated[str, NameRule(tuple(ENGINES), "a search engine")] = "optuna"
-    sampler: Annotated[Any, SAMPLER] = Field(
-        default=None, description="; ".join(f"{engine}: {listed(names)}" for engine, names in ENGINES.items())
-    )
+    engine: Annotated[str, ENGINE] = "optuna"
+    sampler: Annotated[Any, SAMPLER] = None
 
 
 class DataSection(Section):
@@ -128,12 +128,26 @@ class PythonData(DataSection):
     )
 
 
-DATA_FORMS: Mapping[str, type[DataSection]] = {
+_DATA_FORMS: Mapping[str, type[DataSection]] = {
     "csv": CsvData,
     "parquet": ParquetData,
     "npz": NpzData,
     "python": PythonData,
 }
+
+
+def data_form(kind: str) -> type[DataSection]:
+    """The keys that a kind of source takes; those of other packages all take text and a target."""
+    if kind in _DATA_FORMS:
+        return _DATA_FORMS[kind]
+    source: Any = (Annotated[str, TEXT], Field(description=f"what {kind} reads"))
+    target: Any = (Annotated[str | None, TEXT], Field(default=None, description="what is to be predicted"))
+    return create_model(f"{kind}_data", __base__=DataSection, **{kind: source, "target": target})
+
+
+def data_section() -> Any:
+    """The type of `data` with every kind of source that there is."""
+    return Union[Annotated[str, DATA_NAME], *(data_form(kind) for kind in SOURCES)]
 
 
 class DenseSection(Section):
@@ -175,7 +189,7 @@ class PythonModel(Section):
 class SpaceFile(Section):
     """A space file of keras-sweep: which data, which model, what to search, how."""
 
-    data: Annotated[str, DATA_NAME] | CsvData | ParquetData | NpzData | PythonData
+    data: Any  # `data_section`
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | PythonModel
     loss: Annotated[str, LOSS]

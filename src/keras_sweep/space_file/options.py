@@ -85,7 +85,7 @@ def _without_foreign_sampler(root: Node, engine: str) -> tuple[Node, list[Change
         return root, []
     if "sampler" not in search.value or sampler.option is not None:
         return root, []
-    default = Node(ENGINES[engine][0], option=f"--engine {engine}")
+    default = Node(next(iter(ENGINES[engine])), option=f"--engine {engine}")
     return put(root, ("search", "sampler"), default, f"--engine {engine}"), [
         Change(("search", "sampler"), default, f"--engine {engine}")
     ]

@@ -5,7 +5,7 @@ A rule stands in a table (`NumberRule(int, ge=1)`), or `rule_of` makes it from a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -105,13 +105,14 @@ class NumberRule(Rule):
 class NameRule(Rule):
     """One of some names."""
 
-    names: tuple[str, ...]
+    names: Collection[str]  # looked at when a value is judged, so that names may be registered later
     noun: str = ""  # "a loss of Keras"; without it the sentence lists the names
 
     @property
     def text(self) -> str:
         """What it may be: "maximize or minimize"."""
-        return self.noun or f"{listed(self.names[:-1])} or {self.names[-1]}"
+        *most, last = self.names
+        return self.noun or f"{listed(most)} or {last}"
 
     @property
     def schema(self) -> dict[str, Any]:

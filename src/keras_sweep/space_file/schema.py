@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import create_model
+
 from keras_sweep.space.plain_text import listed
-from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SpaceFile
+from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SpaceFile, data_section
 from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, optimizers_with
 
 _EXAMPLES: Mapping[str, Any] = {
@@ -26,7 +28,8 @@ _OURS: Mapping[str, str] = {
 
 def space_file_schema() -> dict[str, Any]:
     """The schema (draft 2020-12)."""
-    schema = SpaceFile.model_json_schema()
+    whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=(data_section(), ...))
+    schema = whole.model_json_schema()
     schema["$defs"] = _without_nulls(schema["$defs"])
     parameter = schema["properties"]["parameters"].pop("additionalProperties")
     names = {name: _OURS[name] for name in _OURS}

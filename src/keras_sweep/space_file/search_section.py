@@ -18,7 +18,7 @@ def search_of(findings: FaultList) -> SearchSettings | None:
     if section is None:
         return None
     samplers = ENGINES[section.engine]
-    sampler = section.sampler or samplers[0]
+    sampler = section.sampler or next(iter(samplers))
     if sampler not in samplers:
         elsewhere = [engine for engine, names in ENGINES.items() if sampler in names]
         hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(sampler, samplers)

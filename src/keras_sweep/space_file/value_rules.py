@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.search.engines import ENGINES
+from keras_sweep.search.pruning import PRUNING_RULES
+from keras_sweep.space.plain_text import listed
 from keras_sweep.space_file.keras_names import ACTIVATIONS, LOSSES, METRICS
-from keras_sweep.space_file.rules import NameRule, NumberRule, ShapeRule
+from keras_sweep.space_file.rules import NameRule, NumberRule, Rule, ShapeRule
 
 
 def holds_map(value: object) -> bool:
@@ -57,8 +61,27 @@ WIDTHS = ShapeRule(
     lambda value: all(map(WIDTH.allows, value if isinstance(value, list | tuple) else [value])),
     {**WIDTH.schema, "type": ["integer", "array"], "items": WIDTH.schema},
 )
-SAMPLER = ShapeRule(
-    "the name of a sampler",
-    lambda value: isinstance(value, str),
-    {"type": "string", "enum": list(dict.fromkeys(name for names in ENGINES.values() for name in names))},
-)
+ENGINE = NameRule(ENGINES, "a search engine")
+PRUNING_RULE = NameRule(PRUNING_RULES)
+
+
+class _SamplerRule(Rule):
+    """The name of a sampler: which there are depends on the engine, so `search_section` judges it."""
+
+    text = "the name of a sampler"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The names of all engines."""
+        return {
+            "type": "string",
+            "enum": list(dict.fromkeys(name for names in ENGINES.values() for name in names)),
+            "description": "; ".join(f"{engine}: {listed(names)}" for engine, names in ENGINES.items()),
+        }
+
+    def allows(self, value: Any) -> bool:
+        """Whether it is text."""
+        return isinstance(value, str)
+
+
+SAMPLER = _SamplerRule()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 from keras_sweep import __version__
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.sources import image_set
 from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.winner import TestScores
@@ -97,6 +99,7 @@ def _scores(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def _input_words(spec: SweepSpec) -> str:
-    if spec.data.kind == "named" and spec.data.source in ("fashion_mnist", "mnist"):
-        return "pixels divided by 255, as float32, flattened to 784"
+    pictures = image_set(spec.data)
+    if pictures is not None:
+        return f"pixels divided by 255, as float32, flattened to {math.prod(pictures.shape)}"
     return "rows as the source gives them, float32"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,18 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError, UsageError
 from keras_sweep.files.atomic import replacing_path
 from keras_sweep.models.model_as_file import fileable
+from keras_sweep.process.registry import Registry
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
 
-FORMATS = ("keras",)
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A form of a model's file."""
+
+    suffix: str  # of the file: ".keras"
+    write: Callable[[Any, Path], None]  # a Keras model to a path where nothing stands yet, or an older file
+    opening: str | None = None  # the call that opens the file, for its card; None: as Keras's own file
 
 
 def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
@@ -57,11 +67,16 @@ def save_keras(model: Any, path: Path) -> None:
         model.save(part)
 
 
-def check_target(path: Path) -> None:
+def check_target(path: Path, form: ExportFormat) -> None:
     """Refuse a path that can't be written, before any work is done. Raises UsageError."""
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another place with -o")
-    if path.suffix != ".keras":
-        raise UsageError(f"a Keras model's file must end in .keras, but got {path.name!r}", hint="Name it so with -o")
+    if path.suffix != form.suffix:
+        raise UsageError(f"a model's file must end in {form.suffix}, but got {path.name!r}", hint="Name it so with -o")
     if path.is_dir():
         raise UsageError(f"{path} is a folder", hint="Name a file with -o")
+
+
+EXPORT_FORMATS: Registry[ExportFormat] = Registry(
+    "an export format", "keras_sweep.export_formats", {"keras": ExportFormat(".keras", save_keras)}
+)

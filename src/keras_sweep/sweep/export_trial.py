@@ -18,7 +18,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import model_card, test_record
-from keras_sweep.sweep.export import check_target, file_model, save_keras
+from keras_sweep.sweep.export import EXPORT_FORMATS, ExportFormat, check_target, file_model
 from keras_sweep.sweep.finish_winner import known_test, looks_at_test
 from keras_sweep.sweep.kept_model import copy_kept, kept_card
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, refuse_imported, trial_of, weights_of
@@ -43,26 +43,29 @@ def export_trial(
     number: int | None,
     emit: Listener,
     *,
+    format: str = "keras",
     spec: SweepSpec | None = None,
     trust: bool = False,
     backend: str | None = None,
 ) -> Exported:
-    """Write a trial's model, or the winner's, which is copied and needs no code; another trial's is built anew.
+    """Write a trial's model, or the winner's, which is copied and needs no code; any other is built anew.
 
-    `spec` stands for the recorded one where the user has just given it.
+    `format` is one of `EXPORT_FORMATS`. `spec` stands for the recorded one where the user has just given it.
 
     Raises:
-        UsageError: the path can't take a model, there is no such trial, or the record names code and is not trusted.
+        UsageError: there is no such format or trial, the path can't take a model, or the record names code and is not
+            trusted.
         RecordError: no trial has completed, or the disk fails.
     """
-    check_target(path)
+    form = EXPORT_FORMATS.find(format)
+    check_target(path, form)
     with StudyFile.open(folder) as study:
         refuse_imported(study)
         result = trial_of(study, objective_of(study.attributes), number)
-        card = _copied(study, result, path, emit)
+        card = _copied(study, result, path, emit) if format == "keras" else None
         if card is None:
             spec = spec or recorded_spec(study, trust=trust, emit=emit)
-            card = _built(study, spec, result, path, emit, backend=backend)
+            card = _built(study, spec, result, path, emit, form, backend=backend)
         if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
             emit(Noticed(words))
         beside = path.with_name(f"{path.stem}.card.json")
@@ -86,7 +89,14 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
 
 
 def _built(
-    study: StudyFile, spec: SweepSpec, result: Result, path: Path, emit: Listener, *, backend: str | None
+    study: StudyFile,
+    spec: SweepSpec,
+    result: Result,
+    path: Path,
+    emit: Listener,
+    form: ExportFormat,
+    *,
+    backend: str | None,
 ) -> dict[str, Any]:
     """Build the trial's model with its weights, and write it. Returns its card."""
     choose_backend(backend, "--backend", default=backend_of(result))
@@ -95,9 +105,10 @@ def _built(
     if (words := other_score(spec, result, model, data)) is not None:
         emit(Noticed(words))
     whole = file_model(spec, model, data)
-    save_keras(whole, path)
+    form.write(whole, path)
     trials, test, looks = len(study.results()), known_test(study, result), looks_at_test(study)
-    return model_card(spec, result, data, trials=trials, test=test, looks=looks, opening=opening_call(whole))
+    opening = form.opening or opening_call(whole)
+    return model_card(spec, result, data, trials=trials, test=test, looks=looks, opening=opening)
 
 
 def other_score(spec: SweepSpec, result: Result, model: Any, data: SearchData) -> str | None:

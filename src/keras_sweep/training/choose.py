@@ -4,15 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.models.inspect_model import first_model
+from keras_sweep.process.registry import Registry
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.runner import Runner
 
-RUNNERS = ("compiled", "fit")
+Notice = Callable[[str], None]
+
+
+class MakeRunner(Protocol):
+    """Makes a runner, whose name begins with the name that it is registered by: "fit/tensorflow"."""
+
+    def __call__(
+        self, spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, notice: Notice | None = None
+    ) -> Runner:
+        """A runner of a sweep.
+
+        Args:
+            spec: the sweep.
+            data: what it trains on.
+            checkpoints: the folder where it may keep what still trains; None keeps nothing.
+            notice: is called with what the user should know of a checkpoint.
+
+        Raises:
+            UsageError: it can't train this model on these data.
+        """
+        ...
 
 
 def choose_runner(
@@ -21,40 +43,56 @@ def choose_runner(
     wanted: str | None,
     *,
     checkpoints: Path | None = None,
-    notice: Callable[[str], None] | None = None,
+    notice: Notice | None = None,
 ) -> tuple[Runner, str | None]:
-    """A runner, and one line that says why it is not the compiled one where nobody asked for the plain one.
+    """A runner, and one line that says why it is not the compiled one where nobody asked for another.
 
-    Args:
-        spec: the sweep.
-        data: what it trains on.
-        wanted: "compiled", "fit", or None for the fastest that can be had.
-        checkpoints: the folder where a runner may keep what still trains; None keeps nothing.
-        notice: is called with what the user should know of a checkpoint.
+    `wanted` is the name of one of `RUNNERS`, or None for the fastest that can be had; the rest is as in `MakeRunner`.
 
     Raises:
-        UsageError: the compiled runner is wanted, and can't be had.
+        UsageError: the runner that is wanted can't be had.
     """
+    if wanted is not None:
+        return RUNNERS.find(wanted)(spec, data, checkpoints=checkpoints, notice=notice), None
+    reason = _why_not_compiled(spec, data)
+    make = _lanes if reason is None else _fit
+    return make(spec, data, checkpoints=checkpoints, notice=notice), (
+        None if reason is None else f"trials train one by one with plain fit, since {reason}"
+    )
+
+
+def _compiled(
+    spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, notice: Notice | None = None
+) -> Runner:
+    reason = _why_not_compiled(spec, data)
+    if reason is not None:
+        raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
+    return _lanes(spec, data, checkpoints=checkpoints, notice=notice)
+
+
+def _lanes(spec: SweepSpec, data: SearchData, *, checkpoints: Path | None, notice: Notice | None) -> Runner:
+    from keras_sweep.training.lanes.runner import CompiledRunner
+
+    promotes = (spec.search.engine, spec.search.sampler) == ("keras-tuner", "hyperband")
+    return CompiledRunner(spec, data, checkpoints=checkpoints, keep_states=promotes, notice=notice)
+
+
+def _fit(spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, notice: Notice | None = None) -> Runner:
     from keras_sweep.training.fit.runner import FitRunner
 
-    if wanted == "fit":
-        return FitRunner(spec, data, checkpoints=checkpoints, notice=notice), None
+    return FitRunner(spec, data, checkpoints=checkpoints, notice=notice)
+
+
+def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     from keras_sweep.training.lanes.lane_support import why_not_lanes
 
-    reason = _own_optimizer(spec, data) or why_not_lanes(spec, data)
-    if reason is None:
-        from keras_sweep.training.lanes.runner import CompiledRunner
-
-        promotes = (spec.search.engine, spec.search.sampler) == ("keras-tuner", "hyperband")
-        runner = CompiledRunner(spec, data, checkpoints=checkpoints, keep_states=promotes, notice=notice)
-        return runner, None
-    if wanted == "compiled":
-        raise UsageError(f"the compiled runner can't be used: {reason}", hint="Leave out `--runner compiled`")
-    plain = FitRunner(spec, data, checkpoints=checkpoints, notice=notice)
-    return plain, f"trials train one by one with plain fit, since {reason}"
+    return _own_optimizer(spec, data) or why_not_lanes(spec, data)
 
 
 def _own_optimizer(spec: SweepSpec, data: SearchData) -> str | None:
     if spec.model.kind == "dense" or not brings_optimizer(spec, first_model(spec, data)):
         return None
     return "the model brings its own optimizer, whose numbers are constants of a program"
+
+
+RUNNERS: Registry[MakeRunner] = Registry("a runner", "keras_sweep.runners", {"compiled": _compiled, "fit": _fit})

@@ -55,7 +55,7 @@ def test_a_terminal_gets_the_board_and_a_dumb_one_or_a_pipe_gets_lines(monkeypat
     monkeypatch.setattr(sys, "stderr", file)
     monkeypatch.setenv("TERM", "xterm-256color")
     assert isinstance(progress_view(), LiveBoard)
-    assert isinstance(progress_view(quiet=True), QuietView)
+    assert isinstance(progress_view("quiet"), QuietView)
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(progress_view(), PlainLines)
     monkeypatch.setattr(sys, "stderr", io.StringIO())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from keras_sweep.process.registry import Registry
 from keras_sweep.search.grid import grid_space, shuffled_points
 from keras_sweep.search.optuna.categories import decode, encode
 from keras_sweep.space.distributions import Categorical, Float, Value
@@ -153,12 +154,9 @@ class QuasiRandom:
         """Nothing is learned."""
 
 
-SAMPLERS: Mapping[str, Callable[[SweepSpec], Sampler]] = {
-    "tpe": Tpe,
-    "random": Random,
-    "grid": Grid,
-    "qmc": QuasiRandom,
-}  # the first is the default
+SAMPLERS: Registry[Callable[[SweepSpec], Sampler]] = Registry(
+    "a sampler", "keras_sweep.samplers", {"tpe": Tpe, "random": Random, "grid": Grid, "qmc": QuasiRandom}
+)  # the first is the default
 
 
 def _sobol(dimensions: int, seed: int, index: int) -> list[float]:

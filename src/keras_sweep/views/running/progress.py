@@ -1,13 +1,15 @@
-"""Which view shows a running sweep: the board on a terminal, plain lines elsewhere, JSON lines or nothing if asked."""
+"""Which view shows a running sweep: the board on a terminal, plain lines elsewhere, or the one that is asked for."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
 from rich.console import Console
 
+from keras_sweep.process.registry import Registry
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.views.running.json_lines import JsonLines
 from keras_sweep.views.running.live import LiveBoard
@@ -50,20 +52,40 @@ class QuietView:
             print_notice(self._console, event.message)
 
 
-def progress_view(*, quiet: bool = False, json: bool = False, out: TextIO | None = None) -> ProgressView:
-    """The view for this call: `json` writes to `out` (by default stdout), all others to stderr."""
-    if json:
-        return JsonLines(out or sys.stdout)
+def _notebook(console: Console, out: TextIO) -> ProgressView:
+    del console, out
+    from keras_sweep.views.running.notebook import NotebookBoard
+
+    return NotebookBoard()
+
+
+VIEWS: Registry[Callable[[Console, TextIO], ProgressView]] = Registry(
+    "a view",
+    "keras_sweep.views",
+    {
+        "board": lambda console, out: LiveBoard(console),
+        "plain": lambda console, out: PlainLines(console),
+        "json": lambda console, out: JsonLines(out),
+        "quiet": lambda console, out: QuietView(console),
+        "notebook": _notebook,
+    },
+)  # name -> a function of the console on stderr, and of stdout
+
+
+def progress_view(name: str | None = None, *, out: TextIO | None = None) -> ProgressView:
+    """The view of that name; by default the board on a terminal, plain lines elsewhere.
+
+    All write to stderr, and `json` to `out` (by default stdout). Raises UsageError where there is no such view.
+    """
     console = stderr_console()
-    if quiet:
-        return QuietView(console)
-    return LiveBoard(console) if _can_redraw(console) else PlainLines(console)
+    if name is None:
+        name = "board" if _can_redraw(console) else "plain"
+    return VIEWS.find(name)(console, out or sys.stdout)
 
 
 def status_view() -> ProgressView:
     """A line on stderr that says what goes on, taken away at its end; nothing where there is no terminal."""
-    console = stderr_console()
-    return LiveBoard(console) if _can_redraw(console) else QuietView(console)
+    return progress_view("board" if _can_redraw(stderr_console()) else "quiet")
 
 
 def _can_redraw(console: Console) -> bool:

@@ -1,0 +1,185 @@
+"""Sets of pictures that are published as files, their test rows in arrays of their own: where the files are, and rows.
+
+A set is data (`ImageSet`); everything else is the same for all. Each array is checked against the published digest and
+kept in the user's cache, where the next start finds it decoded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.cache import load_array, load_facts, sha256, store_array, store_facts, user_cache
+from keras_sweep.data.fetch import KERAS_ADDRESS, FetchError, download, unpack_debian_package
+from keras_sweep.data.folders import DEBIAN_FOLDER, folder_with, known_folders
+from keras_sweep.data.idx import decode_idx
+from keras_sweep.errors import DataError
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayFile:
+    """Where an array of a set is: a gzipped IDX file, or a member of an .npz file."""
+
+    file: str
+    digest: str  # SHA-256 (hex) of the array's bytes in an IDX file; of the whole .npz file
+    member: str | None = None  # of an .npz file
+
+    @property
+    def name(self) -> str:
+        """Its name in the cache."""
+        return self.member or self.file.removesuffix(".gz")
+
+    def read(self, folder: Path, publisher: str) -> Pixels:
+        """The array, unpacked and checked. Raises DataError."""
+        path = folder / self.file
+        try:
+            packed = path.read_bytes()
+            if self.member is None:
+                array = decode_idx(packed, str(path))
+                digest = sha256(array)
+            else:
+                digest = hashlib.sha256(packed).hexdigest()
+            if digest != self.digest:
+                raise DataError(
+                    f"{path} is not {publisher}'s file: its content has SHA-256 {digest}, not {self.digest}",
+                    hint="Remove it or replace it",
+                )
+            if self.member is not None:
+                with np.load(path, allow_pickle=False) as members:  # unpacked only where they are named
+                    array = members[self.member]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise DataError(f"the data can't be read ({error})", hint=f"Remove {path} or replace it") from error
+        return array
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A set of pictures with class labels, and a test set that its publisher held out."""
+
+    name: str  # as a space file names it
+    title: str
+    folder: str  # where its files lie, below Keras's folder of data sets and below Debian's
+    images: ArrayFile  # [N, H, W] or [N, H, W, 3] bytes
+    labels: ArrayFile  # [N] bytes: 0 .. C - 1
+    test_images: ArrayFile
+    test_labels: ArrayFile
+    class_names: tuple[str, ...]
+    shape: tuple[int, ...]  # of one picture
+    test_rows: int
+    publisher: str
+    address: str | None = None  # what is before a file's name where it is fetched
+    debian_package: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files; labels, which are small, come first."""
+        return tuple(dict.fromkeys(one.file for one in (self.labels, self.images, self.test_labels, self.test_images)))
+
+    @property
+    def version(self) -> str:
+        """What every array that a search gets was checked against."""
+        return " ".join(dict.fromkeys((self.images.digest, self.labels.digest)))
+
+    def find(self) -> Path | None:
+        """The folder that has all files, if one is on this machine. Opens none of them."""
+        folder = folder_with(self.files, known_folders(self.folder))
+        if folder is not None:
+            return folder
+        try:
+            return folder_with(self.files, iter([user_cache(self.folder)]))
+        except OSError:
+            return None
+
+    def locate(self) -> Path:
+        """The folder that has all files, fetched if need be. Raises DataError with the ways out."""
+        return self.find() or self._fetch()
+
+    def search_arrays(self) -> tuple[Pixels, Pixels]:
+        """Pictures [N, ...] and labels [N], never a test row. Raises DataError."""
+        return self._cached(self.images), self._cached(self.labels)
+
+    def test_arrays(self) -> tuple[Pixels, Pixels]:
+        """The sealed test pictures and labels; for `sealed_test` alone. Raises DataError."""
+        return self._read(self.test_images), self._read(self.test_labels)
+
+    def _read(self, array: ArrayFile) -> Pixels:
+        return array.read(self.locate(), self.publisher)
+
+    def _cached(self, array: ArrayFile) -> Pixels:
+        """An array from the cache, which is filled at the first read."""
+        try:
+            cache = user_cache(self.folder)
+        except OSError:  # no home, or a read-only one: every start decodes anew
+            return self._read(array)
+        known = load_facts(cache, "arrays")
+        digest = array.digest if array.member is None else str(known.get(f"{array.digest} {array.member}"))
+        held = load_array(cache, array.name, digest)
+        if held is not None:
+            return held  # type: ignore[return-value]
+        read = self._read(array)
+        with contextlib.suppress(OSError):
+            store_array(cache, array.name, read)
+            if array.member is not None:
+                store_facts(cache, "arrays", {**known, f"{array.digest} {array.member}": sha256(read)})
+        return read
+
+    def _fetch(self) -> Path:
+        """Bring the files into the user's cache: from their address, then from Debian's package. Raises DataError."""
+        ways: list[tuple[str, Callable[[Path], Path]]] = []
+        if self.address is not None:
+            ways.append(("download", self._by_address))
+        if self.debian_package is not None:
+            ways.append(("apt-get", self._by_debian_package))
+        reasons = []
+        try:
+            folder = user_cache(self.folder)
+            with tempfile.TemporaryDirectory(dir=folder) as work:
+                for way, bring in ways:
+                    try:
+                        source = bring(Path(work))
+                        for one in (self.labels, self.images, self.test_labels, self.test_images):
+                            one.read(source, self.publisher)
+                    except (FetchError, DataError, OSError) as error:
+                        reasons.append(f"{way}: {error}")
+                        continue
+                    for file in self.files:
+                        (source / file).replace(folder / file)
+                    return folder
+        except OSError as error:
+            reasons.append(f"the cache: {error}")
+        raise DataError(
+            f"{self.title} is not on this machine and could not be fetched ({'; '.join(reasons) or 'no address'})",
+            hint=self._ways_out(),
+        )
+
+    def _ways_out(self) -> str:
+        ways = [f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it"]
+        if self.debian_package is not None:
+            ways.append(f"`sudo apt-get install {self.debian_package}`")
+        if self.address == KERAS_ADDRESS:
+            place = self.files[0] if len(self.files) == 1 else self.folder
+            ways.append(
+                f"run `python -c 'import keras; keras.datasets.{self.name}.load_data()'` where there is internet "
+                f"and copy ~/.keras/datasets/{place} here"
+            )
+        return "; or ".join(ways)
+
+    def _by_address(self, work: Path) -> Path:
+        small = self.files[0] if len(self.files) > 1 else None  # so that a machine without internet knows soon
+        for file in self.files:
+            download(f"{self.address}{file}", work / file, seconds=20 if file == small else 600)
+        return work
+
+    def _by_debian_package(self, work: Path) -> Path:
+        unpack_debian_package(str(self.debian_package), work)
+        return work / DEBIAN_FOLDER.relative_to("/") / self.folder
