@@ -12,6 +12,7 @@ import typer
 
 from keras_sweep import __version__
 from keras_sweep.cli import check, data, model, read_commands, run
+from keras_sweep.cli.registered_names import NamesRegistered
 from keras_sweep.errors import Interrupted, SweepError
 from keras_sweep.process.garbage import skip_teardown_at_exit
 from keras_sweep.process.streams import open_streams, settle_streams
@@ -45,12 +46,14 @@ def _options(
 
 
 app.command("check", short_help="List the faults of a space file, and how long a sweep takes.")(check.check)
-app.command("run", short_help="Search, test the winner once, write the best model; resume.")(run.run)
+app.command("run", cls=NamesRegistered, short_help="Search, test the winner once, write the best model; resume.")(
+    run.run
+)
 app.command("list")(read_commands.list_sweeps)
 app.command("leaderboard")(read_commands.leaderboard)
 app.command("show", short_help="One trial: parameters, curve, time, and why it ended.")(read_commands.show)
 app.command("evaluate")(model.evaluate)
-app.command("export", short_help="Write a trial's model, with its card beside it.")(model.export)
+app.command("export", cls=NamesRegistered, short_help="Write a trial's model, with its card beside it.")(model.export)
 app.command("data", short_help="Shapes, class counts and samples of a data set.")(data.data)
 app.command("baseline", short_help="Fit a linear model on the same rows, as a reference.")(data.baseline)
 app.command("import", short_help="Read another program's search into a sweep.")(data.import_search)

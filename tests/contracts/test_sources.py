@@ -1,0 +1,56 @@
+"""What every kind of source promises: it gives rows with labels, whole or in parts, and the same ones each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.helpers.data_specs import HOUSES, MOONS, PLANTS
+
+from keras_sweep.data.names import SOURCES
+from keras_sweep.data.source import RawRows, Source
+from keras_sweep.errors import DataError
+from keras_sweep.space.sweep_spec import DataSpec
+
+OWN = DataSpec("python", "contract_rows:rows")
+MEMBERS = {"csv": PLANTS, "parquet": HOUSES, "npz": MOONS, "python": OWN}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = "import numpy as np\ndef rows():\n    return np.eye(6, dtype='float32'), np.arange(6) % 2\n"
+    (tmp_path / "contract_rows.py").write_text(text)
+    return tmp_path
+
+
+def parts(source: Source) -> list[RawRows]:
+    return [part for part in (source.rows, source.train, source.validation, source.test) if part is not None]
+
+
+def test_every_kind_is_tested_here() -> None:
+    assert set(SOURCES) == set(MEMBERS)
+
+
+@pytest.mark.parametrize("kind", MEMBERS)
+class TestEverySource:
+    def test_gives_rows_with_one_label_each(self, kind: str, folder: Path) -> None:
+        source = SOURCES[kind](MEMBERS[kind], folder)
+        assert source.name and parts(source)
+        assert (source.rows is None) == (source.train is not None)
+        for part in parts(source):
+            assert len(part.x) == len(part.y) > 0
+            assert isinstance(part.x, np.ndarray | pl.DataFrame)
+
+    def test_gives_the_same_rows_again(self, kind: str, folder: Path) -> None:
+        first, again = (parts(SOURCES[kind](MEMBERS[kind], folder)) for _ in range(2))
+        for one, other in zip(first, again, strict=True):
+            assert one.x.equals(other.x) if isinstance(one.x, pl.DataFrame) else np.array_equal(one.x, other.x)
+            assert np.array_equal(one.y, other.y)
+
+    def test_says_what_can_not_be_read(self, kind: str, folder: Path) -> None:
+        missing = "contract_rows:nothing" if kind == "python" else "nothing"
+        with pytest.raises(DataError, match="nothing"):
+            SOURCES[kind](DataSpec(kind, missing, "y"), folder)
