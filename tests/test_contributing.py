@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_sweep.process.registry import Registry
+from keras_sweep.space.registry import Registry
 from tests.helpers import toys
 from tests.helpers.command import sweep
 

@@ -99,3 +99,9 @@ def test_rows_of_a_dict_of_arrays(tmp_path):
     spec = digits_spec(data={**parts, "x_test": x_test, "y_test": y_test}, search=ks.Optuna("random", trials=1))
     sweep = ks.run(spec, name="parts", sweeps_dir=tmp_path, listener=lambda event: None)
     assert np.array_equal(sweep.validation().y, y[400:])
+
+
+def test_a_runner_that_is_not_there_is_refused_before_anything_is_done(tmp_path):
+    with pytest.raises(ks.UsageError, match=r"there is no runner 'fits'\. Did you mean `fit`\?"):
+        ks.run(digits_spec(), name="mine", runner="fits", sweeps_dir=tmp_path)
+    assert not list(tmp_path.iterdir())

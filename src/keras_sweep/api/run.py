@@ -22,7 +22,6 @@ from keras_sweep.space_file.options import Overrides, plain_yaml
 from keras_sweep.space_file.yaml_file import read_space_file, read_space_text
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.training.choose import RUNNERS
 from keras_sweep.trial.events import Listener
 
 Space = str | os.PathLike[str] | Spec
@@ -62,7 +61,7 @@ def run(
         engine: "optuna" or "keras-tuner".
         sampler: one of the engine's.
         backend: "jax", "tensorflow" or "torch"; by default the one that Keras runs on already, KERAS_BACKEND, or jax.
-        runner: "compiled" or "fit"; by default the fastest that can be had.
+        runner: "compiled", "fit", or one that is registered; by default the fastest that can be had.
         seed: the search seed.
         set: changes of the space, `{"learning_rate.max": 0.1}`.
         fresh: move an older sweep of that name aside first.
@@ -80,8 +79,6 @@ def run(
         SweepError: it ran and failed.
     """
     wall = WallTime()
-    if runner is not None and runner not in RUNNERS:
-        raise UsageError(f"`runner` must be one of {', '.join(RUNNERS)}, but got {runner!r}")
     if trials is not None and more is not None:
         raise UsageError("`trials` is the total and `more` is on top", hint="Give one of them")
     for what, value, least in (("more", more, 1), ("max_failures", max_failures, 0)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from typer.core import TyperCommand
@@ -18,7 +19,12 @@ class NamesRegistered(TyperCommand):
         from keras_sweep.training.choose import RUNNERS
         from keras_sweep.views.running.progress import VIEWS
 
-        registries = {"sampler": SAMPLERS, "runner": RUNNERS, "view": VIEWS, "format": EXPORT_FORMATS}
+        registries: dict[str, Iterable[str]] = {
+            "sampler": SAMPLERS,
+            "runner": RUNNERS,
+            "view": VIEWS,
+            "format": EXPORT_FORMATS,
+        }
         for option in self.params:
             text: str = getattr(option, "help", None) or ""
             said = set(re.findall(r"[\w-]+", text))

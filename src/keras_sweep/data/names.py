@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keras_sweep.process.registry import Registry
+from keras_sweep.space.registry import Registry
 
 if TYPE_CHECKING:
     from keras_sweep.data.image_set import ImageSet

@@ -14,9 +14,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from keras_sweep.process.registry import Registry
 from keras_sweep.search.engine import Engine
 from keras_sweep.space.objective import Objective
+from keras_sweep.space.registry import Registry
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState

@@ -32,7 +32,7 @@ from keras_sweep.sweep.loop import EXHAUSTED, Limits, search
 from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside
 from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.choose import RUNNERS, choose_runner
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
 from keras_sweep.trial.ranking import winner
@@ -43,13 +43,18 @@ from keras_sweep.trial.result import Result, Weights
 class RunOptions:
     """How a sweep is run, beside what its space file says."""
 
-    runner: str | None = None  # "compiled", "fit", or None: the fastest that can be had
+    runner: str | None = None  # one of RUNNERS, or None: the fastest that can be had
     more: int | None = None  # trials on top of those that are there, instead of a total
     seconds: float | None = None  # stop after so long
     fresh: bool = False  # move an older sweep of that name aside
     force: bool = False  # take over the lock of another host
     test: bool = True  # evaluate the winner on the sealed test set
     max_failures: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UsageError where there is no such runner."""
+        if self.runner is not None:
+            RUNNERS.find(self.runner)
 
 
 def run_sweep(

@@ -9,7 +9,7 @@ from typing import Protocol
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.models.inspect_model import first_model
-from keras_sweep.process.registry import Registry
+from keras_sweep.space.registry import Registry
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.runner import Runner

@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from keras_sweep.process.registry import Registry
 from keras_sweep.search.grid import grid_space, shuffled_points
 from keras_sweep.search.optuna.categories import decode, encode
 from keras_sweep.space.distributions import Categorical, Float, Value
+from keras_sweep.space.registry import Registry
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import Result, TrialState
 

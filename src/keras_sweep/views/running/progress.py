@@ -9,7 +9,7 @@ from typing import Protocol, Self, TextIO
 
 from rich.console import Console
 
-from keras_sweep.process.registry import Registry
+from keras_sweep.space.registry import Registry
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.views.running.json_lines import JsonLines
 from keras_sweep.views.running.live import LiveBoard

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import UsageError
-from keras_sweep.process.registry import Registry
+from keras_sweep.space.registry import Registry
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_other_packages_are_looked_at_for_a_name_that_is_not_known_and_imported_
     (tmp_path / "their_module.py").write_text("member, other = 'theirs', 'not ours'\n")
     code = """
 import sys
-from keras_sweep.process.registry import Registry
+from keras_sweep.space.registry import Registry
 registry = Registry("a toy", "toys", {"own": 7})
 assert next(iter(registry)) == "own" and registry["own"] == 7 and "own" in registry
 assert "importlib.metadata" not in sys.modules
