@@ -63,10 +63,10 @@ VIEWS: Registry[Callable[[Console, TextIO], ProgressView]] = Registry(
     "a view",
     "keras_sweep.views",
     {
-        "board": lambda console, out: LiveBoard(console),
-        "plain": lambda console, out: PlainLines(console),
-        "json": lambda console, out: JsonLines(out),
-        "quiet": lambda console, out: QuietView(console),
+        "board": lambda console, _: LiveBoard(console),
+        "plain": lambda console, _: PlainLines(console),
+        "json": lambda _, out: JsonLines(out),
+        "quiet": lambda console, _: QuietView(console),
         "notebook": _notebook,
     },
 )  # name -> a function of the console on stderr, and of stdout
