@@ -21,7 +21,7 @@ PREDICT = """
 import json, sys
 from pathlib import Path
 import keras, numpy as np
-from keras_sweep.data.catalog import load_search_data, raw_validation
+from keras_sweep.data.catalog import load_search_data, raw_rows
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.recorded import recorded_spec
@@ -30,7 +30,7 @@ with StudyFile.open(folder) as study:
     spec = recorded_spec(study, trust=True, emit=lambda event: None)
 data = load_search_data(spec)
 model = keras.models.load_model(folder.best)
-raw = raw_validation(spec, data)
+raw = raw_rows(spec, data)[1]
 scores = model.evaluate(raw, data.validation.y, verbose=0, return_dict=True)
 rows = len(model.predict(raw, verbose=0))
 json.dump({"scores": scores, "rows": rows, "wanted": len(data.validation)}, sys.stdout)

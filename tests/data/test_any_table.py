@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.sealed_test import open_raw_test, open_test
+from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec
@@ -41,7 +41,6 @@ def load_both(content: bytes, loss: str) -> None:
         try:
             data = load_search_data(spec)
             test = open_test(spec, data)
-            open_raw_test(spec, data)
         except DataError:
             return
         for rows in (data.train, data.validation, test):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import train_test_split
 
-from keras_sweep.data.catalog import load_search_data, named_set, raw_validation
+from keras_sweep.data.catalog import load_search_data, named_set, raw_rows
 from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.data.search_data import SearchData
@@ -77,13 +77,13 @@ def test_a_parquet_file_and_a_relative_path() -> None:
 def test_arrays_need_no_preprocessing() -> None:
     data = load_search_data(spec_of(MOONS, "binary_crossentropy"))
     assert data.preprocessing is None and data.train.x.shape == (384, 2)
-    assert raw_validation(spec_of(MOONS), data) is data.validation.x
+    assert raw_rows(spec_of(MOONS), data)[1] is data.validation.x
 
 
 def test_raw_validation_rows_give_the_same_features() -> None:
     spec = spec_of(PLANTS)
     data = load_search_data(spec)
-    raw = raw_validation(spec, data)
+    raw = raw_rows(spec, data)[1]
     assert set(raw) == {"height_cm", "petals", "wild", "colour", "soil"}
     assert data.preprocessing is not None and len(raw["height_cm"]) == len(data.validation)
 

@@ -7,7 +7,6 @@ import types
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,13 +14,13 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.sealed_test import open_raw_test, open_test
+from keras_sweep.data.sealed_test import open_test
 from keras_sweep.errors import DataError
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import DataSpec, Split, SweepSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.trial.result import Suggestion
-from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, named, spec_of
+from tests.helpers.data_specs import HOUSES, MOONS, named, spec_of
 
 CODE = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.CodeType)
 
@@ -104,7 +103,6 @@ def test_gives_the_rows_that_were_held_out() -> None:
     assert len(test) == data.test_rows and (test.y == y[sealed]).all()
     scaled = (x[sealed] - x[train].mean(axis=0)) / x[train].std(axis=0)
     np.testing.assert_allclose(test.x, scaled, rtol=2e-3, atol=2e-3)
-    np.testing.assert_allclose(open_raw_test(spec, data), x[sealed], rtol=1e-6)
 
 
 def test_fashion_mnist_has_its_own_ten_thousand() -> None:
@@ -112,19 +110,11 @@ def test_fashion_mnist_has_its_own_ten_thousand() -> None:
     data = load_search_data(spec)
     test = open_test(spec, data)
     assert test.x.shape == (10000, 784) and np.bincount(test.y).tolist() == [1000] * 10
-    assert open_raw_test(spec, data).shape == (10000, 784)
 
 
 def test_one_hot_where_validation_rows_are() -> None:
     spec = named("digits", "categorical_crossentropy")
     assert open_test(spec, load_search_data(spec)).y.shape == (360, 10)
-
-
-def test_raw_rows_of_a_table_are_columns() -> None:
-    spec = spec_of(PLANTS)
-    data = load_search_data(spec)
-    raw: Any = open_raw_test(spec, data)
-    assert raw["soil"].dtype == np.int32 and len(raw["soil"]) == 120
 
 
 def test_data_that_changed_since_the_search_are_refused(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import keras_tuner
 import pytest
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.hyper_model import build, discover, is_hyper_model, own_optimizer, with_hyper_model
+from keras_sweep.models.hyper_model import build, discover, explored_space, is_hyper_model, own_optimizer
 from keras_sweep.models.hyper_parameters import parameters_of
 from keras_sweep.process.user_code import load_python
 from keras_sweep.search.engines import ENGINES, make_engine
@@ -120,7 +120,7 @@ def test_every_suggestion_builds_the_model_it_says(engine: str) -> None:
     """What a build asks for are exactly the trial's parameters: nothing is left to a default."""
     for found in (layers, Scopes(3)):
         asking = replace(spec(SearchSpace(()), engine, "random"), model=ModelSpec("python", "module:found"))
-        sweep = with_hyper_model(asking, found)
+        sweep, _ = explored_space(asking, found)
         for suggestion in make_engine(sweep).ask(6):
             values = {name.removeprefix("model."): value for name, value in suggestion.params.items()}
             asked = keras_tuner.HyperParameters()
@@ -147,7 +147,7 @@ def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **
 def test_the_space_file_wins_over_the_hyper_model() -> None:
     own = Parameter("model.units_1", Categorical((99,)))
     rate = Parameter("learning_rate", Float(0.1, 0.2))
-    sweep = with_hyper_model(sweep_of(rate, own, arguments={"layers": 2}), layers)
+    sweep, _ = explored_space(sweep_of(rate, own, arguments={"layers": 2}), layers)
     assert {parameter.name: parameter.distribution for parameter in sweep.space.parameters} == {
         "learning_rate": Float(0.1, 0.2),
         "model.units_1": Categorical((99,)),
@@ -158,9 +158,9 @@ def test_the_space_file_wins_over_the_hyper_model() -> None:
 
 def test_unknown_model_arguments_are_named() -> None:
     with pytest.raises(ModelError, match=r"`model.width`: module:layers has no hyperparameter 'width'. It has layers,"):
-        with_hyper_model(sweep_of(Parameter("model.width", Int(1, 2))), layers)
+        explored_space(sweep_of(Parameter("model.width", Int(1, 2))), layers)
     with pytest.raises(ModelError, match=r"`model.width`: layers has no hyperparameter 'width'. It has layers,"):
-        with_hyper_model(sweep_of(arguments={"width": 3}), layers)
+        explored_space(sweep_of(arguments={"width": 3}), layers)
 
 
 def test_a_fit_of_its_own_is_refused() -> None:

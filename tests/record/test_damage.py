@@ -10,7 +10,7 @@ import pytest
 from keras_sweep.errors import RecordError
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.trial.result import Result
 from tests.helpers.records import SPEC, new_folder, same
 from tests.helpers.results import dense_sweep
@@ -179,7 +179,7 @@ def test_a_damaged_record_can_be_set_aside_and_begun_anew(tmp_path: Path) -> Non
     folder = new_folder(tmp_path)
     broken = folder.study.read_bytes()[:5000]
     folder.study.write_bytes(broken)
-    moved = folder.set_aside_study()
+    moved = set_aside(folder.study)
     StudyFile.create(folder, SPEC, {}).close()
     assert moved.read_bytes() == broken
     assert opened(folder) == []

@@ -67,12 +67,6 @@ def test_results_equal_what_optuna_loads(tmp_path: Path) -> None:
         assert trial.user_attrs.get("reason") == one.reason
 
 
-def test_one_trial_is_read_alone(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path)
-    assert same(reader.read_result(folder, 7), dense_sweep(12)[7])
-    assert reader.read_result(folder, 12) is None
-
-
 def test_a_sweep_at_a_glance(tmp_path: Path) -> None:
     results = dense_sweep(64)
     summary = reader.read_summary(new_folder(tmp_path, 64))

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
+from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.sweep_list import sweep_list_json, sweep_row
+from keras_sweep.views.sweep_list import SweepRow, sweep_list_json
 from keras_sweep.views.sweep_list_table import SweepTable
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 from tests.helpers.screen import on_pipe, on_terminal
@@ -13,7 +14,20 @@ NOW = 1_000_000.0
 
 
 def row(name="dense", results=(), objective=ACCURACY, state="done", ago=0.0, engine="optuna/tpe"):
-    return sweep_row(name, list(results), objective, total=64, engine=engine, state=state, last_activity=NOW - ago)
+    best = winner(results, objective)
+    return SweepRow(
+        name=name,
+        trials=len(results),
+        total=64,
+        failed=sum(one.state is TrialState.FAIL for one in results),
+        value=best.value if best else None,
+        stderr=best.stderr if best else None,
+        metric=objective.name,
+        goal=objective.goal.value,
+        engine=engine,
+        state=state,
+        last_activity=NOW - ago,
+    )
 
 
 def test_a_row_has_the_best_complete_trial():

@@ -88,11 +88,6 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
     return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
 
 
-def raw_validation(spec: SweepSpec, data: SearchData) -> Any:
-    """The second of `raw_rows`."""
-    return raw_rows(spec, data)[1]
-
-
 def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     """Training and validation rows together, for cross-validation; no test row.
 

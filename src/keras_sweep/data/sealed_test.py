@@ -6,7 +6,6 @@ Before the search `seal` sees that they can be evaluated at all, and takes their
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from keras_sweep.data.encoding import Encoding, fit_encoding, labels_are_classes, picture_labels
 from keras_sweep.data.fingerprint import fingerprint
@@ -62,16 +61,6 @@ def open_test(spec: SweepSpec, data: SearchData) -> Rows:
             hint="Bring the former rows back, or run the sweep anew with `--fresh`",
         )
     return test
-
-
-def open_raw_test(spec: SweepSpec, data: SearchData) -> Any:
-    """The x of `open_test` as the exported model takes it: the same, or the raw columns of a table."""
-    rows = open_test(spec, data)
-    if data.preprocessing is None:
-        return rows.x
-    test = _parts(spec)[1].test
-    assert test is not None
-    return data.preprocessing.inputs(test.x)
 
 
 def _parts(spec: SweepSpec) -> tuple[Source, Parts]:

@@ -92,13 +92,6 @@ def own_optimizer(model: Any) -> Any | None:
     return None if optimizer is None else type(optimizer).from_config(optimizer.get_config())
 
 
-def with_hyper_model(
-    spec: SweepSpec, found: object, *, input_shape: tuple[int, ...] = (), classes: int | None = None
-) -> SweepSpec:
-    """The sweep with the hyperparameters of its model among its parameters. Raises ModelError as `explored_space`."""
-    return explored_space(spec, found, input_shape=input_shape, classes=classes)[0]
-
-
 def explored_space(
     spec: SweepSpec, found: object, *, input_shape: tuple[int, ...] = (), classes: int | None = None
 ) -> tuple[SweepSpec, Exploration]:

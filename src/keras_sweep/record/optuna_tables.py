@@ -137,10 +137,9 @@ def insert_trial(
     )
 
 
-def rows(connection: sqlite3.Connection, study: int, number: int | None = None) -> list[Row]:
-    """The finished trials in order of number, or the one of that number."""
-    which, arguments = ("", (study,)) if number is None else ("AND t.number = ?", (study, number))
-    return _rows(connection, f"{_SELECT} {which} ORDER BY t.number", arguments)
+def rows(connection: sqlite3.Connection, study: int) -> list[Row]:
+    """The finished trials in order of number."""
+    return _rows(connection, f"{_SELECT} ORDER BY t.number", (study,))
 
 
 def best_rows(

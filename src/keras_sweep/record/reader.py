@@ -51,13 +51,6 @@ def read_results(folder: SweepFolder, *, top: int | None = None) -> list[Result]
         return _best(connection, study, objective_of(attributes), top)
 
 
-def read_result(folder: SweepFolder, number: int) -> Result | None:
-    """One trial without its weights, None where there is none of that number. Raises RecordError."""
-    with reading(folder) as connection:
-        study = the_study(connection, folder)[0]
-        return next(iter(_results(connection, schema.rows(connection, study, number))), None)
-
-
 def read_summary(folder: SweepFolder) -> Summary:
     """Name, attributes, counts and best trial, without reading the others. Raises RecordError."""
     with reading(folder) as connection:

@@ -108,17 +108,11 @@ class SweepFolder:
         """
         return SweepFolder(set_aside(self.path))
 
-    def set_aside_study(self) -> Path:
-        """Move a damaged record, and the log that SQLite keeps beside it, out of the way; return its new path.
-
-        A stray log would be played into the next record of that name. Raises RecordError.
-        """
-        moved = set_aside(self.study) if self.exists() else self.study
-        self.set_aside_stray_logs()
-        return moved
-
     def set_aside_stray_logs(self) -> None:
-        """Move SQLite's side files away where there is no record that they belong to. Raises RecordError."""
+        """Move SQLite's side files away where there is no record that they belong to. Raises RecordError.
+
+        A stray log would be played into the next record of that name.
+        """
         for suffix in ("-wal", "-shm", "-journal"):
             stray = self.study.with_name(self.study.name + suffix)
             if stray.exists():

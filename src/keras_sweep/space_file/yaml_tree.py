@@ -82,11 +82,6 @@ class TreeError(Exception):
         self.faults = faults
 
 
-def tree_of_bytes(raw: bytes) -> Node:
-    """The tree of a file's bytes. Raises TreeError."""
-    return tree_of_text(text_of_bytes(raw))
-
-
 def text_of_bytes(raw: bytes) -> str:
     """The text of a file's bytes. Raises TreeError where it is too large or not UTF-8 text."""
     if len(raw) > MOST_BYTES:

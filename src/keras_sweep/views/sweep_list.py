@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_sweep.space.objective import Objective
-from keras_sweep.trial.ranking import winner
-from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
 
 EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
@@ -29,33 +26,6 @@ class SweepRow:
     state: str  # "done", "done (exhausted)", "running", "stopped", or what is wrong with it
     last_activity: float  # seconds since 1970
     imported: bool = False  # the value is of a trial that another program trained
-
-
-def sweep_row(
-    name: str,
-    results: Sequence[Result],
-    objective: Objective,
-    *,
-    total: int | None,
-    engine: str,
-    state: str,
-    last_activity: float,
-) -> SweepRow:
-    """The row of a sweep with these results."""
-    best = winner(results, objective)
-    return SweepRow(
-        name=name,
-        trials=len(results),
-        total=total,
-        failed=sum(result.state is TrialState.FAIL for result in results),
-        value=best.value if best else None,
-        stderr=best.stderr if best else None,
-        metric=objective.name,
-        goal=objective.goal.value,
-        engine=engine,
-        state=state,
-        last_activity=last_activity,
-    )
 
 
 def ordered(rows: Sequence[SweepRow]) -> list[SweepRow]:
