@@ -110,3 +110,16 @@ def test_says_where_code_would_come_from(tmp_path: Path) -> None:
     assert place_of("package_h.inner:build", tmp_path) == str(tmp_path / "package_h" / "__init__.py")
     assert place_of("sklearn.datasets:load_digits", tmp_path).endswith("sklearn/__init__.py")
     assert place_of("nowhere_h:build", tmp_path) == str(tmp_path / "nowhere_h")
+
+
+def test_an_environment_inside_the_folder_is_not_the_users_code(tmp_path: Path) -> None:
+    package = tmp_path / ".venv" / "lib" / "site-packages"
+    package.mkdir(parents=True)
+    (package / "installed_c.py").write_text("def call():\n    raise ValueError('inside')\n")
+    (tmp_path / "user_c.py").write_text("def build(call):\n    call()\n")
+    call = load_python("installed_c:call", package)
+    build = load_python("user_c:build", tmp_path)
+    assert callable(build)
+    with pytest.raises(ValueError, match="inside") as caught:
+        build(call)
+    assert user_place(caught.value, tmp_path) == f"{tmp_path / 'user_c.py'}:2: ValueError: inside"

@@ -75,13 +75,17 @@ def place_of(source: str, folder: Path) -> str:
 
 
 def user_place(fault: BaseException, folder: Path) -> str:
-    """Where in the user's folder an exception arose, as "file:line: Type: message"; without the place if outside."""
+    """Where in the user's folder an exception arose, as "file:line: Type: message"; without the place if outside.
+
+    An environment that lies inside that folder (`.venv`) is not the user's own code.
+    """
     what = f"{type(fault).__name__}: {said}" if (said := _said(fault)) else type(fault).__name__
     if isinstance(fault, SyntaxError) and fault.filename:
         return f"{fault.filename}:{fault.lineno}: {type(fault).__name__}: {fault.msg}"
     root = folder.resolve()
     for frame in reversed(traceback.extract_tb(fault.__traceback__)):
-        if root in Path(frame.filename).resolve().parents:
+        file = Path(frame.filename).resolve()
+        if root in file.parents and not {"site-packages", "dist-packages"} & set(file.parts):
             return f"{frame.filename}:{frame.lineno}: {what}"
     return what
 
