@@ -52,6 +52,8 @@ def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind
     before = target.stat()
     with pytest.raises(RecordError, match=f"{name} is {kind}.*: a sweep writes only to files of its own. Nothing was"):
         SweepLock(folder).acquire()
+    with pytest.raises(RecordError, match="give the same command again"):
+        SweepLock(folder).acquire()
     if name in DATABASE:
         for read in (StudyFile.open, reader.read_results):
             with pytest.raises(RecordError, match=f"{name} is not a file, but {kind}"):

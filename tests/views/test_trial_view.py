@@ -67,3 +67,10 @@ def test_json_is_one_strict_object():
     assert record["number"] == 21 and record["seed"] == 42 and record["rank"] > 60 and record["tie"] is False
     assert record["traceback"] is None and record["curve"]["val_accuracy"] == [None, None]
     assert text.isascii() and not any(math.isnan(v) for v in record["seconds"].values())
+
+
+def test_an_imported_trial_claims_no_generation_and_no_seed():
+    foreign = result(0, 0.9, engine="import/optuna", runner="import/optuna", curve={}, epoch=None)
+    text = on_terminal(TrialView(foreign, [foreign], ACCURACY, seed=42), 100)
+    assert "trained by another program, read by import/optuna\n" in text
+    assert "seed" not in text and "generation" not in text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from keras_sweep.api.leaderboard import Leaderboard
 from keras_sweep.api.trial import Trial
 from keras_sweep.api.views import warn_of_notices
-from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.study_file import StudyFile
@@ -23,6 +23,7 @@ from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export_trial import export_trial
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of
 from keras_sweep.sweep.winner import trained_model
+from keras_sweep.trial.no_winner import no_winner
 from keras_sweep.trial.ranking import winner
 from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 
@@ -73,9 +74,10 @@ class Sweep:
     def best(self) -> Trial:
         """The winner. Raises RecordError where no trial has completed."""
         objective = self.objective
-        best = winner(read_results(self._folder), objective)
+        results = read_results(self._folder)
+        best = winner(results, objective)
         if best is None:
-            raise RecordError(f"no trial of sweep {self.name!r} has completed", hint="Run it, or mend what failed")
+            raise no_winner(self.name, results)
         return Trial(best, objective)
 
     def ties(self) -> list[Trial]:

@@ -17,6 +17,7 @@ from keras_sweep.errors import Interrupted
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEPT = "everything finished is kept, and the same command resumes"
 _SHOW_CURSOR = "\x1b[?25h"
+_NEW_LINE = "\r\n"  # the cursor stands at the end of the board's last line
 
 
 class StopRequest:
@@ -104,7 +105,7 @@ def end_now() -> None:
     """End the process as a kill would, which the record is made for, but leave the terminal as it was."""
     with contextlib.suppress(Exception):  # the terminal may be gone
         descriptor = sys.stderr.fileno()
-        text = f"{_SHOW_CURSOR if os.isatty(descriptor) else ''}stopped at once; {_KEPT}\n"
+        text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}stopped at once; {_KEPT}\n"
         if select.select([], [descriptor], [], 0)[1]:  # a full pipe would hold us up
             os.write(descriptor, text.encode())
     os._exit(Interrupted.exit_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 
@@ -25,5 +26,5 @@ def check_own_files(folder: SweepFolder) -> None:
             where = f" to {Path(entry.path).readlink()}" if stat.S_ISLNK(mode) else ""
             raise RecordError(
                 f"{entry.path} is {kind_of(mode)}{where}: a sweep writes only to files of its own",
-                hint=f"Nothing was changed. Remove it (`rm {entry.path}`), or run under another name with `--name`",
+                hint=f"Nothing was changed. Remove it (`rm {shlex.quote(entry.path)}`) and give the same command again",
             )

@@ -128,7 +128,8 @@ def finish(
                 scores = look_at_test(spec, study, best, model, data, emit)
         if not sound:
             try:
-                whole = file_model(spec, model, data)
+                with wall.phase("export"):
+                    whole = file_model(spec, model, data)
             except ModelError as error:  # the trials and their weights are sound all the same
                 emit(Noticed(str(error)))
                 return

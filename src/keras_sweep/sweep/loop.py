@@ -288,7 +288,7 @@ class _Watch:
     def stopping(self) -> bool:
         if self._stop.signalled and not self._told:
             self._told = True
-            self._emit(Noticed("stopping after the epochs that train now; the same signal again stops at once"))
+            self._emit(Noticed("stopping after these epochs; the same signal again stops at once"))
         return bool(self._stop)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
+from keras_sweep.errors import ChangedSweep, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
@@ -19,6 +19,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_text
 from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.no_winner import no_winner
 from keras_sweep.trial.ranking import IMPORTED, winner
 from keras_sweep.trial.result import Result, Weights
 
@@ -106,7 +107,7 @@ def trial_of(study: StudyFile, objective: Objective, number: int | None) -> Resu
     if number is None:
         best = winner(results, objective)
         if best is None:
-            raise RecordError(f"no trial of sweep {study.name!r} has completed", hint="Run it, or mend what failed")
+            raise no_winner(study.name, results)
         return best
     for result in results:
         if result.number == number:

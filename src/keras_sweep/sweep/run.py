@@ -35,7 +35,7 @@ from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import RUNNERS, choose_runner
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.ranking import imported, winner
 from keras_sweep.trial.result import Result, Weights
 
 
@@ -175,15 +175,19 @@ def _run(
         emit(Noticed(_to_go_on(training, waiting, results)))
     ended = SweepEnded(spec.name, reason, tuple(results), seconds, model, training, waiting)
     emit(ended)
-    if best is None and results and not stop.signalled:
-        why = f"`sweep show {spec.name} {results[0].number}` says why the first did not"
+    if best is None and reason != "time is up" and not stop.signalled and (own := _trained_here(results)):
+        why = f"`sweep show {spec.name} {own[0].number}` says why the first did not"
         raise SweepError("no trial completed", hint=why)
     return ended
 
 
+def _trained_here(results: Sequence[Result]) -> list[Result]:
+    return [one for one in results if not imported(one)]
+
+
 def _to_go_on(training: Mapping[int, int], waiting: Sequence[int], results: Sequence[Result]) -> str:
     """What to do once the time that was given has passed."""
-    if results or training or waiting:
+    if _trained_here(results) or training or waiting:
         return "the time is up; the same command goes on from what is kept"
     return "the time is up before any trial ended its first epoch: give it more with `--for`"
 

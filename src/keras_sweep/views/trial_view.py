@@ -92,10 +92,13 @@ def _facts(
             score.append(f"  {glyphs.tie} within one standard error of the best", style="cyan")
         facts.append(score)
     suggestion = result.suggestion
+    other = row is not None and row.imported
     where = [f"asked by {safe(result.engine)} in generation {suggestion.generation + 1}"] if result.engine else []
+    if other:
+        where = [f"trained by another program, read by {safe(result.engine)}"]
     if suggestion.continues is not None:
         where.append(f"continues trial {suggestion.continues}")
-    if result.runner:
+    if result.runner and not other:
         where.append(f"trained by {safe(result.runner)}")
     if row is not None and row.seed is not None:
         where.append(f"seed {row.seed}")

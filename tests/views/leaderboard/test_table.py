@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.terminal.drawing import UNICODE
@@ -63,6 +63,16 @@ def test_only_the_winner_is_bold_and_imported_trials_say_so():
     assert [cell.plain for cell in columns["state"]] == ["imported", "", ""]
     assert ["bold" in str(cell.style) for cell in columns["val_accuracy"]] == [False, True, False]
     assert "best trained here: trial 1; imported trials guide the search, but can't win" in on_terminal(drawn)
+
+
+def test_an_imported_trial_without_a_curve_shows_the_epochs_asked_for_and_no_time():
+    foreign = result(0, 0.9, engine="import/optuna", curve={}, epoch=None, seconds=Seconds())
+    bare = replace(foreign, suggestion=Suggestion(1, {"learning_rate": 0.1}, 0))
+    rows = leaderboard_rows([foreign, bare, result(2, 0.8)], ACCURACY, seed=42)
+    columns = {column.header: column.cells for column in table(rows).columns(UNICODE, 20, 24)}
+    assert [cell.plain for cell in columns["epochs"]] == ["4", "-", "4"]
+    assert [cell.plain for cell in columns["time"]] == ["-", "-", "0.20 s"]
+    assert [row.seed for row in rows] == [None, None, 42]
 
 
 def test_how_equal_values_rank_is_said_where_there_are_some():

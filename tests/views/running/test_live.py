@@ -20,6 +20,7 @@ from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running.live import LiveBoard, Redrawn, board
 from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.console import console_on
+from keras_sweep.views.terminal.drawing import scale_of
 from tests.helpers.results import dense_sweep, result
 from tests.helpers.screen import sent, terminal, without_styles
 
@@ -56,6 +57,17 @@ def lines_of(tally, width=100, height=40):
     console = terminal(width, height)
     console.print(board(tally, console))
     return without_styles(sent(console)).splitlines()
+
+
+def test_curves_in_the_table_and_in_training_share_one_scale_and_one_form_of_numbers():
+    tally = half_way()
+    assert tally.scale == scale_of([one.curve["val_accuracy"] for one in dense_sweep(32) if one.state != "FAIL"])
+    top = max(one.value for one in dense_sweep(32) if one.value is not None)
+    tally(EpochEnded(33, 2, {"val_accuracy": top}))
+    tally(EpochEnded(34, 2, {"val_accuracy": 12.3456}))
+    lines = {line.split()[1]: line for line in lines_of(tally, height=60)[17:]}
+    assert "0.8000" in lines["35"] and "12.35" in lines["34"] and "▇" in lines["33"]
+    assert "▇" not in lines["35"]
 
 
 def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():

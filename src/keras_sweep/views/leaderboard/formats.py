@@ -53,7 +53,7 @@ def leaderboard_markdown(
     for row in rows:
         score = score_text(row.value, row.stderr) + (" ≈" if row.tie else "")
         values = [value_text(row.params[name]) if name in row.params else "" for name in names]
-        cells = [str(row.rank), str(row.number), score, *values, epochs_text(row), seconds_text(row.seconds)]
+        cells = [str(row.rank), str(row.number), score, *values, epochs_text(row), time_text(row)]
         lines.append(_markdown_line([*cells, state_text(row)] if ended else cells))
     return (
         "\n".join([*lines, "", *(f"- {_markdown_cell(note)}" for note in leaderboard_notes(of or rows, objective))])
@@ -141,9 +141,16 @@ def state_text(row: LeaderboardRow) -> str:
 
 
 def epochs_text(row: LeaderboardRow) -> str:
-    """`12`, or `3/12` where fewer were trained than asked for."""
+    """`12`, or `3/12` where fewer were trained than asked for. What another program trained is not always known."""
     asked = row.params.get("epochs")
+    if row.imported and not row.epochs:
+        return str(asked) if isinstance(asked, int) else "-"
     return f"{row.epochs}/{asked}" if isinstance(asked, int) and row.epochs < asked else str(row.epochs)
+
+
+def time_text(row: LeaderboardRow) -> str:
+    """How long its training took; a dash where another program trained it and does not say."""
+    return "-" if row.imported and not row.seconds else seconds_text(row.seconds)
 
 
 def _finite(value: Any) -> Any:

@@ -327,8 +327,8 @@ def _error(result: Result) -> float | None:
 
 
 def _seed(result: Result, default: int | None) -> int | None:
-    seed = result.params.get("seed", default)
-    return seed if isinstance(seed, int) else default
+    seed = result.params.get("seed", None if imported(result) else default)  # another program had its own
+    return seed if isinstance(seed, int) else None if imported(result) else default
 
 
 def _is_number(value: Value) -> bool:

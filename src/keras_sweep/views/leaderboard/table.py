@@ -11,12 +11,12 @@ from rich.text import Text
 
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, state_text
+from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, state_text, time_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, varying_names
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, scale_of, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import safe, score_text, seconds_text, shorten, value_text
+from keras_sweep.views.terminal.text import safe, score_text, shorten, value_text
 
 STATE_STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
 CURVE_WIDTHS = (20, 12, 8)  # tried in this order
@@ -34,6 +34,7 @@ class LeaderboardTable:
     references: Sequence[ReferenceRow] = ()  # stand below the trials
     notes: bool = True
     timing: bool = True
+    scale: tuple[float, float] | None = None  # of the curves; by default that of the whole leaderboard
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.rows:
@@ -76,11 +77,11 @@ class LeaderboardTable:
         if any(len(row.curve) > 1 for row in rows):
             maximize = self.objective.goal is Goal.MAXIMIZE
             whole = [row.curve for row in self.of or rows if row.state is not TrialState.FAIL]
-            scale = scale_of(whole, maximize=maximize)  # of the sweep, whatever part of it is shown
+            scale = self.scale or scale_of(whole, maximize=maximize)  # of the sweep, whatever part of it is shown
             lines = (sparkline(row.curve, glyphs, width=curve_width, scale=scale) for row in rows)
             columns.append(Column("curve", tuple(Text(line, style="cyan") for line in lines), keep=300))
         if self.timing:
-            texts = tuple(Text(seconds_text(row.seconds), style="dim") for row in rows)
+            texts = tuple(Text(time_text(row), style="dim") for row in rows)
             columns.append(Column("time", texts, keep=200, right=True))
             if len({row.engine for row in rows}) > 1:
                 engines = tuple(Text(shorten(safe(row.engine), longest, glyphs.ellipsis), style="dim") for row in rows)

@@ -14,7 +14,6 @@ from rich.live_render import LiveRender
 from rich.segment import Segment
 from rich.text import Text
 
-from keras_sweep.space.objective import Goal
 from keras_sweep.trial.events import Event, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
@@ -22,7 +21,7 @@ from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.running.phase_words import phase_text
 from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.console import glyphs_of
-from keras_sweep.views.terminal.drawing import Glyphs, scale_of, sparkline
+from keras_sweep.views.terminal.drawing import Glyphs, sparkline
 from keras_sweep.views.terminal.messages import print_notice
 from keras_sweep.views.terminal.text import (
     count_text,
@@ -30,6 +29,7 @@ from keras_sweep.views.terminal.text import (
     number_text,
     params_text,
     safe,
+    score_text,
     seconds_text,
     shorten,
 )
@@ -139,7 +139,9 @@ def board(tally: SweepProgress, console: Console) -> RenderableType:
     parts += [_phase_line(tally, width, glyphs), _counts_line(tally, width, glyphs)]
     if tally.best and rows > 0:
         shown = leaderboard_rows(tally.best, tally.objective)[:rows]
-        table = LeaderboardTable(shown, tally.objective, varying=tally.columns, notes=False, timing=False)
+        table = LeaderboardTable(
+            shown, tally.objective, varying=tally.columns, notes=False, timing=False, scale=tally.scale
+        )
         parts += [Text(), table]
     if training:
         parts += [Text(), *_training_lines(tally, training, width, glyphs)]
@@ -200,14 +202,13 @@ def _training_lines(tally: SweepProgress, count: int, width: int, glyphs: Glyphs
     """Those furthest on; one line each."""
     order = sorted(tally.training, key=lambda number: (-len(tally.training[number].values), number))
     shown = sorted(order[:count])
-    maximize = tally.objective.goal is Goal.MAXIMIZE
-    scale = scale_of([tally.training[number].values for number in shown], maximize=maximize)
+    scale = tally.scale
     digits = max(len(str(number)) for number in shown)
     lines = []
     for number in shown:
         trial = tally.training[number]
         done = f"{len(trial.values)}/{trial.epochs}" if trial.epochs else f"{len(trial.values)}"
-        last = f"{trial.values[-1]:.4f}" if trial.values else ""
+        last = score_text(trial.values[-1]) if trial.values else ""
         line = f"trial {number:>{digits}}  {done:>7}  {last:>6}  "
         line += f"{sparkline(trial.values, glyphs, width=CURVE, scale=scale):{CURVE}}  "
         params = {name: value for name, value in trial.params.items() if name != "epochs" and name in tally.columns}

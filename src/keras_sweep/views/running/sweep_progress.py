@@ -21,6 +21,8 @@ from keras_sweep.trial.events import (
 )
 from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.running.curve_scale import CurveScale
+from keras_sweep.views.terminal.drawing import scale_of
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class SweepProgress:
         self.generation: int | None = None
         self.training: dict[int, Training] = {}
         self.best: list[Result] = []
+        self._scale = CurveScale(maximize=True)  # of the trials that have ended
         self._varying: dict[str, None] = {}  # parameters in which trials have differed, in order
         self._keep = keep
         self._clock = clock
@@ -75,6 +78,7 @@ class SweepProgress:
             self.started = event
             self._search_begin = self._clock()
             self.objective = event.objective
+            self._scale = CurveScale(maximize=event.objective.goal is Goal.MAXIMIZE)
             for result in event.finished:
                 self._add(result)
             self.before = self.done
@@ -120,6 +124,12 @@ class SweepProgress:
     def columns(self) -> tuple[str, ...]:
         """The parameters that are shown of every trial: those of the space, or those in which trials have differed."""
         return (self.started.parameters if self.started else ()) or tuple(self._varying)
+
+    @property
+    def scale(self) -> tuple[float, float] | None:
+        """What all curves of the sweep are drawn on, lowest and highest; of those in training until one has ended."""
+        curves = [trial.values for trial in self.training.values()]
+        return self._scale.ends() or scale_of(curves, maximize=self.objective.goal is Goal.MAXIMIZE)
 
     @property
     def elapsed(self) -> float:
@@ -176,6 +186,8 @@ class SweepProgress:
         self.counts[result.state] += 1
         self._ended.add(result.number)
         self._compare(result.params)
+        if result.state is not TrialState.FAIL:
+            self._scale.add(result.curve.get(self.objective.name, ()))
         if not has_value(result):
             return
         bisect.insort(self.best, result, key=lambda other: order_key(other, self.objective))
