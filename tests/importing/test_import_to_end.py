@@ -1,0 +1,59 @@
+"""`sweep import --space` from another program's trials to the winner trained here, as a user does it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
+
+from tests.helpers.command import sweep
+
+SPACE = """
+data: iris
+model:
+  dense: {}
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  learning_rate: {min: 1e-3, max: 1.0, log: true}
+  epochs: {min: 2, max: 4}
+search: {sampler: random, trials: 3, seed: 1}
+"""
+
+
+def storage(path: Path) -> None:
+    """A study of one trial, better than any that is trained here."""
+    space: dict[str, BaseDistribution] = {
+        "learning_rate": FloatDistribution(1e-3, 1.0, log=True),
+        "epochs": IntDistribution(2, 4),
+    }
+    study = optuna.create_study(storage=f"sqlite:///{path}", study_name="old", direction="maximize")
+    params = {"learning_rate": 0.1, "epochs": 3}
+    study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=1.5))
+
+
+def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path: Path) -> None:
+    storage(tmp_path / "old.db")
+    (tmp_path / "mine.yaml").write_text(SPACE)
+    assert sweep("import", "old.db", "--space", "mine.yaml", cwd=tmp_path).code == 0
+    for command in ("evaluate", "export"):
+        early = sweep(command, "mine", cwd=tmp_path)
+        assert early.code == 1
+        assert "no trial of sweep 'mine' was trained here: those imported can't win, and have no weights" in early.err
+    cut = sweep("run", "mine.yaml", "--for", "1s", cwd=tmp_path)
+    assert (cut.code, "error" in cut.err) == (0, False), cut.err
+    assert "the time is up before any trial ended its first epoch: give it more with `--for`" in cut.err
+    done = sweep("run", "mine.yaml", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "imported trials guide the search, but can't win" in done.out
+    board = json.loads(sweep("leaderboard", "mine", "--format", "json", cwd=tmp_path).out)
+    assert board[0]["number"] == 0 and board[0]["seed"] is None
+    best = board[1]["number"]
+    assert f"sweep show mine {best}" in done.out and f"test trial {best}:" in done.out
+    assert done.out.splitlines()[-1].startswith(f"best trial {best}: ")
+    assert f"trial {best} of mine" in sweep("export", "mine", "-o", "best.keras", cwd=tmp_path).err
+    (listed,) = json.loads(sweep("list", "--format", "json", cwd=tmp_path).out)
+    assert (listed["value"], listed["imported"], listed["state"]) == (board[1]["value"], False, "done")
