@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_sweep.data.search_data import Array
 from keras_sweep.models.model_facts import layers_of
+from keras_sweep.process.without_tensorflow import without_tensorflow
 
 PLAIN = "keras.models.load_model(path)"
 ROWS = 8  # on which two models are compared
@@ -44,7 +45,9 @@ def opening_call(model: Any) -> str:
 
     names: dict[str, str] = {}
     code = False
-    for part in _parts(keras.saving.serialize_keras_object(model)):
+    with without_tensorflow():
+        config = keras.saving.serialize_keras_object(model)
+    for part in _parts(config):
         if part.get("class_name") == "Lambda" and str(part.get("module")).startswith("keras"):
             code = True
         module = part.get("module")
@@ -71,7 +74,8 @@ def _why_not(model: Any) -> str | None:
     import keras
 
     try:
-        keras.saving.serialize_keras_object(model)
+        with without_tensorflow():
+            keras.saving.serialize_keras_object(model)
     except Exception as fault:
         without = [type(one).__name__ for one in layers_of(model) if _config_fails(one)]
         if without:

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from keras_sweep.process.without_tensorflow import without_tensorflow
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
@@ -19,7 +21,9 @@ class ModelFacts:
 
 def model_facts(model: Any) -> ModelFacts:
     """The facts of a model as a function returned it."""
-    return ModelFacts(_structure(model), _compiled(model), any(not of_keras(layer) for layer in layers_of(model)))
+    with without_tensorflow():  # which Keras would import to look for its types among the arguments
+        structure, compiled = _structure(model), _compiled(model)
+    return ModelFacts(structure, compiled, any(not of_keras(layer) for layer in layers_of(model)))
 
 
 def layers_of(model: Any) -> Iterator[Any]:
