@@ -21,9 +21,9 @@ from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export_trial import export_trial
+from keras_sweep.sweep.no_winner import no_winner
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of
 from keras_sweep.sweep.winner import trained_model
-from keras_sweep.trial.no_winner import no_winner
 from keras_sweep.trial.ranking import winner
 from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 

@@ -18,8 +18,8 @@ from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.sweep.no_winner import no_winner
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.no_winner import no_winner
 from keras_sweep.trial.ranking import IMPORTED, winner
 from keras_sweep.trial.result import Result, Weights
 

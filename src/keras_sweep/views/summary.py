@@ -194,8 +194,11 @@ def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> 
         score = score_text(value, test.stderrs.get(name), pm=glyphs.pm)
         text.append("  " if index else " ").append(f"{safe(name)} ").append(score, style="bold green")
     lines = [text]
-    if test.looks == 1:
-        text.append("  looked at once, earlier" if test.earlier else "  first look", style="dim")
+    if test.earlier:
+        times = "once" if test.looks == 1 else f"{test.looks:,} times"
+        text.append(f"  looked at {times}, earlier", style="dim")
+    elif test.looks == 1:
+        text.append("  first look", style="dim")
     else:
         looks = f"  look {test.looks:,} at the test set: after the first it is no longer quite unseen"
         lines.append(Text(looks, style="yellow"))
