@@ -89,6 +89,8 @@ def test_a_second_look_at_the_test_set_is_a_warning():
     assert "look 2 at the test set: after the first it is no longer quite unseen" in text_of(
         test=Evaluated(50, {"loss": 0.5}, {}, 2)
     )
+    told_again = text_of(test=Evaluated(50, {"loss": 0.5}, {}, 2, earlier=True))
+    assert "looked at 2 times, earlier" in told_again and "look 2 at" not in told_again
 
 
 def test_without_a_test_a_model_or_times_their_sections_are_left_out():

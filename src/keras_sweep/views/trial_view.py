@@ -12,7 +12,7 @@ from rich.text import Text
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import strict_json
-from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
 from keras_sweep.views.leaderboard.table import STATE_STYLES
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
@@ -91,19 +91,24 @@ def _facts(
         if row.tie and not row.winner:
             score.append(f"  {glyphs.tie} within one standard error of the best", style="cyan")
         facts.append(score)
-    suggestion = result.suggestion
-    other = row is not None and row.imported
-    where = [f"asked by {safe(result.engine)} in generation {suggestion.generation + 1}"] if result.engine else []
-    if other:
+    facts.append(Text(_origin(result, row), style="dim"))
+    return facts
+
+
+def _origin(result: Result, row: LeaderboardRow | None) -> str:
+    """Who asked for the trial and who trained it."""
+    if row is not None and row.imported:
         where = [f"trained by another program, read by {safe(result.engine)}"]
-    if suggestion.continues is not None:
-        where.append(f"continues trial {suggestion.continues}")
-    if result.runner and not other:
+    else:
+        asked = f"asked by {safe(result.engine)} in generation {result.suggestion.generation + 1}"
+        where = [asked] if result.engine else []
+    if result.suggestion.continues is not None:
+        where.append(f"continues trial {result.suggestion.continues}")
+    if result.runner and not (row is not None and row.imported):
         where.append(f"trained by {safe(result.runner)}")
     if row is not None and row.seed is not None:
         where.append(f"seed {row.seed}")
-    facts.append(Text(", ".join(where), style="dim"))
-    return facts
+    return ", ".join(where)
 
 
 @dataclass(frozen=True, slots=True)
