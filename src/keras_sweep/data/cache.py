@@ -8,13 +8,15 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from keras_sweep.files.atomic import replacing, write_text
+from keras_sweep.files.plain_errors import os_errors
 
 FOLDER_MODE = 0o700
 
@@ -65,7 +67,7 @@ def load_array(folder: Path, name: str, digest: str) -> npt.NDArray[np.generic] 
 
 def store_array(folder: Path, name: str, array: npt.NDArray[np.generic]) -> None:
     """Keep an array; other processes see the whole file or none. Raises OSError."""
-    with _replacing(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
+    with os_errors(), replacing(folder / f"{name}.npy") as file:
         np.save(file, array, allow_pickle=False)
 
 
@@ -80,17 +82,5 @@ def load_facts(folder: Path, name: str) -> dict[str, Any]:
 
 def store_facts(folder: Path, name: str, facts: Mapping[str, Any]) -> None:
     """Keep a JSON object. Raises OSError."""
-    with _replacing(folder / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(dict(facts), indent=1), "utf-8")
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Any:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with os_errors():
+        write_text(folder / f"{name}.json", json.dumps(dict(facts), indent=1))

@@ -38,6 +38,13 @@ def write_text(path: Path, text: str, *, mode: int = PRIVATE) -> None:
     write_bytes(path, text.encode(), mode=mode)
 
 
+def make_private(folder: Path) -> None:
+    """Make a folder that only the user can read, if there is none. Raises RecordError."""
+    with plain_errors("make", folder), contextlib.suppress(FileExistsError):
+        disk.make_folder(folder, 0o700)
+        disk.fsync_folder(folder.parent)
+
+
 @contextmanager
 def replacing(path: Path, *, mode: int = PRIVATE) -> Iterator[BinaryIO]:
     """A new file to write to, which takes the place of `path` when the block ends without an error.

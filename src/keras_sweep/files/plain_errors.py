@@ -35,6 +35,17 @@ def plain_errors(doing: str, path: Path) -> Iterator[None]:
         raise RecordError(f"can't {doing} {path}: {error}", hint=_sqlite_hint(error)) from error
 
 
+@contextmanager
+def os_errors() -> Iterator[None]:
+    """Raise the OSError that a RecordError from inside was made of, for those to whom a full disk is not the end."""
+    try:
+        yield
+    except RecordError as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
+        raise
+
+
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is at fault, not the disk or another program."""
     return str(getattr(error, "sqlite_errorname", "")).startswith(_DAMAGED)

@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.files import atomic, disk
+from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.record import encoding
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.record.weights import DamagedWeights, load_weights, numbered_files, save_weights
+from keras_sweep.record.weights import numbered_files
 from keras_sweep.trial.result import Result, TrialState
 
 if TYPE_CHECKING:
@@ -50,8 +51,6 @@ class Spool:
 
     def keep(self, result: Result) -> None:
         """Write a trial; once this returns no kill loses it. Raises RecordError."""
-        import numpy as np
-
         about: dict[str, Any] = {
             "version": VERSION,
             "number": result.number,
@@ -60,9 +59,9 @@ class Spool:
             "weights": result.weights is not None,
             "texts": encoding.encode(result, None),
         }
-        text = np.frombuffer(json.dumps(about).encode(), np.uint8)
         path = self._folder.spool / f"{result.number:06d}.npz"
-        save_weights(path, (text, *(result.weights or ())))
+        atomic.make_private(path.parent)
+        write_arrays(path, result.weights or (), text=json.dumps(about))
         self._waiting[result.number] = path
 
     def read(self, number: int) -> Result | None:
@@ -74,12 +73,11 @@ class Spool:
         if path is None:
             return None
         try:
-            return _decoded(number, load_weights(path))
-        except (DamagedWeights, ValueError) as error:
+            return _decoded(number, *read_text_and_arrays(path))
+        except (DamagedArrays, ValueError) as error:
             del self._waiting[number]
-            why = str(error.__cause__ or error) if isinstance(error, DamagedWeights) else str(error)
             moved = set_aside(path).name
-            self._notice(f"{path} is damaged ({why}): it is {moved} now, and trial {number} is trained again")
+            self._notice(f"{path} is damaged ({error}): it is {moved} now, and trial {number} is trained again")
             return None
 
     def remove(self, number: int) -> None:
@@ -96,12 +94,10 @@ class Spool:
                 disk.remove_folder(self._folder.spool)
 
 
-def _decoded(number: int, arrays: Weights) -> Result:
+def _decoded(number: int, text: str, arrays: Weights) -> Result:
     """Raises ValueError where `keep` did not write it."""
-    if not arrays or str(arrays[0].dtype) != "uint8":
-        raise ValueError("it does not begin with a text")
     try:
-        about = json.loads(arrays[0].tobytes())
+        about = json.loads(text)
         if about["version"] != VERSION:
             raise ValueError(f"it has version {about['version']}, not {VERSION}")
         if about["number"] != number:
@@ -112,6 +108,6 @@ def _decoded(number: int, arrays: Weights) -> Result:
         result = encoding.decode(number, about["state"], value, about["texts"])
         if (result.value is None) != (result.state is TrialState.FAIL) and result.state is not TrialState.PRUNED:
             raise ValueError(f"its state is {result.state}, and its value {value}")
-        return replace(result, weights=arrays[1:] if about["weights"] else None)
+        return replace(result, weights=arrays if about["weights"] else None)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"its text is not what it should be ({error})") from error
