@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_gc() -> Iterator[None]:
-    """No collection inside: modules, and what they hold, would be gone through again and again while they are made."""
+    """Pause garbage collection, as during imports: each pass would rescan every object created so far."""
     enabled = gc.isenabled()
     gc.disable()
     try:

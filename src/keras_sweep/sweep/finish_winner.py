@@ -144,7 +144,7 @@ def finish(
 
 
 def _make_way(folder: SweepFolder) -> None:
-    """No card stands beside a model that it is not of."""
+    """Delete card.json before best.keras is replaced, so that a card never describes another model."""
     with plain_errors("remove", folder.card):
         disk.remove(folder.card)
 

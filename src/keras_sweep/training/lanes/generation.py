@@ -25,7 +25,7 @@ TELL_SECONDS = 0.2  # how often it is said how many models are built
 
 
 class Generation:
-    """Lanes, and the groups that still train. Used by the thread that reads reports."""
+    """Lanes, and the groups that still train. Used by the loop's thread alone."""
 
     def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None, lane_limit: int) -> None:
         self.lanes: dict[int, Lane] = {}
@@ -91,7 +91,7 @@ class Generation:
         return sum(count == 1 for count in trials.values()) / max(len(self.signatures), 1)
 
     def run_due_rungs(self, watch: Watch) -> Iterator[Lane]:
-        """Call each rung that all trials which come to it have reached, in ascending order; yields the pruned ones."""
+        """Ask the pruner at every rung that all of its trials have reached, lowest first; yields the lanes it stops."""
         rungs = {rung for lane in self.lanes.values() for rung in lane.rungs} - set(self.compared_at)
         for rung in sorted(rungs):
             coming = [lane for lane in self.lanes.values() if lane.comes_to(rung)]

@@ -33,7 +33,7 @@ class Lane:
     rungs: tuple[int, ...] = ()
     wanted: bool = True
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
-    reported: int = 0  # the epochs of which the thread that reads reports knows; rows may be ahead
+    reported: int = 0  # epochs that the loop's thread has seen; the workers, and so `rows`, may be ahead
     diverged_at: int | None = None
     pruned_at: int | None = None
     failed: bool = False  # its program raised

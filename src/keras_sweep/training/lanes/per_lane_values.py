@@ -29,7 +29,7 @@ PLACEHOLDER = 0.5  # where an optimizer is built before the lanes' numbers are k
 
 
 def is_number(value: Value) -> bool:
-    """Whether it can stand among other numbers. Zero can't: without a momentum, Keras keeps no variable for it."""
+    """Whether the value may differ per lane. Zero may not: Keras makes no momentum slot for 0."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value != 0
 
 
