@@ -2,6 +2,7 @@ import shlex
 
 import pytest
 
+from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.result import TrialState
@@ -14,7 +15,7 @@ SECONDS = {"train": 31.2, "compile": 6.1, "sampler": 1.2, "total": 41.5}
 NAMES = ("Shirt", "Sandal", "Coat", "Bag", "Dress", "Sneaker", "Trouser", "Pullover", "T-shirt/top", "Ankle boot")
 CLASSES = {name: 0.5 + 0.05 * index for index, name in enumerate(NAMES)}
 TEST = Evaluated(50, {"loss": 0.4612, "accuracy": 0.8413}, {"loss": 0.0061, "accuracy": 0.00365}, 1, CLASSES)
-ENDED = SweepEnded("dense", "done", RESULTS, SECONDS, "sweeps/dense/best.keras")
+ENDED = SweepEnded("dense", EndReason.DONE, RESULTS, SECONDS, "sweeps/dense/best.keras")
 
 
 def text_of(ended=ENDED, test=TEST, width=100, height=50, encoding="utf-8", **more):
@@ -60,7 +61,7 @@ def test_the_last_line_is_the_best_point():
 
 def test_after_an_import_the_winner_is_named_and_shown_and_not_the_first_row():
     results = (result(0, 0.99, engine="import/optuna", stderr=None), result(1, 0.7), result(2, 0.8))
-    text = text_of(SweepEnded("dense", "done", results), None)
+    text = text_of(SweepEnded("dense", EndReason.DONE, results), None)
     assert "best trained here: trial 2; imported trials guide the search, but can't win" in text
     assert "sweep show dense 2" in text
     assert text.splitlines()[-1].startswith("best trial 2: val_accuracy 0.8000")
@@ -94,27 +95,27 @@ def test_a_second_look_at_the_test_set_is_a_warning():
 
 
 def test_without_a_test_a_model_or_times_their_sections_are_left_out():
-    text = text_of(SweepEnded("dense", "time is up", RESULTS[:3]), None)
+    text = text_of(SweepEnded("dense", EndReason.OUT_OF_TIME, RESULTS[:3]), None)
     assert "dense: 3 trials, 1 pruned; time is up" in text
     assert not any(f"\n{section}" in text for section in ("test ", "model ", "time ")) and "more:" not in text
 
 
 def test_a_sweep_without_trials():
-    assert text_of(SweepEnded("dense", "interrupted", ()), None) == "dense: 0 trials; interrupted\n"
+    assert text_of(SweepEnded("dense", EndReason.INTERRUPTED, ()), None) == "dense: 0 trials; interrupted\n"
 
 
 def test_what_is_kept_of_trials_that_were_stopped_is_said():
     kept = dict.fromkeys(range(16), 8)
-    ended = SweepEnded("dense", "interrupted", (), kept=kept)
+    ended = SweepEnded("dense", EndReason.INTERRUPTED, (), kept=kept)
     assert text_of(ended, None) == "dense: 0 trials; interrupted: 16 trials are kept at epoch 8\n"
-    ended = SweepEnded("dense", "time is up", (), kept={0: 3, 2: 5}, waiting=(1,))
+    ended = SweepEnded("dense", EndReason.OUT_OF_TIME, (), kept={0: 3, 2: 5}, waiting=(1,))
     said = "dense: 0 trials; time is up: 1 trial that ended is kept, 2 more are kept at epochs 3 to 5\n"
     assert text_of(ended, None) == said
 
 
 def test_a_sweep_in_which_all_trials_failed():
     failed = tuple(result(n, None, state=TrialState.FAIL, reason="diverged", stderr=None) for n in range(3))
-    text = text_of(SweepEnded("dense", "failed", failed), None)
+    text = text_of(SweepEnded("dense", EndReason.DONE, failed), None)
     assert "no trial completed" in text and "export" not in text and "optimistic" not in text
 
 

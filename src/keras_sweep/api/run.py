@@ -22,6 +22,7 @@ from keras_sweep.space_file.options import Overrides, plain_yaml
 from keras_sweep.space_file.yaml_file import read_space_file, read_space_text
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import Listener
 
 Space = str | os.PathLike[str] | Spec
@@ -94,7 +95,7 @@ def run(
     ended = run_session(
         spec, folder, options, lambda: default_view() if listener is None else nullcontext(listener), wall
     )
-    if ended.reason == "interrupted":
+    if ended.reason is EndReason.INTERRUPTED:
         raise Interrupted("interrupted; everything finished is kept", hint="The same call resumes")
     return Sweep(folder, spec=spec)
 

@@ -12,6 +12,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import Event, TestEvaluated
 from keras_sweep.views.running.output_may_vanish import OutputMayVanish
 from keras_sweep.views.running.progress import progress_view
@@ -55,7 +56,7 @@ def show_run(
             print_summary(
                 stdout_console(), summary(ended, spec.objective, test=looks[-1] if looks else None), times=times
             )
-    if ended.reason == "interrupted":
+    if ended.reason is EndReason.INTERRUPTED:
         parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
         parts += [kept_text(ended.kept)] if ended.kept else []
         raise Interrupted(f"interrupted; {', and '.join(parts)}", hint="The same command resumes")

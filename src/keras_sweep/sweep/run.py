@@ -28,12 +28,13 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.already_done import already_done
 from keras_sweep.sweep.finish_winner import finish, known_look
 from keras_sweep.sweep.kept_training import kept_training
-from keras_sweep.sweep.loop import EXHAUSTED, Limits, search
+from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside
 from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import RUNNERS, choose_runner
 from keras_sweep.training.runner import Runner
+from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
 from keras_sweep.trial.ranking import imported, winner
 from keras_sweep.trial.result import Result, Weights
@@ -120,7 +121,7 @@ def _nothing_left(
     if scores is not None:
         emit(known_look(best, scores, looks))
     emit(Noticed(f"all of its {len(results)} trials are done, and nothing is left to do; `--more N` adds some"))
-    reason = "done" if len(results) >= spec.search.trials else EXHAUSTED
+    reason = EndReason.DONE if len(results) >= spec.search.trials else EndReason.EXHAUSTED
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), _shown(folder.best))
     emit(ended)
     return ended
@@ -169,13 +170,13 @@ def _run(
             finish(spec, study, results, best, lambda: weights_of(best), data, test=options.test, emit=emit, wall=wall)
         model = _shown(folder.best)
     seconds = wall.total()
-    exhausted = {"exhausted": len(results)} if reason == EXHAUSTED else {}
+    exhausted = {"exhausted": len(results)} if reason is EndReason.EXHAUSTED else {}
     study.set_attributes({"seconds": _added(study.attributes.get("seconds"), seconds), **exhausted})
-    if reason == "time is up":
+    if reason is EndReason.OUT_OF_TIME:
         emit(Noticed(_to_go_on(training, waiting, results)))
     ended = SweepEnded(spec.name, reason, tuple(results), seconds, model, training, waiting)
     emit(ended)
-    if best is None and reason != "time is up" and not stop.signalled and (own := _trained_here(results)):
+    if best is None and reason is not EndReason.OUT_OF_TIME and not stop.signalled and (own := _trained_here(results)):
         why = f"`sweep show {spec.name} {own[0].number}` says why the first did not"
         raise SweepError("no trial completed", hint=why)
     return ended

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.result import Curve, Result, Suggestion
 
 
@@ -98,7 +99,7 @@ class SweepEnded:
     """The command is about to end."""
 
     name: str
-    reason: str  # "done", "the space is exhausted", "time is up", "interrupted", "failed"
+    reason: EndReason
     results: tuple[Result, ...]
     seconds: Mapping[str, float] = field(default_factory=dict)  # where the wall time went
     model: str | None = None  # path of best.keras

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.objective import Objective
+from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
@@ -43,7 +44,7 @@ class Summary:
     """What is said at the end."""
 
     name: str
-    reason: str
+    reason: EndReason
     objective: Objective
     rows: tuple[LeaderboardRow, ...]  # all of them
     parts: tuple[TimePart, ...]  # they add up to the wall time
@@ -169,7 +170,7 @@ def headline(summary: Summary, shown: int) -> Text:
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
         if counts[state]:
             text.append(f", {counts[state]:,} {word}", style=style)
-    if summary.reason != "done":
+    if summary.reason is not EndReason.DONE:
         text.append(f"; {safe(summary.reason)}", style="yellow")
     if summary.kept:
         text.append(f": {summary.kept}", style="yellow")

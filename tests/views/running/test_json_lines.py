@@ -3,6 +3,7 @@ import json
 import math
 import re
 
+from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import (
     EpochEnded,
     GenerationAsked,
@@ -33,7 +34,7 @@ EVENTS = (
     TrialEnded(RESULTS[21]),
     Noticed("größe \x1b[31m\nline"),
     Evaluated(50, {"loss": 0.46, "accuracy": 0.84}, {"loss": 0.01, "accuracy": 0.0037}, 1, {"Bag": 0.94}),
-    SweepEnded("dense", "done", RESULTS, {"train": 3.0}, "sweeps/dense/best.keras", {51: 8}, (53,)),
+    SweepEnded("dense", EndReason.DONE, RESULTS, {"train": 3.0}, "sweeps/dense/best.keras", {51: 8}, (53,)),
 )
 
 
@@ -88,7 +89,7 @@ def test_a_score_on_the_test_set_has_its_own_error_and_the_objectives_is_named_a
 
 
 def test_the_best_was_trained_here():
-    ended = SweepEnded("d", "done", (result(0, 0.9, engine="import/optuna"), result(1, 0.8)))
+    ended = SweepEnded("d", EndReason.DONE, (result(0, 0.9, engine="import/optuna"), result(1, 0.8)))
     assert json.loads(written(EVENTS[0], ended).splitlines()[1])["best"]["number"] == 1
 
 
@@ -107,10 +108,12 @@ def test_the_end_counts_states_and_names_the_best():
 
 def test_a_loss_is_minimized_as_the_sweep_says():
     began = SweepStarted("d", "f", "e", "r", 2, (), "val_loss", "minimize", 2)
-    ended = SweepEnded("d", "done", (result(0, 0.5), result(1, 0.4)))
+    ended = SweepEnded("d", EndReason.DONE, (result(0, 0.5), result(1, 0.4)))
     assert json.loads(written(began, ended).splitlines()[1])["best"]["number"] == 1
 
 
 def test_without_a_complete_trial_there_is_no_best():
-    ended = SweepEnded("d", "failed", (result(0, None, state=TrialState.FAIL), result(1, 0.9, state=TrialState.PRUNED)))
+    ended = SweepEnded(
+        "d", EndReason.DONE, (result(0, None, state=TrialState.FAIL), result(1, 0.9, state=TrialState.PRUNED))
+    )
     assert json.loads(written(ended))["best"] is None

@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 import pytest
 
 from keras_sweep.errors import SweepError
+from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, SweepStarted
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary, summary
@@ -27,7 +28,7 @@ def test_the_picture_of_the_board_names_no_other_host(tmp_path):
 
 
 def test_the_picture_of_the_end(tmp_path):
-    ended = SweepEnded("dense", "done", tuple(RESULTS), {"train": 1.0}, "sweeps/dense/best.keras")
+    ended = SweepEnded("dense", EndReason.DONE, tuple(RESULTS), {"train": 1.0}, "sweeps/dense/best.keras")
     path = tmp_path / "end.svg"
     record_svg(lambda console: print_summary(console, summary(ended, ACCURACY)), path, title="<sweep> & co")
     text = "".join(ElementTree.fromstring(path.read_text(encoding="utf-8")).itertext()).replace("\xa0", " ")

@@ -1,0 +1,126 @@
+"""Which generation is next: the record's last one, asked again where it is incomplete, or one that is asked anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from keras_sweep.search.engine import Engine
+from keras_sweep.sweep.record_protocol import Record
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.result import Result, Suggestion
+
+
+@dataclass
+class Generation:
+    """Suggestions that were asked at once, and what has become of them so far."""
+
+    index: int  # counted from 0 within the sweep
+    asked: list[Suggestion]
+    done: list[Result] = field(default_factory=list)  # in the record, in the order of their numbers
+    waiting: dict[int, Result] = field(default_factory=dict)  # ended, in the spool until their turn comes, by number
+    resumed: bool = False  # whether some had ended before it was asked this time
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether all of it is in the record."""
+        return len(self.done) == len(self.asked)
+
+    def wanted(self, total: int) -> frozenset[int]:
+        """The trials of a sweep of so many that are not in the record yet."""
+        recorded = {result.number for result in self.done}
+        return frozenset(one.number for one in self.asked if one.number < total) - recorded
+
+    def take_up(self, record: Record, total: int, engine: str, runner: str) -> None:
+        """Find in the spool what an earlier run, or try, trained of it. What was asked otherwise is discarded."""
+        wanted = self.wanted(total)
+        asked = {one.number: one for one in self.asked if one.number in wanted}
+        for number, result in record.waiting(asked).items():
+            if _is_of(result, asked[number]) and (result.engine, result.runner) == (engine, runner):
+                self.waiting[number] = result
+            else:
+                record.discard(number)
+        self.resumed = bool(self.done or self.waiting)
+
+
+class Generations:
+    """An engine that has been told of all complete generations, and gives the next one."""
+
+    engine: Engine  # another one after `reopen`, and perhaps after `close`
+    _index: int  # of the generation that is asked next
+    _opened: Generation | None  # the one that the record holds in part, until `next` gives it
+
+    def __init__(
+        self, make_engine: Callable[[], Engine], size: int, finished: Sequence[Result], wall: WallTime
+    ) -> None:
+        """Rebuild the engine from what the record holds.
+
+        Args:
+            make_engine: gives an engine that knows of no trial.
+            size: how many suggestions a generation has.
+            finished: the trials of the record, in the order of their numbers.
+            wall: counts the time of the engine as `sampler`.
+        """
+        self._make_engine = make_engine
+        self._size = size
+        self._wall = wall
+        with wall.phase("sampler"):
+            self._rebuild(finished)
+
+    def next(self) -> Generation:
+        """The generation that is incomplete, or else a new one, which is empty where the space is exhausted."""
+        if self._opened is not None:
+            generation, self._opened = self._opened, None
+            return generation
+        with self._wall.phase("sampler"):
+            return Generation(self._index, self._ask())
+
+    def close(self, generation: Generation, finished: Sequence[Result]) -> None:
+        """The generation is in the record, so that the engine learns of it."""
+        if generation.resumed:  # the runner ended with what was missing, perhaps before the last rungs of the others
+            self.reopen(finished)
+            return
+        with self._wall.part("sampler"):
+            self.engine.tell(generation.done)
+            self._index += 1
+
+    def reopen(self, finished: Sequence[Result]) -> None:
+        """Forget what the engine has seen since, and begin again from what the record holds."""
+        with self._wall.part("sampler"):
+            self._rebuild(finished)
+
+    def _rebuild(self, finished: Sequence[Result]) -> None:
+        recorded = [list(group) for _, group in groupby(finished, key=lambda result: result.suggestion.generation)]
+        self.engine, self._index, self._opened = self._make_engine(), 0, None
+        if not recorded:
+            return
+        *earlier, last = recorded
+        self._index = last[0].suggestion.generation
+        if len(last) < self._size:
+            self.engine.replay(earlier)
+            again = self._ask()
+            if _begins_with(again, last):
+                self._opened = Generation(self._index, again, last)
+                return
+            # The generation is complete, or was asked with another engine or size and can't be continued: begin the
+            # next with an engine that has not been asked yet.
+            self.engine = self._make_engine()
+        self.engine.replay(recorded)
+        self._index += 1
+
+    def _ask(self) -> list[Suggestion]:
+        return [replace(one, generation=self._index) for one in self.engine.ask(self._size)]
+
+
+def _begins_with(asked: Sequence[Suggestion], recorded: Sequence[Result]) -> bool:
+    """Whether the recorded trials are the first ones of what is asked, but not all."""
+    return len(asked) > len(recorded) and all(
+        (one.number, one.params) == (result.number, result.params) for one, result in zip(asked, recorded, strict=False)
+    )
+
+
+def _is_of(result: Result, asked: Suggestion) -> bool:
+    """Whether the result is of this suggestion."""
+    was = result.suggestion
+    return (was.params, was.generation, was.continues) == (asked.params, asked.generation, asked.continues)
