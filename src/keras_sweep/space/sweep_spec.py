@@ -70,6 +70,11 @@ class SearchSettings:
     trials: int = Field(default=64, ge=1, le=1_000_000, description="trials in total")
     seed: Seed = Field(default=42, description="of the sampler, and of every trial that has no parameter `seed`")
 
+    @property
+    def engine_name(self) -> str:
+        """The engine and its sampler as the record has them: "optuna/tpe"."""
+        return f"{self.engine}/{self.sampler}"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SweepSpec:

@@ -14,13 +14,35 @@ from keras_sweep.record.reader import read_attributes, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import kept, load_weights, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.finish_winner import known_scores
+from keras_sweep.sweep.finish_winner import known_look, known_scores
+from keras_sweep.sweep.started import short_path, sweep_started
+from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores
+from keras_sweep.trial.end_reason import EndReason
+from keras_sweep.trial.events import Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result
 
 
-def already_done(
+def tell_again(
+    spec: SweepSpec, folder: SweepFolder, emit: Listener, wall: WallTime, *, test: bool
+) -> SweepEnded | None:
+    """Tell of a finished sweep what its last run told; None, and nothing is told, where anything is left to do."""
+    known = _already_done(spec, folder, test=test)
+    if known is None:
+        return None
+    results, best, scores, looks = known
+    emit(sweep_started(spec, folder, results[-1].runner, spec.search.trials, results))
+    if scores is not None:
+        emit(known_look(best, scores, looks))
+    emit(Noticed(f"all of its {len(results)} trials are done, and nothing is left to do; `--more N` adds some"))
+    reason = EndReason.DONE if len(results) >= spec.search.trials else EndReason.EXHAUSTED
+    ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), short_path(folder.best))
+    emit(ended)
+    return ended
+
+
+def _already_done(
     spec: SweepSpec, folder: SweepFolder, *, test: bool
 ) -> tuple[list[Result], Result, TestScores | None, int] | None:
     """All trials, the winner, its scores on the test rows, and the looks at them; None where anything is left to do.
@@ -31,8 +53,7 @@ def already_done(
     try:
         attributes, results = read_attributes(folder), read_results(folder)
         best = winner(results, spec.objective)
-        engine = f"{spec.search.engine}/{spec.search.sampler}"
-        asked = (spec.search.trials, engine, spec.text)
+        asked = (spec.search.trials, spec.search.engine_name, spec.text)
         if best is None or asked != tuple(attributes.get(key) for key in ("trials", "engine", "space")):
             return None
         if len(results) < spec.search.trials and attributes.get("exhausted") != len(results):

@@ -65,8 +65,8 @@ def open_study(
             if path.exists() and not path.is_dir():
                 emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
         _write_space(folder, spec, str(study.attributes.get("space")), emit)
-        engine = f"{spec.search.engine}/{spec.search.sampler}"
-        study.set_attributes({"trials": spec.search.trials, "engine": engine, "space": spec.text, **sealed})
+        search = spec.search
+        study.set_attributes({"trials": search.trials, "engine": search.engine_name, "space": spec.text, **sealed})
     except BaseException:
         study.close()
         raise

@@ -29,7 +29,7 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
         table.add_row(Text(safe(name), style="bold"), Text(f"always {value_text(value)}"))
     console.print(table)
     size = "infinitely many different trials" if spec.space.size == math.inf else size_text(spec.space.size)
-    search = f"{spec.search.engine}/{spec.search.sampler}"
+    search = spec.search.engine_name
     console.print(Text(f"{size}; {count_text(spec.search.trials, 'trial')} are to be run by {search}"))
 
 

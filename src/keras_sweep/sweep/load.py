@@ -1,0 +1,63 @@
+"""What a sweep is run with: its data, its model once looked at, and a runner. Nothing is written yet."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.compatibility import check_task
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.models.inspect_model import inspect_model
+from keras_sweep.process.garbage import no_gc
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.runner import Runner
+from keras_sweep.trial.events import Listener, Noticed
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A spec, data and a runner that fit each other."""
+
+    spec: SweepSpec  # with the parameters that a model of the user's adds
+    data: SearchData
+    runner: Runner
+    notices: tuple[str, ...]  # to be told once the sweep is begun
+
+
+def load(spec: SweepSpec, folder: SweepFolder, runner: str | None, emit: Listener, wall: WallTime) -> Loaded:
+    """Load the data, look at the model, and choose the runner, or the one that is wanted.
+
+    Raises:
+        UsageError: the data, the model or the space do not fit each other, or the runner can't be had.
+    """
+    with no_gc():
+        data = _data_beside_keras(spec, wall)
+    with wall.phase("build"):
+        inspected = inspect_model(spec, data)
+        spec = inspected.spec
+        check_task(spec, data, inspected.output_shape, inspected.activation)
+        chosen, why_plain = choose_runner(
+            spec, data, runner, checkpoints=folder.checkpoints, notice=lambda text: emit(Noticed(text))
+        )
+    notices = (*data.notices, *inspected.notices, *([why_plain] if why_plain else []))
+    return Loaded(spec, data, chosen, notices)
+
+
+def _data_beside_keras(spec: SweepSpec, wall: WallTime) -> SearchData:
+    """The data, read while Keras is imported by another thread."""
+
+    def import_keras() -> None:
+        import keras  # noqa: F401
+
+    thread = threading.Thread(target=import_keras)
+    with wall.phase("data"):
+        thread.start()
+        try:
+            return load_search_data(spec)
+        finally:
+            with wall.phase("import"):
+                thread.join()
