@@ -18,33 +18,7 @@ from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, OPTIMIZER, make_spec
-
-
-@dataclass
-class InMemory:
-    kept: list = field(default_factory=list)
-
-    def results(self):
-        return list(self.kept)
-
-    beside: dict = field(default_factory=dict)  # what waits for its turn
-
-    def add(self, result):
-        assert result.number == len(self.kept)
-        self.kept.append(result)
-        self.beside.pop(result.number, None)
-        return result
-
-    def wait(self, result):
-        assert result.number > len(self.kept)
-        self.beside[result.number] = result
-        return result
-
-    def waiting(self, numbers):
-        return {number: self.beside[number] for number in numbers if number in self.beside}
-
-    def discard(self, number):
-        del self.beside[number]
+from tests.helpers.in_memory_record import InMemory
 
 
 class Asked(StopRequest):

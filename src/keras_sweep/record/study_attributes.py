@@ -126,6 +126,7 @@ ATTRIBUTES: Mapping[str, Check] = {
     "distributions": map_of(_distribution),
     "engine": text,  # "optuna/tpe"
     "trials": count,  # that there are to be
+    "exhausted": count,  # how many trials were recorded when no point of the space was left
     "fingerprint": text,
     "test_fingerprint": optional(text),
     "versions": map_of(text),
