@@ -55,7 +55,7 @@ FIELDS = [(section, name) for section in SECTIONS for name in fields_of(section)
         (rule_of(fields_of(Split)["validation"]), "a number above 0 and below 1"),
         (rule_of(fields_of(EarlyTerminateSection)["type"]), "hyperband, median or successive_halving"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_a_rule_is_said_in_words(rule: Rule, text: str) -> None:
     assert rule.text == text
