@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import make_engine
+from keras_sweep.space.distributions import Int
+from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.retrain import retrained_weights
@@ -80,3 +84,64 @@ def test_the_user_may_stop_it() -> None:
     results = searched(CompiledRunner(SPEC, DATA), 1)
     with pytest.raises(Interrupted, match="The same command does it"):
         again(results, CompiledRunner(SPEC, DATA), 0, stopping=lambda: True)
+
+
+def test_a_promoted_trial_gives_the_same_weights_again_though_its_predecessors_states_are_gone() -> None:
+    spec = replace(
+        make_spec(
+            (OPTIMIZER, LEARNING_RATE, Parameter("epochs", Int(1, 4))), objective=Objective("val_loss", Goal.MINIMIZE)
+        ),
+        search=SearchSettings("keras-tuner", "hyperband", 40, 1),
+    )
+    record = InMemory()
+    search(
+        lambda: make_engine(spec),
+        CompiledRunner(spec, DATA, keep_states=True),
+        record,
+        Limits(40),
+        emit=lambda event: None,
+        stop=StopRequest(),
+        wall=WallTime(),
+    )
+    results = record.results()
+    light = [replace(one, weights=None) for one in results]
+    promoted = [one for one in results if one.suggestion.continues is not None and one.weights is not None]
+    for one in (promoted[0], promoted[-1]):
+        runner = CompiledRunner(spec, DATA, keep_states=True)
+        weights = retrained_weights(lambda: make_engine(spec), runner, light, one.number)
+        assert identical(weights, one.weights)
+
+
+class Stopped(StopRequest):
+    """Asks to stop once asked so many times."""
+
+    def __init__(self, looks: int) -> None:
+        super().__init__()
+        self.looks = looks
+
+    def __bool__(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+def test_what_the_sweep_keeps_of_trials_in_training_stays_when_a_trial_is_trained_again(tmp_path: Path) -> None:
+    for folder, make in ((tmp_path / "lanes", CompiledRunner), (tmp_path / "fit", FitRunner)):
+        record, kept = InMemory(), []
+        for looks in range(4, 60):  # stopped again and again, until that was within a later trial
+            search(
+                lambda: make_engine(SPEC),
+                make(SPEC, DATA, checkpoints=folder),
+                record,
+                Limits(20),
+                emit=lambda event: None,
+                stop=Stopped(looks),
+                wall=WallTime(),
+            )
+            kept = sorted(folder.glob("*.npz"))
+            if record.kept and kept:
+                break
+        before = [(path, path.read_bytes()) for path in kept]
+        assert before
+        number = next(one.number for one in record.kept if one.state is not TrialState.FAIL)
+        again(record.results(), make(SPEC, DATA, checkpoints=folder), number)
+        assert [(path, path.read_bytes()) for path in sorted(folder.glob("*.npz"))] == before

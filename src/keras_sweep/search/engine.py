@@ -50,3 +50,10 @@ class Engine(Protocol):
     def tell(self, results: Sequence[Result]) -> None:
         """Learn the results of what was asked, in the order of their numbers. A FAIL counts as the worst."""
         ...
+
+    def continuable(self) -> frozenset[int]:
+        """The numbers of the trials told so far that a later suggestion may continue; all others end for good.
+
+        Called between `tell` and `ask`.
+        """
+        ...

@@ -210,6 +210,10 @@ class PrunedEngine:
         self._note_complete(results)
         self._engine.tell(results)
 
+    def continuable(self) -> frozenset[int]:
+        """What the engine says."""
+        return self._engine.continuable()
+
     def _note_complete(self, results: Sequence[Result]) -> None:
         for result in results:
             if result.state is TrialState.COMPLETE:

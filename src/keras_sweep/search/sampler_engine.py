@@ -58,3 +58,7 @@ class SamplerEngine:
             self._count += 1
             self._distinct.add(result.params)
             self._sampler.learn(result)
+
+    def continuable(self) -> frozenset[int]:
+        """None: every trial begins at its start."""
+        return frozenset()

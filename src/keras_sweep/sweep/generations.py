@@ -68,6 +68,11 @@ class Generations:
         with wall.phase("sampler"):
             self._rebuild(finished)
 
+    @property
+    def has_opened(self) -> bool:
+        """Whether the next one is in the record in part, and the engine was asked for it."""
+        return self._opened is not None
+
     def next(self) -> Generation:
         """The generation that is incomplete, or else a new one, which is empty where the space is exhausted."""
         if self._opened is not None:

@@ -73,6 +73,8 @@ def search(
             continue
         if generation.is_recorded:
             generations.close(generation, finished)
+            if not generations.has_opened:  # else some of its trials may continue others
+                runner.keep_only(generations.engine.continuable())
             tries = 0
         elif len(finished) < limits.trials and not stop:
             raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")

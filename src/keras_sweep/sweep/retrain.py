@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.search.engine import Engine
 from keras_sweep.training.runner import Runner
-from keras_sweep.trial.result import Result, TrialState, Weights
+from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 
 
 def retrained_weights(
@@ -22,21 +23,15 @@ def retrained_weights(
     Raises:
         Interrupted: `stopping` said so.
         RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
+
+    Trials that it, or another of its generation, continues are trained again before it. What the sweep keeps of those
+    that still train is left as it is.
     """
     recorded = next(result for result in results if result.number == number)
     if recorded.state is TrialState.FAIL:
         raise RecordError(f"trial {number} failed ({recorded.reason}), so there are no weights", hint="Choose another")
-    generation = recorded.suggestion.generation
-    mates = [result for result in results if result.suggestion.generation == generation]
-    asked = [result.suggestion for result in mates]
-    if runner.generation > len(mates):  # the sweep may have ended inside a generation, which was asked whole
-        engine = make_engine()
-        engine.replay(_earlier(results, generation))
-        again = engine.ask(runner.generation)
-        if all(a.params == b.params for a, b in zip(again, asked, strict=False)) and len(again) >= len(asked):
-            asked = again
-    watch = _AsRecorded(mates, stopping)
-    for result in runner.run(asked, frozenset({number}), watch):
+    again = _Again(make_engine, runner.without_checkpoints(), results, stopping)
+    for result in again.run(recorded.suggestion.generation, frozenset({number})):
         if result.value == recorded.value and result.weights is not None:
             return result.weights
         if result.state is TrialState.FAIL:
@@ -48,12 +43,38 @@ def retrained_weights(
     raise Interrupted(f"trial {number} was not trained again to its end", hint="The same command does it")
 
 
-def _earlier(results: Sequence[Result], generation: int) -> list[list[Result]]:
-    found: dict[int, list[Result]] = {}
-    for result in results:
-        if result.suggestion.generation < generation:
-            found.setdefault(result.suggestion.generation, []).append(result)
-    return list(found.values())
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Trains generations of a record again."""
+
+    make_engine: Callable[[], Engine]
+    runner: Runner
+    results: Sequence[Result]
+    stopping: Callable[[], bool]
+
+    def run(self, generation: int, wanted: frozenset[int]) -> Iterator[Result]:
+        """Results of the wanted trials, once the runner has the ends of all that the generation continues."""
+        mates = self._of(generation)
+        asked = self._asked(generation, [result.suggestion for result in mates])
+        missing = self.runner.missing(asked)
+        for earlier in sorted({result.suggestion.generation for result in self.results if result.number in missing}):
+            for _ in self.run(earlier, missing.intersection(result.number for result in self._of(earlier))):
+                pass
+        yield from self.runner.run(asked, wanted, _AsRecorded(mates, self.stopping))
+
+    def _of(self, generation: int) -> list[Result]:
+        return [result for result in self.results if result.suggestion.generation == generation]
+
+    def _asked(self, generation: int, known: list[Suggestion]) -> list[Suggestion]:
+        """The whole generation: the sweep may have ended inside it."""
+        if self.runner.generation <= len(known):
+            return known
+        engine = self.make_engine()
+        before = {result.suggestion.generation: None for result in self.results}
+        engine.replay([self._of(earlier) for earlier in before if earlier < generation])
+        again = engine.ask(self.runner.generation)
+        same = all(a.params == b.params for a, b in zip(again, known, strict=False)) and len(again) >= len(known)
+        return again if same else known
 
 
 class _AsRecorded:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Protocol, Self
 
 from keras_sweep.trial.result import Result, Suggestion
 
@@ -69,4 +69,16 @@ class Runner(Protocol):
         `trials` is the whole generation, always given complete, so that a runner can shape its programs by it alone; it
         need not train what is not wanted. A trial that fails yields a FAIL. Ends early once `watch.stopping()`.
         """
+        ...
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """Forget where all trials but these ended: no later one continues from there."""
+        ...
+
+    def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
+        """The trials that these continue and whose end is not kept, so that they would be trained from their start."""
+        ...
+
+    def without_checkpoints(self) -> Self:
+        """A runner that gives the same numbers and reads and writes no file: for trials that are trained once more."""
         ...

@@ -19,7 +19,7 @@ from keras_sweep.search.keras_tuner.space import CodedSpace
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, Goal, Objective
-from keras_sweep.trial.result import Result
+from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.engine_contract import CONDITIONAL, NARROW, SMALL, flat, score, searched, spec
 
 RATE = Parameter("learning_rate", Float(1e-4, 1.0, log=True))
@@ -216,3 +216,20 @@ def test_conditions_on_constants_are_resolved() -> None:
         results = flat(searched(make_engine(spec(space, "keras-tuner", sampler)), 9, 4))
         assert {result.params["momentum"] for result in results} == {0.0, 0.5, 1.0}
         assert all("beta_1" not in result.params for result in results)
+
+
+def test_only_trials_that_hyperband_may_still_promote_are_continuable_and_no_other_is_promoted_later() -> None:
+    engine = hyperband(Parameter("epochs", Int(1, 9)))
+    may: frozenset[int] | None = None
+    told = 0
+    promoted = 0
+    for _ in range(12):
+        asked = engine.ask(8)
+        continued = {one.continues for one in asked if one.continues is not None}
+        promoted += len(continued)
+        assert may is None or continued <= may
+        engine.tell([Result(one, TrialState.COMPLETE, score(one.params)) for one in asked])
+        told += len(asked)
+        may = engine.continuable()
+    assert promoted > 12
+    assert len(may or ()) < told / 2

@@ -235,3 +235,12 @@ def test_a_model_with_nothing_to_train_is_scored_as_fit_does(data):
     from tests.helpers.lane_trials import assert_as_fit
 
     assert_as_fit(user_spec("frozen"), data, suggestions({**ADAM, "epochs": 2}, {**ADAM, "epochs": 1}))
+
+
+def test_only_the_ends_that_a_later_trial_may_continue_stay(data, tmp_path):
+    runner = CompiledRunner(make_spec(), data, keep_states=True, checkpoints=tmp_path)
+    train(runner, [Suggestion(number, {**ADAM, "epochs": 1}) for number in range(3)])
+    (tmp_path / "trial-mine.npz").write_bytes(b"not of a sweep")
+    runner.keep_only({1})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["trial-1.npz", "trial-mine.npz"]
+    assert runner.missing([Suggestion(3, ADAM, 1, continues=0), Suggestion(4, ADAM, 1, continues=1)]) == {0}

@@ -99,6 +99,10 @@ class KerasTunerEngine:
                 self._oracle.end(self._ids[result.number], _finite(result.value))
         self._forget_untold()
 
+    def continuable(self) -> frozenset[int]:
+        """The trials that hyperband may still promote."""
+        return frozenset(self._numbers[id] for id in self._oracle.promotable() if id in self._numbers)
+
     def _suggest(self) -> Suggestion | None:
         """The oracle's next choice that is to be trained; None when it has none now."""
         number = self._next

@@ -9,7 +9,7 @@ The one file that touches what KerasTuner (1.4.8) keeps private:
   completed trials to promote from, and teach the Gaussian process nothing.
 - `GridSearchOracle._populate_next`: the grid waits for a trial's end in case it discovers new hyperparameters. None can
   appear here, so the next point is ready at once and generations are full.
-- `HyperbandOracle._brackets`, `min_epochs`: brackets start at the space's fewest epochs.
+- `HyperbandOracle._brackets`, `min_epochs`: brackets start at the space's fewest epochs; who may still be promoted.
 - `BayesianOptimizationOracle._random_state` is seeded by the trial's number, so that a rebuilt oracle goes on alike;
   its `gpr` predicts by the same arithmetic without scikit-learn's checks of the input, several times as fast.
 """
@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from keras_sweep.errors import SearchError
@@ -169,6 +170,16 @@ class SilentOracle:
             if id in first:
                 return first <= self._phantoms
         return False
+
+    def promotable(self) -> frozenset[str]:
+        """The ids of the trials that stand in a round of Hyperband that may still send some to its next one."""
+        found: set[str] = set()
+        for bracket in getattr(self._oracle, "_brackets", ()):  # KerasTuner 1.4: no public view of them
+            for index, (these, following) in enumerate(pairwise(bracket["rounds"])):
+                size = self._oracle._get_size(bracket["bracket_num"], index + 1)  # noqa: SLF001  # KerasTuner 1.4: as above
+                if len(following) < size:
+                    found |= {entry["id"] for entry in these} - {entry["past_id"] for entry in following}
+        return frozenset(found) - self._phantoms - set(self._failed)
 
     def first_budgets(self) -> frozenset[int]:
         """The epochs that Hyperband's brackets begin with."""

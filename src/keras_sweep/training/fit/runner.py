@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.process_kept import of_user
@@ -87,6 +88,20 @@ class FitRunner:
             yield result
             if self._checkpoint is not None:
                 self._checkpoint.remove()  # only now, when the result is kept
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """No trial's end is kept: those that continue others are trained from their start."""
+
+    def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
+        """None: nothing is continued."""
+        del trials
+        return frozenset()
+
+    def without_checkpoints(self) -> Self:
+        """A runner that reads and writes no file: for trials that are trained once more."""
+        other = copy.copy(self)
+        other._checkpoint = None  # noqa: SLF001  # of its own copy
+        return other
 
     def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""

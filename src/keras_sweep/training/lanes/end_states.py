@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Collection
 from pathlib import Path
 
 from keras_sweep.training import checkpoint
@@ -15,6 +17,19 @@ class EndStates:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._memory: dict[int, tuple[list[dict[str, float]], TrainingState, TrainingState | None]] = {}
+
+    def has(self, number: int) -> bool:
+        """Whether a usable end of that trial is kept."""
+        return self._kept(number) is not None
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """Forget the ends of all other trials."""
+        self._memory = {number: kept for number, kept in self._memory.items() if number in numbers}
+        for path in self._folder.glob("trial-*.npz") if self._folder is not None else ():
+            number = path.stem.removeprefix("trial-")
+            if number.isdecimal() and int(number) not in numbers:
+                with contextlib.suppress(OSError):  # what stays costs room, and nothing else
+                    path.unlink()
 
     def keep(self, lane: Lane) -> None:
         """Keep where a trial ended, before its result is known to anyone. One that failed or was pruned is not kept."""

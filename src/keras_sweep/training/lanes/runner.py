@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError
@@ -109,6 +111,25 @@ class CompiledRunner:
         finally:
             if self._snapshots is not None and generation.over:
                 self._snapshots.remove()
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """Forget where all other trials ended: none continues from there any more."""
+        if self._kept is not None:
+            self._kept.keep_only(numbers)
+
+    def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
+        """The trials that these continue and whose end is not kept."""
+        if self._kept is None:
+            return frozenset()
+        continued = {one.continues for one in trials if one.continues is not None}
+        return frozenset(number for number in continued if not self._kept.has(number))
+
+    def without_checkpoints(self) -> Self:
+        """A runner with the same programs that reads and writes no file: for trials that are trained once more."""
+        other = copy.copy(self)
+        other._snapshots = None  # noqa: SLF001  # of its own copy
+        other._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above
+        return other
 
     def _train(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> Iterator[Result]:
         last_snapshot = time.monotonic()
