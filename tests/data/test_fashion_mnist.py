@@ -89,7 +89,9 @@ def test_the_users_folder_comes_first_then_kerass_cache(tmp_path: Path, monkeypa
     assert FASHION_MNIST.find() == keras
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab")])
+@pytest.mark.parametrize(
+    "content", [b"no gzip", gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab")], ids=["no gzip", "other rows"]
+)
 def test_another_file_of_that_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     monkeypatch.setenv("SWEEP_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path / "cache"))
