@@ -9,7 +9,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,9 @@ class Cheap:
                 weights = (np.zeros((784, 10), np.float32), np.zeros(10, np.float32))
                 value = curve["val_accuracy"][-1]
                 yield Result(one, TrialState.COMPLETE, value, curve=curve, epoch=10, weights=weights, runner=self.name)
+
+    def keep_only(self, numbers: Collection[int]) -> None:
+        """It keeps no state."""
 
 
 def resident() -> float:

@@ -8,6 +8,7 @@ https://keras.io/guides/serialization_and_saving/
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -50,6 +51,10 @@ def check_keras_file(path: Path) -> None:
             raise _damaged(path, str(error) or type(error).__name__) from error
         except RuntimeError as error:  # a member that is encrypted
             raise _damaged(path, str(error)) from error
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            raise _damaged(path, "it leads to a place before its beginning") from error  # an altered offset
 
 
 def file_digest(path: Path) -> str:
