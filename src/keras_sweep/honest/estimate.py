@@ -1,0 +1,124 @@
+"""The winner's true score: that of the best of K models, less what choosing it added.
+
+Tsamardinos, Greasidou and Borboudakis 2018, "Bootstrapping the out-of-sample predictions for efficient and accurate
+cross-validation" (BBC), https://doi.org/10.1007/s10994-018-5714-4: choose in the bag, score out of the bag, average.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+from keras_sweep.honest.comparison import Estimate
+from keras_sweep.honest.scores import Floats, MeanScores, Scores, bags
+
+ROUNDS = 500  # bags
+LEVEL = 0.95
+
+
+def corrected(
+    scores: Scores, best: int, seed: int, *, naive: float, share: bool, maximize: bool = True
+) -> Estimate | None:
+    """The bootstrap bias corrected score of the winner, with its 95 % interval; None where rows say nothing of it.
+
+    Args:
+        scores: of all models that could have won, larger is better (a loss: its negative).
+        best: which of them won.
+        seed: of the bags.
+        naive: the winner's score, in the metric's own direction.
+        share: whether each row's score lies in [0, 1], as right or wrong does: then the interval is Wilson's.
+        maximize: the metric's own direction, in which the estimate is given.
+    """
+    models, rows = scores.shape
+    if rows < 2:
+        return None
+    sign = 1.0 if maximize else -1.0
+    lost, spread = _optimism(scores, best, np.random.default_rng([seed, 1]))
+    value = sign * naive - lost
+    extra = max(lost, 0.0) / 2  # half of the correction counts as uncertainty, too
+    bounds = _bounds(scores, best, value, extra, spread, share=share)
+    if bounds is None:
+        return None
+    low, high = sorted(sign * bound for bound in bounds)
+    words = "Wilson's" if share and isinstance(scores, MeanScores) else "normal"
+    method = f"bootstrap bias corrected over {models} of the models, {words} interval at 95 %, {rows} rows"
+    return Estimate(sign * value, low, high, naive, method)
+
+
+def _optimism(scores: Scores, best: int, rng: np.random.Generator) -> tuple[float, float]:
+    """By how much the best is better out of the bag than what the bag chooses; the spread of its score over bags.
+
+    Both out of the same bags: exact where there is nothing to choose, and steadier elsewhere.
+    """
+    lost, whole = [], []
+    for bag in bags(rng, scores.shape[1], ROUNDS):
+        inside = scores.on(bag)
+        outside = scores.on((bag == 0).astype(np.float32))
+        chosen = np.where(np.isnan(inside), -np.inf, inside).argmax(1)
+        lost.append(outside[:, best] - outside[np.arange(len(bag)), chosen])
+        whole.append(inside[:, best])
+    each, inside_best = np.concatenate(lost), np.concatenate(whole)
+    return _mean(each), float(np.nanstd(inside_best)) if np.isfinite(inside_best).any() else math.nan
+
+
+def _mean(values: Floats) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else 0.0
+
+
+def _bounds(
+    scores: Scores, best: int, value: float, extra: float, spread: float, *, share: bool
+) -> tuple[float, float] | None:
+    rows = scores.shape[1]
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    if not isinstance(scores, MeanScores):  # the spread over bags is its standard error
+        return None if not spread > 0 else _around(value, z * spread, z * extra)
+    own = scores.rows[best].astype(np.float64)
+    if share:
+        centre, half = wilson(min(max(value, 0.0), 1.0), rows, float(own.var()), z)
+        low, high = _around(centre, half, z * extra)
+        return max(low, 0.0), min(high, 1.0)
+    deviation = float(own.std(ddof=1))
+    return None if not deviation > 0 else _around(value, student(rows - 1) * deviation / math.sqrt(rows), z * extra)
+
+
+def _around(centre: float, half: float, extra: float) -> tuple[float, float]:
+    width = math.hypot(half, extra)
+    return centre - width, centre + width
+
+
+def wilson(share: float, rows: int, variance: float, z: float) -> tuple[float, float]:
+    """Centre and half width of Wilson's interval, which is never empty: not where all rows are right, either.
+
+    Rows whose scores are means of several trainings vary less than right and wrong do: they count as more rows.
+    Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    most = share * (1 - share)
+    n = rows * max(most / variance, 1.0) if variance > 0 and most > 0 else rows
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    return centre, z * math.sqrt(most / n + z * z / (4 * n * n)) / (1 + z * z / n)
+
+
+def student(freedom: int) -> float:
+    """The two-sided 95 % quantile of Student's t; from 3 degrees on by Abramowitz and Stegun 1964, 26.7.5."""
+    if freedom < 3:
+        return {1: 12.706, 2: 4.303}[max(freedom, 1)]
+    z, v = NormalDist().inv_cdf((1 + LEVEL) / 2), float(freedom)
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return z + sum(term / v ** (power + 1) for power, term in enumerate(terms))
+
+
+def shift(estimate: Estimate, test: float, stderr: float) -> float:
+    """By how many standard errors a test score differs from what the validation rows promised.
+
+    Two and more say that the test rows are unlike the validation rows. It is not selection: that is taken off already.
+    """
+    error = math.hypot(estimate.stderr, stderr)
+    return (test - estimate.value) / error if error > 0 else 0.0

@@ -1,0 +1,104 @@
+"""Metrics of all rows together, each as a function of weights of rows, so that they can be computed anew on a bag.
+
+They are Keras 3's own, thresholds and all (keras/src/metrics), with a weight a row in place of `sample_weight`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.honest.scores import Floats, Metric
+
+THRESHOLDS = 200  # of `keras.metrics.AUC`
+
+
+def auc(outputs: Floats, labels: Floats) -> Metric:
+    """`keras.metrics.AUC()`: the area under the ROC curve through 200 thresholds, by trapezoids."""
+    p, y = outputs.reshape(len(outputs), -1), labels.reshape(len(outputs), -1)
+    columns = p.shape[1]
+    # as keras/src/metrics/metrics_utils.py buckets evenly spaced thresholds: p lies above those before its bucket
+    steps = np.clip(p, 0, 1).astype(np.float32) * np.float32(THRESHOLDS - 1)
+    bucket = np.maximum(np.ceil(steps) - 1, 0).astype(int)
+    cells = (bucket + THRESHOLDS * (y > 0)).ravel()
+    order = np.argsort(cells, kind="stable")
+    filled, starts = np.unique(cells[order], return_index=True)
+    rows = order // columns
+
+    def on(weights: Floats) -> Floats:
+        totals = np.zeros((len(weights), 2 * THRESHOLDS))
+        totals[:, filled] = np.add.reduceat(weights[:, rows], starts, axis=1)
+        negative, positive = totals[:, :THRESHOLDS], totals[:, THRESHOLDS:]
+        x, y = (_share_above(part) for part in (negative, positive))
+        return np.asarray(((x[:, :-1] - x[:, 1:]) * (y[:, :-1] + y[:, 1:]) / 2).sum(1))
+
+    return on
+
+
+def _share_above(totals: Floats) -> Floats:
+    """[B, T] totals by bucket -> [B, T] shares above each threshold; NaN where there are none at all."""
+    above = np.cumsum(totals[:, ::-1], axis=1)[:, ::-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(above / above[:, :1])
+
+
+def precision(outputs: Floats, labels: Floats) -> Metric:
+    """`keras.metrics.Precision()`: of what is called 1, the share that is."""
+    called, right = outputs > 0.5, labels.reshape(outputs.shape) > 0
+    return _ratio(called & right, called)
+
+
+def recall(outputs: Floats, labels: Floats) -> Metric:
+    """`keras.metrics.Recall()`: of what is 1, the share that is called so."""
+    called, right = outputs > 0.5, labels.reshape(outputs.shape) > 0
+    return _ratio(called & right, right)
+
+
+def r2_score(outputs: Floats, labels: Floats) -> Metric:
+    """`keras.metrics.R2Score()`: one less the share of the variance that is left, the mean over columns."""
+    p = outputs.reshape(len(outputs), -1).astype(np.float64)
+    y = labels.reshape(p.shape).astype(np.float64)
+    y_centred = y - y.mean(0)  # so that no digits are lost to a large mean
+    left = (y - p) ** 2
+
+    def on(weights: Floats) -> Floats:
+        weights = weights.astype(np.float64)
+        count = weights.sum(1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            total = weights @ y_centred**2 - (weights @ y_centred) ** 2 / count
+            return np.asarray((1 - (weights @ left) / np.where(total > 0, total, np.nan)).mean(1))
+
+    return on
+
+
+def root_mean_squared_error(outputs: Floats, labels: Floats) -> Metric:
+    """`keras.metrics.RootMeanSquaredError()`."""
+    p = outputs.reshape(len(outputs), -1).astype(np.float64)
+    squared = ((labels.reshape(p.shape) - p) ** 2).mean(1)
+
+    def on(weights: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.sqrt(weights @ squared / weights.sum(1)))
+
+    return on
+
+
+def _ratio(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> Metric:
+    numerators, denominators = (part.reshape(len(part), -1).sum(1).astype(np.float64) for part in (above, below))
+
+    def on(weights: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray((weights @ numerators) / (weights @ denominators))
+
+    return on
+
+
+METRICS: Mapping[str, Callable[[Floats, Floats], Metric]] = {
+    "auc": auc,
+    "precision": precision,
+    "recall": recall,
+    "r2_score": r2_score,
+    "root_mean_squared_error": root_mean_squared_error,
+}  # by the name that a space file gives them

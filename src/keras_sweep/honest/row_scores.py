@@ -1,0 +1,74 @@
+"""What one trial scored on each validation row, in few bytes: right or wrong as bits, or losses, or outputs."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to show
+    import numpy.typing as npt
+
+
+class Kind(StrEnum):
+    """What the arrays of `RowScores` hold. N rows."""
+
+    BITS = "bits"  # [ceil(N / 8)] uint8: right or wrong, packed
+    VALUES = "values"  # [N] float32: each row's loss, or its share of right answers
+    OUTPUTS = "outputs"  # [N, ...] outputs and [N, ...] labels, float32, for a metric of all rows together
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RowScores:
+    """The scores of N validation rows, in their order."""
+
+    kind: Kind
+    rows: int
+    arrays: tuple[Any, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of all that is in it."""
+        total = hashlib.sha256(f"{self.kind} {self.rows}".encode())
+        for array in self.arrays:
+            total.update(f" {array.dtype.str} {array.shape} ".encode())
+            total.update(array.tobytes())
+        return total.hexdigest()
+
+    def values(self) -> npt.NDArray[Any]:
+        """[N] float32, a score a row. Only of bits and values."""
+        import numpy as np
+
+        if self.kind is Kind.BITS:
+            return np.unpackbits(self.arrays[0], count=self.rows).astype(np.float32)
+        return np.asarray(self.arrays[0], np.float32)
+
+
+def of_values(values: npt.NDArray[Any]) -> RowScores:
+    """[N] scores, as bits where each is 0 or 1."""
+    import numpy as np
+
+    if values.dtype == bool or np.isin(values, (0, 1)).all():
+        return RowScores(Kind.BITS, len(values), (np.packbits(values.astype(bool)),))
+    return RowScores(Kind.VALUES, len(values), (np.ascontiguousarray(values, np.float32),))
+
+
+def of_outputs(outputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> RowScores:
+    """[N, ...] outputs and labels."""
+    import numpy as np
+
+    arrays = tuple(np.ascontiguousarray(each, np.float32) for each in (outputs, labels))
+    return RowScores(Kind.OUTPUTS, len(outputs), arrays)
+
+
+def checked(kind: str, rows: int, arrays: tuple[Any, ...]) -> RowScores:
+    """Scores that were read from a file. Raises ValueError where they are of no such form."""
+    scores = RowScores(Kind(kind), rows, arrays)
+    forms = {Kind.BITS: [("uint8", -(-rows // 8))], Kind.VALUES: [("float32", rows)]}
+    wanted = forms.get(scores.kind, [("float32", rows)] * 2)
+    got = [(str(array.dtype), len(array) if array.ndim else -1) for array in arrays]
+    flat = scores.kind is Kind.OUTPUTS or all(array.ndim == 1 for array in arrays)
+    if got != wanted or not flat:
+        raise ValueError(f"scores of {rows} rows as {scores.kind} can't be {got}")
+    return scores

@@ -1,0 +1,80 @@
+"""The winner's estimated score: right without a choice, unbiased with one, never without width."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keras_sweep.honest.estimate import corrected, shift, student
+from keras_sweep.honest.scores import MeanScores
+
+
+def right(models: int, rows: int, share: float = 0.8, seed: int = 0) -> np.ndarray:
+    return (np.random.default_rng(seed).random((models, rows)) < share).astype(np.float32)
+
+
+def estimated(rows: np.ndarray, **settings):
+    best = int(rows.mean(1).argmax())
+    return corrected(MeanScores(rows), best, 42, naive=float(rows[best].mean()), **{"share": True, **settings})
+
+
+@pytest.mark.parametrize("rows", [right(1, 50), np.repeat(right(1, 50), 8, 0)], ids=["one model", "all alike"])
+def test_where_there_is_nothing_to_choose_the_score_stands(rows):
+    estimate = estimated(rows)
+    assert estimate.value == estimate.naive
+    assert 0 < estimate.low < estimate.value < estimate.high < 1
+
+
+def test_rows_that_are_all_right_do_not_promise_certainty():
+    estimate = estimated(np.ones((5, 30), np.float32))
+    assert (estimate.value, estimate.high) == (1.0, 1.0)
+    assert 0.85 < estimate.low < 0.9  # Wilson's: 30 / (30 + 1.96 ** 2)
+
+
+def test_of_many_models_alike_on_few_rows_the_best_is_taken_for_lucky():
+    estimate = estimated(right(64, 20, 0.7, seed=3))
+    assert estimate.naive > 0.85
+    assert abs(estimate.value - 0.7) < 0.1
+    assert estimate.low < 0.7 < estimate.high
+
+
+def test_the_best_of_many_loses_on_average_what_choosing_it_added():
+    truth = np.linspace(0.7, 0.75, 16)
+    random = np.random.default_rng(7)
+    errors, naive, inside = [], [], 0
+    for _ in range(60):
+        rows = (random.random((16, 200)) < truth[:, None]).astype(np.float32)
+        best = int(rows.mean(1).argmax())
+        estimate = estimated(rows)
+        errors.append(estimate.value - truth[best])
+        naive.append(estimate.naive - truth[best])
+        inside += estimate.low <= truth[best] <= estimate.high
+    assert np.mean(naive) > 0.03
+    assert abs(np.mean(errors)) < 0.01
+    assert inside >= 54
+
+
+def test_a_loss_that_is_minimized_is_corrected_upwards():
+    losses = np.random.default_rng(0).lognormal(size=(12, 200)).astype(np.float32)
+    best = int(losses.mean(1).argmin())
+    estimate = corrected(MeanScores(-losses), best, 42, naive=float(losses[best].mean()), share=False, maximize=False)
+    assert estimate.low < estimate.naive < estimate.value < estimate.high
+
+
+@pytest.mark.parametrize("rows", [np.zeros((3, 1)), np.full((3, 9), 2.5)], ids=["one row", "no spread"])
+def test_rows_that_say_nothing_give_no_estimate(rows):
+    assert estimated(rows.astype(np.float32), share=False) is None
+
+
+def test_the_same_rows_and_seed_give_the_same_estimate():
+    assert estimated(right(8, 300)) == estimated(right(8, 300))
+
+
+def test_students_quantile_is_that_of_the_tables():
+    assert [round(student(freedom), 2) for freedom in (1, 2, 3, 9, 19, 1000)] == [12.71, 4.3, 3.18, 2.26, 2.09, 1.96]
+
+
+def test_test_rows_that_are_much_harder_are_unlike_the_validation_rows():
+    estimate = estimated(right(1, 10_000))
+    assert shift(estimate, estimate.value - 0.03, 0.004) < -4
+    assert abs(shift(estimate, estimate.value, 0.004)) < 1e-9

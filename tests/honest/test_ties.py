@@ -1,0 +1,61 @@
+"""Ties by paired differences: the truly best is among them, clear losers are not, and likeness has its error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_sweep.honest.metrics import auc
+from keras_sweep.honest.scores import MeanScores, MetricScores
+from keras_sweep.honest.ties import paired_ties
+
+
+def alike(shares: list[float], rows: int, seed: int) -> np.ndarray:
+    """Models that mostly get the same rows right, as real ones do."""
+    ease = np.random.default_rng(seed).random(rows)
+    noise = np.random.default_rng(seed + 1).normal(0, 0.05, (len(shares), rows))
+    return (ease + noise < np.array(shares)[:, None]).astype(np.float32)
+
+
+def test_pairs_tell_apart_what_single_errors_can_not():
+    rows = alike([0.80, 0.78], 4000, 0)
+    behind, stderr, ties = paired_ties(MeanScores(rows), 0, 42, share=True)
+    assert stderr[1] < 0.7 * np.sqrt(0.8 * 0.2 / 4000)
+    assert ties.tolist() == [True, False]
+    assert abs(behind[1] - (rows[0].mean() - rows[1].mean())) < 1e-6
+
+
+def test_the_truly_best_is_among_the_ties():
+    among = 0
+    for seed in range(40):
+        rows = alike([0.80, *[0.79] * 15], 300, 10 * seed)
+        best = int(rows.mean(1).argmax())
+        among += paired_ties(MeanScores(rows), best, 42, share=True)[2][0]
+    assert among >= 38
+
+
+def test_models_that_agree_on_every_row_tie_and_have_an_error_all_the_same():
+    behind, stderr, ties = paired_ties(MeanScores(np.ones((4, 30), np.float32)), 2, 42, share=True)
+    assert ties.all() and not behind.any()
+    assert stderr[2] == 0 and (np.delete(stderr, 2) > 0.01).all()
+
+
+def test_what_is_worse_by_the_same_on_every_row_is_no_tie():
+    losses = np.random.default_rng(0).random((1, 50)).astype(np.float32)
+    _, _, ties = paired_ties(MeanScores(-np.concatenate([losses, losses + 0.5])), 0, 42)
+    assert ties.tolist() == [True, False]
+
+
+def test_a_hopeless_crowd_does_not_make_the_good_ones_ties():
+    rows = alike([0.80, 0.785, *[0.3] * 200], 4000, 5)
+    assert paired_ties(MeanScores(rows), 0, 42, share=True)[2].sum() == 1
+
+
+def test_a_metric_of_all_rows_is_compared_on_bags():
+    random = np.random.default_rng(0)
+    labels = (random.random(400) < 0.5).astype(np.float32)
+    good, bad = (labels * lift + random.random(400) for lift in (1.0, 0.1))
+    scores = MetricScores([[auc(p / 2.5, labels)] for p in (good, good + 1e-3, bad)], 400)
+    behind, stderr, ties = paired_ties(scores, 0, 42)
+    assert ties.tolist() == [True, True, False]
+    assert stderr[1] < 0.02 < stderr[2]
+    assert behind[2] > 0.2
