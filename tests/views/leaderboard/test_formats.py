@@ -12,7 +12,7 @@ from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from tests.helpers.results import ACCURACY, dense_sweep, result
 
 KEYS = [
-    *("rank", "number", "state", "value", "stderr", "tie", "params", "metrics"),
+    *("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", "params", "metrics"),
     *("epochs", "seconds", "engine", "seed", "reason"),
 ]
 

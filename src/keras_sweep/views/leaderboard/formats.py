@@ -17,7 +17,7 @@ from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, common_params, varying_names
 from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text, value_text
 
-OWN_COLUMNS = ("rank", "number", "state", "value", "stderr", "tie")
+OWN_COLUMNS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr")
 LAST_COLUMNS = ("epochs", "seconds", "engine", "seed", "reason")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
 
@@ -115,6 +115,8 @@ def row_record(row: LeaderboardRow) -> dict[str, Any]:
         "value": row.value,
         "stderr": row.stderr,
         "tie": row.tie,
+        "behind": row.behind,
+        "behind_stderr": row.behind_stderr,
         "params": dict(row.params),
         "metrics": dict(row.metrics),
         "epochs": row.epochs,

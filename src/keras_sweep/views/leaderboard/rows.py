@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keras_sweep.errors import UsageError
+from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.search_space import Params
-from keras_sweep.trial.ranking import can_win, has_value, imported, order_key, winner
+from keras_sweep.trial.marginal_ties import known_error, marginal
+from keras_sweep.trial.ranking import has_value, imported, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.text import safe, value_text
 
@@ -28,7 +30,9 @@ class LeaderboardRow:
     state: TrialState
     value: float | None  # finite, or None
     stderr: float | None  # standard error of `value`
-    tie: bool  # one of at least two whose values lie within one standard error, the larger one, of the winner's
+    tie: bool  # one of at least two that the validation rows can't tell from the best
+    behind: float | None  # how far behind the best, in the metric's unit; None for a trial that could not have won
+    behind_stderr: float | None  # of that difference, by pairs of scores on the same rows; None without them
     params: Params
     metrics: Mapping[str, float | None]  # at the scored epoch; None for a number that is not finite
     epochs: int  # trained
@@ -63,6 +67,7 @@ def reference_rows(attributes: Mapping[str, Any], objective: Objective) -> list[
 def leaderboard_rows(
     results: Iterable[Result],
     objective: Objective,
+    comparison: Comparison | None = None,
     *,
     seed: int | None = None,
     where: Sequence[str] = (),
@@ -71,10 +76,15 @@ def leaderboard_rows(
 ) -> list[LeaderboardRow]:
     """The rows in order of rank, or those that `chosen_rows` chooses of them.
 
-    `seed` is what trials without a parameter of that name were trained with. Raises UsageError as `chosen_rows` does.
+    Args:
+        results: all of a sweep.
+        objective: ranks them.
+        comparison: of these very trials; without one they are compared by their values alone.
+        seed: what trials without a parameter of that name were trained with.
+        where, sort, top: as `chosen_rows` takes them, which says what is raised.
     """
     ranked = sorted(results, key=lambda result: order_key(result, objective))
-    return chosen_rows(_ranked_rows(ranked, objective, seed), objective, where=where, sort=sort, top=top)
+    return chosen_rows(_ranked_rows(ranked, objective, comparison, seed), objective, where=where, sort=sort, top=top)
 
 
 def chosen_rows(
@@ -153,7 +163,8 @@ def ties(rows: Iterable[LeaderboardRow]) -> int:
 
 # Sorting and filtering ------------------------------------------------------------------------------------------------
 
-ROW_KEYS = ("rank", "number", "state", "value", "stderr", "tie", "epochs", "seconds", "engine", "seed", "reason")
+ROW_KEYS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", "epochs", "seconds")
+ROW_KEYS += ("engine", "seed", "reason")
 HEADS = {
     "#": "rank",
     "trial": "number",
@@ -273,17 +284,21 @@ def _known_key(key: str, keys: tuple[str, ...], option: str) -> str:
     raise UsageError(f"`{option}`: no trial has {key!r}", hint=hint)
 
 
-def _ranked_rows(ranked: Sequence[Result], objective: Objective, seed: int | None) -> list[LeaderboardRow]:
+def _ranked_rows(
+    ranked: Sequence[Result], objective: Objective, comparison: Comparison | None, seed: int | None
+) -> list[LeaderboardRow]:
     best = winner(ranked, objective)
-    tied = _tied(ranked, objective, best)
+    behind = (comparison or marginal(ranked, objective)).behind
     return [
         LeaderboardRow(
             rank=rank,
             number=result.number,
             state=result.state,
             value=result.value if has_value(result) else None,
-            stderr=_error(result),
-            tie=result.number in tied,
+            stderr=known_error(result),
+            tie=result.number in behind and behind[result.number].tie,
+            behind=behind[result.number].behind if result.number in behind else None,
+            behind_stderr=behind[result.number].stderr if result.number in behind else None,
             params=result.params,
             metrics={name: value if math.isfinite(value) else None for name, value in result.metrics.items()},
             epochs=result.epochs,
@@ -298,32 +313,6 @@ def _ranked_rows(ranked: Sequence[Result], objective: Objective, seed: int | Non
         )
         for rank, result in enumerate(ranked, start=1)
     ]
-
-
-def _tied(ranked: Sequence[Result], objective: Objective, best: Result | None) -> frozenset[int]:
-    """The numbers of the ties, the best itself included; none where it stands alone.
-
-    Imported trials tie among themselves only, in a sweep that has no others: their errors are not known.
-    """
-    rivals = [result for result in ranked if can_win(result, objective)]
-    if best is None:
-        rivals = [result for result in ranked if order_key(result, objective)[0] == 0]
-        best = rivals[0] if rivals else None
-    if best is None or best.value is None:
-        return frozenset()
-    width = _error(best) or 0.0
-    tied = frozenset(
-        one.number
-        for one in rivals
-        if one.value is not None and abs(one.value - best.value) <= max(width, _error(one) or 0.0)
-    )
-    return tied if len(tied) > 1 else frozenset()
-
-
-def _error(result: Result) -> float | None:
-    """The standard error; None where it is not known, as in older records, which have 0 beside a perfect share."""
-    known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
-    return result.stderr if known else None
 
 
 def _seed(result: Result, default: int | None) -> int | None:
