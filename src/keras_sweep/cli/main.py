@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from keras_sweep import __version__
-from keras_sweep.cli import check, data, model, read_commands, run
+from keras_sweep.cli import check, data, model, read_commands, report, run
 from keras_sweep.cli.registered_names import NamesRegistered
 from keras_sweep.errors import Interrupted, SweepError
 from keras_sweep.process.garbage import skip_teardown_at_exit
@@ -52,6 +52,7 @@ app.command("run", cls=NamesRegistered, short_help="Search, test the winner once
 app.command("list")(read_commands.list_sweeps)
 app.command("leaderboard")(read_commands.leaderboard)
 app.command("show", short_help="One trial: parameters, curve, time, and why it ended.")(read_commands.show)
+app.command("report", short_help="Write a sweep as one self-contained page.")(report.report)
 app.command("evaluate")(model.evaluate)
 app.command("export", cls=NamesRegistered, short_help="Write a trial's model, with its card beside it.")(model.export)
 app.command("data", short_help="Shapes, class counts and samples of a data set.")(data.data)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+MOST_RANKS = 512  # points of all curves that heights are ranked among
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +117,19 @@ def plot(values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: in
                 line += levels[fill - 1] if fill else " "
         lines.append(line)
     return lines
+
+
+def curve_heights(curves: Sequence[Sequence[float]]) -> Callable[[float], float]:
+    """The share of its height, from 0 to 1, at which a value of any of the curves is drawn: its rank among all points.
+
+    Ranks use the whole height, however far first epochs and poor trials lie below the good ones.
+    """
+    points = sorted(point for curve in curves for point in curve if math.isfinite(point))
+    thinned = points[:: max(len(points) // MOST_RANKS, 1)]
+
+    def height_of(value: float) -> float:
+        if not thinned or thinned[0] == thinned[-1]:
+            return 0.5
+        return (bisect.bisect_left(thinned, value) + bisect.bisect_right(thinned, value) - 1) / (2 * len(thinned) - 2)
+
+    return height_of

@@ -1,0 +1,119 @@
+"""How the search came to its best value, trial by trial and second by second."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from keras_sweep.space.objective import Objective
+from keras_sweep.trial.result import Result
+from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.report.axes import Axis
+from keras_sweep.views.report.colours import Colours
+from keras_sweep.views.report.scale import along
+from keras_sweep.views.report.svg import cross_axes, figure, px
+from keras_sweep.views.terminal.text import score_text, seconds_text
+
+SIZE = (400, 240)
+LEFT, RIGHT, TOP, FOOT = 50, 390, 26, 196
+
+
+def best_so_far(
+    rows: Sequence[LeaderboardRow],
+    drawn: Sequence[LeaderboardRow],
+    results: Mapping[int, Result],
+    value: Axis,
+    objective: Objective,
+    colours: Colours,
+) -> list[Markup]:
+    """Two drawings. The line is of all `rows`, the dots are of those `drawn`."""
+    numbered = sorted(rows, key=lambda row: row.number)
+    spent = spent_seconds(results)
+    steps = _steps(numbered, objective)
+    if not steps:
+        return []
+    best = steps[-1]
+    reached = f"The best {objective.name}, {score_text(best.value)}, came with trial {best.number}"
+    trials = Axis("trial", 0, max(numbered[-1].number, 1), {row.number: float(row.number) for row in rows}, whole=True)
+    seconds = Axis("seconds of training, summed", 0, max(spent.values(), default=0.0) or 1.0, spent)
+    note = "Each dot is a trial, the line the best so far."
+    return [
+        _drawing(
+            "best-by-trial",
+            "Best so far by trial",
+            f"{reached} of {len(rows):,}.",
+            trials,
+            steps,
+            drawn,
+            value,
+            colours,
+            f"{reached} of {len(rows):,}. {note}",
+        ),
+        _drawing(
+            "best-by-second",
+            "Best so far by time",
+            f"{reached}, after {seconds_text(spent[best.number])} of {seconds_text(seconds.high)}.",
+            seconds,
+            steps,
+            drawn,
+            value,
+            colours,
+            f"{reached}, after {seconds_text(spent[best.number])} of {seconds_text(seconds.high)}: what each trial "
+            "took of sampling, compiling and training, one after the other.",
+        ),
+    ]
+
+
+def spent_seconds(results: Mapping[int, Result]) -> dict[int, float]:
+    """Trial -> what it and all before it took."""
+    spent, total = {}, 0.0
+    for number in sorted(results):
+        took = results[number].seconds.total
+        total += took if math.isfinite(took) and took > 0 else 0.0
+        spent[number] = total
+    return spent
+
+
+def _steps(numbered: Sequence[LeaderboardRow], objective: Objective) -> list[LeaderboardRow]:
+    """The trials that were the best when they ended: only values that can be compared count."""
+    steps: list[LeaderboardRow] = []
+    for row in numbered:
+        if row.value is None or not row.comparable:
+            continue
+        if not steps or objective.key(row.value) < objective.key(steps[-1].value or 0.0):
+            steps.append(row)
+    return steps
+
+
+def _drawing(
+    name: str,
+    title: str,
+    description: str,
+    x: Axis,
+    steps: Sequence[LeaderboardRow],
+    drawn: Sequence[LeaderboardRow],
+    value: Axis,
+    colours: Colours,
+    note: str,
+) -> Markup:
+    across, up = along(x, LEFT, RIGHT), along(value, FOOT, TOP)
+    parts = [cross_axes(x, value, across, up)]
+    for row in reversed(drawn):
+        at = px(across(x.values.get(row.number, 0.0)))
+        if row.value is None:
+            parts.append(f'<path class="no" data-t="{row.number}" d="M{at} {FOOT}m-3-3l6 6m0-6l-6 6"/>')
+        else:
+            parts.append(_dot(row, at, px(up(row.value)), colours))
+    line = "".join(
+        (f"M{px(across(x.values[row.number]))} " if index == 0 else f"H{px(across(x.values[row.number]))}V")
+        + px(up(row.value or 0.0))
+        for index, row in enumerate(steps)
+    )
+    parts.append(f'<path class="best" d="{line}H{RIGHT}"/>')
+    return figure(name, title, description, "".join(parts), SIZE, note=note)
+
+
+def _dot(row: LeaderboardRow, x: str, y: str, colours: Colours) -> str:
+    return f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{x}" cy="{y}" r="3.2"/>'

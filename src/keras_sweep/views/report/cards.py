@@ -1,0 +1,96 @@
+"""The four numbers of the winner, and the sentences around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, ties
+from keras_sweep.views.report.axes import is_number
+from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.terminal.text import count_text, safe, score_text
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCard:
+    """A number and what it is."""
+
+    number: str
+    words: str
+
+
+def number_cards(facts: SweepFacts) -> list[NumberCard]:
+    """The estimate, the leaderboard's value, the test score, the ties: those that are known."""
+    winner = facts.winner
+    if winner is None:
+        return []
+    return [card for card in (_estimate(facts), _value(facts, winner), _test(facts), _ties(facts)) if card is not None]
+
+
+def winner_sentence(facts: SweepFacts) -> str:
+    """Which trial it is, of how many, ranked by what."""
+    if facts.winner is None:
+        return (
+            f"No trial of {count_text(len(facts.rows), 'trial')} could win yet."
+            if facts.rows
+            else ("No trial has ended yet.")
+        )
+    total = facts.attributes.get("trials")
+    more = f", of {total:,} that there are to be" if isinstance(total, int) and total > len(facts.rows) else ""
+    goal = "higher" if facts.objective.goal.value == "maximize" else "lower"
+    return (
+        f"Trial {facts.winner.number} is the best of {count_text(len(facts.rows), 'trial')}{more}, by "
+        f"{safe(facts.objective.name)} ({goal} is better)."
+    )
+
+
+def _estimate(facts: SweepFacts) -> NumberCard | None:
+    estimate = facts.card.get("estimate")
+    if not isinstance(estimate, Mapping):
+        return None
+    value, low, high = (_number(estimate, key) for key in ("value", "low", "high"))
+    if value is None:
+        return None
+    interval = "" if low is None or high is None else f", 95 % between {score_text(low)} and {score_text(high)}"
+    name = safe(facts.objective.name)
+    return NumberCard(score_text(value), f"estimated {name}{interval}: the luck of being picked is taken off")
+
+
+def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
+    candidates = sum(row.comparable and not row.imported for row in facts.rows)
+    luck = f", the best of {count_text(candidates, 'trial')}, hence a little too good" if candidates > 1 else ""
+    data = facts.card.get("data")
+    rows = data.get("validation_rows") if isinstance(data, Mapping) else None
+    over = f" over {rows:,} validation rows" if type(rows) is int else ""
+    return NumberCard(
+        score_text(winner.value, winner.stderr), f"{safe(facts.objective.name)} on the leaderboard{over}{luck}"
+    )
+
+
+def _test(facts: SweepFacts) -> NumberCard | None:
+    test = facts.test
+    if test is None:
+        return None
+    name = facts.objective.name.removeprefix("val_")
+    name = name if name in test.scores else next(iter(test.scores), "")
+    if not name:
+        return None
+    looks = int(facts.attributes.get("test_looks", 1))
+    seen = "looked at once" if looks == 1 else f"looked at {looks} times"
+    return NumberCard(
+        score_text(test.scores[name], test.stderrs.get(name)),
+        f"{safe(name)} on {test.rows:,} sealed test rows, {seen}",
+    )
+
+
+def _ties(facts: SweepFacts) -> NumberCard:
+    tied = ties(facts.rows)
+    if not tied:
+        return NumberCard("0", "ties: no other trial is as good, as far as these rows can tell")
+    return NumberCard(f"{tied}", "ties, marked ≈, the winner among them: these rows can't tell them apart")
+
+
+def _number(found: Mapping[str, Any], key: str) -> float | None:
+    value = found.get(key)
+    return float(value) if is_number(value) else None

@@ -1,0 +1,53 @@
+"""What a page says of a sweep, read in one go from its record: no section reads for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from keras_sweep.space.objective import Objective
+from keras_sweep.sweep.finish_winner import known_scores
+from keras_sweep.sweep.winner import TestScores
+from keras_sweep.trial.result import Result
+from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.report.axes import Axis, objective_axis, parameter_axes
+
+
+@dataclass(frozen=True)
+class SweepFacts:
+    """A sweep as its record had it at one moment."""
+
+    name: str
+    objective: Objective
+    attributes: Mapping[str, Any]  # of the record, checked when it was read
+    rows: Sequence[LeaderboardRow]  # the whole leaderboard
+    results: Mapping[int, Result]
+    card: Mapping[str, Any]  # of the winner's model; {} without one
+    running: bool
+
+    @cached_property
+    def winner(self) -> LeaderboardRow | None:
+        """The row of the winner."""
+        return next((row for row in self.rows if row.winner), None)
+
+    @cached_property
+    def test(self) -> TestScores | None:
+        """The last look at the test rows, if it was at the winner."""
+        return known_scores(self.attributes, self.results[self.winner.number]) if self.winner else None
+
+    @cached_property
+    def axes(self) -> list[Axis]:
+        """One for each parameter that the trials do not share."""
+        return parameter_axes(self.rows, self.attributes["distributions"])
+
+    @cached_property
+    def value_axis(self) -> Axis | None:
+        """The objective; None where no trial has a value."""
+        return objective_axis(self.rows, self.objective)
+
+    @cached_property
+    def scored(self) -> list[LeaderboardRow]:
+        """The rows that have a value, best first."""
+        return [row for row in self.rows if row.value is not None]

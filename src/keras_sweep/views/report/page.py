@@ -1,0 +1,163 @@
+"""The page: facts in, one string of HTML out."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import importlib.resources
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import jinja2
+from markupsafe import Markup
+
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.formats import leaderboard_notes, strict_json
+from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.report.axes import Axis
+from keras_sweep.views.report.best_so_far import best_so_far
+from keras_sweep.views.report.cards import number_cards, winner_sentence
+from keras_sweep.views.report.colours import Colours, colours_of
+from keras_sweep.views.report.curves import learning_curves
+from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.report.headline import headline
+from keras_sweep.views.report.importance import Importance, importance_bars, importances
+from keras_sweep.views.report.parallel import parallel
+from keras_sweep.views.report.range_edges import range_edges, widening_call
+from keras_sweep.views.report.repeat import repeat_of
+from keras_sweep.views.report.slices import interaction, slice_of
+from keras_sweep.views.report.table import table_of
+from keras_sweep.views.report.time_spent import time_bars
+from keras_sweep.views.terminal.text import safe
+
+SMALL_SWEEP, SMALL_PAGE, LARGE_PAGE = 200, 1_000_000, 5_000_000  # trials; bytes
+MOST_DRAWN = 2000  # trials
+MOST_SLICES = 12  # parameters
+REFRESH = 5  # seconds between two looks of an open page at a sweep that runs
+
+
+def page_of(facts: SweepFacts, written: datetime) -> str:
+    """The page, with as many trials drawn as its size allows."""
+    most = min(MOST_DRAWN, max(len(facts.rows), 1))
+    limit = SMALL_PAGE if len(facts.rows) <= SMALL_SWEEP else LARGE_PAGE
+    found = importances(facts.rows, facts.objective, facts.attributes["distributions"])
+    while True:
+        page = _page(facts, drawn_rows(facts.rows, most), found, written)
+        if len(page.encode()) < limit or most <= 10:
+            return page
+        most = most // 2
+
+
+def drawn_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow]:
+    """At most so many: the best half, and every n-th of the others."""
+    if len(rows) <= most:
+        return list(rows)
+    best = most - most // 2
+    others = rows[best:]
+    step = -(-len(others) // (most // 2)) if most > 1 else len(others)
+    return [*rows[:best], *others[::step]]
+
+
+def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Importance], written: datetime) -> str:
+    style, script = _asset("report.css"), _asset("report.js")
+    axes, value = facts.axes, facts.value_axis
+    colours = colours_of(axes)
+    edges = range_edges(axes, facts.rows, facts.attributes)
+    heads, rows = table_of(drawn, facts.rows, axes, facts.objective, colours)
+    scored = [row for row in drawn if row.value is not None]
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            facts=facts,
+            title=headline(facts.winner, facts.rows) if facts.winner else safe(facts.name),
+            sentence=winner_sentence(facts),
+            cards=number_cards(facts),
+            notes=leaderboard_notes(facts.rows, facts.objective),
+            policy=content_security_policy(style, script),
+            style=Markup(style),
+            script=Markup(script),
+            data=_data(facts, axes, value, drawn),
+            legend=colours,
+            filters=[*axes, *([value] if value else [])],
+            states=[state.value for state in TrialState if any(row.state is state for row in facts.rows)],
+            parallel=parallel(scored, axes, value, colours) if value and axes else None,
+            heads=heads,
+            rows=rows,
+            drawn=len(drawn),
+            progress=list(_progress(facts, drawn, value, colours)),
+            slices=[slice_of(i, axis, facts.rows, drawn, value, colours) for i, axis in enumerate(axes[:MOST_SLICES])]
+            if value
+            else [],
+            more_slices=[axis.name for axis in axes[MOST_SLICES:]],
+            edges=edges,
+            widening=widening_call(facts.name, edges),
+            importance=importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
+            interaction=_interaction(found, axes, facts.rows, drawn, value),
+            failures=[row for row in facts.rows if row.state is TrialState.FAIL],
+            time=time_bars(facts.attributes.get("seconds", {})),
+            repeat=repeat_of(facts),
+            written=written.isoformat(sep=" ", timespec="seconds"),
+        )
+    )
+
+
+def _progress(
+    facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis | None, colours: Colours
+) -> Iterator[Markup]:
+    if value is not None:
+        yield from best_so_far(facts.rows, drawn, facts.results, value, facts.objective, colours)
+    curves = learning_curves(drawn, facts.objective, colours)
+    if curves is not None:
+        yield curves
+
+
+def _interaction(
+    found: Sequence[Importance],
+    axes: Sequence[Axis],
+    rows: Sequence[LeaderboardRow],
+    drawn: Sequence[LeaderboardRow],
+    value: Axis | None,
+) -> Markup | None:
+    named = {axis.name: axis for axis in axes}
+    first = [named[one.name] for one in found if one.name in named][:2]
+    return interaction(first[0], first[1], rows, drawn, value) if value and len(first) == 2 else None
+
+
+def _data(facts: SweepFacts, axes: Sequence[Axis], value: Axis | None, drawn: Sequence[LeaderboardRow]) -> Markup:
+    """What the script filters by, as JSON that ends no element."""
+    shown = [*axes, *([value] if value else [])]
+    record = {
+        "running": facts.running,
+        "refresh": REFRESH,
+        "axes": [
+            {"name": safe(axis.name), "low": axis.low, "high": axis.high, "log": axis.log, "choices": axis.choices}
+            for axis in shown
+        ],
+        "trials": {row.number: [axis.values.get(row.number) for axis in shown] for row in drawn},
+        "states": {row.number: row.state.value for row in drawn if row.state is not TrialState.COMPLETE},
+    }
+    return Markup(strict_json(record).replace("<", "\\u003c"))  # no markup is left in it
+
+
+def content_security_policy(style: str, script: str) -> str:
+    """Nothing is fetched, and no style or script but these two is used (W3C, Content Security Policy Level 3)."""
+    parts = ["default-src 'none'", f"style-src '{_digest(style)}'", f"script-src '{_digest(script)}'"]
+    return "; ".join([*parts, "img-src data:", "base-uri 'none'", "form-action 'none'"])
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _asset(name: str) -> str:
+    return (importlib.resources.files(__package__) / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    loader = jinja2.PackageLoader(str(__package__), "templates")
+    return jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )

@@ -1,0 +1,234 @@
+"use strict";
+(() => {
+  const page = JSON.parse(document.getElementById("data").textContent);
+  const form = document.getElementById("filter");
+  const count = document.getElementById("count");
+  const body = document.querySelector("#board tbody");
+  const tip = document.getElementById("tip");
+
+  // Every element that stands for a trial, and whether the trial is shown.
+  const elements = new Map();
+  for (const element of document.querySelectorAll("[data-t]")) {
+    const number = element.dataset.t;
+    if (!elements.has(number)) elements.set(number, []);
+    elements.get(number).push(element);
+  }
+  const trials = Object.keys(page.trials);
+  const shown = new Map(trials.map((number) => [number, true]));
+
+  // Filters: what the form says. ---------------------------------------------------------------------------------------
+  const fieldset = (name) => form && [...form.querySelectorAll("fieldset")].find((one) => one.dataset.axis === name);
+  const fields = page.axes.map((axis) => {
+    const place = fieldset(axis.name);
+    return place && { boxes: [...place.querySelectorAll("[type=checkbox]")], from: place.querySelector(".from"), to: place.querySelector(".to") };
+  });
+  const states = form ? [...form.querySelectorAll("[data-states] input")] : [];
+
+  /** The condition on an axis; null where every trial meets it. */
+  function condition(index) {
+    const field = fields[index];
+    if (!field) return null;
+    if (page.axes[index].choices) {
+      if (field.boxes.every((box) => box.checked)) return null;
+      const chosen = new Set(field.boxes.filter((box) => box.checked).map((box) => Number(box.value)));
+      return (value) => value !== null && chosen.has(value);
+    }
+    const low = field.from.value === "" ? -Infinity : Number(field.from.value);
+    const high = field.to.value === "" ? Infinity : Number(field.to.value);
+    return low === -Infinity && high === Infinity ? null : (value) => value !== null && value >= low && value <= high;
+  }
+
+  function apply() {
+    const conditions = page.axes.map((_, index) => condition(index));
+    const hiddenStates = new Set(states.filter((box) => !box.checked).map((box) => box.value));
+    let visible = 0;
+    for (const number of trials) {
+      const values = page.trials[number];
+      const on = conditions.every((holds, index) => holds === null || holds(values[index])) && !hiddenStates.has(page.states[number] ?? "COMPLETE");
+      visible += on;
+      if (on === shown.get(number)) continue;
+      shown.set(number, on);
+      for (const element of elements.get(number) ?? []) {
+        if (element instanceof HTMLTableRowElement) element.hidden = !on;
+        else element.classList.toggle("off", !on);
+      }
+    }
+    count.textContent = visible.toLocaleString("en");
+    brushes.forEach((brush) => brush.draw());
+  }
+
+  let waiting = false;
+  function applySoon() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; apply(); });
+  }
+
+  // Brushing: a stretch of an axis is written into the form. -----------------------------------------------------------
+  const brushes = [];
+  for (const group of document.querySelectorAll(".brush")) {
+    const index = page.axes.findIndex((axis) => axis.name === group.dataset.axis);
+    const axis = page.axes[index];
+    const field = fields[index];
+    if (!field) continue;
+    const hit = group.querySelector(".hit");
+    const selection = group.querySelector(".sel");
+    const top = Number(hit.getAttribute("y")) + 8;
+    const foot = top + Number(hit.getAttribute("height")) - 16;
+    const place = (value) => (axis.log ? Math.log10(value) : value);
+    const low = axis.choices ? -0.5 : place(axis.low);
+    const high = axis.choices ? axis.high + 0.5 : place(axis.high);
+    const valueAt = (y) => { const value = high - ((y - top) / (foot - top)) * (high - low); return axis.log ? 10 ** value : value; };
+    const yOf = (value) => top + ((high - Math.max(low, Math.min(high, place(value)))) / (high - low || 1)) * (foot - top);
+    const pointer = (event) => {
+      const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(hit.getScreenCTM().inverse());
+      return Math.max(top, Math.min(foot, point.y));
+    };
+    function choose(from, to) { // two heights, the upper one first
+      if (axis.choices) {
+        field.boxes.forEach((box) => { const y = yOf(Number(box.value)); box.checked = from === null || (y >= from && y <= to); });
+      } else {
+        field.to.value = from === null || from <= top ? "" : Number(valueAt(from).toPrecision(3));
+        field.from.value = from === null || to >= foot ? "" : Number(valueAt(to).toPrecision(3));
+      }
+      applySoon();
+    }
+    function draw() {
+      let from = top;
+      let to = foot;
+      if (axis.choices) {
+        const chosen = field.boxes.filter((box) => box.checked).map((box) => yOf(Number(box.value)));
+        if (chosen.length === field.boxes.length || chosen.length === 0) from = to;
+        else { const half = (foot - top) / field.boxes.length / 2; from = Math.min(...chosen) - half; to = Math.max(...chosen) + half; }
+      } else {
+        if (field.to.value !== "") from = yOf(Number(field.to.value));
+        if (field.from.value !== "") to = yOf(Number(field.from.value));
+        if (field.to.value === "" && field.from.value === "") to = from;
+      }
+      selection.setAttribute("y", from);
+      selection.setAttribute("height", Math.max(to - from, 0));
+      selection.setAttribute("visibility", to > from ? "visible" : "hidden");
+    }
+    brushes.push({ draw });
+    let start = null;
+    hit.addEventListener("pointerdown", (event) => { start = pointer(event); hit.setPointerCapture(event.pointerId); event.preventDefault(); });
+    hit.addEventListener("pointermove", (event) => {
+      if (start === null) return;
+      const now = pointer(event);
+      if (Math.abs(now - start) >= 3) choose(Math.min(start, now), Math.max(start, now));
+    });
+    hit.addEventListener("pointerup", (event) => {
+      if (start !== null && Math.abs(pointer(event) - start) < 3) choose(null, null);
+      start = null;
+    });
+    hit.addEventListener("pointercancel", () => { start = null; });
+  }
+  if (form) {
+    form.addEventListener("input", applySoon);
+    form.addEventListener("reset", () => setTimeout(apply));
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  // Sorting. -----------------------------------------------------------------------------------------------------------
+  const heads = [...document.querySelectorAll("#board thead th")];
+  function sortBy(index, direction) {
+    heads.forEach((head) => head.setAttribute("aria-sort", "none"));
+    heads[index].setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
+    const key = (row) => {
+      const cell = row.cells[index];
+      const text = cell.dataset.v ?? cell.textContent.trim();
+      return text === "" || text === "–" || text === "failed" ? null : isNaN(text) ? text : Number(text);
+    };
+    const keyed = [...body.rows].map((row) => [key(row), row]);
+    keyed.sort(([a], [b]) => {
+      if (a === null || b === null) return (a === null) - (b === null); // what has no value is last either way
+      return direction * (typeof a === typeof b ? (a > b) - (a < b) : typeof a === "number" ? -1 : 1);
+    });
+    body.append(...keyed.map(([, row]) => row));
+  }
+  heads.forEach((head, index) => {
+    head.querySelector("button").addEventListener("click", () => sortBy(index, head.getAttribute("aria-sort") === "ascending" ? -1 : 1));
+  });
+
+  // Pointing at a trial shows it everywhere. ---------------------------------------------------------------------------
+  let hot = null;
+  function point(number, event) {
+    if (number !== hot) {
+      (elements.get(hot) ?? []).forEach((element) => element.classList.remove("hot"));
+      hot = number;
+      (elements.get(hot) ?? []).forEach((element) => element.classList.add("hot"));
+      tip.hidden = hot === null || !(hot in page.trials);
+      if (!tip.hidden) tip.textContent = words(hot);
+    }
+    if (event && !tip.hidden) {
+      tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
+      tip.style.top = `${event.clientY + 18 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 : event.clientY + 18}px`;
+    }
+  }
+  function words(number) {
+    const values = page.trials[number];
+    const lines = page.axes.map((axis, index) => {
+      const value = values[index];
+      return value === null ? null : `${axis.name} ${axis.choices ? axis.choices[value] : Number(value.toPrecision(4))}`;
+    });
+    return [`trial ${number}`, ...lines.filter((line) => line !== null)].join("\n");
+  }
+  addEventListener("pointerover", (event) => {
+    const element = event.target.closest?.("[data-t]");
+    point(element ? element.dataset.t : null, element && !(element instanceof HTMLTableRowElement) ? event : null);
+    if (element instanceof HTMLTableRowElement) tip.hidden = true;
+  });
+
+  // A page of a running sweep is read anew; what was brushed, sorted and scrolled stays, in the history's entry. --------
+  function state() {
+    const sorted = heads.findIndex((head) => head.getAttribute("aria-sort") !== "none");
+    return {
+      ranges: Object.fromEntries(page.axes.map((axis, index) => [axis.name, fields[index] && (axis.choices ? field_choices(index) : [fields[index].from.value, fields[index].to.value])])),
+      states: states.filter((box) => !box.checked).map((box) => box.value),
+      sort: [heads[sorted]?.textContent, heads[sorted]?.getAttribute("aria-sort")],
+      scroll: [scrollX, scrollY],
+      table: [...document.querySelectorAll(".scroll, .wide")].map((one) => [one.scrollLeft, one.scrollTop]),
+      open: [...document.querySelectorAll("details[open]")].map((one) => one.id),
+      focus: document.activeElement?.id || null,
+      follow: document.getElementById("follow")?.checked ?? true,
+    };
+  }
+  function field_choices(index) {
+    return fields[index].boxes.filter((box) => !box.checked).map((box) => page.axes[index].choices[Number(box.value)]);
+  }
+  function restore(kept) {
+    page.axes.forEach((axis, index) => {
+      const range = kept.ranges?.[axis.name];
+      if (!range || !fields[index]) return;
+      if (axis.choices) fields[index].boxes.forEach((box) => { box.checked = !range.includes(axis.choices[Number(box.value)]); });
+      else [fields[index].from.value, fields[index].to.value] = range;
+    });
+    states.forEach((box) => { box.checked = !kept.states?.includes(box.value); });
+    const sorted = heads.findIndex((head) => head.textContent === kept.sort?.[0]);
+    if (sorted >= 0 && (sorted > 0 || kept.sort[1] === "descending")) sortBy(sorted, kept.sort[1] === "descending" ? -1 : 1);
+    kept.open?.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
+    const follow = document.getElementById("follow");
+    if (follow) follow.checked = kept.follow;
+    apply();
+    [...document.querySelectorAll(".scroll, .wide")].forEach((one, index) => {
+      if (kept.table?.[index]) [one.scrollLeft, one.scrollTop] = kept.table[index];
+    });
+    if (kept.scroll) scrollTo(...kept.scroll);
+    if (kept.focus) document.getElementById(kept.focus)?.focus({ preventScroll: true });
+  }
+  addEventListener("pagehide", () => history.replaceState(state(), ""));
+  if (history.state?.ranges) restore(history.state);
+  else apply();
+  if (page.running) {
+    let busy = false;
+    addEventListener("pointerdown", () => { busy = true; });
+    addEventListener("pointerup", () => { busy = false; });
+    setInterval(() => {
+      const editing = document.activeElement?.matches("#filter input");
+      if (document.getElementById("follow").checked && !busy && !editing && !document.hidden) {
+        history.replaceState(state(), "");
+        location.reload();
+      }
+    }, page.refresh * 1000);
+  }
+})();
