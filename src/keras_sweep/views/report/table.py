@@ -74,7 +74,7 @@ def _columns(
         (ColumnHead("trial", True), lambda row: _number(str(row.number), row.number)),
         (ColumnHead(objective.name, True), _score),
     ]
-    if any(_behind_of(row)[0] is not None for row in of):
+    if any(row.behind is not None for row in of):
         columns.append((ColumnHead("behind", True), _behind))
     columns += [_parameter(axis, colours) for axis in axes if axis.name != "epochs"]
     if any(row.imported or row.state is not TrialState.COMPLETE for row in of):
@@ -114,13 +114,9 @@ def _score(row: LeaderboardRow) -> Cell:
 
 
 def _behind(row: LeaderboardRow) -> Cell:
-    behind, stderr = _behind_of(row)
-    return Cell("–") if behind is None else _number(score_text(behind, stderr), behind)
-
-
-def _behind_of(row: LeaderboardRow) -> tuple[float | None, float | None]:
-    """How far it is behind the winner on the same rows, and the standard error of that."""
-    return getattr(row, "behind", None), getattr(row, "behind_stderr", None)
+    if row.behind is None:
+        return Cell("–")
+    return _number(score_text(row.behind, row.behind_stderr), row.behind)
 
 
 def _number(text: str, value: Value) -> Cell:

@@ -1,0 +1,75 @@
+"""`sweep report` writes a folder that is whole or absent, and never over what it did not write."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.command import sweep
+
+
+@pytest.fixture(scope="module")
+def reported(finished: Path) -> Path:
+    """The report of a finished sweep."""
+    ended = sweep("report", cwd=finished)
+    assert (ended.code, ended.out) == (0, "reports/digits/index.html\n"), ended.err
+    return finished / "reports" / "digits"
+
+
+def test_a_report_is_a_page_and_two_tables(reported: Path) -> None:
+    assert sorted(path.name for path in reported.iterdir()) == ["index.html", "leaderboard.csv", "leaderboard.md"]
+    assert list(reported.parent.iterdir()) == [reported]
+
+
+def test_numbers_of_the_page_are_those_of_the_leaderboard(reported: Path, finished: Path) -> None:
+    rows = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)
+    page = (reported / "index.html").read_text()
+    (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    data = json.loads(text)
+    names = [axis["name"] for axis in data["axes"]]
+    assert set(data["trials"]) == {str(row["number"]) for row in rows}
+    for row in rows:
+        shown = dict(zip(names, data["trials"][str(row["number"])], strict=True))
+        assert shown.pop("val_accuracy") == row["value"]
+        for axis in data["axes"][:-1]:
+            value = shown[axis["name"]]
+            assert (axis["choices"][int(value)] if axis["choices"] else value) == row["params"][axis["name"]]
+        cells = re.search(rf'<tr data-t="{row["number"]}"[^>]*>(.*?)</tr>', page, re.DOTALL)
+        assert cells is not None
+        for number in (row["value"], row["behind"], row["params"]["learning_rate"], row["seconds"]):
+            assert f'data-v="{number!r}"' in cells[1] or f">{number!r}<" in cells[1]
+    assert [row["rank"] for row in csv.DictReader(io.StringIO((reported / "leaderboard.csv").read_text()))] == [
+        str(row["rank"]) for row in rows
+    ]
+
+
+def test_a_report_is_written_anew(reported: Path, finished: Path) -> None:
+    (reported / "note.txt").write_text("mine")
+    (reported / "leaderboard.md").write_text("old")
+    assert sweep("report", cwd=finished).code == 0
+    assert (reported / "note.txt").read_text() == "mine"
+    assert "old" not in (reported / "leaderboard.md").read_text()
+    (reported / "note.txt").unlink()
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "link"])
+def test_nothing_that_was_there_is_written_over(what: str, finished: Path, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    if what == "folder":
+        place.mkdir()
+        (place / "index.html").write_text("a page of mine")
+    elif what == "file":
+        place.write_text("mine")
+    else:
+        (tmp_path / "elsewhere").mkdir()
+        place.symlink_to(tmp_path / "elsewhere")
+    ended = sweep("report", "-o", place, cwd=finished)
+    assert ended.code == 2
+    assert "--output" in ended.err
+    left = sorted(path.name for path in tmp_path.rglob("*"))
+    assert left == {"folder": ["index.html", "place"], "file": ["place"], "link": ["elsewhere", "place"]}[what]
