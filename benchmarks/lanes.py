@@ -109,8 +109,8 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
 
 def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, epochs: int) -> tuple[float, float]:
     """Milliseconds a trial-epoch of training and of validation: one program of so many lanes on each core."""
-    from keras_sweep.training.lanes.optimizer_variants import optimizer_variants
-    from keras_sweep.training.lanes.signature import signature_of
+    from keras_sweep.training.lanes.layout import Numbers
+    from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
     from keras_sweep.trial.plan import TrainingPlan
 
     variants = optimizer_variants(spec) if optimizer == "all" else None
@@ -119,7 +119,7 @@ def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, ep
     compiled = programs.program(signature, lanes)
     order = programs.template(signature).order
     rates, choices = np.geomspace(1e-4, 1e-1, lanes, dtype=np.float32), np.arange(lanes, dtype=np.int32) % 3
-    numbers = (rates, choices, np.zeros((0, 2, lanes), np.float32))
+    numbers = Numbers(rates, choices, np.zeros((0, 2, lanes), np.float32))
     states = [compiled.layout.stack([compiled.layout.initial()] * lanes) for _ in range(cores)]
     training, validating = [], []
     for epoch in range(1 + epochs):

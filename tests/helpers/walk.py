@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.space.sweep_spec import Goal, ModelSpec, Objective
-from keras_sweep.training.lanes.layout import flat
+from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.trial.plan import training_plan
@@ -43,7 +43,7 @@ def trained(spec, data, trials):
     results = train(runner, suggestions(*trials))
     signature = signature_of(training_plan(spec, trials[0]))
     template = runner._programs.template(signature)
-    return results, (template.convolves, flat(template), runner._programs.row_by_row(signature))
+    return results, (template.convolves, lies_flat(template), runner._programs.row_by_row(signature))
 
 
 def assert_same(result, expected, about, *, validation=True, rtol=1e-5, weights=2e-5):

@@ -71,7 +71,7 @@ def _layers():
 
 
 def _optimizers():
-    from keras_sweep.training.lanes.per_lane_values import may_vary_per_lane
+    from keras_sweep.training.lanes.signature import may_vary_per_lane
     from tests.helpers.keras_optimizers import (
         LEFT_OUT,
         MAPPED,

@@ -2,8 +2,8 @@
 
 import pytest
 
+from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.lane_support import why_not_lanes
-from keras_sweep.training.lanes.layout import flat
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.training.lanes.template import Template
@@ -86,7 +86,7 @@ def test_what_convolves_does_so_alone(name):
     spec = spec_with(name)
     template = ProgramCache(spec, DATA).template(signature_of(training_plan(spec, TRIALS[0])))
     assert template.convolves
-    assert not flat(template)
+    assert not lies_flat(template)
 
 
 def test_what_lanes_cannot_train_says_why():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_sweep.training.lanes.layout import elementwise
+from keras_sweep.training.lanes.flat import elementwise
 from tests.helpers.keras_optimizers import (
     BY_NORM,
     LEFT_OUT,

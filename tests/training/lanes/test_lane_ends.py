@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.space.sweep_spec import Goal, Objective
-from keras_sweep.training.lanes.layout import Flat
+from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.trial.result import Suggestion, TrialState

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
-from keras_sweep.training.lanes.layout import Flat, Stacked, layout_of
+from keras_sweep.training.lanes.flat import Flat
+from keras_sweep.training.lanes.program import layout_of
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.plan import training_plan

@@ -5,9 +5,9 @@ import pytest
 
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.training.lanes.optimizer_variants import optimizer_variants
-from keras_sweep.training.lanes.per_lane_values import PerLaneValue
+from keras_sweep.training.lanes.per_lane_value import PerLaneValue
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.lanes.signature import optimizer_variants
 from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import Watching, assert_as_fit, assert_same_bits, suggestions, train, user_spec
@@ -65,7 +65,7 @@ def test_lanes_of_one_program_have_the_numbers_of_fit(data, optimizer, arguments
 def test_an_argument_that_does_not_vary_is_compiled_in(data):
     trials = suggestions({"optimizer": "sgd", "momentum": 0.9, "learning_rate": 0.01, "epochs": 1})
     _, (signature,) = programs(make_spec(), data, trials)
-    assert signature.own == ()
+    assert signature.per_lane == ()
 
 
 def test_without_momentum_a_lane_has_another_program(data):
@@ -74,7 +74,7 @@ def test_without_momentum_a_lane_has_another_program(data):
     spec = searching("momentum")
     assert_as_fit(spec, data, trials)
     _, used = programs(spec, data, trials)
-    assert {signature.own for signature in used} == {(), ("momentum",)}
+    assert {signature.per_lane for signature in used} == {(), ("momentum",)}
 
 
 def test_a_number_that_keras_refuses_fails_its_trial_alone(data):
@@ -91,7 +91,7 @@ def test_clipping_by_norm_takes_a_program_for_each_number(data):
     spec = searching("momentum")
     assert_as_fit(spec, data, trials)
     _, used = programs(spec, data, trials)
-    assert [signature.own for signature in used] == [(), ()]
+    assert [signature.per_lane for signature in used] == [(), ()]
 
 
 def test_layers_that_are_no_matrices_too(data):
@@ -141,13 +141,14 @@ def test_what_a_space_offers_counts_kinds_and_not_numbers():
     momentum = Parameter("momentum", Float(0.0, 0.9))
     optimizer = Parameter("optimizer", Categorical(("sgd", "rmsprop")))
     both = optimizer_variants(make_spec(space=SearchSpace((optimizer, momentum))))
-    assert [(one.optimizer, one.constants, one.own) for one in both] == [
+    assert [(one.optimizer, one.constants, one.per_lane) for one in both] == [
         ("sgd", (), ("momentum",)),
         ("rmsprop", (), ("momentum",)),
     ]
     some = Parameter("momentum", Categorical((0.0, 0.5, 0.9, 0.99)))
     with_zero = optimizer_variants(make_spec(space=SearchSpace((Parameter("optimizer", Categorical(("sgd",))), some))))
-    assert [(one.constants, one.own) for one in with_zero] == [((("momentum", "float", 0.0),), ()), ((), ("momentum",))]
+    zero = (("momentum", "float", 0.0),)
+    assert [(one.constants, one.per_lane) for one in with_zero] == [(zero, ()), ((), ("momentum",))]
 
 
 def test_a_space_of_an_argument_that_must_be_compiled_in_offers_nothing():

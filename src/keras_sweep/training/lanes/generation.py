@@ -10,12 +10,18 @@ from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
 from keras_sweep.training.lanes.end_states import EndStates
+from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.group import Group, Lane
-from keras_sweep.training.lanes.layout import flat
-from keras_sweep.training.lanes.optimizer_variants import optimizer_variants
 from keras_sweep.training.lanes.packing import Job, pack
 from keras_sweep.training.lanes.program_cache import ProgramCache
-from keras_sweep.training.lanes.signature import LANE_NUMBER, OptimizerVariant, Signature, signature_of, variant_of
+from keras_sweep.training.lanes.signature import (
+    LEARNING_RATE,
+    OptimizerVariant,
+    Signature,
+    optimizer_variants,
+    signature_of,
+    variant_of,
+)
 from keras_sweep.training.runner import Watch
 from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.plan import TrainingPlan, training_plan
@@ -159,17 +165,17 @@ class Generation:
         plan = training_plan(self._spec, suggestion.params)
         variant = variant_of(plan, self._varying)
         signature = self._signature(plan, variant)
-        if variant.own:
+        if variant.per_lane:
             make_optimizer(plan)  # which checks the numbers
-            if not flat(self._programs.template(signature)):
+            if not lies_flat(self._programs.template(signature)):
                 variant = variant_of(plan)
                 signature = self._signature(plan, variant)
         template = self._programs.template(signature)
         self._programs.limit(signature, self._lane_limit)  # traces the model, which may raise: this trial's fault
         self.signatures[suggestion.number] = signature
         choice = signature.variants.index(variant)
-        rate = _number(plan, LANE_NUMBER, template.default_rate(choice))
-        return Lane(suggestion, plan.epochs, rate, choice, {name: _number(plan, name) for name in variant.own})
+        rate = _number(plan, LEARNING_RATE, template.default_rate(choice))
+        return Lane(suggestion, plan.epochs, rate, choice, {name: _number(plan, name) for name in variant.per_lane})
 
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant) -> Signature:
         variants = self._variants if variant in self._variants else (variant,)

@@ -11,11 +11,10 @@ from keras_sweep.errors import UsageError
 from keras_sweep.space.objective import Objective
 from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.packing import lane_count
-from keras_sweep.training.lanes.per_lane_values import PLACEHOLDER
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.shared_clock import SharedClock
-from keras_sweep.training.lanes.signature import Signature
+from keras_sweep.training.lanes.signature import PLACEHOLDER, Signature
 from keras_sweep.training.outcome import best_epoch, diverged
 from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.result import Curve, Suggestion
@@ -28,8 +27,8 @@ class Lane:
     suggestion: Suggestion
     epochs: int  # in total
     rate: float  # learning rate
-    choice: int  # which of the signature's updates
-    own: Mapping[str, float] = field(default_factory=dict)  # its own numbers of arguments of that update
+    choice: int  # which of the signature's variants
+    per_lane: Mapping[str, float] = field(default_factory=dict)  # its values of that variant's arguments
     rungs: tuple[int, ...] = ()
     wanted: bool = True
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
@@ -226,9 +225,9 @@ class Group:
 
     def _numbers(self, count: int) -> Numbers:
         filled = self._places + self._places[:1] * (count - len(self._places))
-        own = [[lane.own.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.own]
-        values = np.array(own).reshape(len(own), count)  # in double precision, as Keras has them
-        return (
+        per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
+        values = np.array(per_lane).reshape(len(per_lane), count)  # in double precision, as Keras has them
+        return Numbers(
             np.array([lane.rate for lane in filled], np.float32),
             np.array([lane.choice for lane in filled], np.int32),
             np.stack([values, 1 - values], axis=1).astype(np.float32),

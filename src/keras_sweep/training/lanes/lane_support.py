@@ -41,7 +41,8 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     import jax
     import keras
 
-    from keras_sweep.training.lanes.layout import layout_of, no_numbers
+    from keras_sweep.training.lanes.layout import no_numbers
+    from keras_sweep.training.lanes.program import layout_of
     from keras_sweep.training.lanes.template import Template
 
     middle = spec.space.at(iter([0.5] * len(spec.space.parameters)))
@@ -56,7 +57,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
         if getattr(type(template.model), name) is not getattr(keras.Model, name):
             return f"the model has its own `{name}`"
     state = layout.stack([layout.initial()] * 2)
-    numbers = no_numbers(template, 2)
+    numbers = no_numbers(template.signature, 2)
     metrics = [np.stack([value, value]) for value in template.metrics]
     batch = (data.train.x[:2], data.train.y[:2])
 

@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.training.lanes.layout import Layout, Numbers, State, layout_of, no_numbers
+from keras_sweep.training.lanes.flat import Flat, lies_flat
+from keras_sweep.training.lanes.layout import Layout, Numbers, State, no_numbers
+from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
 
 Logs: TypeAlias = dict[str, Any]  # metric name -> [T]
@@ -34,6 +36,11 @@ class DeviceData:
         import jax.numpy as jnp
 
         return cls(*(jnp.asarray(a) for a in (data.train.x, data.train.y, data.validation.x, data.validation.y)))
+
+
+def layout_of(template: Template, lanes: int) -> Layout:
+    """The faster of the layouts that are right for a signature."""
+    return Flat(template, lanes) if lies_flat(template) else Stacked(template, lanes)
 
 
 class Program:
@@ -58,7 +65,7 @@ class Program:
         self._validation_batch = validation_batch
         self._carry = carry
         state = self.layout.stack([self.layout.initial()] * lanes)
-        numbers = no_numbers(template, lanes)
+        numbers = no_numbers(template.signature, lanes)
         order = np.zeros(len(data.x), np.int32)
         self._epoch = (
             self._step_by_step(state, numbers, order) if template.convolves else self._loop(state, numbers, order)

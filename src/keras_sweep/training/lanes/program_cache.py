@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.layout import elementwise, flat
+from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature
@@ -163,16 +163,16 @@ class ProgramCache:
         return self._alone.get(signature.model, lambda: row_by_row(self._spec, template, self._search_data.train))
 
     def narrowed(self, signature: Signature, variant: OptimizerVariant) -> Signature:
-        """The signature with only those updates that can share a program with this one."""
+        """The signature with only those variants that can share a program with this one."""
         if len(signature.variants) == 1:
             return signature
         template = self.template(signature)
         optimizers = zip(signature.variants, template.optimizers(), strict=True)
         sharing = tuple(one for one, optimizer in optimizers if elementwise(optimizer))
         narrow = replace(signature, variants=sharing if variant in sharing else (variant,))
-        return (
-            narrow if len(narrow.variants) == 1 or flat(self.template(narrow)) else replace(narrow, variants=(variant,))
-        )
+        if len(narrow.variants) == 1 or lies_flat(self.template(narrow)):
+            return narrow
+        return replace(narrow, variants=(variant,))
 
     def limit(self, signature: Signature, most: int) -> int:
         """How many lanes of the signature fit into a program's memory, at most `most`, at least 1."""

@@ -15,8 +15,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import compiled_model, make_optimizer
 from keras_sweep.training.lanes.order import DataOrder
-from keras_sweep.training.lanes.per_lane_values import PLACEHOLDER
-from keras_sweep.training.lanes.signature import OptimizerVariant, Signature
+from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Weights
@@ -54,7 +53,7 @@ class Template:
         self._call: Any = None
 
     def optimizers(self) -> list[Any]:
-        """A new `keras.optimizers.Optimizer` for each of the signature's updates, not built."""
+        """A new `keras.optimizers.Optimizer` for each of the signature's variants, not built."""
         return [make_optimizer(_plan(self.signature, variant)) for variant in self.signature.variants]
 
     @property
@@ -69,9 +68,9 @@ class Template:
             for variable, place in zip(trainable, self._averages, strict=True)
         ]
 
-    def default_rate(self, choice: int) -> float:
-        """The learning rate that the chosen optimizer has if it is given none."""
-        return float(self.optimizers()[choice].learning_rate)
+    def default_rate(self, variant: int) -> float:
+        """The learning rate that this variant has if it is given none."""
+        return float(self.optimizers()[variant].learning_rate)
 
     @cached_property
     def convolves(self) -> bool:
@@ -133,7 +132,7 @@ def _plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
     return TrainingPlan(
         {name: value for name, _, value in signature.model},
         variant.optimizer,
-        {**{name: value for name, _, value in variant.constants}, **dict.fromkeys(variant.own, PLACEHOLDER)},
+        {**{name: value for name, _, value in variant.constants}, **dict.fromkeys(variant.per_lane, PLACEHOLDER)},
         batch_size=signature.batch_size,
         seed=signature.seed,
     )

@@ -1,0 +1,255 @@
+"""Each variable of all lanes as one array, for optimizers that work element by element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.training.lanes.layout import Numbers, State
+from keras_sweep.training.lanes.per_lane_value import PerLaneValue, per_lane_values
+from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.training_state import TrainingState
+
+ELEMENTWISE = frozenset(
+    {"SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Adadelta", "Adagrad", "Nadam", "Ftrl", "Lion"}
+)  # of keras.optimizers: each element's update reads that element alone
+
+
+def elementwise(optimizer: Any) -> bool:
+    """Whether each element's update depends on that element's past alone."""
+    import keras
+
+    name = type(optimizer).__name__
+    if name not in ELEMENTWISE or type(optimizer) is not getattr(keras.optimizers, name, None):
+        return False
+    if not isinstance(optimizer.learning_rate, keras.Variable):  # a schedule
+        return False
+    by_norm = optimizer.clipnorm or optimizer.global_clipnorm
+    scales = optimizer.loss_scale_factor is not None  # one factor scales the loss of all lanes
+    return not (by_norm or scales or optimizer.use_ema or optimizer.gradient_accumulation_steps)
+
+
+def lies_flat(template: Template) -> bool:
+    """Whether a signature is laid out flat: its optimizers and variables are plain enough, and nothing convolves."""
+    plain = all(
+        variable.constraint is None and not getattr(variable, "overwrite_with_gradient", False)
+        for variable in template.model.trainable_variables
+    )
+    plain = plain and not template.scales_loss and not template.convolves
+    return plain and all(elementwise(optimizer) for optimizer in template.optimizers())
+
+
+class _Rate:
+    """A learning rate that is an array, set while the program is traced."""
+
+    value: Any = None
+
+    def __call__(self) -> Any:
+        return self.value
+
+
+class Flat:
+    """Every variable of all lanes is one array: kernels [out * T, in], as XLA emits their gradients, others a vector.
+
+    Rates are a column beside a kernel, so that they cost no memory traffic. Each variable has its own optimizer, built
+    on that array. Where lanes use different optimizers each of them computes its update of the whole array and a lane
+    takes its own: that costs less than a program for each.
+    """
+
+    def __init__(self, template: Template, lanes: int) -> None:
+        import keras
+
+        self._model = template.model
+        self._template = template
+        self._lanes = lanes
+        self._shapes = [tuple(int(n) for n in value.shape) for value in template.trainable]
+        self._rate = _Rate()
+        flat = [
+            keras.Variable(np.zeros(self._lying(shape), value.dtype), name=f"variable_{i}")
+            for i, (shape, value) in enumerate(zip(self._shapes, template.trainable, strict=True))
+        ]
+        self._optimizers = [self._built([variable]) for variable in flat]  # [variable][variant]
+        # of each optimizer variable: the trainable variable that it follows, or None if lanes share it
+        self._slots: list[int | None] = [
+            index if tuple(slot.shape) == tuple(flat[index].shape) else None
+            for index, optimizers in enumerate(self._optimizers)
+            for optimizer in optimizers
+            for slot in optimizer.variables
+        ]
+
+    def _lying(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape in which a variable of all lanes is kept."""
+        if len(shape) == 2:
+            return shape[1] * self._lanes, shape[0]
+        return (math.prod(shape) * self._lanes,)
+
+    def _built(self, variables: list[Any]) -> list[Any]:
+        optimizers = self._template.optimizers()
+        for optimizer in optimizers:
+            optimizer.learning_rate = self._rate
+            optimizer.build(variables)
+        return optimizers
+
+    def initial(self) -> TrainingState:
+        """A lane before its first epoch."""
+        slots = [
+            np.array(slot.value)
+            for variable in self._model.trainable_variables
+            for optimizer in self._built([variable])
+            for slot in optimizer.variables
+        ]
+        return TrainingState(self._template.trainable, self._template.other, tuple(slots))
+
+    def stack(self, lanes: Sequence[TrainingState]) -> State:
+        """Device arrays of these lanes."""
+        import jax.numpy as jnp
+
+        def vector(arrays: list[Any], shape: tuple[int, ...]) -> Any:
+            if len(shape) == 2:
+                return jnp.asarray(np.stack([array.T for array in arrays], axis=1).reshape(self._lying(shape)))
+            return jnp.asarray(np.stack(arrays, axis=-1).ravel())
+
+        trainable = [
+            vector([lane.trainable[index] for lane in lanes], shape) for index, shape in enumerate(self._shapes)
+        ]
+        other = [jnp.asarray(np.stack(arrays)) for arrays in zip(*(lane.other for lane in lanes), strict=True)]
+        slots = [
+            jnp.array(lanes[0].optimizer[place])
+            if index is None
+            else vector([lane.optimizer[place] for lane in lanes], self._shapes[index])
+            for place, index in enumerate(self._slots)
+        ]
+        return trainable, other, slots
+
+    def lane(self, state: State, index: int) -> TrainingState:
+        """A copy of one lane."""
+
+        def part(vector: Any, shape: tuple[int, ...]) -> Any:
+            if len(shape) == 2:
+                return np.array(np.asarray(vector).reshape(shape[1], self._lanes, shape[0])[:, index].T, order="C")
+            return np.array(np.asarray(vector).reshape(*shape, self._lanes)[..., index])
+
+        trainable, other, slots = state
+        return TrainingState(
+            tuple(part(vector, shape) for vector, shape in zip(trainable, self._shapes, strict=True)),
+            tuple(np.array(np.asarray(array)[index]) for array in other),
+            tuple(
+                np.array(slot) if place is None else part(slot, self._shapes[place])
+                for slot, place in zip(slots, self._slots, strict=True)
+            ),
+        )
+
+    def _views(self, trainable: list[Any]) -> list[Any]:
+        """Each array as [*shape, T]; the transposition is one of strides, not of bytes."""
+        return [
+            vector.T.reshape(shape[0], shape[1], self._lanes)
+            if len(shape) == 2
+            else vector.reshape(*shape, self._lanes)
+            for vector, shape in zip(trainable, self._shapes, strict=True)
+        ]
+
+    def _spread(self, values: Any, shape: tuple[int, ...]) -> Any:
+        """[T] values to go with a variable of this shape: a column beside a kernel, else a vector."""
+        import jax.numpy as jnp
+
+        if len(shape) == 2:
+            return jnp.broadcast_to(values, (shape[1], self._lanes)).reshape(-1, 1)
+        return jnp.broadcast_to(values, (*shape, self._lanes)).ravel()
+
+    def step(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
+        """Traced: one batch, shared by all lanes."""
+        import jax
+
+        trainable, other, slots = state
+        axes = ([-1] * len(trainable), 0, 0, None, None)
+
+        def loss(trainable: list[Any]) -> Any:
+            losses, after = jax.vmap(_forward(self._model, training=True), in_axes=axes)(
+                self._views(trainable), other, metrics, x, y
+            )
+            return losses.sum(), after
+
+        gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
+        new_trainable, new_slots = self._apply(trainable, slots, gradients, numbers)
+        return (new_trainable, list(other), new_slots), list(metrics)
+
+    def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
+        import jax.numpy as jnp
+
+        new_trainable, new_slots, place = [], [], 0
+        variants = self._template.signature.variants
+        for optimizers, vector, gradient, (rate, masks, per_lane) in zip(
+            self._optimizers, trainable, gradients, numbers, strict=True
+        ):
+            self._rate.value = rate
+            new = vector
+            for index, (optimizer, variant) in enumerate(zip(optimizers, variants, strict=True)):
+                count = len(optimizer.variables)
+                with per_lane_values(optimizer, {name: PerLaneValue(*per_lane[name]) for name in variant.per_lane}):
+                    (updated,), after = optimizer.stateless_apply(slots[place : place + count], [gradient], [vector])
+                place += count
+                new_slots.extend(after)
+                new = updated if len(optimizers) == 1 else jnp.where(masks[index], updated, new)
+            new_trainable.append(new)
+        self._rate.value = None
+        return new_trainable, new_slots
+
+    def prepare(self, numbers: Numbers) -> Any:
+        """Traced: the numbers as the step takes them, computed once an epoch."""
+        import jax
+
+        signature = self._template.signature
+        variants = range(len(signature.variants)) if len(signature.variants) > 1 else ()
+        return jax.lax.optimization_barrier(
+            [
+                (
+                    self._spread(numbers.learning_rates, shape),
+                    [self._spread(numbers.variants == variant, shape) for variant in variants],
+                    {
+                        name: [self._spread(values, shape) for values in pair]
+                        for name, pair in zip(signature.per_lane, numbers.per_lane, strict=True)
+                    },
+                )
+                for shape in self._shapes
+            ]
+        )
+
+    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any]]:
+        """Traced: one more batch of validation rows."""
+        import jax
+
+        trainable, other, slots = state
+        axes = ([-1] * len(trainable), 0, 0, None, None)
+        _, (other, metrics) = jax.vmap(_forward(self._model, training=False), in_axes=axes)(
+            self._views(trainable), other, metrics, x, y
+        )
+        return (trainable, list(other), slots), list(metrics)
+
+    def finite(self, state: State) -> Any:
+        """Traced: [T] whether all trainable variables of a lane are finite."""
+        import jax.numpy as jnp
+
+        views = [jnp.isfinite(view).all(tuple(range(view.ndim - 1))) for view in self._views(state[0])]
+        return jnp.stack([jnp.ones(self._lanes, bool), *views]).all(0)
+
+
+def _forward(model: Any, *, training: bool) -> Callable[..., Any]:
+    """The first half of `fit`'s own step, on one lane: loss, then what the batch did to variables and metrics."""
+    import jax
+
+    scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
+
+    def forward(trainable: Any, other: Any, metrics: Any, x: Any, y: Any) -> Any:
+        loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
+            trainable, other, metrics, x, y, None, training=training, optimizer_variables=scale
+        )
+        unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
+        _, metrics = model._update_metrics_variables(  # noqa: SLF001  # Keras 3.15: what its `train_step` calls on JAX
+            metrics, unscaled, x, y, y_pred, None
+        )
+        return loss, (other, metrics)
+
+    return forward

@@ -1,0 +1,99 @@
+"""Lanes as the first axis of every variable, for any optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.training.lanes.layout import Numbers, State
+from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.training_state import Arrays, TrainingState
+
+
+class Stacked:
+    """Lanes are the first axis of every variable, and `fit`'s own training step is mapped over it."""
+
+    def __init__(self, template: Template, lanes: int) -> None:
+        self._model = template.model
+        self._template = template
+        self._lanes = lanes
+        optimizer = self._model.optimizer
+        inner = getattr(optimizer, "inner_optimizer", optimizer)  # the outer of loss scaling has its own
+        rate = inner._learning_rate  # noqa: SLF001  # Keras 3.15: the public one is its value, not the variable
+        places = [i for i, variable in enumerate(optimizer.variables) if variable is rate]
+        self._rate_place = places[0] if places else None
+
+    def initial(self) -> TrainingState:
+        """A lane before its first epoch."""
+        slots = tuple(np.array(variable.value) for variable in self._model.optimizer.variables)
+        return TrainingState(self._template.trainable, self._template.other, slots)
+
+    def stack(self, lanes: Sequence[TrainingState]) -> State:
+        """Device arrays of these lanes."""
+        import jax.numpy as jnp
+
+        def stacked(parts: Sequence[Arrays]) -> list[Any]:
+            return [jnp.asarray(np.stack(arrays)) for arrays in zip(*parts, strict=True)]
+
+        return (
+            stacked([lane.trainable for lane in lanes]),
+            stacked([lane.other for lane in lanes]),
+            stacked([lane.optimizer for lane in lanes]),
+        )
+
+    def lane(self, state: State, index: int) -> TrainingState:
+        """A copy of one lane."""
+        trainable, other, slots = (tuple(np.array(np.asarray(array)[index]) for array in part) for part in state)
+        return TrainingState(trainable, other, slots)
+
+    def prepare(self, numbers: Numbers) -> Any:
+        """Traced: the numbers as the step takes them."""
+        return numbers.learning_rates
+
+    def step(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
+        """Traced: one batch, shared by all lanes."""
+        rates = numbers
+        trainable, other, slots = state
+        if self._rate_place is not None:
+            slots = [rates if place == self._rate_place else slot for place, slot in enumerate(slots)]
+
+        def one(trainable: Any, other: Any, slots: Any, metrics: Any) -> Any:
+            _, after = self._model.train_step((trainable, other, slots, metrics), (x, y))
+            return after
+
+        trainable, other, slots, metrics = self._mapped(one)(trainable, other, slots, metrics)
+        return (list(trainable), list(other), list(slots)), list(metrics)
+
+    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any]]:
+        """Traced: one more batch of validation rows."""
+        trainable, other, slots = state
+
+        def one(trainable: Any, other: Any, metrics: Any) -> Any:
+            _, (_, other, metrics) = self._model.test_step((trainable, other, metrics), (x, y))
+            return other, metrics
+
+        scored = self._template.averaged(trainable, slots)
+        other, metrics = self._mapped(one)(scored, other, metrics)
+        return (trainable, list(other), slots), list(metrics)
+
+    def _mapped(self, one: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of one lane as one of all lanes; a lane alone is not mapped, so that it is `fit`'s own program."""
+        import jax
+
+        if self._lanes > 1:
+            mapped: Callable[..., Any] = jax.vmap(one)
+            return mapped
+
+        def alone(*arguments: Any) -> Any:
+            return jax.tree.map(lambda array: array[None], one(*jax.tree.map(lambda array: array[0], arguments)))
+
+        return alone
+
+    def finite(self, state: State) -> Any:
+        """Traced: [T] whether all trainable variables of a lane are finite."""
+        import jax.numpy as jnp
+
+        finite = [jnp.isfinite(array).reshape(self._lanes, -1).all(1) for array in state[0]]
+        return jnp.stack([jnp.ones(self._lanes, bool), *finite]).all(0)
