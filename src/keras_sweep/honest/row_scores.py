@@ -29,12 +29,12 @@ class RowScores:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of all that is in it."""
+        """Its kind, a colon, and SHA-256 (hex) of all that is in it."""
         total = hashlib.sha256(f"{self.kind} {self.rows}".encode())
         for array in self.arrays:
             total.update(f" {array.dtype.str} {array.shape} ".encode())
             total.update(array.tobytes())
-        return total.hexdigest()
+        return f"{self.kind}:{total.hexdigest()}"
 
     def values(self) -> npt.NDArray[Any]:
         """[N] float32, a score a row. Only of bits and values."""

@@ -25,7 +25,7 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
     """The user attributes of a trial, each a JSON text; those without a value are left out.
 
     Args:
-        result: what is to be kept; its weights are not.
+        result: what is to be kept; its weights are not, and of its scores their digest.
         seed: the study's seed, for a trial without a parameter of that name.
     """
     suggestion = result.suggestion
@@ -37,6 +37,7 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         "stderr": None if result.stderr is None else _number(result.stderr),
         "seconds": {part: _number(getattr(seconds, part)) for part in Seconds.__dataclass_fields__},
         "seed": _value(suggestion.params.get("seed", seed)),
+        "scores": result.scores.digest if result.scores is not None else result.scores_digest,
         "engine": result.engine,
         "runner": result.runner,
         "generation": suggestion.generation,
@@ -80,6 +81,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
             engine=_text(read, "engine"),
             runner=_text(read, "runner"),
             stderr=None if stderr is None else float(stderr),
+            scores_digest=_text(read, "scores") if "scores" in read else None,
         )
     except KeyError as error:
         raise ValueError(f"its attribute {error} is missing") from error
@@ -96,7 +98,7 @@ def bounded(text: str | None) -> str | None:
 
 
 _KEYS = frozenset(
-    {"params", "curve", "epoch", "stderr", "seconds", "seed", "engine", "runner", "generation", "continues"}
+    {"params", "curve", "epoch", "stderr", "scores", "seconds", "seed", "engine", "runner", "generation", "continues"}
     | {"sampler_seconds", "reason", "traceback"}
 )
 

@@ -1,7 +1,8 @@
 """Trials that ended before one with a lower number, kept whole until their turn in the record comes.
 
 A trial is a file as those of weights are, plain arrays and no pickle: first the bytes of a JSON text with all that the
-record will hold of it, then its weights, if they may be kept. A kill leaves the file whole or absent.
+record will hold of it, then its scores of rows and its weights, if they may be kept. A kill leaves the file whole or
+absent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from keras_sweep.files import atomic, disk
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.record import encoding
+from keras_sweep.record.row_scores import scores_of, scores_text
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import numbered_files
 from keras_sweep.trial.result import Result, TrialState
@@ -57,11 +59,13 @@ class Spool:
             "state": result.state.value,
             "value": result.value,
             "weights": result.weights is not None,
+            "scores": None if result.scores is None else scores_text(result.scores),
             "texts": encoding.encode(result, None),
         }
         path = self._folder.spool / f"{result.number:06d}.npz"
         atomic.make_private(path.parent)
-        write_arrays(path, result.weights or (), text=json.dumps(about))
+        scores = () if result.scores is None else result.scores.arrays
+        write_arrays(path, (*scores, *(result.weights or ())), text=json.dumps({**about, "score_arrays": len(scores)}))
         self._waiting[result.number] = path
 
     def read(self, number: int) -> Result | None:
@@ -108,6 +112,10 @@ def _decoded(number: int, text: str, arrays: Weights) -> Result:
         result = encoding.decode(number, about["state"], value, about["texts"])
         if (result.value is None) != (result.state is TrialState.FAIL) and result.state is not TrialState.PRUNED:
             raise ValueError(f"its state is {result.state}, and its value {value}")
-        return replace(result, weights=arrays if about["weights"] else None)
+        count = about.get("score_arrays", 0)  # an older version kept none
+        scores = scores_of(about["scores"], arrays[:count]) if count else None
+        if scores is not None and scores.digest != result.scores_digest:
+            raise ValueError("its scores are not those that it tells of")
+        return replace(result, weights=arrays[count:] if about["weights"] else None, scores=scores)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"its text is not what it should be ({error})") from error

@@ -46,6 +46,11 @@ class SweepFolder:
         return self.path / "weights"
 
     @property
+    def scores(self) -> Path:
+        """The folder of what each trial scored on each validation row."""
+        return self.path / "scores"
+
+    @property
     def checkpoints(self) -> Path:
         """The folder of trials that still train."""
         return self.path / "checkpoints"

@@ -1,10 +1,13 @@
-"""The record as the loop sees it: finished trials in order, the weights of the best, and those that wait their turn."""
+"""The record as the loop sees it: finished trials in order, scores of rows, weights of the best, those that wait."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from keras_sweep.honest.row_scores import Kind
+from keras_sweep.record.row_scores import KEPT as SCORES_KEPT
+from keras_sweep.record.row_scores import keep_scores, save_scores, scores_file, with_scores
 from keras_sweep.record.spool import Spool
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import keep, save_weights, weights_file
@@ -16,7 +19,7 @@ KEPT = 10  # trials whose weights stay on disk
 
 
 class TrialRecord:
-    """Writes weights before the trial and removes others' after it, so that a kill leaves too many, never too few."""
+    """Writes a trial's files before the trial and removes others' after it: a kill leaves too many, never too few."""
 
     def __init__(
         self,
@@ -31,10 +34,11 @@ class TrialRecord:
         self._objective = objective
         self._kept = kept
         self._results = study.results()
-        self._best: list[Result] = []
+        self._ranked: list[Result] = []  # the best, as many as keep weights or scores
         for result in self._results:
             self._place(result)
-        keep(study.folder, {one.number for one in self._best})  # a kill may have left too many
+        keep(study.folder, self.best)  # a kill may have left too many
+        keep_scores(study.folder, [one.number for one in with_scores(self._results, objective)])
         self._spool = Spool(study.folder, following=len(self._results), notice=notice)
 
     def results(self) -> list[Result]:
@@ -44,16 +48,17 @@ class TrialRecord:
     @property
     def best(self) -> list[int]:
         """The trials whose weights are kept, best first."""
-        return [one.number for one in self._best]
+        return [one.number for one in self._ranked[: self._kept]]
 
     def wait(self, result: Result) -> Result:
-        """Keep a trial whose turn has not come; return it without its weights. Raises RecordError."""
-        light = replace(result, weights=None)
-        self._spool.keep(result if self._may_be_best(result) else light)
-        return light
+        """Keep a trial whose turn has not come; return it without its weights and scores. Raises RecordError."""
+        weights = result.weights if self._may_be_among(result, self._kept) else None
+        scores = result.scores if self._may_keep_scores(result) else None
+        self._spool.keep(replace(result, weights=weights, scores=scores, scores_digest=_digest(result)))
+        return _light(result)
 
     def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
-        """Those of the trials that wait, by number, with their weights if they may be among the best.
+        """Those of the trials that wait, by number, with weights and scores if they may be among the best.
 
         Raises RecordError.
         """
@@ -74,36 +79,54 @@ class TrialRecord:
         self._spool.close()
 
     def add(self, result: Result) -> Result:
-        """Keep one trial; return it without its weights, of which memory would not hold thousands.
+        """Keep one trial; return it without its weights and scores, of which memory would not hold thousands.
 
-        Raises RecordError, and then neither the trial nor a part of its weights is there.
+        Raises RecordError, and then neither the trial nor a part of its weights or scores is there.
         """
-        light = replace(result, weights=None)
-        best_before = self._best
-        before = {one.number for one in best_before}
+        light, folder = _light(result), self._study.folder
+        scores = result.scores if self._may_keep_scores(result) else None
+        ranked_before, before = self._ranked, set(self.best)
         self._place(light)
-        numbers = {one.number for one in self._best}
         try:
-            if result.number in numbers and result.weights is not None:
-                save_weights(weights_file(self._study.folder, result.number), result.weights)
-            self._study.add(result)
+            if result.number in self.best and result.weights is not None:
+                save_weights(weights_file(folder, result.number), result.weights)
+            if scores is not None:
+                save_scores(scores_file(folder, result.number), scores)
+            self._study.add(light)
         except BaseException:
-            self._best = best_before
+            self._ranked = ranked_before
             raise
         self._results.append(light)
-        if before - numbers:
-            keep(self._study.folder, numbers)
+        if before - set(self.best):
+            keep(folder, self.best)
+        if scores is not None and scores.kind is not Kind.BITS and len(self._ranked) == len(ranked_before):
+            keep_scores(folder, [one.number for one in with_scores(self._results, self._objective)])
         self._spool.remove(result.number)
         return light
 
-    def _may_be_best(self, result: Result) -> bool:
-        """Whether its weights may be kept once it is recorded: the best can only get better until then."""
+    def _may_be_among(self, result: Result, best: int) -> bool:
+        """Whether it may be among so many best once it is recorded: they can only get better until then."""
         if not can_win(result, self._objective):
             return False
-        full = len(self._best) == self._kept
-        return not full or order_key(result, self._objective) < order_key(self._best[-1], self._objective)
+        full = len(self._ranked) >= best
+        return not full or order_key(result, self._objective) < order_key(self._ranked[best - 1], self._objective)
+
+    def _may_keep_scores(self, result: Result) -> bool:
+        """Whether its scores may be kept: bits of all that can win, more than bits of the best alone."""
+        if result.scores is None or not can_win(result, self._objective):
+            return False
+        return result.scores.kind is Kind.BITS or self._may_be_among(result, SCORES_KEPT)
 
     def _place(self, result: Result) -> None:
         if can_win(result, self._objective):
-            ranked = sorted([*self._best, result], key=lambda one: order_key(one, self._objective))
-            self._best = ranked[: self._kept]
+            ranked = sorted([*self._ranked, result], key=lambda one: order_key(one, self._objective))
+            self._ranked = ranked[: max(self._kept, SCORES_KEPT)]
+
+
+def _digest(result: Result) -> str | None:
+    return result.scores_digest if result.scores is None else result.scores.digest
+
+
+def _light(result: Result) -> Result:
+    """Without what memory would not hold of thousands."""
+    return replace(result, weights=None, scores=None, scores_digest=_digest(result))

@@ -54,12 +54,17 @@ def keep(folder: SweepFolder, numbers: Iterable[int]) -> None:
 
     What `save_weights` did not write stays, whatever it is called.
     """
-    kept = {weights_file(folder, number).name for number in numbers}
-    if not folder.weights.is_dir():
+    delete_others(folder.weights, numbers)
+
+
+def delete_others(folder: Path, numbers: Iterable[int]) -> None:
+    """Remove a folder's files of arrays that are of all other trials, as `keep` does. Raises RecordError."""
+    kept = {f"{number:06d}.npz" for number in numbers}
+    if not folder.is_dir():
         return
-    with plain_errors("clear", folder.weights):
-        atomic.clear_parts(folder.weights)
-        for path in sorted(folder.weights.iterdir()):
+    with plain_errors("clear", folder):
+        atomic.clear_parts(folder)
+        for path in sorted(folder.iterdir()):
             if _FILE.fullmatch(path.name) and path.name not in kept and is_array_file(path):
                 disk.remove(path)
 

@@ -61,7 +61,7 @@ def open_study(
             emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {closing}"))
     try:
         _check_same(spec, study.attributes, {**said, **sealed, MODEL_CODE: code})
-        for path in (folder.weights, folder.checkpoints, folder.spool):
+        for path in (folder.weights, folder.scores, folder.checkpoints, folder.spool):
             if path.exists() and not path.is_dir():
                 emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
         _write_space(folder, spec, str(study.attributes.get("space")), emit)
@@ -75,7 +75,8 @@ def open_study(
 
 def _make_way(folder: SweepFolder, emit: Listener) -> None:
     """Files of a record that is gone are kept, but are not of the one that begins."""
-    for path in (folder.weights, folder.checkpoints, folder.spool, folder.best, folder.card, folder.space):
+    parts = (folder.weights, folder.scores, folder.checkpoints, folder.spool)
+    for path in (*parts, folder.best, folder.card, folder.space):
         if path.exists() or path.is_symlink():
             moved = set_aside(path)
             emit(Noticed(f"{path} is of a record that is gone: it is {moved.name} now"))

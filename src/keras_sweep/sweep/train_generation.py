@@ -87,7 +87,7 @@ class GenerationTraining:
         for result in results:
             if result.number not in self._told:
                 self._told.add(result.number)
-                self._emit(TrialEnded(replace(result, weights=None)))
+                self._emit(TrialEnded(replace(result, weights=None, scores=None)))
 
 
 @contextmanager

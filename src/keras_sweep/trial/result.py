@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to sh
     import numpy as np
     import numpy.typing as npt
 
+    from keras_sweep.honest.row_scores import RowScores
+
 Curve: TypeAlias = Mapping[str, tuple[float, ...]]  # metric name -> [E], one value an epoch, as `fit` logs it
 Weights: TypeAlias = "tuple[npt.NDArray[np.generic], ...]"  # in the order of `keras.Model.get_weights`
 
@@ -71,6 +73,10 @@ class Result:
     reason: str | None = None  # why it ended, where it did not run to its end: "diverged", "pruned at epoch 3"
     traceback: str | None = None
     weights: Weights | None = None  # exactly those that earned `value`; None for FAIL and when read from the record
+    scores: RowScores | None = (
+        None  # of each validation row, as in `value`; None without, and when read from the record
+    )
+    scores_digest: str | None = None  # of those scores, where they were written
     engine: str = ""  # "optuna/tpe"
     runner: str = ""  # "compiled/jax"
     stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula

@@ -163,7 +163,18 @@ def ties(rows: Iterable[LeaderboardRow]) -> int:
 
 # Sorting and filtering ------------------------------------------------------------------------------------------------
 
-ROW_KEYS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", "epochs", "seconds")
+ROW_KEYS: tuple[str, ...] = (
+    "rank",
+    "number",
+    "state",
+    "value",
+    "stderr",
+    "tie",
+    "behind",
+    "behind_stderr",
+    "epochs",
+    "seconds",
+)
 ROW_KEYS += ("engine", "seed", "reason")
 HEADS = {
     "#": "rank",
