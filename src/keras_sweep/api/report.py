@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from keras_sweep.errors import SweepError
 from keras_sweep.files.marked_folder import check_place, write_folder
 from keras_sweep.files.plain_file import read_plain
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.trial.events import Listener
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.page import page_of
 
+if TYPE_CHECKING:
+    from keras_sweep.sweep.validation_outputs import ValidationOutputs
+
 REPORTS_DIR = Path("reports")
 PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
 MOST_CARD = 2**20  # bytes
+EVERY = 2.0  # seconds between two looks at a record that may have grown
+SHARE = 5  # of the time that writing took is waited
+STILL_RUNS = "the sweep still runs"
+NO_WINNER = "no trial has won"
 
 
-def write_report(folder: SweepFolder, place: Path | None = None) -> Path:
+def write_report(
+    folder: SweepFolder,
+    place: Path | None = None,
+    emit: Listener = lambda _: None,
+    *,
+    spec: SweepSpec | None = None,
+    trust: bool = False,
+) -> Path:
     """Write the report of a sweep, by default into `reports/NAME`; returns the page's path.
+
+    `spec` stands for the recorded one where the user has just given it; `trust` allows to run code that the record
+    names, without which the page does not say what its winner gets wrong.
 
     Raises:
         UsageError: something stands there that this program did not write.
@@ -33,7 +54,7 @@ def write_report(folder: SweepFolder, place: Path | None = None) -> Path:
     """
     place = REPORTS_DIR / folder.name if place is None else place
     check_place(place, PAGE, MARK)
-    facts = read_facts(folder)
+    facts = read_facts(folder, lambda: _outputs(folder, emit, spec, trust))
     files = {
         PAGE: page_of(facts, datetime.now(UTC)),
         "leaderboard.md": leaderboard_markdown(facts.rows, facts.objective),
@@ -43,13 +64,42 @@ def write_report(folder: SweepFolder, place: Path | None = None) -> Path:
     return place / PAGE
 
 
-def read_facts(folder: SweepFolder) -> SweepFacts:
-    """Read a sweep's record, which may be growing. Raises RecordError."""
+def watch_report(
+    folder: SweepFolder, place: Path | None = None, emit: Listener = lambda _: None, *, trust: bool = False
+) -> Path:
+    """Write the report again and again while the sweep runs, and once more when it has ended; returns the page's path.
+
+    Raises as `write_report`.
+    """
+    while True:
+        running, stamp, began = living_owner(folder) is not None, _stamp(folder), time.monotonic()
+        page = write_report(folder, place, emit, trust=trust)
+        if not running:
+            return page
+        took = time.monotonic() - began
+        time.sleep(max(EVERY, SHARE * took))  # a large sweep is read for long: the sweep itself comes first
+        while _stamp(folder) == stamp and living_owner(folder) is not None:
+            time.sleep(EVERY)
+
+
+def _stamp(folder: SweepFolder) -> list[tuple[int, int]]:
+    """What changes when the record grows."""
+    files = (folder.study, folder.study.with_name(folder.study.name + "-wal"))
+    found = [path.stat() for path in files if path.exists()]
+    return [(one.st_mtime_ns, one.st_size) for one in found]
+
+
+def read_facts(folder: SweepFolder, outputs: Callable[[], ValidationOutputs | str]) -> SweepFacts:
+    """Read a sweep's record, which may be growing. Raises RecordError.
+
+    `outputs` gives those of the winner; it is called where there is one and the sweep does not run.
+    """
     attributes = read_attributes(folder)
     results = read_results(folder)
     objective = objective_of(attributes)
     rows = leaderboard_rows(results, objective, seed=attributes.get("seed"))
     numbered = {result.number: result for result in results}
+    running = living_owner(folder) is not None
     winner = next((row.number for row in rows if row.winner), None)
     return SweepFacts(
         name=folder.name,
@@ -58,8 +108,21 @@ def read_facts(folder: SweepFolder) -> SweepFacts:
         rows=rows,
         results=numbered,
         card=_card(folder, winner),
-        running=living_owner(folder) is not None,
+        running=running,
+        outputs=outputs() if winner is not None and not running else STILL_RUNS if running else NO_WINNER,
     )
+
+
+def _outputs(folder: SweepFolder, emit: Listener, spec: SweepSpec | None, trust: bool) -> ValidationOutputs | str:
+    """Those of the winner, or why there are none: the page is right without them."""
+    from keras_sweep.sweep.validation_outputs import winner_outputs
+
+    try:
+        return winner_outputs(folder, emit, spec=spec, trust=trust)
+    except SweepError as error:
+        return f"{error.message}. {error.hint}" if error.hint else error.message
+    except Exception as error:  # weights that do not fit, a layer that is not there, code of the user's
+        return f"the winner's model can't be used ({type(error).__name__}: {error})"
 
 
 def _card(folder: SweepFolder, winner: int | None) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.leaderboard import Leaderboard
+from keras_sweep.api.report import write_report
 from keras_sweep.api.trial import Trial
 from keras_sweep.api.views import warn_of_notices
 from keras_sweep.errors import UsageError
@@ -153,6 +154,17 @@ class Sweep:
             self._folder, Path(path), number, warn_of_notices, format=format, spec=self._spec, trust=self._trust
         )
         return written.model
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the sweep as one self-contained page with its tables into a folder; returns the page's path.
+
+        The folder is `reports/NAME` unless a path is given.
+
+        Raises:
+            UsageError: something stands there that no report is.
+        """
+        place = None if path is None else Path(path)
+        return write_report(self._folder, place, warn_of_notices, spec=self._spec, trust=self._trust)
 
     @property
     def study(self) -> optuna.Study:

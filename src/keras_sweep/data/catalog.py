@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from keras_sweep.data.split import held_out, held_out_by_class, split
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def load_search_data(spec: SweepSpec) -> SearchData:
@@ -86,6 +89,14 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
         return data.train.x, data.validation.x
     parts = split(read_source(spec.data, spec.folder), spec.data.split, classes=labels_are_classes(spec))
     return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
+
+
+def validation_table(spec: SweepSpec, data: SearchData) -> pl.DataFrame | None:
+    """The validation rows of a table with their columns as they were read; None for arrays. Raises DataError."""
+    if data.preprocessing is None:
+        return None
+    parts = split(read_source(spec.data, spec.folder), spec.data.split, classes=labels_are_classes(spec))
+    return parts.validation.x  # type: ignore[return-value]  # what is preprocessed is a table
 
 
 def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:

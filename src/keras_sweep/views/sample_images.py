@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
-from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.search_data import Rows, SearchData
 
 Pixels = npt.NDArray[np.uint8]  # [H, W] grey or [H, W, 3]
 SHADES = " .:-=+*#%@"  # dark to light
@@ -32,11 +32,11 @@ def samples_by_class(data: SearchData, each: int) -> list[list[npt.NDArray[np.in
     return [list(np.flatnonzero(labels == index)[:each]) for index in range(data.classes)]
 
 
-def picture_of(data: SearchData, row: int) -> Pixels:
-    """One training row as a picture, its values stretched from the data's lowest (black) to its highest (white)."""
+def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
+    """A row, of training unless others are given, as a picture: black is the data's lowest value, white its highest."""
     assert data.image_shape is not None
     low, high = _span(data)
-    picture = (data.train.x[row].reshape(data.image_shape).astype(np.float64) - low) / (high - low) * 255
+    picture = ((rows or data.train).x[row].reshape(data.image_shape).astype(np.float64) - low) / (high - low) * 255
     if picture.ndim == 3 and picture.shape[2] == 1:
         picture = picture[:, :, 0]
     return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
@@ -54,7 +54,12 @@ def picture_grid(data: SearchData, each: int = 10) -> Pixels:
 
 
 def write_png(path: Path, picture: Pixels, scale: int = PNG_SCALE) -> None:
-    """Write 8-bit grey or colour pixels as a PNG (W3C, Portable Network Graphics, third edition, sections 5, 7, 11).
+    """Write 8-bit grey or colour pixels as a PNG file."""
+    path.write_bytes(png_bytes(picture, scale))
+
+
+def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
+    """8-bit grey or colour pixels as a PNG (W3C, Portable Network Graphics, third edition, sections 5, 7, 11).
 
     Two chunks and a checksum each: less than what a library of pictures would add to the installation.
     """
@@ -64,7 +69,7 @@ def write_png(path: Path, picture: Pixels, scale: int = PNG_SCALE) -> None:
     lines = b"".join(b"\0" + line.tobytes() for line in large)  # each line begins with its filter: none
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(lines, 9)), _chunk(b"IEND", b""))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_sweep.space.objective import Objective
 from keras_sweep.sweep.finish_winner import known_scores
+from keras_sweep.sweep.validation_outputs import ValidationOutputs
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
@@ -26,6 +27,7 @@ class SweepFacts:
     results: Mapping[int, Result]
     card: Mapping[str, Any]  # of the winner's model; {} without one
     running: bool
+    outputs: ValidationOutputs | str  # of the winner on the validation rows, or why there are none
 
     @cached_property
     def winner(self) -> LeaderboardRow | None:

@@ -19,10 +19,12 @@ from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.best_so_far import best_so_far
 from keras_sweep.views.report.cards import number_cards, winner_sentence
 from keras_sweep.views.report.colours import Colours, colours_of
+from keras_sweep.views.report.confusion import said_against_true
 from keras_sweep.views.report.curves import learning_curves
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.headline import headline
 from keras_sweep.views.report.importance import Importance, importance_bars, importances
+from keras_sweep.views.report.mistakes import mistakes
 from keras_sweep.views.report.parallel import parallel
 from keras_sweep.views.report.range_edges import range_edges, widening_call
 from keras_sweep.views.report.repeat import repeat_of
@@ -95,6 +97,9 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
             widening=widening_call(facts.name, edges),
             importance=importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
             interaction=_interaction(found, axes, facts.rows, drawn, value),
+            outputs=facts.outputs if isinstance(facts.outputs, str) else None,
+            confusion=None if isinstance(facts.outputs, str) else said_against_true(facts.outputs),
+            mistakes=None if isinstance(facts.outputs, str) else mistakes(facts.outputs),
             failures=[row for row in facts.rows if row.state is TrialState.FAIL],
             time=time_bars(facts.attributes.get("seconds", {})),
             repeat=repeat_of(facts),

@@ -17,7 +17,7 @@ from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.colours import Colours
 from keras_sweep.views.report.curves import sparkline
 from keras_sweep.views.terminal.drawing import curve_heights
-from keras_sweep.views.terminal.text import safe, score_text, shorten, value_text
+from keras_sweep.views.terminal.text import decimals, safe, score_text, shorten, value_text
 
 LONGEST_VALUE = 40
 
@@ -80,7 +80,7 @@ def _columns(
     if any(row.imported or row.state is not TrialState.COMPLETE for row in of):
         columns.append((ColumnHead("state", False), lambda row: Cell(state_text(row), state_text(row))))
     columns.append((ColumnHead("epochs", True), lambda row: _number(epochs_text(row), row.epochs)))
-    height_of = curve_heights([row.curve for row in of if row.state is not TrialState.FAIL])
+    height_of = curve_heights([row.curve for row in of[: -(-len(of) // 2)]])  # poor trials lie at the foot
     if any(len(row.curve) > 1 for row in of):
         columns.append(
             (
@@ -114,9 +114,11 @@ def _score(row: LeaderboardRow) -> Cell:
 
 
 def _behind(row: LeaderboardRow) -> Cell:
-    if row.behind is None:
-        return Cell("–")
-    return _number(score_text(row.behind, row.behind_stderr), row.behind)
+    if row.behind is None or row.winner:
+        return Cell("–", _sort(row.behind))
+    places = decimals(row.value, row.stderr)  # as the value itself has
+    error = "" if row.behind_stderr is None else f" ±{row.behind_stderr:.{places}f}"
+    return _number(f"{row.behind:.{places}f}{error}", row.behind)
 
 
 def _number(text: str, value: Value) -> Cell:

@@ -1,0 +1,92 @@
+"""What the winner says of each validation row. No test row is read, and nothing is fetched or trained for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.catalog import validation_table
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.sources import image_set
+from keras_sweep.errors import DataError, UsageError
+from keras_sweep.process.backend import choose_backend
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.weights import load_weights, weights_file
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
+from keras_sweep.sweep.winner import trained_model
+from keras_sweep.trial.events import Listener
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BATCH = 1024
+
+
+@dataclass(frozen=True)
+class ValidationOutputs:
+    """The outputs of a trial's model on the validation rows."""
+
+    number: int  # of the trial
+    data: SearchData
+    outputs: npt.NDArray[np.floating]  # [N, C] or [N, 1]
+    table: pl.DataFrame | None  # [N] the columns of the rows as they were read; None for arrays
+
+    @cached_property
+    def classes(self) -> tuple[str, ...] | None:
+        """Their names; None where a row has no class, or more than one."""
+        if self.data.classes is None:
+            return None
+        return self.data.class_names or tuple(map(str, range(self.data.classes)))
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.intp]:
+        """[N] the class of each row."""
+        y = self.data.validation.y
+        return np.asarray(y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.intp)
+
+    @cached_property
+    def chosen(self) -> npt.NDArray[np.intp]:
+        """[N] the class that the model names."""
+        if self.outputs.shape[1] > 1:
+            return np.asarray(self.outputs.argmax(axis=1), np.intp)
+        return (self.outputs[:, 0] > 0.5).astype(np.intp)
+
+    @cached_property
+    def certainty(self) -> npt.NDArray[np.floating]:
+        """[N] how sure the model is of the class that it names, from 0 to 1."""
+        if self.outputs.shape[1] > 1:
+            return np.asarray(self.outputs.max(axis=1))
+        return np.asarray(np.maximum(self.outputs[:, 0], 1 - self.outputs[:, 0]))
+
+
+def winner_outputs(
+    folder: SweepFolder, emit: Listener, *, spec: SweepSpec | None = None, trust: bool = False
+) -> ValidationOutputs:
+    """The winner's outputs, from its saved arrays: no model file is opened.
+
+    `spec` stands for the recorded one where the user has just given it.
+
+    Raises:
+        UsageError: the record names code and is not trusted, its weights are not kept, or another backend is needed.
+        DataError: the rows are not on this machine, or are not those of the sweep.
+    """
+    with StudyFile.open(folder) as study:
+        spec = spec or recorded_spec(study, trust=trust, emit=emit)
+        best = trial_of(study, spec.objective, None)
+        path = weights_file(folder, best.number)
+        if not path.exists():
+            raise UsageError(f"the weights of trial {best.number} are not kept")
+        pictures = image_set(spec.data)
+        if pictures is not None and pictures.find() is None:
+            raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
+        choose_backend(None, default=backend_of(best))
+        spec, data = recorded_data(study, spec)
+        model = trained_model(spec, best, load_weights(path), data)
+        outputs = np.asarray(model.predict(data.validation.x, verbose=0, batch_size=BATCH))
+        return ValidationOutputs(best.number, data, outputs.reshape(len(outputs), -1), validation_table(spec, data))
