@@ -17,7 +17,7 @@ from keras_sweep.files.plain_file import open_plain
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.training_state import TrainingState
 
-VERSION = 1
+VERSION = 2
 
 
 def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from keras_sweep.training import checkpoint
-from keras_sweep.training.lanes.group import Lane
+from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
 from keras_sweep.training.training_state import TrainingState
 
 
@@ -31,27 +31,25 @@ class EndStates:
                 with contextlib.suppress(OSError):  # what stays costs room, and nothing else
                     path.unlink()
 
-    def keep(self, lane: Lane) -> None:
+    def keep(self, lane: LaneProgress) -> None:
         """Keep where a trial ended, before its result is known to anyone. One that failed or was pruned is not kept."""
-        if lane.last is None or lane.diverged_at is not None or len(lane.rows) < lane.epochs:
+        if lane.last is None or lane.end is not LaneEnd.DONE:
             return
         if self._folder is None:
             self._memory[lane.number] = (list(lane.rows), lane.last, lane.best)
         else:
             checkpoint.write(self._path(lane.number), {"rows": lane.rows}, [lane.last, lane.best])
 
-    def take_up(self, lane: Lane) -> TrainingState | None:
+    def take_up(self, lane: LaneProgress) -> TrainingState | None:
         """Give the lane the curve of the trial that it continues, and return the state that it begins from.
 
         Returns None, and leaves the lane at its start, where nothing usable is kept: trained from there its numbers are
         the same but for their last digits.
         """
-        kept = self._kept(lane.suggestion.continues)
-        if kept is None or len(kept[0]) > lane.epochs:
+        kept = self._kept(lane.spec.suggestion.continues)
+        if kept is None or len(kept[0]) > lane.spec.epochs:
             return None
-        rows, lane.last, lane.best = kept
-        lane.rows = list(rows)
-        lane.reported = len(rows)
+        lane.go_on_from(*kept)
         return lane.last
 
     def _kept(self, number: int | None) -> tuple[list[dict[str, float]], TrainingState, TrainingState | None] | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
 from keras_sweep.training.lanes.end_states import EndStates
 from keras_sweep.training.lanes.flat import lies_flat
-from keras_sweep.training.lanes.group import Group, Lane
+from keras_sweep.training.lanes.group import Group
+from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress, LaneSpec
 from keras_sweep.training.lanes.packing import Job, pack
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import (
@@ -34,8 +35,7 @@ class Generation:
     """Lanes, and the groups that still train. Used by the loop's thread alone."""
 
     def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None, lane_limit: int) -> None:
-        self.lanes: dict[int, Lane] = {}
-        self.signatures: dict[int, Signature] = {}
+        self.lanes: dict[int, LaneProgress] = {}
         self.groups: list[Group] = []
         self.compared_at: dict[int, list[int]] = {}  # rung -> the trials that were compared there
         self.filled = False
@@ -50,7 +50,7 @@ class Generation:
     @property
     def over(self) -> bool:
         """Whether every wanted trial has ended."""
-        return not any(lane.training and lane.wanted for lane in self.lanes.values())
+        return not any(lane.training and lane.spec.wanted for lane in self.lanes.values())
 
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch
@@ -69,14 +69,12 @@ class Generation:
                 if watch.stopping():
                     return
             try:
-                lane = self._lane(suggestion)
+                lane = LaneProgress(self._lane_spec(suggestion, watch, wanted=suggestion.number in wanted))
             except BaseException as error:  # a user's model may raise anything when it is built
                 if not of_user(error):
                     raise
                 yield suggestion, error
                 continue
-            lane.rungs = watch.rungs(lane.epochs)
-            lane.wanted = suggestion.number in wanted
             self.lanes[lane.number] = lane
             if suggestion.continues is not None and self._kept is not None:
                 state = self._kept.take_up(lane)
@@ -93,15 +91,15 @@ class Generation:
         signature is new and no other trial's.
         """
         new = self._programs.planned()
-        trials = Counter(signature for signature in self.signatures.values() if signature in new)
-        return sum(count == 1 for count in trials.values()) / max(len(self.signatures), 1)
+        trials = Counter(lane.spec.signature for lane in self.lanes.values() if lane.spec.signature in new)
+        return sum(count == 1 for count in trials.values()) / max(len(self.lanes), 1)
 
-    def run_due_rungs(self, watch: Watch) -> Iterator[Lane]:
+    def run_due_rungs(self, watch: Watch) -> Iterator[LaneProgress]:
         """Ask the pruner at every rung that all of its trials have reached, lowest first; yields the lanes it stops."""
-        rungs = {rung for lane in self.lanes.values() for rung in lane.rungs} - set(self.compared_at)
+        rungs = {rung for lane in self.lanes.values() for rung in lane.spec.rungs} - set(self.compared_at)
         for rung in sorted(rungs):
             coming = [lane for lane in self.lanes.values() if lane.comes_to(rung)]
-            if any(lane.reported < rung for lane in coming):
+            if any(lane.seen < rung for lane in coming):
                 return
             waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.compared_at)]
             pruned = self.run_rung(rung, [lane.number for lane in coming], watch)
@@ -110,20 +108,21 @@ class Generation:
                 self._regroup(waiting)
             self.compared_at[rung] = [lane.number for lane in coming]  # only now may the groups go on
 
-    def run_rung(self, rung: int, numbers: Sequence[int], watch: Watch) -> list[Lane]:
+    def run_rung(self, rung: int, numbers: Sequence[int], watch: Watch) -> list[LaneProgress]:
         """Compare the trials at a rung; returns those that it stops."""
         name = self._spec.objective.name
         values = {number: self.lanes[number].rows[rung - 1][name] for number in numbers}
         stopped = watch.rung(rung, values) if values else frozenset()
-        pruned = [self.lanes[number] for number in numbers if number in stopped and rung < self.lanes[number].epochs]
+        compared = [self.lanes[number] for number in numbers]
+        pruned = [lane for lane in compared if lane.number in stopped and rung < lane.spec.epochs]
         for lane in pruned:
-            lane.pruned_at = rung
+            lane.end = LaneEnd.PRUNED
         return pruned
 
     def _regroup(self, waiting: Sequence[Group]) -> None:
         """Put the survivors of a rung into as few programs as they need."""
         begins: dict[int, TrainingState] = {}
-        survivors: list[Lane] = []
+        survivors: list[LaneProgress] = []
         for group in waiting:
             group.finished = True
             for lane in group.lanes:
@@ -133,14 +132,13 @@ class Generation:
         staying = [group for group in self.groups if group not in waiting]
         self.groups = staying + self._grouped(sorted(survivors, key=lambda lane: lane.number), begins)
 
-    def _grouped(self, lanes: Sequence[Lane], begins: dict[int, TrainingState]) -> list[Group]:
+    def _grouped(self, lanes: Sequence[LaneProgress], begins: dict[int, TrainingState]) -> list[Group]:
         """Groups of lanes that train on; each begins at its number of epochs, from the given or initial states."""
-        jobs = [
-            Job(lane.number, (self.signatures[lane.number], len(lane.rows)), lane.epochs - len(lane.rows))
-            for lane in lanes
-            if lane.training
-        ]
-        limits = {job.key: self._programs.limit(self.signatures[job.number], self._lane_limit) for job in jobs}
+        keys = {lane.number: (lane.spec.signature, len(lane.rows)) for lane in lanes if lane.training}
+        jobs = [Job(number, key, self.lanes[number].spec.epochs - key[1]) for number, key in keys.items()]
+        limits: dict[Hashable, int] = {
+            key: self._programs.limit(key[0], self._lane_limit) for key in set(keys.values())
+        }
         return [
             self.group(numbers, len(self.lanes[numbers[0]].rows), [begins[n] for n in numbers if n in begins])
             for numbers in pack(jobs, limits)
@@ -150,7 +148,6 @@ class Generation:
         """A group of these trials, after `epoch`."""
         group = Group(
             self._programs,
-            self.signatures[numbers[0]],
             [self.lanes[number] for number in numbers],
             self._spec.objective,
             take_best=self._spec.take_best,
@@ -161,7 +158,7 @@ class Generation:
             self._programs.plan(group.signature, lanes, users)
         return group
 
-    def _lane(self, suggestion: Suggestion) -> Lane:
+    def _lane_spec(self, suggestion: Suggestion, watch: Watch, *, wanted: bool) -> LaneSpec:
         plan = training_plan(self._spec, suggestion.params)
         variant = variant_of(plan, self._varying)
         signature = self._signature(plan, variant)
@@ -172,10 +169,17 @@ class Generation:
                 signature = self._signature(plan, variant)
         template = self._programs.template(signature)
         self._programs.limit(signature, self._lane_limit)  # traces the model, which may raise: this trial's fault
-        self.signatures[suggestion.number] = signature
-        choice = signature.variants.index(variant)
-        rate = _number(plan, LEARNING_RATE, template.default_rate(choice))
-        return Lane(suggestion, plan.epochs, rate, choice, {name: _number(plan, name) for name in variant.per_lane})
+        index = signature.variants.index(variant)
+        return LaneSpec(
+            suggestion,
+            signature,
+            plan.epochs,
+            learning_rate=_number(plan, LEARNING_RATE, template.default_rate(index)),
+            variant=index,
+            per_lane={name: _number(plan, name) for name in variant.per_lane},
+            rungs=watch.rungs(plan.epochs),
+            wanted=wanted,
+        )
 
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant) -> Signature:
         variants = self._variants if variant in self._variants else (variant,)

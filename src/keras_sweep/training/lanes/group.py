@@ -2,76 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.objective import Objective
+from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
 from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.packing import lane_count
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.shared_clock import SharedClock
-from keras_sweep.training.lanes.signature import PLACEHOLDER, Signature
+from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.outcome import best_epoch, diverged
 from keras_sweep.training.training_state import TrainingState
-from keras_sweep.trial.result import Curve, Suggestion
-
-
-@dataclass
-class Lane:
-    """One trial in training."""
-
-    suggestion: Suggestion
-    epochs: int  # in total
-    rate: float  # learning rate
-    choice: int  # which of the signature's variants
-    per_lane: Mapping[str, float] = field(default_factory=dict)  # its values of that variant's arguments
-    rungs: tuple[int, ...] = ()
-    wanted: bool = True
-    rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
-    reported: int = 0  # epochs that the loop's thread has seen; the workers, and so `rows`, may be ahead
-    diverged_at: int | None = None
-    pruned_at: int | None = None
-    failed: bool = False  # its program raised
-    best: TrainingState | None = None  # after the best epoch so far, where that is what counts
-    last: TrainingState | None = None  # after its last epoch
-    compile_seconds: float = 0.0
-    train_seconds: float = 0.0
-    validate_seconds: float = 0.0
-
-    @property
-    def number(self) -> int:
-        """The trial's number."""
-        return self.suggestion.number
-
-    @property
-    def training(self) -> bool:
-        """Whether it goes on."""
-        return not self.failed and self.diverged_at is None and self.pruned_at is None and len(self.rows) < self.epochs
-
-    @property
-    def needed(self) -> bool:
-        """Whether its result is wanted, or a rung still compares it with others."""
-        return self.wanted or any(rung > len(self.rows) for rung in self.rungs)
-
-    def comes_to(self, rung: int) -> bool:
-        """Whether it takes part in a rung: it may still be on its way, or have just trained its last epoch."""
-        return rung in self.rungs and self.pruned_at is None and self.diverged_at is None and not self.failed
-
-    @property
-    def curve(self) -> Curve:
-        """Every metric, epoch by epoch."""
-        return {name: tuple(row[name] for row in self.rows) for name in (self.rows[0] if self.rows else ())}
-
-    def placed(self, epoch: int) -> bool:
-        """Whether it has a place in the program after `epoch`. One that diverged keeps its place to its planned end.
-
-        Else the program's shape, and with it the last digits of its neighbours, would depend on how it fares.
-        """
-        return self.pruned_at is None and epoch < self.epochs
 
 
 @dataclass(frozen=True)
@@ -79,8 +25,8 @@ class Epoch:
     """What one epoch of a group brought."""
 
     number: int  # counted from 1
-    rows: tuple[tuple[Lane, dict[str, float]], ...]  # of the lanes that trained it
-    ended: tuple[Lane, ...]  # those that do not go on
+    rows: tuple[tuple[LaneProgress, dict[str, float]], ...]  # of the lanes that trained it
+    ended: tuple[LaneProgress, ...]  # those that do not go on
 
 
 class Group:
@@ -89,16 +35,15 @@ class Group:
     def __init__(
         self,
         programs: ProgramCache,
-        signature: Signature,
-        lanes: Sequence[Lane],
+        lanes: Sequence[LaneProgress],
         objective: Objective,
         *,
         take_best: bool,
         epoch: int = 0,
         states: Sequence[TrainingState] | None = None,
     ) -> None:
-        """Begin after `epoch`, from the lanes' states there (None: from initial weights)."""
-        self.signature = signature
+        """Begin after `epoch`, from the lanes' states there (None: from initial weights). They share a signature."""
+        self.signature = lanes[0].spec.signature
         self.lanes = list(lanes)
         self.epoch = epoch  # epochs done
         self.finished = False  # its program raised, or its lanes went to other groups
@@ -106,7 +51,7 @@ class Group:
         self._objective = objective
         self._take_best = take_best
         self._begin = list(states) if states is not None else None
-        self._places: list[Lane] = []  # of the program's first lanes; the rest is filled up with copies
+        self._places: list[LaneProgress] = []  # of the program's first lanes; the rest is filled up with copies
         self._program: Program | None = None
         self._state: State | None = None
         self._restored: tuple[int, list[TrainingState]] | None = None  # how many places, and the lanes' states in them
@@ -114,7 +59,7 @@ class Group:
     @property
     def remaining(self) -> int:
         """Lane epochs still to train, at most."""
-        return sum(max(lane.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
+        return sum(max(lane.spec.epochs - self.epoch, 0) for lane in self.lanes if lane.training)
 
     @property
     def goes_on(self) -> bool:
@@ -128,7 +73,7 @@ class Group:
 
     def waits_at(self, done: Collection[int]) -> bool:
         """Whether one of its lanes stands at a rung that is not among those done."""
-        return self.epoch not in done and any(lane.training and self.epoch in lane.rungs for lane in self.lanes)
+        return self.epoch not in done and any(lane.training and self.epoch in lane.spec.rungs for lane in self.lanes)
 
     def advance(self, clock: SharedClock) -> Epoch:
         """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
@@ -147,36 +92,38 @@ class Group:
             if lane.training:
                 row = {name: float(values[place]) for name, values in logs.items()}
                 row |= {f"val_{name}": float(values[place]) for name, values in validation.items()}
-                self._log(lane, place, row, healthy=bool(finite[place]))
+                self._log(lane, place, row, finite=bool(finite[place]))
         for lane in running:
-            lane.compile_seconds += self._programs.pay(self.signature, program.lanes, lane.number)
-            lane.train_seconds += training.seconds / len(running)
-            lane.validate_seconds += validating.seconds / len(running)
+            lane.spend(
+                compiling=self._programs.pay(self.signature, program.lanes, lane.number),
+                training=training.seconds / len(running),
+                validating=validating.seconds / len(running),
+            )
         rows = tuple((lane, lane.rows[-1]) for lane in running)
         ended = tuple(lane for lane in running if not lane.training)
         return Epoch(self.epoch, rows, ended)
 
-    def _log(self, lane: Lane, place: int, row: dict[str, float], *, healthy: bool) -> None:
+    def _log(self, lane: LaneProgress, place: int, row: dict[str, float], *, finite: bool) -> None:
         assert self._program is not None and self._state is not None
         if self._objective.name not in row:
             raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
-        lane.rows.append(row)
-        if not healthy or diverged(list(row.values())):
-            lane.diverged_at = self.epoch
+        lane.log(row, finite=finite and not diverged(list(row.values())))
+        if lane.end is LaneEnd.DIVERGED:
             return
-        values = [one[self._objective.name] for one in lane.rows]
+        values = [logged[self._objective.name] for logged in lane.rows]
         improved = self._take_best and best_epoch(self._objective, values) == self.epoch
-        if improved or not lane.training or self.epoch in lane.rungs:
+        if improved or not lane.training or self.epoch in lane.spec.rungs:
             lane.last = self._program.layout.lane(self._state, place)
         if improved:
             lane.best = lane.last
 
     def plan(self) -> Iterator[tuple[int, list[int]]]:
         """The programs that it will come to, as far as is known: how many lanes each has, and the trials in it."""
-        ends = sorted({lane.epochs for lane in self.lanes if lane.epochs > self.epoch})
+        ends = sorted({lane.spec.epochs for lane in self.lanes if lane.spec.epochs > self.epoch})
         for epoch in (self.epoch, *ends[:-1]):
-            placed = [lane for lane in self.lanes if lane.placed(epoch)]
-            if any((lane.wanted and lane.training) or any(rung > epoch for rung in lane.rungs) for lane in placed):
+            placed = [lane for lane in self.lanes if lane.has_place(epoch)]
+            wanted = any(lane.spec.wanted and lane.training for lane in placed)
+            if wanted or any(rung > epoch for lane in placed for rung in lane.spec.rungs):
                 yield lane_count(len(placed)), [lane.number for lane in placed]
 
     def places(self) -> tuple[list[int], int]:
@@ -184,7 +131,7 @@ class Group:
         count = self._restored[0] if self._restored else self._program.lanes if self._program else 0
         return [lane.number for lane in self._places], count
 
-    def state(self, lane: Lane) -> TrainingState | None:
+    def state(self, lane: LaneProgress) -> TrainingState | None:
         """Where a lane stands; None before its first epoch. Only while no thread trains the group."""
         if self._restored is not None:
             return self._restored[1][self._places.index(lane)]
@@ -193,7 +140,7 @@ class Group:
         assert self._state is not None
         return self._program.layout.lane(self._state, self._places.index(lane))
 
-    def restore(self, places: Sequence[Lane], count: int, states: Sequence[TrainingState]) -> None:
+    def restore(self, places: Sequence[LaneProgress], count: int, states: Sequence[TrainingState]) -> None:
         """Take up places as they were in a program of `count` lanes, so that the last digits come out as they would.
 
         The program is made where the group first trains: by its thread, and not at all if nobody needs its lanes.
@@ -207,7 +154,7 @@ class Group:
             (size, restored), self._restored = self._restored, None
             self._program = self._programs.program(self.signature, size)
             self._place(self._places, restored)
-        placed = [lane for lane in self.lanes if lane.placed(self.epoch)]
+        placed = [lane for lane in self.lanes if lane.has_place(self.epoch)]
         count = lane_count(len(placed))
         if self._program is None or self._state is None or count != self._program.lanes:
             program = self._programs.program(self.signature, count)
@@ -217,7 +164,7 @@ class Group:
         assert self._program is not None and self._state is not None
         return self._program, self._state
 
-    def _place(self, lanes: Sequence[Lane], states: Sequence[TrainingState]) -> None:
+    def _place(self, lanes: Sequence[LaneProgress], states: Sequence[TrainingState]) -> None:
         assert self._program is not None
         self._places = list(lanes)
         empty = self._program.lanes - len(lanes)
@@ -225,10 +172,10 @@ class Group:
 
     def _numbers(self, count: int) -> Numbers:
         filled = self._places + self._places[:1] * (count - len(self._places))
-        per_lane = [[lane.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
+        per_lane = [[lane.spec.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
         values = np.array(per_lane).reshape(len(per_lane), count)  # in double precision, as Keras has them
         return Numbers(
-            np.array([lane.rate for lane in filled], np.float32),
-            np.array([lane.choice for lane in filled], np.int32),
+            np.array([lane.spec.learning_rate for lane in filled], np.float32),
+            np.array([lane.spec.variant for lane in filled], np.int32),
             np.stack([values, 1 - values], axis=1).astype(np.float32),
         )

@@ -26,7 +26,7 @@ class LaneThreads:
     """Trains groups on so many threads and reports each epoch. A group that is idle is one that no thread touches."""
 
     def __init__(self, threads: int, may_go_on: Callable[[Group], bool], clock: SharedClock) -> None:
-        """`may_go_on` says whether a group may train its next epoch; it is called under the crew's lock."""
+        """`may_go_on` says whether a group may train its next epoch; it is called under the lock of the threads."""
         import keras
 
         self._clock = clock

@@ -15,7 +15,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.compile_cache import enable_compile_cache
 from keras_sweep.training.lanes.end_states import EndStates
 from keras_sweep.training.lanes.generation import Generation
-from keras_sweep.training.lanes.group import Group, Lane
+from keras_sweep.training.lanes.group import Group
+from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
 from keras_sweep.training.lanes.lane_threads import LaneThreads, Report
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.program_cache import ProgramCache
@@ -23,7 +24,7 @@ from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.snapshot import Snapshots
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.runner import Watch
-from keras_sweep.trial.result import Result, Seconds, Suggestion
+from keras_sweep.trial.result import Result, Suggestion
 
 LOOK_SECONDS = 0.2  # how often the user's wish to stop is looked for while nothing is reported
 SNAPSHOT_SECONDS = 60.0  # between two snapshots of a generation in training
@@ -105,8 +106,8 @@ class CompiledRunner:
                 self._snapshots.restore(trials, generation, watch)
         try:
             for lane in generation.lanes.values():
-                if lane.rows and not lane.training and lane.wanted:
-                    yield self._result(generation, lane)
+                if lane.rows and not lane.training and lane.spec.wanted:
+                    yield self._result(lane)
             yield from self._train(trials, generation, watch)
         finally:
             if self._snapshots is not None and generation.over:
@@ -134,27 +135,31 @@ class CompiledRunner:
     def _train(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> Iterator[Result]:
         last_snapshot = time.monotonic()
         self._phase = None
-        with LaneThreads(self._threads, lambda group: not group.waits_at(generation.compared_at), self._clock) as crew:
-            yield from self._climb(generation, watch)  # a snapshot may stand where all wait at a rung
-            crew.set(generation.groups)
-            while crew.working:
+
+        def may_go_on(group: Group) -> bool:
+            return not group.waits_at(generation.compared_at)
+
+        with LaneThreads(self._threads, may_go_on, self._clock) as threads:
+            yield from self._run_due_rungs(generation, watch)  # a snapshot may stand where all wait at a rung
+            threads.set(generation.groups)
+            while threads.working:
                 self._tell_phase(generation, watch)
                 if watch.stopping():
-                    crew.pause()
-                    yield from self._read(generation, crew.unread(), watch)
+                    threads.pause()
+                    yield from self._read(threads.unread(), watch)
                     self._snapshot(trials, generation)
                     return
-                if (report := crew.report(LOOK_SECONDS)) is not None:
-                    yield from self._read(generation, [report], watch)
-                    yield from self._climb(generation, watch)
-                    crew.set(generation.groups)
+                if (report := threads.report(LOOK_SECONDS)) is not None:
+                    yield from self._read([report], watch)
+                    yield from self._run_due_rungs(generation, watch)
+                    threads.set(generation.groups)
                 if self._snapshots is not None and time.monotonic() - last_snapshot > self._snapshot_seconds:
-                    crew.pause()
-                    yield from self._read(generation, crew.unread(), watch)
+                    threads.pause()
+                    yield from self._read(threads.unread(), watch)
                     self._snapshot(trials, generation)
-                    yield from self._climb(generation, watch)  # the reports just read are not read again
-                    crew.set(generation.groups)
-                    crew.resume()
+                    yield from self._run_due_rungs(generation, watch)  # the reports just read are not read again
+                    threads.set(generation.groups)
+                    threads.resume()
                     last_snapshot = time.monotonic()
 
     def _tell_phase(self, generation: Generation, watch: Watch) -> None:
@@ -165,18 +170,18 @@ class CompiledRunner:
             self._phase = phase
             watch.phase(*phase, generation.programs_per_trial)
 
-    def _climb(self, generation: Generation, watch: Watch) -> Iterator[Result]:
-        """Call the rungs that all have come to; results of the pruned."""
+    def _run_due_rungs(self, generation: Generation, watch: Watch) -> Iterator[Result]:
+        """Run the rungs that all have come to; results of the pruned."""
         for lane in generation.run_due_rungs(watch):
-            if lane.wanted:
-                yield self._result(generation, lane)
+            if lane.spec.wanted:
+                yield self._result(lane)
 
     def _snapshot(self, trials: Sequence[Suggestion], generation: Generation) -> None:
         if self._snapshots is not None:
             with self._clock.measure("checkpoint"):
                 self._snapshots.write(trials, generation)
 
-    def _read(self, generation: Generation, reports: Sequence[Report], watch: Watch) -> Iterator[Result]:
+    def _read(self, reports: Sequence[Report], watch: Watch) -> Iterator[Result]:
         """Pass on what groups report; results of the lanes that ended."""
         for report in reports:
             if report.error is not None:
@@ -184,54 +189,50 @@ class CompiledRunner:
             if (epoch := report.epoch) is None:
                 continue
             for lane, row in epoch.rows:
-                lane.reported = epoch.number
-                if lane.wanted:
+                lane.seen = epoch.number
+                if lane.spec.wanted:
                     watch.epoch(lane.number, epoch.number, row)
             for lane in epoch.ended:
                 if self._kept is not None:
                     with self._clock.measure("checkpoint"):
                         self._kept.keep(lane)
-                if lane.wanted:
-                    yield self._result(generation, lane)
+                if lane.spec.wanted:
+                    yield self._result(lane)
 
     def _raised(self, group: Group, error: BaseException) -> Iterator[Result]:
         """Results of the lanes that a failing program takes down."""
         for lane in group.lanes:
             if lane.training:
-                lane.failed = True
-                if lane.wanted:
+                lane.end = LaneEnd.FAILED
+                if lane.spec.wanted:
                     yield failed(
-                        lane.suggestion,
+                        lane.spec.suggestion,
                         _reason(error),
                         runner=self.name,
                         curve=lane.curve,
-                        seconds=_seconds(lane),
+                        seconds=lane.seconds,
                         error=error,
                     )
 
-    def _result(self, generation: Generation, lane: Lane) -> Result:
-        if lane.diverged_at is not None:
-            return failed(lane.suggestion, "diverged", runner=self.name, curve=lane.curve, seconds=_seconds(lane))
-        template = self._programs.template(generation.signatures[lane.number])
+    def _result(self, lane: LaneProgress) -> Result:
+        if lane.end is LaneEnd.DIVERGED:
+            return failed(lane.spec.suggestion, "diverged", runner=self.name, curve=lane.curve, seconds=lane.seconds)
+        template = self._programs.template(lane.spec.signature)
         state = lane.best if self._spec.take_best else lane.last
         assert state is not None
         with self._clock.measure("score"):
             return scored(
                 self._spec,
-                lane.suggestion,
+                lane.spec.suggestion,
                 curve=lane.curve,
                 weights=template.weights(state),
-                seconds=_seconds(lane),
+                seconds=lane.seconds,
                 runner=self.name,
                 y=self._data.validation.y,
                 predict=lambda: template.predict(state, self._data.validation.x),
-                pruned_at=lane.pruned_at,
+                pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )
 
 
 def _reason(error: BaseException) -> str:
     return str(error) if isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
-
-
-def _seconds(lane: Lane) -> Seconds:
-    return Seconds(lane.suggestion.sampler_seconds, lane.compile_seconds, lane.train_seconds, lane.validate_seconds)

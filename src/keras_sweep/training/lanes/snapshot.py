@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,12 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
 from keras_sweep.training.lanes.generation import Generation
-from keras_sweep.training.lanes.group import Lane
+from keras_sweep.training.lanes.lane import LaneEnd
 from keras_sweep.training.runner import Watch
 from keras_sweep.training.training_state import TrainingState
-from keras_sweep.trial.result import Suggestion
+from keras_sweep.trial.result import Seconds, Suggestion
 
 FILE = "generation.npz"
-
-_NUMBERS = ("diverged_at", "pruned_at", "compile_seconds", "train_seconds", "validate_seconds")  # of a lane
 
 
 class Snapshots:
@@ -37,7 +36,7 @@ class Snapshots:
 
         That is also where those stand that nobody wants now: a larger total asks for them the next time.
         """
-        if any(lane.failed for lane in generation.lanes.values()) or not any(
+        if any(lane.end is LaneEnd.FAILED for lane in generation.lanes.values()) or not any(
             lane.rows for lane in generation.lanes.values()
         ):
             return
@@ -52,7 +51,8 @@ class Snapshots:
             states += [group.state(generation.lanes[number]) for number in places or numbers]
         lanes = {}
         for lane in generation.lanes.values():
-            lanes[str(lane.number)] = {"rows": lane.rows, **{name: getattr(lane, name) for name in _NUMBERS}}
+            end = lane.end.name if lane.end is not None else None
+            lanes[str(lane.number)] = {"rows": lane.rows, "end": end, "seconds": asdict(lane.seconds)}
             states += [lane.last, lane.best]
         rungs = sorted(generation.compared_at.items())
         facts = {"digest": self._digest(trials), "groups": groups, "lanes": lanes, "rungs": rungs}
@@ -75,8 +75,6 @@ class Snapshots:
             return False
         if facts["digest"] != self._digest(trials) or set(facts["lanes"]) != {str(n) for n in generation.lanes}:
             return False  # of another generation, or of another sweep
-        if not _accounts_for_all(facts, generation):
-            return False  # of a version that left out those that nobody wanted
         following = iter(states)
         places = [[next(following) for _ in group["places"] or group["lanes"]] for group in facts["groups"]]
         self._restore_lanes(facts["lanes"], generation, following)
@@ -92,7 +90,7 @@ class Snapshots:
                 group.restore([generation.lanes[number] for number in about["places"]], about["count"], own)
             generation.groups.append(group)
         for lane in generation.lanes.values():
-            if lane.rows and lane.wanted:
+            if lane.rows and lane.spec.wanted:
                 watch.resumed(lane.number, lane.rows)
         return True
 
@@ -102,25 +100,11 @@ class Snapshots:
 
     def _restore_lanes(self, facts: Mapping[str, Any], generation: Generation, states: Any) -> None:
         for number, about in facts.items():
-            lane: Lane = generation.lanes[int(number)]
-            lane.rows = about["rows"]
-            lane.reported = len(lane.rows)
-            for name in _NUMBERS:
-                setattr(lane, name, about[name])
-            lane.last, lane.best = next(states), next(states)
+            lane = generation.lanes[int(number)]
+            lane.go_on_from(about["rows"], next(states), next(states))
+            lane.end = LaneEnd[about["end"]] if about["end"] is not None else None
+            lane.seconds = replace(Seconds(**about["seconds"]), sampler=lane.seconds.sampler)
 
     def _digest(self, trials: Sequence[Suggestion]) -> str:
         asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
         return checkpoint.digest_of(self._spec, self._data, asked, self._lane_limit)
-
-
-def _accounts_for_all(facts: Mapping[str, Any], generation: Generation) -> bool:
-    """Whether every lane either stands in a group or has ended."""
-    grouped = {number for group in facts["groups"] for number in group["lanes"]}
-    return all(
-        int(number) in grouped
-        or about["diverged_at"] is not None
-        or about["pruned_at"] is not None
-        or len(about["rows"]) >= generation.lanes[int(number)].epochs
-        for number, about in facts["lanes"].items()
-    )
