@@ -91,6 +91,49 @@ def test_prints_of_layers_are_no_part_of_the_answer(driver: Driver, tmp_path: Pa
     assert "layer\n" in err
 
 
+LOUD = """
+import ctypes, subprocess
+
+def loud(where):
+    subprocess.run(["echo", f"subprocess of {where}"], check=True)
+    os.write(1, f"descriptor of {where}\\n".encode())
+    ctypes.CDLL(None).printf(f"library of {where}\\n".encode())
+    print(f"stream of {where}", file=sys.__stdout__)
+
+def rows():
+    loud("rows")
+    from sklearn.datasets import load_digits
+    x, y = load_digits(return_X_y=True)
+    return x / 16, y
+
+def build():
+    loud("build")
+    return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+"""
+
+
+def test_what_is_written_below_python_is_no_part_of_the_answer(driver: Driver, tmp_path: Path) -> None:
+    source = '{python: "odd:rows"}'
+    code, out, err = run(driver, tmp_path, LOUD, "--json", data=source, trials=2)
+    assert code == 0, err
+    assert all(line.startswith('{"event": ') for line in out.splitlines())
+    log = (tmp_path / "sweeps/odd/run.log").read_text()
+    for what in ("subprocess", "descriptor", "library", "stream"):
+        assert f"{what} of rows\n" in log and f"{what} of build\n" in log
+    for words in (
+        ["check", "odd.yaml", "--probe"],
+        ["evaluate", "odd", "--trust"],
+        ["export", "odd", "--trial", str(1 - json.loads(out.splitlines()[-1])["best"]["number"]), "--trust"],
+        ["data", "odd.yaml"],
+        ["baseline", "odd.yaml"],
+    ):
+        ended = driver.sweep(tmp_path, words)
+        assert ended.code == 0, ended.err
+        assert ended.out
+        assert " of rows" not in ended.out and " of build" not in ended.out
+        assert "subprocess of rows\n" in ended.err or words[0] == "check"  # where it would tear the board
+
+
 def test_changed_code_is_refused_and_the_former_goes_on(driver: Driver, tmp_path: Path) -> None:
     assert run(driver, tmp_path, MODEL)[0] == 0
     changed = MODEL.replace("softmax", "sigmoid")

@@ -93,7 +93,7 @@ def run(
         runner=runner, more=more, seconds=seconds, fresh=fresh, force=force, test=test, max_failures=max_failures
     )
     ended = run_session(
-        spec, folder, options, lambda: default_view() if listener is None else nullcontext(listener), wall
+        spec, folder, options, lambda _: default_view() if listener is None else nullcontext(listener), wall
     )
     if ended.reason is EndReason.INTERRUPTED:
         raise Interrupted("interrupted; everything finished is kept", hint="The same call resumes")

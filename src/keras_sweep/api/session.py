@@ -15,6 +15,7 @@ from typing import TextIO
 
 from keras_sweep.process.library_output import APPENDING, LibraryNoise
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.process.streams import answer_stream, is_on
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions, run_sweep
@@ -29,23 +30,25 @@ def run_session(
     spec: SweepSpec,
     folder: SweepFolder,
     options: RunOptions,
-    view: Callable[[], AbstractContextManager[Listener]],
+    view: Callable[[TextIO], AbstractContextManager[Listener]],
     wall: WallTime,
     *,
     others: Sequence[Listener] = (),
-    ends_process: bool = False,
+    command: bool = False,
 ) -> SweepEnded:
-    """Run a sweep before a view, made here, and other listeners, and into its log. KERAS_BACKEND is set before.
+    """Run a sweep before a view, made here on a stream for answers, and other listeners, and into its log.
 
-    What C++ libraries print goes into the log where standard error is this process's own terminal or file; a notebook
-    and other threads keep theirs. The second signal ends the process, or else raises KeyboardInterrupt. Raises as
-    `run_sweep` does.
+    KERAS_BACKEND is set before. What C++ libraries print goes into the log where standard error is this process's own
+    terminal or file; a notebook and other threads keep theirs. In a process of the `sweep` command stdout carries
+    nothing but the answer, and the second signal ends it, which else raises KeyboardInterrupt. Raises as `run_sweep`
+    does.
     """
     main = threading.current_thread() is threading.main_thread()
     with ExitStack() as stack:
-        stop = stack.enter_context(StopRequest(ends_process=ends_process))
-        noise = stack.enter_context(LibraryNoise()) if main and _owns_stderr() else None
-        listeners = [*others, stack.enter_context(view())]  # made only now, when standard error is the user's alone
+        stop = stack.enter_context(StopRequest(ends_process=command))
+        noise = stack.enter_context(LibraryNoise()) if main and is_on(sys.stderr, 2) else None
+        answer = stack.enter_context(answer_stream()) if command else sys.stdout
+        listeners = [*others, stack.enter_context(view(answer))]  # made only now, when stderr is the user's alone
 
         def emit(event: Event) -> None:
             if isinstance(event, SweepStarted):  # only now the folder is there
@@ -57,13 +60,6 @@ def run_session(
                 listener(event)
 
         return run_sweep(spec, folder, options, emit, wall, stop)
-
-
-def _owns_stderr() -> bool:
-    try:
-        return sys.stderr.fileno() == 2
-    except (AttributeError, OSError, ValueError):  # a notebook's, or a closed one
-        return False
 
 
 def _log_of(path: Path, stack: ExitStack) -> TextIO | None:

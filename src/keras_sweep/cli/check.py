@@ -55,11 +55,11 @@ def check(
         choose_backend(backend, "--backend")
         from keras_sweep.cli.probing import probed
         from keras_sweep.process.library_output import LibraryNoise
-        from keras_sweep.process.streams import prints_to_stderr
+        from keras_sweep.process.streams import answer_stream
         from keras_sweep.views.running.progress import status_view
         from keras_sweep.views.space_view import print_estimate
 
-        with LibraryNoise(), prints_to_stderr(), status_view() as view:
+        with LibraryNoise(), answer_stream(), status_view() as view:
             data, found = probed(spec, view)
         print_estimate(stdout_console(), data, found)
     stdout_console().print("no faults")  # only now: the data and a trial were looked at too

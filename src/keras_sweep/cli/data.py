@@ -37,6 +37,7 @@ def data(
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
     from keras_sweep.errors import DataError, UsageError
+    from keras_sweep.process.streams import answer_stream
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import count_text
@@ -54,7 +55,8 @@ def data(
 
     if save is not None:
         check_rows_path(save)
-    found = load_search_data(spec)
+    with answer_stream():
+        found = load_search_data(spec)
     if picture is not None and found.image_shape is None:
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
     if fingerprint not in (None, found.fingerprint):
@@ -86,6 +88,7 @@ def baseline(
     spec = read_space_file(space, sets=sets or (), name=name)
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.data.compatibility import check_task
+    from keras_sweep.process.streams import answer_stream
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.record.sweep_folder import sweep_folder
@@ -95,7 +98,8 @@ def baseline(
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
 
-    found = load_search_data(spec)
+    with answer_stream():
+        found = load_search_data(spec)
     check_task(spec, found)
     fitted = fit_baseline(spec, found)
     folder = sweep_folder(spec.name, where(sweeps_dir))
@@ -149,9 +153,12 @@ def import_search(
         adopt(imported, folder)
     else:
         from keras_sweep.data.catalog import load_search_data
+        from keras_sweep.process.streams import answer_stream
 
         folder = sweep_folder(spec.name, where(sweeps_dir))
-        imported = adopt_into(imported, folder, spec, load_search_data(spec).fingerprint)
+        with answer_stream():
+            fingerprint = load_search_data(spec).fingerprint
+        imported = adopt_into(imported, folder, spec, fingerprint)
     for note in imported.notes:
         print_notice(stderr_console(), note)
     stdout_console().print(f"{folder.name}: {count_text(len(imported.results), 'trial')} from {safe(imported.source)}")

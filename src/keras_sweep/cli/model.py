@@ -25,7 +25,7 @@ def evaluate(
     one_of("--format", format, ("table", "json"))
     folder = found(name, sweeps_dir)
     from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import prints_to_stderr
+    from keras_sweep.process.streams import answer_stream
     from keras_sweep.record.reader import objective_of, read_attributes
     from keras_sweep.sweep.evaluate import evaluate_winner
     from keras_sweep.trial.events import Event, TestEvaluated
@@ -42,7 +42,7 @@ def evaluate(
         if isinstance(event, TestEvaluated):
             looks.append(event)
 
-    with LibraryNoise(), prints_to_stderr():
+    with answer_stream(), LibraryNoise():
         evaluate_winner(folder, listen, trust=trust, backend=backend)
     if format == "json":
         typer.echo(strict_json(event_record(looks[0], objective_of(read_attributes(folder)))))
@@ -70,13 +70,13 @@ def export(
     folder = found(name, sweeps_dir)
     path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS.find(format).suffix}")
     from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import prints_to_stderr
+    from keras_sweep.process.streams import answer_stream
     from keras_sweep.sweep.export_trial import export_trial
     from keras_sweep.views.running.progress import progress_view
     from keras_sweep.views.terminal.console import stderr_console
     from keras_sweep.views.terminal.text import safe
 
-    with LibraryNoise(), prints_to_stderr():
+    with answer_stream(), LibraryNoise():
         written = export_trial(folder, path, trial, progress_view("quiet"), format=format, trust=trust, backend=backend)
     typer.echo(str(written.model))
     stderr_console().print(f"trial {written.trial.number} of {folder.name}; its card is {safe(str(written.card))}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sys
+from typing import TextIO
 
 from keras_sweep.api.session import run_session
 from keras_sweep.errors import Interrupted
-from keras_sweep.process.streams import prints_to_stderr
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions
@@ -44,13 +43,10 @@ def show_run(
         if isinstance(event, TestEvaluated):
             looks.append(event)
 
-    out = sys.stdout
+    def shown(answer: TextIO) -> OutputMayVanish:
+        return OutputMayVanish(progress_view(view, out=answer))
 
-    def shown() -> OutputMayVanish:
-        return OutputMayVanish(progress_view(view, out=out))
-
-    with prints_to_stderr():  # what a user's layer prints, too
-        ended = run_session(spec, folder, options, shown, wall, others=[note_look], ends_process=True)
+    ended = run_session(spec, folder, options, shown, wall, others=[note_look], command=True)
     if view != "json":
         with contextlib.suppress(OSError):  # nobody reads it
             print_summary(

@@ -62,5 +62,7 @@ class LibraryNoise:
         with contextlib.suppress(OSError):  # a full disk
             while block := os.read(self._file.fileno(), 1 << 16):
                 os.write(descriptor, block)
-        os.dup2(descriptor, 2)
+        for each in (1, 2):
+            if os.path.sameopenfile(each, self._file.fileno()):
+                os.dup2(descriptor, each)
         os.close(descriptor)

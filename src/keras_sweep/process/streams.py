@@ -33,10 +33,52 @@ def settle_streams() -> None:
 
 
 @contextlib.contextmanager
-def prints_to_stderr() -> Iterator[None]:
-    """Inside, what code prints goes to stderr, wherever that leads by then: stdout carries the answer alone."""
-    with contextlib.redirect_stdout(cast(TextIO, _Stderr())):
-        yield
+def answer_stream() -> Iterator[TextIO]:
+    """A stream on stdout for the answer alone: whatever else is written there inside goes to stderr.
+
+    Prints go to the present `sys.stderr`; what subprocesses and C libraries write to file descriptor 1 goes where
+    descriptor 2 leads. Where stdout is not descriptor 1, as in a notebook, descriptor 1 is left alone.
+    """
+    stdout = sys.stdout
+    with contextlib.ExitStack() as stack:
+        answer = stack.enter_context(_moved(stdout)) if is_on(stdout, 1) else stdout
+        stack.enter_context(contextlib.redirect_stdout(cast(TextIO, _Stderr())))
+        yield answer
+
+
+def is_on(stream: TextIO, descriptor: int) -> bool:
+    """Whether it writes to that descriptor, as the streams of a notebook, or closed ones, do not."""
+    try:
+        return stream.fileno() == descriptor
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+@contextlib.contextmanager
+def _moved(stdout: TextIO) -> Iterator[TextIO]:
+    """A stream to where descriptor 1 led; inside, descriptor 1 leads where 2 does."""
+    stdout.flush()
+    kept = os.dup(1)
+    answer = open(os.dup(1), "w", buffering=1, encoding=stdout.encoding, errors=stdout.errors)  # noqa: SIM115
+    os.dup2(2, 1)
+    try:
+        yield answer
+    finally:
+        _write_out(stdout)  # while descriptor 1 still leads to stderr
+        os.dup2(kept, 1)
+        os.close(kept)
+        with contextlib.suppress(OSError):  # the reader may be gone
+            answer.close()
+
+
+def _write_out(stdout: TextIO) -> None:
+    """What waits in the buffers of Python's stream, and of C libraries."""
+    with contextlib.suppress(OSError):
+        stdout.flush()
+    if os.name == "posix":
+        import ctypes
+
+        ctypes.CDLL(None).fflush(None)
 
 
 class _Stderr:
