@@ -59,7 +59,7 @@ def _moved(stdout: TextIO) -> Iterator[TextIO]:
     """A stream to where descriptor 1 led; inside, descriptor 1 leads where 2 does."""
     stdout.flush()
     kept = os.dup(1)
-    answer = open(os.dup(1), "w", buffering=1, encoding=stdout.encoding, errors=stdout.errors)  # noqa: SIM115
+    answer = open(os.dup(1), "w", buffering=1, encoding=stdout.encoding, errors=stdout.errors)  # noqa: PTH123, SIM115
     os.dup2(2, 1)
     try:
         yield answer

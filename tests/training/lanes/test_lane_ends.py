@@ -119,6 +119,17 @@ def test_only_wanted_trials_are_reported_and_no_bit_depends_on_it(data):
     assert_same_bits(some, every, (1,))
 
 
+def test_only_models_that_are_wanted_or_compared_are_built(data):
+    """Those that may share a program with a wanted trial are built too, since packing moves the last digits."""
+    each = [{**ADAM, "model.units": units, "epochs": epochs} for units, epochs in ((2, 3), (4, 3), (4, 2), (6, 1))]
+    trials = suggestions(*each)
+    every = lanes(user_spec("regularized"), data, trials)
+    for rung_epochs, built in (((), 2), ((2,), 3)):
+        watch = Watching(rung_epochs=rung_epochs)
+        assert_same_bits(lanes(user_spec("regularized"), data, trials, watch, wanted={1}), every, (1,))
+        assert watch.phases[0] == ("build", 0, built)
+
+
 def test_unwanted_trials_still_count_at_a_rung(data):
     trials = suggestions(ADAM, {**ADAM, "learning_rate": 0.02})
     watch = Watching(rung_epochs=(2,))

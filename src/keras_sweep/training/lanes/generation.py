@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 
 from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -57,15 +58,17 @@ class Generation:
     ) -> Iterator[tuple[Suggestion, BaseException]]:
         """Make lanes of the trials and group them; yields those whose model can't be built.
 
-        It ends early, and `filled` stays false, where the user asks to stop.
+        A trial that is not wanted is left out where no wanted one could share its program or be compared with it. It
+        ends early, and `filled` stays false, where the user asks to stop.
         """
         begins: dict[int, TrainingState] = {}
-        watch.phase("build", 0, len(trials))
+        needed = self._needed(trials, wanted, watch)
+        watch.phase("build", 0, len(needed))
         told = time.monotonic()
-        for done, suggestion in enumerate(trials):
+        for done, suggestion in enumerate(needed):
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
-                watch.phase("build", done, len(trials))
+                watch.phase("build", done, len(needed))
                 if watch.stopping():
                     return
             try:
@@ -82,6 +85,20 @@ class Generation:
                     begins[lane.number] = state
         self.groups = self._grouped(list(self.lanes.values()), begins)
         self.filled = True
+
+    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> list[Suggestion]:
+        """The wanted trials, those that train or are compared beside them, and whatever may be packed with those.
+
+        Of trials that may share a program all are there or none, since how they are packed moves their last digits.
+        """
+        plans = [training_plan(self._spec, one.params) for one in trials]
+        models = [replace(signature_of(plan), variants=()) for plan in plans]  # no narrower signature joins two of them
+        used = {
+            model
+            for one, plan, model in zip(trials, plans, models, strict=True)
+            if one.number in wanted or watch.rungs(plan.epochs)
+        }
+        return [one for one, model in zip(trials, models, strict=True) if model in used]
 
     @property
     def programs_per_trial(self) -> float:

@@ -11,6 +11,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
 from keras_sweep.training.lanes.generation import Generation
+from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import LaneEnd
 from keras_sweep.training.runner import Watch
 from keras_sweep.training.training_state import TrainingState
@@ -34,7 +35,7 @@ class Snapshots:
     def write(self, trials: Sequence[Suggestion], generation: Generation) -> None:
         """Write where every lane stands. No group may be training. Nothing is written once a program has raised.
 
-        That is also where those stand that nobody wants now: a larger total asks for them the next time.
+        That is also where those lanes stand that nobody wants now: a larger total asks for them the next time.
         """
         if any(lane.end is LaneEnd.FAILED for lane in generation.lanes.values()) or not any(
             lane.rows for lane in generation.lanes.values()
@@ -64,7 +65,8 @@ class Snapshots:
     def restore(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> bool:
         """Put a fresh generation where the snapshot says it stood. Returns whether there was one for these trials.
 
-        The rungs that were called are called again, in their order, since the engine has forgotten them.
+        The rungs that were called are called again, in their order, since the engine has forgotten them. Another total
+        may need fewer lanes, or more, which begin at their start; those that may share a program are there together.
         """
         try:
             facts, states = checkpoint.read(self._path)
@@ -73,7 +75,7 @@ class Snapshots:
         except checkpoint.Damaged as damage:
             self._notice(f"a snapshot is not usable, so its trials train from their start: {damage}")
             return False
-        if facts["digest"] != self._digest(trials) or set(facts["lanes"]) != {str(n) for n in generation.lanes}:
+        if facts["digest"] != self._digest(trials):
             return False  # of another generation, or of another sweep
         following = iter(states)
         places = [[next(following) for _ in group["places"] or group["lanes"]] for group in facts["groups"]]
@@ -81,14 +83,7 @@ class Snapshots:
         for rung, numbers in facts["rungs"]:
             generation.run_rung(rung, numbers, watch)
             generation.compared_at[rung] = numbers
-        generation.groups = []
-        for about, maybe in zip(facts["groups"], places, strict=True):
-            own = [state for state in maybe if state is not None]  # none, or all
-            began = bool(about["places"])
-            group = generation.group(about["lanes"], about["epoch"], [] if began else own)
-            if began:
-                group.restore([generation.lanes[number] for number in about["places"]], about["count"], own)
-            generation.groups.append(group)
+        generation.groups = _restored(facts, places, generation)
         for lane in generation.lanes.values():
             if lane.rows and lane.spec.wanted:
                 watch.resumed(lane.number, lane.rows)
@@ -100,11 +95,31 @@ class Snapshots:
 
     def _restore_lanes(self, facts: Mapping[str, Any], generation: Generation, states: Any) -> None:
         for number, about in facts.items():
-            lane = generation.lanes[int(number)]
-            lane.go_on_from(about["rows"], next(states), next(states))
+            last, best = next(states), next(states)
+            lane = generation.lanes.get(int(number))
+            if lane is None:
+                continue
+            lane.go_on_from(about["rows"], last, best)
             lane.end = LaneEnd[about["end"]] if about["end"] is not None else None
             lane.seconds = replace(Seconds(**about["seconds"]), sampler=lane.seconds.sampler)
 
     def _digest(self, trials: Sequence[Suggestion]) -> str:
         asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
         return checkpoint.digest_of(self._spec, self._data, asked, self._lane_limit)
+
+
+def _restored(
+    facts: Mapping[str, Any], places: Sequence[Sequence[TrainingState | None]], generation: Generation
+) -> list[Group]:
+    """The groups of the snapshot that have lanes here, and those of lanes that it does not know."""
+    groups = [group for group in generation.groups if str(group.lanes[0].number) not in facts["lanes"]]
+    for about, maybe in zip(facts["groups"], places, strict=True):
+        if about["lanes"][0] not in generation.lanes:
+            continue
+        own = [state for state in maybe if state is not None]  # none, or all
+        began = bool(about["places"])
+        group = generation.group(about["lanes"], about["epoch"], [] if began else own)
+        if began:
+            group.restore([generation.lanes[number] for number in about["places"]], about["count"], own)
+        groups.append(group)
+    return groups
