@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sqlite3
 import unicodedata
 from collections.abc import Callable
-from contextlib import closing, redirect_stderr, redirect_stdout
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from keras_sweep.cli.main import main
 from keras_sweep.record import encoding
 from keras_sweep.record.study_attributes import ATTRIBUTES
 from keras_sweep.record.sweep_folder import SweepFolder
+from tests.helpers.command import called
 from tests.helpers.records import new_folder
 from tests.helpers.results import dense_sweep
 
@@ -41,14 +40,6 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
     max_leaves=6,
 )
-
-
-def called(arguments: list[str], sweeps: Path) -> tuple[int, str, str]:
-    """A command in this process: its exit code, what it answers and what else it says."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        main([*arguments, "--sweeps-dir", str(sweeps)])
-    return int(ended.value.code or 0), out.getvalue(), err.getvalue()
 
 
 def check(arguments: list[str], sweeps: Path) -> None:

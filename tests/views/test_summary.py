@@ -31,7 +31,7 @@ def test_the_end_says_all_there_is_to_say():
         "≈ 7 ties within one standard error",
         "the winner's val_accuracy is optimistic: the best of 50 completed trials",
         "test trial 50: loss 0.4612 ±0.0061  accuracy 0.8413 ±0.0037  first look",
-        "weakest of 10 classes: Shirt 0.5000, Sandal 0.5500, Coat 0.6000",
+        "weakest of 10 classes: 0.5000 (Shirt), 0.5500 (Sandal), 0.6000 (Coat)",
         "time 42 s: train 75 %, compile 15 %, sampler 3 %, the rest 7 %",
         "model sweeps/dense/best.keras",
         "next sweep leaderboard dense · sweep show dense 50 · sweep export dense",

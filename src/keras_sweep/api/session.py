@@ -55,7 +55,7 @@ def run_session(
                 if noise is not None:
                     noise.into(folder.log)
                 if (log := _log_of(folder.log, stack)) is not None:
-                    listeners.append(OutputMayVanish(PlainLines(console_on(log))))
+                    listeners.append(stack.enter_context(OutputMayVanish(PlainLines(console_on(log)))))
             for listener in listeners:
                 listener(event)
 

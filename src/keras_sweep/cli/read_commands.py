@@ -19,6 +19,7 @@ def list_sweeps(
     from keras_sweep.errors import RecordError
     from keras_sweep.record.lock import living_owner
     from keras_sweep.record.reader import read_summary
+    from keras_sweep.record.spool import waiting_beside
     from keras_sweep.record.sweep_folder import all_sweeps
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.trial.ranking import imported
@@ -32,18 +33,18 @@ def list_sweeps(
         active = folder.study.lstat().st_mtime
         try:
             known = read_summary(folder)
+            trials, total = sum(known.trials.values()), known.attributes.get("trials")
+            waiting = waiting_beside(folder, trials, total)
         except RecordError as error:
             rows.append(SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active))
             continue
-        trials = sum(known.trials.values())
-        total = known.attributes.get("trials")
         exhausted = known.attributes.get("exhausted") == trials
         done = EXHAUSTED if exhausted else "done" if trials >= (total or 0) else "stopped"
         state = "running" if living_owner(folder) else done
         rows.append(
             SweepRow(
                 name=folder.name,
-                trials=trials,
+                trials=trials + len(waiting),
                 total=total,
                 failed=sum(count for state, count in known.trials.items() if state.value == "FAIL"),
                 value=known.best.value if known.best else None,
@@ -87,9 +88,11 @@ def leaderboard(
 ) -> None:
     """The ranked trials of a sweep."""
     from keras_sweep.record.reader import objective_of, read_attributes, read_results
+    from keras_sweep.record.spool import waiting_beside
     from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows, reference_rows, why_none
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
+    from keras_sweep.views.terminal.text import waiting_text
 
     one_of("--format", format, FORMATS)
     folder = found(name, sweeps_dir)
@@ -99,6 +102,8 @@ def leaderboard(
     rows = chosen_rows(ranked, objective, where=where or (), sort=sort, top=top)
     if where and ranked and not rows:
         print_notice(stderr_console(), why_none(ranked, where))
+    if waiting := waiting_beside(folder, len(ranked), attributes.get("trials")):
+        print_notice(stderr_console(), waiting_text(waiting))
     if format == "table":
         from keras_sweep.views.leaderboard.table import LeaderboardTable
 
@@ -129,7 +134,9 @@ def show(
     """One trial: its parameters, its curve, its time, and why it ended."""
     from keras_sweep.errors import UsageError
     from keras_sweep.record.reader import objective_of, read_attributes, read_results
+    from keras_sweep.record.spool import waiting_beside
     from keras_sweep.trial.ranking import order_key, winner
+    from keras_sweep.views.terminal.text import waiting_text
     from keras_sweep.views.trial_view import TrialView, trial_json
 
     one_of("--format", format, FORMATS[:2])
@@ -137,6 +144,11 @@ def show(
     attributes = read_attributes(folder)
     objective = objective_of(attributes)
     results = read_results(folder)
+    waiting = waiting_beside(folder, len(results), attributes.get("trials"))
+    if trial in waiting:
+        raise UsageError(f"sweep {folder.name!r} can't show trial {trial} yet", hint=waiting_text([trial]))
+    if waiting and not results:
+        raise UsageError(f"sweep {folder.name!r} can't show a trial yet", hint=waiting_text(waiting))
     if not results:
         raise UsageError(f"sweep {folder.name!r} has no finished trial yet")
     if trial is None:

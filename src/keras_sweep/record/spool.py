@@ -98,6 +98,14 @@ class Spool:
                 disk.remove_folder(self._folder.spool)
 
 
+def waiting_beside(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
+    """The trials of a sweep of `total` that wait beside a record of so many, in order. Raises RecordError.
+
+    For who only reads: nothing is opened or removed.
+    """
+    return [one for one in sorted(numbered_files(folder.spool)) if recorded <= one and (total is None or one < total)]
+
+
 def _decoded(number: int, text: str, arrays: Weights) -> Result:
     """Raises ValueError where `keep` did not write it."""
     try:

@@ -207,7 +207,7 @@ def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> 
     if not classes:
         weakest = sorted(per_class.items(), key=lambda item: item[1])[:WEAKEST]
         if len(per_class) > WEAKEST:
-            named = ", ".join(f"{safe(name)} {score_text(value)}" for name, value in weakest)
+            named = ", ".join(f"{score_text(value)} ({safe(name)})" for name, value in weakest)
             lines.append(Text(f"  weakest of {len(per_class)} classes: {named}", style="dim"))
         return lines
     width = max((len(safe(name)) for name in per_class), default=0)

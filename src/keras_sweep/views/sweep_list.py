@@ -15,7 +15,7 @@ class SweepRow:
     """One sweep as the list shows it."""
 
     name: str
-    trials: int  # finished
+    trials: int  # finished, those that wait for their turn in the record included
     total: int | None  # that there are to be
     failed: int
     value: float | None  # of the winner; of a sweep that was imported as a whole, of its best trial

@@ -12,6 +12,8 @@ from typing import Self
 from keras_sweep.training.lanes.group import Epoch, Group
 from keras_sweep.training.lanes.shared_clock import SharedClock
 
+LOOK_SECONDS = 0.2  # how often something else is looked at while no group reports
+
 
 @dataclass(frozen=True)
 class Report:
@@ -79,11 +81,18 @@ class LaneThreads:
             reports.append(report)
         return reports
 
-    def pause(self) -> None:
-        """Return once no group is being trained; nothing begins until `resume`."""
+    def pause(self, meanwhile: Callable[[], None]) -> None:
+        """Return once no group is being trained; nothing begins until `resume`.
+
+        That may take an epoch, and the compiling before it: `meanwhile` is called a few times a second.
+        """
         with self._changed:
             self._paused = True
-            self._changed.wait_for(lambda: not self._busy)
+        while True:
+            meanwhile()
+            with self._changed:
+                if self._changed.wait_for(lambda: not self._busy, LOOK_SECONDS):
+                    return
 
     def resume(self) -> None:
         """Go on after a pause."""

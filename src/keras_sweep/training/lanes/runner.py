@@ -17,7 +17,7 @@ from keras_sweep.training.lanes.end_states import EndStates
 from keras_sweep.training.lanes.generation import Generation
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
-from keras_sweep.training.lanes.lane_threads import LaneThreads, Report
+from keras_sweep.training.lanes.lane_threads import LOOK_SECONDS, LaneThreads, Report
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.shared_clock import SharedClock
@@ -26,7 +26,6 @@ from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.result import Result, Suggestion
 
-LOOK_SECONDS = 0.2  # how often the user's wish to stop is looked for while nothing is reported
 SNAPSHOT_SECONDS = 60.0  # between two snapshots of a generation in training
 
 
@@ -139,13 +138,16 @@ class CompiledRunner:
         def may_go_on(group: Group) -> bool:
             return not group.waits_at(generation.compared_at)
 
+        def tell_phase() -> None:
+            self._tell_phase(generation, watch)
+
         with LaneThreads(self._threads, may_go_on, self._clock) as threads:
             yield from self._run_due_rungs(generation, watch)  # a snapshot may stand where all wait at a rung
             threads.set(generation.groups)
             while threads.working:
-                self._tell_phase(generation, watch)
+                tell_phase()
                 if watch.stopping():
-                    threads.pause()
+                    threads.pause(tell_phase)
                     yield from self._read(threads.unread(), watch)
                     self._snapshot(trials, generation)
                     return
@@ -154,7 +156,7 @@ class CompiledRunner:
                     yield from self._run_due_rungs(generation, watch)
                     threads.set(generation.groups)
                 if self._snapshots is not None and time.monotonic() - last_snapshot > self._snapshot_seconds:
-                    threads.pause()
+                    threads.pause(tell_phase)
                     yield from self._read(threads.unread(), watch)
                     self._snapshot(trials, generation)
                     yield from self._run_due_rungs(generation, watch)  # the reports just read are not read again

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.plain_text import counted
@@ -144,3 +144,11 @@ def ago_text(seconds: float) -> str:
 def count_text(count: int, noun: str) -> str:
     """`1 trial`, `12 trials`."""
     return counted(count, noun)
+
+
+def waiting_text(numbers: Sequence[int]) -> str:
+    """What is said of trials that have ended, and wait for their turn in the record."""
+    subject, them = ("is", "it is") if len(numbers) == 1 else ("are", "they are")
+    have = "has" if len(numbers) == 1 else "have"
+    trials = count_text(len(numbers), "more trial")
+    return f"{trials} {have} ended and {subject} kept: {them} shown once those with lower numbers have ended too"

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import threading
+
+from keras_sweep.training.lanes.lane_threads import LaneThreads
+from keras_sweep.training.lanes.shared_clock import SharedClock
+from tests.helpers.command import PATIENCE
+
+
+class LongEpoch:
+    """A group in its only epoch, which ends once it is released."""
+
+    def __init__(self) -> None:
+        self.training = True
+        self.remaining = 1
+        self.begun, self.released = threading.Event(), threading.Event()
+
+    def advance(self, _clock: SharedClock) -> None:
+        self.begun.set()
+        assert self.released.wait(PATIENCE)
+        self.training = False
+
+
+def test_a_pause_that_waits_for_a_long_epoch_looks_elsewhere_meanwhile() -> None:
+    """Else a board would say `compiling` as long as a snapshot, or the user's stop, waits for what came after it."""
+    group = LongEpoch()
+    with LaneThreads(1, lambda group: True, SharedClock()) as threads:
+        threads.set([group])  # type: ignore[list-item]
+        assert group.begun.wait(PATIENCE)
+        looks: list[bool] = []
+
+        def look() -> None:
+            looks.append(group.training)
+            if len(looks) == 3:
+                group.released.set()
+
+        threads.pause(look)
+        assert looks[:3] == [True, True, True]
+        assert not group.training
+        (report,) = threads.unread()
+        assert report.error is None
