@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
+import time
+from functools import partial
 
 import numpy as np
 import pytest
 
 import keras_sweep as ks
-from keras_sweep.trial.events import SweepEnded, SweepStarted, TrialEnded
+from keras_sweep.trial.events import EpochEnded, SweepEnded, SweepStarted, TrialEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
+from keras_sweep.views.running.plain import PlainLines
 from tests.api.conftest import build as usual
 from tests.api.conftest import digits_arrays, digits_spec
+from tests.helpers.command import PATIENCE
 
 
 def test_a_listener_hears_the_whole_run(finished, events):
@@ -19,6 +24,36 @@ def test_a_listener_hears_the_whole_run(finished, events):
     assert kinds.index(SweepStarted) < kinds.index(TrialEnded) < kinds.index(Evaluated) < kinds.index(SweepEnded)
     assert kinds.count(TrialEnded) == 5
     assert "trial 0" in (finished.path / "run.log").read_text()
+
+
+def test_the_log_says_what_goes_on_where_nothing_ends_for_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_sweep.api.session.PlainLines", partial(PlainLines, silence=0.05))
+    log = tmp_path / "mine" / "run.log"
+
+    def wait_for_the_line(event):
+        if isinstance(event, EpochEnded):
+            started = time.monotonic()
+            while "\ntraining (" not in log.read_text():
+                assert time.monotonic() - started < PATIENCE
+                time.sleep(0.01)
+
+    ks.run(digits_spec(), name="mine", trials=1, sweeps_dir=tmp_path, listener=wait_for_the_line)
+    assert ": 1 trial, 0 of " in log.read_text()
+
+
+def test_what_listeners_and_models_print_is_the_programs_own(tmp_path, capfd):
+    """No answer goes to stdout here, so nothing is kept from it."""
+
+    def build(units, input_shape, classes):
+        os.write(1, b"from the model\n")
+        return usual(units, input_shape, classes)
+
+    ks.run(digits_spec(model=build), name="mine", trials=1, sweeps_dir=tmp_path, listener=print)
+    os.write(1, b"afterwards\n")
+    out = capfd.readouterr().out
+    assert "from the model\n" in out
+    assert "SweepEnded(name='mine'" in out
+    assert out.endswith("afterwards\n")
 
 
 def test_the_same_call_again_resumes_also_from_another_thread(tmp_path):
