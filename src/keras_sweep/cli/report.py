@@ -32,10 +32,10 @@ def report(
     folder = found(name, sweeps_dir)
     from keras_sweep.api.report import watch_report, write_report
     from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import prints_to_stderr
+    from keras_sweep.process.streams import answer_stream
     from keras_sweep.views.running.progress import progress_view
 
     write = watch_report if watch else write_report
-    with LibraryNoise(), prints_to_stderr():
+    with answer_stream(), LibraryNoise():
         page = write(folder, output, progress_view("quiet"), trust=trust)
     typer.echo(str(page))
