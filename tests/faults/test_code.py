@@ -80,7 +80,8 @@ def from_elsewhere(own: Path, folder: Path, *, model: str = "slow:build", data: 
 )
 def test_a_record_alone_imports_nothing(driver: Driver, own: Path, tmp_path: Path, model, data, said) -> None:
     folder = from_elsewhere(own, tmp_path, model=model, data=data)
-    for words in (["evaluate", "long"], ["export", "long", "--trial", "1", "-o", "x.keras"]):
+    calls = (["evaluate", "long"], ["export", "long", "--trial", "1", "-o", "x.keras"], ["replay", "long", "1"])
+    for words in (*calls, ["replay", "long", "1", "--script"]):
         if words[0] == "export":  # the winner's model would be copied
             (folder / "sweeps/long/best.keras").unlink()
         ended = driver.sweep(folder, words)

@@ -17,11 +17,17 @@ RUNS = [("jax", "compiled"), ("jax", "fit"), ("tensorflow", "fit"), ("torch", "f
 
 
 @pytest.fixture(scope="module")
-def boards(tmp_path_factory):
+def folders(tmp_path_factory):
+    """(backend, runner) -> the folder of its sweep."""
+    return {(backend, runner): tmp_path_factory.mktemp(f"{backend}-{runner}") for backend, runner in RUNS}
+
+
+@pytest.fixture(scope="module")
+def boards(folders):
     """(backend, runner) -> the leaderboard's rows."""
     found = {}
     for backend, runner in RUNS:
-        folder = tmp_path_factory.mktemp(f"{backend}-{runner}")
+        folder = folders[backend, runner]
         (folder / "digits.yaml").write_text(DIGITS)
         call = ["run", "digits.yaml", "--sampler", "qmc", "--trials", "8", "--backend", backend, "--runner", runner]
         ended = sweep(*call, cwd=folder)
@@ -45,6 +51,14 @@ def test_lanes_and_fit_on_jax_give_the_same_leaderboard(boards):
     lanes, fit = ({row["number"]: row for row in boards["jax", runner]} for runner in ("compiled", "fit"))
     for number, row in lanes.items():
         assert row["value"] == pytest.approx(fit[number]["value"], abs=1 / 280)  # one validation row
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "torch"])
+def test_a_trial_is_replayed_on_its_backend(folders, boards, backend):
+    number = boards[backend, "fit"][0]["number"]
+    ended = sweep("replay", "digits", str(number), cwd=folders[backend, "fit"])
+    assert ended.code == 0, ended.out
+    assert f"fit/{backend} against the record (fit/{backend}): equal" in ended.out
 
 
 def test_lanes_on_another_backend_are_refused_with_the_reason(tmp_path):

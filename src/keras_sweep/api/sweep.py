@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import optuna
 
     from keras_sweep.data.search_data import Rows
+    from keras_sweep.sweep.replay import Replay
     from keras_sweep.sweep.winner import TestScores
 
 
@@ -165,6 +166,26 @@ class Sweep:
         """
         place = None if path is None else Path(path)
         return write_report(self._folder, place, warn_of_notices, spec=self._spec, trust=self._trust)
+    def replay(self, number: int | None = None, *, runner: str | None = None, backend: str | None = None) -> Replay:
+        """Train a trial, or the winner, again by plain `fit` and compare it with the record; `.matches` is the verdict.
+
+        `runner="compiled"` trains it as a lane; `.plain` and `.own` have the gaps of every epoch.
+
+        Raises:
+            UsageError: there is no such trial or runner, or the record names code and is not trusted.
+            ChangedSweep: the data or the code of the model have changed.
+        """
+        from keras_sweep.sweep.replay import replay
+
+        return replay(
+            self._folder,
+            number,
+            warn_of_notices,
+            runner=runner,
+            spec=self._spec,
+            trust=self._trust,
+            backend=backend,
+        )
 
     @property
     def study(self) -> optuna.Study:

@@ -8,7 +8,35 @@ from dataclasses import dataclass
 from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.search.engine import Engine
 from keras_sweep.training.runner import Runner
+from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
+
+
+def _nobody(_: object) -> None:
+    """Hears of nothing."""
+
+
+def trained_again(
+    make_engine: Callable[[], Engine],
+    runner: Runner,
+    results: Sequence[Result],
+    number: int,
+    stopping: Callable[[], bool] = lambda: False,
+    emit: Listener = _nobody,
+) -> Result:
+    """How the trial turns out when it is trained once more, stopped where the record says that it was stopped.
+
+    Trials that it, or another of its generation, continues are trained again before it. What the sweep keeps of those
+    that still train is left as it is. The listener hears what goes on.
+
+    Raises:
+        Interrupted: `stopping` said so.
+    """
+    recorded = next(result for result in results if result.number == number)
+    again = _Again(make_engine, runner.without_checkpoints(), results, stopping, emit)
+    for result in again.run(recorded.suggestion.generation, frozenset({number})):
+        return result
+    raise Interrupted(f"trial {number} was not trained again to its end", hint="The same command does it")
 
 
 def retrained_weights(
@@ -23,24 +51,19 @@ def retrained_weights(
     Raises:
         Interrupted: `stopping` said so.
         RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
-
-    Trials that it, or another of its generation, continues are trained again before it. What the sweep keeps of those
-    that still train is left as it is.
     """
     recorded = next(result for result in results if result.number == number)
     if recorded.state is TrialState.FAIL:
         raise RecordError(f"trial {number} failed ({recorded.reason}), so there are no weights", hint="Choose another")
-    again = _Again(make_engine, runner.without_checkpoints(), results, stopping)
-    for result in again.run(recorded.suggestion.generation, frozenset({number})):
-        if result.value == recorded.value and result.weights is not None:
-            return result.weights
-        if result.state is TrialState.FAIL:
-            raise RecordError(f"trial {number} could not be trained again: {result.reason}", hint="Run the same again")
-        raise RecordError(
-            f"trial {number} trained again gives {result.value}, but {recorded.value} is recorded",
-            hint="Use the packages and the backend that the sweep was run with (`sweep show` names them)",
-        )
-    raise Interrupted(f"trial {number} was not trained again to its end", hint="The same command does it")
+    result = trained_again(make_engine, runner, results, number, stopping)
+    if result.value == recorded.value and result.weights is not None:
+        return result.weights
+    if result.state is TrialState.FAIL:
+        raise RecordError(f"trial {number} could not be trained again: {result.reason}", hint="Run the same again")
+    raise RecordError(
+        f"trial {number} trained again gives {result.value}, but {recorded.value} is recorded",
+        hint="Use the packages and the backend that the sweep was run with (`sweep show` names them)",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +74,7 @@ class _Again:
     runner: Runner
     results: Sequence[Result]
     stopping: Callable[[], bool]
+    emit: Listener
 
     def run(self, generation: int, wanted: frozenset[int]) -> Iterator[Result]:
         """Results of the wanted trials, once the runner has the ends of all that the generation continues."""
@@ -60,7 +84,7 @@ class _Again:
         for earlier in sorted({result.suggestion.generation for result in self.results if result.number in missing}):
             for _ in self.run(earlier, missing.intersection(result.number for result in self._of(earlier))):
                 pass
-        yield from self.runner.run(asked, wanted, _AsRecorded(mates, self.stopping))
+        yield from self.runner.run(asked, wanted, _AsRecorded(mates, self.stopping, self.emit))
 
     def _of(self, generation: int) -> list[Result]:
         return [result for result in self.results if result.suggestion.generation == generation]
@@ -80,15 +104,17 @@ class _Again:
 class _AsRecorded:
     """Stops trials at the epochs at which the record says they were stopped."""
 
-    def __init__(self, mates: Sequence[Result], stopping: Callable[[], bool]) -> None:
+    def __init__(self, mates: Sequence[Result], stopping: Callable[[], bool], emit: Listener) -> None:
         self.stopping = stopping
+        self._emit = emit
         self._ends = {result.number: result.epochs for result in mates if result.state is TrialState.PRUNED}
 
     def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        pass
+        del logs
+        self._emit(PhaseBegan(f"training trial {number} again, epoch {epoch} is done"))
 
     def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
-        pass
+        self._emit(PhaseBegan(name, done, total, per_trial))
 
     def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
         pass

@@ -41,6 +41,7 @@ class FitRunner:
         checkpoints: Path | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] | None = None,
+        prepare: Callable[[Any], None] | None = None,
     ) -> None:
         """
         Args:
@@ -49,6 +50,7 @@ class FitRunner:
             checkpoints: the folder for the trial in training; None keeps nothing.
             checkpoint_seconds: between two checkpoints.
             notice: is called with what the user should know, a sentence.
+            prepare: is called with each trial's compiled model before it trains.
         """
         import keras
 
@@ -59,6 +61,7 @@ class FitRunner:
         kept = checkpoints if backend in BACKENDS else None
         self._checkpoint = FitCheckpoint(kept, spec, data, notice) if kept else None
         self._checkpoint_seconds = checkpoint_seconds
+        self._prepare = prepare
         self._spent: Counter[str] = Counter()
         self._compiled = 0
 
@@ -116,6 +119,8 @@ class FitRunner:
         try:
             plan = training_plan(self._spec, suggestion.params)
             model = compiled_model(self._spec, plan, self._data)
+            if self._prepare is not None:
+                self._prepare(model)
             logbook = fit_callback(
                 self._spec,
                 suggestion,

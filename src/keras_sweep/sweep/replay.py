@@ -1,0 +1,248 @@
+"""Trains one recorded trial again by plain `fit`, and says whether its numbers are those of the record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import UsageError
+from keras_sweep.process.backend import choose_backend
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.objective import Objective
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
+from keras_sweep.sweep.retrain import trained_again
+from keras_sweep.training.choose import RUNNERS
+from keras_sweep.training.runner import Runner
+from keras_sweep.training.same_numbers import Gap, Match, gap, least_match, widest
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
+from keras_sweep.trial.ranking import imported
+from keras_sweep.trial.result import Result
+
+ORDERS = 10  # in which `fit` trains again where it parts from the record, until one moves it as far
+FEWEST = 3
+HOPELESS = 100.0  # times as far as the first orders moved `fit`: then no other order is tried
+AS_FAR = 2.0  # `fit` moves as far as the record lies from it if twice its movement covers that
+STDERR = 1e-3  # relative: it is shown with two digits
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A trial trained again beside its record."""
+
+    again: Result
+    runner: str  # that trained it again: "fit/jax"
+    gaps: Mapping[str, tuple[Gap, ...]]  # metric -> [E], for the epochs that both have
+    differences: tuple[str, ...]  # what differs beside the curves, a sentence each
+
+    @property
+    def epochs(self) -> tuple[Match, ...]:
+        """[E] the worst match of all metrics, epoch by epoch."""
+        length = min((len(gaps) for gaps in self.gaps.values()), default=0)
+        return tuple(least_match(gaps[epoch].match for gaps in self.gaps.values()) for epoch in range(length))
+
+    @property
+    def match(self) -> Match:
+        """The worst of all epochs; parted where anything else differs."""
+        return Match.PARTED if self.differences else least_match(self.epochs)
+
+    @property
+    def parted_at(self) -> int | None:
+        """The first epoch that is not the record's, counted from 1."""
+        return next((epoch for epoch, match in enumerate(self.epochs, start=1) if match is Match.PARTED), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How far `fit` moves by rounding alone: on the same batches with their rows in other orders."""
+
+    orders: int  # that were tried
+    moved: Mapping[str, Gap]  # metric -> the widest gap of any epoch and order
+    as_far: bool  # as the record lies from `fit`, in every metric that parted
+    by_weights: bool  # layers draw at random: not the rows were moved, but the last digit of the first weights
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What came of replaying a trial."""
+
+    sweep: str
+    objective: Objective
+    recorded: Result
+    plain: Comparison  # by the runner that was asked for, plain `fit` by default
+    movement: Movement | None  # of `fit`, where it parted
+    own: Comparison | None  # by the runner of the record, where another parted
+    rows: tuple[int, int]  # training and validation
+
+    @property
+    def matches(self) -> bool:
+        """Whether the record's numbers come out.
+
+        They do to rounding; or, where rounding grows until `fit` parts from itself as far as from the record, by the
+        runner that the trial was recorded with.
+        """
+        if self.plain.match is not Match.PARTED:
+            return True
+        chaotic = self.movement is not None and self.movement.as_far
+        return chaotic and self.own is not None and self.own.match is not Match.PARTED
+
+
+def replay(
+    folder: SweepFolder,
+    number: int | None,
+    emit: Listener,
+    *,
+    runner: str | None = None,
+    spec: SweepSpec | None = None,
+    trust: bool = False,
+    backend: str | None = None,
+) -> Replay:
+    """Train a trial, or the winner, again on its backend and compare it with the record, epoch by epoch.
+
+    Args:
+        folder: of the sweep.
+        number: the trial's; None is the winner.
+        emit: hears what goes on.
+        runner: "fit" (the default) or "compiled", which packs the trial as it was packed when it was recorded.
+        spec: stands for the recorded one where the user has just given it.
+        trust: import the code that the record names.
+        backend: another one than the trial's.
+
+    Raises:
+        UsageError: there is no such trial or runner, another program trained it, or the record names code and is not
+            trusted.
+        ChangedSweep: the data or the code of the model have changed.
+        RecordError: no trial has completed.
+    """
+    emit(PhaseBegan("data"))
+    with StudyFile.open(folder) as study:
+        trial = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
+        results = study.results()
+    spec, data, recorded = trial.spec, trial.data, trial.recorded
+
+    def compared(with_runner: Runner) -> Comparison:
+        again = trained_again(lambda: make_engine(spec), with_runner, results, recorded.number, emit=emit)
+        return _compared(recorded, again, with_runner.name, data, spec.objective)
+
+    plain = compared(RUNNERS.find(runner or "fit")(spec, data))
+    movement = own = None
+    if (at := plain.parted_at) is not None:
+        kind = recorded.runner.partition("/")[0]
+        if kind in RUNNERS and recorded.runner != plain.runner and backend in (None, backend_of(recorded)):
+            emit(Noticed(f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"))
+            own = compared(RUNNERS.find(kind)(spec, data))
+        if plain.runner.startswith("fit/"):
+            emit(Noticed(f"trained again by fit in up to {ORDERS} other orders, to see how far fit moves by rounding"))
+            movement = _movement(spec, data, results, recorded, plain, emit)
+    return Replay(folder.name, spec.objective, recorded, plain, movement, own, (len(data.train), len(data.validation)))
+
+
+@dataclass(frozen=True, slots=True)
+class Replayable:
+    """A recorded trial with all that it takes to train it."""
+
+    spec: SweepSpec
+    data: SearchData
+    recorded: Result
+
+
+def replayable(
+    study: StudyFile,
+    number: int | None,
+    emit: Listener,
+    *,
+    spec: SweepSpec | None = None,
+    trust: bool = False,
+    backend: str | None = None,
+) -> Replayable:
+    """A trial of the record, its spec, its data; Keras is set to its backend. Raises as `replay`."""
+    spec = spec or recorded_spec(study, trust=trust, emit=emit)
+    recorded = trial_of(study, spec.objective, number)
+    if imported(recorded):
+        raise UsageError(
+            f"trial {recorded.number} was trained by another program: its numbers can't be had here",
+            hint="Replay a trial that was trained here",
+        )
+    choose_backend(backend, "--backend", default=backend_of(recorded))
+    spec, data = recorded_data(study, spec)
+    return Replayable(spec, data, recorded)
+
+
+def _compared(recorded: Result, again: Result, runner: str, data: SearchData, objective: Objective) -> Comparison:
+    gaps = curve_gaps(recorded, again, data)
+    return Comparison(again, runner, gaps, tuple(_differences(recorded, again, objective)))
+
+
+def curve_gaps(one: Result, other: Result, data: SearchData) -> dict[str, tuple[Gap, ...]]:
+    """Metric -> [E] the gaps of the metrics and epochs that both have."""
+    shared = [name for name in one.curve if name in other.curve]
+    rows = {name: len(data.validation if name.startswith("val_") else data.train) for name in shared}
+    return {
+        name: tuple(gap(name, a, b, rows[name]) for a, b in zip(one.curve[name], other.curve[name], strict=False))
+        for name in shared
+    }
+
+
+def _differences(recorded: Result, again: Result, objective: Objective) -> list[str]:
+    """What is not as the record says, beside the curves; the record's own contradictions first."""
+    said = []
+    if recorded.epoch is not None and recorded.value != recorded.metrics.get(objective.name):
+        there = recorded.metrics.get(objective.name)
+        said.append(f"the record contradicts itself: value {recorded.value}, but {there} at epoch {recorded.epoch}")
+    if (recorded.state, recorded.reason) != (again.state, again.reason):
+        said.append(f"the record says {_end(recorded)}, but the trial ends {_end(again)}")
+    elif recorded.epochs != again.epochs:
+        said.append(f"{recorded.epochs} epochs are recorded, but the trial has {again.epochs}")
+    elif recorded.epoch != again.epoch:
+        said.append(f"epoch {recorded.epoch} is recorded as the scored one, but it is epoch {again.epoch}")
+    elif recorded.value == again.value and not _close(recorded.stderr, again.stderr):
+        said.append(f"the standard error {recorded.stderr} is recorded, but it is {again.stderr}")
+    if set(recorded.curve) != set(again.curve):
+        said.append(f"the metrics {', '.join(recorded.curve)} are recorded, but {', '.join(again.curve)} were logged")
+    return said
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    return one is None or other is None or math.isclose(one, other, rel_tol=STDERR)
+
+
+def _end(result: Result) -> str:
+    return f"{result.state} ({result.reason})" if result.reason else str(result.state)
+
+
+def _movement(
+    spec: SweepSpec, data: SearchData, results: Sequence[Result], recorded: Result, plain: Comparison, emit: Listener
+) -> Movement:
+    from keras_sweep.training.fit.disturbed import disturb, draws_at_random
+    from keras_sweep.training.fit.runner import FitRunner
+
+    by_weights = False
+
+    def prepare(order: int) -> Callable[[object], None]:
+        def disturbed(model: object) -> None:
+            nonlocal by_weights
+            by_weights = draws_at_random(model)
+            disturb(model, order)
+
+        return disturbed
+
+    moved: dict[str, Gap] = {}
+    for order in range(1, ORDERS + 1):
+        runner = FitRunner(spec, data, prepare=prepare(order))
+        other = trained_again(lambda: make_engine(spec), runner, results, recorded.number, emit=emit)
+        for name, gaps in curve_gaps(other, plain.again, data).items():
+            moved[name] = widest((*gaps, moved[name])) if name in moved else widest(gaps)
+        as_far = _covers(moved, plain.gaps, AS_FAR)
+        if as_far or (order == FEWEST and not _covers(moved, plain.gaps, HOPELESS)):
+            break
+    return Movement(order, moved, as_far, by_weights)
+
+
+def _covers(moved: Mapping[str, Gap], gaps: Mapping[str, Sequence[Gap]], times: float) -> bool:
+    """Whether so many times its movement reaches from `fit` to the record, in every metric that parted."""
+    parted = {name: widest(of) for name, of in gaps.items() if widest(of).match is Match.PARTED}
+    return all(name in moved and one.relative <= times * moved[name].relative for name, one in parted.items())

@@ -1,0 +1,242 @@
+"""A trial as a short script of plain Keras, which imports nothing of this project.
+
+Names that come from a record become code only where they are identifiers, values only by `repr`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import keyword
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.data.losses import LabelForm, loss_needs
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import UsageError
+from keras_sweep.files.atomic import SHARED, replacing
+from keras_sweep.models.dense import dense
+from keras_sweep.models.hyper_model import is_hyper_model
+from keras_sweep.models.inspect_model import first_model
+from keras_sweep.process.given import is_given
+from keras_sweep.process.user_code import load_python
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.replay import replayable
+from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
+from keras_sweep.trial.events import Listener
+from keras_sweep.trial.plan import TrainingPlan, training_plan
+from keras_sweep.trial.result import Result
+from keras_sweep.views.terminal.text import safe
+
+KERAS_SETS = ("fashion_mnist", "mnist")  # whose pictures `keras.datasets` has, scaled and split here as there
+
+
+def trial_script(
+    folder: SweepFolder,
+    number: int | None,
+    emit: Listener,
+    *,
+    rows: Path | None = None,
+    spec: SweepSpec | None = None,
+    trust: bool = False,
+    backend: str | None = None,
+) -> str:
+    """The script of a trial of a sweep, or of its winner; its rows are written to `rows`. Raises as `replay`."""
+    with StudyFile.open(folder) as study:
+        trial = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
+    import keras
+
+    text = keras_script(trial.spec, trial.recorded, trial.data, backend=keras.backend.backend(), rows=rows)
+    if rows is not None:
+        write_rows(trial.data, rows)
+    return text
+
+
+def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: str, rows: Path | None = None) -> str:
+    """The script's text. It trains the trial and prints the objective of each epoch.
+
+    Args:
+        spec: the sweep.
+        result: the trial, as recorded.
+        data: what it was trained on.
+        backend: that it was trained on.
+        rows: the file that `write_rows` wrote; None where the script can have the rows itself.
+
+    Raises:
+        UsageError: the rows are needed in a file, or the model is of a program that is no longer there.
+    """
+    plan = training_plan(spec, result.params)
+    script = _Script()
+    if rows is not None:
+        script.use("import numpy as np")
+        script.add(f"rows = np.load({str(rows)!r})")
+        script.add('x, y, x_val, y_val = (rows[name] for name in ("x", "y", "x_val", "y_val"))')
+    else:
+        _own_rows(script, spec)
+    script.add("", f"keras.utils.set_random_seed({plan.seed})")
+    if spec.model.kind == "dense":
+        _dense_model(script, dense(data, spec.loss, **plan.model_arguments))  # type: ignore[arg-type]
+    else:
+        _users_model(script, spec, plan, data)
+    _compile(script, spec, plan, data)
+    _fit(script, spec, plan, result)
+    value = f"{spec.objective.name} {result.value!r}" if result.value is not None else str(result.state)
+    end = f" ({result.reason})" if result.reason else ""
+    return script.text(
+        f"Trial {result.number} of the sweep {spec.name} by plain Keras.",
+        f"Recorded: {value} at epoch {result.epoch}{end}.",
+        backend=backend,
+    )
+
+
+def write_rows(data: SearchData, path: Path) -> None:
+    """Write training and validation rows as the model takes them, for a script: x, y, x_val, y_val. No test row.
+
+    Raises RecordError where the disk fails.
+    """
+    import numpy as np
+
+    train, validation = data.train, data.validation
+    with replacing(path, mode=SHARED) as file:
+        np.savez(file, x=train.x, y=train.y, x_val=validation.x, y_val=validation.y)
+
+
+class _Script:
+    """Lines of a script; its imports stand first."""
+
+    def __init__(self) -> None:
+        self._system = {"import os"}
+        self._imports = {"import keras"}
+        self._body: list[str] = []
+
+    def use(self, line: str, *, system: bool = False) -> None:
+        """Import something."""
+        (self._system if system else self._imports).add(line)
+
+    def add(self, *lines: str) -> None:
+        """Go on with these lines."""
+        self._body += lines
+
+    def text(self, *head: str, backend: str) -> str:
+        """The whole script, with these sentences as comments at its head."""
+        lines = [*(f"# {safe(line)}" for line in head), *sorted(self._system), ""]
+        lines += [f'os.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported', ""]
+        lines += [*sorted(self._imports, key=lambda line: (line.startswith("from"), line)), "", *self._body]
+        return "\n".join(lines) + "\n"
+
+
+def _own_rows(script: _Script, spec: SweepSpec) -> None:
+    """The rows of a set that Python packages bring. Raises UsageError for any other."""
+    name, how = spec.data.source, spec.data.split
+    indices = loss_needs(spec.loss).form is LabelForm.INDEX
+    if spec.data.kind != "named" or not indices or name not in ("digits", *KERAS_SETS):
+        raise UsageError(
+            f"the script can't have the rows of {name} by itself, encoded as the sweep had them",
+            hint="Give `--rows rows.npz`: training and validation rows are written there, and the script reads them",
+        )
+    more = ", stratify=y" if how.stratify else ""
+    split = f"train_test_split(x, y, test_size={{}}, random_state={how.seed}{more})"
+    script.use("from sklearn.model_selection import train_test_split")
+    if name == "digits":
+        script.use("from sklearn.datasets import load_digits")
+        script.add("x, y = load_digits(return_X_y=True)", 'x = (x / 16).astype("float32")')
+        if how.test:
+            script.add(f"x, _, y, _ = {split.format(how.test)}  # the test rows")
+    else:
+        script.add(f"(x, y), _ = keras.datasets.{name}.load_data()")
+        script.add('x = (x / 255).astype("float32").reshape(len(x), -1)')
+    script.add(f"x, x_val, y, y_val = {split.format(how.validation)}")
+
+
+def _dense_model(script: _Script, model: Any) -> None:
+    script.add("model = keras.Sequential([", f"    keras.layers.Input({model.input_shape[1:]!r}),")
+    script.add(*(f"    {_layer(layer)}," for layer in model.layers), "])")
+
+
+def _layer(layer: Any) -> str:
+    kind, config = type(layer).__name__, layer.get_config()
+    if kind == "Dropout":
+        return f"keras.layers.Dropout({config['rate']!r})"
+    if kind != "Dense":
+        return f"keras.layers.{kind}()"
+    arguments = [repr(config["units"]), f"activation={config['activation']!r}"]
+    if not config["use_bias"]:
+        arguments.append("use_bias=False")
+    if config["kernel_regularizer"] is not None:
+        arguments.append(f"kernel_regularizer=keras.regularizers.L2({float(layer.kernel_regularizer.l2)!r})")
+    return f"keras.layers.Dense({', '.join(arguments)})"
+
+
+def _users_model(script: _Script, spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> None:
+    if is_given(spec.model.source):
+        raise UsageError(
+            "the model was a function of a program that ran the sweep, which no script can import",
+            hint="Put it into a module beside a space file: `model: {python: module:function}`",
+        )
+    found: Any = load_python(spec.model.source, spec.folder)
+    module, _, attribute = spec.model.source.partition(":")
+    known = {"input_shape": data.input_shape, "classes": data.classes}
+    script.use("import sys", system=True)
+    script.add(f"sys.path.insert(0, {str(spec.folder.resolve())!r})")
+    script.add(f"from {module} import {attribute.split('.')[0]}")
+    if not is_hyper_model(found):
+        script.add(f"model = {attribute}({_arguments({**_taken(found, known), **plan.model_arguments})})")
+    else:
+        script.use("import keras_tuner")
+        script.add("hp = keras_tuner.HyperParameters()", f"hp.values = {dict(plan.model_arguments)!r}")
+        if isinstance(found, type):
+            script.add(f"tuned = {attribute}({_arguments(_taken(found, known))})")
+            attribute, found = "tuned.build", getattr(found, "build", None)
+        elif not callable(found):
+            attribute, found = f"{attribute}.build", getattr(found, "_build", None)  # `build` wraps the user's method
+        script.add(f"model = {attribute}({', '.join(filter(None, ('hp', _arguments(_taken(found, known)))))})")
+    script.add("if not model.built:")
+    script.add(f"    model(keras.KerasTensor({(None, *data.input_shape)!r}, dtype={str(data.train.x.dtype)!r}))")
+
+
+def _compile(script: _Script, spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> None:
+    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)):
+        script.add("optimizer = type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own")
+        if "learning_rate" in plan.optimizer_arguments:
+            script.add(f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}")
+    else:
+        name = type(make_optimizer(plan)).__name__
+        script.add(f"optimizer = keras.optimizers.{name}({_arguments(plan.optimizer_arguments)})")
+    script.add(f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})")
+
+
+def _fit(script: _Script, spec: SweepSpec, plan: TrainingPlan, result: Result) -> None:
+    averages = ", callbacks=[keras.callbacks.SwapEMAWeights()]" if plan.optimizer_arguments.get("use_ema") else ""
+    epochs = result.epochs or plan.epochs
+    if epochs < plan.epochs:
+        script.add(f"epochs = {epochs}  # of {plan.epochs}: it was stopped there")
+    else:
+        script.add(f"epochs = {epochs}")
+    size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
+    script.add("validation = (x_val, y_val)")
+    script.add(f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{averages})")
+    script.add(f"for epoch, value in enumerate(log.history[{spec.objective.name!r}], start=1):")
+    script.add(f"    print(epoch, {spec.objective.name!r}, value)")
+
+
+def _taken(function: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the data's facts the function has a parameter for."""
+    try:
+        wanted = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # built-in callables have none
+        return {}
+    return {name: value for name, value in known.items() if name in wanted}
+
+
+def _arguments(values: Mapping[str, Any]) -> str:
+    """Keyword arguments as code; a name that is no identifier goes into a dict of its own."""
+    plain = {name: value for name, value in values.items() if name.isidentifier() and not keyword.iskeyword(name)}
+    parts = [f"{name}={_plain(name, value)!r}" for name, value in plain.items()]
+    others = {name: _plain(name, value) for name, value in values.items() if name not in plain}
+    return ", ".join([*parts, *([f"**{others!r}"] if others else [])])
+
+
+def _plain(name: str, value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) and name != "input_shape" else value

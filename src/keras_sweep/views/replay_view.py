@@ -1,0 +1,160 @@
+"""What `sweep replay` found: the record and the trial trained again, epoch by epoch, and what follows from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from keras_sweep.sweep.replay import ORDERS, Comparison, Movement, Replay
+from keras_sweep.training.same_numbers import Gap, Match, widest
+from keras_sweep.trial.ranking import loss_name
+from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.running.json_lines import result_record
+from keras_sweep.views.terminal.console import longest_value
+from keras_sweep.views.terminal.table import Column, drawn, fitted
+from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text
+
+SHOWN_EPOCHS = 30  # rows of the table on a terminal; the middle of a longer one is left out
+STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayView:
+    """A rich renderable of a replay."""
+
+    replay: Replay
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        replay = self.replay
+        title = Text.assemble((f"trial {replay.recorded.number}", "bold"), f" of {safe(replay.sweep)}: ")
+        yield title.append(params_text(replay.recorded.params))
+        if replay.plain.epochs:
+            yield from _table(replay, options)
+        *lines, verdict = verdict_lines(replay)
+        yield from map(Text, lines)
+        yield Text(verdict, style="bold green" if replay.matches else "bold red")
+
+
+def verdict_lines(replay: Replay) -> list[str]:
+    """What came out, in sentences; the last one says whether the record's numbers do."""
+    plain, recorded = replay.plain, replay.recorded
+    lines = [f"{plain.runner} against the record ({safe(recorded.runner)}): {_said(plain, replay.rows)}"]
+    lines += [safe(text) for text in plain.differences]
+    if replay.own is not None:
+        lines.append(f"{replay.own.runner}, as it was recorded: {_said(replay.own, replay.rows)}")
+    if replay.movement is not None:
+        lines.append(_moved(replay.movement, plain))
+    if not replay.matches:
+        lines.append("the numbers are not those of the record")
+    elif plain.match is Match.PARTED:
+        lines.append("its own runner gives the numbers of the record; rounding keeps plain fit from them")
+    else:
+        lines.append("the numbers are those of the record")
+    return lines
+
+
+def replay_json(replay: Replay) -> str:
+    """One object: the verdict, each comparison, and the record beside the trial trained again."""
+    record: dict[str, Any] = {
+        "sweep": replay.sweep,
+        "number": replay.recorded.number,
+        "matches": replay.matches,
+        "recorded": result_record(replay.recorded),
+        "again": _comparison_record(replay.plain),
+        "as_recorded": _comparison_record(replay.own) if replay.own is not None else None,
+        "movement": None,
+    }
+    if (movement := replay.movement) is not None:
+        moved = {name: {"relative": one.relative, "rows": one.rows} for name, one in movement.moved.items()}
+        record["movement"] = {"orders": movement.orders, "as_far": movement.as_far, "moved": moved}
+    return strict_json(record) + "\n"
+
+
+def _comparison_record(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "runner": comparison.runner,
+        "match": comparison.match,
+        "parted_at": comparison.parted_at,
+        "epochs": list(comparison.epochs),
+        "gaps": {name: [one.relative for one in gaps] for name, gaps in comparison.gaps.items()},
+        "differences": list(comparison.differences),
+        **result_record(comparison.again),
+    }
+
+
+def _said(comparison: Comparison, rows: tuple[int, int]) -> str:
+    """`equal to rounding in all 5 epochs, at most 9.1e-08 (val_loss, epoch 3)`."""
+    epochs = len(comparison.epochs)
+    if not epochs:
+        return "no epoch to compare" if comparison.match is Match.PARTED else "it ends as recorded, before an epoch"
+    at = comparison.parted_at
+    if at is None:
+        all_epochs = "in its one epoch" if epochs == 1 else f"in all {epochs} epochs"
+        furthest = [(widest(gaps), name) for name, gaps in comparison.gaps.items()]
+        worst = widest(one for one, _ in furthest)
+        if worst.match is Match.EQUAL:
+            return f"equal {all_epochs}, to the last digit"
+        return f"equal to rounding {all_epochs}, at most {_worst(comparison, worst, rows)}"
+    here = widest(gaps[at - 1] for gaps in comparison.gaps.values())
+    end = widest(gap for gaps in comparison.gaps.values() for gap in gaps)
+    return f"parted at epoch {at} by {_worst(comparison, here, rows)}; at most {_worst(comparison, end, rows)}"
+
+
+def _worst(comparison: Comparison, worst: Gap, rows: tuple[int, int]) -> str:
+    name, epoch = next(
+        (name, index + 1)
+        for name, gaps in comparison.gaps.items()
+        for index, one in enumerate(gaps)
+        if one is worst or one == worst
+    )
+    of = rows[1] if name.startswith("val_") else rows[0]
+    return f"{_amount(worst, of)} ({safe(name)}, epoch {epoch})"
+
+
+def _amount(one: Gap, rows: int | None = None) -> str:
+    if one.rows is not None and math.isfinite(one.rows) and abs(one.rows - round(one.rows)) < 0.05:
+        of = f" of {rows:,}" if rows is not None else ""
+        return f"{count_text(round(one.rows), 'row')}{of}"
+    return f"{one.relative:.1e}"
+
+
+def _moved(movement: Movement, plain: Comparison) -> str:
+    way = "the last digit of its first weights changes" if movement.by_weights else "the rows of its batches move"
+    times = f"{movement.orders} of {ORDERS} tries"
+    parted = [name for name, gaps in plain.gaps.items() if widest(gaps).match is Match.PARTED]
+    moved = ", ".join(f"{safe(name)} by {_amount(movement.moved[name])}" for name in parted if name in movement.moved)
+    far = "as far: rounding grows in this trial" if movement.as_far else "less far: rounding does not explain it"
+    return f"fit itself, where {way}, moves {far} ({moved}, in {times})"
+
+
+def _table(replay: Replay, options: ConsoleOptions) -> Iterator[Any]:
+    plain, objective = replay.plain, replay.objective
+    names = [name for name in dict.fromkeys((objective.name, loss_name(objective))) if name in plain.gaps]
+    epochs, left_out = list(range(len(plain.epochs))), 0
+    if len(epochs) > longest_value(options.max_width, SHOWN_EPOCHS):
+        left_out = len(epochs) - SHOWN_EPOCHS
+        epochs = epochs[: SHOWN_EPOCHS // 2] + epochs[-SHOWN_EPOCHS // 2 :]
+    columns = [Column("epoch", tuple(Text(str(epoch + 1)) for epoch in epochs), right=True)]
+    for keep, name in enumerate(names):
+        for header, result in ((safe(name), replay.recorded), ("again", plain.again)):
+            cells = tuple(Text(score_text(result.curve[name][epoch])) for epoch in epochs)
+            columns.append(Column(header, cells, keep=keep, right=True))
+    gaps = tuple(_gap_text(plain, epoch) for epoch in epochs)
+    columns.append(Column("widest gap", gaps))
+    fitting, _ = fitted([lambda: columns], options.max_width)
+    yield drawn(fitting, options)
+    if left_out:
+        yield Text(f"{left_out:,} epochs in the middle are left out", style="dim")
+
+
+def _gap_text(comparison: Comparison, epoch: int) -> Text:
+    worst = widest(gaps[epoch] for gaps in comparison.gaps.values())
+    if worst.match is Match.EQUAL:
+        return Text("equal", style=STYLES[worst.match])
+    name = next(name for name, gaps in comparison.gaps.items() if gaps[epoch] == worst)
+    return Text(f"{_amount(worst)} {safe(name)}", style=STYLES[worst.match])

@@ -1,0 +1,184 @@
+"""A trial trained again by plain `fit` has the numbers of its record, whichever way it was trained, or that is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.errors import UsageError
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.replay import replay
+from keras_sweep.training.same_numbers import Match
+from keras_sweep.trial.events import Noticed
+from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.keras_script import trial_script
+from keras_sweep.views.replay_view import verdict_lines
+from tests.helpers.whole_spaces import SPACES
+
+
+def quiet(event: object) -> None:
+    """Shows nothing."""
+
+
+@pytest.fixture(scope="module")
+def sweeps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SweepFolder]:
+    """Finished sweeps by the name of their space."""
+    folder = tmp_path_factory.mktemp("replayed")
+    found = {}
+    for space in ("plain", "pruned", "bands", "fit"):
+        (folder / f"{space}.yaml").write_text(SPACES[space])
+        runner = "fit" if space == "fit" else "compiled"
+        ks.run(folder / f"{space}.yaml", runner=runner, sweeps_dir=folder / "sweeps", listener=quiet)
+        found[space] = SweepFolder(folder / "sweeps" / space)
+    return found
+
+
+def results_of(folder: SweepFolder) -> list[Result]:
+    with StudyFile.open(folder) as study:
+        return study.results()
+
+
+def forged(folder: SweepFolder, target: Path, **changes: object) -> SweepFolder:
+    """The same record but for its first trial, whose checksum is right: as by somebody who knows how."""
+    with StudyFile.open(folder) as study:
+        first, attributes = study.results()[0], study.attributes
+    own = {key: attributes[key] for key in ("space", "engine", "fingerprint", "origin", "trials")}
+    from keras_sweep.space_file.yaml_file import read_space_text
+
+    spec = read_space_text(own["space"], path=Path(own["origin"]) / f"{folder.name}.yaml", name=folder.name)
+    other = SweepFolder(target / folder.name)
+    with StudyFile.create(other, spec, own) as study:
+        study.add(replace(first, **changes))
+    return other
+
+
+def test_lanes_have_the_numbers_of_fit(sweeps):
+    for number in (0, 9):
+        done = replay(sweeps["plain"], number, quiet)
+        assert (done.matches, done.plain.runner, done.recorded.runner) == (True, "fit/jax", "compiled/jax")
+        assert done.plain.match in (Match.EQUAL, Match.ROUNDING)
+        assert len(done.plain.epochs) == done.recorded.epochs
+        assert verdict_lines(done)[-1] == "the numbers are those of the record"
+
+
+def test_a_pruned_trial_is_stopped_where_it_was_and_the_best_epoch_counts(sweeps):
+    results = results_of(sweeps["pruned"])
+    pruned = next(result for result in results if result.state is TrialState.PRUNED)
+    early = next(result for result in results if result.epoch is not None and result.epoch < result.epochs)
+    for result in (pruned, early):
+        done = replay(sweeps["pruned"], result.number, quiet)
+        assert done.matches
+        assert (done.plain.again.state, done.plain.again.epoch) == (result.state, result.epoch)
+
+
+def test_a_promoted_trial_is_trained_from_its_beginning(sweeps):
+    promoted = [result for result in results_of(sweeps["bands"]) if result.suggestion.continues is not None]
+    done = replay(sweeps["bands"], promoted[0].number, quiet)
+    assert done.matches
+    assert len(done.plain.epochs) == promoted[0].epochs
+
+
+def test_the_runner_of_the_record_gives_every_digit_again(sweeps):
+    assert replay(sweeps["fit"], 1, quiet).plain.match is Match.EQUAL
+    assert replay(sweeps["plain"], 9, quiet, runner="compiled").plain.match is Match.EQUAL
+
+
+def test_without_a_number_it_is_the_winner(sweeps):
+    best = ks.open("fit", sweeps_dir=sweeps["fit"].path.parent)
+    assert best.replay().recorded.number == best.best.number
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda one: {"value": one.value + 1 / 288}, "the record contradicts itself: value"),
+        (lambda one: {"curve": {**one.curve, "val_loss": (one.curve["val_loss"][0] + 1e-3,)}}, "parted at epoch 1"),
+        (lambda one: {"curve": {**one.curve, "accuracy": (one.curve["accuracy"][0] + 1e-5,)}}, "parted at epoch 1"),
+        (lambda one: {"stderr": one.stderr * 1.01}, "the standard error"),
+        (lambda one: {"state": TrialState.PRUNED, "reason": "pruned at epoch 2"}, "the record says PRUNED"),
+    ],
+    ids=["value", "loss", "accuracy", "standard error", "state"],
+)
+def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
+    first = results_of(sweeps["fit"])[0]
+    done = replay(forged(sweeps["fit"], tmp_path, **change(first)), 0, quiet)
+    assert not done.matches
+    text = "\n".join(verdict_lines(done))
+    assert said in text
+    assert text.endswith("the numbers are not those of the record")
+
+
+@pytest.fixture(scope="module")
+def chaotic(sweeps: dict[str, SweepFolder]) -> SweepFolder:
+    """A sweep of one trial in which a last digit has grown to whole rows after an epoch."""
+    folder = sweeps["plain"].path.parents[1]
+    space = SPACES["plain"].replace("{units: 10,", "{units: 10, hidden: 16, hidden_activation: tanh,")
+    head, _, search = space.partition("parameters:")
+    values = "\n  optimizer: rmsprop\n  learning_rate: 0.3\n  epochs: 3\n  batch_size: {values: [8, 16]}\n"
+    text = f"{head}parameters:{values}search: {{engine: optuna, sampler: grid, trials: 1, seed: 42}}\n"
+    assert search
+    (folder / "chaos.yaml").write_text(text)
+    ks.run(folder / "chaos.yaml", sweeps_dir=folder / "sweeps", listener=quiet)
+    return SweepFolder(folder / "sweeps" / "chaos")
+
+
+def test_where_training_is_chaotic_fit_is_seen_to_move_as_far_and_the_lane_has_every_digit(chaotic):
+    heard: list[object] = []
+    done = replay(chaotic, 0, heard.append)
+    assert done.plain.match is Match.PARTED
+    assert done.own is not None
+    assert done.own.match is Match.EQUAL
+    assert done.movement is not None
+    assert done.movement.as_far
+    assert done.matches
+    notices = [event.message for event in heard if isinstance(event, Noticed)]
+    assert notices[0].startswith("fit/jax parts from the record at epoch")
+    assert "rounding keeps plain fit from them" in verdict_lines(done)[-1]
+
+
+def test_chaos_is_no_excuse_for_an_altered_digit(chaotic, tmp_path):
+    first = results_of(chaotic)[0]
+    losses = first.curve["val_loss"]
+    altered = {**first.curve, "val_loss": (*losses[:-1], losses[-1] * 1.01)}
+    done = replay(forged(chaotic, tmp_path, curve=altered), 0, quiet)
+    assert done.own is not None
+    assert done.own.match is Match.PARTED
+    assert not done.matches
+
+
+def test_the_script_trains_the_trial_without_this_project(sweeps, tmp_path):
+    best = ks.open("plain", sweeps_dir=sweeps["plain"].path.parent).best
+    script = tmp_path / "trial.py"
+    script.write_text(trial_script(sweeps["plain"], best.number, quiet))
+    assert "keras_sweep" not in script.read_text()
+    assert values_of(script, tmp_path) == pytest.approx(list(best.curve["val_accuracy"]), abs=1.01 / 288)
+
+
+def test_the_script_reads_rows_that_python_packages_do_not_bring(sweeps, tmp_path):
+    folder = sweeps["plain"].path.parents[1]
+    text = (SPACES["plain"].replace("data: digits", "data: iris").replace("units: 10", "hidden: 4, l2: 0.01")).replace(
+        "trials: 18", "trials: 1"
+    )
+    (folder / "iris.yaml").write_text(text)
+    iris = ks.run(folder / "iris.yaml", sweeps_dir=folder / "sweeps", listener=quiet)
+    place = SweepFolder(iris.path)
+    with pytest.raises(UsageError, match="--rows"):
+        trial_script(place, 0, quiet)
+    script = tmp_path / "trial.py"
+    script.write_text(trial_script(place, 0, quiet, rows=tmp_path / "rows.npz"))
+    assert values_of(script, tmp_path) == pytest.approx(list(iris.trial(0).curve["val_accuracy"]), abs=1.01 / 24)
+
+
+def values_of(script: Path, folder: Path) -> list[float]:
+    """The objective of each epoch that the script prints, in a Python that knows no `keras_sweep`."""
+    program = f"import sys; sys.modules['keras_sweep'] = None; exec(open({str(script)!r}).read())"
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines() if " val_accuracy " in line]
+    assert [int(line[0]) for line in lines] == list(range(1, len(lines) + 1))
+    return [float(line[2]) for line in lines]

@@ -1,0 +1,77 @@
+"""A trial as plain Keras: what it is made of, and that a record's texts stay values."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+import pytest
+
+from keras_sweep.errors import UsageError
+from keras_sweep.space.sweep_spec import DataSpec, ModelSpec
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+from keras_sweep.views.keras_script import keras_script
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import FOLDER, user_spec
+
+DATA = digits()
+PARAMS = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
+
+
+def result(**params):
+    return Result(Suggestion(7, {**PARAMS, **params}), TrialState.COMPLETE, 0.5, {"val_accuracy": (0.5,) * 3}, 3)
+
+
+def script(spec=None, **params):
+    return keras_script(spec or make_spec(), result(**params), DATA, backend="jax")
+
+
+def test_a_dense_model_is_written_layer_by_layer():
+    model = ModelSpec("dense", "dense", {"hidden": (8, 4), "dropout": 0.1, "l2": 0.01, "use_bias": False})
+    text = script(make_spec(model=model))
+    assert text.count("keras.layers.Dense(") == 3
+    assert "keras.layers.Dropout(0.1)" in text
+    assert "kernel_regularizer=keras.regularizers.L2(0.01)" in text
+    assert "use_bias=False" in text
+
+
+def test_a_users_function_is_imported_and_called_as_the_sweep_calls_it():
+    spec = user_spec("regularized")
+    text = script(spec, **{"model.units": 5})
+    assert f"sys.path.insert(0, {str(FOLDER.resolve())!r})" in text
+    assert "from user_models import regularized" in text
+    assert "units=5" in text
+
+
+def test_where_a_trial_was_stopped_the_script_stops_too():
+    assert "epochs = 3  # of 9: it was stopped there" in script(epochs=9)
+
+
+def test_averaged_weights_are_swapped_in():
+    assert "callbacks=[keras.callbacks.SwapEMAWeights()]" in script(use_ema=True)
+
+
+def test_other_data_need_a_file_of_rows():
+    spec = make_spec(data=DataSpec("csv", "/x/plants.csv", "species"))
+    with pytest.raises(UsageError, match=r"--rows rows\.npz"):
+        script(spec)
+
+
+@pytest.mark.parametrize(
+    "text", ["__import__('os')", "x'); import os #", 'a"""\nimport os', "\n1/0"]
+)
+def test_texts_of_a_record_stay_values(text):
+    model = ModelSpec("dense", "dense", {"activation": "softmax"})
+    spec = replace(make_spec(model=model, loss=text, metrics=(text,)), name=text)
+    spec = replace(spec, objective=replace(spec.objective, name=text))
+    tree = ast.parse(keras_script(spec, replace(result(), reason=text), DATA, backend="jax", rows=FOLDER / text))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert imported == {"os", "keras", "numpy"}
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert called == {"enumerate", "print"}
+
+
+def test_a_name_that_is_no_identifier_is_no_code():
+    from keras_sweep.views.keras_script import _arguments
+
+    assert _arguments({"units": 5, "a=b": 1, "class": (1, 2)}) == "units=5, **{'a=b': 1, 'class': [1, 2]}"
