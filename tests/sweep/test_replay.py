@@ -13,11 +13,11 @@ import keras_sweep as ks
 from keras_sweep.errors import UsageError
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.replay import replay
-from keras_sweep.training.same_numbers import Match
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.keras_script import trial_script
+from keras_sweep.trial.same_numbers import Match
 from keras_sweep.views.replay_view import verdict_lines
 from tests.helpers.whole_spaces import SPACES
 

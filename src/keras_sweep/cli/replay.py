@@ -50,7 +50,7 @@ def replay(
     from keras_sweep.views.terminal.console import stdout_console
 
     if script:
-        from keras_sweep.views.keras_script import trial_script
+        from keras_sweep.sweep.keras_script import trial_script
 
         with LibraryNoise(), prints_to_stderr():
             text = trial_script(folder, trial, progress_view("quiet"), rows=rows, trust=trust, backend=backend)

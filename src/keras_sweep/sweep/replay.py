@@ -18,10 +18,10 @@ from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec,
 from keras_sweep.sweep.retrain import trained_again
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
-from keras_sweep.training.same_numbers import Gap, Match, gap, least_match, widest
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.ranking import imported
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.same_numbers import Gap, Match, gap, least_match, widest
 
 ORDERS = 10  # in which `fit` trains again where it parts from the record, until one moves it as far
 FEWEST = 3

@@ -28,7 +28,6 @@ from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
-from keras_sweep.views.terminal.text import safe
 
 KERAS_SETS = ("fashion_mnist", "mnist")  # whose pictures `keras.datasets` has, scaled and split here as there
 
@@ -121,7 +120,7 @@ class _Script:
 
     def text(self, *head: str, backend: str) -> str:
         """The whole script, with these sentences as comments at its head."""
-        lines = [*(f"# {safe(line)}" for line in head), *sorted(self._system), ""]
+        lines = [*(f"# {ascii(line)[1:-1]}" for line in head), *sorted(self._system), ""]
         lines += [f'os.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported', ""]
         lines += [*sorted(self._imports, key=lambda line: (line.startswith("from"), line)), "", *self._body]
         return "\n".join(lines) + "\n"

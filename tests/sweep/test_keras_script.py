@@ -9,8 +9,8 @@ import pytest
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec
+from keras_sweep.sweep.keras_script import keras_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
-from keras_sweep.views.keras_script import keras_script
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import FOLDER, user_spec
 
@@ -57,9 +57,7 @@ def test_other_data_need_a_file_of_rows():
         script(spec)
 
 
-@pytest.mark.parametrize(
-    "text", ["__import__('os')", "x'); import os #", 'a"""\nimport os', "\n1/0"]
-)
+@pytest.mark.parametrize("text", ["__import__('os')", "x'); import os #", 'a"""\nimport os', "\n1/0"])
 def test_texts_of_a_record_stay_values(text):
     model = ModelSpec("dense", "dense", {"activation": "softmax"})
     spec = replace(make_spec(model=model, loss=text, metrics=(text,)), name=text)
@@ -72,6 +70,6 @@ def test_texts_of_a_record_stay_values(text):
 
 
 def test_a_name_that_is_no_identifier_is_no_code():
-    from keras_sweep.views.keras_script import _arguments
+    from keras_sweep.sweep.keras_script import _arguments
 
     assert _arguments({"units": 5, "a=b": 1, "class": (1, 2)}) == "units=5, **{'a=b': 1, 'class': [1, 2]}"
