@@ -47,6 +47,11 @@ def test_where_a_trial_was_stopped_the_script_stops_too():
     assert "epochs = 3  # of 9: it was stopped there" in script(epochs=9)
 
 
+def test_labels_are_encoded_as_the_loss_takes_them():
+    assert "np.eye(10" in script(make_spec(loss="categorical_crossentropy"))
+    assert "np.eye(10" not in script()
+
+
 def test_averaged_weights_are_swapped_in():
     assert "callbacks=[keras.callbacks.SwapEMAWeights()]" in script(use_ema=True)
 

@@ -128,9 +128,9 @@ class _Script:
 
 def _own_rows(script: _Script, spec: SweepSpec) -> None:
     """The rows of a set that Python packages bring. Raises UsageError for any other."""
-    name, how = spec.data.source, spec.data.split
-    indices = loss_needs(spec.loss).form is LabelForm.INDEX
-    if spec.data.kind != "named" or not indices or name not in ("digits", *KERAS_SETS):
+    name, how, form = spec.data.source, spec.data.split, loss_needs(spec.loss).form
+    classes = form in (LabelForm.INDEX, LabelForm.ONE_HOT)
+    if spec.data.kind != "named" or not classes or name not in ("digits", *KERAS_SETS):
         raise UsageError(
             f"the script can't have the rows of {name} by itself, encoded as the sweep had them",
             hint="Give `--rows rows.npz`: training and validation rows are written there, and the script reads them",
@@ -147,6 +147,9 @@ def _own_rows(script: _Script, spec: SweepSpec) -> None:
         script.add(f"(x, y), _ = keras.datasets.{name}.load_data()")
         script.add('x = (x / 255).astype("float32").reshape(len(x), -1)')
     script.add(f"x, x_val, y, y_val = {split.format(how.validation)}")
+    if form is LabelForm.ONE_HOT:
+        script.use("import numpy as np")
+        script.add("y, y_val = (np.eye(10, dtype='float32')[labels] for labels in (y, y_val))")
 
 
 def _dense_model(script: _Script, model: Any) -> None:
