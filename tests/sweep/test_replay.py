@@ -160,7 +160,7 @@ def test_the_script_trains_the_trial_without_this_project(sweeps, tmp_path):
     assert values_of(script, tmp_path) == pytest.approx(list(best.curve["val_accuracy"]), abs=1.01 / 288)
 
 
-def test_the_script_reads_rows_that_python_packages_do_not_bring(sweeps, tmp_path):
+def test_the_script_reads_rows_that_python_packages_do_not_bring(sweeps, tmp_path, capsys):
     folder = sweeps["plain"].path.parents[1]
     text = (SPACES["plain"].replace("data: digits", "data: iris").replace("units: 10", "hidden: 4, l2: 0.01")).replace(
         "trials: 18", "trials: 1"
@@ -170,15 +170,18 @@ def test_the_script_reads_rows_that_python_packages_do_not_bring(sweeps, tmp_pat
     place = SweepFolder(iris.path)
     with pytest.raises(UsageError, match="--rows"):
         trial_script(place, 0, quiet)
-    script = tmp_path / "trial.py"
-    script.write_text(trial_script(place, 0, quiet, rows=tmp_path / "rows.npz"))
-    assert values_of(script, tmp_path) == pytest.approx(list(iris.trial(0).curve["val_accuracy"]), abs=1.01 / 24)
+    exec(trial_script(place, 0, quiet, rows=tmp_path / "rows.npz"), {})
+    assert values_in(capsys.readouterr().out) == pytest.approx(list(iris.trial(0).curve["val_accuracy"]), abs=1.01 / 24)
 
 
 def values_of(script: Path, folder: Path) -> list[float]:
     """The objective of each epoch that the script prints, in a Python that knows no `keras_sweep`."""
     program = f"import sys; sys.modules['keras_sweep'] = None; exec(open({str(script)!r}).read())"
     done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
-    lines = [line.split() for line in done.stdout.splitlines() if " val_accuracy " in line]
+    return values_in(done.stdout)
+
+
+def values_in(text: str) -> list[float]:
+    lines = [line.split() for line in text.splitlines() if " val_accuracy " in line]
     assert [int(line[0]) for line in lines] == list(range(1, len(lines) + 1))
     return [float(line[2]) for line in lines]

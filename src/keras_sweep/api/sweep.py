@@ -166,6 +166,7 @@ class Sweep:
         """
         place = None if path is None else Path(path)
         return write_report(self._folder, place, warn_of_notices, spec=self._spec, trust=self._trust)
+
     def replay(self, number: int | None = None, *, runner: str | None = None, backend: str | None = None) -> Replay:
         """Train a trial, or the winner, again by plain `fit` and compare it with the record; `.matches` is the verdict.
 
