@@ -43,7 +43,7 @@ def replay(
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")
     folder = found(name, sweeps_dir)
     from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import prints_to_stderr
+    from keras_sweep.process.streams import answer_stream
     from keras_sweep.sweep.replay import replay as replayed
     from keras_sweep.views.replay_view import ReplayView, replay_json
     from keras_sweep.views.running.progress import progress_view, status_view
@@ -52,11 +52,11 @@ def replay(
     if script:
         from keras_sweep.sweep.keras_script import trial_script
 
-        with LibraryNoise(), prints_to_stderr():
+        with answer_stream(), LibraryNoise():
             text = trial_script(folder, trial, progress_view("quiet"), rows=rows, trust=trust, backend=backend)
         typer.echo(text, nl=False)
         return
-    with LibraryNoise(), prints_to_stderr(), status_view() as view:
+    with answer_stream(), LibraryNoise(), status_view() as view:
         done = replayed(folder, trial, view, runner=runner, trust=trust, backend=backend)
     if format == "json":
         typer.echo(replay_json(done), nl=False)
