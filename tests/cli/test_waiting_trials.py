@@ -20,15 +20,17 @@ def waiting(sweeps: Path, recorded: int, *numbers: int) -> None:
         spool.keep(dense_sweep(max(numbers) + 1)[number])
 
 
-def test_readers_count_what_waits_as_the_end_of_the_run_does(tmp_path: Path) -> None:
+def test_readers_say_what_waits_as_the_end_of_the_run_does(tmp_path: Path) -> None:
     waiting(tmp_path, 4, 6, 9)
     said = "2 more trials have ended and are kept: they are shown once those with lower numbers have ended too"
     for form in ("table", "json"):
         code, out, err = called(["leaderboard", "--format", form], tmp_path)
         assert (code, err) == (0, f"note: {said}\n")
         assert out
-    (row,) = json.loads(called(["list", "--format", "json"], tmp_path)[1])
-    assert (row["trials"], row["total"], row["state"]) == (6, 64, "stopped")
+    _, out, err = called(["list", "--format", "json"], tmp_path)
+    (row,) = json.loads(out)
+    assert (row["trials"], row["waiting"], row["total"], row["state"]) == (4, 2, 64, "stopped")
+    assert err == f"note: dense: {said}\n"
     code, out, err = called(["show", "dense", "6"], tmp_path)
     assert (code, out) == (2, "")
     assert err == (

@@ -72,6 +72,6 @@ def test_json_is_strict_and_newest_first():
     assert [one["name"] for one in read] == ["new", "old"]
     assert list(read[0]) == [
         *("name", "trials", "total", "failed", "value", "stderr", "metric", "goal"),
-        *("engine", "state", "last_activity", "imported"),
+        *("engine", "state", "last_activity", "imported", "waiting"),
     ]
     assert read[1]["value"] is None and json.loads(sweep_list_json([])) == []

@@ -25,7 +25,9 @@ def list_sweeps(
     from keras_sweep.trial.ranking import imported
     from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, sweep_list_json
     from keras_sweep.views.sweep_list_table import SweepTable
-    from keras_sweep.views.terminal.console import stdout_console
+    from keras_sweep.views.terminal.console import stderr_console, stdout_console
+    from keras_sweep.views.terminal.messages import print_notice
+    from keras_sweep.views.terminal.text import waiting_text
 
     one_of("--format", format, FORMATS[:2])
     rows: list[SweepRow] = []
@@ -44,7 +46,7 @@ def list_sweeps(
         rows.append(
             SweepRow(
                 name=folder.name,
-                trials=trials + len(waiting),
+                trials=trials,
                 total=total,
                 failed=sum(count for state, count in known.trials.items() if state.value == "FAIL"),
                 value=known.best.value if known.best else None,
@@ -55,8 +57,11 @@ def list_sweeps(
                 state=state,
                 last_activity=active,
                 imported=known.best is not None and imported(known.best),
+                waiting=len(waiting),
             )
         )
+        if waiting:
+            print_notice(stderr_console(), f"{folder.name}: {waiting_text(waiting)}")
     if format == "json":
         typer.echo(sweep_list_json(rows), nl=False)
     else:

@@ -15,7 +15,7 @@ class SweepRow:
     """One sweep as the list shows it."""
 
     name: str
-    trials: int  # finished, those that wait for their turn in the record included
+    trials: int  # finished and recorded
     total: int | None  # that there are to be
     failed: int
     value: float | None  # of the winner; of a sweep that was imported as a whole, of its best trial
@@ -26,6 +26,7 @@ class SweepRow:
     state: str  # "done", "done (exhausted)", "running", "stopped", or what is wrong with it
     last_activity: float  # seconds since 1970
     imported: bool = False  # the value is of a trial that another program trained
+    waiting: int = 0  # trials that have ended, and wait for their turn in the record
 
 
 def ordered(rows: Sequence[SweepRow]) -> list[SweepRow]:
