@@ -30,7 +30,8 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     console.print(table)
     size = "infinitely many different trials" if spec.space.size == math.inf else size_text(spec.space.size)
     search = spec.search.engine_name
-    console.print(Text(f"{size}; {count_text(spec.search.trials, 'trial')} are to be run by {search}"))
+    verb = "is" if spec.search.trials == 1 else "are"
+    console.print(Text(f"{size}; {count_text(spec.search.trials, 'trial')} {verb} to be run by {search}"))
 
 
 def size_text(size: float) -> str:
