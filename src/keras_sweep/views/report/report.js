@@ -216,7 +216,13 @@
     if (kept.scroll) scrollTo(...kept.scroll);
     if (kept.focus) document.getElementById(kept.focus)?.focus({ preventScroll: true });
   }
-  addEventListener("pagehide", () => history.replaceState(state(), ""));
+  let remembering = 0;
+  function rememberSoon() {
+    clearTimeout(remembering);
+    remembering = setTimeout(() => history.replaceState(state(), ""), 200);
+  }
+  for (const kind of ["input", "click", "pointerup", "scroll", "toggle", "reset"])
+    addEventListener(kind, rememberSoon, { capture: true, passive: true });
   if (history.state?.ranges) restore(history.state);
   else apply();
   if (page.running) {

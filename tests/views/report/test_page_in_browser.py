@@ -1,0 +1,139 @@
+"""The page of a real sweep in a real browser: it brushes, sorts, asks nobody for anything, and serves everyone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.browser import Browser, Tab
+
+AUDIT = (Path(__file__).parents[2] / "helpers" / "page_audit.js").read_text()
+SHOWN_ROWS = (
+    "[...document.querySelectorAll('#board tbody tr')].filter((row) => !row.hidden).map((row) => row.dataset.t)"
+)
+BRIGHT = "[...new Set([...document.querySelectorAll('{} [data-t]:not(.off)')].map((one) => one.dataset.t))]"
+DRAWINGS = ("#parallel", "#best-by-trial", "#best-by-second", "#curves", "#slice-0", "#interaction")
+
+
+def axis_of(tab: Tab, name: str) -> tuple[float, float, float]:
+    """x, upper end and lower end of a parameter's axis, in the window."""
+    box = tab.run(
+        f"(() => {{ const hit = document.querySelector('[data-axis=\"{name}\"] .hit'); hit.scrollIntoView({{block: "
+        "'center'}); const b = hit.getBoundingClientRect(); return [b.x + b.width / 2, b.top + 8, b.bottom - 8]; })()"
+    )
+    return float(box[0]), float(box[1]), float(box[2])
+
+
+def values_of(tab: Tab, name: str, numbers: list[str]) -> list[float | None]:
+    place = f"page.axes.findIndex((axis) => axis.name === '{name}')"
+    return list(
+        tab.run(
+            "(() => { const page = JSON.parse(document.getElementById('data').textContent); const place = "
+            f"{place}; return {numbers}.map((number) => page.trials[number][place]); }})()"
+        )
+    )
+
+
+def test_it_opens_without_a_complaint_and_asks_nobody(tab: Tab, reported: Path) -> None:
+    assert tab.complaints == []
+    page = reported / "reports" / "digits" / "index.html"
+    assert tab.requests == [page.as_uri()]
+    assert tab.run("document.querySelector('h1').textContent") != ""
+    assert len(tab.run(SHOWN_ROWS)) == 12
+
+
+def test_brushing_an_axis_filters_every_drawing_and_the_table(tab: Tab) -> None:
+    everywhere = {name: set(tab.run(BRIGHT.format(name))) for name in DRAWINGS}
+    x, top, foot = axis_of(tab, "learning_rate")
+    tab.drag((x, top + 2), (x, (top + foot) / 2))
+    shown = tab.run(SHOWN_ROWS)
+    assert 0 < len(shown) < 12
+    assert tab.run("document.getElementById('count').textContent") == str(len(shown))
+    least = float(tab.run("document.querySelector('fieldset[data-axis=learning_rate] .from').value"))
+    kept = values_of(tab, "learning_rate", shown)
+    assert all(value is not None and value >= least for value in kept)
+    for name, before in everywhere.items():
+        assert set(tab.run(BRIGHT.format(name))) == before & set(shown), name
+    tab.drag((x, top + 9), (x, top + 9))  # a click on the axis
+    assert len(tab.run(SHOWN_ROWS)) == 12
+    assert tab.complaints == []
+
+
+def test_choices_are_brushed_and_ticked(tab: Tab) -> None:
+    x, top, foot = axis_of(tab, "optimizer")
+    tab.drag((x, top), (x, (top + foot) / 2))
+    shown = tab.run(SHOWN_ROWS)
+    (chosen,) = set(values_of(tab, "optimizer", shown))
+    boxes = "[...document.querySelectorAll('fieldset[data-axis=optimizer] input')]"
+    assert tab.run(f"{boxes}.filter((box) => box.checked).map((box) => Number(box.value))") == [chosen]
+    tab.click("#filter [type=reset]")
+    assert len(tab.run(SHOWN_ROWS)) == 12
+    tab.click("fieldset[data-axis=optimizer] input")
+    assert len(tab.run(SHOWN_ROWS)) < 12
+
+
+def test_a_head_sorts_the_table_by_mouse_and_by_keyboard(tab: Tab) -> None:
+    heads = tab.run("[...document.querySelectorAll('#board th')].map((head) => head.textContent.trim())")
+    place = heads.index("learning_rate") + 1
+    tab.click(f"#board th:nth-child({place}) button")
+    rising = [value for value in values_of(tab, "learning_rate", tab.run(SHOWN_ROWS)) if value is not None]
+    assert rising == sorted(rising)
+    tab.press("Enter")
+    falling = values_of(tab, "learning_rate", tab.run(SHOWN_ROWS))
+    assert falling == rising[::-1]
+    assert tab.run(f"document.querySelector('#board th:nth-child({place})').ariaSort") == "descending"
+    momentum = heads.index("momentum") + 1
+    for _ in range(2):  # a trial that has not the parameter is last, whichever way
+        tab.click(f"#board th:nth-child({momentum}) button")
+        values = values_of(tab, "momentum", tab.run(SHOWN_ROWS))
+        assert None in values and None not in values[: values.index(None)]
+        assert set(values[values.index(None) :]) == {None}
+
+
+def test_what_was_brushed_sorted_and_scrolled_is_there_after_a_reload(tab: Tab) -> None:
+    x, top, foot = axis_of(tab, "learning_rate")
+    tab.drag((x, top + 2), (x, (top + foot) / 2))
+    tab.click("#board th:nth-child(2) button")
+    tab.click("#space summary")
+    tab.run("scrollTo(0, 700)")
+    tab.wait("history.state?.scroll[1] === 700 && history.state.open.length")
+    before = tab.run(SHOWN_ROWS)
+    tab.run("void (window.old = true)")
+    tab.call("Page.reload")
+    tab.wait("window.old === undefined && document.readyState === 'complete'")
+    tab.settle()
+    assert tab.run(SHOWN_ROWS) == before
+    assert len(before) < 12
+    assert tab.run("document.querySelector('[data-axis=learning_rate] .sel').getAttribute('visibility')") == "visible"
+    assert tab.run("scrollY") == 700
+    assert tab.run("document.getElementById('space').open")
+
+
+@pytest.mark.parametrize(
+    ("width", "dark", "medium"), [(1240, False, "screen"), (360, True, "screen"), (760, False, "print")]
+)
+def test_everyone_can_use_it(width: int, dark: bool, medium: str, tab: Tab) -> None:
+    tab.size(width, dark=dark, medium=medium)
+    tab.run("void document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert tab.run(AUDIT) == []
+    assert tab.run("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(20, 22, 26)" if dark else "rgb(255, 255, 255)"
+    )
+
+
+def test_all_that_can_be_done_is_reached_by_the_tab_key(tab: Tab) -> None:
+    reached = set()
+    for _ in range(60):
+        tab.press("Tab")
+        reached.add(tab.run("document.activeElement.textContent.trim() || document.activeElement.ariaLabel || ''"))
+    heads = tab.run("[...document.querySelectorAll('#board th')].map((head) => head.textContent.trim())")
+    assert set(heads) <= reached
+    assert {"To the report", "learning_rate at least", "All trials", "The space file"} <= reached
+
+
+def test_pointing_at_a_trial_shows_it_everywhere(browser: Browser, tab: Tab) -> None:
+    tab.click("#best-by-trial circle[data-t='3']")
+    assert "trial 3" in tab.run("document.getElementById('tip').textContent")
+    assert set(tab.run("[...document.querySelectorAll('.hot')].map((one) => one.dataset.t)")) == {"3"}
+    assert tab.run("document.querySelectorAll('.hot').length") > 4
