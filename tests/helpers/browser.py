@@ -29,6 +29,10 @@ def chromium() -> str:
     raise FileNotFoundError(MISSING)
 
 
+class NavigatedError(Exception):
+    """The page that was asked is gone."""
+
+
 class Tab:
     """One page, and all that it asked for and complained of since it was opened."""
 
@@ -57,9 +61,15 @@ class Tab:
     def wait(self, condition: str) -> None:
         """Until an expression is true."""
         end = time.monotonic() + PATIENCE
-        while not self.run(condition):
+        while not self._holds(condition):
             assert time.monotonic() < end, condition
             time.sleep(0.02)
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.run(condition))
+        except NavigatedError:  # the page is being read anew
+            return False
 
     def size(self, width: int, height: int = 900, *, dark: bool = False, medium: str = "screen") -> None:
         """The window, and what the user prefers."""
@@ -164,6 +174,8 @@ class Browser:
             if "method" in answer:
                 self.events.append(answer)
             elif answer.get("id") == number:
+                if "navigated" in str(answer.get("error")):
+                    raise NavigatedError
                 assert "error" not in answer, (method, answer["error"])
                 return dict(answer["result"])
 

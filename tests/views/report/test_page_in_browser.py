@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from keras_sweep.views.report.page import page_of
 from tests.helpers.browser import Browser, Tab
+from tests.helpers.page_facts import MOMENT, facts_of
+from tests.helpers.results import dense_sweep
+from tests.views.report.test_page import MARKUP, hostile_facts
 
 AUDIT = (Path(__file__).parents[2] / "helpers" / "page_audit.js").read_text()
 SHOWN_ROWS = (
@@ -137,3 +141,47 @@ def test_pointing_at_a_trial_shows_it_everywhere(browser: Browser, tab: Tab) -> 
     assert "trial 3" in tab.run("document.getElementById('tip').textContent")
     assert set(tab.run("[...document.querySelectorAll('.hot')].map((one) => one.dataset.t)")) == {"3"}
     assert tab.run("document.querySelectorAll('.hot').length") > 4
+
+
+def test_markup_in_names_runs_no_script(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(page_of(hostile_facts(), MOMENT))
+    tab = browser.tab()
+    tab.call("Page.addScriptToEvaluateOnNewDocument", source="window.owned = () => { window.taken = true; };")
+    tab.open(tmp_path / "index.html")
+    assert tab.run("window.taken") is None
+    assert tab.complaints == []
+    assert len(tab.requests) == 1
+    assert MARKUP[0] in tab.run("document.querySelector('#filter').textContent")
+    x, top, foot = axis_of(tab, "rate")
+    tab.drag((x, top + 2), (x, (top + foot) / 2))
+    assert 0 < len(tab.run(SHOWN_ROWS)) < 30
+    assert tab.run("window.taken") is None
+    assert tab.run(AUDIT) == []
+
+
+def test_a_page_of_a_running_sweep_reads_itself_anew_and_keeps_what_was_brushed(
+    browser: Browser, tmp_path: Path
+) -> None:
+    results = dense_sweep(40)
+    page = tmp_path / "index.html"
+    tab = browser.tab()
+    page.write_text(page_of(facts_of(results[:30], running=True), MOMENT))
+    tab.call("Page.addScriptToEvaluateOnNewDocument", source="window.setInterval = (tick) => { window.tick = tick; };")
+    tab.open(page)
+    x, top, foot = axis_of(tab, "learning_rate")
+    tab.drag((x, top + 2), (x, (top + foot) / 2))
+    least = tab.run("document.querySelector('fieldset[data-axis=learning_rate] .from').value")
+    page.write_text(page_of(facts_of(results), MOMENT))
+    tab.click("#follow")
+    tab.run("void (tick(), window.old = true)")
+    tab.settle()
+    assert tab.run("window.old"), "it is not to follow"
+    tab.click("#follow")
+    axis_of(tab, "learning_rate")
+    height = tab.run("document.getElementById('filter').getBoundingClientRect().top")
+    tab.run("setTimeout(tick)")
+    tab.wait("document.querySelectorAll('#board tbody tr').length === 40 && document.readyState === 'complete'")
+    assert tab.run("document.querySelector('fieldset[data-axis=learning_rate] .from').value") == least
+    assert 0 < len(tab.run(SHOWN_ROWS)) < 40
+    assert tab.run("document.getElementById('filter').getBoundingClientRect().top") == pytest.approx(height, abs=2)
+    assert tab.run("document.getElementById('running')") is None

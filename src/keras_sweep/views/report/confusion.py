@@ -59,7 +59,7 @@ def confusion_matrix(found: ValidationOutputs) -> Markup:
         "Confusion matrix",
         words,
         "".join(parts),
-        (int(LEFT + cell * len(names) + 60), int(foot + 90)),
+        (int(LEFT + cell * len(names) + 60), int(foot + 20 + 4.5 * max(min(len(name), NAME) for name in names))),
         note=f"Lines are true classes, columns what the winner says, numbers per cent of the line. {words}",
     )
 

@@ -10,7 +10,7 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.colours import Colours
 from keras_sweep.views.report.scale import Scale, along, ticks_of
-from keras_sweep.views.report.svg import figure, label, px
+from keras_sweep.views.report.svg import figure, label, path, px
 from keras_sweep.views.terminal.text import count_text, safe
 
 HEIGHT, TOP, FOOT, ABSENT = 310, 34, 268, 290  # a trial that has not the parameter passes at ABSENT
@@ -18,6 +18,7 @@ LEFT, RIGHT = 90, 60
 STEP, LEAST = 170, 640  # pixels between axes; of the whole at least
 SPREAD = 13  # pixels over which the trials of one choice are spread
 MOST_AXES = 12
+MOST_CURVED = 300  # trials: of more, straight lines are drawn, which a browser redraws four times as fast
 
 
 def parallel(rows: Sequence[LeaderboardRow], axes: Sequence[Axis], value: Axis, colours: Colours) -> Markup:
@@ -27,10 +28,11 @@ def parallel(rows: Sequence[LeaderboardRow], axes: Sequence[Axis], value: Axis, 
     width = max(width, 1140) if len(shown) > 3 else width
     places = [LEFT + index * (width - LEFT - RIGHT) / max(len(shown) - 1, 1) for index in range(len(shown))]
     scales = [along(axis, FOOT, TOP) for axis in shown]
+    line_of = _curve if len(rows) <= MOST_CURVED else path
     lines = []
     for row in reversed(rows):
         points = [(x, _height(axis, scale, row.number)) for x, axis, scale in zip(places, shown, scales, strict=True)]
-        lines.append(f'<path class="ln {colours(row.number)}" data-t="{row.number}" d="{_curve(points)}"/>')
+        lines.append(f'<path class="ln {colours(row.number)}" data-t="{row.number}" d="{line_of(points)}"/>')
     drawn = [_axis(axis, scale, x) for x, axis, scale in zip(places, shown, scales, strict=True)]
     names = ", ".join(axis.name for axis in shown)
     left_out = f" The first {MOST_AXES - 1} of {len(axes)} parameters are drawn." if len(axes) >= MOST_AXES else ""

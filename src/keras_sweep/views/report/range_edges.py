@@ -26,29 +26,34 @@ class RangeEdge:
     at: str  # the end, in words
     crowded: int  # of the best trials, so many lie in the outer tenth
     best: int
-    setting: str | None  # "learning_rate.max=10"; None where the rules of space files allow nothing beyond
+    setting: str  # "learning_rate.max=10", which the rules of space files allow
 
 
 def range_edges(axes: Sequence[Axis], rows: Sequence[LeaderboardRow], attributes: Mapping[str, Any]) -> list[RangeEdge]:
-    """One for each range in whose outer tenth half of the best trials or more lie, the winner among them."""
+    """One for each range in whose outer tenth half of the best trials or more lie, the very best among them.
+
+    An end beyond which a space file may not go, as a momentum of 0, is none.
+    """
     found = []
+    first = next((row.number for row in best_of(rows)), None)
     for axis in axes:
         best = [row for row in best_of(rows) if row.number in axis.values]
-        if axis.given is None or not axis.given[0] < axis.given[1] or not best:
+        if axis.given is None or not axis.given[0] < axis.given[1] or first not in axis.values:
             continue
         for end in ("max", "min"):
             crowded = [row for row in best if _share(axis, axis.values[row.number], end) >= 1 - OUTER]
-            if 2 * len(crowded) >= len(best) and best[0] in crowded:
+            if 2 * len(crowded) < len(best) or first not in [row.number for row in crowded]:
+                continue
+            if (setting := _setting(axis, end, attributes)) is not None:
                 limit = axis.given[1] if end == "max" else axis.given[0]
                 text = axis.text(int(limit) if axis.whole else limit)
-                setting = _setting(axis, end, attributes)
                 found.append(RangeEdge(axis.name, end, text, len(crowded), len(best), setting))
     return found
 
 
 def widening_call(name: str, edges: Sequence[RangeEdge]) -> str | None:
-    """The call that searches beyond all of the edges, under a name of its own; None where there is nothing beyond."""
-    sets = [f"--set {shlex.quote(edge.setting)}" for edge in edges if edge.setting is not None]
+    """The call that searches beyond all of the edges, under a name of its own; None without an edge."""
+    sets = [f"--set {shlex.quote(edge.setting)}" for edge in edges]
     return f"sweep run SPACE.yaml --name {shlex.quote(name + '-wider')} {' '.join(sets)}" if sets else None
 
 

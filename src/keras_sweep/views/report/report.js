@@ -38,6 +38,15 @@
     return low === -Infinity && high === Infinity ? null : (value) => value !== null && value >= low && value <= high;
   }
 
+  // A table of thousands takes longer to lay out than a frame lasts: while an axis is brushed it waits for a pause.
+  const MANY = 500;
+  let dragging = false;
+  let tableSoon = 0;
+  const rows = [...document.querySelectorAll("tr[data-t]")];
+  function filterTable() {
+    for (const row of rows) if (row.hidden === (shown.get(row.dataset.t) ?? true)) row.hidden = !row.hidden;
+  }
+
   function apply() {
     const conditions = page.axes.map((_, index) => condition(index));
     const hiddenStates = new Set(states.filter((box) => !box.checked).map((box) => box.value));
@@ -49,10 +58,12 @@
       if (on === shown.get(number)) continue;
       shown.set(number, on);
       for (const element of elements.get(number) ?? []) {
-        if (element instanceof HTMLTableRowElement) element.hidden = !on;
-        else element.classList.toggle("off", !on);
+        if (!(element instanceof HTMLTableRowElement)) element.classList.toggle("off", !on);
       }
     }
+    clearTimeout(tableSoon);
+    if (dragging && trials.length > MANY) tableSoon = setTimeout(filterTable, 150);
+    else filterTable();
     count.textContent = visible.toLocaleString("en");
     brushes.forEach((brush) => brush.draw());
   }
@@ -111,7 +122,7 @@
     }
     brushes.push({ draw });
     let start = null;
-    hit.addEventListener("pointerdown", (event) => { start = pointer(event); hit.setPointerCapture(event.pointerId); event.preventDefault(); });
+    hit.addEventListener("pointerdown", (event) => { start = pointer(event); dragging = true; hit.setPointerCapture(event.pointerId); event.preventDefault(); });
     hit.addEventListener("pointermove", (event) => {
       if (start === null) return;
       const now = pointer(event);
@@ -120,8 +131,10 @@
     hit.addEventListener("pointerup", (event) => {
       if (start !== null && Math.abs(pointer(event) - start) < 3) choose(null, null);
       start = null;
+      dragging = false;
+      applySoon();
     });
-    hit.addEventListener("pointercancel", () => { start = null; });
+    hit.addEventListener("pointercancel", () => { start = null; dragging = false; applySoon(); });
   }
   if (form) {
     form.addEventListener("input", applySoon);

@@ -1,0 +1,156 @@
+"""The page as text: small, thinned where it must be, escaped, and asking for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import optuna
+
+from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.sweep.validation_outputs import ValidationOutputs
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.report.page import drawn_rows, page_of
+from tests.helpers.page_facts import MOMENT, facts_of
+from tests.helpers.results import dense_sweep, result
+
+
+class Elements(HTMLParser):
+    """What elements and attributes a page has, and the text of each kind of element."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = [""]
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.texts[self.tags[-1]] = self.texts.get(self.tags[-1], "") + data
+
+
+def test_a_page_of_200_trials_is_below_a_megabyte_and_draws_all() -> None:
+    page = page_of(facts_of(dense_sweep(200)), MOMENT)
+    assert len(page.encode()) < 1_000_000
+    assert page.count("<tr data-t=") >= 200
+    assert "The page holds" not in page
+
+
+def test_a_page_of_thousands_of_trials_is_thinned_and_says_so() -> None:
+    facts = facts_of(dense_sweep(5_000))
+    page = page_of(facts, MOMENT)
+    assert len(page.encode()) < 5_000_000
+    assert "</output> of 5,000 trials are shown. The page holds 2,000 of them" in page
+    drawn = json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])["trials"]
+    assert {str(row.number) for row in facts.rows[:1000]} <= set(drawn)
+    assert len(drawn) == 2000
+
+
+def test_the_best_half_is_drawn_and_the_others_evenly() -> None:
+    rows = facts_of(dense_sweep(100)).rows
+    drawn = drawn_rows(rows, 20)
+    assert drawn[:10] == list(rows[:10])
+    assert [row.rank for row in drawn[10:]] == list(range(11, 101, 9))
+
+
+def test_only_its_own_style_and_script_may_be_used() -> None:
+    page = page_of(facts_of(dense_sweep(12)), MOMENT)
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    policy = policy.replace("&#39;", "'")
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    for kind, element in (("style-src", "style"), ("script-src", "script")):
+        (text,) = re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind} 'sha256-{digest}'" in policy
+    assert " style=" not in page
+    assert not re.findall(r"\son\w+=", page)
+    assert not re.findall(r'(?:src|href)="(?!data:image/png|#)', page)
+
+
+def test_a_sweep_without_a_trial_has_a_page() -> None:
+    page = page_of(facts_of([]), MOMENT)
+    assert "No trial has ended yet." in page
+
+
+def test_a_sweep_in_which_all_failed_has_a_page_with_the_reasons() -> None:
+    failed = [result(n, None, state=TrialState.FAIL, stderr=None, reason="diverged", epochs=1) for n in range(3)]
+    page = page_of(facts_of(failed), MOMENT)
+    assert "No trial of 3 trials could win yet." in page
+    assert page.count("diverged") >= 3
+
+
+def test_the_matrix_counts_every_row_and_its_diagonal_is_the_accuracy() -> None:
+    draw = np.random.default_rng(0)
+    y = draw.integers(0, 3, 60)
+    outputs = draw.random((60, 3))
+    found = outputs_of(y, outputs, ("a", "b", "c"))
+    page = page_of(facts_of(dense_sweep(12), outputs=found), MOMENT)
+    cells = re.findall(r"<title>(\w) named (\w): (\d+) of (\d+)</title>", page)
+    assert sum(int(count) for _, _, count, _ in cells) == 60
+    right = sum(int(count) for true, named, count, _ in cells if true == named)
+    assert right == int((outputs.argmax(axis=1) == y).sum())
+    assert f"Of {60 - right} validation rows that are wrong" in page
+
+
+def test_numbers_are_drawn_against_the_truth() -> None:
+    y = np.linspace(0, 10, 50).astype(np.float32)
+    found = outputs_of(y, (y + 0.5)[:, None], None)
+    page = page_of(facts_of(dense_sweep(12), outputs=found), MOMENT)
+    assert "half of the predictions are within 0.5 of the truth" in page
+    assert "20 validation rows that the winner misses by most" in page
+
+
+MARKUP = (
+    "<script>owned()</script>",
+    '"><img src=x onerror=owned()>',
+    "</title></style></script>",
+    "{{ 7 * 7 }}",
+    "'--><b>",
+)
+
+
+def hostile_facts():
+    """Markup wherever a file can put text."""
+    choices = MARKUP[:3]
+    params = [{MARKUP[1]: choices[n % 3], "rate": n / 10, MARKUP[3]: MARKUP[n % 5], "epochs": 2} for n in range(30)]
+    results = [result(n, 0.5 + n / 100, params=each, epochs=2, engine=MARKUP[0]) for n, each in enumerate(params[:24])]
+    failed = {"state": TrialState.FAIL, "stderr": None, "reason": MARKUP[2], "epochs": 1}
+    results += [result(n, None, params=params[n], **failed) for n in range(24, 30)]
+    distributions = {
+        MARKUP[1]: optuna.distributions.CategoricalDistribution(choices),
+        "rate": optuna.distributions.FloatDistribution(0, 3),
+    }
+    y = np.arange(40) % 3
+    found = outputs_of(y, np.eye(3)[(y + (np.arange(40) % 2)) % 3], MARKUP[:3])
+    versions = {MARKUP[4]: MARKUP[0]}
+    more = {"origin": MARKUP[1], "fingerprint": MARKUP[2], "engine": MARKUP[0], "seconds": {MARKUP[1]: 3.0}}
+    space = "\n".join(MARKUP)
+    return facts_of(results, distributions=distributions, outputs=found, versions=versions, space=space, **more)
+
+
+def outputs_of(y: np.ndarray, outputs: np.ndarray, names: tuple[str, ...] | None) -> ValidationOutputs:
+    rows = Rows(np.arange(4 * len(y), dtype=np.float32).reshape(len(y), 4), y)
+    classes = None if names is None else len(names)
+    return ValidationOutputs(0, SearchData("made up", rows, rows, "abc", classes, names), outputs, None)
+
+
+def test_markup_in_a_file_is_text_on_the_page() -> None:
+    page = page_of(hostile_facts(), MOMENT)
+    elements = Elements(page)
+    plain = Elements(page_of(facts_of(dense_sweep(30)), MOMENT))
+    assert elements.tags.count("script") == plain.tags.count("script") == 2
+    assert "b" in elements.tags  # of our own captions
+    assert not [name for name, _ in elements.attributes if name.startswith("on")]
+    assert "owned()" in elements.texts["td"]
+    assert "{{ 7 * 7 }}" in page
+    assert "49" not in elements.texts["th"] + elements.texts.get("button", "")
+    json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])
