@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: run test lint docs bench soak data clean help
+.PHONY: run test lint docs bench soak data browser clean help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -14,7 +14,7 @@ help:  ## this list
 run: data  ## the main job: sweep the one-layer model on Fashion-MNIST
 	$(BIN)/sweep run search_spaces/dense.yaml
 
-test: data  ## every test
+test: data browser  ## every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(ARGS)
 
 soak: data  ## the long fault tests
@@ -37,6 +37,10 @@ docs: $(STAMP)  ## the site, into build/site
 
 data: $(STAMP)  ## find or fetch the data
 	@$(BIN)/python -m keras_sweep.data.fashion_mnist
+
+browser:
+	@for p in chromium chromium-browser google-chrome chrome; do command -v $$p >/dev/null && exit 0; done; \
+	echo "The tests of the report's page will fail: they need Chromium (sudo apt-get install chromium)" >&2
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install python3 and run make again" >&2; exit 1; }
