@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from keras_sweep.api.sweep import all_sweeps as sweeps
     from keras_sweep.api.sweep import open_sweep as open
     from keras_sweep.api.trial import Trial
+    from keras_sweep.api.verify import verify
     from keras_sweep.errors import Interrupted, SweepError, UsageError
 
 __version__ = "0.1.0"
@@ -47,6 +48,7 @@ __all__ = [
     "open",
     "run",
     "sweeps",
+    "verify",
 ]
 
 _HOMES = {
@@ -58,6 +60,7 @@ _HOMES = {
     "api.spec": ("Spec",),
     "api.sweep": ("Sweep", "open", "sweeps"),
     "api.trial": ("Trial",),
+    "api.verify": ("verify",),
     "errors": ("Interrupted", "SweepError", "UsageError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

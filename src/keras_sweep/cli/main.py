@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from keras_sweep import __version__
-from keras_sweep.cli import check, data, model, read_commands, replay, report, run
+from keras_sweep.cli import check, data, model, read_commands, replay, report, run, verify
 from keras_sweep.cli.registered_names import NamesRegistered
 from keras_sweep.errors import Interrupted, SweepError
 from keras_sweep.process.garbage import skip_teardown_at_exit
@@ -55,6 +55,7 @@ app.command("show", short_help="One trial: parameters, curve, time, and why it e
 app.command("report", short_help="Write a sweep as one self-contained page.")(report.report)
 app.command("evaluate")(model.evaluate)
 app.command("export", cls=NamesRegistered, short_help="Write a trial's model, with its card beside it.")(model.export)
+app.command("verify", short_help="Open an exported model: do the scores of its card come out?")(verify.verify)
 app.command("replay", cls=NamesRegistered, short_help="Train a trial again by fit: are its numbers the record's?")(
     replay.replay
 )

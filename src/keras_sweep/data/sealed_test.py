@@ -6,11 +6,12 @@ Before the search `seal` sees that they can be evaluated at all, and takes their
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from keras_sweep.data.encoding import Encoding, fit_encoding, labels_are_classes, picture_labels
 from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.images import scaled_pixels
-from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.data.source import Parts, RawRows, Source
 from keras_sweep.data.sources import image_set, read_source
 from keras_sweep.data.split import split
@@ -40,12 +41,23 @@ def open_test(spec: SweepSpec, data: SearchData) -> Rows:
     Raises:
         DataError: the source has no test rows, or its rows are no longer those that were there before the search.
     """
+    return _opened(spec, data)[0]
+
+
+def open_raw_test(spec: SweepSpec, data: SearchData) -> tuple[Any, Array]:
+    """x of the sealed test rows as a model's file takes them (of a table, its raw columns), and y. Raises DataError."""
+    rows, raw = _opened(spec, data)
+    return (rows.x if data.preprocessing is None or raw is None else data.preprocessing.inputs(raw.x)), rows.y
+
+
+def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, RawRows | None]:
+    """Test rows, and as they were read where they were encoded."""
     if not data.test_rows:
         raise DataError(f"{data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.test_arrays()
-        return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures.class_names))
+        return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures.class_names)), None
     source, parts = _parts(spec)
     encoding = fit_encoding(spec, source, parts)
     train, validation = encoding.rows(parts.train, "training"), encoding.rows(parts.validation, "validation")
@@ -60,7 +72,7 @@ def open_test(spec: SweepSpec, data: SearchData) -> Rows:
             "this winner",
             hint="Bring the former rows back, or run the sweep anew with `--fresh`",
         )
-    return test
+    return test, parts.test
 
 
 def _parts(spec: SweepSpec) -> tuple[Source, Parts]:

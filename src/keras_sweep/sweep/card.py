@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import math
+import os
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from keras_sweep import __version__
@@ -69,6 +72,8 @@ def model_card(
         "data": {
             "name": data.name,
             "fingerprint": data.fingerprint,
+            "test_fingerprint": data.test_fingerprint,
+            "source": _source(spec),
             "train_rows": len(data.train),
             "validation_rows": len(data.validation),
             "test_rows": data.test_rows,
@@ -96,6 +101,13 @@ def test_record(test: TestScores | None, objective: str, looks: int) -> dict[str
 
 def _scores(metrics: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if name.startswith("val_")}
+
+
+def _source(spec: SweepSpec) -> dict[str, Any]:
+    """Where the rows are read, as `data` of the space file says it: a file by its path from there."""
+    data = spec.data
+    in_folder = os.path.relpath(data.source, spec.folder) if Path(data.source).is_absolute() else data.source
+    return {"kind": data.kind, "source": in_folder, "target": data.target, "split": asdict(data.split)}
 
 
 def _input_words(spec: SweepSpec) -> str:

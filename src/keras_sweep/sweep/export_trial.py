@@ -11,6 +11,7 @@ from typing import Any
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
 from keras_sweep.files.atomic import SHARED, write_text
+from keras_sweep.files.model_file import file_digest
 from keras_sweep.models.model_as_file import PLAIN, opening_call, opening_words
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import objective_of
@@ -108,7 +109,8 @@ def _built(
     form.write(whole, path)
     trials, test, looks = len(study.results()), known_test(study, result), looks_at_test(study)
     opening = form.opening or opening_call(whole)
-    return model_card(spec, result, data, trials=trials, test=test, looks=looks, opening=opening)
+    card = model_card(spec, result, data, trials=trials, test=test, looks=looks, opening=opening)
+    return {**card, "sha256": file_digest(path)} if path.is_file() else card
 
 
 def other_score(spec: SweepSpec, result: Result, model: Any, data: SearchData) -> str | None:

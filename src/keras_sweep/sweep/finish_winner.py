@@ -54,8 +54,7 @@ def look_at_test(
             hint="Bring the former rows back, or run the sweep anew with `--fresh`",
         )
     rows = open_test(spec, data)
-    looks = looks_at_test(study) + 1
-    study.set_attributes({"test_looks": looks})
+    looks = count_look(study)
     scores = evaluate(spec, model, rows, data)
     kept = {"number": best.number, "rows": scores.rows, "scores": dict(scores.scores)}
     kept["stderr"] = scores.stderrs.get(spec.objective.name.removeprefix("val_"))  # the one that was kept at first
@@ -64,6 +63,13 @@ def look_at_test(
     study.set_attributes({"test": kept})
     emit(TestEvaluated(best.number, scores.scores, scores.stderrs, looks, scores.per_class))
     return scores
+
+
+def count_look(study: StudyFile) -> int:
+    """Write down one more look at the test rows; returns how many there were with it."""
+    looks = looks_at_test(study) + 1
+    study.set_attributes({"test_looks": looks})
+    return looks
 
 
 def looks_at_test(study: StudyFile) -> int:

@@ -1,0 +1,254 @@
+"""Opens an exported model and says whether what its card says of it still comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.data.catalog import load_search_data, raw_rows
+from keras_sweep.data.sealed_test import open_raw_test
+from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
+from keras_sweep.files.model_file import check_keras_file, file_digest
+from keras_sweep.process.backend import BACKENDS, choose_backend
+from keras_sweep.process.given import was_given
+from keras_sweep.process.user_code import place_of
+from keras_sweep.process.without_tensorflow import without_tensorflow
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.reader import read_attributes
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.sweep_name import sweep_name_fault
+from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.sweep.card_file import Card, read_card
+from keras_sweep.sweep.finish_winner import count_look
+from keras_sweep.training.standard_error import standard_error
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
+from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
+from keras_sweep.trial.same_numbers import Gap, Match, gap, least_match
+
+STDERR = 1e-4  # relative
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One number of a card, and what comes out now."""
+
+    name: str  # "val_accuracy"; of test rows "test accuracy"
+    card: float
+    now: float
+    gap: Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What came of verifying a model."""
+
+    model: Path
+    card: Path
+    sweep: str
+    trial: int
+    checks: tuple[Check, ...]
+    validation_rows: int
+    test_rows: int | None  # None where nobody asked for them
+    looks: int | None = None  # at the test rows, this one included; None where the sweep is not here
+
+    @property
+    def match(self) -> Match:
+        """The worst of all numbers."""
+        return least_match(check.gap.match for check in self.checks)
+
+    @property
+    def matches(self) -> bool:
+        """Whether all numbers of the card come out, to rounding."""
+        return self.match is not Match.PARTED
+
+
+def verify_model(
+    path: Path,
+    emit: Listener,
+    *,
+    sweeps: Path,
+    test: bool = False,
+    trust: bool = False,
+    backend: str | None = None,
+    data_dir: Path | None = None,
+) -> Verified:
+    """Open a model's file in safe mode, and evaluate it on the rows that its card names.
+
+    Args:
+        path: a `.keras` file, its card beside it.
+        emit: hears what goes on.
+        sweeps: where sweeps live: the card's own tells where its data lie, and counts a look at test rows.
+        test: evaluate it on the test rows, too.
+        trust: import the code that the card names as the source of its rows.
+        backend: of Keras; by default the one that trained the model.
+        data_dir: the folder that the card's paths start in; by default that of the sweep's space file, or this one.
+
+    Raises:
+        UsageError: there is no file or no card, it holds code, its rows need code and the card is not trusted, or
+            test rows are asked for of which the card says nothing.
+        RecordError: the file is damaged, or is not the file of its card.
+        ChangedSweep: the rows are not those of the card.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no model file {path}", hint="Name a file that `sweep export` wrote")
+    card_file, card = read_card(path)
+    check_keras_file(path)
+    if (digest := file_digest(path)) != card.sha256:
+        raise RecordError(
+            f"{path} is not the file that {card_file} is of: its SHA-256 begins {digest[:12]}, the card's "
+            f"{card.sha256[:12]!r}",
+            hint="One of them was altered, or is another model's: `sweep export` writes both again",
+        )
+    if test and card.test is None:
+        raise UsageError(f"{card_file} has no test scores to compare with", hint="Leave out `--test`")
+    trained_on = card.runner.partition("/")[2]
+    choose_backend(backend, "--backend", default=trained_on if trained_on in BACKENDS else None)
+    home = _sweep_of(card, sweeps)
+    spec = _spec_of(card, _data_folder(home, data_dir), trust=trust, emit=emit)
+    emit(PhaseBegan("data"))
+    data = load_search_data(spec)
+    if data.fingerprint != card.data.fingerprint:
+        raise ChangedSweep(
+            f"the rows of {data.name} are not those that {card_file} is about",
+            hint="Bring the former rows back, or say by `--data-dir` where they are",
+        )
+    emit(PhaseBegan("import"))
+    model = _opened(path, card)
+    x, y, size = raw_rows(spec, data)[1], data.validation.y, _batch_size(card)
+    scores = model.evaluate(x, y, batch_size=size, **_QUIET)
+    checks = list(_validation_checks(spec, card, scores, len(y)))
+    checks += _stderr_check(spec, card, scores, y, lambda: np.asarray(model.predict(x, verbose=0, batch_size=1024)))
+    looks = None
+    if test:
+        emit(PhaseBegan("test"))
+        x, y, looks = _test_rows(spec, card, data, home)
+        checks += _test_checks(card, model.evaluate(x, y, **_QUIET), len(y))
+    return Verified(
+        path, card_file, card.sweep, card.trial, tuple(checks), len(data.validation), len(y) if test else None, looks
+    )
+
+
+_QUIET: dict[str, Any] = {"verbose": 0, "return_dict": True}
+
+
+def _sweep_of(card: Card, sweeps: Path) -> SweepFolder | None:
+    """The card's sweep, if it is here and of the same rows."""
+    if sweep_name_fault(card.sweep):
+        return None
+    folder = SweepFolder(sweeps / card.sweep)
+    try:
+        same = folder.exists() and read_attributes(folder).get("fingerprint") == card.data.fingerprint
+    except RecordError:
+        return None
+    return folder if same else None
+
+
+def _data_folder(home: SweepFolder | None, data_dir: Path | None) -> Path:
+    if data_dir is not None:
+        return data_dir
+    return Path(str(read_attributes(home).get("origin", "."))) if home is not None else Path()
+
+
+def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
+    """As much of a sweep as it takes to read its rows. Raises UsageError where that needs code that is not trusted."""
+    source = card.data.source
+    if source.kind == "python" and not was_given(source.source):
+        code = f"{source.source} from {place_of(source.source, folder)}"
+        if not trust:
+            raise UsageError(
+                f"its rows come from code that the card names: {code}. A card alone runs none, since it may be "
+                "somebody else's",
+                hint="If you know that code, add `--trust`",
+            )
+        emit(Noticed(f"`--trust`: imports and runs {code}"))
+    place = source.source if source.kind in ("named", "python") else str((folder / source.source).resolve())
+    return SweepSpec(
+        name=card.sweep,
+        folder=folder,
+        text="",
+        data=DataSpec(source.kind, place, source.target, source.split),
+        model=ModelSpec("dense", "dense"),
+        loss=card.loss,
+        metrics=card.metrics,
+        objective=Objective(card.metric.name, card.metric.goal),
+        space=SearchSpace(()),
+        search=SearchSettings(),
+    )
+
+
+def _opened(path: Path, card: Card) -> Any:
+    import keras
+
+    try:
+        with without_tensorflow():
+            model = keras.models.load_model(path, safe_mode=True)
+    except Exception as error:  # Keras raises nearly anything
+        why = next(iter(str(error).split("\n")), "") or type(error).__name__
+        raise ModelError(
+            f"{path} can't be opened without code of its own: {why}", hint=f"Only `{card.open}` opens it"
+        ) from error
+    if getattr(model, "loss", None) is None:
+        raise ModelError(f"{path} holds a model that is not compiled", hint="`sweep export` writes it again")
+    return model
+
+
+def _batch_size(card: Card) -> int:
+    size = card.params.get("batch_size", DEFAULT_BATCH_SIZE)
+    return size if isinstance(size, int) and size > 0 else DEFAULT_BATCH_SIZE
+
+
+def _validation_checks(spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: int) -> Iterator[Check]:
+    for name, value in scores.items():
+        said = card.validation.get(f"val_{name}")
+        if said is not None:
+            yield _check(f"val_{name}", said, float(value), rows)
+    ranked, metric = card.validation.get("value"), spec.objective.name
+    scored = card.validation.get(metric)
+    if ranked is not None and scored is not None and ranked != scored:
+        yield _check(f"value ({metric})", ranked, scored, rows)  # the card must not contradict itself
+
+
+def _stderr_check(
+    spec: SweepSpec, card: Card, scores: Mapping[str, float], y: Array, predict: Callable[[], Array]
+) -> Iterator[Check]:
+    said, metric = card.validation.get("stderr"), spec.objective.name
+    value = scores.get(metric.removeprefix("val_"))
+    now = None if value is None else standard_error(metric, spec.loss, value, y, predict)
+    if said is not None and now is not None:
+        close = Match.ROUNDING if math.isclose(said, now, rel_tol=STDERR) else Match.PARTED
+        apart = abs(said - now) / now if now else math.inf
+        yield Check("stderr", said, now, Gap(Match.EQUAL if said == now else close, apart))
+
+
+def _test_rows(spec: SweepSpec, card: Card, data: SearchData, home: SweepFolder | None) -> tuple[Any, Any, int | None]:
+    """Test rows as the model's file takes them. The look is counted where its sweep is here."""
+    if card.data.test_fingerprint != data.test_fingerprint:
+        raise DataError(
+            f"the test rows of {data.name} are not those that the card is about", hint="Bring the former rows back"
+        )
+    if home is None:
+        return (*open_raw_test(spec, data), None)
+    with SweepLock(home), StudyFile.open(home) as study:
+        x, y = open_raw_test(spec, data)
+        return x, y, count_look(study)
+
+
+def _test_checks(card: Card, scores: Mapping[str, float], rows: int) -> Iterator[Check]:
+    said = card.test or {}
+    for name, value in scores.items():
+        if isinstance(said.get(name), int | float):
+            yield _check(f"test {name}", float(said[name]), float(value), rows)
+
+
+def _check(name: str, card: float, now: float, rows: int) -> Check:
+    metric = name.removeprefix("test ").removeprefix("value (").removesuffix(")")
+    return Check(name, card, now, gap(metric, now, card, rows))

@@ -1,0 +1,65 @@
+"""What `sweep verify` found: each number of a card beside what comes out now."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from keras_sweep.sweep.verify import Check, Verified
+from keras_sweep.trial.same_numbers import Match
+from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.terminal.table import Column, drawn
+from keras_sweep.views.terminal.text import count_text, safe
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyView:
+    """A rich renderable of what was verified."""
+
+    verified: Verified
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        done = self.verified
+        yield Text(f"{safe(str(done.model))}: trial {done.trial} of {safe(done.sweep)}, the file of its card")
+        checks = done.checks
+        columns = [
+            Column("score", tuple(Text(safe(check.name)) for check in checks)),
+            Column("card", tuple(Text(f"{check.card:.8g}") for check in checks), right=True),
+            Column("now", tuple(Text(f"{check.now:.8g}") for check in checks), right=True),
+            Column("gap", tuple(map(_gap, checks))),
+        ]
+        yield drawn(columns, options)
+        rows = f"{count_text(done.validation_rows, 'validation row')}"
+        if done.test_rows is not None:
+            looks = f"look {done.looks:,}" if done.looks is not None else "a look that is counted nowhere"
+            rows += f" and {count_text(done.test_rows, 'test row')} ({looks})"
+        wrong = [safe(check.name) for check in checks if check.gap.match is Match.PARTED]
+        if wrong:
+            yield Text(f"on {rows}: {', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'}", style="bold red")
+        elif not checks:
+            yield Text("the card has no score that can be checked", style="bold red")
+        else:
+            yield Text(f"the scores of the card come out on {rows}", style="bold green")
+
+
+def verify_json(verified: Verified) -> str:
+    """One object, with a list of the numbers."""
+    checks = [
+        {"name": one.name, "card": one.card, "now": one.now, "match": one.gap.match, "relative": one.gap.relative}
+        for one in verified.checks
+    ]
+    about = {"model": str(verified.model), "card": str(verified.card), "sweep": verified.sweep, "trial": verified.trial}
+    rows = {"validation_rows": verified.validation_rows, "test_rows": verified.test_rows, "looks": verified.looks}
+    return strict_json({**about, "matches": verified.matches, **rows, "checks": checks}) + "\n"
+
+
+def _gap(check: Check) -> Text:
+    gap = check.gap
+    if gap.match is Match.EQUAL:
+        return Text("equal", style="green")
+    whole = gap.rows is not None and math.isfinite(gap.rows) and abs(gap.rows - round(gap.rows)) < 0.05
+    text = count_text(round(gap.rows or 0.0), "row") if whole else f"{gap.relative:.1e}"
+    return Text(text, style="red" if gap.match is Match.PARTED else "green")

@@ -1,0 +1,177 @@
+"""A model's file and its card: the scores come out, or it is said which does not, or which of the two is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.errors import ChangedSweep, RecordError, UsageError
+from keras_sweep.files.model_file import file_digest
+from keras_sweep.views.verify_view import verify_json
+from tests.helpers.whole_spaces import SPACES
+
+
+def quiet(event: object) -> None:
+    """Shows nothing."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a sweep of digits and one of a table, exported as digits.keras and table.keras."""
+    folder: Path = tmp_path_factory.mktemp("verified")
+    plain = SPACES["plain"].replace("trials: 18", "trials: 2").replace("min: 1, max: 3", "min: 2, max: 3")
+    rows = [f"{a},{b},{'red' if a > b else 'blue'}" for a in range(8) for b in range(9)]
+    (folder / "rows.csv").write_text("\n".join(["a,b,colour", *rows]))
+    table = plain.replace("data: digits", "data: {csv: rows.csv, target: colour}").replace("units: 10, ", "")
+    for name, text in (("digits", plain), ("table", table)):
+        (folder / f"{name}.yaml").write_text(text)
+        ks.run(folder / f"{name}.yaml", sweeps_dir=folder / "sweeps", listener=quiet).export(folder / f"{name}.keras")
+    return folder
+
+
+@pytest.fixture
+def exported(folder: Path, tmp_path: Path) -> Path:
+    """A copy of digits.keras with its card, to be altered."""
+    for name in ("digits.keras", "digits.card.json"):
+        shutil.copy(folder / name, tmp_path / name)
+    return tmp_path / "digits.keras"
+
+
+def alter_card(model: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = model.with_name("digits.card.json")
+    card = json.loads(path.read_text())
+    change(card)
+    path.write_text(json.dumps(card))
+
+
+def alter_a_weight(model: Path) -> None:
+    opened = keras.models.load_model(model)
+    kernel, bias = opened.get_weights()
+    kernel[20, 0] += 0.01
+    opened.set_weights([kernel, bias])
+    opened.save(model)
+
+
+def test_the_scores_of_a_card_come_out(folder):
+    done = ks.verify(folder / "digits.keras", sweeps_dir=folder / "sweeps")
+    assert done.matches
+    assert [check.name for check in done.checks] == ["val_accuracy", "val_loss", "stderr"]
+    assert (done.validation_rows, done.test_rows) == (288, None)
+
+
+def test_a_model_of_a_table_takes_raw_rows_which_are_found_by_its_sweep_or_where_they_are_said_to_be(folder, tmp_path):
+    assert ks.verify(folder / "table.keras", sweeps_dir=folder / "sweeps").matches
+    with pytest.raises(UsageError, match=r"rows\.csv"):
+        ks.verify(folder / "table.keras", sweeps_dir=tmp_path)
+    assert ks.verify(folder / "table.keras", sweeps_dir=tmp_path, data_dir=folder).matches
+
+
+def test_no_card_names_a_path_from_the_root(folder):
+    assert json.loads((folder / "table.card.json").read_text())["data"]["source"]["source"] == "rows.csv"
+
+
+def test_a_look_at_the_test_rows_is_counted_where_the_sweep_is(folder, tmp_path):
+    sweep = ks.open("table", sweeps_dir=folder / "sweeps")
+    before = sweep.test_looks
+    done = ks.verify(folder / "table.keras", test=True, sweeps_dir=folder / "sweeps")
+    assert done.matches
+    assert {"test accuracy", "test loss"} <= {check.name for check in done.checks}
+    assert (done.looks, sweep.test_looks) == (before + 1, before + 1)
+    elsewhere = ks.verify(folder / "table.keras", test=True, sweeps_dir=tmp_path, data_dir=folder)
+    assert (elsewhere.looks, sweep.test_looks) == (None, before + 1)
+
+
+def test_one_weight_altered_is_another_file(exported):
+    alter_a_weight(exported)
+    with pytest.raises(RecordError, match=r"is not the file that .* is of"):
+        ks.verify(exported)
+
+
+def test_one_weight_altered_shows_in_the_scores_where_the_card_was_adapted(exported):
+    alter_a_weight(exported)
+    alter_card(exported, lambda card: card.update(sha256=file_digest(exported)))
+    done = ks.verify(exported)
+    assert not done.matches
+    assert "val_loss" in {check.name for check in done.checks if check.gap.match == "parted"}
+    assert json.loads(verify_json(done))["matches"] is False
+
+
+@pytest.mark.parametrize("name", ["val_accuracy", "val_loss", "value", "stderr"])
+def test_one_digit_altered_in_the_card_is_named(exported, name):
+    alter_card(exported, lambda card: card["validation"].update({name: card["validation"][name] * 1.001}))
+    done = ks.verify(exported)
+    (wrong,) = {check.name for check in done.checks if check.gap.match == "parted"} - (
+        {"value (val_accuracy)"} if name == "val_accuracy" else set()
+    )
+    assert wrong.startswith(name)
+
+
+def test_a_file_without_a_card_is_refused(exported):
+    exported.with_name("digits.card.json").unlink()
+    with pytest.raises(UsageError, match=r"there is no card of .*digits\.card\.json is missing"):
+        ks.verify(exported)
+
+
+def test_anothers_card_is_refused(folder, exported):
+    shutil.copy(folder / "table.card.json", exported.with_name("digits.card.json"))
+    with pytest.raises(RecordError, match="is not the file that"):
+        ks.verify(exported)
+
+
+def test_other_rows_are_refused(exported):
+    alter_card(exported, lambda card: card["data"]["source"]["split"].update(seed=7))
+    with pytest.raises(ChangedSweep, match="the rows of digits are not those"):
+        ks.verify(exported)
+
+
+def test_a_card_alone_runs_no_code(exported, tmp_path, monkeypatch):
+    (tmp_path / "trap.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    alter_card(exported, lambda card: card["data"]["source"].update(kind="python", source="trap:rows"))
+    with pytest.raises(UsageError, match="A card alone runs none"):
+        ks.verify(exported)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_that_holds_code_is_not_opened(exported):
+    model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Lambda(lambda x: x), keras.layers.Dense(10)])
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.save(exported)
+    alter_card(exported, lambda card: card.update(sha256=file_digest(exported)))
+    with pytest.raises(UsageError, match="can't be opened without code of its own"):
+        ks.verify(exported)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda card: card.pop("sweep"),
+        lambda card: card.update(validation={"val_loss": "low"}),
+        lambda card: card["data"]["source"]["split"].update(validation=3),
+        lambda card: card["data"].update(source=7),
+    ],
+    ids=["no sweep", "a word for a score", "a share above 1", "a number for a source"],
+)
+def test_a_card_of_other_types_is_refused_plainly(exported, change):
+    alter_card(exported, change)
+    with pytest.raises(RecordError, match="is no card of a model"):
+        ks.verify(exported)
+
+
+def test_a_card_of_an_older_version_is_told_from_a_damaged_one(exported):
+    alter_card(exported, lambda card: card["data"].pop("source"))
+    with pytest.raises(UsageError, match="written by an older version"):
+        ks.verify(exported)
+
+
+def test_test_rows_are_not_looked_at_where_the_card_has_no_scores_of_them(exported):
+    alter_card(exported, lambda card: card.update(test=None))
+    with pytest.raises(UsageError, match="has no test scores"):
+        ks.verify(exported, test=True)
