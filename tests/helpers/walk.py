@@ -12,14 +12,16 @@ from tests.helpers.factory import make_spec
 from tests.helpers.keras_losses import BINARY, NUMBERS, ONE_HOT, SPARSE
 from tests.helpers.lane_trials import FOLDER, suggestions, train
 
-ROWS, TRAINED = 50, 28  # with batches of 8 both splits end in a short one
+WHOLE = (48, 32)  # rows, and how many of them train: whole batches of 8
+SHORT = (50, 28)  # both splits end in a short batch, which is a program more to compile
 CLASSES = 3
 BY_LOSS = Objective("val_loss", Goal.MINIMIZE)
 
 
-def rows(width, labels=SPARSE):
+def rows(width, labels=SPARSE, sizes=SHORT):
     """Numbers between zero and one, and labels that they tell."""
-    x = np.random.default_rng(0).uniform(size=(ROWS, width)).astype(np.float32)
+    count, trained = sizes
+    x = np.random.default_rng(0).uniform(size=(count, width)).astype(np.float32)
     first = x[:, :CLASSES]
     y = {
         SPARSE: lambda: first.argmax(1),
@@ -28,7 +30,7 @@ def rows(width, labels=SPARSE):
         NUMBERS: lambda: first.sum(1) + 0.5,
     }[labels]()
     classes = {SPARSE: CLASSES, ONE_HOT: CLASSES, BINARY: 2, NUMBERS: None}[labels]
-    return SearchData("walk", Rows(x[:TRAINED], y[:TRAINED]), Rows(x[TRAINED:], y[TRAINED:]), "none", classes)
+    return SearchData("walk", Rows(x[:trained], y[:trained]), Rows(x[trained:], y[trained:]), "none", classes)
 
 
 def spec_of(source, arguments, *, loss="sparse_categorical_crossentropy", metrics=()):

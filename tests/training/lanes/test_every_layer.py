@@ -23,12 +23,13 @@ from tests.helpers.keras_layers import (
 )
 from tests.helpers.lane_trials import fitted, suggestions
 from tests.helpers.plain_fit import plain_fit
-from tests.helpers.walk import assert_same, rows, spec_of, trained
+from tests.helpers.walk import SHORT, WHOLE, assert_same, rows, spec_of, trained
 
 # MixUp asks JAX for whole numbers of 64 bits, by `fit` as in lanes
 pytestmark = pytest.mark.filterwarnings("ignore:Explicitly requested dtype int64:UserWarning")
 
-DATA = rows(WIDTH)
+DATA = rows(WIDTH, sizes=WHOLE)
+ENDING_SHORT = rows(WIDTH, sizes=SHORT)
 TABLE = layer_table()
 # SGD: what a gradient should not move, as a key's bias, it moves by rounding alone, which Adam would blow up
 TRIALS = tuple({"optimizer": "sgd", "learning_rate": rate, "epochs": 2, "batch_size": 8} for rate in (0.05, 0.02))
@@ -57,10 +58,10 @@ def spec_with(names):
     return spec_of("keras_layers:with_layers", {"names": names})
 
 
-def assert_as_fit(names, kind, *, drawing):
-    results, how = trained(spec_with(names), DATA, TRIALS)
+def assert_as_fit(names, kind, *, drawing, data):
+    results, how = trained(spec_with(names), data, TRIALS)
     assert how == (kind == ONE_BY_ONE, kind == TOGETHER, not drawing)
-    assert_same(results[0], plain_fit(lambda: with_layers(names), DATA, TRIALS[0], metrics=()), names)
+    assert_same(results[0], plain_fit(lambda: with_layers(names), data, TRIALS[0], metrics=()), names)
 
 
 def test_every_layer_is_walked_through_or_left_out_with_a_reason():
@@ -72,7 +73,7 @@ def test_every_layer_is_walked_through_or_left_out_with_a_reason():
 @pytest.mark.parametrize(("kind", "drawing", "names"), GROUPS)
 def test_layers_have_the_numbers_of_fit(kind, drawing, names):
     assert why_not_lanes(spec_with(names), DATA) is None
-    assert_as_fit(names, kind, drawing=drawing)
+    assert_as_fit(names, kind, drawing=drawing, data=DATA)
 
 
 @pytest.mark.parametrize("name", sorted(DRAW_IN_VALIDATION))
@@ -100,7 +101,7 @@ def test_what_lanes_cannot_train_says_why():
 @pytest.mark.parametrize("name", sorted(TABLE))
 def test_every_layer_alone_has_the_numbers_of_fit(name):
     if TABLE[name][0] == BY_FIT:
-        result = fitted(spec_with(name), DATA, suggestions(TRIALS[0]))[0]
-        assert_same(result, plain_fit(lambda: with_layers(name), DATA, TRIALS[0], metrics=()), name)
+        result = fitted(spec_with(name), ENDING_SHORT, suggestions(TRIALS[0]))[0]
+        assert_same(result, plain_fit(lambda: with_layers(name), ENDING_SHORT, TRIALS[0], metrics=()), name)
     else:
-        assert_as_fit(name, TABLE[name][0], drawing=name in DRAW_IN_VALIDATION)
+        assert_as_fit(name, TABLE[name][0], drawing=name in DRAW_IN_VALIDATION, data=ENDING_SHORT)
