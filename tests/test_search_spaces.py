@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,45 +19,75 @@ TRIALS = {"dense": 4, "hyperband": 4, "reference": 1}
 SHORT = {"dense": ["--set", "epochs.max=2"], "hyperband": ["--set", "epochs.max=4"], "cnn": ["--set", "epochs.max=2"]}
 
 PREDICT = """
-import json, sys
+import json, sys, traceback
 from pathlib import Path
 import keras, numpy as np
 from keras_sweep.data.catalog import load_search_data, raw_rows
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.recorded import recorded_spec
-folder = SweepFolder(Path(sys.argv[1]))
-with StudyFile.open(folder) as study:
-    spec = recorded_spec(study, trust=True, emit=lambda event: None)
-data = load_search_data(spec)
-model = keras.models.load_model(folder.best)
-raw = raw_rows(spec, data)[1]
-scores = model.evaluate(raw, data.validation.y, verbose=0, return_dict=True)
-rows = len(model.predict(raw, verbose=0))
-json.dump({"scores": scores, "rows": rows, "wanted": len(data.validation)}, sys.stdout)
+def evaluated(folder):
+    with StudyFile.open(folder) as study:
+        spec = recorded_spec(study, trust=True, emit=lambda event: None)
+    data = load_search_data(spec)
+    model = keras.models.load_model(folder.best)
+    raw = raw_rows(spec, data)[1]
+    scores = model.evaluate(raw, data.validation.y, verbose=0, return_dict=True)
+    return {"scores": scores, "rows": len(model.predict(raw, verbose=0)), "wanted": len(data.validation)}
+answer = {}
+for path in map(Path, sys.argv[1:]):
+    try:
+        answer[path.name] = evaluated(SweepFolder(path))
+    except Exception:
+        answer[path.name] = traceback.format_exc()
+json.dump(answer, sys.stdout)
 """
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_an_example_runs_to_a_model_that_takes_raw_rows(file, tmp_path):
-    trials = TRIALS.get(file.stem, 3)
-    ended = sweep("run", file, "--trials", str(trials), *SHORT.get(file.stem, []), cwd=tmp_path)
-    assert ended.code == 0, ended.err
-    folder = tmp_path / "sweeps" / file.stem
-    card = json.loads((folder / "card.json").read_text())
-    assert card["trials"] == trials
-    assert card["test"]["rows"] > 0
-    predicted = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", PREDICT, folder],
-        cwd=tmp_path,
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Runs an example once: how it ended, and its folder."""
+    home = tmp_path_factory.mktemp("examples")
+
+    @cache
+    def run(file):
+        trials = str(TRIALS.get(file.stem, 3))
+        ended = sweep("run", file, "--trials", trials, *SHORT.get(file.stem, []), cwd=home)
+        return ended, home / "sweeps" / file.stem
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def predicted(ran):
+    """What plain Keras makes of each exported model: one process, in which the models of all examples live together."""
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", PREDICT, *(ran(f)[1] for f in FILES)],
         env={**os.environ, "KERAS_BACKEND": "jax"},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=250,
         check=False,
     )
-    assert predicted.returncode == 0, predicted.stderr
-    found = json.loads(predicted.stdout)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_an_example_runs_to_its_end(ran, file):
+    ended, folder = ran(file)
+    assert ended.code == 0, ended.err
+    card = json.loads((folder / "card.json").read_text())
+    assert card["trials"] == TRIALS.get(file.stem, 3)
+    assert card["test"]["rows"] > 0
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_model_of_an_example_takes_raw_rows(ran, predicted, file):
+    _, folder = ran(file)
+    card = json.loads((folder / "card.json").read_text())
+    found = predicted[file.stem]
+    assert not isinstance(found, str), found
     assert found["rows"] == found["wanted"] == card["data"]["validation_rows"]
     name = card["metric"]["name"]
     assert found["scores"][name.removeprefix("val_")] == pytest.approx(card["validation"][name], rel=1e-4, abs=1e-5)

@@ -74,9 +74,9 @@ def fitted(spec, data, trials) -> dict[int, Result]:
     return train(FitRunner(spec, data), trials)
 
 
-def assert_as_fit(spec, data, trials, *, counted=("accuracy", "val_accuracy"), **arguments):
+def assert_as_fit(spec, data, trials, *, counted=("accuracy", "val_accuracy"), runner=None):
     """Every metric of every epoch is `fit`'s: shares of rows to within one row, the rest to rounding."""
-    ours, theirs = lanes(spec, data, trials, **arguments), fitted(spec, data, trials)
+    ours, theirs = train(runner or CompiledRunner(spec, data), trials), fitted(spec, data, trials)
     assert set(ours) == set(theirs)
     for number, result in ours.items():
         expected = theirs[number]

@@ -29,9 +29,9 @@ def test_random_trials_with_a_short_last_batch(data):
             "optimizer": str(rng.choice(["sgd", "rmsprop", "adam"])),
             "learning_rate": float(10 ** rng.uniform(-4, -1)),
             "epochs": int(rng.integers(1, 6)),
-            "batch_size": int(rng.choice([32, 100, 128])),
+            "batch_size": int(rng.choice([32, 100])),
         }
-        for _ in range(12)
+        for _ in range(8)
     ]
     assert_as_fit(make_spec(), data, suggestions(*trials))
 
@@ -106,28 +106,17 @@ def test_a_loss_over_whole_batches_sees_the_batches_of_fit(data):
     assert_as_fit(spec, one_hot, suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2}))
 
 
+# The walk through every optimizer (test_every_optimizer.py) takes fewer rows; these do what no other does.
 @pytest.mark.parametrize(
     "optimizer",
     [
         {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
-        {"optimizer": "sgd", "weight_decay": 0.01, "clipvalue": 0.01},
-        {"optimizer": "rmsprop", "centered": True, "momentum": 0.5},
-        {"optimizer": "adam", "amsgrad": True},
-        {"optimizer": "adamw", "weight_decay": 0.01},
-        {"optimizer": "adamax"},
-        {"optimizer": "adadelta"},
-        {"optimizer": "adagrad"},
-        {"optimizer": "nadam"},
-        {"optimizer": "ftrl"},
-        {"optimizer": "lion"},
-        {"optimizer": "adafactor"},
-        {"optimizer": "muon"},
-        {"optimizer": "adam", "clipnorm": 0.1},
         {"optimizer": "adam", "gradient_accumulation_steps": 2},
+        {"optimizer": "muon"},
     ],
     ids=lambda arguments: "-".join(map(str, arguments.values())),
 )
-def test_every_optimizer(data, optimizer):
+def test_optimizers_on_many_rows(data, optimizer):
     trials = suggestions(
         {**optimizer, "learning_rate": 0.003, "epochs": 2, "batch_size": 100},
         {**optimizer, "learning_rate": 0.01, "epochs": 1, "batch_size": 100},

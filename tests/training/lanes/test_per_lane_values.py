@@ -27,10 +27,20 @@ def searching(*names, **changes):
     return make_spec(space=space(**{name: Float(0.0, 1.0) for name in names}), **changes)
 
 
+def signatures(runner):
+    """Of the programs that it has trained with."""
+    return {signature for signature, _ in runner._programs._programs._values}
+
+
 def programs(spec, data, trials):
     runner = CompiledRunner(spec, data)
-    results = train(runner, trials)
-    return results, {signature for signature, _ in runner._programs._programs._values}
+    return train(runner, trials), signatures(runner)
+
+
+def as_fit(spec, data, trials):
+    """Results with the numbers of `fit`, and the programs that gave them."""
+    runner = CompiledRunner(spec, data)
+    return assert_as_fit(spec, data, trials, runner=runner), signatures(runner)
 
 
 ARGUMENTS = [
@@ -56,9 +66,8 @@ def test_lanes_of_one_program_have_the_numbers_of_fit(data, optimizer, arguments
         )
     )
     spec = searching(*arguments)
-    results = assert_as_fit(spec, data, trials)
+    results, used = as_fit(spec, data, trials)
     assert len({result.curve["loss"] for result in results.values()}) == 3
-    _, used = programs(spec, data, trials)
     assert len(used) == 1
 
 
@@ -72,8 +81,7 @@ def test_without_momentum_a_lane_has_another_program(data):
     sgd = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 1}
     trials = suggestions({**sgd, "momentum": 0.0}, {**sgd, "momentum": 0.9}, {**sgd, "momentum": 0.5})
     spec = searching("momentum")
-    assert_as_fit(spec, data, trials)
-    _, used = programs(spec, data, trials)
+    _, used = as_fit(spec, data, trials)
     assert {signature.per_lane for signature in used} == {(), ("momentum",)}
 
 
@@ -89,8 +97,7 @@ def test_clipping_by_norm_takes_a_program_for_each_number(data):
     sgd = {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 1, "clipnorm": 0.1}
     trials = suggestions({**sgd, "momentum": 0.9}, {**sgd, "momentum": 0.5})
     spec = searching("momentum")
-    assert_as_fit(spec, data, trials)
-    _, used = programs(spec, data, trials)
+    _, used = as_fit(spec, data, trials)
     assert [signature.per_lane for signature in used] == [(), ()]
 
 
@@ -116,8 +123,7 @@ def test_different_optimizers_share_a_program_with_numbers_of_their_own(data):
         {"optimizer": "adam", "beta_1": 0.8, **shared},
         {"optimizer": "sgd", "momentum": 0.2, **shared},
     )
-    assert_as_fit(spec, data, trials)
-    _, used = programs(spec, data, trials)
+    _, used = as_fit(spec, data, trials)
     assert len(used) == 1
 
 
