@@ -1,0 +1,87 @@
+"""optuna-dashboard on a sweep's record, for looking: nothing that is clicked in it can alter the record.
+
+The database is opened read-only, and requests that would write are refused before they come to the dashboard. It
+listens on loopback alone, and answers only who calls it by a loopback name: a page of the web that has its own name
+lead here (DNS rebinding) is refused.
+"""
+
+from __future__ import annotations
+
+import socketserver
+import sqlite3
+import wsgiref.simple_server as wsgi
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from keras_sweep.errors import MissingPackage, UsageError
+from keras_sweep.record.reader import read_attributes
+from keras_sweep.record.sweep_folder import SweepFolder
+
+HOST = "127.0.0.1"
+NAMES = frozenset({"127.0.0.1", "localhost"})
+LOOKING = frozenset({"GET", "HEAD"})
+REFUSED = b'{"reason": "this dashboard only shows: `sweep` alone writes the record"}'
+
+App: TypeAlias = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class Server(socketserver.ThreadingMixIn, wsgi.WSGIServer):
+    """A server whose requests do not wait for each other, and end with it."""
+
+    daemon_threads = True
+
+    @property
+    def address(self) -> str:
+        """What to open in a browser."""
+        return f"http://{HOST}:{self.server_port}/dashboard"
+
+
+class _Quiet(wsgi.WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Print no line a request."""
+
+
+def dashboard_server(folder: SweepFolder, port: int) -> Server:
+    """A server of the sweep's dashboard, listening; `serve_forever` answers. Port 0 is any free one.
+
+    Raises:
+        MissingPackage: optuna-dashboard is not installed.
+        RecordError: the record can't be read.
+        UsageError: the port is taken, or is none.
+    """
+    try:
+        import optuna_dashboard
+    except ModuleNotFoundError:
+        raise MissingPackage("optuna-dashboard is not installed", hint="pip install 'keras-sweep[dashboard]'") from None
+    read_attributes(folder)
+    app = only_looking(optuna_dashboard.wsgi(_storage(folder)))
+    try:
+        return wsgi.make_server(HOST, port, app, Server, _Quiet)
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"port {port} of {HOST} can't be had: {getattr(error, 'strerror', None) or error}",
+            hint="Give another one with `--port`; `--port 0` takes any that is free",
+        ) from error
+
+
+def only_looking(app: App) -> App:
+    """The app, but for requests that would write or come under another name than loopback's."""
+
+    def guarded(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        host = str(environ.get("HTTP_HOST", "")).rpartition(":")[0] or str(environ.get("HTTP_HOST", ""))
+        if host not in NAMES or environ.get("REQUEST_METHOD") not in LOOKING:
+            start_response("403 Forbidden", [("Content-Type", "application/json")])
+            return [REFUSED]
+        return app(environ, start_response)
+
+    return guarded
+
+
+def _storage(folder: SweepFolder) -> Any:
+    """An Optuna storage of the record that can't write."""
+    import optuna
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(f"{folder.study.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+    return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect}, skip_table_creation=True)
