@@ -39,6 +39,20 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
+class MoreTrials:
+    """What more trials are likely to bring, in the metric's unit."""
+
+    trials: int  # as many more
+    gain: float  # at most, going by the last as many
+    resolved: float  # the smallest difference of two good trials that the rows tell from chance
+
+    @property
+    def worth_it(self) -> bool:
+        """Whether the gain would be seen."""
+        return self.gain >= self.resolved
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The winner against all others, as the leaderboard shows it."""
 
@@ -47,19 +61,20 @@ class Comparison:
     behind: Mapping[int, Behind] = field(default_factory=dict)  # by trial number, of those that could have won
     method: str = MARGINAL
     rows: int | None = None  # validation rows that were compared
-    more: str = ""  # whether more trials are worth it, in a line; "" where that can't be said
+    more: MoreTrials | None = None  # None where that can't be said
 
     def to_json(self) -> dict[str, Any]:
         """As plain data for JSON."""
         behind = {str(number): [one.behind, one.stderr, one.tie] for number, one in self.behind.items()}
         estimate = None if self.estimate is None else asdict(self.estimate)
-        about = {"best": self.best, "estimate": estimate, "method": self.method, "rows": self.rows, "more": self.more}
+        about = {"best": self.best, "estimate": estimate, "method": self.method, "rows": self.rows}
+        about["more"] = None if self.more is None else asdict(self.more)
         return {**about, "behind": behind}
 
     @classmethod
     def from_json(cls, read: Mapping[str, Any]) -> Comparison:
         """What `to_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
-        estimate = read["estimate"]
+        estimate, more = read["estimate"], read["more"]
         best, rows = read["best"], read["rows"]
         return cls(
             None if best is None else int(best),
@@ -67,7 +82,7 @@ class Comparison:
             {int(number): _behind(*one) for number, one in read["behind"].items()},
             str(read["method"]),
             None if rows is None else int(rows),
-            str(read["more"]),
+            None if more is None else MoreTrials(int(more["trials"]), float(more["gain"]), float(more["resolved"])),
         )
 
 

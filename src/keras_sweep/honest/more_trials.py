@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 
-from keras_sweep.honest.comparison import Behind
+from keras_sweep.honest.comparison import Behind, MoreTrials
 
 WINDOW = 32  # trials that are looked back at, and forward to
 FEWEST = 16  # trials before anything is said
 GOOD = 16  # trials whose errors say what the rows resolve
-
-
-@dataclass(frozen=True, slots=True)
-class MoreTrials:
-    """What more trials are likely to bring, in the metric's unit."""
-
-    trials: int  # as many more
-    gain: float  # at most, going by the last as many
-    resolved: float  # the smallest difference of two good trials that the rows tell from chance
-
-    @property
-    def worth_it(self) -> bool:
-        """Whether the gain would be seen."""
-        return self.gain >= self.resolved
 
 
 def more_trials(values: Sequence[float], behind: Mapping[int, Behind]) -> MoreTrials | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from keras_sweep.files.model_file import file_digest
 from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 from keras_sweep.record.lock import read_owner
 from keras_sweep.record.reader import read_attributes, read_results
+from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import kept, load_weights, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.finish_winner import known_look, known_scores
 from keras_sweep.sweep.started import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
@@ -37,7 +40,8 @@ def tell_again(
         emit(known_look(best, scores, looks))
     emit(Noticed(f"all of its {len(results)} trials are done, and nothing is left to do; `--more N` adds some"))
     reason = EndReason.DONE if len(results) >= spec.search.trials else EndReason.EXHAUSTED
-    ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), short_path(folder.best))
+    comparison = comparison_of(folder, read_attributes(folder), results)
+    ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), short_path(folder.best), comparison=comparison)
     emit(ended)
     return ended
 
@@ -60,8 +64,7 @@ def _already_done(
             return None
         if read_owner(folder) is not None or folder.spool.exists() or folder.space.read_text() != spec.text:
             return None
-        for number in kept(folder):
-            load_weights(weights_file(folder, number))
+        _read_what_is_kept(folder, results)
         card: dict[str, Any] = json.loads(folder.card.read_bytes())
         scores = known_scores(attributes, best)
         if (card["trial"], card["trials"]) != (best.number, len(results)) or card["sha256"] != file_digest(folder.best):
@@ -74,8 +77,16 @@ def _already_done(
         if any(path.stat().st_mtime >= written for path in _sources(spec)):
             return None
         return results, best, scores, int(attributes.get("test_looks", 0))
-    except (RecordError, OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (RecordError, OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result]) -> None:
+    """Read the weights of the best trials, and their scores, which could be computed again. Raises RecordError."""
+    for number in kept(folder):
+        load_weights(weights_file(folder, number))
+        if digest := results[number].scores_digest:
+            load_scores(scores_file(folder, number), digest)
 
 
 def _sources(spec: SweepSpec) -> list[Path]:

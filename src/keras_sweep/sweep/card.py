@@ -15,6 +15,7 @@ from typing import Any
 from keras_sweep import __version__
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.sources import image_set
+from keras_sweep.honest.comparison import Estimate
 from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.winner import TestScores
@@ -43,6 +44,7 @@ def model_card(
     test: TestScores | None,
     looks: int,
     opening: str = PLAIN,
+    estimate: Estimate | None = None,
 ) -> dict[str, Any]:
     """The card as plain data for JSON.
 
@@ -54,6 +56,7 @@ def model_card(
         test: the evaluation on the sealed test rows, if there was one.
         looks: how often the sweep has looked at the test rows.
         opening: the call that opens the model's file.
+        estimate: what the winner is likely to score on new rows; of another trial there is none.
     """
     return {
         "sweep": spec.name,
@@ -82,6 +85,7 @@ def model_card(
             "classes": list(data.class_names) if data.class_names else data.classes,
         },
         "validation": {"value": result.value, "stderr": result.stderr, **_scores(result.metrics)},
+        "estimate": None if estimate is None else asdict(estimate),
         "test": test_record(test, spec.objective.name, looks),
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -19,6 +19,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import model_card, test_record
+from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.export import EXPORT_FORMATS, ExportFormat, check_target, file_model
 from keras_sweep.sweep.finish_winner import known_test, looks_at_test
 from keras_sweep.sweep.kept_model import copy_kept, kept_card
@@ -109,7 +110,10 @@ def _built(
     form.write(whole, path)
     trials, test, looks = len(study.results()), known_test(study, result), looks_at_test(study)
     opening = form.opening or opening_call(whole)
-    card = model_card(spec, result, data, trials=trials, test=test, looks=looks, opening=opening)
+    comparison = comparison_of(study.folder, study.attributes, study.results())
+    estimate = comparison.estimate if comparison.best == result.number else None
+    known = {"trials": trials, "test": test, "looks": looks, "opening": opening, "estimate": estimate}
+    card = model_card(spec, result, data, **known)
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
 
 

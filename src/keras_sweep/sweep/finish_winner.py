@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from keras_sweep.data.sealed_test import open_test
@@ -14,6 +15,7 @@ from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.model_file import check_keras_file, file_digest
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.files.plain_file import read_plain
+from keras_sweep.honest.comparison import Estimate
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
@@ -109,6 +111,7 @@ def finish(
     test: bool,
     emit: Listener,
     wall: WallTime | None = None,
+    estimate: Estimate | None = None,
 ) -> None:
     """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
 
@@ -123,7 +126,8 @@ def finish(
     current = (card.get("trial"), card.get("trials")) == (best.number, len(results))
     sound = _is_sound(folder, card if current else None, emit)
     look = test and scores is None and bool(data.test_rows)
-    if sound and not look and (scores is None) == (card.get("test") is None):
+    told = card.get("estimate") == (None if estimate is None else asdict(estimate))
+    if sound and told and not look and (scores is None) == (card.get("test") is None):
         return
     opening = str(card.get("open", PLAIN))
     if look or not sound:
@@ -144,7 +148,9 @@ def finish(
             with wall.phase("export"), plain_errors("write", folder.best):
                 save_keras(whole, folder.best)
     looks = looks_at_test(study)
-    card = model_card(spec, best, data, trials=len(results), test=scores, looks=looks, opening=opening)
+    card = model_card(
+        spec, best, data, trials=len(results), test=scores, looks=looks, opening=opening, estimate=estimate
+    )
     card["sha256"] = file_digest(folder.best)
     write_text(folder.card, json.dumps(card, indent=2) + "\n", mode=SHARED)
 

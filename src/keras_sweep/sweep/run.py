@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.honest.comparison import Comparison
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_attributes
@@ -18,11 +19,13 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.already_done import tell_again
 from keras_sweep.sweep.best_weights import BestWeights
+from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finish_winner import finish
 from keras_sweep.sweep.kept_training import kept_training
 from keras_sweep.sweep.load import Loaded, load
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside
+from keras_sweep.sweep.rebuild_scores import rebuild_scores
 from keras_sweep.sweep.started import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import RUNNERS
@@ -127,15 +130,17 @@ class _Run:
         with self.wall.part("record"):
             results = record.results()
             left = self._left(record, len(results), total)
+            if reason is EndReason.EXHAUSTED:
+                self.study.set_attributes({"exhausted": len(results)})
         best = winner(results, spec.objective)
-        model = None
+        model, comparison = None, None
         if best is not None and not self.stop.signalled:
-            self._finish(results, best, damaged=[results[one] for one in damaged if one in record.best])
+            comparison = self._finish(results, best, damaged=[results[one] for one in damaged if one in record.best])
             model = short_path(folder.best)
-        seconds = self._write_down(reason, len(results))
+        seconds = self._write_down()
         if reason is EndReason.OUT_OF_TIME:
             self.emit(Noticed(_to_go_on(left, results)))
-        ended = SweepEnded(spec.name, reason, tuple(results), seconds, model, left.training, left.waiting)
+        ended = SweepEnded(spec.name, reason, tuple(results), seconds, model, left.training, left.waiting, comparison)
         self.emit(ended)
         own = _trained_here(results)
         if best is None and own and reason is not EndReason.OUT_OF_TIME and not self.stop.signalled:
@@ -170,12 +175,14 @@ class _Run:
             training = kept_training(self.study.folder, set(range(recorded, total)) - set(waiting))
         return _Left(training, tuple(number for number in waiting if number < total))
 
-    def _finish(self, results: Sequence[Result], best: Result, damaged: Sequence[Result]) -> None:
-        """Make whole what the best trials have on disk, evaluate the winner and write its model."""
+    def _finish(self, results: Sequence[Result], best: Result, damaged: Sequence[Result]) -> Comparison:
+        """Make whole what trials have on disk, compare them, evaluate the winner and write its model."""
         spec, data, runner = self.loaded.spec, self.loaded.data, self.loaded.runner
         weights = BestWeights(spec, self.study.folder, runner, results, self.emit, self.wall, self.stop)
         with self.wall.part("export"):
             weights.write_again(damaged)
+            rebuild_scores(spec, data, self.study.folder, results, self.emit)
+            comparison = keep_comparison(self.study.folder, self.study.attributes, results)
             finish(
                 spec,
                 self.study,
@@ -186,13 +193,14 @@ class _Run:
                 test=self.options.test,
                 emit=self.emit,
                 wall=self.wall,
+                estimate=comparison.estimate,
             )
+        return comparison
 
-    def _write_down(self, reason: EndReason, recorded: int) -> dict[str, float]:
-        """Write into the record how the run ended and what all runs together took; returns the seconds of this one."""
+    def _write_down(self) -> dict[str, float]:
+        """Write into the record what all runs together took; returns the seconds of this one."""
         seconds = self.wall.total()
-        exhausted = {"exhausted": recorded} if reason is EndReason.EXHAUSTED else {}
-        self.study.set_attributes({"seconds": _added(self.study.attributes.get("seconds"), seconds), **exhausted})
+        self.study.set_attributes({"seconds": _added(self.study.attributes.get("seconds"), seconds)})
         return seconds
 
 

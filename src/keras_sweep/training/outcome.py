@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
 
 from keras_sweep.data.search_data import Array
+from keras_sweep.honest.row_scores import of_values
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.row_values import has_row_scores, row_scores
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.training.transient_failure import is_transient
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
@@ -36,6 +40,7 @@ def scored(
     runner: str,
     y: Array,
     predict: Callable[[], Array],
+    right: Array | None = None,
     pruned_at: int | None = None,
 ) -> Result:
     """The result of a trial that ran to its end or was pruned.
@@ -48,22 +53,30 @@ def scored(
         seconds: its timing.
         runner: the runner's name.
         y: labels of the validation rows.
-        predict: outputs of the model with `weights` on the validation rows; called only where they are needed.
+        predict: outputs of the model with `weights` on the validation rows; called at most once.
+        right: [N] whether each validation row was right at the scored epoch, where the runner knows.
         pruned_at: the epoch after which the engine stopped it.
     """
     values = curve[spec.objective.name]
     epoch = best_epoch(spec.objective, values) if spec.take_best else len(values)
+    name, value, outputs = spec.objective.name, values[epoch - 1], cache(predict)
+    can_win = pruned_at is None or spec.take_best
+    scores = of_values(right) if right is not None else None
+    if scores is None and can_win and name.startswith("val_") and has_row_scores(name, spec.loss):
+        with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
+            scores = row_scores(name, spec.loss, value, y, outputs())
     return Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
-        values[epoch - 1],
+        value,
         curve=curve,
         epoch=epoch,
         seconds=seconds,
         reason=None if pruned_at is None else f"pruned at epoch {pruned_at}",
         weights=weights,
         runner=runner,
-        stderr=standard_error(spec.objective.name, spec.loss, values[epoch - 1], y, predict),
+        scores=scores,
+        stderr=standard_error(name, spec.loss, value, y, outputs),
     )
 
 

@@ -5,13 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
-import numpy.typing as npt
-
 from keras_sweep.data.search_data import Array
-
-ACCURACIES = frozenset({"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})
-SMALLEST = 1e-7  # probabilities are clipped there, as `keras.config.epsilon` does
+from keras_sweep.training.row_values import ACCURACIES, TOP_K, is_row_by_row, row_values
 
 
 def accuracy_error(accuracy: float, rows: int) -> float:
@@ -38,49 +33,9 @@ def standard_error(
         y: labels of the rows, [N] or [N, C].
         predict: gives the model's outputs, [N] or [N, C]; called only where the rows are needed one by one.
     """
-    name = metric.removeprefix("val_")
-    if name in ACCURACIES:
+    if metric.removeprefix("val_") in ACCURACIES | TOP_K:
         return accuracy_error(value, len(y))
-    per_row = _PER_ROW.get(loss if name == "loss" else name)
-    if per_row is None or predict is None or len(y) < 2:
+    if not is_row_by_row(metric, loss) or predict is None or len(y) < 2:
         return None
-    labels = np.asarray(y, np.float64)
-    outputs = np.asarray(predict(), np.float64).reshape(len(y), -1)
-    return float(per_row(labels, outputs).std(ddof=1) / math.sqrt(len(y)))
-
-
-_Floats = npt.NDArray[np.float64]
-
-
-def _squared(y: _Floats, outputs: _Floats) -> _Floats:
-    return np.asarray(((y.reshape(outputs.shape) - outputs) ** 2).mean(axis=1))
-
-
-def _absolute(y: _Floats, outputs: _Floats) -> _Floats:
-    return np.asarray(np.abs(y.reshape(outputs.shape) - outputs).mean(axis=1))
-
-
-def _sparse(y: _Floats, outputs: _Floats) -> _Floats:
-    chosen = outputs[np.arange(len(y)), y.reshape(-1).astype(int)]
-    return np.asarray(-np.log(np.clip(chosen, SMALLEST, 1.0)))
-
-
-def _categorical(y: _Floats, outputs: _Floats) -> _Floats:
-    return np.asarray(-(y * np.log(np.clip(outputs, SMALLEST, 1.0))).sum(axis=1))
-
-
-def _binary(y: _Floats, outputs: _Floats) -> _Floats:
-    p = np.clip(outputs, SMALLEST, 1 - SMALLEST)
-    labels = y.reshape(p.shape)
-    return np.asarray(-(labels * np.log(p) + (1 - labels) * np.log(1 - p)).mean(axis=1))
-
-
-_PER_ROW: dict[str, Callable[[_Floats, _Floats], _Floats]] = {
-    "mean_squared_error": _squared,
-    "mse": _squared,
-    "mean_absolute_error": _absolute,
-    "mae": _absolute,
-    "sparse_categorical_crossentropy": _sparse,
-    "categorical_crossentropy": _categorical,
-    "binary_crossentropy": _binary,
-}
+    values = row_values(metric, loss, y, predict())
+    return None if values is None else float(values.std(ddof=1) / math.sqrt(len(y)))

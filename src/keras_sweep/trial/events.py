@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.result import Curve, Result, Suggestion
@@ -105,6 +106,7 @@ class SweepEnded:
     model: str | None = None  # path of best.keras
     kept: Mapping[int, int] = field(default_factory=dict)  # trial stopped in training -> epoch at which it is kept
     waiting: tuple[int, ...] = ()  # trials that ended and are kept until those with lower numbers are recorded
+    comparison: Comparison | None = None  # of the results; None: by their values alone
 
 
 Event: TypeAlias = (

@@ -14,6 +14,7 @@ from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import compiled_model
+from keras_sweep.training.call_model import called
 from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
 from keras_sweep.training.fit.fit_callback import fit_callback
 from keras_sweep.training.outcome import failed, scored
@@ -164,7 +165,7 @@ class FitRunner:
         def predict() -> Any:
             began = time.perf_counter()
             model.set_weights(list(weights))
-            outputs = model.predict(validation.x, batch_size=1024, verbose=0)
+            outputs = called(model, validation.x)
             self._spent.update({"score": time.perf_counter() - began})
             return outputs
 

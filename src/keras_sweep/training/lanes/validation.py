@@ -15,7 +15,7 @@ import numpy as np
 from keras_sweep.data.search_data import Array, Rows
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.template import Template, layer_outputs
-from keras_sweep.training.standard_error import ACCURACIES
+from keras_sweep.training.row_values import ACCURACIES
 
 ROWS = 2048  # at most: enough for speed
 BYTES = 256 << 20  # of what the layers put out for these rows in all lanes, at most

@@ -1,0 +1,147 @@
+"""The trials of a sweep against its winner, on the rows that they were all scored on.
+
+It is computed once, at the end of a run, and kept beside the scores under a digest of the trials that it is of, so that
+a reader has it at once and never another's. Of a sweep that runs or was cut short it is computed when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.errors import RecordError
+from keras_sweep.files.atomic import write_text
+from keras_sweep.files.plain_file import read_plain
+from keras_sweep.honest.comparison import PAIRED, Behind, Comparison, MoreTrials
+from keras_sweep.honest.row_scores import Kind, RowScores
+from keras_sweep.record.reader import objective_of
+from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.trial.marginal_ties import marginal, with_company
+from keras_sweep.trial.ranking import can_win, order_key, winner
+from keras_sweep.trial.result import Result
+
+VERSION = 1
+MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
+MOST_BYTES = 64 * 2**20  # of the file
+SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # metrics in [0, 1], or how their names end
+
+
+def comparison_file(folder: SweepFolder) -> Path:
+    """Where the comparison is kept."""
+    return folder.scores / "comparison.json"
+
+
+def comparison_of(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison:
+    """What was kept of these very trials, else computed; by their values alone where they have no scores of rows."""
+    objective = objective_of(attributes)
+    if not any(result.scores_digest for result in results):
+        return marginal(results, objective)
+    digest = _digest(attributes, results, objective)
+    try:
+        kept = json.loads(read_plain(comparison_file(folder), MOST_BYTES))
+        if kept["digest"] == digest:
+            return Comparison.from_json(kept)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass  # there is none, or none that could be used
+    return compared(folder, attributes, results)
+
+
+def keep_comparison(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison:
+    """Compute it, where that is not kept already, and keep it for readers. Raises RecordError."""
+    comparison = comparison_of(folder, attributes, results)
+    if comparison.method == PAIRED:
+        digest = _digest(attributes, results, objective_of(attributes))
+        text = json.dumps({"digest": digest, **comparison.to_json()}) + "\n"
+        path = comparison_file(folder)
+        if not path.exists() or path.is_symlink() or path.read_text() != text:
+            write_text(path, text)
+    return comparison
+
+
+def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison:
+    """The winner against all trials that could have won; those without scores are compared by their values alone."""
+    objective = objective_of(attributes)
+    single = marginal(results, objective)
+    best = winner(results, objective)
+    if best is None or not best.scores_digest:
+        return single
+    among = sorted(results, key=lambda result: order_key(result, objective))[:MOST_COMPARED]
+    expected = with_scores(among, objective)
+    found = _loaded(folder, expected, best)
+    if best.number not in found or 2 * len(found) < len(expected):
+        return single
+    from keras_sweep.honest.estimate import corrected
+    from keras_sweep.honest.ties import paired_ties
+
+    seed = int(attributes["seed"]) % 2**64
+    share = objective.name.endswith(SHARES)
+    numbers = list(found)  # in the order of trials: an order by rank would favour the best
+    scores, place = _matrix(list(found.values()), objective), numbers.index(best.number)
+    _, errors, ties = paired_ties(scores, place, seed, share=share)
+    assert best.value is not None
+    estimate = corrected(scores, place, seed, naive=best.value, share=share, maximize=objective.goal is Goal.MAXIMIZE)
+    behind = dict(single.behind)
+    for number, error, tie in zip(numbers, errors, ties, strict=True):
+        if number in behind:
+            stderr = None if number == best.number else float(error)
+            behind[number] = Behind(behind[number].behind, stderr, bool(tie))
+    more = None if attributes.get("exhausted") == len(results) else _more(results, objective, behind)
+    return Comparison(best.number, estimate, with_company(behind), PAIRED, found[best.number].rows, more)
+
+
+def _loaded(folder: SweepFolder, expected: Sequence[Result], best: Result) -> dict[int, RowScores]:
+    """The scores on disk by trial, in the order of their numbers; those that are damaged are left out."""
+    found = {}
+    for result in expected:
+        try:
+            found[result.number] = load_scores(scores_file(folder, result.number), result.scores_digest or "")
+        except RecordError:
+            continue
+    own = found.get(best.number)
+    if own is None:
+        return {}
+    outputs = own.kind is Kind.OUTPUTS
+    alike = {number: one for number, one in found.items() if one.rows == own.rows}
+    return {number: one for number, one in alike.items() if (one.kind is Kind.OUTPUTS) == outputs}
+
+
+def _matrix(found: Sequence[RowScores], objective: Objective) -> Any:
+    """All scores as the statistics take them: larger is better."""
+    import numpy as np
+
+    from keras_sweep.honest.metrics import METRICS
+    from keras_sweep.honest.scores import Floats, MeanScores, Metric, MetricScores
+
+    sign = 1.0 if objective.goal is Goal.MAXIMIZE else -1.0
+    if found[0].kind is not Kind.OUTPUTS:
+        return MeanScores(np.stack([np.float32(sign) * one.values() for one in found]))
+    metric = METRICS[objective.name.removeprefix("val_")]
+
+    def signed(of: Metric) -> Metric:
+        def on(weights: Floats) -> Floats:
+            return np.asarray(sign * of(weights))
+
+        return on
+
+    return MetricScores([[signed(metric(*one.arrays))] for one in found], found[0].rows)
+
+
+def _more(results: Sequence[Result], objective: Objective, behind: Mapping[int, Behind]) -> MoreTrials | None:
+    from keras_sweep.honest.more_trials import more_trials
+
+    values = [-objective.key(one.value) for one in results if can_win(one, objective) and one.value is not None]
+    return more_trials(values, behind)
+
+
+def _digest(attributes: Mapping[str, Any], results: Sequence[Result], objective: Objective) -> str:
+    """Of all that the comparison depends on."""
+    facts = [(VERSION, repr(objective), objective.take_best, attributes["seed"], attributes.get("exhausted"))]
+    trials = [
+        (order_key(one, objective), one.state, one.value, one.stderr, one.engine, one.scores_digest) for one in results
+    ]
+    return hashlib.sha256(repr((facts, trials)).encode()).hexdigest()

@@ -1,0 +1,102 @@
+"""What each validation row contributes to a metric, by Keras's own functions, in the form in which it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.search_data import Array
+from keras_sweep.honest.metrics import METRICS
+from keras_sweep.honest.row_scores import RowScores, of_outputs, of_values
+
+Values: TypeAlias = npt.NDArray[np.float64]
+
+ACCURACIES = frozenset({"accuracy", "acc", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})
+TOP_K = frozenset({"top_k_categorical_accuracy", "sparse_top_k_categorical_accuracy"})
+LOSSES = frozenset(
+    {"sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy", "bce"}
+    | {"categorical_focal_crossentropy", "binary_focal_crossentropy", "kl_divergence", "kld", "poisson"}
+    | {"categorical_hinge", "hinge", "squared_hinge", "huber", "log_cosh"}
+    | {"mean_squared_error", "mse", "mean_absolute_error", "mae", "mean_absolute_percentage_error", "mape"}
+    | {"mean_squared_logarithmic_error", "msle"}
+)  # means over rows, each of its own output and label alone
+CLOSE = 1e-3  # relative: how far the mean of the rows may be from what was logged
+
+
+def is_row_by_row(metric: str, loss: str) -> bool:
+    """Whether the metric ("val_accuracy", "loss") is a mean over rows that `row_values` knows."""
+    name = _named(metric, loss)
+    return name in ACCURACIES | TOP_K | LOSSES
+
+
+def has_row_scores(metric: str, loss: str) -> bool:
+    """Whether `row_scores` knows the metric: row by row, or as one of all rows that can be computed anew on some."""
+    return is_row_by_row(metric, loss) or _named(metric, loss) in METRICS
+
+
+def row_values(metric: str, loss: str, y: Array, outputs: Array) -> Values | None:
+    """[N] what each row contributes, float64; None where the metric is no mean over rows, or has no function here.
+
+    Args:
+        metric: as Keras logs it, "val_accuracy" or "val_loss".
+        loss: the loss that "loss" means.
+        y: labels of the rows, [N] or [N, ...].
+        outputs: of the model, [N, ...].
+    """
+    import keras
+
+    name = _named(metric, loss)
+    if not is_row_by_row(metric, loss) or not isinstance(outputs, np.ndarray):
+        return None
+    outputs = np.asarray(outputs, np.float32)  # of a half, metrics are computed so, too
+    outputs = outputs.reshape(-1, 1) if outputs.ndim == 1 else outputs
+    known = name in ACCURACIES | TOP_K
+    function = accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
+    each = np.asarray(keras.ops.convert_to_numpy(function(_fitting(y, outputs), outputs)), np.float64)
+    values: Values = each.reshape(len(outputs), -1).mean(axis=1)
+    return values
+
+
+def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:
+    """Keras's function of labels and outputs; "accuracy" is one of three, chosen by their shapes as `compile` does."""
+    import keras
+
+    if name in ("accuracy", "acc"):
+        one = len(y) < len(outputs) or (y[-1] == 1 and outputs[-1] > 1)
+        name = (
+            "binary_accuracy" if outputs[-1] == 1 else "sparse_categorical_accuracy" if one else "categorical_accuracy"
+        )
+    function: Callable[[Any, Any], Any] = getattr(keras.metrics, name)
+    return function
+
+
+def row_scores(metric: str, loss: str, value: float, y: Array, outputs: Array) -> RowScores | None:
+    """The scores that are kept of a trial; None where the metric can't be had by rows, or they do not add up to it.
+
+    A loss may have a penalty on the weights beside what the rows contribute: that is the same for each of them.
+    """
+    if _named(metric, loss) in METRICS and isinstance(outputs, np.ndarray):
+        return of_outputs(outputs, np.asarray(y))
+    values = row_values(metric, loss, y, outputs)
+    if values is None:
+        return None
+    rest = value - float(values.mean())
+    if abs(rest) <= CLOSE * max(abs(value), CLOSE):
+        return of_values(values)
+    penalized = metric.removeprefix("val_") == "loss" and rest > 0
+    return of_values(values + rest) if penalized else None
+
+
+def _named(metric: str, loss: str) -> str:
+    name = metric.removeprefix("val_")
+    return loss if name == "loss" else name
+
+
+def _fitting(y: Array, outputs: Array) -> Array:
+    """Labels in the form of the outputs: [N] as [N, 1] beside [N, 1], [N, 1] as [N] beside [N, C]."""
+    if y.size == outputs.size:
+        return y.reshape(outputs.shape)
+    return y.reshape(outputs.shape[:-1]) if y.size * outputs.shape[-1] == outputs.size else y
