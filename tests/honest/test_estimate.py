@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_sweep.honest.estimate import corrected, shift, student
+from keras_sweep.honest.comparison import shift
+from keras_sweep.honest.estimate import corrected, student
 from keras_sweep.honest.scores import MeanScores
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
 from keras_sweep.views.leaderboard.formats import (
     leaderboard_csv,
@@ -24,13 +25,20 @@ class Leaderboard(Sequence[LeaderboardRow]):
     """Rows in the order that was asked for. In a notebook it is shown as a table."""
 
     def __init__(
-        self, rows: Sequence[LeaderboardRow], objective: Objective, of: Sequence[LeaderboardRow], *, name: str
+        self,
+        rows: Sequence[LeaderboardRow],
+        objective: Objective,
+        of: Sequence[LeaderboardRow],
+        comparison: Comparison | None = None,
+        *,
+        name: str,
     ) -> None:
         """`of` is the whole leaderboard that the rows were chosen from; `name` the sweep's."""
         self._name = name
         self._rows = tuple(rows)
         self._objective = objective
         self._of = tuple(of)
+        self._comparison = comparison
 
     @overload
     def __getitem__(self, index: int) -> LeaderboardRow: ...
@@ -40,7 +48,7 @@ class Leaderboard(Sequence[LeaderboardRow]):
 
     def __getitem__(self, index: int | slice) -> LeaderboardRow | Leaderboard:
         if isinstance(index, slice):
-            return Leaderboard(self._rows[index], self._objective, self._of, name=self._name)
+            return Leaderboard(self._rows[index], self._objective, self._of, self._comparison, name=self._name)
         return self._rows[index]
 
     def __len__(self) -> int:
@@ -75,7 +83,7 @@ class Leaderboard(Sequence[LeaderboardRow]):
 
     def to_markdown(self) -> str:
         """The table as Markdown, with the notes that belong to it."""
-        return leaderboard_markdown(self._rows, self._objective, of=self._of)
+        return leaderboard_markdown(self._rows, self._objective, self._comparison, of=self._of)
 
     def to_csv(self) -> str:
         """The table as CSV."""
@@ -89,7 +97,7 @@ class Leaderboard(Sequence[LeaderboardRow]):
         return self.to_markdown()
 
     def _repr_html_(self) -> str:
-        return leaderboard_html(self._rows, self._objective, of=self._of, title=self._name)
+        return leaderboard_html(self._rows, self._objective, comparison=self._comparison, of=self._of, title=self._name)
 
 
 def _flat(row: LeaderboardRow) -> dict[str, Any]:

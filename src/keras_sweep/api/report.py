@@ -16,6 +16,7 @@ from keras_sweep.record.lock import living_owner
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.trial.events import Listener
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
@@ -57,7 +58,7 @@ def write_report(
     facts = read_facts(folder, lambda: _outputs(folder, emit, spec, trust))
     files = {
         PAGE: page_of(facts, datetime.now(UTC)),
-        "leaderboard.md": leaderboard_markdown(facts.rows, facts.objective),
+        "leaderboard.md": leaderboard_markdown(facts.rows, facts.objective, facts.comparison),
         "leaderboard.csv": leaderboard_csv(facts.rows),
     }
     write_folder(place, files, PAGE, MARK)
@@ -97,7 +98,8 @@ def read_facts(folder: SweepFolder, outputs: Callable[[], ValidationOutputs | st
     attributes = read_attributes(folder)
     results = read_results(folder)
     objective = objective_of(attributes)
-    rows = leaderboard_rows(results, objective, seed=attributes.get("seed"))
+    comparison = comparison_of(folder, attributes, results)
+    rows = leaderboard_rows(results, objective, comparison, seed=attributes.get("seed"))
     numbered = {result.number: result for result in results}
     running = living_owner(folder) is not None
     winner = next((row.number for row in rows if row.winner), None)
@@ -106,6 +108,7 @@ def read_facts(folder: SweepFolder, outputs: Callable[[], ValidationOutputs | st
         objective=objective,
         attributes=attributes,
         rows=rows,
+        comparison=comparison,
         results=numbered,
         card=_card(folder, winner),
         running=running,

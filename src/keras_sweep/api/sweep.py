@@ -12,6 +12,7 @@ from keras_sweep.api.report import write_report
 from keras_sweep.api.trial import Trial
 from keras_sweep.api.views import warn_of_notices
 from keras_sweep.errors import UsageError
+from keras_sweep.honest.comparison import Estimate
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.study_file import StudyFile
@@ -20,6 +21,7 @@ from keras_sweep.record.sweep_folder import all_sweeps as all_folders
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export_trial import export_trial
 from keras_sweep.sweep.no_winner import no_winner
@@ -82,6 +84,14 @@ class Sweep:
             raise no_winner(self.name, results)
         return Trial(best, objective)
 
+    @property
+    def estimate(self) -> Estimate | None:
+        """What the winner is likely to score on new rows like the validation rows, with a 95 % interval.
+
+        None where no scores of rows are kept, as of sweeps by older versions.
+        """
+        return comparison_of(self._folder, read_attributes(self._folder), read_results(self._folder)).estimate
+
     def ties(self) -> list[Trial]:
         """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""
         numbers = [row.number for row in self.leaderboard() if row.tie]
@@ -98,11 +108,12 @@ class Sweep:
         """
         attributes = read_attributes(self._folder)
         objective = objective_of(attributes)
-        ranked = leaderboard_rows(read_results(self._folder), objective, seed=attributes.get("seed"))
+        results = read_results(self._folder)
+        comparison = comparison_of(self._folder, attributes, results)
+        ranked = leaderboard_rows(results, objective, comparison, seed=attributes.get("seed"))
         conditions = [where] if isinstance(where, str) else list(where)
-        return Leaderboard(
-            chosen_rows(ranked, objective, where=conditions, sort=sort, top=top), objective, ranked, name=self.name
-        )
+        rows = chosen_rows(ranked, objective, where=conditions, sort=sort, top=top)
+        return Leaderboard(rows, objective, ranked, comparison, name=self.name)
 
     def load_model(self, number: int | None = None) -> Any:
         """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.

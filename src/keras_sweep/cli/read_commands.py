@@ -94,6 +94,7 @@ def leaderboard(
     """The ranked trials of a sweep."""
     from keras_sweep.record.reader import objective_of, read_attributes, read_results
     from keras_sweep.record.spool import waiting_beside
+    from keras_sweep.sweep.comparison import comparison_of
     from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows, reference_rows, why_none
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
@@ -103,7 +104,9 @@ def leaderboard(
     folder = found(name, sweeps_dir)
     attributes = read_attributes(folder)
     objective = objective_of(attributes)
-    ranked = leaderboard_rows(read_results(folder), objective, seed=attributes.get("seed"))
+    results = read_results(folder)
+    comparison = comparison_of(folder, attributes, results)
+    ranked = leaderboard_rows(results, objective, comparison, seed=attributes.get("seed"))
     rows = chosen_rows(ranked, objective, where=where or (), sort=sort, top=top)
     if where and ranked and not rows:
         print_notice(stderr_console(), why_none(ranked, where))
@@ -113,7 +116,7 @@ def leaderboard(
         from keras_sweep.views.leaderboard.table import LeaderboardTable
 
         stdout_console().print(
-            LeaderboardTable(rows, objective, of=ranked, references=reference_rows(attributes, objective))
+            LeaderboardTable(rows, objective, comparison, of=ranked, references=reference_rows(attributes, objective))
         )
         return
     from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_json, leaderboard_markdown
@@ -123,7 +126,7 @@ def leaderboard(
     elif format == "csv":
         text = leaderboard_csv(rows)
     else:
-        text = leaderboard_markdown(rows, objective, of=ranked)
+        text = leaderboard_markdown(rows, objective, comparison, of=ranked)
     typer.echo(text, nl=False)
 
 
@@ -140,6 +143,7 @@ def show(
     from keras_sweep.errors import UsageError
     from keras_sweep.record.reader import objective_of, read_attributes, read_results
     from keras_sweep.record.spool import waiting_beside
+    from keras_sweep.sweep.comparison import comparison_of
     from keras_sweep.trial.ranking import order_key, winner
     from keras_sweep.views.terminal.text import waiting_text
     from keras_sweep.views.trial_view import TrialView, trial_json
@@ -162,9 +166,10 @@ def show(
         result = results[trial]
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
+    comparison = comparison_of(folder, attributes, results)
     if format == "json":
-        typer.echo(trial_json(result, results, objective, seed=attributes.get("seed")), nl=False)
+        typer.echo(trial_json(result, results, objective, comparison, seed=attributes.get("seed")), nl=False)
         return
     from keras_sweep.views.terminal.console import stdout_console
 
-    stdout_console().print(TrialView(result, results, objective, seed=attributes.get("seed")))
+    stdout_console().print(TrialView(result, results, objective, comparison, seed=attributes.get("seed")))

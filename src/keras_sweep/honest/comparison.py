@@ -5,6 +5,7 @@ Plain numbers without NumPy, so that who only reads a sweep imports nothing heav
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -93,3 +94,12 @@ def _estimate(read: Mapping[str, Any]) -> Estimate:
 
 def _behind(behind: Any, stderr: Any, tie: Any) -> Behind:
     return Behind(float(behind), None if stderr is None else float(stderr), bool(tie))
+
+
+def shift(estimate: Estimate, test: float, stderr: float) -> float:
+    """By how many standard errors a test score differs from what the validation rows promised.
+
+    Two and more say that the test rows are unlike the validation rows. It is not selection: that is taken off already.
+    """
+    error = math.hypot(estimate.stderr, stderr)
+    return (test - estimate.value) / error if error > 0 else 0.0

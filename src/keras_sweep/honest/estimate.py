@@ -113,12 +113,3 @@ def student(freedom: int) -> float:
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
     return z + sum(term / v ** (power + 1) for power, term in enumerate(terms))
-
-
-def shift(estimate: Estimate, test: float, stderr: float) -> float:
-    """By how many standard errors a test score differs from what the validation rows promised.
-
-    Two and more say that the test rows are unlike the validation rows. It is not selection: that is taken off already.
-    """
-    error = math.hypot(estimate.stderr, stderr)
-    return (test - estimate.value) / error if error > 0 else 0.0

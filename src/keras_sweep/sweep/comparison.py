@@ -28,7 +28,6 @@ from keras_sweep.trial.result import Result
 VERSION = 1
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 MOST_BYTES = 64 * 2**20  # of the file
-SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # metrics in [0, 1], or how their names end
 
 
 def comparison_file(folder: SweepFolder) -> Path:
@@ -79,7 +78,7 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
     from keras_sweep.honest.ties import paired_ties
 
     seed = int(attributes["seed"]) % 2**64
-    share = objective.name.endswith(SHARES)
+    share = objective.is_share
     numbers = list(found)  # in the order of trials: an order by rank would favour the best
     scores, place = _matrix(list(found.values()), objective), numbers.index(best.number)
     _, errors, ties = paired_ties(scores, place, seed, share=share)

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, state_text
+from keras_sweep.views.leaderboard.formats import behind_text, epochs_text, is_paired, leaderboard_notes, state_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
 
@@ -29,6 +30,7 @@ def leaderboard_html(
     rows: Sequence[LeaderboardRow],
     objective: Objective,
     *,
+    comparison: Comparison | None = None,
     of: Sequence[LeaderboardRow],
     title: str = "",
     notes: bool = True,
@@ -38,17 +40,19 @@ def leaderboard_html(
         return _framed("<p>No trials.</p>")
     names = [name for name in varying_names(of) if name != "epochs"]
     ended = any(row.imported or row.state is not TrialState.COMPLETE for row in rows)
-    head = [("rank", True), ("trial", True), (objective.name, True), *((name, False) for name in names)]
+    behind = [("behind", True)] if is_paired(of) else []
+    head = [("rank", True), ("trial", True), (objective.name, True), *behind, *((name, False) for name in names)]
     head += [("epochs", True), ("time", True), *([("state", False)] if ended else [])]
     body = []
     for row in rows:
         score = score_text(row.value, row.stderr) + (" ≈" if row.tie else "")
         values = [(value_text(row.params[name]) if name in row.params else "", False) for name in names]
-        cells = [(str(row.rank), True), (str(row.number), True), (score, True), *values]
+        distance = [(behind_text(row, objective), True)] if behind else []
+        cells = [(str(row.rank), True), (str(row.number), True), (score, True), *distance, *values]
         cells += [(epochs_text(row), True), (seconds_text(row.seconds), True)]
         cells += [(state_text(row), False)] if ended else []
         body.append(_row(cells, best=row.winner))
-    said = leaderboard_notes(of, objective) if notes else []
+    said = leaderboard_notes(of, objective, comparison) if notes else []
     return _framed(_table(head, body, title) + "".join(f"<p>{_text(note)}</p>" for note in said))
 
 

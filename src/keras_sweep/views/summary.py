@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.space.objective import Objective
+from keras_sweep.honest.comparison import Comparison, shift
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.formats import difference_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.terminal.console import glyphs_of
@@ -23,11 +25,12 @@ from keras_sweep.views.terminal.text import count_text, params_text, safe, score
 
 TOP = 10  # rows of the leaderboard at most
 FEWEST = 5  # rows, however low the terminal is
-OTHER_LINES = 18  # about what the rest of the summary takes, and the prompt after it
+OTHER_LINES = 19  # about what the rest of the summary takes, and the prompt after it
 WEAKEST = 3  # classes that are named
 BAR = 20  # cells of a bar
 LEAST_SHARE = 0.02  # of the time, with which a part is named
 NAMED_PARTS = 4
+CHANCE = 1.96  # standard errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,13 @@ class Summary:
     test: TestEvaluated | None
     model: str | None
     next_commands: tuple[str, ...]
+    comparison: Comparison | None = None  # of all trials with the winner
     kept: str = ""  # what is kept of trials that are not in the record
 
 
 def summary(ended: SweepEnded, objective: Objective, *, test: TestEvaluated | None = None) -> Summary:
     """Everything the end says, before any of it is drawn."""
-    rows = tuple(leaderboard_rows(ended.results, objective))
+    rows = tuple(leaderboard_rows(ended.results, objective, ended.comparison))
     parts, total = time_parts(ended.seconds)
     return Summary(
         name=ended.name,
@@ -69,6 +73,7 @@ def summary(ended: SweepEnded, objective: Objective, *, test: TestEvaluated | No
         test=test,
         model=ended.model,
         next_commands=next_commands(ended.name, rows),
+        comparison=ended.comparison,
         kept=kept_text(ended.kept, ended.waiting),
     )
 
@@ -121,9 +126,11 @@ def print_summary(console: Console, summary: Summary, *, top: int | None = None,
     shown = rows[:top]
     _print(console, headline(summary, len(shown)))
     if rows:
-        console.print(LeaderboardTable(shown, summary.objective, of=rows))
+        console.print(LeaderboardTable(shown, summary.objective, summary.comparison, of=rows))
         console.print()
     lines = test_lines(summary.test, glyphs, classes=False) if summary.test is not None else []
+    if (unlike := unlike_line(summary, glyphs)) is not None:
+        lines.append(unlike)
     if summary.parts and times:
         lines.append(Text.assemble(("time ", "bold"), seconds_text(summary.seconds)))
         lines += time_lines(summary.parts, glyphs)
@@ -136,6 +143,25 @@ def print_summary(console: Console, summary: Summary, *, top: int | None = None,
         lines.append(best)
     for line in lines:
         _print(console, line)
+
+
+def unlike_line(summary: Summary, glyphs: Glyphs) -> Text | None:
+    """That the test rows are unlike the validation rows, where the two scores differ by more than chance.
+
+    Luck in choosing the winner is no part of it: the estimate is without that.
+    """
+    estimate = summary.comparison.estimate if summary.comparison is not None else None
+    if summary.test is None or estimate is None:
+        return None
+    name = summary.objective.name.removeprefix("val_")
+    score, stderr = summary.test.scores.get(name), summary.test.stderrs.get(name)
+    if score is None or stderr is None or abs(shift(estimate, score, stderr)) <= CHANCE:
+        return None
+    distance = difference_text(abs(score - estimate.value), summary.objective, pm=glyphs.pm)
+    points = " points" if summary.objective.is_share else ""
+    better = (score > estimate.value) == (summary.objective.goal is Goal.MAXIMIZE)
+    words = f"test rows are unlike validation rows: {distance}{points} {'better' if better else 'worse'}"
+    return Text(f"  {words}, not by lucky choice", style="yellow")
 
 
 def _next_lines(commands: Sequence[str], glyphs: Glyphs, width: int) -> list[Text]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.leaderboard.formats import behind_text, strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
 from keras_sweep.views.leaderboard.table import STATE_STYLES
 from keras_sweep.views.running.json_lines import result_record
@@ -26,10 +27,19 @@ PLOT_HEIGHT = 6
 SHOWN_EPOCHS = 30  # rows of the curve's table on a terminal; the middle of a longer one is left out
 
 
-def trial_json(result: Result, results: Sequence[Result], objective: Objective, *, seed: int | None = None) -> str:
+def trial_json(
+    result: Result,
+    results: Sequence[Result],
+    objective: Objective,
+    comparison: Comparison | None = None,
+    *,
+    seed: int | None = None,
+) -> str:
     """One object: what `sweep run --json` says of the trial, with its rank, tie, seed and traceback."""
-    row = next(row for row in leaderboard_rows(results, objective, seed=seed) if row.number == result.number)
-    record = {"rank": row.rank, "tie": row.tie, "seed": row.seed, **result_record(result)}
+    rows = leaderboard_rows(results, objective, comparison, seed=seed)
+    row = next(row for row in rows if row.number == result.number)
+    record = {"rank": row.rank, "tie": row.tie, "behind": row.behind, "behind_stderr": row.behind_stderr}
+    record |= {"seed": row.seed, **result_record(result)}
     return strict_json({**record, "traceback": result.traceback}) + "\n"
 
 
@@ -40,11 +50,12 @@ class TrialView:
     result: Result
     results: Sequence[Result]
     objective: Objective
+    comparison: Comparison | None = None
     seed: int | None = None  # that trials without a parameter of this name were trained with
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         result, glyphs = self.result, glyphs_for(options.encoding)
-        yield from _facts(result, self.results, self.objective, glyphs, self.seed)
+        yield from _facts(result, self, glyphs)
         if result.params:
             yield Text("\nparameters", style="bold")
         width = max((len(safe(name)) for name in result.params), default=0)
@@ -68,10 +79,9 @@ class TrialView:
                 yield Text(f"  {safe(line)}", style="red")
 
 
-def _facts(
-    result: Result, results: Sequence[Result], objective: Objective, glyphs: Glyphs, seed: int | None
-) -> list[Text]:
-    rows = leaderboard_rows(results, objective, seed=seed)
+def _facts(result: Result, view: TrialView, glyphs: Glyphs) -> list[Text]:
+    objective = view.objective
+    rows = leaderboard_rows(view.results, objective, view.comparison, seed=view.seed)
     row = next((row for row in rows if row.number == result.number), None)
     title = Text.assemble((f"trial {result.number}", "bold"), "  ", (result.state.value, STATE_STYLES[result.state]))
     if result.reason:
@@ -89,8 +99,11 @@ def _facts(
         if result.epoch is not None and result.epoch < result.epochs:
             score.append(f", scored at epoch {result.epoch}")
         if row.tie and not row.winner:
-            score.append(f"  {glyphs.tie} within one standard error of the best", style="cyan")
+            score.append(f"  {glyphs.tie} these data can't tell it from the best", style="cyan")
         facts.append(score)
+        if row.behind_stderr is not None:
+            unit = " points" if objective.is_share else ""
+            facts.append(Text(f"behind the best by {behind_text(row, objective, pm=glyphs.pm)}{unit}, row by row"))
     facts.append(Text(_origin(result, row), style="dim"))
     return facts
 

@@ -9,9 +9,17 @@ from functools import partial
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.formats import epochs_text, leaderboard_notes, state_text, time_text
+from keras_sweep.views.leaderboard.formats import (
+    behind_text,
+    epochs_text,
+    is_paired,
+    leaderboard_notes,
+    state_text,
+    time_text,
+)
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, varying_names
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, scale_of, sparkline
@@ -29,6 +37,7 @@ class LeaderboardTable:
 
     rows: Sequence[LeaderboardRow]
     objective: Objective
+    comparison: Comparison | None = None  # what the rows' ties are of
     of: Sequence[LeaderboardRow] | None = None  # the whole leaderboard, where `rows` is a part of it
     varying: tuple[str, ...] | None = None  # parameters to show; by default those that differ between all trials
     references: Sequence[ReferenceRow] = ()  # stand below the trials
@@ -42,8 +51,10 @@ class LeaderboardTable:
             return
         glyphs = glyphs_for(options.encoding)
         longest = longest_value(options.max_width, LONGEST_VALUE)
-        forms = [partial(self.columns, glyphs, width, longest) for width in CURVE_WIDTHS]
-        forms.append(partial(self.columns, glyphs, CURVE_WIDTHS[-1], longest, reasons=False))
+        # where trials are compared row by row, the errors that count are those of `behind`
+        widths = [(width, errors) for errors in (True, False) for width in CURVE_WIDTHS]
+        forms = [partial(self.columns, glyphs, width, longest, errors=errors) for width, errors in widths]
+        forms.append(partial(self.columns, glyphs, CURVE_WIDTHS[-1], longest, errors=False, reasons=False))
         columns, left_out = fitted(forms, options.max_width)
         yield drawn(columns, options)
         if not self.notes:
@@ -52,18 +63,27 @@ class LeaderboardTable:
             yield Text("not shown, for want of width: " + ", ".join(left_out), style="dim")
         for reference in self.references:
             yield Text(f"{safe(reference.name)}: {safe(reference.detail)} on the same rows", style="dim")
-        for note in leaderboard_notes(self.of or self.rows, self.objective, tie=glyphs.tie, pm=glyphs.pm):
+        notes = leaderboard_notes(self.of or self.rows, self.objective, self.comparison, tie=glyphs.tie, pm=glyphs.pm)
+        for note in notes:
             yield Text(note, style="dim")
 
-    def columns(self, glyphs: Glyphs, curve_width: int, longest: int, *, reasons: bool = True) -> list[Column]:
-        """Every column there is something to say in, left to right; `reasons` says why a trial ended early."""
-        rows = self.rows
+    def columns(
+        self, glyphs: Glyphs, curve_width: int, longest: int, *, reasons: bool = True, errors: bool = True
+    ) -> list[Column]:
+        """Every column there is something to say in, left to right.
+
+        `reasons` says why a trial ended early, `errors` the standard error of its value beside that of `behind`.
+        """
+        rows, paired = self.rows, is_paired(self.of or self.rows)
         varying = varying_names(self.of or rows) if self.varying is None else self.varying
         columns = [
             Column("#", tuple(Text(str(row.rank), style="dim") for row in rows), right=True),
             Column("trial", tuple(Text(str(row.number), style=_row_style(row)) for row in rows), keep=1, right=True),
-            Column(safe(self.objective.name), tuple(_score(row, glyphs) for row in rows)),
+            Column(safe(self.objective.name), tuple(_score(row, glyphs, errors=errors or not paired) for row in rows)),
         ]
+        if paired:
+            behind = tuple(Text(behind_text(row, self.objective, pm=glyphs.pm)) for row in rows)
+            columns.append(Column("behind", behind, keep=3, right=True))
         for index, name in enumerate(varying):
             if name != "epochs":  # the column of that name shows it
                 header = shorten(safe(name), longest, glyphs.ellipsis)
@@ -97,10 +117,10 @@ class LeaderboardTable:
         return replace(column, cells=(*column.cells, *cells))
 
 
-def _score(row: LeaderboardRow, glyphs: Glyphs) -> Text:
+def _score(row: LeaderboardRow, glyphs: Glyphs, *, errors: bool) -> Text:
     if row.state is TrialState.FAIL:
         return Text("failed", style=STATE_STYLES[row.state])
-    text = Text(score_text(row.value, row.stderr, pm=glyphs.pm), style=_row_style(row))
+    text = Text(score_text(row.value, row.stderr if errors else None, pm=glyphs.pm), style=_row_style(row))
     if row.tie:
         text.append(f" {glyphs.tie}", style="not bold cyan")
     return text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
 from keras_sweep.sweep.finish_winner import known_scores
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
@@ -24,6 +25,7 @@ class SweepFacts:
     objective: Objective
     attributes: Mapping[str, Any]  # of the record, checked when it was read
     rows: Sequence[LeaderboardRow]  # the whole leaderboard
+    comparison: Comparison  # of the winner with all others, on the validation rows
     results: Mapping[int, Result]
     card: Mapping[str, Any]  # of the winner's model; {} without one
     running: bool

@@ -76,7 +76,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
             title=headline(facts.winner, facts.rows) if facts.winner else safe(facts.name),
             sentence=winner_sentence(facts),
             cards=number_cards(facts),
-            notes=leaderboard_notes(facts.rows, facts.objective),
+            notes=leaderboard_notes(facts.rows, facts.objective, facts.comparison),
             policy=content_security_policy(style, script),
             style=Markup(style),
             script=Markup(script),

@@ -12,7 +12,7 @@
     test_evaluated    number scores{name: number} stderr(of the metric that ranks) stderrs{name: number} looks
                       per_class{class: accuracy} earlier(whether that was in an earlier run)
     sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params} seconds{part: s}
-                      model(path) kept{number: epoch} waiting[number]
+                      model(path) kept{number: epoch} waiting[number] estimate{value low high naive method}
 
 What is not there is null; so is a number that is not finite. Fields may be added, none is taken away.
 """
@@ -20,6 +20,7 @@ What is not there is null; so is a number that is not finite. Fields may be adde
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self, TextIO
 
@@ -127,6 +128,9 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
                 "model": event.model,
                 "kept": {str(number): epoch for number, epoch in event.kept.items()},
                 "waiting": list(event.waiting),
+                "estimate": asdict(event.comparison.estimate)
+                if event.comparison is not None and event.comparison.estimate is not None
+                else None,
             }
 
 
