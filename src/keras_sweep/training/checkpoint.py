@@ -17,7 +17,7 @@ from keras_sweep.files.plain_file import open_plain
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.training_state import TrainingState
 
-VERSION = 2
+VERSION = 3
 
 
 def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:
@@ -42,7 +42,7 @@ def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState |
         if state is None:
             counts.append(None)
             continue
-        parts = (state.trainable, state.other, state.optimizer)
+        parts = (state.trainable, state.other, state.optimizer, state.right)
         counts.append([len(part) for part in parts])
         for place, array in enumerate(array for part in parts for array in part):
             arrays[f"{index}_{place}"] = array
@@ -103,8 +103,8 @@ def _state(arrays: Mapping[str, Any], index: int, counts: Sequence[int] | None) 
     if counts is None:
         return None
     flat = iter(range(sum(counts)))
-    trainable, other, optimizer = (tuple(arrays[f"{index}_{next(flat)}"] for _ in range(count)) for count in counts)
-    return TrainingState(trainable, other, optimizer)
+    parts = [tuple(arrays[f"{index}_{next(flat)}"] for _ in range(count)) for count in counts]
+    return TrainingState(*parts)
 
 
 def _digest(arrays: Mapping[str, Any]) -> bytes:

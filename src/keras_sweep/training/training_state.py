@@ -18,3 +18,4 @@ class TrainingState:
     trainable: Arrays  # in the order of `model.trainable_variables`
     other: Arrays  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
     optimizer: Arrays  # of `fit`: `optimizer.variables`; of a lane: as its layout keeps them, without the learning rate
+    right: Arrays = ()  # packed bits of the validation rows, 1 where the row was right; nothing where that is not known

@@ -167,10 +167,10 @@ class Flat:
         axes = ([-1] * len(trainable), 0, 0, None, None)
 
         def loss(trainable: list[Any]) -> Any:
-            losses, after = jax.vmap(_forward(self._model, training=True), in_axes=axes)(
+            losses, (other_after, metrics_after, _) = jax.vmap(_forward(self._model, training=True), in_axes=axes)(
                 self._views(trainable), other, metrics, x, y
             )
-            return losses.sum(), after
+            return losses.sum(), (other_after, metrics_after)
 
         gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
         new_trainable, new_slots = self._apply(trainable, slots, gradients, numbers)
@@ -217,16 +217,21 @@ class Flat:
             ]
         )
 
-    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any]]:
+    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any], Any]:
         """Traced: one more batch of validation rows."""
         import jax
 
+        forward = _forward(self._model, training=False)
+
+        def one(*lane: Any) -> Any:
+            _, (other, metrics, outputs) = forward(*lane, x, y)
+            return other, metrics, self._template.right(y, outputs)
+
         trainable, other, slots = state
-        axes = ([-1] * len(trainable), 0, 0, None, None)
-        _, (other, metrics) = jax.vmap(_forward(self._model, training=False), in_axes=axes)(
-            self._views(trainable), other, metrics, x, y
+        other, metrics, right = jax.vmap(one, in_axes=([-1] * len(trainable), 0, 0))(
+            self._views(trainable), other, metrics
         )
-        return (trainable, list(other), slots), list(metrics)
+        return (trainable, list(other), slots), list(metrics), right
 
     def finite(self, state: State) -> Any:
         """Traced: [T] whether all trainable variables of a lane are finite."""
@@ -237,7 +242,7 @@ class Flat:
 
 
 def _forward(model: Any, *, training: bool) -> Callable[..., Any]:
-    """The first half of `fit`'s own step, on one lane: loss, then what the batch did to variables and metrics."""
+    """The first half of `fit`'s own step, on one lane: loss; what the batch did to variables and metrics; outputs."""
     import jax
 
     scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
@@ -250,6 +255,6 @@ def _forward(model: Any, *, training: bool) -> Callable[..., Any]:
         _, metrics = model._update_metrics_variables(  # noqa: SLF001  # Keras 3.15: what its `train_step` calls on JAX
             metrics, unscaled, x, y, y_pred, None
         )
-        return loss, (other, metrics)
+        return loss, (other, metrics, y_pred)
 
     return forward

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.packing import lane_count
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
+from keras_sweep.training.lanes.right_rows import packed
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.outcome import best_epoch, diverged
@@ -85,14 +87,14 @@ class Group:
             self._state = None  # the program uses it up
             state, logs = program.epoch(state, numbers, order)
         with clock.measure("validate") as validating:
-            state, validation, finite = program.validate(state)
+            state, validation, finite, right = program.validate(state)
         self._state = state
         self.epoch += 1
         for place, lane in enumerate(self._places):
             if lane.training:
                 row = {name: float(values[place]) for name, values in logs.items()}
                 row |= {f"val_{name}": float(values[place]) for name, values in validation.items()}
-                self._log(lane, place, row, finite=bool(finite[place]))
+                self._log(lane, place, row, None if right is None else right[place], finite=bool(finite[place]))
         for lane in running:
             lane.spend(
                 compiling=self._programs.pay(self.signature, program.lanes, lane.number),
@@ -103,7 +105,7 @@ class Group:
         ended = tuple(lane for lane in running if not lane.training)
         return Epoch(self.epoch, rows, ended)
 
-    def _log(self, lane: LaneProgress, place: int, row: dict[str, float], *, finite: bool) -> None:
+    def _log(self, lane: LaneProgress, place: int, row: dict[str, float], right: Any, *, finite: bool) -> None:
         assert self._program is not None and self._state is not None
         if self._objective.name not in row:
             raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
@@ -113,7 +115,7 @@ class Group:
         values = [logged[self._objective.name] for logged in lane.rows]
         improved = self._take_best and best_epoch(self._objective, values) == self.epoch
         if improved or not lane.training or self.epoch in lane.spec.rungs:
-            lane.last = self._program.layout.lane(self._state, place)
+            lane.last = replace(self._program.layout.lane(self._state, place), right=packed(right))
         if improved:
             lane.best = lane.last
 

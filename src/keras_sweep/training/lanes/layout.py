@@ -55,8 +55,11 @@ class Layout(Protocol):
         """Traced: one batch, shared by all lanes."""
         ...
 
-    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any]]:
-        """Traced: one more batch of validation rows, which may change the other variables as in `fit`; metrics."""
+    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any], Any]:
+        """Traced: one more batch of validation rows, which may change the other variables as in `fit`; metrics.
+
+        Last [T, B] whether each row is right, as `template.right` tells; None where it can't.
+        """
         ...
 
     def finite(self, state: State) -> Any:

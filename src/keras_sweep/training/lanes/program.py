@@ -79,12 +79,16 @@ class Program:
         state, logs = self._epoch(state, numbers, order)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
-    def validate(self, state: State) -> tuple[State, Logs, Any]:
-        """The state after it, logs of `evaluate` on the validation rows, [T] whether the lane's weights are finite."""
-        other, logs, finite = self._validate(state, self._data.validation_x, self._data.validation_y)
+    def validate(self, state: State) -> tuple[State, Logs, Any, Any]:
+        """The state after it, logs of `evaluate` on the N validation rows, [T] whether the lane's weights are finite.
+
+        Last [T, N] whether the lane gets the row right; None where the objective is no such share.
+        """
+        other, logs, finite, right = self._validate(state, self._data.validation_x, self._data.validation_y)
         if self._carry:
             state = (state[0], other, state[2])
-        return state, {name: np.asarray(values) for name, values in logs.items()}, np.asarray(finite)
+        logs = {name: np.asarray(values) for name, values in logs.items()}
+        return state, logs, np.asarray(finite), None if right is None else np.asarray(right)
 
     def _steps(self, order: Any) -> tuple[Any, Any]:
         """The order cut into [S, B] and the short last batch."""
@@ -171,8 +175,9 @@ class Program:
         """Traced: a step on these rows."""
         return self.layout.step(state, metrics, prepared, _rows(x, rows), _rows(y, rows))
 
-    def _trace_validate(self, state: State, x: Any, y: Any) -> tuple[list[Any], Logs, Any]:
+    def _trace_validate(self, state: State, x: Any, y: Any) -> tuple[list[Any], Logs, Any, Any]:
         import jax
+        import jax.numpy as jnp
 
         rows, size = x.shape[0], min(self._validation_batch, x.shape[0])
         whole = rows // size
@@ -180,18 +185,21 @@ class Program:
         def test(carry: Any, x: Any, y: Any) -> Any:
             other, metrics = carry
             before = (state[0], other if self._carry else state[1], state[2])
-            (_, other, _), metrics = self.layout.test(before, metrics, x, y)
-            return other if self._carry else [], metrics
+            (_, other, _), metrics, right = self.layout.test(before, metrics, x, y)
+            return (other if self._carry else [], metrics), right
 
-        def body(index: Any, carry: Any) -> Any:
-            batch = (jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in (x, y))
-            return test(carry, *batch)
+        def body(carry: Any, index: Any) -> Any:
+            return test(carry, *(jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in (x, y)))
 
-        carry = jax.lax.fori_loop(0, whole, body, (state[1] if self._carry else [], self._metrics()))
+        before = (state[1] if self._carry else [], self._metrics())
+        carry, right = jax.lax.scan(body, before, jnp.arange(whole))  # right: [whole, T, B]
+        if right is not None:
+            right = jnp.moveaxis(right, 0, 1).reshape(self.lanes, -1)
         if rows > whole * size:
-            carry = test(carry, x[whole * size :], y[whole * size :])
+            carry, last = test(carry, x[whole * size :], y[whole * size :])
+            right = None if right is None else jnp.concatenate([right, last], axis=1)
         other, metrics = carry
-        return other, self._logs(metrics), self.layout.finite(state)
+        return other, self._logs(metrics), self.layout.finite(state), right
 
 
 def _rows(array: Any, rows: Any) -> Any:

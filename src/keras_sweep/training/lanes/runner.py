@@ -20,6 +20,7 @@ from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
 from keras_sweep.training.lanes.lane_threads import LOOK_SECONDS, LaneThreads, Report
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.program_cache import ProgramCache
+from keras_sweep.training.lanes.right_rows import unpacked
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.snapshot import Snapshots
 from keras_sweep.training.outcome import failed, scored
@@ -231,6 +232,7 @@ class CompiledRunner:
                 seconds=lane.seconds,
                 runner=self.name,
                 y=self._data.validation.y,
+                right=unpacked(state.right, len(self._data.validation)),
                 predict=lambda: template.predict(state, self._data.validation.x),
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )

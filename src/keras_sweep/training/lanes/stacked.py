@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.training.lanes.layout import Numbers, State
+from keras_sweep.training.lanes.right_rows import outputs_seen
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import Arrays, TrainingState
 
@@ -66,17 +67,18 @@ class Stacked:
         trainable, other, slots, metrics = self._mapped(one)(trainable, other, slots, metrics)
         return (list(trainable), list(other), list(slots)), list(metrics)
 
-    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any]]:
+    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any], Any]:
         """Traced: one more batch of validation rows."""
         trainable, other, slots = state
 
         def one(trainable: Any, other: Any, metrics: Any) -> Any:
-            _, (_, other, metrics) = self._model.test_step((trainable, other, metrics), (x, y))
-            return other, metrics
+            with outputs_seen(self._model) as outputs:
+                _, (_, other, metrics) = self._model.test_step((trainable, other, metrics), (x, y))
+            return other, metrics, self._template.right(y, outputs[-1]) if outputs else None
 
         scored = self._template.averaged(trainable, slots)
-        other, metrics = self._mapped(one)(scored, other, metrics)
-        return (trainable, list(other), slots), list(metrics)
+        other, metrics, right = self._mapped(one)(scored, other, metrics)
+        return (trainable, list(other), slots), list(metrics), right
 
     def _mapped(self, one: Callable[..., Any]) -> Callable[..., Any]:
         """A function of one lane as one of all lanes; a lane alone is not mapped, so that it is `fit`'s own program."""

@@ -15,6 +15,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import compiled_model, make_optimizer
 from keras_sweep.training.lanes.order import DataOrder
+from keras_sweep.training.lanes.right_rows import right_rows
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.trial.plan import TrainingPlan
@@ -51,6 +52,7 @@ class Template:
         self._averages = _average_places(self.model)
         self.tracing = threading.Lock()  # layers keep things in Python while they are traced
         self._call: Any = None
+        self.right = right_rows(spec)
 
     def optimizers(self) -> list[Any]:
         """A new `keras.optimizers.Optimizer` for each of the signature's variants, not built."""
