@@ -37,6 +37,15 @@ def test_ties_are_those_of_the_leaderboard(finished):
     assert [trial.number for trial in finished.ties()] == [row.number for row in finished.leaderboard() if row.tie]
 
 
+def test_the_estimate_of_the_winner(finished):
+    estimate = finished.estimate
+    assert estimate.naive == finished.best.value
+    assert estimate.low < estimate.value < estimate.high
+    rows = finished.leaderboard()
+    assert rows[0].behind == 0 and all(row.behind_stderr > 0 for row in rows[1:])
+    assert "estimate 0." in rows.to_markdown() and "<th" in rows._repr_html_()
+
+
 def test_sweeps_are_found_by_name_and_all_together(finished):
     folder = finished.path.parent
     assert ks.open("mine", sweeps_dir=folder).best.number == finished.best.number

@@ -15,9 +15,13 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
+from keras_sweep.honest.row_scores import RowScores
 from keras_sweep.record import reader
+from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import kept, load_weights, weights_file
+from keras_sweep.sweep.comparison import comparison_file
+from keras_sweep.trial.result import Result
 from tests.helpers.records import ROOT, integrity
 from tests.helpers.whole_spaces import SPACES, arguments
 
@@ -84,6 +88,8 @@ def outcome(sweep: SweepFolder) -> dict[str, Any]:
         "weights": {
             number: [_bits(array) for array in load_weights(weights_file(sweep, number))] for number in kept(sweep)
         },
+        "scores": {one.number: _scores(sweep, one).digest for one in _with_scores(sweep)},
+        "comparison": comparison_file(sweep).read_bytes() if comparison_file(sweep).exists() else None,
         "best": model_arrays(sweep.best),
         "card": card,
         "test": reader.read_attributes(sweep)["test"],
@@ -101,10 +107,21 @@ def check_sound(sweep: SweepFolder) -> None:
     assert [one.number for one in results] == list(range(len(results)))
     for number in kept(sweep):
         load_weights(weights_file(sweep, number))
+    for one in _with_scores(sweep):
+        _scores(sweep, one)
     if sweep.best.exists():
         model_arrays(sweep.best)
     if sweep.card.exists():
         assert json.loads(sweep.card.read_text())["trial"] < len(results)
+
+
+def _with_scores(sweep: SweepFolder) -> list[Result]:
+    objective = reader.objective_of(reader.read_attributes(sweep))
+    return with_scores(reader.read_results(sweep), objective)
+
+
+def _scores(sweep: SweepFolder, result: Result) -> RowScores:
+    return load_scores(scores_file(sweep, result.number), result.scores_digest or "")
 
 
 def looks_to_come(sweep: SweepFolder) -> int:

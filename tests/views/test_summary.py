@@ -1,7 +1,9 @@
 import shlex
+from dataclasses import replace
 
 import pytest
 
+from keras_sweep.honest.comparison import PAIRED, Comparison, Estimate
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
@@ -50,6 +52,16 @@ def test_a_sweep_of_few_parameters_is_seen_whole_on_a_small_terminal():
     for part in ("dense: 64 trials", "learning_rate", "epochs", "test trial 50", "time 42 s", "next sweep"):
         assert part in text
     assert "curve" not in text.splitlines()[1]
+
+
+def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
+    for score, said in ((0.8413, True), (0.8490, False)):
+        estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
+        ended = replace(ENDED, comparison=Comparison(50, estimate, {}, PAIRED, 12_000))
+        text = text_of(ended, Evaluated(50, {"accuracy": score}, {"accuracy": 0.0036}, 1))
+        assert ("test rows are unlike validation rows: 1.33 points worse, not by lucky choice" in text) is said
+        assert "estimate 0.8546 (0.8482 to 0.8608): the best of 50 trials, on new rows" in text
+        assert "optimistic" not in text
 
 
 def test_the_last_line_is_the_best_point():

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from keras_sweep.honest.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
@@ -174,3 +175,50 @@ def test_a_baseline_stands_below_the_trials_as_a_reference():
     assert "baseline: SGDClassifier() on the same rows" in lines
     assert reference_rows(attributes, LOSS) == []
     assert reference_rows({}, ACCURACY) == []
+
+
+PAIRED_ROWS = [result(0, 0.85), result(1, 0.8493, stderr=0.0033), result(2, 0.82), result(3, 0.1)]
+COMPARED = Comparison(
+    0,
+    Estimate(0.8476, 0.8411, 0.8538, 0.85, "bootstrap"),
+    {
+        0: Behind(0.0, None, True),
+        1: Behind(0.0007, 0.0015, True),
+        2: Behind(0.03, 0.0021, False),
+        3: Behind(0.75, None, False),
+    },
+    PAIRED,
+    12_000,
+    MoreTrials(32, 0.0002, 0.0041),
+)
+
+
+def paired(width, **more):
+    rows = leaderboard_rows(PAIRED_ROWS, ACCURACY, COMPARED)
+    return on_terminal(LeaderboardTable(rows, ACCURACY, COMPARED, **more), width)
+
+
+def test_how_far_trials_are_behind_is_told_in_points_with_their_own_error():
+    lines = paired(120).splitlines()
+    assert lines[0].split()[:4] == ["#", "trial", "val_accuracy", "behind"]
+    assert lines[2].split()[:5] == ["1", "0", "0.8500", "±0.0033", "≈"]
+    assert lines[3].split()[:7] == ["2", "1", "0.8493", "±0.0033", "≈", "0.07", "±0.15"]
+    assert lines[4].split()[4:6] == ["3.00", "±0.21"]
+    assert lines[5].split()[4] == "75.00"  # no scores of rows: no error
+    assert lines[-3:] == [
+        "≈ 2 ties: points behind that 12,000 rows can't tell from chance (paired, 95 %)",
+        "estimate 0.8476 (0.8411 to 0.8538): the best of 4 trials, on new rows",
+        "worth going on? 32 more trials: +0.02 points at most, rows resolve 0.41: no",
+    ]
+
+
+def test_where_there_is_little_room_the_error_that_stays_is_that_of_the_difference():
+    lines = paired(55, notes=False).splitlines()
+    assert "±0.0033" not in "".join(lines) and "0.07 ±0.15" in lines[-3]
+    assert all(cell_len(line) <= 80 for line in paired(80).splitlines())
+
+
+def test_a_loss_is_behind_in_its_own_unit():
+    behind = {0: Behind(0.0, None, True), 1: Behind(0.02, 0.003, False)}
+    rows = leaderboard_rows([result(0, 0.4), result(1, 0.42)], LOSS, Comparison(0, None, behind, PAIRED, 100))
+    assert "0.0200 ±0.0030" in on_terminal(LeaderboardTable(rows, LOSS))

@@ -1,0 +1,158 @@
+"""A sweep's trials against its winner: from the scores of rows that the run kept, never stale, on every backend."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.honest.comparison import MARGINAL, PAIRED
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.reader import read_attributes, read_results
+from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space_file.options import Overrides
+from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.sweep import comparison as comparing
+from keras_sweep.sweep.comparison import compared, comparison_file, comparison_of
+from keras_sweep.sweep.run import RunOptions, run_sweep
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.events import Noticed
+from keras_sweep.trial.ranking import winner
+
+SPACE = """\
+data: digits
+model:
+  dense: {units: 10, activation: softmax}
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  optimizer: {values: [sgd, adam]}
+  learning_rate: {min: 1e-3, max: 1.0, log: true}
+  epochs: {min: 1, max: 3}
+search: {trials: 16, seed: 42}
+"""
+CANCER = """\
+data: breast_cancer
+model:
+  dense: {units: 1, activation: sigmoid}
+loss: binary_crossentropy
+metrics: [METRIC]
+metric: {name: val_METRIC}
+parameters:
+  learning_rate: {min: 1e-3, max: 0.1, log: true}
+  epochs: 3
+search: {sampler: random, trials: 4, seed: 42}
+"""
+
+
+def run(folder: Path, text: str, trials: int | None = None, **options):
+    """Run a sweep `s`; its folder, how it ended, and its notices."""
+    (folder / "s.yaml").write_text(text)
+    spec = read_space_file(folder / "s.yaml", overrides=Overrides(trials=trials))
+    events = []
+    sweep = SweepFolder(folder / "sweeps" / "s")
+    ended = run_sweep(spec, sweep, RunOptions(**options), events.append, WallTime(), StopRequest())
+    return sweep, ended, [event.message for event in events if isinstance(event, Noticed)]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("done")
+    sweep, ended, _ = run(folder, SPACE)
+    return sweep, ended
+
+
+@pytest.fixture
+def copy(done, tmp_path):
+    shutil.copytree(done[0].path.parent, tmp_path / "sweeps")
+    return SweepFolder(tmp_path / "sweeps" / "s")
+
+
+def read(sweep):
+    return comparison_of(sweep, read_attributes(sweep), read_results(sweep))
+
+
+def test_the_scores_of_every_trial_add_up_to_its_value(done):
+    sweep, ended = done
+    for result in read_results(sweep):
+        scores = load_scores(scores_file(sweep, result.number), result.scores_digest)
+        assert scores.values().mean() == pytest.approx(result.value, abs=1e-6)
+        assert scores.rows == ended.comparison.rows
+
+
+def test_the_winner_is_compared_with_all_others(done):
+    sweep, ended = done
+    comparison = ended.comparison
+    best = winner(ended.results, ended_objective(sweep))
+    assert (comparison.method, comparison.best) == (PAIRED, best.number)
+    assert set(comparison.behind) == set(range(16))
+    assert comparison.behind[best.number].stderr is None
+    assert all(one.stderr > 0 for number, one in comparison.behind.items() if number != best.number)
+    assert comparison.estimate.naive == best.value
+    assert comparison.estimate.low < comparison.estimate.value <= best.value + 1e-9 < comparison.estimate.high
+    assert comparison.more.trials == 8
+
+
+def ended_objective(sweep):
+    return comparing.objective_of(read_attributes(sweep))
+
+
+def test_the_estimate_is_on_the_card(done):
+    sweep, ended = done
+    assert json.loads(sweep.card.read_text())["estimate"] == asdict(ended.comparison.estimate)
+
+
+def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, monkeypatch):
+    kept = read(copy)
+    assert kept == done[1].comparison == compared(copy, read_attributes(copy), read_results(copy))
+    monkeypatch.setattr(comparing, "compared", lambda *_: "computed")
+    assert read(copy) == kept
+    assert comparison_of(copy, read_attributes(copy), read_results(copy)[:-1]) == "computed"  # as while it runs
+    comparison_file(copy).write_text("{}")
+    assert read(copy) == "computed"
+
+
+def test_scores_that_are_gone_or_damaged_are_computed_again_from_weights(copy):
+    before = {path.name: path.read_bytes() for path in copy.scores.iterdir()}
+    (gone, damaged) = (path.name for path in sorted(copy.weights.iterdir())[:2])
+    (copy.scores / gone).unlink()
+    (copy.scores / damaged).write_bytes(b"garbage")
+    (copy.path.parent.parent / "s.yaml").write_text(SPACE)
+    _, _, notices = run(copy.path.parent.parent, SPACE)
+    after = {path.name: path.read_bytes() for path in copy.scores.iterdir()}
+    assert any(f"{damaged} are damaged" in notice for notice in notices)
+    assert after.pop(f"{damaged}~1") == b"garbage"
+    assert {name: data[:-200] for name, data in after.items()} == {n: data[:-200] for n, data in before.items()}
+
+
+def test_scores_without_weights_are_lost_and_said(copy):
+    without = next(path for path in sorted(copy.scores.glob("0*")) if not (copy.weights / path.name).exists())
+    without.unlink()
+    _, ended, notices = run(copy.path.parent.parent, SPACE, trials=17)
+    assert any("the scores of 1 trial on the validation rows are lost" in notice for notice in notices)
+    lost = ended.comparison.behind[int(without.stem)]
+    assert lost.stderr is None and lost.behind > 0
+    assert ended.comparison.estimate is not None
+
+
+def test_without_scores_trials_are_compared_by_their_values(copy):
+    shutil.rmtree(copy.scores)
+    comparison = read(copy)
+    assert (comparison.method, comparison.estimate) == (MARGINAL, None)
+    assert comparison.behind[comparison.best].tie
+
+
+@pytest.mark.parametrize("metric", ["auc", "precision", "loss"])
+def test_a_metric_that_is_no_share_of_rows_has_an_estimate_too(tmp_path, metric):
+    text = CANCER.replace("metrics: [METRIC]\n", "" if metric == "loss" else f"metrics: [{metric}]\n")
+    _, ended, _ = run(tmp_path, text.replace("METRIC", metric), runner="fit" if metric == "auc" else None)
+    comparison = ended.comparison
+    assert comparison.method == PAIRED
+    assert comparison.estimate.low < comparison.estimate.naive < comparison.estimate.high
+    assert (comparison.estimate.value >= comparison.estimate.naive) == (metric == "loss")
+    assert all(one.behind >= 0 for one in comparison.behind.values())

@@ -1,0 +1,54 @@
+"""Right and wrong out of the validation program: the rows that the model itself gets right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from keras_sweep.honest.row_scores import Kind
+from keras_sweep.space.sweep_spec import ModelSpec
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import FOLDER, Watching, fitted, lanes, suggestions
+
+PARAMS = tuple({"optimizer": "adam", "learning_rate": rate, "epochs": 3, "batch_size": 32} for rate in (0.003, 0.05))
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits(150, 70)
+
+
+def bits(results):
+    assert all(one.scores.kind is Kind.BITS for one in results.values())
+    return {number: one.scores.values() for number, one in results.items()}
+
+
+@pytest.mark.parametrize("model", ["dense", "regularized", "with_own_layer"])
+def test_lanes_and_fit_get_the_same_rows_right(data, model):
+    arguments = {"layer": "Counting"} if model == "with_own_layer" else {}
+    spec = make_spec()
+    if model != "dense":
+        spec = make_spec(folder=FOLDER, model=ModelSpec("python", f"user_models:{model}", arguments))
+    ours, theirs = lanes(spec, data, suggestions(*PARAMS)), fitted(spec, data, suggestions(*PARAMS))
+    for number, each in bits(ours).items():
+        assert each.mean() == pytest.approx(ours[number].value, abs=1e-6)
+        assert (each != bits(theirs)[number]).sum() <= 1  # a row on the border
+
+
+def test_they_are_of_the_epoch_that_is_scored(data):
+    spec = make_spec()
+    spec = replace(spec, objective=replace(spec.objective, take_best=True))
+    rate = {**PARAMS[0], "learning_rate": 0.9, "epochs": 6}  # jumps, so that the last epoch is not the best
+    (result,) = lanes(spec, data, suggestions(rate)).values()
+    assert result.scores.values().mean() == pytest.approx(result.value, abs=1e-6)
+    assert result.epoch < 6
+
+
+def test_a_generation_that_was_stopped_ends_with_the_same_rows(data, tmp_path):
+    spec, trials = make_spec(), suggestions(*PARAMS)
+    whole = bits(lanes(spec, data, trials))
+    assert lanes(spec, data, trials, Watching(stop_after=2), checkpoints=tmp_path) == {}
+    again = bits(lanes(spec, data, trials, checkpoints=tmp_path))
+    assert all(np.array_equal(whole[number], again[number]) for number in whole)

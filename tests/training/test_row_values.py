@@ -1,0 +1,84 @@
+"""Scores of rows: their mean is what Keras reports of all rows together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from keras_sweep.honest.metrics import METRICS
+from keras_sweep.honest.row_scores import Kind
+from keras_sweep.training.row_values import LOSSES, TOP_K, row_scores, row_values
+
+ROWS, CLASSES = 60, 7
+RANDOM = np.random.default_rng(0)
+SHARES = RANDOM.dirichlet(np.ones(CLASSES), ROWS).astype(np.float32)
+INDICES = RANDOM.integers(0, CLASSES, ROWS)
+ONE_HOT = np.eye(CLASSES, dtype=np.float32)[INDICES]
+LIKELY = RANDOM.random((ROWS, 1)).astype(np.float32)
+BINARY = RANDOM.integers(0, 2, ROWS)
+BY_CLASS = {"categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence", "kld"}
+
+
+def labels_and_outputs(name):
+    if name.startswith("sparse"):
+        return INDICES, SHARES
+    return (ONE_HOT, SHARES) if name in BY_CLASS or name.startswith("top_k") else (BINARY, LIKELY)
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_a_loss_is_the_mean_of_its_rows(loss):
+    import keras
+
+    y, outputs = labels_and_outputs(loss)
+    model = keras.Sequential([keras.Input(outputs.shape[1:]), keras.layers.Identity()])
+    model.compile(loss=loss)
+    expected = model.evaluate(outputs, y, verbose=0)
+    values = row_values("val_loss", loss, y, outputs)
+    assert values.shape == (ROWS,)
+    assert values.mean() == pytest.approx(expected, rel=1e-5)
+    scores = row_scores("val_loss", loss, expected, y, outputs)
+    assert scores.values().mean() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "outputs"),
+    [
+        ("accuracy", INDICES, SHARES),
+        ("accuracy", INDICES[:, None], SHARES),
+        ("acc", ONE_HOT, SHARES),
+        ("accuracy", BINARY, LIKELY),
+        ("sparse_categorical_accuracy", INDICES, SHARES),
+        ("binary_accuracy", BINARY[:, None], LIKELY),
+        *((name, *labels_and_outputs(name)) for name in sorted(TOP_K)),
+    ],
+)
+def test_an_accuracy_is_the_share_of_its_bits(name, y, outputs):
+    import keras
+
+    model = keras.Sequential([keras.Input(outputs.shape[1:]), keras.layers.Identity()])
+    model.compile(loss="mse", metrics=[name])
+    whole = y.reshape(-1, 1) if outputs.shape[1] == 1 else y
+    model.compute_loss = lambda *_, **__: keras.ops.zeros(())  # the metric alone
+    expected = model.evaluate(outputs, whole, verbose=0, return_dict=True)[name]
+    scores = row_scores(f"val_{name}", "mse", expected, y, outputs)
+    assert scores.kind is Kind.BITS
+    assert scores.values().mean() == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_penalty_on_the_weights_is_the_same_for_every_row():
+    values = row_values("val_loss", "mse", BINARY, LIKELY)
+    scores = row_scores("val_loss", "mse", float(values.mean()) + 0.25, BINARY, LIKELY)
+    np.testing.assert_allclose(scores.values(), values + 0.25, rtol=1e-5)
+
+
+def test_rows_that_do_not_add_up_to_the_metric_are_not_kept():
+    assert row_scores("val_accuracy", "mse", 0.99, INDICES, SHARES) is None
+    assert row_scores("val_mse", "mse", 99.0, BINARY, LIKELY) is None
+    assert row_scores("val_cosine_similarity", "mse", 0.5, ONE_HOT, SHARES) is None
+
+
+@pytest.mark.parametrize("name", sorted(METRICS))
+def test_of_a_metric_of_all_rows_the_outputs_are_kept(name):
+    scores = row_scores(f"val_{name}", "binary_crossentropy", 0.5, BINARY, LIKELY)
+    assert scores.kind is Kind.OUTPUTS
+    assert METRICS[name](*scores.arrays)(np.ones((1, ROWS), np.float32)).shape == (1,)
