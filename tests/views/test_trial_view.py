@@ -36,7 +36,7 @@ def test_a_failed_trial_says_why():
 def test_a_tie_and_an_earlier_best_epoch_are_said():
     trials = [result(0, 0.85, epochs=6, epoch=3), result(1, 0.85)]
     text = on_terminal(TrialView(trials[0], trials, ACCURACY))
-    assert "scored at epoch 3" in text and "≈ these data can't tell it from the best" in text
+    assert "scored at epoch 3" in text and "≈ a tie with the best" in text
 
 
 def test_a_long_curve_is_shortened_on_a_terminal_and_whole_on_a_pipe():

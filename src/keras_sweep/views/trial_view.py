@@ -99,7 +99,7 @@ def _facts(result: Result, view: TrialView, glyphs: Glyphs) -> list[Text]:
         if result.epoch is not None and result.epoch < result.epochs:
             score.append(f", scored at epoch {result.epoch}")
         if row.tie and not row.winner:
-            score.append(f"  {glyphs.tie} these data can't tell it from the best", style="cyan")
+            score.append(f"  {glyphs.tie} a tie with the best", style="cyan")
         facts.append(score)
         if row.behind_stderr is not None:
             unit = " points" if objective.is_share else ""
