@@ -28,7 +28,7 @@ class NotebookBoard:
         self._handle: Any = None
         self._drawn = 0.0
         self._began = time.monotonic()
-        self._reason = ""
+        self._ended: SweepEnded | None = None
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -52,7 +52,7 @@ class NotebookBoard:
             if isinstance(event, Noticed):
                 self._notices.append(event.message)
             if isinstance(event, SweepEnded):
-                self._reason = event.reason
+                self._ended = event
             if time.monotonic() - self._drawn > SECONDS:
                 self._draw()
 
@@ -64,11 +64,19 @@ class NotebookBoard:
         name = tally.started.name if tally.started else "sweep"
         words = f"{name}: {tally.done} of {count_text(total, 'trial')}, {seconds}"
         bar = f'<progress max="{total or 1}" value="{tally.done}" aria-label="{escape(safe(words))}"></progress>'
-        rows = leaderboard_rows(tally.best, tally.objective)
-        table = leaderboard_html(rows, tally.objective, of=rows, notes=False) if rows else ""
+        table = self._table()
         notices = "".join(f"<p>{escape(safe(text))}</p>" for text in self._notices)
-        ended = f": {escape(safe(self._reason))}" if self._reason else ""
+        ended = f": {escape(safe(self._ended.reason))}" if self._ended else ""
         return f'<div class="keras-sweep">{bar} {escape(safe(words))}{ended}{notices}</div>{table}'
+
+    def _table(self) -> str:
+        """The best so far; at the end with what is to be said of them."""
+        objective, ended = self._tally.objective, self._ended
+        if ended is None:
+            rows = leaderboard_rows(self._tally.best, objective)
+            return leaderboard_html(rows, objective, of=rows, notes=False) if rows else ""
+        rows = leaderboard_rows(ended.results, objective, ended.comparison)
+        return leaderboard_html(rows[:TOP], objective, comparison=ended.comparison, of=rows) if rows else ""
 
     def _draw(self) -> None:
         from IPython.display import HTML
