@@ -112,8 +112,7 @@ def _built(
     opening = form.opening or opening_call(whole)
     comparison = comparison_of(study.folder, study.attributes, study.results())
     estimate = comparison.estimate if comparison.best == result.number else None
-    known = {"trials": trials, "test": test, "looks": looks, "opening": opening, "estimate": estimate}
-    card = model_card(spec, result, data, **known)
+    card = model_card(spec, result, data, trials=trials, test=test, looks=looks, opening=opening, estimate=estimate)
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
 
 
