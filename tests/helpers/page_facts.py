@@ -9,6 +9,7 @@ from typing import Any
 import optuna
 
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
+from keras_sweep.trial.marginal_ties import marginal
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.report.facts import SweepFacts
@@ -62,6 +63,7 @@ def facts_of(
         objective=ACCURACY,
         attributes={**known, **attributes},
         rows=leaderboard_rows(results, ACCURACY, seed=42),
+        comparison=marginal(results, ACCURACY),
         results={result.number: result for result in results},
         card={},
         running=running,
