@@ -77,7 +77,7 @@ def _bounds(
         return None if not spread > 0 else _around(value, z * spread, z * extra)
     own = scores.rows[best].astype(np.float64)
     if share:
-        centre, half = wilson(min(max(value, 0.0), 1.0), rows, float(own.var()), z)
+        centre, half = wilson(min(max(value, 0.0), 1.0), _effective(own), z)
         low, high = _around(centre, half, z * extra)
         return max(low, 0.0), min(high, 1.0)
     deviation = float(own.std(ddof=1))
@@ -89,16 +89,20 @@ def _around(centre: float, half: float, extra: float) -> tuple[float, float]:
     return centre - width, centre + width
 
 
-def wilson(share: float, rows: int, variance: float, z: float) -> tuple[float, float]:
+def _effective(own: Floats) -> float:
+    """How many rows of right and wrong say as much: more than there are where scores are means of several trainings."""
+    mean, variance = float(own.mean()), float(own.var())
+    return len(own) * max(mean * (1 - mean) / variance, 1.0) if variance > 0 else len(own)
+
+
+def wilson(share: float, rows: float, z: float) -> tuple[float, float]:
     """Centre and half width of Wilson's interval, which is never empty: not where all rows are right, either.
 
-    Rows whose scores are means of several trainings vary less than right and wrong do: they count as more rows.
     Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """
-    most = share * (1 - share)
-    n = rows * max(most / variance, 1.0) if variance > 0 and most > 0 else rows
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    return centre, z * math.sqrt(most / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    spread = z * z / rows
+    centre = (share + spread / 2) / (1 + spread)
+    return centre, math.sqrt(share * (1 - share) * spread + spread * spread / 4) / (1 + spread)
 
 
 def student(freedom: int) -> float:
