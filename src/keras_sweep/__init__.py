@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from keras_sweep.api.compare import compare
     from keras_sweep.api.leaderboard import Leaderboard
     from keras_sweep.api.parameters import Choice, Float, Int
     from keras_sweep.api.run import run
@@ -45,6 +46,7 @@ __all__ = [
     "SweepError",
     "Trial",
     "UsageError",
+    "compare",
     "open",
     "run",
     "sweeps",
@@ -52,6 +54,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "api.compare": ("compare",),
     "api.leaderboard": ("Leaderboard",),
     "api.parameters": ("Choice", "Float", "Int"),
     "api.run": ("run",),

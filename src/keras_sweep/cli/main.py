@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from keras_sweep import __version__
-from keras_sweep.cli import check, dashboard, data, model, read_commands, replay, report, run, verify
+from keras_sweep.cli import check, compare, dashboard, data, model, read_commands, replay, report, run, verify
 from keras_sweep.cli.registered_names import NamesRegistered
 from keras_sweep.errors import Interrupted, SweepError
 from keras_sweep.process.garbage import skip_teardown_at_exit
@@ -58,6 +58,9 @@ app.command("export", cls=NamesRegistered, short_help="Write a trial's model, wi
 app.command("verify", short_help="Open an exported model: do the scores of its card come out?")(verify.verify)
 app.command("replay", cls=NamesRegistered, short_help="Train a trial again by fit: are its numbers the record's?")(
     replay.replay
+)
+app.command("compare", cls=compare.ManyNames, short_help="Sweeps side by side: do their winners differ?")(
+    compare.compare
 )
 app.command("dashboard", short_help="Show the record in optuna-dashboard, until Ctrl-C.")(dashboard.dashboard)
 app.command("data", short_help="Shapes, class counts and samples of a data set.")(data.data)

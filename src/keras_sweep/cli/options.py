@@ -20,7 +20,7 @@ SweepsDir = Annotated[
 ]
 
 
-def _names_of_sweeps(context: typer.Context, incomplete: str) -> list[str]:
+def names_of_sweeps(context: typer.Context, incomplete: str) -> list[str]:
     """The sweeps whose names begin so, for a shell that completes."""
     from keras_sweep.record.sweep_folder import all_sweeps, sweeps_dir
 
@@ -30,7 +30,7 @@ def _names_of_sweeps(context: typer.Context, incomplete: str) -> list[str]:
 
 Name = Annotated[
     str | None,
-    typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=_names_of_sweeps),
+    typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=names_of_sweeps),
 ]
 Backend = Annotated[
     str | None, typer.Option("--backend", metavar="NAME", help="Keras backend: jax, tensorflow or torch.")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from keras_sweep.cli.options import Name, SweepsDir, found, one_of, whole
 
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it into an SVG file instead.")]
 FORMATS = ("table", "json", "csv", "markdown")
 
 
@@ -89,6 +91,7 @@ def leaderboard(
         ),
     ] = None,
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="table, json, csv or markdown.")] = "table",
+    plot: Plot = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The ranked trials of a sweep."""
@@ -112,6 +115,13 @@ def leaderboard(
         print_notice(stderr_console(), why_none(ranked, where))
     if waiting := waiting_beside(folder, len(ranked), attributes.get("trials")):
         print_notice(stderr_console(), waiting_text(waiting))
+    if plot is not None:
+        from keras_sweep.views.plots import check_plot_path, leaderboard_plot, write_plot
+
+        check_plot_path(plot)
+        write_plot(plot, leaderboard_plot(rows, objective, sweep=folder.name, of=ranked))
+        typer.echo(str(plot))
+        return
     if format == "table":
         from keras_sweep.views.leaderboard.table import LeaderboardTable
 
@@ -137,6 +147,7 @@ def show(
         typer.Argument(parser=whole, metavar="TRIAL", help="The trial's number.", show_default="the winner"),
     ] = None,
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    plot: Plot = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
@@ -166,6 +177,13 @@ def show(
         result = results[trial]
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
+    if plot is not None:
+        from keras_sweep.views.plots import check_plot_path, trial_plot, write_plot
+
+        check_plot_path(plot)
+        write_plot(plot, trial_plot(result, objective, sweep=folder.name))
+        typer.echo(str(plot))
+        return
     comparison = comparison_of(folder, attributes, results)
     if format == "json":
         typer.echo(trial_json(result, results, objective, comparison, seed=attributes.get("seed")), nl=False)

@@ -80,7 +80,7 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
     seed = int(attributes["seed"]) % 2**64
     share = objective.is_share
     numbers = list(found)  # in the order of trials: an order by rank would favour the best
-    scores, place = _matrix(list(found.values()), objective), numbers.index(best.number)
+    scores, place = scores_matrix(list(found.values()), objective), numbers.index(best.number)
     _, errors, ties = paired_ties(scores, place, seed, share=share)
     assert best.value is not None
     estimate = corrected(scores, place, seed, naive=best.value, share=share, maximize=objective.goal is Goal.MAXIMIZE)
@@ -109,7 +109,7 @@ def _loaded(folder: SweepFolder, expected: Sequence[Result], best: Result) -> di
     return {number: one for number, one in alike.items() if (one.kind is Kind.OUTPUTS) == outputs}
 
 
-def _matrix(found: Sequence[RowScores], objective: Objective) -> Any:
+def scores_matrix(found: Sequence[RowScores], objective: Objective) -> Any:
     """All scores as the statistics take them: larger is better."""
     import numpy as np
 

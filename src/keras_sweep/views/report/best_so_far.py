@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
 from keras_sweep.space.objective import Objective
+from keras_sweep.trial.best_so_far import spent_seconds
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
@@ -64,16 +64,6 @@ def best_so_far(
             "took of sampling, compiling and training, one after the other.",
         ),
     ]
-
-
-def spent_seconds(results: Mapping[int, Result]) -> dict[int, float]:
-    """Trial -> what it and all before it took."""
-    spent, total = {}, 0.0
-    for number in sorted(results):
-        took = results[number].seconds.total
-        total += took if math.isfinite(took) and took > 0 else 0.0
-        spent[number] = total
-    return spent
 
 
 def _steps(numbered: Sequence[LeaderboardRow], objective: Objective) -> list[LeaderboardRow]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
-import importlib.resources
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-import jinja2
 from markupsafe import Markup
 
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import leaderboard_notes, strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.report.assets import asset, content_security_policy, template
 from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.best_so_far import best_so_far
 from keras_sweep.views.report.cards import number_cards, winner_sentence
@@ -62,49 +58,45 @@ def drawn_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow
 
 
 def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Importance], written: datetime) -> str:
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     axes, value = facts.axes, facts.value_axis
     colours = colours_of(axes)
     edges = range_edges(axes, facts.rows, facts.attributes)
     heads, rows = table_of(drawn, facts.rows, axes, facts.objective, colours)
     scored = [row for row in drawn if row.value is not None]
-    return (
-        _environment()
-        .get_template("index.html.j2")
-        .render(
-            facts=facts,
-            title=headline(facts.winner, facts.rows) if facts.winner else safe(facts.name),
-            sentence=winner_sentence(facts),
-            cards=number_cards(facts),
-            notes=leaderboard_notes(facts.rows, facts.objective, facts.comparison),
-            policy=content_security_policy(style, script),
-            style=Markup(style),
-            script=Markup(script),
-            data=_data(facts, axes, value, drawn),
-            legend=colours,
-            filters=[*axes, *([value] if value else [])],
-            states=[state.value for state in TrialState if any(row.state is state for row in facts.rows)],
-            parallel=parallel(scored, axes, value, colours) if value and axes else None,
-            heads=heads,
-            rows=rows,
-            drawn=len(drawn),
-            progress=list(_progress(facts, drawn, value, colours)),
-            slices=[slice_of(i, axis, facts.rows, drawn, value, colours) for i, axis in enumerate(axes[:MOST_SLICES])]
-            if value
-            else [],
-            more_slices=[axis.name for axis in axes[MOST_SLICES:]],
-            edges=edges,
-            widening=widening_call(facts.name, edges),
-            importance=importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
-            interaction=_interaction(found, axes, facts.rows, drawn, value),
-            outputs=facts.outputs if isinstance(facts.outputs, str) else None,
-            confusion=None if isinstance(facts.outputs, str) else said_against_true(facts.outputs),
-            mistakes=None if isinstance(facts.outputs, str) else mistakes(facts.outputs),
-            failures=[row for row in facts.rows if row.state is TrialState.FAIL],
-            time=time_bars(facts.attributes.get("seconds", {})),
-            repeat=repeat_of(facts),
-            written=written.isoformat(sep=" ", timespec="seconds"),
-        )
+    return template("index.html.j2").render(
+        facts=facts,
+        title=headline(facts.winner, facts.rows) if facts.winner else safe(facts.name),
+        sentence=winner_sentence(facts),
+        cards=number_cards(facts),
+        notes=leaderboard_notes(facts.rows, facts.objective, facts.comparison),
+        policy=content_security_policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+        data=_data(facts, axes, value, drawn),
+        legend=colours,
+        filters=[*axes, *([value] if value else [])],
+        states=[state.value for state in TrialState if any(row.state is state for row in facts.rows)],
+        parallel=parallel(scored, axes, value, colours) if value and axes else None,
+        heads=heads,
+        rows=rows,
+        drawn=len(drawn),
+        progress=list(_progress(facts, drawn, value, colours)),
+        slices=[slice_of(i, axis, facts.rows, drawn, value, colours) for i, axis in enumerate(axes[:MOST_SLICES])]
+        if value
+        else [],
+        more_slices=[axis.name for axis in axes[MOST_SLICES:]],
+        edges=edges,
+        widening=widening_call(facts.name, edges),
+        importance=importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
+        interaction=_interaction(found, axes, facts.rows, drawn, value),
+        outputs=facts.outputs if isinstance(facts.outputs, str) else None,
+        confusion=None if isinstance(facts.outputs, str) else said_against_true(facts.outputs),
+        mistakes=None if isinstance(facts.outputs, str) else mistakes(facts.outputs),
+        failures=[row for row in facts.rows if row.state is TrialState.FAIL],
+        time=time_bars(facts.attributes.get("seconds", {})),
+        repeat=repeat_of(facts),
+        written=written.isoformat(sep=" ", timespec="seconds"),
     )
 
 
@@ -144,25 +136,3 @@ def _data(facts: SweepFacts, axes: Sequence[Axis], value: Axis | None, drawn: Se
         "states": {row.number: row.state.value for row in drawn if row.state is not TrialState.COMPLETE},
     }
     return Markup(strict_json(record).replace("<", "\\u003c"))  # no markup is left in it
-
-
-def content_security_policy(style: str, script: str) -> str:
-    """Nothing is fetched, and no style or script but these two is used (W3C, Content Security Policy Level 3)."""
-    parts = ["default-src 'none'", f"style-src '{_digest(style)}'", f"script-src '{_digest(script)}'"]
-    return "; ".join([*parts, "img-src data:", "base-uri 'none'", "form-action 'none'"])
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _asset(name: str) -> str:
-    return (importlib.resources.files(__package__) / name).read_text(encoding="utf-8")
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    loader = jinja2.PackageLoader(str(__package__), "templates")
-    return jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )

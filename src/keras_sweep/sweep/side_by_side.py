@@ -1,0 +1,169 @@
+"""Several sweeps of the same rows and metric beside each other, and whether their winners differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.honest.comparison import Behind, Estimate
+from keras_sweep.honest.row_scores import Kind, RowScores
+from keras_sweep.record.reader import objective_of, read_attributes, read_results
+from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.objective import Objective
+from keras_sweep.sweep.comparison import comparison_of, scores_matrix
+from keras_sweep.sweep.finish_winner import known_scores
+from keras_sweep.sweep.no_winner import no_winner
+from keras_sweep.sweep.winner import TestScores
+from keras_sweep.trial.best_so_far import improvements, spent_seconds, trained_epochs
+from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.result import Result, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the sweeps, as its record had it at one moment."""
+
+    name: str
+    attributes: Mapping[str, Any]
+    results: Sequence[Result]
+    best: Result
+    estimate: Estimate | None  # None without the scores of rows
+    scores: RowScores | None  # of the best, on the validation rows; None where they are not kept
+    improvements: Sequence[Result]  # the trials that were the best when they ended
+    spent: Mapping[int, float]  # trial -> seconds that it and all before it took
+
+    @property
+    def failed(self) -> int:
+        """How many trials failed."""
+        return sum(result.state is TrialState.FAIL for result in self.results)
+
+    @property
+    def epochs(self) -> int:
+        """The epochs that were trained in all."""
+        return trained_epochs(self.results)
+
+    @property
+    def seconds(self) -> float:
+        """What all trials took, one after the other."""
+        return max(self.spent.values(), default=0.0)
+
+    @property
+    def test(self) -> TestScores | None:
+        """The last look at the test rows, if it was at the winner."""
+        return known_scores(self.attributes, self.best)
+
+    def seconds_until(self, value: float, objective: Objective) -> float | None:
+        """When a trial was as good as this; None where none was."""
+        near = (one for one in self.improvements if one.value is not None and not objective.better(value, one.value))
+        return next((self.spent[result.number] for result in near), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """The sweeps in the order in which they were named."""
+
+    objective: Objective
+    sides: Sequence[Side]
+    behind: Mapping[str, Behind]  # sweep -> how far its winner is behind the best one; {} where rows can't be compared
+    rows: int | None  # validation rows that were compared
+
+    @property
+    def first(self) -> Side:
+        """The one with the best winner; the first of equals."""
+        return min(self.sides, key=lambda side: self.objective.key(side.best.value or 0.0))
+
+    @property
+    def within(self) -> float:
+        """The value one standard error below the best."""
+        best = self.first.best
+        step = best.stderr or 0.0
+        return (best.value or 0.0) - (step if self.objective.better(1.0, 0.0) else -step)
+
+
+def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
+    """Read the sweeps and compare their winners, row by row where the scores of rows are kept of all.
+
+    Raises:
+        UsageError: fewer than two are named, one twice, or they are not of one metric and the same rows.
+        RecordError: no trial of one has completed, or a record can't be read.
+    """
+    names = [folder.name for folder in folders]
+    if len(set(names)) < max(len(names), 2):
+        raise UsageError(f"two different sweeps or more are needed, but got {', '.join(names) or 'none'}")
+    sides = [_side(folder) for folder in folders]
+    if differences := _differences(sides):
+        raise UsageError(
+            f"{', '.join(names)} can't be compared: {'; '.join(differences)}",
+            hint="Compare sweeps of one metric on the same rows",
+        )
+    objective = objective_of(sides[0].attributes)
+    behind, rows = _behind(sides, objective)
+    return SideBySide(objective, sides, behind, rows)
+
+
+def _side(folder: SweepFolder) -> Side:
+    attributes, results = read_attributes(folder), read_results(folder)
+    objective = objective_of(attributes)
+    best = winner(results, objective)
+    if best is None:
+        raise no_winner(folder.name, results)
+    return Side(
+        name=folder.name,
+        attributes=attributes,
+        results=results,
+        best=best,
+        estimate=comparison_of(folder, attributes, results).estimate,
+        scores=_scores_of(folder, best),
+        improvements=improvements(results, objective),
+        spent=spent_seconds({result.number: result for result in results}),
+    )
+
+
+def _scores_of(folder: SweepFolder, best: Result) -> RowScores | None:
+    if best.scores_digest is None:
+        return None
+    try:
+        return load_scores(scores_file(folder, best.number), best.scores_digest)
+    except RecordError:
+        return None
+
+
+def _differences(sides: Sequence[Side]) -> list[str]:
+    """What must be the same and is not."""
+    said = []
+    for words, of in (
+        ("the metric", lambda side: f"{side.attributes['metric']}, to {side.attributes['goal']}"),
+        ("the data", _data_words),
+    ):
+        values = {side.name: of(side) for side in sides}
+        if len(set(values.values())) > 1:
+            said.append(f"{words} of {', '.join(f'{name} is {value}' for name, value in values.items())}")
+    return said
+
+
+def _data_words(side: Side) -> str:
+    spec = side.attributes.get("spec")
+    name = spec.get("data") if isinstance(spec, Mapping) else None
+    return f"{name or 'unknown'} (rows {str(side.attributes.get('fingerprint'))[:8]})"
+
+
+def _behind(sides: Sequence[Side], objective: Objective) -> tuple[dict[str, Behind], int | None]:
+    """Paired differences between the winners; nothing where their scores are not of the same rows in the same form."""
+    kept = [side.scores for side in sides if side.scores is not None]
+    forms = {(scores.rows, scores.kind is Kind.OUTPUTS) for scores in kept}
+    if len(kept) < len(sides) or len(forms) > 1:
+        return {}, None
+    from keras_sweep.honest.ties import paired_ties
+
+    best = min(range(len(sides)), key=lambda index: objective.key(sides[index].best.value or 0.0))
+    away, errors, ties = paired_ties(
+        scores_matrix(kept, objective), best, int(sides[0].attributes["seed"]) % 2**64, share=objective.is_share
+    )
+    found = {
+        side.name: Behind(float(away[index]), None if index == best else float(errors[index]), bool(ties[index]))
+        for index, side in enumerate(sides)
+    }
+    return found, kept[0].rows

@@ -1,0 +1,144 @@
+"""Drawings as files of their own: a trial's curves, the best of a leaderboard. SVG, without a page around it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+from keras_sweep.errors import UsageError
+from keras_sweep.files.atomic import SHARED, write_text
+from keras_sweep.space.objective import Objective
+from keras_sweep.trial.ranking import loss_name
+from keras_sweep.trial.result import Result
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
+from keras_sweep.views.report.axes import Axis
+from keras_sweep.views.report.scale import Scale, along, ticks_of
+from keras_sweep.views.report.svg import cross_axes, label, path, px
+from keras_sweep.views.terminal.text import safe, score_text, value_text
+
+SUFFIX = ".svg"
+STYLE = """
+text { font: 12px system-ui, sans-serif; fill: #57606a; }
+text.l, text.h { fill: #1b1f24; }
+text.h { font-size: 15px; font-weight: 600; }
+path.grid { stroke: #dfe3e8; fill: none; }
+path.axis { stroke: #57606a; fill: none; }
+path.ours { stroke: #00699e; stroke-width: 2; fill: none; }
+path.training { stroke: #b35900; stroke-width: 2; stroke-dasharray: 5 3; fill: none; }
+circle { fill: #00699e; }
+circle.tie { fill: #b35900; }
+circle.scored { fill: none; stroke: #1b1f24; stroke-width: 2; }
+path.error { stroke: #1b1f24; fill: none; }
+"""  # dashed and coloured: told apart by every eye, and in print
+MOST_ROWS = 30
+ROW = 22  # pixels
+PANEL = (460, 300)
+LEFT, RIGHT, TOP, FOOT = 56, 440, 66, 256
+
+
+def check_plot_path(place: Path) -> None:
+    """Raises UsageError for a path that can't take a drawing, before any work is done."""
+    if place.suffix.lower() != SUFFIX:
+        raise UsageError(
+            f"`--plot` writes {SUFFIX}, but got {place.name!r}",
+            hint="No package that a sweep needs draws PNG; `rsvg-convert -o x.png x.svg` makes one of an SVG",
+        )
+    if not place.parent.is_dir():
+        raise UsageError(f"there is no folder {place.parent}", hint="Make it, or name another file")
+    if place.is_dir():
+        raise UsageError(f"{place} is a folder", hint="Name a file")
+
+
+def write_plot(place: Path, drawing: str) -> None:
+    """Write a drawing; an older file of that name is replaced. Raises RecordError."""
+    write_text(place, drawing, mode=SHARED)
+
+
+def trial_plot(result: Result, objective: Objective, *, sweep: str) -> str:
+    """The objective and the loss after each epoch, on validation and on training rows; the scored epoch is ringed."""
+    names = [name for name in dict.fromkeys((objective.name, loss_name(objective))) if name in result.curve]
+    if not names:
+        raise UsageError(f"trial {result.number} has no curve to draw", hint="It ended before its first epoch")
+    body = "".join(
+        f'<g transform="translate({index * PANEL[0]} 0)">{_panel(name, result)}</g>' for index, name in enumerate(names)
+    )
+    score = score_text(result.value, result.stderr)
+    title = f"{sweep}, trial {result.number}: {objective.name} {score}"
+    what = f"{' and '.join(names)} after each of {result.epochs} epochs"
+    return _document(title, what, body, PANEL[0] * len(names), PANEL[1])
+
+
+def _panel(name: str, result: Result) -> str:
+    ours, training = result.curve[name], result.curve.get(name.removeprefix("val_"), ())
+    points = [value for value in (*ours, *training) if math.isfinite(value)] or [0.0]
+    epochs = Axis("epoch", 1, max(result.epochs, 2), {}, whole=True)
+    value = Axis(name, min(points), max(points), {})
+    across, up = along(epochs, LEFT, RIGHT), along(value, FOOT, TOP)
+    parts = [cross_axes(epochs, value, across, up)]
+    if name.startswith("val_") and training:
+        parts.append(_line(training, "training", across, up))
+        parts.append(label(RIGHT, TOP - 9, "dashed: training rows", anchor="end", longest=40))
+    parts.append(_line(ours, "ours", across, up))
+    if result.epoch is not None and result.epoch <= len(ours) and math.isfinite(ours[result.epoch - 1]):
+        x, y = across(result.epoch), up(ours[result.epoch - 1])
+        parts.append(f'<circle class="scored" cx="{px(x)}" cy="{px(y)}" r="6"/>')
+    return "".join(parts)
+
+
+def _line(values: Sequence[float], kind: str, across: Scale, up: Scale) -> str:
+    places = [(across(epoch), up(value)) for epoch, value in enumerate(values, start=1) if math.isfinite(value)]
+    if len(places) == 1:
+        return f'<circle class="{kind}" cx="{px(places[0][0])}" cy="{px(places[0][1])}" r="3"/>'
+    return f'<path class="{kind}" d="{path(places)}"/>' if places else ""
+
+
+def leaderboard_plot(
+    rows: Sequence[LeaderboardRow], objective: Objective, *, sweep: str, of: Sequence[LeaderboardRow]
+) -> str:
+    """The rows that have a value, in their order, each a point with its standard error; at most `MOST_ROWS`.
+
+    Raises UsageError where none has a value. `of` is the whole leaderboard, which says what parameters differ.
+    """
+    shown = [row for row in rows if row.value is not None and math.isfinite(row.value)][:MOST_ROWS]
+    if not shown:
+        raise UsageError(f"no trial of {sweep!r} that could be drawn has a value", hint="`sweep show` says why")
+    spread = [(row.value or 0.0, row.stderr or 0.0) for row in shown]
+    low, high = min(value - error for value, error in spread), max(value + error for value, error in spread)
+    names = varying_names(of)
+    texts = [f"{row.number}  " + " ".join(value_text(row.params[n]) for n in names if n in row.params) for row in shown]
+    heading = f"trial {' '.join(names)}"
+    left = min(60 + 6.4 * max(map(len, (heading, *texts))), 420.0)
+    foot = TOP + ROW * len(shown)
+    axis = Axis(objective.name, low, high, {})
+    across = along(axis, left, left + 400)
+    parts = [label(left - 12, TOP - 14, heading, anchor="end", kind="l", longest=60)]
+    for value, text in ticks_of(axis, across):
+        parts.append(f'<path class="grid" d="M{px(across(value))} {TOP - 8}V{px(foot)}"/>')
+        parts.append(label(across(value), foot + 16, text))
+    parts.append(label(left + 200, foot + 34, objective.name, kind="l", longest=40))
+    for index, row in enumerate(shown):
+        y, value = TOP + ROW * index + ROW / 2, row.value or 0.0
+        parts.append(label(left - 12, y + 4, texts[index], anchor="end", longest=60))
+        if row.stderr:
+            ends = across(value - row.stderr), across(value + row.stderr)
+            parts.append(f'<path class="error" d="M{px(ends[0])} {px(y)}H{px(ends[1])}"/>')
+        tie = ' class="tie"' if row.tie else ""
+        parts.append(f'<circle{tie} cx="{px(across(value))}" cy="{px(y)}" r="4"/>')
+    title = f"{sweep}: {len(shown)} of {len(of)} trials by {objective.name}"
+    what = f"from {score_text(shown[0].value)} to {score_text(shown[-1].value)}, bars are standard errors"
+    if any(row.tie for row in shown):
+        what += "; orange ones tie with the best"
+    return _document(title, what, "".join(parts), round(left) + 420, round(foot) + 46)
+
+
+def _document(title: str, what: str, body: str, width: int, height: int) -> str:
+    head = Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" viewBox="0 0 {w} {h}" role="img">'
+        "<title>{title}</title><desc>{what}</desc><style>{style}</style>"
+        '<rect width="{w}" height="{h}" fill="#fff"/><text class="h" x="8" y="20">{title}</text>'
+        '<text x="8" y="38">{what}</text>'
+    ).format(w=width, h=height, title=safe(title), what=safe(what), style=Markup(escape(STYLE)))
+    return f"{head}{body}</svg>\n"

@@ -1,0 +1,173 @@
+"""Sweeps of the same rows beside each other: what they reached, and whether their winners differ."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
+from keras_sweep.views.compare.facts import verdict_lines
+from keras_sweep.views.compare.page import compare_page
+from keras_sweep.views.compare.table import CompareView, best_curve, compare_json
+from keras_sweep.views.terminal.console import console_on
+from tests.helpers.records import new_folder
+from tests.helpers.whole_spaces import SPACES
+
+WEAK = SPACES["plain"].replace("learning_rate: {min: 1e-4, max: 0.3, log: true}", "learning_rate: 0.0001")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sweeps `good` and `weak` of digits, the second with rates that learn nothing, and `other` of other rows."""
+    folder: Path = tmp_path_factory.mktemp("compared")
+    texts = {"good": SPACES["plain"], "weak": WEAK, "other": SPACES["plain"].replace("digits", "iris")}
+    for name, text in texts.items():
+        space = text.replace("trials: 18", "trials: 6").replace("units: 10, ", "" if name == "other" else "units: 10, ")
+        (folder / f"{name}.yaml").write_text(space)
+        ks.run(folder / f"{name}.yaml", sweeps_dir=folder / "sweeps", test=name == "good", listener=lambda event: None)
+    return folder / "sweeps"
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> SideBySide:
+    return ks.compare("weak", "good", sweeps_dir=folder)
+
+
+def printed(found: SideBySide, width: int) -> list[str]:
+    file = io.StringIO()
+    console_on(file, width=width).print(CompareView(found))
+    return file.getvalue().splitlines()
+
+
+def test_each_side_says_what_its_leaderboard_says(found, folder):
+    weak, good = found.sides
+    for side in (weak, good):
+        sweep = ks.open(side.name, sweeps_dir=folder)
+        assert (side.best.number, side.best.value) == (sweep.best.number, sweep.best.value)
+        assert side.estimate == sweep.estimate
+        assert side.epochs == sum(trial.epochs for trial in sweep.trials)
+        assert side.seconds == pytest.approx(sum(trial.seconds.total for trial in sweep.trials))
+    assert good.test is not None
+    assert weak.test is None
+
+
+def test_the_winners_differ_by_what_they_differ_on_the_same_rows(found, folder):
+    rows = []
+    for side in found.sides:
+        path = scores_file(SweepFolder(folder / side.name), side.best.number)
+        rows.append(load_scores(path, side.best.scores_digest or "").values())
+    difference = rows[1] - rows[0]
+    behind = found.behind["weak"]
+    assert found.first.name == "good"
+    assert behind.behind == pytest.approx(difference.mean(), abs=1e-6)
+    assert behind.stderr == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)), rel=1e-4)
+    assert not behind.tie
+    assert found.behind["good"].tie
+    assert found.rows == 288
+    assert "weak is behind by" in verdict_lines(found)[1]
+
+
+def test_a_sweep_comes_near_the_best_or_never(found):
+    weak, good = found.sides
+    assert weak.seconds_until(found.within, found.objective) is None
+    near = good.seconds_until(found.within, found.objective)
+    assert near is not None
+    assert 0 < near <= good.seconds
+
+
+def test_the_best_so_far_never_gets_worse(found):
+    for side in found.sides:
+        curve = best_curve(side)
+        assert curve == sorted(curve)
+        assert curve[-1] == side.best.value
+
+
+def test_other_rows_and_other_metrics_are_named(folder, tmp_path):
+    with pytest.raises(UsageError, match=r"the data of good is digits \(rows .*, other is iris"):
+        ks.compare("good", "other", sweeps_dir=folder)
+    with pytest.raises(UsageError, match="two different sweeps or more"):
+        ks.compare("good", sweeps_dir=folder)
+    with pytest.raises(UsageError, match="two different sweeps or more"):
+        ks.compare("good", "good", sweeps_dir=folder)
+    with pytest.raises(UsageError, match="there is no sweep 'god'"):
+        ks.compare("good", "god", sweeps_dir=folder)
+    empty = new_folder(tmp_path, trials=0)
+    with pytest.raises(RecordError, match="no trial of sweep 'dense' has completed"):
+        side_by_side([SweepFolder(folder / "good"), empty])
+
+
+def test_where_scores_of_rows_are_gone_that_is_said(folder, tmp_path):
+    import shutil
+
+    shutil.copytree(folder, tmp_path / "sweeps")
+    shutil.rmtree(tmp_path / "sweeps" / "weak" / "scores")
+    found = ks.compare("weak", "good", sweeps_dir=tmp_path / "sweeps")
+    assert found.behind == {}
+    assert "scores of validation rows are not kept of weak" in verdict_lines(found)[1]
+
+
+def test_in_80_columns_nothing_is_cut_and_the_parameters_stand_side_by_side(found):
+    lines = printed(found, 80)
+    assert max(map(len, lines)) <= 80
+    rate = next(line for line in lines if line.startswith("  learning_rate"))
+    assert rate.split()[1] == "0.0001"
+    assert any(line.startswith("best so far") for line in lines)
+
+
+def test_in_a_narrow_terminal_sweeps_stand_below_each_other(found):
+    lines = printed(found, 45)
+    assert max(map(len, lines)) <= 45
+    assert sum(line.startswith("best value") for line in lines) == 2
+
+
+def test_as_json(found):
+    record = json.loads(compare_json(found))
+    assert (record["best"], record["rows"]) == ("good", 288)
+    assert [one["name"] for one in record["sweeps"]] == ["weak", "good"]
+    assert record["sweeps"][0]["seconds_until_near"] is None
+    assert record["sweeps"][1]["value"] == found.first.best.value
+
+
+class Elements(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str | None] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("href", "src")]
+
+
+def test_the_page_shows_the_same_runs_no_script_and_asks_for_nothing(found):
+    page = unescape(compare_page(found, datetime(2026, 1, 2, tzinfo=UTC)))
+    elements = Elements(page)
+    assert "script" not in elements.tags
+    assert elements.links == []
+    assert "default-src 'none'" in page
+    assert elements.tags.count("svg") == 2
+    for line in verdict_lines(found):
+        assert line in page
+
+
+def test_a_page_takes_no_other_files_place(found, tmp_path):
+    from keras_sweep.api.compare import write_page
+
+    write_page(found, tmp_path / "page.html")
+    write_page(found, tmp_path / "page.html")  # its own page is written anew
+    (tmp_path / "mine.html").write_text("<p>mine")
+    with pytest.raises(UsageError, match="no page of `sweep compare`"):
+        write_page(found, tmp_path / "mine.html")
+    assert (tmp_path / "mine.html").read_text() == "<p>mine"
