@@ -57,11 +57,16 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
     return _text(arrays), arrays[1:]
 
 
-def _read(path: Path) -> tuple[Any, ...]:
+def read_text(path: Path) -> str:
+    """Read the text alone. Raises as `read_arrays`, and does not see what is wrong with the arrays."""
+    return _text(_read(path, most=1))
+
+
+def _read(path: Path, *, most: int | None = None) -> tuple[Any, ...]:
     with plain_errors("read", path), open_plain(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                return tuple(_array(archive, member, dtype) for member, dtype in _members(archive))
+                return tuple(_array(archive, member, dtype) for member, dtype in _members(archive)[:most])
         except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
             if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: sent to before the file's begin
                 raise

@@ -97,7 +97,8 @@ class SweepLock:
                 message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
                 raise SweepBusy(message, hint=f"If that process is gone: `--force`; else wait for it on {last.host}")
             self.taken_over = last
-            atomic.clear_parts(self.folder.path)
+            for folder in (self.folder.path, self.folder.checkpoints):
+                atomic.clear_parts(folder)
             since = datetime.now().astimezone().isoformat(timespec="seconds")
             note = Owner(os.getpid(), _host(), since, _command(), _birth(os.getpid()))
             atomic.write_text(self.folder.owner, json.dumps(asdict(note)) + "\n")

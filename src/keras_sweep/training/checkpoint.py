@@ -1,23 +1,25 @@
-"""Training states on disk: arrays without pickle, in files that are whole or not there."""
+"""Training states on disk, beside what else is to be known when training goes on."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import json
-import os
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, TypeVar
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.files.plain_file import open_plain
+from keras_sweep.files.arrays import DamagedArrays, read_text, read_text_and_arrays, write_arrays
+from keras_sweep.files.atomic import make_private
+from keras_sweep.files.plain_errors import os_errors
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.training_state import TrainingState
+from keras_sweep.training.training_state import Arrays, TrainingState
 
 VERSION = 3
+
+T = TypeVar("T")
 
 
 def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:
@@ -26,7 +28,7 @@ def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:
 
     backend = keras.backend.backend()
     about = (repr(spec.model), spec.loss, spec.metrics, repr(spec.objective), spec.take_best)
-    packages = (keras.__version__, backend, version(backend))
+    packages = (keras.__version__, backend, importlib.metadata.version(backend))
     return hashlib.sha256(json.dumps((about, data.fingerprint, packages, parts)).encode()).hexdigest()
 
 
@@ -35,33 +37,15 @@ class Damaged(Exception):
 
 
 def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
-    """Write facts (JSON) and training states in one step: a reader finds the old file or the new one, never a part."""
-    arrays: dict[str, Any] = {}
-    counts: list[list[int] | None] = []
-    for index, state in enumerate(states):
-        if state is None:
-            counts.append(None)
-            continue
-        parts = (state.trainable, state.other, state.optimizer, state.right)
-        counts.append([len(part) for part in parts])
-        for place, array in enumerate(array for part in parts for array in part):
-            arrays[f"{index}_{place}"] = array
-    text = json.dumps({"version": VERSION, "counts": counts, "facts": facts})
-    arrays["facts"] = np.frombuffer(text.encode(), np.uint8)
-    arrays["digest"] = np.frombuffer(_digest(arrays), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    with partial.open("xb") as file:  # a new file: nothing is written through a link
-        np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    """Write facts (JSON) and training states, whole or not at all; the folder is made if there is none.
+
+    Raises RecordError.
+    """
+    there = [state for state in states if state is not None]
+    counts = [[len(part) for part in _parts(state)] if state is not None else None for state in states]
+    arrays = [array for state in there for part in _parts(state) for array in part]
+    make_private(path.parent)
+    write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[TrainingState | None]]:
@@ -71,47 +55,41 @@ def read(path: Path) -> tuple[dict[str, Any], list[TrainingState | None]]:
         Damaged: the file is cut off, altered, or of another version.
         FileNotFoundError: there is none.
     """
-    try:
-        # np.load leaves a file open that it opened by name and could not read
-        with open_plain(path) as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        digest = arrays.pop("digest").tobytes()
-        if digest != _digest(arrays):
-            raise Damaged(f"{path} was altered")
-        facts = json.loads(arrays["facts"].tobytes())
-        if facts["version"] != VERSION:
-            raise Damaged(f"{path} has version {facts['version']}, not {VERSION}")
-        return facts["facts"], [_state(arrays, index, counts) for index, counts in enumerate(facts["counts"])]
-    except (FileNotFoundError, Damaged):
-        raise
-    except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
-        raise Damaged(f"{path} can't be read: {error or type(error).__name__}") from error
+    text, arrays = _read(path, read_text_and_arrays)
+    about = _decoded(path, text)
+    following = iter(arrays)
+    states: list[TrainingState | None] = []
+    for counts in about["counts"]:
+        parts = (tuple(islice(following, count)) for count in counts or ())
+        states.append(TrainingState(*parts) if counts is not None else None)
+    return about["facts"], states
 
 
 def read_facts(path: Path) -> Any:
-    """The facts that `write` wrote, without the states and without a look at the digest. Raises as `read`."""
+    """The facts that `write` wrote, without the states. Raises as `read`."""
+    return _decoded(path, _read(path, read_text))["facts"]
+
+
+def _parts(state: TrainingState) -> tuple[Arrays, ...]:
+    return state.trainable, state.other, state.optimizer, state.right
+
+
+def _read(path: Path, how: Callable[[Path], T]) -> T:
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return json.loads(file["facts"].tobytes())["facts"]
+        with os_errors():
+            return how(path)
     except FileNotFoundError:
         raise
-    except Exception as error:
-        raise Damaged(f"{path} can't be read: {error or type(error).__name__}") from error
+    except (OSError, DamagedArrays) as error:
+        raise Damaged(f"{path} can't be read: {error}") from error
 
 
-def _state(arrays: Mapping[str, Any], index: int, counts: Sequence[int] | None) -> TrainingState | None:
-    if counts is None:
-        return None
-    flat = iter(range(sum(counts)))
-    parts = [tuple(arrays[f"{index}_{next(flat)}"] for _ in range(count)) for count in counts]
-    return TrainingState(*parts)
-
-
-def _digest(arrays: Mapping[str, Any]) -> bytes:
-    """SHA-256 over names, shapes, types and bytes."""
-    total = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        total.update(f"{name} {array.shape} {array.dtype.str}\n".encode())
-        total.update(array.tobytes())
-    return total.digest()
+def _decoded(path: Path, text: str) -> Any:
+    try:
+        about = json.loads(text)
+        version = about["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{path} is no checkpoint") from error
+    if version != VERSION:
+        raise Damaged(f"{path} has version {version}, not {VERSION}")
+    return about

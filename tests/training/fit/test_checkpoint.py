@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 
@@ -67,7 +69,7 @@ def test_rungs_that_were_called_are_called_again_with_the_same_values(data, tmp_
 def test_the_time_before_the_stop_counts(data, tmp_path):
     stopped(make_spec(), data, tmp_path, ADAM, 7)
     with np.load(tmp_path / FILE) as file:
-        facts = bytes(file["facts"]).decode()
+        facts = bytes(file["0"]).decode()
     before = float(facts.split('"train": ')[1].split(",")[0])
     (result,) = go_on(make_spec(), data, tmp_path, ADAM, {}).values()
     assert result.seconds.train > before > 0
@@ -79,7 +81,7 @@ def test_a_damaged_checkpoint_is_ignored_with_a_notice(data, tmp_path, damage):
     path = tmp_path / FILE
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
-    content[middle] ^= 255
+    content[middle : middle + 200] = bytes(byte ^ 255 for byte in content[middle : middle + 200])  # beyond any header
     path.write_bytes({"cut": content[:middle], "altered": content, "empty": b"", "text": b"no checkpoint"}[damage])
     notices = []
     results = go_on(make_spec(), data, tmp_path, ADAM, {}, notice=notices.append)
@@ -109,7 +111,7 @@ def test_checkpoints_are_written_while_it_trains(data, tmp_path):
 
 
 def test_a_checkpoint_that_can_not_be_written_costs_no_trial(data, tmp_path):
-    (tmp_path / f".{FILE}.partial").mkdir()
+    (tmp_path / f".trial.{os.getpid()}.part.npz").mkdir()
     notices = []
     runner = FitRunner(make_spec(), data, checkpoints=tmp_path, checkpoint_seconds=0.0, notice=notices.append)
     assert_same_bits(train(runner, TRIALS), train(FitRunner(make_spec(), data), TRIALS))

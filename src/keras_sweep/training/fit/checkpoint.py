@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import RecordError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
 from keras_sweep.training.fit.random_states import generator_states, set_generator_states
@@ -53,8 +54,8 @@ class FitCheckpoint:
         }
         try:
             checkpoint.write(self._path, facts, [state, TrainingState(standing.best_weights, (), ())])
-        except OSError as error:  # a full disk costs the checkpoint, not the sweep
-            self._notice(f"no checkpoint could be written: {error.strerror or error}")
+        except RecordError as error:  # a full disk costs the checkpoint, not the sweep
+            self._notice(f"no checkpoint could be written: {error.message}")
 
     def read(self, suggestion: Suggestion) -> tuple[TrialProgress, Callable[[Any], None]] | None:
         """Where this trial stood, and what puts a built model and the generators there; None if nothing usable is kept.

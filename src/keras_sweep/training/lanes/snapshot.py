@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import RecordError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
 from keras_sweep.training.lanes.generation import Generation
@@ -59,8 +60,8 @@ class Snapshots:
         facts = {"digest": self._digest(trials), "groups": groups, "lanes": lanes, "rungs": rungs}
         try:
             checkpoint.write(self._path, facts, states)
-        except OSError as error:  # a full disk costs the snapshot, not the sweep
-            self._notice(f"no snapshot could be written: {error.strerror or error}")
+        except RecordError as error:  # a full disk costs the snapshot, not the sweep
+            self._notice(f"no snapshot could be written: {error.message}")
 
     def restore(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> bool:
         """Put a fresh generation where the snapshot says it stood. Returns whether there was one for these trials.
