@@ -23,7 +23,7 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import kept, load_weights, weights_file
+from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.sweep.loop import Limits, search
@@ -178,7 +178,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert integrity(self.folder.study) == "ok"
         found = plain(reader.read_results(self.folder))
         assert {one[0]: one for one in found} == {number: self.expected[number] for number in range(self.done)}
-        for number in kept(self.folder):
+        for number in saved_trials(self.folder):
             value = self.expected[number][4] if number in self.expected else None
             (array,) = load_weights(weights_file(self.folder, number))
             assert value is None or np.array_equal(array, np.full((2, 2), value))

@@ -9,7 +9,7 @@ from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import keep, kept, load_weights, save_weights, weights_file
+from keras_sweep.record.weights import delete_others, load_weights, save_weights, saved_trials, weights_file
 from tests.helpers.records import DENSE, SPEC, identical, integrity, same
 from tests.helpers.results import dense_sweep
 
@@ -25,7 +25,7 @@ def run(folder: SweepFolder) -> None:
         for one in TRIALS[study.next_number :]:
             save_weights(weights_file(folder, one.number), DENSE)
             study.add(one)
-        keep(folder, [TRIALS[-1].number])
+        delete_others(folder.weights, [TRIALS[-1].number])
         study.set_attributes({"test_looks": 1})
         atomic.write_text(folder.card, '{"trial": 3}')
 
@@ -38,7 +38,7 @@ def check_sound(folder: SweepFolder) -> None:
         assert same(results, TRIALS[: len(results)])
     if folder.card.exists():
         assert folder.card.read_text() == '{"trial": 3}'
-    for number in kept(folder):
+    for number in saved_trials(folder):
         assert identical(load_weights(weights_file(folder, number)), DENSE)
 
 
@@ -46,5 +46,5 @@ def check_done(folder: SweepFolder) -> None:
     check_sound(folder)
     assert len(reader.read_results(folder)) == len(TRIALS)
     assert reader.read_attributes(folder)["test_looks"] == 1
-    assert kept(folder) == [3]
+    assert saved_trials(folder) == [3]
     assert not list(folder.path.rglob("*.part*"))

@@ -19,7 +19,7 @@ from keras_sweep.honest.row_scores import RowScores
 from keras_sweep.record import reader
 from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import kept, load_weights, weights_file
+from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
 from tests.helpers.records import ROOT, integrity
@@ -86,7 +86,8 @@ def outcome(sweep: SweepFolder) -> dict[str, Any]:
     return {
         "trials": [_trial(one) for one in reader.read_results(sweep)],
         "weights": {
-            number: [_bits(array) for array in load_weights(weights_file(sweep, number))] for number in kept(sweep)
+            number: [_bits(array) for array in load_weights(weights_file(sweep, number))]
+            for number in saved_trials(sweep)
         },
         "scores": {one.number: _scores(sweep, one).digest for one in _with_scores(sweep)},
         "comparison": comparison_file(sweep).read_bytes() if comparison_file(sweep).exists() else None,
@@ -105,7 +106,7 @@ def check_sound(sweep: SweepFolder) -> None:
     assert integrity(sweep.study) == "ok"
     results = reader.read_results(sweep)
     assert [one.number for one in results] == list(range(len(results)))
-    for number in kept(sweep):
+    for number in saved_trials(sweep):
         load_weights(weights_file(sweep, number))
     for one in _with_scores(sweep):
         _scores(sweep, one)

@@ -17,7 +17,7 @@ from keras_sweep.record.lock import SweepLock, read_owner
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import keep, kept, load_weights, save_weights, weights_file
+from keras_sweep.record.weights import delete_others, load_weights, save_weights, saved_trials, weights_file
 from tests.helpers.records import DENSE, SPEC, new_folder
 
 DATABASE = ("study.db", "study.db-wal", "study.db-shm", "study.db-journal")
@@ -85,10 +85,10 @@ def test_only_weights_that_a_sweep_wrote_are_deleted(tmp_path: Path) -> None:
     (folder.weights / "20240103.npz").symlink_to(weights_file(folder, 2))
     (folder.weights / ".notes.part.txt").write_text("mine")
     (folder.weights / ".000009.123.part.npz").write_text("half")
-    keep(folder, [1])
+    delete_others(folder.weights, [1])
     left = sorted(path.name for path in folder.weights.iterdir())
     assert left == [".notes.part.txt", "000001.npz", "20240101.npz", "20240102.npz", "20240103.npz"]
-    assert kept(folder)[0] == 1
+    assert saved_trials(folder)[0] == 1
     with StudyFile.open(folder) as study:
         TrialRecord(study, SPEC.objective)
     assert (folder.weights / "20240101.npz").exists()

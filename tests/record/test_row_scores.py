@@ -66,7 +66,7 @@ def test_what_was_not_written_here_stays(tmp_path: Path) -> None:
     mine.write_bytes(scores_file(folder, 0).read_bytes())
     scores_file(folder, 7).write_text("a user's own")
     scores_file(folder, 8).symlink_to(mine)
-    keep_scores(folder, [1])
+    delete_others(folder.scores, [1])
     assert kept_scores(folder) == {1, 7, 8}
     assert mine.exists()
 

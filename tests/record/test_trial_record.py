@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import kept
+from keras_sweep.record.weights import saved_trials
 from keras_sweep.trial.result import TrialState
 from tests.helpers.records import DENSE, SPEC, new_study
 from tests.helpers.results import result
@@ -28,4 +28,4 @@ def test_the_best_that_can_win_are_kept_in_the_order_of_the_leaderboard(tmp_path
             for one in some:
                 record.add(replace(one, weights=DENSE))
             assert record.best == wanted
-            assert kept(study.folder) == sorted(wanted)
+            assert saved_trials(study.folder) == sorted(wanted)

@@ -13,7 +13,14 @@ from hypothesis.extra import numpy as hnp
 
 from keras_sweep.errors import RecordError
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import DamagedWeights, keep, kept, load_weights, save_weights, weights_file
+from keras_sweep.record.weights import (
+    DamagedWeights,
+    delete_others,
+    load_weights,
+    save_weights,
+    saved_trials,
+    weights_file,
+)
 from tests.helpers.records import DENSE, identical
 
 arrays = hnp.arrays(
@@ -140,12 +147,12 @@ def test_objects_are_not_weights(tmp_path: Path) -> None:
 def test_only_the_wanted_are_kept(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path / "dense")
     folder.make()
-    keep(folder, [1])
-    assert kept(folder) == []
+    delete_others(folder.weights, [1])
+    assert saved_trials(folder) == []
     for number in (0, 3, 12, 1_234_567):
         save_weights(weights_file(folder, number), DENSE)
     (folder.weights / "notes.txt").write_text("mine")
     (folder.weights / ".000009.5.part.npz").write_bytes(b"half")
-    keep(folder, [3, 1_234_567, 99])
-    assert kept(folder) == [3, 1_234_567]
+    delete_others(folder.weights, [3, 1_234_567, 99])
+    assert saved_trials(folder) == [3, 1_234_567]
     assert sorted(path.name for path in folder.weights.iterdir()) == ["000003.npz", "1234567.npz", "notes.txt"]

@@ -9,7 +9,7 @@ import pytest
 
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import kept, save_weights, weights_file
+from keras_sweep.record.weights import save_weights, saved_trials, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
@@ -97,7 +97,7 @@ def test_files_of_a_lost_record_are_set_aside(tmp_path: Path) -> None:
     save_weights(weights_file(folder, 3), DENSE)
     folder.study.unlink()
     assert len(opened(folder)) == 2
-    assert kept(folder) == []
+    assert saved_trials(folder) == []
     assert (folder.path / "weights~1" / "000003.npz").exists()
 
 
@@ -121,7 +121,7 @@ def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     told: list[str] = []
     assert set_damaged_weights_aside(folder, lambda event: told.append(event.message)) == [2]  # type: ignore[union-attr]
     assert "000002.npz are damaged" in told[0]
-    assert kept(folder) == [1]
+    assert saved_trials(folder) == [1]
     assert (folder.weights / "000002.npz~1").exists()
 
 

@@ -16,7 +16,7 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import kept
+from keras_sweep.record.weights import saved_trials
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
@@ -86,7 +86,7 @@ def test_begun_gone_on_with_and_made_longer(tmp_path: Path) -> None:
     (started,) = more.of(SweepStarted)
     assert isinstance(started, SweepStarted)
     assert (started.total, len(started.finished)) == (7, 4)
-    assert 1 <= len(kept(more.sweep)) <= 7
+    assert 1 <= len(saved_trials(more.sweep)) <= 7
     assert not more.sweep.owner.exists()
 
 

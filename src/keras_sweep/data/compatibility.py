@@ -11,7 +11,7 @@ from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.plain_text import listed, shown
+from keras_sweep.space.plain_text import joined, quoted
 from keras_sweep.space.sweep_spec import SweepSpec
 
 _SPARSE = {"sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"}
@@ -78,7 +78,7 @@ def units_needed(spec: SweepSpec, data: SearchData) -> int:
 def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     form, lowest = loss_needs(spec.loss).form, float(np.min(data.train.y))
     if form is LabelForm.NUMBER and data.class_names:
-        few = listed(data.class_names[:3]) + (", ..." if len(data.class_names) > 3 else "")
+        few = joined(data.class_names[:3]) + (", ..." if len(data.class_names) > 3 else "")
         yield Fault(
             f"`{spec.loss}` takes numbers, but the labels of {data.name} are classes ({few})",
             "loss",
@@ -119,7 +119,7 @@ def _units_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         if wrong or not only:
             yield Fault(
                 f"the output layer needs {_outputs(needed)} for `loss: {spec.loss}` and the labels of {data.name}, "
-                f"but got {shown(wrong[0]) if only else 'a range'}",
+                f"but got {quoted(wrong[0]) if only else 'a range'}",
                 key,
                 hint=f"set it to {needed}, or leave it out",
             )
@@ -132,7 +132,7 @@ def _activation_faults(spec: SweepSpec) -> Iterator[Fault]:
         if wrong:
             yield Fault(
                 f"`loss: {spec.loss}` takes the output of {' or '.join(f'`{name}`' for name in fitting)}, "
-                f"but got {shown(wrong[0])}",
+                f"but got {quoted(wrong[0])}",
                 key,
                 hint=f"use `{fitting[0]}`, or leave it out",
             )

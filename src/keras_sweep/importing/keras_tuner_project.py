@@ -16,7 +16,7 @@ from keras_sweep.models.hyper_parameters import parameters_of
 from keras_sweep.search.keras_tuner.oracle import condition
 from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.space.plain_text import counted, shown
+from keras_sweep.space.plain_text import counted, quoted
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import Curve, Result, Suggestion, TrialState
 
@@ -214,7 +214,7 @@ def _scalar(name: str, value: Any) -> Value:
 def _count(name: str, value: Any) -> int:
     """A whole number from 0 on. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
-        raise ValueError(f"{name} must be a whole number from 0 to {LARGEST}, but is {shown(value)}")
+        raise ValueError(f"{name} must be a whole number from 0 to {LARGEST}, but is {quoted(value)}")
     return int(value)
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from keras_sweep.space.plain_text import shown
+from keras_sweep.space.plain_text import quoted
 
 Check: TypeAlias = Callable[[Any], str | None]  # what a value must be, where it is not; else None
 
@@ -23,7 +23,7 @@ def checked(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     """The attributes, each of its type. Raises ValueError where one is not, or a needed one is missing."""
     for key, value in attributes.items():
         if not isinstance(key, str):
-            raise ValueError(f"an attribute is called {shown(key)}")
+            raise ValueError(f"an attribute is called {quoted(key)}")
         check = ATTRIBUTES.get(key)
         wanted = None if check is None else check(value)
         if wanted is not None:
@@ -114,7 +114,7 @@ def _distribution(value: Any) -> str | None:
 def _kind(value: Any) -> str:
     if isinstance(value, dict):
         return "a map"
-    return "a list" if isinstance(value, list) else shown(value)
+    return "a list" if isinstance(value, list) else quoted(value)
 
 
 ATTRIBUTES: Mapping[str, Check] = {

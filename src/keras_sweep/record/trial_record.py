@@ -10,7 +10,7 @@ from keras_sweep.record.row_scores import KEPT as SCORES_KEPT
 from keras_sweep.record.row_scores import keep_scores, save_scores, scores_file, with_scores
 from keras_sweep.record.spool import Spool
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.weights import keep, save_weights, weights_file
+from keras_sweep.record.weights import delete_others, save_weights, weights_file
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result
@@ -37,7 +37,7 @@ class TrialRecord:
         self._ranked: list[Result] = []  # the best, as many as keep weights or scores
         for result in self._results:
             self._place(result)
-        keep(study.folder, self.best)  # a kill may have left too many
+        delete_others(study.folder.weights, self.best)  # a kill may have left too many
         keep_scores(study.folder, [one.number for one in with_scores(self._results, objective)])
         self._spool = Spool(study.folder, following=len(self._results), notice=notice)
 
@@ -98,7 +98,7 @@ class TrialRecord:
             raise
         self._results.append(light)
         if before - set(self.best):
-            keep(folder, self.best)
+            delete_others(folder.weights, self.best)
         if scores is not None and scores.kind is not Kind.BITS and len(self._ranked) == len(ranked_before):
             keep_scores(folder, [one.number for one in with_scores(self._results, self._objective)])
         self._spool.remove(result.number)

@@ -49,27 +49,22 @@ def load_weights(path: Path) -> Weights:
         ) from error
 
 
-def keep(folder: SweepFolder, numbers: Iterable[int]) -> None:
-    """Remove the weights of all other trials, and what a killed process left half-written. Raises RecordError.
-
-    What `save_weights` did not write stays, whatever it is called.
-    """
-    delete_others(folder.weights, numbers)
-
-
 def delete_others(folder: Path, numbers: Iterable[int]) -> None:
-    """Remove a folder's files of arrays that are of all other trials, as `keep` does. Raises RecordError."""
-    kept = {f"{number:06d}.npz" for number in numbers}
+    """Remove a folder's files of arrays that are of all other trials, and what a killed process left half-written.
+
+    What `write_arrays` did not write stays, whatever it is called. Raises RecordError.
+    """
     if not folder.is_dir():
         return
+    names = {f"{number:06d}.npz" for number in numbers}
     with plain_errors("clear", folder):
         atomic.clear_parts(folder)
         for path in sorted(folder.iterdir()):
-            if _FILE.fullmatch(path.name) and path.name not in kept and is_array_file(path):
+            if _FILE.fullmatch(path.name) and path.name not in names and is_array_file(path):
                 disk.remove(path)
 
 
-def kept(folder: SweepFolder) -> list[int]:
+def saved_trials(folder: SweepFolder) -> list[int]:
     """The numbers of the trials whose weights are there, in order. Raises RecordError."""
     return sorted(numbered_files(folder.weights))
 

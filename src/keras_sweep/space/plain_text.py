@@ -8,12 +8,12 @@ from collections.abc import Iterable
 LONGEST = 60  # characters of a value that an error repeats
 
 
-def plain(text: str) -> str:
+def escaped(text: str) -> str:
     """Control characters, lone surrogates and other unprintable ones as escapes; printable text as it is."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value for an error message: as it would stand in a file, on one line, cut where it is long."""
     if value is None:
         return "nothing"
@@ -22,12 +22,12 @@ def shown(value: object) -> str:
     if isinstance(value, dict):
         text = "a map of " + ", ".join(map(str, value)) if value else "an empty map"
     elif isinstance(value, list | tuple):
-        text = "[" + ", ".join(shown(item) for item in value[:20]) + (", ...]" if len(value) > 20 else "]")
+        text = "[" + ", ".join(quoted(item) for item in value[:20]) + (", ...]" if len(value) > 20 else "]")
     elif isinstance(value, str):
         text = repr(value[: LONGEST + 1])
     else:
         text = str(value)
-    text = plain(text)
+    text = escaped(text)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
@@ -47,6 +47,6 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def listed(names: Iterable[str]) -> str:
+def joined(names: Iterable[str]) -> str:
     """Names for a sentence: `a, b, c`."""
     return ", ".join(names)

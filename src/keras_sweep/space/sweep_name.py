@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from keras_sweep.space.plain_text import shown
+from keras_sweep.space.plain_text import quoted
 
 LONGEST_NAME = 64
 _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -13,10 +13,10 @@ _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 def sweep_name_fault(name: str) -> str | None:
     """The rule that a sweep's name breaks, or None where it may be used."""
     if len(name) > LONGEST_NAME:
-        return f"a sweep's name has at most {LONGEST_NAME} characters, but {shown(name)} has {len(name)}"
+        return f"a sweep's name has at most {LONGEST_NAME} characters, but {quoted(name)} has {len(name)}"
     if not _ALLOWED.fullmatch(name):
         return (
             "a sweep's name is letters (a-z), digits, `.`, `_` and `-`, and begins with a letter, digit or `_`, "
-            f"but got {shown(name)}"
+            f"but got {quoted(name)}"
         )
     return None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.plain_text import did_you_mean, plain, shown
+from keras_sweep.space.plain_text import did_you_mean, escaped, quoted
 from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.parameter_entry import ParameterEntry
 from keras_sweep.space_file.wandb_keys import Constant
@@ -19,7 +19,7 @@ def check_conditions(entries: Mapping[str, ParameterEntry], names: tuple[str, ..
             path: Path = (*entry.path, "when", other)
             if other not in names:
                 findings.fault(
-                    path, f"`when` names no parameter: there is no {shown(other)}", did_you_mean(other, names)
+                    path, f"`when` names no parameter: there is no {quoted(other)}", did_you_mean(other, names)
                 )
                 continue
             if (
@@ -33,7 +33,7 @@ def check_conditions(entries: Mapping[str, ParameterEntry], names: tuple[str, ..
             for value in values:
                 if not _can_have(drawn, value):
                     hint = did_you_mean(value, map(str, drawn.choices)) if isinstance(drawn, Categorical) else None
-                    findings.fault(path, f"`{other}` never has the value {shown(value)}", hint or _has(drawn))
+                    findings.fault(path, f"`{other}` never has the value {quoted(value)}", hint or _has(drawn))
 
 
 def _can_have(drawn: Distribution, value: Value) -> bool:
@@ -45,11 +45,11 @@ def _can_have(drawn: Distribution, value: Value) -> bool:
 
 def _has(drawn: Distribution) -> str:
     if isinstance(drawn, Constant):
-        return f"it is always {shown(drawn.value)}"
+        return f"it is always {quoted(drawn.value)}"
     if isinstance(drawn, Categorical):
-        return f"its values are {shown(drawn.choices)}"
-    step = "" if drawn.step in (None, 1) else f" in steps of {shown(drawn.step)}"
-    return f"it is from {shown(drawn.low)} to {shown(drawn.high)}{step}"
+        return f"its values are {quoted(drawn.choices)}"
+    step = "" if drawn.step in (None, 1) else f" in steps of {quoted(drawn.step)}"
+    return f"it is from {quoted(drawn.low)} to {quoted(drawn.high)}{step}"
 
 
 def in_order(entries: Mapping[str, ParameterEntry], findings: FaultList) -> list[ParameterEntry]:
@@ -69,7 +69,7 @@ def in_order(entries: Mapping[str, ParameterEntry], findings: FaultList) -> list
         cycle = _cycle(waiting)
         findings.fault(
             ("parameters", cycle[0], "when"),
-            f"conditions must not go in a circle, but got {' -> '.join(map(plain, (*cycle, cycle[0])))}",
+            f"conditions must not go in a circle, but got {' -> '.join(map(escaped, (*cycle, cycle[0])))}",
         )
     return list(ordered.values())
 

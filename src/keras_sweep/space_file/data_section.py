@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from keras_sweep.data.names import DATA_NAMES, SOURCES
-from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
+from keras_sweep.space.plain_text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space.sweep_spec import DataSpec, Split
 from keras_sweep.space_file.file_model import data_form
 from keras_sweep.space_file.findings import FaultList
@@ -23,17 +23,17 @@ def data_of(findings: FaultList, folder: Path) -> DataSpec | None:
     node = findings.root.at("data")
     if isinstance(node.value, str):
         if not DATA_NAME.allows(node.value):
-            findings.fault(("data",), f"there is no data set {shown(node.value)}", DATA_NAME.hint(node.value))
+            findings.fault(("data",), f"there is no data set {quoted(node.value)}", DATA_NAME.hint(node.value))
             return None
         return DataSpec("named", node.value, split=split) if split else None
     if not isinstance(node.value, dict):
-        findings.fault(("data",), f"must be {_forms()}, but got {shown(node.plain)}")
+        findings.fault(("data",), f"must be {_forms()}, but got {quoted(node.plain)}")
         return None
     kinds = [key for key in node.value if key in SOURCES]
     if len(kinds) != 1:
-        what = f"only one of {listed(kinds)} may be given" if kinds else f"must be {_forms()}"
+        what = f"only one of {joined(kinds)} may be given" if kinds else f"must be {_forms()}"
         near = [text for key in node.value if not kinds and (text := did_you_mean(key, SOURCES))]
-        findings.fault(("data",), f"{what}, but got {shown(node.plain)}", near[0] if near else None)
+        findings.fault(("data",), f"{what}, but got {quoted(node.plain)}", near[0] if near else None)
         return None
     kind = kinds[0]
     section = findings.section(data_form(kind), ("data",))
@@ -51,7 +51,7 @@ def data_of(findings: FaultList, folder: Path) -> DataSpec | None:
 
 
 def _forms() -> str:
-    return f"a name ({listed(DATA_NAMES)}), or a map with one of {listed(SOURCES)}"
+    return f"a name ({joined(DATA_NAMES)}), or a map with one of {joined(SOURCES)}"
 
 
 def _data_file(findings: FaultList, path: tuple[str, ...], source: str, folder: Path) -> Path:
@@ -59,13 +59,13 @@ def _data_file(findings: FaultList, path: tuple[str, ...], source: str, folder: 
     try:
         file = folder / Path(source).expanduser()
         if file.is_dir():
-            findings.fault(path, f"a file is needed, but {shown(source)} is a folder")
+            findings.fault(path, f"a file is needed, but {quoted(source)} is a folder")
         elif not file.is_file():
             near = did_you_mean(
                 file.name, [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
             )
-            hint = near or f"the path is relative to {plain(str(folder))}"
-            findings.fault(path, f"there is no file {shown(source)}", hint)
+            hint = near or f"the path is relative to {escaped(str(folder))}"
+            findings.fault(path, f"there is no file {quoted(source)}", hint)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user
-        findings.fault(path, f"the file {shown(source)} can't be read: {plain(str(error))}")
+        findings.fault(path, f"the file {quoted(source)} can't be read: {escaped(str(error))}")
     return file

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
 from keras_sweep.errors import Fault
-from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
+from keras_sweep.space.plain_text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.rules import Rule, fields_of, rule_of
 from keras_sweep.space_file.yaml_tree import Node
 
@@ -38,9 +38,9 @@ class FaultList:
     def warn(self, path: Path, text: str) -> None:
         """Something at a path that is likely a slip."""
         node = self.root.at(*path)
-        key = ".".join(plain(str(part)) for part in path)
+        key = ".".join(escaped(str(part)) for part in path)
         place = f"line {node.line}: " if node.line and node.option is None else ""
-        self._warnings.append((node.line or 0, f"{place}{key}: {plain(text)}"))
+        self._warnings.append((node.line or 0, f"{place}{key}: {escaped(text)}"))
 
     def fits(self, rule: Rule, path: Path, value: object) -> bool:
         """Whether the value at a path keeps the rule; its fault is noted where it does not."""
@@ -65,8 +65,8 @@ class FaultList:
         node = self.root.at(*path)
         fields = fields_of(form)
         if not isinstance(node.value, dict):
-            names = listed(f"`{name}`" for name in fields)
-            self.fault(path, f"must be a map with {names}, but got {shown(node.plain)}")
+            names = joined(f"`{name}`" for name in fields)
+            self.fault(path, f"must be a map with {names}, but got {quoted(node.plain)}")
             return None
         good: dict[str, Any] = {}
         fits = True
@@ -91,4 +91,4 @@ class FaultList:
 
 def unknown(name: object, known: Any) -> str:
     """The hint for a key that is not known."""
-    return did_you_mean(name, known) or f"the keys are {listed(map(str, known))}"
+    return did_you_mean(name, known) or f"the keys are {joined(map(str, known))}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_sweep.space.plain_text import did_you_mean, shown
+from keras_sweep.space.plain_text import did_you_mean, quoted
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, DenseSection
 from keras_sweep.space_file.findings import FaultList, unknown
@@ -24,13 +24,13 @@ def model_of(findings: FaultList, folder: Path) -> ModelSpec | None:
         return ModelSpec("dense", "dense")
     if not isinstance(node.value, dict):
         hint = did_you_mean(node.value, ["dense"]) if isinstance(node.value, str) else None
-        findings.fault(("model",), f"must be {forms}, but got {shown(node.plain)}", hint)
+        findings.fault(("model",), f"must be {forms}, but got {quoted(node.plain)}", hint)
         return None
     if "python" in node.value:
         return _python_model(findings, node, folder)
     if "dense" not in node.value:
         hint = next((text for key in node.value if (text := did_you_mean(key, ["dense", "python"]))), None)
-        findings.fault(("model",), f"must be {forms}, but got {shown(node.plain)}", hint)
+        findings.fault(("model",), f"must be {forms}, but got {quoted(node.plain)}", hint)
         return None
     for key in node.value:
         if key != "dense":
@@ -55,7 +55,7 @@ def _python_model(findings: FaultList, node: Node, folder: Path) -> ModelSpec | 
     for key, value in arguments.items():
         good &= findings.fits(VALUE, ("model", key), value)
         if not key.isidentifier():
-            findings.fault(("model", key), f"a model's argument is a Python name, but got {shown(key)}")
+            findings.fault(("model", key), f"a model's argument is a Python name, but got {quoted(key)}")
     if not good:
         return None
     check_source(findings, ("model", "python"), source, folder)

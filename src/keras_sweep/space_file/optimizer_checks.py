@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.plain_text import listed
+from keras_sweep.space.plain_text import joined
 from keras_sweep.space_file.findings import FaultList
 from keras_sweep.space_file.optimizer_arguments import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
 from keras_sweep.space_file.parameter_entry import ParameterEntry, lower
@@ -46,12 +46,12 @@ def _check_taken(entry: ParameterEntry, possible: list[str], findings: FaultList
     if not able:
         findings.fault(
             entry.path,
-            f"`{name}` is an argument of {listed(takers)}, but the optimizer of its trials is {listed(possible)}",
+            f"`{name}` is an argument of {joined(takers)}, but the optimizer of its trials is {joined(possible)}",
             None if named else f"without a parameter `optimizer` it is {DEFAULT_OPTIMIZER}",
         )
     else:
-        fix = able[0] if len(able) == 1 else f"[{listed(able)}]"
-        others = listed(optimizer for optimizer in possible if optimizer not in takers)
+        fix = able[0] if len(able) == 1 else f"[{joined(able)}]"
+        others = joined(optimizer for optimizer in possible if optimizer not in takers)
         findings.fault(entry.path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")
 
 
@@ -60,7 +60,7 @@ def _check_clips(entries: Mapping[str, ParameterEntry], findings: FaultList) -> 
     if len(clips) > 1 and not any(entries[name].when for name in clips):
         findings.fault(
             entries[clips[1]].path,
-            f"Keras takes only one of `clipnorm`, `clipvalue` and `global_clipnorm`, got {listed(clips)}",
+            f"Keras takes only one of `clipnorm`, `clipvalue` and `global_clipnorm`, got {joined(clips)}",
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_sweep.errors import Fault
 from keras_sweep.search.engines import ENGINES
-from keras_sweep.space.plain_text import plain, shown
+from keras_sweep.space.plain_text import escaped, quoted
 from keras_sweep.space_file.file_model import SECTIONS
 from keras_sweep.space_file.findings import unknown
 from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, tree_of_text
@@ -44,7 +44,7 @@ def with_options(root: Node, sets: tuple[str, ...], overrides: Overrides) -> tup
             root = put(root, path, value, option)
             changes.append(Change(path, value, option))
         except _OptionError as error:
-            faults.append(Fault(error.rule, plain(option), None, error.hint))
+            faults.append(Fault(error.rule, escaped(option), None, error.hint))
     for key in ("engine", "sampler", "trials", "seed"):
         given: Any = getattr(overrides, key)
         if given is None:
@@ -55,7 +55,7 @@ def with_options(root: Node, sets: tuple[str, ...], overrides: Overrides) -> tup
             root = put(root, ("search", key), value, option)
             changes.append(Change(("search", key), value, option))
         except _OptionError as error:
-            faults.append(Fault(error.rule, plain(option), None, error.hint))
+            faults.append(Fault(error.rule, escaped(option), None, error.hint))
     if overrides.engine is not None and overrides.sampler is None:
         root, dropped = _without_foreign_sampler(root, overrides.engine)
         changes.extend(dropped)
@@ -69,8 +69,8 @@ def put(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
     if rest:
         below = here.get(head, Node({}, option=option))
         if not isinstance(below.value, dict):
-            rule = f"`{plain(head)}` is {shown(below.plain)}, which has no keys"
-            raise _OptionError(rule, f"replace it, as in `--set '{plain(head)}={{{rest[0]}: ...}}'`")
+            rule = f"`{escaped(head)}` is {quoted(below.plain)}, which has no keys"
+            raise _OptionError(rule, f"replace it, as in `--set '{escaped(head)}={{{rest[0]}: ...}}'`")
         value = put(below, tuple(rest), value, option)
         value = replace(value, line=below.line, option=below.option)
     here[head] = value
@@ -109,7 +109,7 @@ def _parsed(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Node]:
         raise _OptionError(f"the value is not YAML: {error.faults[0].rule}") from None
     inner = value.at("value") if isinstance(value.value, dict) and list(value.value) == ["value"] else None
     if inner is None:
-        raise _OptionError(f"the value must be one YAML value, but got {shown(value_text)}")
+        raise _OptionError(f"the value must be one YAML value, but got {quoted(value_text)}")
     return _path(root, key.split(".")), _of_option(inner, option)
 
 
@@ -146,7 +146,9 @@ def _path(root: Node, parts: list[str]) -> tuple[str, ...]:
     if rest[0] == "model" and len(rest) <= 3:  # a parameter that the file does not have yet
         return ("parameters", ".".join(rest[:2]), *rest[2:])
     if len(rest) > 1:
-        raise _OptionError(f"there is no parameter {shown('.'.join(rest[:-1]))}", unknown(rest[0], (*known, *SECTIONS)))
+        raise _OptionError(
+            f"there is no parameter {quoted('.'.join(rest[:-1]))}", unknown(rest[0], (*known, *SECTIONS))
+        )
     return ("parameters", rest[0])
 
 

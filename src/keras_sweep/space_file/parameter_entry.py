@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.plain_text import shown
+from keras_sweep.space.plain_text import quoted
 from keras_sweep.space_file.file_model import ParameterSection
 from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.optimizer_arguments import OPTIMIZERS
@@ -58,7 +58,7 @@ def entry_of(name: str, findings: FaultList) -> tuple[ParameterEntry | None, boo
 def _constant_entry(name: str, node: Node, path: Path, findings: FaultList) -> ParameterEntry | None:
     """A parameter that is written without a block, as in `batch_size: 32`; None with its fault noted."""
     if isinstance(node.value, list):
-        text = shown(node.plain)
+        text = quoted(node.plain)
         findings.fault(
             path,
             f"a list is neither a choice nor a constant, got {text}",
@@ -110,7 +110,7 @@ def _when(
     for other, wanted in (plain_when or {}).items():
         values = wanted if isinstance(wanted, list) else [wanted]
         if not values or any(isinstance(value, dict) for value in values):
-            findings.fault((*path, "when", other), f"must be a value or a list of values, but got {shown(wanted)}")
+            findings.fault((*path, "when", other), f"must be a value or a list of values, but got {quoted(wanted)}")
             bad = True
             continue
         conditions[other] = tuple(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
-from keras_sweep.space.plain_text import did_you_mean, listed, shown
+from keras_sweep.space.plain_text import did_you_mean, joined, quoted
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS
 from keras_sweep.space_file.findings import FaultList, Path
@@ -45,10 +45,10 @@ def check_name(name: str, model: ModelSpec | None, findings: FaultList) -> None:
         inner = name.removeprefix(MODEL)
         if model is not None and model.kind == "dense" and inner not in DENSE_ARGUMENTS:
             near = did_you_mean(inner, DENSE_ARGUMENTS)
-            hint = near.replace("`", "`model.", 1) if near else f"its arguments are {listed(DENSE_ARGUMENTS)}"
-            findings.fault(path, f"the dense model has no argument {shown(inner)}", hint)
+            hint = near.replace("`", "`model.", 1) if near else f"its arguments are {joined(DENSE_ARGUMENTS)}"
+            findings.fault(path, f"the dense model has no argument {quoted(inner)}", hint)
         elif not inner.isidentifier():
-            findings.fault(path, f"a model's argument is a Python name, but got {shown(inner)}")
+            findings.fault(path, f"a model's argument is a Python name, but got {quoted(inner)}")
         return
     if name in OTHER_NAMES:
         hint = f"did you mean `{OTHER_NAMES[name]}`?"
@@ -58,7 +58,7 @@ def check_name(name: str, model: ModelSpec | None, findings: FaultList) -> None:
         hint = did_you_mean(name, (*FIT_ARGUMENTS, "optimizer", *ARGUMENTS, *(f"{MODEL}{k}" for k in DENSE_ARGUMENTS)))
     findings.fault(
         path,
-        f"no optimizer of Keras has an argument {shown(name)}",
+        f"no optimizer of Keras has an argument {quoted(name)}",
         hint or "arguments of the model are written `model.NAME`",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.plain_text import shown
+from keras_sweep.space.plain_text import quoted
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space_file.conditions import check_conditions, in_order
@@ -34,7 +34,7 @@ def parameters(findings: FaultList, model: ModelSpec | None) -> Parameters | Non
     python = model is not None and model.kind == "python"  # a HyperModel may bring all parameters itself
     if not isinstance(section.value, dict) or not (section.value or python):
         hint = "as in `learning_rate: {min: 1e-4, max: 1.0, log: true}`"
-        findings.fault(("parameters",), f"must be a map of parameters, but got {shown(section.plain)}", hint)
+        findings.fault(("parameters",), f"must be a map of parameters, but got {quoted(section.plain)}", hint)
         return None
     if len(section.value) > MOST_PARAMETERS:
         findings.fault(
@@ -85,7 +85,7 @@ def _warn(entry: ParameterEntry, findings: FaultList) -> None:
         return
     if drawn.size == 1:
         value = drawn.choices[0] if isinstance(drawn, Categorical) else drawn.low
-        findings.warn(entry.path, f"a range of one value, {shown(value)}: it is the same in every trial")
+        findings.warn(entry.path, f"a range of one value, {quoted(value)}: it is the same in every trial")
         return
     if entry.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
         findings.warn(entry.path, "a learning rate is best drawn on a log scale; add `log: true`")

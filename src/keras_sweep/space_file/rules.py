@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from keras_sweep.space.plain_text import did_you_mean, listed, shown
+from keras_sweep.space.plain_text import did_you_mean, joined, quoted
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -43,7 +43,7 @@ class Rule:
 
     def fault(self, value: object) -> str | None:
         """The sentence on a value that breaks the rule, or None."""
-        return None if self.allows(value) else f"must be {self.text}, but got {shown(value)}"
+        return None if self.allows(value) else f"must be {self.text}, but got {quoted(value)}"
 
     def hint(self, value: object) -> str | None:
         """What a value that breaks the rule was likely meant to be."""
@@ -112,7 +112,7 @@ class NameRule(Rule):
     def text(self) -> str:
         """What it may be: "maximize or minimize"."""
         *most, last = self.names
-        return self.noun or f"{listed(most)} or {last}"
+        return self.noun or f"{joined(most)} or {last}"
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class NameRule(Rule):
     def hint(self, value: object) -> str | None:
         """The nearest name; without one all of them, where the sentence does not list them."""
         near = did_you_mean(value, self.names) if isinstance(value, str) else None
-        return near or (f"one of {listed(self.names)}" if self.noun else None)
+        return near or (f"one of {joined(self.names)}" if self.noun else None)
 
 
 @dataclass(frozen=True)

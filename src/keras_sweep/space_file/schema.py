@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import create_model
 
-from keras_sweep.space.plain_text import listed
+from keras_sweep.space.plain_text import joined
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SpaceFile, data_section
 from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, optimizers_with
 
@@ -19,7 +19,7 @@ _EXAMPLES: Mapping[str, Any] = {
     "momentum": {"min": 0.0, "max": 0.9, "when": {"optimizer": "sgd"}},
 }
 _OURS: Mapping[str, str] = {
-    "optimizer": f"optimizers of Keras: {listed(OPTIMIZERS)}",
+    "optimizer": f"optimizers of Keras: {joined(OPTIMIZERS)}",
     "epochs": "how long a trial trains; `take: best` trains all to the maximum and scores the best epoch",
     "batch_size": "rows of one step",
     "seed": "of initial weights and data order",
@@ -48,7 +48,7 @@ def space_file_schema() -> dict[str, Any]:
 
 def _taken_by(argument: str) -> str:
     takers = optimizers_with(argument)
-    return f"an argument of {'every optimizer' if len(takers) == len(OPTIMIZERS) else listed(takers)}"
+    return f"an argument of {'every optimizer' if len(takers) == len(OPTIMIZERS) else joined(takers)}"
 
 
 def _without_nulls(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.space.plain_text import did_you_mean, listed, shown
+from keras_sweep.space.plain_text import did_you_mean, joined, quoted
 from keras_sweep.space_file.file_model import MetricSection
 from keras_sweep.space_file.findings import FaultList
 from keras_sweep.space_file.keras_names import METRICS, METRICS_TO_MAXIMIZE, SAME_METRIC
@@ -24,7 +24,7 @@ def metrics_of(findings: FaultList) -> tuple[str, ...] | None:
         return ()
     given = findings.root.at("metrics").plain
     if not isinstance(given, list):
-        findings.fault(("metrics",), f"must be a list, but got {shown(given)}", "as in `metrics: [accuracy]`")
+        findings.fault(("metrics",), f"must be a list, but got {quoted(given)}", "as in `metrics: [accuracy]`")
         return None
     before = len(findings.faults)
     for index, metric in enumerate(given):
@@ -44,7 +44,7 @@ def objective_of(findings: FaultList, metrics: tuple[str, ...] | None) -> Object
     name = section.name
     recorded = ("val_loss", *(f"val_{metric}" for metric in metrics))
     if name not in recorded:
-        rule = f"must be one that is recorded ({listed(recorded)}), but got {shown(name)}"
+        rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
         findings.fault(("metric", "name"), rule, _near(name, recorded))
         return None
     natural = Goal.MAXIMIZE if name.removeprefix("val_") in METRICS_TO_MAXIMIZE else Goal.MINIMIZE

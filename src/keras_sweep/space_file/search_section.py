@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keras_sweep.search.engines import ENGINES
-from keras_sweep.space.plain_text import did_you_mean, listed, shown
+from keras_sweep.space.plain_text import did_you_mean, joined, quoted
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.space_file.file_model import EarlyTerminateSection, SearchSection
 from keras_sweep.space_file.findings import FaultList
@@ -22,7 +22,7 @@ def search_of(findings: FaultList) -> SearchSettings | None:
     if sampler not in samplers:
         elsewhere = [engine for engine, names in ENGINES.items() if sampler in names]
         hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(sampler, samplers)
-        rule = f"must be one of {listed(samplers)} with {section.engine}, but got {shown(sampler)}"
+        rule = f"must be one of {joined(samplers)} with {section.engine}, but got {quoted(sampler)}"
         findings.fault(("search", "sampler"), rule, hint)
         return None
     return SearchSettings(section.engine, sampler, section.trials, section.seed)
@@ -48,7 +48,7 @@ def early_terminate_of(findings: FaultList) -> EarlyTerminate | None:
     if least < 1 or rest:
         findings.fault(
             (*path, "max_iter"),
-            f"must be a multiple of eta**s = {shown(last_to_first)}, but got {shown(section.max_iter)}",
+            f"must be a multiple of eta**s = {quoted(last_to_first)}, but got {quoted(section.max_iter)}",
             "or give `min_iter`, the epochs before the first rung",
         )
         return None

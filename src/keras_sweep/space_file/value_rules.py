@@ -7,7 +7,7 @@ from typing import Any
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
-from keras_sweep.space.plain_text import listed
+from keras_sweep.space.plain_text import joined
 from keras_sweep.space_file.keras_names import ACTIVATIONS, LOSSES, METRICS
 from keras_sweep.space_file.rules import NameRule, NumberRule, Rule, ShapeRule
 
@@ -76,7 +76,7 @@ class _SamplerRule(Rule):
         return {
             "type": "string",
             "enum": list(dict.fromkeys(name for names in ENGINES.values() for name in names)),
-            "description": "; ".join(f"{engine}: {listed(names)}" for engine, names in ENGINES.items()),
+            "description": "; ".join(f"{engine}: {joined(names)}" for engine, names in ENGINES.items()),
         }
 
     def allows(self, value: Any) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.plain_text import listed, shown
+from keras_sweep.space.plain_text import joined, quoted
 from keras_sweep.space_file.file_model import ParameterSection
 from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.value_rules import LOG_UNIFORM
@@ -60,7 +60,7 @@ def choice(block: ParameterSection, path: Path, findings: FaultList) -> Distribu
         forms.append("range")
     named = block.distribution
     if len(forms) > 1:
-        both = listed(f"`{key}`" for key in ("value", "values", "min", "max") if key in given)
+        both = joined(f"`{key}`" for key in ("value", "values", "min", "max") if key in given)
         findings.fault(path, f"only one of `value`, `values`, and `min` with `max` may be given, but got {both}")
         return None
     form = _FORM.get(named, "range") if named else (forms[0] if forms else None)
@@ -97,7 +97,7 @@ def _fits(block: ParameterSection, form: str, path: Path, findings: FaultList) -
         if "log" in given and block.log != (named in LOG_UNIFORM):
             findings.fault(
                 (*path, "log"),
-                f"`log: {shown(block.log)}` contradicts `distribution: {named}`",
+                f"`log: {quoted(block.log)}` contradicts `distribution: {named}`",
                 "leave one of them out",
             )
         if "q" in given and not named.startswith("q_") and named != "int_uniform":
@@ -138,11 +138,11 @@ def _between(low: float, high: float, block: ParameterSection, path: Path, findi
     named = block.distribution
     log = bool(block.log) or named in LOG_UNIFORM
     if low > high:
-        findings.fault((*path, "min"), f"`min <= max` must hold, but got (min={shown(low)}, max={shown(high)})")
+        findings.fault((*path, "min"), f"`min <= max` must hold, but got (min={quoted(low)}, max={quoted(high)})")
         return None
     if named == "int_uniform" and not (isinstance(low, int) and isinstance(high, int)):
         findings.fault(
-            path, f"`int_uniform` needs whole `min` and `max`, but got (min={shown(low)}, max={shown(high)})"
+            path, f"`int_uniform` needs whole `min` and `max`, but got (min={quoted(low)}, max={quoted(high)})"
         )
         return None
     if named in _EXPONENTS:
@@ -150,7 +150,7 @@ def _between(low: float, high: float, block: ParameterSection, path: Path, findi
             return None
         low, high = math.exp(low), math.exp(high)
     if log and low <= 0:
-        findings.fault((*path, "min"), f"a log range must be above zero, but got (min={shown(low)})")
+        findings.fault((*path, "min"), f"a log range must be above zero, but got (min={quoted(low)})")
         return None
     q = block.q if block.q is not None else (1 if named and named.startswith("q_") else None)
     if q is not None:
@@ -163,7 +163,7 @@ def _between(low: float, high: float, block: ParameterSection, path: Path, findi
 def _exponents_fit(named: str, low: float, high: float, path: Path, findings: FaultList) -> bool:
     """Whether e**low to e**high are numbers; notes it where they are not, or where values seem to be meant."""
     if high > 700:  # e**700 is near the largest float
-        findings.fault((*path, "max"), f"`{named}` draws e**x, and e**{shown(high)} is too large", _values(named))
+        findings.fault((*path, "max"), f"`{named}` draws e**x, and e**{quoted(high)} is too large", _values(named))
         return False
     if low >= 0:
         findings.warn(
@@ -181,21 +181,23 @@ def _values(named: str) -> str:
 def _multiples(low: float, high: float, q: float, log: bool, path: Path, findings: FaultList) -> Float | Int | None:
     """The multiples of q within the range: W&B rounds to them."""
     if max(abs(low), abs(high)) / q > MOST_STEPS:
-        findings.fault((*path, "q"), f"q={shown(q)} is too fine for a range from {shown(low)} to {shown(high)}")
+        findings.fault((*path, "q"), f"q={quoted(q)} is too fine for a range from {quoted(low)} to {quoted(high)}")
         return None
     first, last = _ceil(low, q), _floor(high, q)
     if first > last:
-        findings.fault((*path, "q"), f"no multiple of q={shown(q)} lies between min={shown(low)} and max={shown(high)}")
+        findings.fault(
+            (*path, "q"), f"no multiple of q={quoted(q)} lies between min={quoted(low)} and max={quoted(high)}"
+        )
         return None
     whole = isinstance(q, int)
     if log and not (whole and q == 1):
         hint = "use whole `min` and `max` with `q: 1`"
         if last - first < LISTABLE:
-            hint += f", or `values: [{listed(f'{k * q:.12g}' for k in range(first, last + 1))}]`"
-        findings.fault((*path, "q"), f"a log range takes only `q: 1`, but got (q={shown(q)})", hint)
+            hint += f", or `values: [{joined(f'{k * q:.12g}' for k in range(first, last + 1))}]`"
+        findings.fault((*path, "q"), f"a log range takes only `q: 1`, but got (q={quoted(q)})", hint)
         return None
     if not math.isclose(first * q, low, rel_tol=1e-9, abs_tol=1e-12):
-        findings.warn(path, f"only multiples of q={shown(q)} are drawn, the least is {first * q:.12g}")
+        findings.warn(path, f"only multiples of q={quoted(q)} are drawn, the least is {first * q:.12g}")
     if whole:
         return Int(first * int(q), last * int(q), log, 1 if log else int(q))
     return Float(float(f"{first * q:.12g}"), float(f"{last * q:.12g}"), step=float(q))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.errors import Fault, SpaceFileError
-from keras_sweep.space.plain_text import did_you_mean, listed, plain, shown
+from keras_sweep.space.plain_text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space.sweep_name import sweep_name_fault
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.data_section import data_of
@@ -68,7 +68,7 @@ def read_space_file(
     path = Path(path)
     text, faults = _text(path)
     if text is None:
-        raise SpaceFileError(plain(str(path)), faults)
+        raise SpaceFileError(escaped(str(path)), faults)
     return read_space_text(text, path=path, sets=sets, name=name, overrides=overrides)
 
 
@@ -76,13 +76,13 @@ def read_space_text(
     text: str, *, path: Path, sets: Sequence[str] = (), name: str | None = None, overrides: Overrides | None = None
 ) -> SweepSpec:
     """As `read_space_file`, of a text that stands for the file at `path` (which need not exist)."""
-    where = plain(str(path))
+    where = escaped(str(path))
     try:
         root = tree_of_text(text)
     except TreeError as error:
         raise SpaceFileError(where, _few(error.faults)) from None
     if not isinstance(root.value, dict):
-        rule = f"a space file is a map with {listed(REQUIRED)}, but got {shown(root.plain)}"
+        rule = f"a space file is a map with {joined(REQUIRED)}, but got {quoted(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
     root, changes, faults = with_options(root, tuple(sets), overrides or Overrides())
     findings = FaultList(root)
@@ -136,12 +136,12 @@ def _text(path: Path) -> tuple[str | None, list[Fault]]:
         return None, list(error.faults)
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
-        return None, [Fault(f"the file can't be read: {plain(reason)}")]
+        return None, [Fault(f"the file can't be read: {escaped(reason)}")]
 
 
 def _files_in(folder: Path) -> str | None:
     names = sorted(entry.name for entry in folder.glob("*.yaml"))
-    return f"its space files are {listed(map(plain, names[:5]))}" if names else None
+    return f"its space files are {joined(map(escaped, names[:5]))}" if names else None
 
 
 def _near_file(path: Path) -> str | None:
@@ -154,7 +154,9 @@ def _near_file(path: Path) -> str | None:
 def _few(faults: Sequence[Fault]) -> list[Fault]:
     """By line and printable; where there are very many, the first ones and how many more."""
     ordered = [
-        replace(fault, rule=plain(fault.rule), key=plain(fault.key), hint=plain(fault.hint) if fault.hint else None)
+        replace(
+            fault, rule=escaped(fault.rule), key=escaped(fault.key), hint=escaped(fault.hint) if fault.hint else None
+        )
         for fault in sorted(faults, key=lambda fault: fault.line or 0)
     ]
     if len(ordered) <= MOST_FAULTS:

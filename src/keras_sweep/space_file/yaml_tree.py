@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from keras_sweep.errors import Fault
 from keras_sweep.space.distributions import Scalar
-from keras_sweep.space.plain_text import plain, shown
+from keras_sweep.space.plain_text import escaped, quoted
 
 MOST_BYTES = 256 * 1024
 MOST_NODES = 20_000  # keys, values and list items, with aliases written out
@@ -68,9 +68,9 @@ class Node:
     def fault(self, path: tuple[str | int, ...], rule: str, hint: str | None = None) -> Fault:
         """A fault at a path below this node, with the line (or option) of the nearest node that exists."""
         node = self.at(*path)
-        key = ".".join(plain(str(part)) for part in path)
+        key = ".".join(escaped(str(part)) for part in path)
         if node.option is not None:
-            return Fault(rule, f"{key} (from {plain(node.option)})" if key else plain(node.option), None, hint)
+            return Fault(rule, f"{key} (from {escaped(node.option)})" if key else escaped(node.option), None, hint)
         return Fault(rule, key, node.line, hint)
 
 
@@ -114,16 +114,16 @@ def tree_of_text(text: str) -> Node:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = " ".join(str(part) for part in (error.context, error.problem) if part)
-        raise TreeError(Fault(f"not YAML: {plain(what)}", line=mark.line + 1 if mark else None)) from None
+        raise TreeError(Fault(f"not YAML: {escaped(what)}", line=mark.line + 1 if mark else None)) from None
     except YAMLError as error:  # a ReaderError: a control character
         position = getattr(error, "position", None)
         line = text[:position].count("\n") + 1 if isinstance(position, int) else None
         code = getattr(error, "character", None)
-        what = f"the character {code:#x}" if isinstance(code, int) else plain(str(error).split("\n")[0])
+        what = f"the character {code:#x}" if isinstance(code, int) else escaped(str(error).split("\n")[0])
         raise TreeError(Fault(f"not YAML: {what} is not allowed", line=line)) from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, AssertionError, RecursionError) as error:
         # ruamel.yaml's scanner lets a few malformed escapes and directives out as these
-        raise TreeError(Fault(f"not YAML: {plain(str(error))[:200]}")) from None
+        raise TreeError(Fault(f"not YAML: {escaped(str(error))[:200]}")) from None
     if builder.faults:
         raise TreeError(*builder.faults)
     if builder.root is None or builder.root.value is None:
@@ -155,10 +155,10 @@ class _Builder:
     def _node(self, event: Any, events: Iterator[Any], path: tuple[str | int, ...], depth: int) -> Node:
         line = event.start_mark.line + 1
         kind = type(event).__name__
-        key = ".".join(plain(str(part)) for part in path)
+        key = ".".join(escaped(str(part)) for part in path)
         if kind == "AliasEvent":
             if event.anchor not in self._anchors:
-                raise TreeError(Fault(f"no anchor `&{plain(event.anchor)}` stands before this alias", key, line))
+                raise TreeError(Fault(f"no anchor `&{escaped(event.anchor)}` stands before this alias", key, line))
             node = replace(self._anchors[event.anchor], line=line)
             self._count(node.nodes, key, line)
             return node
@@ -166,7 +166,7 @@ class _Builder:
         if depth > DEEPEST:
             raise TreeError(Fault(f"a space file is at most {DEEPEST} levels deep", key, line))
         if event.tag is not None and str(event.tag) != "!":
-            self.faults.append(Fault(f"tags are not read, but got {shown(str(event.tag))}", key, line, "leave it out"))
+            self.faults.append(Fault(f"tags are not read, but got {quoted(str(event.tag))}", key, line, "leave it out"))
         before = self._nodes
         if kind == "SequenceStartEvent":
             node = Node(self._list(events, path, depth), line)
@@ -199,16 +199,16 @@ class _Builder:
                 break
             line = event.start_mark.line + 1
             if type(event).__name__ != "ScalarEvent":
-                where = ".".join(plain(str(part)) for part in path)
+                where = ".".join(escaped(str(part)) for part in path)
                 raise TreeError(Fault("a key must be a word, but got a list, a map or an alias", where, line))
             name = str(event.value)
             self._count(1, name, line)
             node = self._node(next(events), events, (*path, name), depth + 1)
-            dotted = ".".join(plain(str(part)) for part in (*path, name))
+            dotted = ".".join(escaped(str(part)) for part in (*path, name))
             if name in items:
                 first = items[name].line
                 self.faults.append(
-                    Fault(f"the key `{plain(name)}` is there twice, first on line {first}", dotted, line)
+                    Fault(f"the key `{escaped(name)}` is there twice, first on line {first}", dotted, line)
                 )
             items[name] = replace(node, line=line)
         return items
@@ -216,7 +216,7 @@ class _Builder:
     def _scalar(self, event: Any, key: str, line: int) -> Scalar:
         text = str(event.value)
         if any("\ud800" <= char <= "\udfff" for char in text):
-            self.faults.append(Fault(f"text must be Unicode, but got {shown(text)}", key, line))
+            self.faults.append(Fault(f"text must be Unicode, but got {quoted(text)}", key, line))
         if event.style is not None or event.tag is not None:  # quoted or a block: text, whatever it looks like
             return text
         try:
@@ -234,9 +234,9 @@ def scalar(text: str) -> Scalar:
         return match[1] is not None
     number = _number(text)
     if isinstance(number, int) and not -INT64 <= number < INT64:
-        raise ValueError(f"a whole number must fit 64 bits, but got {shown(text)}")
+        raise ValueError(f"a whole number must fit 64 bits, but got {quoted(text)}")
     if (isinstance(number, float) and not math.isfinite(number)) or _NOT_FINITE.fullmatch(text):
-        raise ValueError(f"a number must be finite, but got {shown(text)}")
+        raise ValueError(f"a number must be finite, but got {quoted(text)}")
     return text if number is None else number
 
 

@@ -14,7 +14,7 @@ from keras_sweep.record.lock import read_owner
 from keras_sweep.record.reader import read_attributes, read_results
 from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import kept, load_weights, weights_file
+from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.finish_winner import known_look, known_scores
@@ -83,7 +83,7 @@ def _already_done(
 
 def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result]) -> None:
     """Read the weights of the best trials, and their scores, which could be computed again. Raises RecordError."""
-    for number in kept(folder):
+    for number in saved_trials(folder):
         load_weights(weights_file(folder, number))
         if digest := results[number].scores_digest:
             load_scores(scores_file(folder, number), digest)

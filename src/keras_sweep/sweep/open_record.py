@@ -12,7 +12,7 @@ from keras_sweep.files.plain_file import read_plain
 from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.record.weights import kept, load_weights, weights_file
+from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.space.spec_diff import canonical, differences
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import versions
@@ -85,7 +85,7 @@ def _make_way(folder: SweepFolder, emit: Listener) -> None:
 def set_damaged_weights_aside(folder: SweepFolder, emit: Listener) -> list[int]:
     """Move weights that can't be read aside; returns the trials whose they were. Raises RecordError."""
     damaged = []
-    for number in kept(folder):
+    for number in saved_trials(folder):
         path = weights_file(folder, number)
         try:
             load_weights(path)
