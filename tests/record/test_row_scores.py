@@ -13,7 +13,6 @@ from keras_sweep.honest.row_scores import of_outputs, of_values
 from keras_sweep.record.row_scores import (
     KEPT,
     DamagedScores,
-    keep_scores,
     kept_scores,
     load_scores,
     save_scores,
@@ -21,7 +20,7 @@ from keras_sweep.record.row_scores import (
 )
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import save_weights
+from keras_sweep.record.weights import delete_others, save_weights
 from tests.helpers.records import DENSE, SPEC, new_study
 from tests.helpers.results import result
 

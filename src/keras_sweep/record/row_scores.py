@@ -15,7 +15,7 @@ from keras_sweep.files import atomic
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.honest.row_scores import Kind, RowScores, checked
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import delete_others, numbered_files
+from keras_sweep.record.weights import numbered_files
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result
@@ -85,11 +85,6 @@ def with_scores(results: Iterable[Result], objective: Objective) -> list[Result]
 
 def _is_bits(result: Result) -> bool:
     return (result.scores_digest or "").startswith(f"{Kind.BITS}:")
-
-
-def keep_scores(folder: SweepFolder, numbers: Iterable[int]) -> None:
-    """Remove the scores of all other trials. Raises RecordError. What `save_scores` did not write stays."""
-    delete_others(folder.scores, numbers)
 
 
 def kept_scores(folder: SweepFolder) -> set[int]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from keras_sweep.honest.row_scores import Kind
 from keras_sweep.record.row_scores import KEPT as SCORES_KEPT
-from keras_sweep.record.row_scores import keep_scores, save_scores, scores_file, with_scores
+from keras_sweep.record.row_scores import save_scores, scores_file, with_scores
 from keras_sweep.record.spool import Spool
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import delete_others, save_weights, weights_file
@@ -38,7 +38,7 @@ class TrialRecord:
         for result in self._results:
             self._place(result)
         delete_others(study.folder.weights, self.best)  # a kill may have left too many
-        keep_scores(study.folder, [one.number for one in with_scores(self._results, objective)])
+        delete_others(study.folder.scores, [one.number for one in with_scores(self._results, objective)])
         self._spool = Spool(study.folder, following=len(self._results), notice=notice)
 
     def results(self) -> list[Result]:
@@ -100,7 +100,7 @@ class TrialRecord:
         if before - set(self.best):
             delete_others(folder.weights, self.best)
         if scores is not None and scores.kind is not Kind.BITS and len(self._ranked) == len(ranked_before):
-            keep_scores(folder, [one.number for one in with_scores(self._results, self._objective)])
+            delete_others(folder.scores, [one.number for one in with_scores(self._results, self._objective)])
         self._spool.remove(result.number)
         return light
 

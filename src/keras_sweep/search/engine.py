@@ -13,7 +13,7 @@ from keras_sweep.trial.result import Result, Suggestion
 
 
 class Engine(Protocol):
-    """Decides what to train next.
+    """Decides what to train next. One that derives from this stops no trial, and has none continued.
 
     A worked example of the order of calls, with two trials a generation:
 
@@ -38,14 +38,16 @@ class Engine(Protocol):
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The epochs, counted from 1, after which `rung` is to be called for a trial of so many epochs; () for none."""
-        ...
+        del epochs
+        return ()
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
         """The numbers of the trials to stop, given the objective of each trial of the generation after `epoch`.
 
         Called in ascending order of epochs, with all trials of the generation that still train there.
         """
-        ...
+        del epoch, values
+        return frozenset()
 
     def tell(self, results: Sequence[Result]) -> None:
         """Learn the results of what was asked, in the order of their numbers. A FAIL counts as the worst."""
@@ -56,4 +58,4 @@ class Engine(Protocol):
 
         Called between `tell` and `ask`.
         """
-        ...
+        return frozenset()

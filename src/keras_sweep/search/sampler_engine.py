@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from keras_sweep.search.distinct import Distinct
+from keras_sweep.search.engine import Engine
 from keras_sweep.search.sampler import Sampler
 from keras_sweep.space.distributions import Value
 from keras_sweep.trial.result import Result, Suggestion
 
 
-class SamplerEngine:
+class SamplerEngine(Engine):
     """Asks by a sampler. Its random numbers depend on (search seed, number of trials so far) alone."""
 
     def __init__(self, name: str, sampler: Sampler, seed: int) -> None:
@@ -42,23 +43,9 @@ class SamplerEngine:
         seconds = (time.perf_counter() - started) / max(len(drawn), 1)
         return [Suggestion(self._count + index, point, sampler_seconds=seconds) for index, point in enumerate(drawn)]
 
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        """None: `PrunedEngine` adds them."""
-        del epochs
-        return ()
-
-    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """No trial stops before its end."""
-        del epoch, values
-        return frozenset()
-
     def tell(self, results: Sequence[Result]) -> None:
         """Learn results in the order of their numbers."""
         for result in results:
             self._count += 1
             self._distinct.add(result.params)
             self._sampler.learn(result)
-
-    def continuable(self) -> frozenset[int]:
-        """None: every trial begins at its start."""
-        return frozenset()

@@ -5,6 +5,7 @@ A rule stands in a table (`NumberRule(int, ge=1)`), or `rule_of` makes it from a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import NoneType
@@ -24,22 +25,22 @@ BOUNDS = {
 KINDS = {float: ("a number", "number"), int: ("a whole number", "integer"), bool: ("true or false", "boolean")}
 
 
-class Rule:
+class Rule(ABC):
     """What a value may be. A section's field may be annotated with one: `Annotated[str, rule]`."""
 
     @property
+    @abstractmethod
     def text(self) -> str:
         """What it may be, for a sentence after "must be"."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def schema(self) -> Mapping[str, Any]:
         """The same as JSON Schema."""
-        raise NotImplementedError
 
+    @abstractmethod
     def allows(self, value: Any) -> bool:
         """Whether it may have the value."""
-        raise NotImplementedError
 
     def fault(self, value: object) -> str | None:
         """The sentence on a value that breaks the rule, or None."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from keras_sweep.errors import UsageError
 from keras_sweep.search.distinct import SeenPoints
+from keras_sweep.search.engine import Engine
 from keras_sweep.search.grid import grid_space
 from keras_sweep.search.keras_tuner.oracle import Asked, Budget, SilentOracle
 from keras_sweep.search.keras_tuner.space import CodedSpace, Codes
@@ -22,7 +23,7 @@ from keras_sweep.trial.result import Result, Suggestion
 REDRAWS = 100  # at random, before the points of a finite space are gone through in order
 
 
-class KerasTunerEngine:
+class KerasTunerEngine(Engine):
     """Asks by one of KerasTuner's oracles: `random`, `bayesian`, `hyperband` or `grid`.
 
     A rebuilt engine lets a fresh oracle choose again what it chose before. Trials of another engine are taken in where
@@ -80,16 +81,6 @@ class KerasTunerEngine:
         self._generation += 1
         seconds = (time.perf_counter() - started) / max(len(found), 1)
         return [replace(suggestion, sampler_seconds=seconds) for suggestion in found]
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        """None: Hyperband's rungs are trials that continue others."""
-        del epochs
-        return ()
-
-    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """No trial stops before its end."""
-        del epoch, values
-        return frozenset()
 
     def tell(self, results: Sequence[Result]) -> None:
         """Learn results in the order of their numbers."""

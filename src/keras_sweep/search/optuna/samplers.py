@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from keras_sweep.space.sweep_spec import SweepSpec
 
 
-class OptunaSampler:
+class OptunaSampler(ABC):
     """What all have in common that draw by a sampler of Optuna's."""
 
     redraws = 20
@@ -66,8 +67,9 @@ class OptunaSampler:
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         return _suggest(trial, parameter)
 
+    @abstractmethod
     def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        raise NotImplementedError
+        """Optuna's sampler of one generation."""
 
 
 class Tpe(OptunaSampler):

@@ -21,8 +21,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.events import (
@@ -40,22 +39,15 @@ from keras_sweep.trial.events import (
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.running.progress_view import ProgressView
 
 
-class JsonLines:
+class JsonLines(ProgressView):
     """A listener that writes to a text file and flushes each line."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._objective = Objective("value", Goal.MAXIMIZE)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     def __call__(self, event: Event) -> None:
         """Write the event's line."""

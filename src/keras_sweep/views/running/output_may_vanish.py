@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from keras_sweep.trial.events import Event
-from keras_sweep.views.running.progress import ProgressView
+from keras_sweep.views.running.progress_view import ProgressView
 
 
 class OutputMayVanish:

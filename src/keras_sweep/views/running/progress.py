@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import TextIO
 
 from rich.console import Console
 
@@ -14,37 +13,16 @@ from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.views.running.json_lines import JsonLines
 from keras_sweep.views.running.live import LiveBoard
 from keras_sweep.views.running.plain import PlainLines
+from keras_sweep.views.running.progress_view import ProgressView
 from keras_sweep.views.terminal.console import stderr_console
 from keras_sweep.views.terminal.messages import print_notice
 
 
-class ProgressView(Protocol):
-    """A listener to be entered before the sweep and left after it."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def __call__(self, event: Event) -> None:
-        """Take in an event."""
-        ...
-
-
-class QuietView:
+class QuietView(ProgressView):
     """Nothing but notices, which say that something was done otherwise than asked."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
 
     def __call__(self, event: Event) -> None:
         """Print a notice."""
