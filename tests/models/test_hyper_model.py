@@ -11,7 +11,7 @@ import keras_tuner
 import pytest
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.hyper_model import build, discover, explored_space, is_hyper_model, own_optimizer
+from keras_sweep.models.hyper_model import build, explored, explored_space, is_hyper_model, own_optimizer
 from keras_sweep.models.hyper_parameters import parameters_of
 from keras_sweep.process.user_code import load_python
 from keras_sweep.search.engines import ENGINES, make_engine
@@ -76,7 +76,7 @@ def test_tells_hyper_models_from_other_functions() -> None:
 
 
 def test_a_loop_over_layers_gives_conditions() -> None:
-    assert discover(layers) == (
+    assert explored(layers).parameters() == (
         Parameter("model.layers", Int(1, 3)),
         Parameter("model.units_0", Categorical((8, 16))),
         Parameter("model.units_1", Categorical((8, 16)), (Condition("model.layers", (2, 3)),)),
@@ -91,12 +91,15 @@ def test_a_range_too_long_to_try_gives_no_condition() -> None:
             [keras.layers.Input((2,)), keras.layers.Dense(hp.Int("more", 1, 2) if many > 50 else 1)]
         )
 
-    assert discover(build_one) == (Parameter("model.many", Int(1, 100)), Parameter("model.more", Int(1, 2)))
+    assert explored(build_one).parameters() == (
+        Parameter("model.many", Int(1, 100)),
+        Parameter("model.more", Int(1, 2)),
+    )
 
 
 def test_scopes_give_conditions_and_code_inside_them_is_found() -> None:
     in_mlp = Condition("model.kind", ("mlp",))
-    assert discover(Scopes(3)) == (
+    assert explored(Scopes(3)).parameters() == (
         Parameter("model.kind", Categorical(("linear", "mlp"))),
         Parameter("model.learning_rate", Float(1e-4, 1e-2, log=True)),
         Parameter("model.units", Int(8, 64, step=8), (in_mlp,)),
@@ -106,7 +109,7 @@ def test_scopes_give_conditions_and_code_inside_them_is_found() -> None:
 
 
 def test_fixed_values_are_not_searched_and_decide_what_is_found() -> None:
-    names = [parameter.name for parameter in discover(layers, fixed={"layers": 2})]
+    names = [parameter.name for parameter in explored(layers, fixed={"layers": 2}).parameters()]
     assert names == ["model.units_0", "model.units_1"]
 
 
@@ -165,7 +168,7 @@ def test_unknown_model_arguments_are_named() -> None:
 
 def test_a_fit_of_its_own_is_refused() -> None:
     with pytest.raises(ModelError, match="trains by a `fit` of its own"):
-        discover(Fitting())
+        explored(Fitting()).parameters()
 
 
 def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A `keras_tuner.HyperModel`, or a `build(hp)` function, as a model: its hyperparameters become parameters.
 
 They are stored as `model.NAME`. KerasTuner meets a hyperparameter only when a build asks for it; here the space is
-known before the first trial, so `discover` builds the model a few times with other values and watches what is asked for
+known before the first trial, so `explored` builds the model a few times with other values and watches what is asked for
 when. The usual `for i in range(hp.Int("layers", 1, 3)): hp.Int(f"units_{i}", ...)` thus gives `model.units_2` with the
 condition `model.layers: [3]`.
 """
@@ -39,10 +39,10 @@ def is_hyper_model(found: object) -> bool:
         return False
 
 
-def discover(
+def explored(
     found: object, *, input_shape: tuple[int, ...] = (), classes: int | None = None, fixed: Values | None = None
-) -> tuple[Parameter, ...]:
-    """The parameters `model.NAME` of a HyperModel or `build(hp)` function, conditions included.
+) -> Exploration:
+    """The hyperparameters of a HyperModel or `build(hp)` function, which become parameters `model.NAME`.
 
     `fixed` holds values that are given and not searched; their hyperparameters are left out. Where the function, or the
     HyperModel's class, has parameters named `input_shape` (of one row) and `classes`, it is given these.
@@ -50,15 +50,10 @@ def discover(
     Raises:
         ModelError: it can't be built, returns no Keras model, or trains by a `fit` of its own.
     """
-    return _explored(found, input_shape, classes, fixed or {}).parameters()
-
-
-def _explored(found: object, input_shape: tuple[int, ...], classes: int | None, fixed: Values) -> Exploration:
-    exploration = Exploration(_builder(found, input_shape, classes), dict(fixed))
+    exploration = Exploration(_builder(found, input_shape, classes), dict(fixed or {}))
     exploration.run()
-    unknown = sorted(set(exploration.fixed) - {one.name for one in exploration.variants})
-    if unknown:
-        known = {one.name for one in exploration.variants}
+    known = {variant.name for variant in exploration.variants}
+    if unknown := sorted(set(exploration.fixed) - known):
         raise _no_hyper_parameter(unknown[0], _name(found), known)
     return exploration
 
@@ -100,12 +95,12 @@ def explored_space(
     What the space file says of `model.NAME` wins: a range of its own, or a fixed value, which becomes a constant.
 
     Raises:
-        ModelError: as `discover`; or the file gives a model argument that the model has no hyperparameter for.
+        ModelError: as `explored`; or the file gives a model argument that the model has no hyperparameter for.
     """
     space = spec.space
     said = {name.removeprefix(PREFIX): value for name, value in space.constants.items() if name.startswith(PREFIX)}
     fixed = {**spec.model.arguments, **said}
-    exploration = _explored(found, input_shape, classes, fixed)
+    exploration = explored(found, input_shape=input_shape, classes=classes, fixed=fixed)
     discovered = exploration.parameters()
     known = {parameter.name for parameter in space.parameters}
     new = [parameter for parameter in discovered if parameter.name not in known]

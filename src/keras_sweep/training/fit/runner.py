@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +15,7 @@ from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.call_model import called
 from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
-from keras_sweep.training.fit.fit_callback import fit_callback
+from keras_sweep.training.fit.fit_log import FitLog
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.plan import training_plan
@@ -63,7 +62,7 @@ class FitRunner:
         self._checkpoint = FitCheckpoint(kept, spec, data, notice) if kept else None
         self._checkpoint_seconds = checkpoint_seconds
         self._prepare = prepare
-        self._spent: Counter[str] = Counter()
+        self._spent: dict[str, float] = {}
         self._compiled = 0
 
     @property
@@ -107,6 +106,10 @@ class FitRunner:
         other._checkpoint = None  # noqa: SLF001  # of its own copy
         return other
 
+    def _spend(self, parts: Mapping[str, float]) -> None:
+        for name, seconds in parts.items():
+            self._spent[name] = self._spent.get(name, 0.0) + seconds
+
     def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""
         import keras
@@ -116,16 +119,17 @@ class FitRunner:
         keras.config.set_dtype_policy(policy)  # which a user's module set once, when it was imported
         started = time.perf_counter()
         watch.phase("build")
-        logbook: Any = None
+        log: FitLog | None = None
         try:
             plan = training_plan(self._spec, suggestion.params)
             model = compiled_model(self._spec, plan, self._data)
             if self._prepare is not None:
                 self._prepare(model)
-            logbook = fit_callback(
+            log = FitLog(
                 self._spec,
                 suggestion,
                 plan,
+                model,
                 watch,
                 started=started,
                 checkpoint=self._checkpoint,
@@ -138,35 +142,35 @@ class FitRunner:
                 train.x,
                 train.y,
                 epochs=plan.epochs,
-                initial_epoch=len(logbook.rows),
+                initial_epoch=len(log.rows),
                 batch_size=plan.batch_size,
                 verbose=0,
                 validation_data=(validation.x, validation.y),
                 validation_batch_size=plan.batch_size,
-                callbacks=[swap_of(), logbook],
+                callbacks=[swap_of(), log.callback()],
             )
         except BaseException as error:  # a user's model, or an optimizer, may raise anything, `sys.exit` does too
             if not of_user(error):
                 raise
-            curve = logbook.curve if logbook else {}
+            curve = log.curve if log else {}
             return failed(suggestion, f"{type(error).__name__}: {error}", runner=self.name, curve=curve, error=error)
         finally:
-            self._spent.update(logbook.spent if logbook else {"build": time.perf_counter() - started})
-        if logbook.interrupted:
+            self._spend(log.spent if log else {"build": time.perf_counter() - started})
+        if log.interrupted:
             return None
-        curve, seconds = logbook.curve, logbook.seconds
-        if logbook.diverged:
+        curve, seconds = log.curve, log.seconds
+        if log.diverged:
             return failed(suggestion, "diverged", runner=self.name, curve=curve, seconds=seconds)
         if self._spec.objective.name not in curve:
             reason = f"the metric {self._spec.objective.name!r} was not logged, only {sorted(curve)}"
             return failed(suggestion, reason, runner=self.name, curve=curve, seconds=seconds)
-        weights = logbook.best_weights if self._spec.take_best else tuple(model.get_weights())
+        weights = log.best_weights if self._spec.take_best else tuple(model.get_weights())
 
         def predict() -> Any:
             began = time.perf_counter()
             model.set_weights(list(weights))
             outputs = called(model, validation.x)
-            self._spent.update({"score": time.perf_counter() - began})
+            self._spend({"score": time.perf_counter() - began})
             return outputs
 
         return scored(
@@ -178,5 +182,5 @@ class FitRunner:
             runner=self.name,
             y=validation.y,
             predict=predict,
-            pruned_at=logbook.pruned_at,
+            pruned_at=log.pruned_at,
         )

@@ -1,4 +1,4 @@
-"""A Keras callback that follows a trial of `fit`: it keeps the curve and the time, and stops training."""
+"""What `fit` tells of a trial while it trains: the curve and the time; and where it is stopped."""
 
 from __future__ import annotations
 
@@ -17,61 +17,33 @@ from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
 
 
-def fit_callback(
-    spec: SweepSpec,
-    suggestion: Suggestion,
-    plan: TrainingPlan,
-    watch: Watch,
-    *,
-    started: float,
-    checkpoint: FitCheckpoint | None = None,
-    checkpoint_seconds: float = 60.0,
-) -> Any:
-    """The callback of one trial.
-
-    Args:
-        spec: the sweep.
-        suggestion: the trial.
-        plan: how it trains.
-        watch: is told of every epoch, and says where to stop.
-        started: `time.perf_counter()` when the trial began, before its model was built.
-        checkpoint: where it stood, if it was stopped before, and where it is kept; None keeps nothing.
-        checkpoint_seconds: between two checkpoints.
-    """
-    import keras
-
-    class FitCallback(FitLog, keras.callbacks.Callback):  # type: ignore[misc]
-        """The log, as `fit` takes it."""
-
-    return FitCallback(
-        spec,
-        suggestion,
-        plan,
-        watch,
-        started=started,
-        checkpoint=checkpoint,
-        checkpoint_seconds=checkpoint_seconds,
-    )
-
-
 class FitLog:
-    """What `fit` tells as it trains, by Keras's hooks: curve, time, best weights, and why it stopped."""
-
-    model: Any  # `fit` sets it
+    """What `fit` tells as it trains a trial: curve, time, best weights, and why it stopped."""
 
     def __init__(
         self,
         spec: SweepSpec,
         suggestion: Suggestion,
         plan: TrainingPlan,
+        model: Any,
         watch: Watch,
         *,
         started: float,
         checkpoint: FitCheckpoint | None,
         checkpoint_seconds: float,
     ) -> None:
-        super().__init__()  # of Keras's own callback
-        self._spec, self._suggestion, self._plan, self._watch = spec, suggestion, plan, watch
+        """
+        Args:
+            spec: the sweep.
+            suggestion: the trial.
+            plan: how it trains.
+            model: what trains, compiled.
+            watch: is told of every epoch, and says where to stop.
+            started: `time.perf_counter()` when the trial began, before its model was built.
+            checkpoint: where it stood, if it was stopped before, and where it is kept; None keeps nothing.
+            checkpoint_seconds: between two checkpoints.
+        """
+        self._spec, self._suggestion, self._plan, self._model, self._watch = spec, suggestion, plan, model, watch
         self._started, self._checkpoint, self._checkpoint_seconds = started, checkpoint, checkpoint_seconds
         self.rows: list[dict[str, float]] = []
         self.best_weights: Weights = ()
@@ -83,11 +55,23 @@ class FitLog:
         self._validate_seconds = 0.0
         self._test_started = self._written = time.perf_counter()
         self._first_batch: float | None = None
-        found = checkpoint.read(self._suggestion) if checkpoint else None
-        if found is not None:
-            standing, self._restore = found
-            self.rows, self.best_weights = list(standing.rows), standing.best_weights
-            self._before = standing.seconds
+        read = checkpoint.read(suggestion) if checkpoint else None
+        if read is not None:
+            progress, self._restore = read
+            self.rows, self.best_weights = list(progress.rows), progress.best_weights
+            self._before = progress.seconds
+
+    def callback(self) -> Any:
+        """What `fit` is to call: a Keras callback."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(
+            on_train_begin=lambda *_, **__: self._go_on(),
+            on_train_batch_end=lambda *_, **__: self._end_batch(),
+            on_test_begin=lambda *_, **__: self._begin_test(),
+            on_test_end=lambda *_, **__: self._end_test(),
+            on_epoch_end=self._end_epoch,
+        )
 
     @property
     def curve(self) -> Curve:
@@ -111,27 +95,27 @@ class FitLog:
     def _parts(self) -> dict[str, float]:
         return {name: self._before[name] + seconds for name, seconds in self.spent.items()}
 
-    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+    def _go_on(self) -> None:
         if self._restore is None:
             return
-        self._restore(self.model)
+        self._restore(self._model)
         for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
             if done in self._watch.rungs(self._plan.epochs) and self._spec.objective.name in row:
                 self._watch.rung(done, {self._suggestion.number: row[self._spec.objective.name]})
         self._watch.resumed(self._suggestion.number, self.rows)
 
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def _end_batch(self) -> None:
         if self._first_batch is None:
             self._first_batch = time.perf_counter()
             self._watch.phase("train", 1, 1, 1.0)
 
-    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+    def _begin_test(self) -> None:
         self._test_started = time.perf_counter()
 
-    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+    def _end_test(self) -> None:
         self._validate_seconds += time.perf_counter() - self._test_started
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
         scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
         row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
         self.rows.append(row)
@@ -143,7 +127,7 @@ class FitLog:
             self.diverged = True
         elif value is not None:
             if self._spec.take_best and best_epoch(objective, self.curve[objective.name]) == done:
-                self.best_weights = scored_weights(self.model)
+                self.best_weights = scored_weights(self._model)
             if done in self._watch.rungs(self._plan.epochs) and self._watch.rung(
                 done, {self._suggestion.number: value}
             ):
@@ -153,11 +137,11 @@ class FitLog:
         if not ended and (self.interrupted or time.perf_counter() - self._written > self._checkpoint_seconds):
             self._write_checkpoint()
         if self.diverged or self.interrupted or self.pruned_at is not None:
-            self.model.stop_training = True
+            self._model.stop_training = True
 
     def _write_checkpoint(self) -> None:
         if self._checkpoint is not None:
             self._checkpoint.write(
-                self._suggestion, self.model, TrialProgress(self.rows, self.best_weights, self._parts())
+                self._suggestion, self._model, TrialProgress(self.rows, self.best_weights, self._parts())
             )
         self._written = time.perf_counter()
