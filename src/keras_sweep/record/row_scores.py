@@ -71,14 +71,14 @@ def scores_of(text: str, arrays: Sequence[object]) -> RowScores:
         raise ValueError(f"their text is not what it should be ({error})") from error
 
 
-def with_scores(results: Iterable[Result], objective: Objective) -> list[Result]:
+def with_scores(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
     """The trials that have scores on disk: of those that could win, all with bits, and the best with more; by number.
 
-    Those of older versions, and those of a metric that can't be had row by row, have none.
+    Those of older versions, and those of a metric that can't be had row by row, have none. `best`: of so many alone.
     """
     candidates = sorted(
         (result for result in results if can_win(result, objective)), key=lambda result: order_key(result, objective)
-    )
+    )[:best]
     kept = [one for rank, one in enumerate(candidates) if one.scores_digest and (rank < KEPT or _is_bits(one))]
     return sorted(kept, key=lambda result: result.number)
 

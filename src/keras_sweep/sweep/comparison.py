@@ -69,8 +69,7 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
     best = winner(results, objective)
     if best is None or not best.scores_digest:
         return single
-    among = sorted(results, key=lambda result: order_key(result, objective))[:MOST_COMPARED]
-    expected = with_scores(among, objective)
+    expected = with_scores(results, objective, best=MOST_COMPARED)
     found = _loaded(folder, expected, best)
     if best.number not in found or 2 * len(found) < len(expected):
         return single

@@ -12,6 +12,7 @@ from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import load_weights, weights_file
 from keras_sweep.space.plain_text import counted
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.comparison import MOST_COMPARED
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.training.call_model import called, predicted
 from keras_sweep.training.row_values import row_scores
@@ -24,7 +25,7 @@ def rebuild_scores(
 ) -> None:
     """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
     lost = 0
-    for result in with_scores(results, spec.objective):
+    for result in with_scores(results, spec.objective, best=MOST_COMPARED):
         path = scores_file(folder, result.number)
         try:
             load_scores(path, result.scores_digest or "")
