@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import unicodedata
 from collections.abc import Callable
@@ -27,8 +28,15 @@ READ = (
     ["leaderboard", "dense", "--sort", "seed"],
     ["show", "dense", "1"],
     ["show", "dense", "1", "--format", "json"],
+    ["compare", "dense", "other"],
+    ["compare", "other", "dense", "--format", "json"],
 )
-BUILT = (["evaluate", "dense"], ["export", "dense", "--trial", "1", "-o", "nowhere/x.keras"])
+BUILT = (
+    ["evaluate", "dense"],
+    ["replay", "dense", "1"],
+    ["replay", "dense", "1", "--script"],
+    ["export", "dense", "--trial", "1", "-o", "nowhere/x.keras"],
+)
 EVIL = "\x1b]0;owned\x07\x1b[2J\u202egnp.\u2066\r\n\x9b31m\u2028\ud800"
 UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -54,8 +62,10 @@ def check(arguments: list[str], sweeps: Path) -> None:
 
 @pytest.fixture(scope="module")
 def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of one sweep, `dense`, of twelve trials."""
-    return new_folder(tmp_path_factory.mktemp("sweeps")).path.parent
+    """A folder of a sweep, `dense`, of twelve trials, and of its copy `other`."""
+    folder = new_folder(tmp_path_factory.mktemp("sweeps")).path
+    shutil.copytree(folder, folder.with_name("other"))
+    return folder.parent
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         words = [one for one in given if one != "--debug"]
         code = app(words or ["--help"], prog_name="sweep", standalone_mode=False)
+        if code == INTERRUPTED:  # typer's answer to Ctrl-C, which says nothing
+            raise KeyboardInterrupt
     except BrokenPipeError:  # the reader of our output has seen enough
         code = 0
     except BaseException as error:
