@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.sweep import comparison as comparing
-from keras_sweep.sweep.comparison import compared, comparison_file, comparison_of
+from keras_sweep.sweep.comparison import compared, comparison_file, comparison_of, keep_comparison
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Noticed
@@ -115,6 +116,17 @@ def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, m
     assert comparison_of(copy, read_attributes(copy), read_results(copy)[:-1]) == "computed"  # as while it runs
     comparison_file(copy).write_text("{}")
     assert read(copy) == "computed"
+
+
+def test_what_stands_in_its_place_is_neither_waited_for_nor_followed(copy, tmp_path):
+    attributes, results = read_attributes(copy), read_results(copy)
+    expected = read(copy)
+    for place in (os.mkfifo, lambda path: path.symlink_to(tmp_path / "mine")):
+        comparison_file(copy).unlink()
+        place(comparison_file(copy))
+        assert read(copy) == expected == keep_comparison(copy, attributes, results)
+        assert not comparison_file(copy).is_symlink() and comparison_file(copy).is_file()
+    assert not (tmp_path / "mine").exists()
 
 
 def test_scores_that_are_gone_or_damaged_are_computed_again_from_weights(copy):

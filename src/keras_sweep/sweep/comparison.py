@@ -40,26 +40,27 @@ def comparison_of(folder: SweepFolder, attributes: Mapping[str, Any], results: S
     objective = objective_of(attributes)
     if not any(result.scores_digest for result in results):
         return marginal(results, objective)
-    digest = _digest(attributes, results, objective)
-    try:
-        kept = json.loads(read_plain(comparison_file(folder), MOST_BYTES))
-        if kept["digest"] == digest:
-            return Comparison.from_json(kept)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        pass  # there is none, or none that could be used
-    return compared(folder, attributes, results)
+    return _kept(folder, _digest(attributes, results, objective)) or compared(folder, attributes, results)
 
 
 def keep_comparison(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison:
     """Compute it, where that is not kept already, and keep it for readers. Raises RecordError."""
-    comparison = comparison_of(folder, attributes, results)
-    if comparison.method == PAIRED:
-        digest = _digest(attributes, results, objective_of(attributes))
-        text = json.dumps({"digest": digest, **comparison.to_json()}) + "\n"
-        path = comparison_file(folder)
-        if not path.exists() or path.is_symlink() or path.read_text() != text:
-            write_text(path, text)
+    digest = _digest(attributes, results, objective_of(attributes))
+    comparison = _kept(folder, digest)
+    if comparison is None:
+        comparison = compared(folder, attributes, results)
+        if comparison.method == PAIRED:
+            write_text(comparison_file(folder), json.dumps({"digest": digest, **comparison.to_json()}) + "\n")
     return comparison
+
+
+def _kept(folder: SweepFolder, digest: str) -> Comparison | None:
+    """What was kept under that digest, if it can be read."""
+    try:
+        kept = json.loads(read_plain(comparison_file(folder), MOST_BYTES))
+        return Comparison.from_json(kept) if kept["digest"] == digest else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison:
