@@ -20,7 +20,7 @@ from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running.live import LiveBoard, Redrawn, board
 from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.console import console_on
-from keras_sweep.views.terminal.drawing import scale_of
+from keras_sweep.views.terminal.curve_scale import CurveScale
 from tests.helpers.results import dense_sweep, result
 from tests.helpers.screen import sent, terminal, without_styles
 
@@ -61,7 +61,8 @@ def lines_of(tally, width=100, height=40):
 
 def test_curves_in_the_table_and_in_training_share_one_scale_and_one_form_of_numbers():
     tally = half_way()
-    assert tally.scale == scale_of([one.curve["val_accuracy"] for one in dense_sweep(32) if one.state != "FAIL"])
+    scale = CurveScale(one.curve["val_accuracy"] for one in dense_sweep(32) if one.state != "FAIL")
+    assert [tally.scale(value) for value in (0.7, 0.8, 0.85)] == [scale(value) for value in (0.7, 0.8, 0.85)]
     top = max(one.value for one in dense_sweep(32) if one.value is not None)
     tally(EpochEnded(33, 2, {"val_accuracy": top}))
     tally(EpochEnded(34, 2, {"val_accuracy": 12.3456}))

@@ -3,7 +3,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_sweep.views.terminal.drawing import ASCII, UNICODE, bar, glyphs_for, plot, resampled, scale_of, sparkline
+from keras_sweep.views.terminal.drawing import ASCII, UNICODE, bar, glyphs_for, plot, resampled, sparkline
 
 CURVES = st.lists(st.floats(width=32), max_size=40)
 
@@ -21,18 +21,6 @@ def test_a_sparkline_rises_with_its_curve_and_marks_what_is_no_number():
     assert sparkline([math.nan, math.inf], UNICODE) == "××"
     assert sparkline([], UNICODE) == ""
     assert sparkline([0.7], UNICODE) == "▄"
-
-
-def test_a_common_scale_keeps_curves_comparable():
-    good, poor = [0.80, 0.84, 0.85, 0.85, 0.85], [0.80, 0.81, 0.82, 0.82, 0.82]
-    scale = scale_of([good, poor])
-    assert sparkline(good, UNICODE, scale=scale)[-1] > sparkline(poor, UNICODE, scale=scale)[-1]
-
-
-def test_the_worst_points_fall_off_the_scale_and_the_best_stay():
-    assert scale_of([[0.1, 0.2, 0.80, 0.84, 0.85], [0.86]], maximize=True) == (0.84, 0.86)
-    assert scale_of([[9.0, 5.0, 0.5, 0.4], [0.3, 0.2]], maximize=False) == (0.2, 0.4)
-    assert scale_of([[math.nan]]) is None
 
 
 @given(CURVES, st.integers(1, 30))

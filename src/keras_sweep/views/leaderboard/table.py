@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from keras_sweep.honest.comparison import Comparison
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import (
     behind_text,
@@ -22,7 +22,8 @@ from keras_sweep.views.leaderboard.formats import (
 )
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, varying_names
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, scale_of, sparkline
+from keras_sweep.views.terminal.curve_scale import CurveScale
+from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import safe, score_text, shorten, value_text
 
@@ -43,7 +44,7 @@ class LeaderboardTable:
     references: Sequence[ReferenceRow] = ()  # stand below the trials
     notes: bool = True
     timing: bool = True
-    scale: tuple[float, float] | None = None  # of the curves; by default that of the whole leaderboard
+    scale: CurveScale | None = None  # of the curves; by default that of the whole leaderboard
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.rows:
@@ -95,9 +96,8 @@ class LeaderboardTable:
         keep = 10 + varying.index("epochs") if "epochs" in varying else 61
         columns.append(Column("epochs", tuple(Text(epochs_text(row)) for row in rows), keep, right=True))
         if any(len(row.curve) > 1 for row in rows):
-            maximize = self.objective.goal is Goal.MAXIMIZE
             whole = [row.curve for row in self.of or rows if row.state is not TrialState.FAIL]
-            scale = self.scale or scale_of(whole, maximize=maximize)  # of the sweep, whatever part of it is shown
+            scale = self.scale or CurveScale(whole)  # of the sweep, whatever part of it is shown
             lines = (sparkline(row.curve, glyphs, width=curve_width, scale=scale) for row in rows)
             columns.append(Column("curve", tuple(Text(line, style="cyan") for line in lines), keep=300))
         if self.timing:

@@ -16,7 +16,7 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.colours import Colours
 from keras_sweep.views.report.curves import sparkline
-from keras_sweep.views.terminal.drawing import curve_heights
+from keras_sweep.views.terminal.curve_scale import CurveScale
 from keras_sweep.views.terminal.text import decimals, safe, score_text, shorten, value_text
 
 LONGEST_VALUE = 40
@@ -80,7 +80,7 @@ def _columns(
     if any(row.imported or row.state is not TrialState.COMPLETE for row in of):
         columns.append((ColumnHead("state", False), lambda row: Cell(state_text(row), state_text(row))))
     columns.append((ColumnHead("epochs", True), lambda row: _number(epochs_text(row), row.epochs)))
-    height_of = curve_heights([row.curve for row in of[: -(-len(of) // 2)]])  # poor trials lie at the foot
+    height_of = CurveScale(row.curve for row in of[: -(-len(of) // 2)])  # poor trials lie at the foot
     if any(len(row.curve) > 1 for row in of):
         columns.append(
             (

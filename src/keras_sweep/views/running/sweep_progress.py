@@ -21,8 +21,7 @@ from keras_sweep.trial.events import (
 )
 from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.running.curve_scale import CurveScale
-from keras_sweep.views.terminal.drawing import scale_of
+from keras_sweep.views.terminal.curve_scale import CurveScale
 
 
 @dataclass(slots=True)
@@ -57,7 +56,7 @@ class SweepProgress:
         self.generation: int | None = None
         self.training: dict[int, Training] = {}
         self.best: list[Result] = []
-        self._scale = CurveScale(maximize=True)  # of the trials that have ended
+        self._scale = CurveScale()  # of the trials that have ended
         self._varying: dict[str, None] = {}  # parameters in which trials have differed, in order
         self._keep = keep
         self._clock = clock
@@ -78,7 +77,7 @@ class SweepProgress:
             self.started = event
             self._search_begin = self._clock()
             self.objective = event.objective
-            self._scale = CurveScale(maximize=event.objective.goal is Goal.MAXIMIZE)
+            self._scale = CurveScale()
             for result in event.finished:
                 self._add(result)
             self.before = self.done
@@ -126,10 +125,9 @@ class SweepProgress:
         return (self.started.parameters if self.started else ()) or tuple(self._varying)
 
     @property
-    def scale(self) -> tuple[float, float] | None:
-        """What all curves of the sweep are drawn on, lowest and highest; of those in training until one has ended."""
-        curves = [trial.values for trial in self.training.values()]
-        return self._scale.ends() or scale_of(curves, maximize=self.objective.goal is Goal.MAXIMIZE)
+    def scale(self) -> CurveScale:
+        """What all curves of the sweep are drawn on; that of those in training until one has ended."""
+        return self._scale or CurveScale(trial.values for trial in self.training.values())
 
     @property
     def elapsed(self) -> float:

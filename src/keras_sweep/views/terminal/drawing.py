@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-MOST_RANKS = 512  # points of all curves that heights are ranked among
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +40,6 @@ def glyphs_for(encoding: str) -> Glyphs:
     return UNICODE
 
 
-def scale_of(curves: Sequence[Sequence[float]], *, maximize: bool = True) -> tuple[float, float] | None:
-    """A common scale for several curves, lowest and highest. None where no curve has a finite point.
-
-    The worse half of the points falls off its end, so that first epochs and poor trials do not flatten the good ones.
-    """
-    points = sorted(point for curve in curves for point in curve if math.isfinite(point))
-    if not points:
-        return None
-    cut = len(points) // 2
-    return (points[cut], points[-1]) if maximize else (points[0], points[len(points) - 1 - cut])
-
-
 def resampled(values: Sequence[float], width: int) -> list[float]:
     """At most `width` points: the last point of each of so many equal stretches, so the first and last are kept."""
     if len(values) <= width:
@@ -65,18 +50,17 @@ def resampled(values: Sequence[float], width: int) -> list[float]:
 
 
 def sparkline(
-    values: Sequence[float], glyphs: Glyphs, *, width: int = 20, scale: tuple[float, float] | None = None
+    values: Sequence[float], glyphs: Glyphs, *, width: int = 20, scale: Callable[[float], float] | None = None
 ) -> str:
-    """A curve in one line of at most `width` characters, on its own scale unless one is given."""
+    """A curve in one line of at most `width` characters; `scale` gives a value's height, else its own range does."""
     finite = [value for value in values if math.isfinite(value)]
-    scale = scale or ((min(finite), max(finite)) if finite else None)
+    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
     line = ""
     for value in resampled(values, width):
-        if not math.isfinite(value) or scale is None:
+        if not math.isfinite(value):
             line += glyphs.gap
             continue
-        low, high = scale
-        share = (value - low) / (high - low) if high > low else 0.5
+        share = scale(value) if scale is not None else (value - low) / (high - low) if high > low else 0.5
         line += glyphs.spark[min(max(int(share * len(glyphs.spark)), 0), len(glyphs.spark) - 1)]
     return line
 
@@ -117,19 +101,3 @@ def plot(values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: in
                 line += levels[fill - 1] if fill else " "
         lines.append(line)
     return lines
-
-
-def curve_heights(curves: Sequence[Sequence[float]]) -> Callable[[float], float]:
-    """The share of its height, from 0 to 1, at which a value of any of the curves is drawn: its rank among all points.
-
-    Ranks use the whole height, however far first epochs and poor trials lie below the good ones.
-    """
-    points = sorted(point for curve in curves for point in curve if math.isfinite(point))
-    thinned = points[:: max(len(points) // MOST_RANKS, 1)]
-
-    def height_of(value: float) -> float:
-        if not thinned or thinned[0] == thinned[-1]:
-            return 0.5
-        return (bisect.bisect_left(thinned, value) + bisect.bisect_right(thinned, value) - 1) / (2 * len(thinned) - 2)
-
-    return height_of

@@ -1,0 +1,33 @@
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_sweep.views.terminal.curve_scale import CurveScale
+from keras_sweep.views.terminal.drawing import UNICODE, sparkline
+
+POINTS = st.floats(width=32) | st.sampled_from([math.nan, math.inf, 0.5])
+CURVES = st.lists(st.lists(POINTS, max_size=9), max_size=9)
+
+
+@given(CURVES)
+def test_curves_that_are_added_one_by_one_have_the_scale_of_all(curves):
+    grown = CurveScale()
+    for curve in curves:
+        grown.add(curve)
+        grown(0.5)
+    whole = CurveScale(curves)
+    assert bool(grown) is bool(whole)
+    assert [grown(value) for value in (-1.0, 0.5, 3.0)] == [whole(value) for value in (-1.0, 0.5, 3.0)]
+
+
+@given(CURVES, st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
+def test_a_larger_value_is_never_lower(curves, one, other):
+    scale = CurveScale(curves)
+    assert 0 <= scale(min(one, other)) <= scale(max(one, other)) <= 1
+
+
+def test_first_epochs_and_poor_trials_flatten_no_good_curve():
+    good = [0.80, 0.84, 0.850, 0.853, 0.855, 0.857]
+    scale = CurveScale([good, [0.79, 0.83, 0.851, 0.852, 0.854, 0.856], [0.10, 0.10, 0.11, 0.10, 0.12, 0.12]])
+    assert len(set(sparkline(good, UNICODE, scale=scale))) >= 4
