@@ -28,6 +28,7 @@ READ = (
     ["leaderboard", "dense", "--sort", "seed"],
     ["show", "dense", "1"],
     ["show", "dense", "1", "--format", "json"],
+    ["report", "dense", "-o", "SWEEPS/page"],
     ["compare", "dense", "other"],
     ["compare", "other", "dense", "--format", "json"],
 )
@@ -52,7 +53,7 @@ json_values = st.recursive(
 
 def check(arguments: list[str], sweeps: Path) -> None:
     """It shows something, or says one line that is no fault of the program; neither steers the terminal."""
-    code, out, err = called(arguments, sweeps)
+    code, out, err = called([word.replace("SWEEPS", str(sweeps)) for word in arguments], sweeps)
     assert "Traceback" not in err
     assert "should not have happened" not in err, err
     assert (code == 0 and out) or (code in (1, 2) and err.startswith("error: ") and err.count("\n") == 1), err

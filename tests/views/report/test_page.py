@@ -10,12 +10,15 @@ from html.parser import HTMLParser
 
 import numpy as np
 import optuna
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.report.page import drawn_rows, page_of
 from tests.helpers.page_facts import MOMENT, facts_of
+from tests.helpers.records import results as any_result
 from tests.helpers.results import dense_sweep, result
 
 
@@ -107,6 +110,15 @@ def test_numbers_are_drawn_against_the_truth() -> None:
     page = page_of(facts_of(dense_sweep(12), outputs=found), MOMENT)
     assert "half of the predictions are within 0.5 of the truth" in page
     assert "20 validation rows that the winner misses by most" in page
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 12).flatmap(lambda count: st.tuples(*(any_result(number) for number in range(count)))))
+def test_any_results_have_a_page(results: tuple[Result, ...]) -> None:
+    page = page_of(facts_of(results), MOMENT)
+    page.encode()
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])
+    assert len(data["trials"]) == len(results)
 
 
 MARKUP = (

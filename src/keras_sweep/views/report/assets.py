@@ -8,6 +8,9 @@ import hashlib
 import importlib.resources
 
 import jinja2
+from markupsafe import Markup
+
+from keras_sweep.views.terminal.text import safe
 
 
 def asset(name: str) -> str:
@@ -35,5 +38,17 @@ def _digest(text: str) -> str:
 def _environment() -> jinja2.Environment:
     loader = jinja2.PackageLoader(str(__package__), "templates")
     return jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        finalize=_without_controls,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+
+
+def _without_controls(value: object) -> object:
+    """Text that comes from elsewhere steers no reader: its control characters are written out, but for line ends."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return "\n".join(safe(line) for line in value.split("\n"))

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 
 from keras_sweep.views.report.facts import SweepFacts
-from keras_sweep.views.terminal.text import count_text, safe
+from keras_sweep.views.terminal.text import count_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,8 @@ def repeat_of(facts: SweepFacts) -> Repeat:
     versions = facts.attributes.get("versions", {})
     return Repeat(
         calls=tuple(calls),
-        space=_lines(str(facts.attributes.get("space", ""))),
-        versions=tuple((safe(package), safe(version)) for package, version in versions.items()),
-        fingerprint=safe(str(facts.attributes.get("fingerprint", ""))),
-        origin=safe(str(facts.attributes.get("origin", ""))),
+        space=str(facts.attributes.get("space", "")),
+        versions=tuple(versions.items()),
+        fingerprint=str(facts.attributes.get("fingerprint", "")),
+        origin=str(facts.attributes.get("origin", "")),
     )
-
-
-def _lines(text: str) -> str:
-    return "\n".join(safe(line) for line in text.splitlines())

@@ -1,0 +1,51 @@
+"""Places in a drawing are those of the values."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.report.best_so_far import best_so_far, spent_seconds
+from keras_sweep.views.report.colours import colours_of
+from keras_sweep.views.report.scale import Scale
+from tests.helpers.page_facts import facts_of
+from tests.helpers.results import ACCURACY, result
+
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(FLOATS, FLOATS, FLOATS)
+def test_every_value_lies_on_its_scale(low: float, high: float, value: float) -> None:
+    scale = Scale(min(low, high), max(low, high), 10, 110)
+    assert 10 <= scale(value) <= 110
+    near = (scale.high / 2 - scale.low / 2) / 1e6
+    assert all(scale.low - near <= tick <= scale.high + near for tick in scale.ticks())
+    assert 1 <= len(scale.ticks()) <= 12
+
+
+def test_ticks_are_round() -> None:
+    assert Scale(0.78, 0.86, 0, 1).ticks() == [0.78, 0.8, 0.82, 0.84, 0.86]
+    assert Scale(1e-4, 1.0, 0, 1, log=True).ticks() == [1e-4, 1e-3, 1e-2, 0.1, 1.0]
+    assert Scale(0.2, 0.7, 0, 1, log=True).ticks() == [0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+
+
+def test_the_best_so_far_steps_where_a_trial_was_better_and_counts_only_what_compares() -> None:
+    values = [0.5, 0.4, None, 0.7, 0.9, 0.6]
+    states = [TrialState.FAIL if value is None else TrialState.COMPLETE for value in values]
+    states[4] = TrialState.PRUNED  # scored at an earlier epoch: it ranks below
+    pairs = enumerate(zip(values, states, strict=True))
+    results = [result(number, value, state=state) for number, (value, state) in pairs]
+    facts = facts_of(results)
+    assert facts.value_axis is not None
+    by_trial, by_second = best_so_far(
+        facts.rows, facts.rows, facts.results, facts.value_axis, ACCURACY, colours_of(facts.axes)
+    )
+    assert "The best val_accuracy, 0.7000, came with trial 3 of 6." in by_trial
+    assert len(re.findall("V", re.findall(r'class="best" d="([^"]*)"', by_trial)[0])) == 1
+    assert by_trial.count("<circle") == 5 and by_trial.count('class="no"') == 1
+    spent = spent_seconds(facts.results)
+    assert list(spent.values()) == sorted(spent.values())
+    assert f"after {spent[3]:.2f} s" in by_second

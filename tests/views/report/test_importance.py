@@ -1,0 +1,41 @@
+"""Importance says what the trials say, and no more."""
+
+from __future__ import annotations
+
+import random
+
+from keras_sweep.views.report.importance import Importance, importance_bars, importances, settled
+from tests.helpers.page_facts import facts_of
+from tests.helpers.results import ACCURACY, result
+
+
+def found_of(count: int, rate_matters: float) -> list[Importance]:
+    draw = random.Random(1)
+    results = []
+    for number in range(count):
+        rate, epochs = 10 ** draw.uniform(-4, 0), draw.randint(1, 20)
+        value = 0.8 - rate_matters * abs(rate - 0.01) ** 0.5 + draw.random() / 100
+        params = {"optimizer": draw.choice(["sgd", "adam"]), "learning_rate": rate, "epochs": epochs}
+        results.append(result(number, value, params=params))
+    facts = facts_of(results)
+    return importances(facts.rows, ACCURACY, facts.attributes["distributions"])
+
+
+def test_what_alone_moves_the_value_is_most_important_and_that_is_settled() -> None:
+    found = found_of(120, 1.0)
+    assert found[0].name == "learning_rate"
+    assert settled(found)
+    assert sum(one.share for one in found) == 1.0 or abs(sum(one.share for one in found) - 1) < 1e-9
+    assert all(0 <= one.low <= one.high <= 1 for one in found)
+    assert "In nearly all resamples learning_rate is the most important." in importance_bars(found, 120)
+    assert found == found_of(120, 1.0), "the same record has the same page"
+
+
+def test_noise_settles_no_order() -> None:
+    found = found_of(30, 0.0)
+    assert not settled(found)
+    assert "does not settle the order" in importance_bars(found, 30)
+
+
+def test_few_trials_say_nothing() -> None:
+    assert found_of(9, 1.0) == []
