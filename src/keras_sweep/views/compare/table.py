@@ -13,7 +13,8 @@ from keras_sweep.sweep.side_by_side import Side, SideBySide
 from keras_sweep.views.compare.facts import fact_rows, verdict_lines
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, scale_of, sparkline
+from keras_sweep.views.terminal.curve_scale import CurveScale
+from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, needed
 from keras_sweep.views.terminal.text import safe, shorten
 
@@ -44,7 +45,7 @@ class CompareView:
         rows = fact_rows(found, glyphs)
         labels = [*(f"  {row.label}" if row.group else row.label for row in rows), "best so far"]
         curves = [best_curve(side) for side in found.sides]
-        scale = scale_of(curves, maximize=found.objective.better(1.0, 0.0))
+        scale = CurveScale(curves)
         columns = [Column("", tuple(Text(shorten(label, longest, glyphs.ellipsis)) for label in labels))]
         for index, side in enumerate(found.sides):
             texts = [row.cells[index] for row in rows]
