@@ -30,7 +30,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     made["reference/examples.md"] = examples_page()
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
-    for picture in sorted((ROOT / "reports" / "dense").glob("*.svg")):
+    pictures = [path for path in (ROOT / "reports" / "dense").iterdir() if path.suffix in (".svg", ".png")]
+    for picture in sorted(pictures):
         files.append(File.generated(config, f"reports/dense/{picture.name}", abs_src_path=str(picture)))
     return files
 

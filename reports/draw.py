@@ -1,12 +1,18 @@
-"""Draws the README's pictures from a finished sweep: `python reports/draw.py [NAME]` writes reports/NAME/*.svg."""
+"""Makes the sample from a finished sweep: `python reports/draw.py [NAME]` writes reports/NAME/ and its pictures.
+
+The summary and the board are SVG; page.png is the top of the report, as headless Chromium shows it.
+"""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
+from keras_sweep.api.report import write_report
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import find, sweeps_dir
+from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.finish_winner import recorded_errors
 from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.views.running.live import board
@@ -23,11 +29,12 @@ def draw(name: str) -> None:
     total = attributes["trials"]
     seconds = attributes["seconds"]
     place = Path(__file__).parent / name
-    place.mkdir(exist_ok=True)
+    picture(write_report(folder, place), place / "page.png")
     test = attributes["test"]
     errors = recorded_errors(test, objective.name)
     looked = TestEvaluated(test["number"], test["scores"], errors, attributes["test_looks"], test["per_class"])
-    ended = SweepEnded(name, "done", tuple(results), seconds, f"sweeps/{name}/best.keras")
+    compared = comparison_of(folder, attributes, results)
+    ended = SweepEnded(name, "done", tuple(results), seconds, f"sweeps/{name}/best.keras", comparison=compared)
     shown = summary(ended, objective, test=looked)
     title = f"sweep run search_spaces/{name}.yaml"
     record_svg(lambda console: print_summary(console, shown), place / "summary.svg", title=title, width=100)
@@ -46,6 +53,13 @@ def draw(name: str) -> None:
     done = 2 * total // 3
     tally = tally_at(started, results, done=done, elapsed=sum(seconds.values()) * done / total)
     record_svg(lambda console: console.print(board(tally, console)), place / "board.svg", title=title, width=100)
+
+
+def picture(page: Path, file: Path) -> None:
+    """The top of a page as a PNG of modest size."""
+    words = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1240,1160"]
+    words += ["--force-device-scale-factor=0.75", f"--screenshot={file.resolve()}", page.resolve().as_uri()]
+    subprocess.run(words, check=True, capture_output=True)
 
 
 draw(sys.argv[1] if len(sys.argv) > 1 else "dense")

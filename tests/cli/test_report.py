@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_sweep.views.terminal.text import score_text
 from tests.helpers.command import sweep
 
 
@@ -46,6 +47,32 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard(reported: Path, finish
     assert [row["rank"] for row in csv.DictReader(io.StringIO((reported / "leaderboard.csv").read_text()))] == [
         str(row["rank"]) for row in rows
     ]
+
+
+def test_the_winner_s_numbers_are_those_of_its_card(reported: Path, finished: Path) -> None:
+    card = json.loads((finished / "sweeps" / "digits" / "card.json").read_text())
+    numbers = re.findall(r"<dd>(.*?)</dd>", (reported / "index.html").read_text())
+    estimate, validation, test = card["estimate"], card["validation"], card["test"]
+    assert numbers[:3] == [
+        score_text(estimate["value"]),
+        score_text(validation["value"], validation["stderr"]),
+        score_text(test["accuracy"], test["stderr"]),
+    ]
+    words = re.findall(r"<dt>(.*?)</dt>", (reported / "index.html").read_text())
+    assert f"95 % between {score_text(estimate['low'])} and {score_text(estimate['high'])}" in words[0]
+    assert f"{card['data']['validation_rows']} validation rows" in words[1]
+    assert f"{test['rows']} sealed test rows" in words[2]
+    rows = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)
+    assert numbers[3] == str(sum(row["tie"] for row in rows))
+
+
+def test_the_matrix_is_of_the_score_on_the_leaderboard(reported: Path, finished: Path) -> None:
+    page = (reported / "index.html").read_text()
+    cells = re.findall(r"<title>(\S+) named (\S+): ([\d,]+) of ([\d,]+)</title>", page)
+    counts = {(true, named): int(count.replace(",", "")) for true, named, count, _ in cells}
+    right = sum(count for (true, named), count in counts.items() if true == named)
+    card = json.loads((finished / "sweeps" / "digits" / "card.json").read_text())
+    assert right / sum(counts.values()) == pytest.approx(card["validation"]["value"], abs=1e-6)
 
 
 def test_a_report_is_written_anew(reported: Path, finished: Path) -> None:

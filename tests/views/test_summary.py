@@ -36,7 +36,7 @@ def test_the_end_says_all_there_is_to_say():
         "weakest of 10 classes: 0.5000 (Shirt), 0.5500 (Sandal), 0.6000 (Coat)",
         "time 42 s: train 75 %, compile 15 %, sampler 3 %, the rest 7 %",
         "model sweeps/dense/best.keras",
-        "next sweep leaderboard dense · sweep show dense 50 · sweep export dense",
+        "next sweep report dense · sweep show dense 50 · sweep export dense",
     ):
         assert part in text
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.honest.comparison import Comparison, shift
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.honest.comparison import Comparison
+from keras_sweep.space.objective import Objective
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.formats import difference_text
+from keras_sweep.views.leaderboard.formats import unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.terminal.console import glyphs_of
@@ -30,7 +30,6 @@ WEAKEST = 3  # classes that are named
 BAR = 20  # cells of a bar
 LEAST_SHARE = 0.02  # of the time, with which a part is named
 NAMED_PARTS = 4
-CHANCE = 1.96  # standard errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     if not rows:
         return ()
     winner = next((row for row in rows if row.winner), None)
-    commands = [f"sweep leaderboard {quoted}", f"sweep show {quoted} {(winner or rows[0]).number}"]
+    commands = [f"sweep report {quoted}", f"sweep show {quoted} {(winner or rows[0]).number}"]
     if winner is not None:
         commands.append(f"sweep export {quoted}")
     return tuple(commands)
@@ -129,7 +128,7 @@ def print_summary(console: Console, summary: Summary, *, top: int | None = None,
         console.print(LeaderboardTable(shown, summary.objective, summary.comparison, of=rows))
         console.print()
     lines = test_lines(summary.test, glyphs, classes=False) if summary.test is not None else []
-    if (unlike := unlike_line(summary, glyphs)) is not None:
+    if (unlike := unlike_line(summary)) is not None:
         lines.append(unlike)
     if summary.parts and times:
         lines.append(Text.assemble(("time ", "bold"), seconds_text(summary.seconds)))
@@ -145,7 +144,7 @@ def print_summary(console: Console, summary: Summary, *, top: int | None = None,
         _print(console, line)
 
 
-def unlike_line(summary: Summary, glyphs: Glyphs) -> Text | None:
+def unlike_line(summary: Summary) -> Text | None:
     """That the test rows are unlike the validation rows, where the two scores differ by more than chance.
 
     Luck in choosing the winner is no part of it: the estimate is without that.
@@ -155,13 +154,8 @@ def unlike_line(summary: Summary, glyphs: Glyphs) -> Text | None:
         return None
     name = summary.objective.name.removeprefix("val_")
     score, stderr = summary.test.scores.get(name), summary.test.stderrs.get(name)
-    if score is None or stderr is None or abs(shift(estimate, score, stderr)) <= CHANCE:
-        return None
-    distance = difference_text(abs(score - estimate.value), summary.objective, pm=glyphs.pm)
-    points = " points" if summary.objective.is_share else ""
-    better = (score > estimate.value) == (summary.objective.goal is Goal.MAXIMIZE)
-    words = f"test rows are unlike validation rows: {distance}{points} {'better' if better else 'worse'}"
-    return Text(f"  {words}, not by lucky choice", style="yellow")
+    words = unlike_text(estimate, score, stderr, summary.objective)
+    return None if words is None else Text(f"  {words}", style="yellow")
 
 
 def _next_lines(commands: Sequence[str], glyphs: Glyphs, width: int) -> list[Text]:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from keras_sweep.honest.comparison import PAIRED, Comparison, Estimate, MoreTrials
+from keras_sweep.honest.comparison import PAIRED, Comparison, Estimate, MoreTrials, shift
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, common_params, varying_names
@@ -26,6 +26,7 @@ from keras_sweep.views.terminal.text import (
     value_text,
 )
 
+CHANCE = 1.96  # standard errors
 OWN_COLUMNS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr")
 LAST_COLUMNS = ("epochs", "seconds", "engine", "seed", "reason")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
@@ -127,6 +128,17 @@ def more_text(more: MoreTrials, objective: Objective) -> str:
     gain, resolved = (difference_text(each, objective) for each in (more.gain, more.resolved))
     verdict = "yes" if more.worth_it else "no"
     return f"worth going on? {more.trials} more trials: +{gain}{points} at most, rows resolve {resolved}: {verdict}"
+
+
+def unlike_text(estimate: Estimate, score: float | None, stderr: float | None, objective: Objective) -> str | None:
+    """That the test rows are unlike the validation rows, where the two scores differ by more than chance; else None."""
+    if score is None or stderr is None or abs(shift(estimate, score, stderr)) <= CHANCE:
+        return None
+    points = " points" if objective.is_share else ""
+    better = (score > estimate.value) == (objective.goal is Goal.MAXIMIZE)
+    distance = difference_text(abs(score - estimate.value), objective)
+    words = f"{distance}{points} {'better' if better else 'worse'}"
+    return f"test rows are unlike validation rows: {words}, not by lucky choice"
 
 
 def behind_text(row: LeaderboardRow, objective: Objective, *, pm: str = "±") -> str:

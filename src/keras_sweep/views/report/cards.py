@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from keras_sweep.views.leaderboard.formats import unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ties
-from keras_sweep.views.report.axes import is_number
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.terminal.text import count_text, safe, score_text
 
@@ -46,15 +45,12 @@ def winner_sentence(facts: SweepFacts) -> str:
 
 
 def _estimate(facts: SweepFacts) -> NumberCard | None:
-    estimate = facts.card.get("estimate")
-    if not isinstance(estimate, Mapping):
+    estimate = facts.comparison.estimate
+    if estimate is None:
         return None
-    value, low, high = (_number(estimate, key) for key in ("value", "low", "high"))
-    if value is None:
-        return None
-    interval = "" if low is None or high is None else f", 95 % between {score_text(low)} and {score_text(high)}"
-    name = safe(facts.objective.name)
-    return NumberCard(score_text(value), f"estimated {name}{interval}: the luck of being picked is taken off")
+    name, low, high = safe(facts.objective.name), score_text(estimate.low), score_text(estimate.high)
+    words = f"estimated {name} on new rows, 95 % between {low} and {high}: the luck of being picked is taken off"
+    return NumberCard(score_text(estimate.value), words)
 
 
 def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
@@ -78,10 +74,10 @@ def _test(facts: SweepFacts) -> NumberCard | None:
         return None
     looks = int(facts.attributes.get("test_looks", 1))
     seen = "looked at once" if looks == 1 else f"looked at {looks} times"
-    return NumberCard(
-        score_text(test.scores[name], test.stderrs.get(name)),
-        f"{safe(name)} on {test.rows:,} sealed test rows, {seen}",
-    )
+    words = f"{safe(name)} on {test.rows:,} sealed test rows, {seen}"
+    score, stderr, estimate = test.scores[name], test.stderrs.get(name), facts.comparison.estimate
+    unlike = None if estimate is None else unlike_text(estimate, score, stderr, facts.objective)
+    return NumberCard(score_text(score, stderr), f"{words}; {unlike}" if unlike else words)
 
 
 def _ties(facts: SweepFacts) -> NumberCard:
@@ -89,8 +85,3 @@ def _ties(facts: SweepFacts) -> NumberCard:
     if not tied:
         return NumberCard("0", "ties: no other trial is as good, as far as these rows can tell")
     return NumberCard(f"{tied}", "ties, marked ≈, the winner among them: these rows can't tell them apart")
-
-
-def _number(found: Mapping[str, Any], key: str) -> float | None:
-    value = found.get(key)
-    return float(value) if is_number(value) else None

@@ -1,4 +1,4 @@
-"""How to repeat a sweep: the calls, the space file, the versions, the data's fingerprint."""
+"""How to repeat a sweep: the calls, the space file, the versions, the data's fingerprint; no folder of this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ class Repeat:
     space: str  # text of the space file
     versions: tuple[tuple[str, str], ...]
     fingerprint: str
-    origin: str
 
 
 def repeat_of(facts: SweepFacts) -> Repeat:
@@ -28,14 +27,16 @@ def repeat_of(facts: SweepFacts) -> Repeat:
         trials = count_text(len(facts.rows), "trial")
         calls.append((f"sweep run SPACE.yaml --name {name}-again", f"the same {trials}, values and winner"))
     if facts.winner is not None:
-        calls.append((f"sweep show {name} {facts.winner.number}", "the winner, epoch by epoch"))
+        number = facts.winner.number
+        calls.append((f"sweep show {name} {number}", "the winner, epoch by epoch"))
+        calls.append((f"sweep replay {name} {number}", "the winner by plain model.fit, against the record"))
         if facts.card:
             calls.append((f"sweep export {name}", "its model, with its card"))
+            calls.append((f"sweep verify {name}.keras", "whether the model's scores still come out"))
     versions = facts.attributes.get("versions", {})
     return Repeat(
         calls=tuple(calls),
         space=str(facts.attributes.get("space", "")),
         versions=tuple(versions.items()),
         fingerprint=str(facts.attributes.get("fingerprint", "")),
-        origin=str(facts.attributes.get("origin", "")),
     )

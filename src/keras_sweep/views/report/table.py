@@ -11,13 +11,13 @@ from markupsafe import Markup
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.formats import epochs_text, state_text, time_text
+from keras_sweep.views.leaderboard.formats import behind_text, epochs_text, state_text, time_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.colours import Colours
 from keras_sweep.views.report.curves import sparkline
 from keras_sweep.views.terminal.curve_scale import CurveScale
-from keras_sweep.views.terminal.text import decimals, safe, score_text, shorten, value_text
+from keras_sweep.views.terminal.text import safe, score_text, shorten, value_text
 
 LONGEST_VALUE = 40
 
@@ -75,7 +75,7 @@ def _columns(
         (ColumnHead(objective.name, True), _score),
     ]
     if any(row.behind is not None for row in of):
-        columns.append((ColumnHead("behind", True), _behind))
+        columns.append((ColumnHead("behind", True), lambda row: _behind(row, objective)))
     columns += [_parameter(axis, colours) for axis in axes if axis.name != "epochs"]
     if any(row.imported or row.state is not TrialState.COMPLETE for row in of):
         columns.append((ColumnHead("state", False), lambda row: Cell(state_text(row), state_text(row))))
@@ -113,12 +113,8 @@ def _score(row: LeaderboardRow) -> Cell:
     return _number(score_text(row.value, row.stderr), row.value)
 
 
-def _behind(row: LeaderboardRow) -> Cell:
-    if row.behind is None or row.winner:
-        return Cell("–", _sort(row.behind))
-    places = decimals(row.value, row.stderr)  # as the value itself has
-    error = "" if row.behind_stderr is None else f" ±{row.behind_stderr:.{places}f}"
-    return _number(f"{row.behind:.{places}f}{error}", row.behind)
+def _behind(row: LeaderboardRow, objective: Objective) -> Cell:
+    return _number(behind_text(row, objective) or "–", row.behind)
 
 
 def _number(text: str, value: Value) -> Cell:
