@@ -78,17 +78,17 @@ def folder_of(folder: Path, space: str) -> SweepFolder:
 
 def outcome(sweep: SweepFolder) -> dict[str, Any]:
     """All that must not depend on what befell a sweep, to the last bit; times and counts of looks left out."""
+    results = reader.read_results(sweep)
     card = json.loads(sweep.card.read_text())
     card.pop("created")
     card.pop("sha256")
     if card["test"] is not None:
         card["test"].pop("looks")
     return {
-        "trials": [_trial(one) for one in reader.read_results(sweep)],
-        "weights": {
-            number: [_bits(array) for array in load_weights(weights_file(sweep, number))]
-            for number in saved_trials(sweep)
-        },
+        "trials": [_trial(one) for one in results],
+        "finalists": {one.number: [one.final, *map(_trial, one.finalists)] for one in results if one.finalists},
+        "weights": _weights(sweep),
+        "weights of finalists": _weights(sweep.finalists),
         "scores": {one.number: _scores(sweep, one).digest for one in _with_scores(sweep)},
         "comparison": comparison_file(sweep).read_bytes() if comparison_file(sweep).exists() else None,
         "best": model_arrays(sweep.best),
@@ -106,8 +106,8 @@ def check_sound(sweep: SweepFolder) -> None:
     assert integrity(sweep.study) == "ok"
     results = reader.read_results(sweep)
     assert [one.number for one in results] == list(range(len(results)))
-    for number in saved_trials(sweep):
-        load_weights(weights_file(sweep, number))
+    for part in (sweep, sweep.finalists):
+        _weights(part)  # which raises where a file is damaged
     for one in _with_scores(sweep):
         _scores(sweep, one)
     if sweep.best.exists():
@@ -146,9 +146,15 @@ def model_arrays(path: Path) -> dict[str, Any]:
     return found
 
 
+def _weights(sweep: SweepFolder) -> dict[int, Any]:
+    return {
+        number: [_bits(array) for array in load_weights(weights_file(sweep, number))] for number in saved_trials(sweep)
+    }
+
+
 def _trial(result: Any) -> tuple[Any, ...]:
     suggestion = result.suggestion
-    asked = (suggestion.number, dict(suggestion.params), suggestion.generation, suggestion.continues)
+    asked = (suggestion.number, dict(suggestion.params), suggestion.generation, suggestion.continues, suggestion.recipe)
     ended = (str(result.state), result.value, dict(result.curve), result.epoch, result.reason, result.stderr)
     return (*asked, *ended, result.engine, result.runner)
 

@@ -34,6 +34,7 @@ class Spec:
     search: Optuna | KerasTuner = field(default_factory=Optuna)
     split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42, "stratify": False}
     early_terminate: Mapping[str, Any] | None = None  # {"type": "hyperband", "min_iter": 1, "eta": 3}
+    finalists: Mapping[str, int] | str | None = None  # {"top": 5, "seeds": 3}, or "none"
 
     def to_yaml(self) -> str:
         """The text of the space file that says the same. What only this program holds is named by a digest.
@@ -58,6 +59,7 @@ class Spec:
             "parameters": {name: parameter_block(value) for name, value in self.parameters.items()},
             "early_terminate": dict(self.early_terminate) if self.early_terminate else None,
             "search": self.search.block(),
+            "finalists": dict(self.finalists) if isinstance(self.finalists, Mapping) else self.finalists,
         }
         text = io.StringIO()
         writer = YAML(typ="safe", pure=True)

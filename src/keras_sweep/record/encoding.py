@@ -42,6 +42,7 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         "runner": result.runner,
         "generation": suggestion.generation,
         "continues": suggestion.continues,
+        "recipe": suggestion.recipe,
         "sampler_seconds": _number(suggestion.sampler_seconds),
         "reason": bounded(result.reason),
         "traceback": bounded(result.traceback),
@@ -66,6 +67,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
             params={name: _parsed(item) for name, item in read["params"].items()},
             generation=_count(read, "generation", 0),
             continues=_count(read, "continues", 0) if "continues" in read else None,
+            recipe=_count(read, "recipe", 0) if "recipe" in read else None,
             sampler_seconds=float(read["sampler_seconds"]),
         )
         stderr = read.get("stderr")
@@ -99,7 +101,7 @@ def bounded(text: str | None) -> str | None:
 
 _KEYS = frozenset(
     {"params", "curve", "epoch", "stderr", "scores", "seconds", "seed", "engine", "runner", "generation", "continues"}
-    | {"sampler_seconds", "reason", "traceback"}
+    | {"sampler_seconds", "reason", "traceback", "recipe"}
 )
 
 

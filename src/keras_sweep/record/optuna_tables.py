@@ -60,6 +60,15 @@ def studies(connection: sqlite3.Connection) -> list[tuple[int, str, str]]:
     return [(int(number), str(name), str(direction)) for number, name, direction in connection.execute(sql)]
 
 
+def insert_study(connection: sqlite3.Connection, name: str, direction: str) -> int:
+    """Write a study without trials, inside the caller's transaction; returns its id."""
+    study = connection.execute("INSERT INTO studies (study_name) VALUES (?)", (name,)).lastrowid
+    assert study is not None
+    sql = "INSERT INTO study_directions (study_id, direction, objective) VALUES (?, ?, 0)"
+    connection.execute(sql, (study, direction.upper()))
+    return study
+
+
 def study_attributes(connection: sqlite3.Connection, study: int) -> dict[str, Any]:
     """The study's user attributes. Raises ValueError where one is no JSON."""
     sql = "SELECT key, value_json FROM study_user_attributes WHERE study_id = ?"
@@ -170,6 +179,12 @@ def best_rows(
         f"SELECT trial_id, number, state, value, value_type FROM ({placed}) WHERE place <= ?",
         (*arguments, top),
     )
+
+
+def rows_numbered(connection: sqlite3.Connection, study: int, numbers: Sequence[int]) -> list[Row]:
+    """Those of the finished trials that have these numbers."""
+    wanted = json.dumps(list(numbers))
+    return _rows(connection, f"{_SELECT} AND t.number IN (SELECT value FROM json_each(?))", (study, wanted))
 
 
 def counts(connection: sqlite3.Connection, study: int) -> dict[str, int]:

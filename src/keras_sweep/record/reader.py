@@ -21,9 +21,11 @@ from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.trial.ranking import IMPORTED, order_key
+from keras_sweep.trial.finalists import Choice, with_finalists
+from keras_sweep.trial.ranking import IMPORTED, comparable, order_key
 from keras_sweep.trial.result import Result, TrialState
 
+FINALISTS = " finalists"  # ends the name of the second study in a record; no sweep's name holds a blank
 FORMAT = 1  # of the attributes; a later one is refused, not guessed at
 DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside and begins anew"
 
@@ -45,22 +47,21 @@ def read_results(folder: SweepFolder, *, top: int | None = None) -> list[Result]
     at once.
     """
     with reading(folder) as connection:
-        study, _, attributes = the_study(connection, folder)
+        study, name, attributes = the_study(connection, folder)
         if top is None:
-            return all_results(connection, study)
-        return _best(connection, study, objective_of(attributes), top)
+            return with_finalists_of(connection, name, attributes, all_results(connection, study))
+        return _best(connection, study, name, attributes, top)
 
 
 def read_summary(folder: SweepFolder) -> Summary:
     """Name, attributes, counts and best trial, without reading the others. Raises RecordError."""
     with reading(folder) as connection:
         study, name, attributes = the_study(connection, folder)
-        objective = objective_of(attributes)
-        first = _best(connection, study, objective, 1, without_engine=IMPORTED)
-        first = first or _best(connection, study, objective, 1)
+        first = _best(connection, study, name, attributes, 1, without_engine=IMPORTED)
+        first = first or _best(connection, study, name, attributes, 1)
         counts = {TrialState(state): count for state, count in schema.counts(connection, study).items()}
-    comparable = first and order_key(first[0], objective)[0] == 0
-    return Summary(name, attributes, counts, first[0] if comparable else None)
+    best = next((one for one in first if comparable(one, objective_of(attributes))), None)
+    return Summary(name, attributes, counts, best)
 
 
 def read_attributes(folder: SweepFolder) -> dict[str, Any]:
@@ -76,12 +77,48 @@ def objective_of(attributes: Mapping[str, Any]) -> Objective:
     return Objective(attributes["metric"], Goal(attributes["goal"]), take_best)
 
 
-def _best(
-    connection: sqlite3.Connection, study: int, objective: Objective, top: int, *, without_engine: str | None = None
+def choice_of(attributes: Mapping[str, Any]) -> Choice:
+    """The last choice of finalists that a record tells of; an empty one without any."""
+    choices = attributes.get("finalists")
+    if not choices:
+        return Choice(0)
+    last = choices[-1]
+    return Choice(last["trials"], tuple(last["recipes"]), tuple(last["seeds"]))
+
+
+def with_finalists_of(
+    connection: sqlite3.Connection, name: str, attributes: Mapping[str, Any], results: list[Result], trials: int = -1
 ) -> list[Result]:
-    """The first `top` in order."""
+    """The trials with the finalists of their recipes; `trials` is how many the search has, if not all are given."""
+    study = finalists_study(connection, name)
+    if study is None:
+        return results
+    trained = all_results(connection, study)
+    return with_finalists(results, trained, choice_of(attributes), len(results) if trials < 0 else trials)
+
+
+def finalists_study(connection: sqlite3.Connection, name: str) -> int | None:
+    """The id of the study of finalists, where there is one beside the sweep's own study of this name."""
+    return next((study for study, other, _ in schema.studies(connection) if other == name + FINALISTS), None)
+
+
+def _best(
+    connection: sqlite3.Connection,
+    study: int,
+    name: str,
+    attributes: Mapping[str, Any],
+    top: int,
+    *,
+    without_engine: str | None = None,
+) -> list[Result]:
+    """The first `top` in order. SQL ranks by value; finalists, which are few, may come before."""
+    objective = objective_of(attributes)
     rows = schema.best_rows(connection, study, objective, top, without_engine=without_engine)
-    return sorted(_results(connection, rows), key=lambda result: order_key(result, objective))[:top]
+    if recipes := choice_of(attributes).recipes:
+        rows = list({row.number: row for row in (*rows, *schema.rows_numbered(connection, study, recipes))}.values())
+    results = _results(connection, rows)
+    results = with_finalists_of(connection, name, attributes, results, schema.next_number(connection, study))
+    return sorted(results, key=lambda result: order_key(result, objective))[:top]
 
 
 @contextmanager
@@ -161,7 +198,7 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> tuple[int,
         message = f"{path} has tables of Optuna's revision {revision}, but this version reads {schema.REVISION}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
     found = schema.studies(connection)
-    if len(found) != 1:
+    if not found or [one[1] for one in found[1:]] not in ([], [found[0][1] + FINALISTS]):
         raise RecordError(f"{path} holds {len(found)} studies, but a sweep's record holds one", hint=DAMAGED_HINT)
     study, name, direction = found[0]
     attributes = schema.study_attributes(connection, study)

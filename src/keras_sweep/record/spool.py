@@ -63,6 +63,8 @@ class Spool:
             "texts": encoding.encode(result, None),
         }
         path = self._folder.spool / f"{result.number:06d}.npz"
+        if not path.parent.parent.exists():  # of finalists
+            atomic.make_private(path.parent.parent)
         atomic.make_private(path.parent)
         scores = () if result.scores is None else result.scores.arrays
         write_arrays(path, (*scores, *(result.weights or ())), text=json.dumps({**about, "score_arrays": len(scores)}))

@@ -70,6 +70,16 @@ def map_of(check: Check) -> Check:
     return of
 
 
+def list_of(check: Check) -> Check:
+    """A list of such values."""
+
+    def of(value: Any) -> str | None:
+        right = isinstance(value, list) and all(check(one) is None for one in value)
+        return None if right else "a list"
+
+    return of
+
+
 def with_keys(perhaps: Mapping[str, Check] | None = None, /, **checks: Check) -> Check:
     """A map that has these keys, perhaps the first ones too, and perhaps others, which nobody reads."""
 
@@ -135,9 +145,10 @@ ATTRIBUTES: Mapping[str, Check] = {
     "spec": map_of(anything),
     "imported": text,  # from where
     "seconds": map_of(number),
+    "finalists": list_of(with_keys(trials=count, recipes=list_of(count), seeds=list_of(count))),  # each choice of them
     "test_looks": count,
     "test": with_keys(
-        {"stderrs": map_of(number)},  # an older version kept that of the objective alone
+        {"stderrs": map_of(number), "seed": optional(whole)},  # an older version kept that of the objective alone
         number=count,
         rows=count,
         scores=map_of(number),

@@ -8,6 +8,7 @@ writes (record/lock.py).
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import math
 import sqlite3
@@ -28,6 +29,8 @@ from keras_sweep.space.objective import Goal
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
+SEEDS = json.dumps({"name": "IntDistribution", "attributes": {"log": False, "step": 1, "low": 0, "high": 2**32 - 1}})
+
 
 class StudyFile:
     """An open record. Made by `create` or `open`; to be closed, or used as a context."""
@@ -39,6 +42,7 @@ class StudyFile:
         self._inode = folder.study.stat().st_ino
         self._study, self.name, attributes = reader.the_study(connection, folder)
         self._objective: str = attributes["metric"]
+        self._goal: str = attributes["goal"]
         self._seed = attributes["seed"]
         self._distributions: schema.Distributions = attributes["distributions"]
 
@@ -134,6 +138,33 @@ class StudyFile:
                     message = f"trial {result.number} can't be written to {self.folder.study}: trial {number} is next"
                     raise RecordError(message, hint="Another program wrote to the record")
                 schema.insert_trial(self._connection, self._study, result, text, self._objective, self._distributions)
+
+    def ranked_results(self) -> list[Result]:
+        """Every trial in order of number, with the finalists of its recipe, by which it may rank.
+
+        Raises RecordError.
+        """
+        with reader.damage_named(self.folder):
+            attributes, results = self.attributes, self.results()
+            return reader.with_finalists_of(self._connection, self.name, attributes, results)
+
+    def finalists(self) -> StudyFile:
+        """The finalists' trials, a study of its own in the same file, begun where there is none. Raises RecordError.
+
+        It is open as long as this one.
+        """
+        other = copy.copy(self)
+        other.folder = self.folder.finalists
+        other._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # of its own copy
+        with reader.damage_named(self.folder):
+            study = reader.finalists_study(self._connection, self.name)
+            if study is None:
+                with self._commit():
+                    study = schema.insert_study(self._connection, self.name + reader.FINALISTS, self._goal)
+                    schema.set_study_attribute(self._connection, study, "finalists_of", json.dumps(self.name))
+        other._study = study  # noqa: SLF001  # as above
+        other._check_trials()  # noqa: SLF001  # as above
+        return other
 
     def results(self) -> list[Result]:
         """Every trial in order of number, without weights. Raises RecordError."""

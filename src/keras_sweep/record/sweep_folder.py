@@ -7,7 +7,7 @@ import difflib
 import errno
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keras_sweep.errors import UsageError
@@ -24,6 +24,7 @@ class SweepFolder:
     """The folder of one sweep. Making the object touches no disk."""
 
     path: Path
+    part: str = ""  # where the weights and the spool of finalists stand, whose numbers are those of other trials, too
 
     @property
     def name(self) -> str:
@@ -43,12 +44,12 @@ class SweepFolder:
     @property
     def weights(self) -> Path:
         """The folder of the best trials' weights."""
-        return self.path / "weights"
+        return self.path / self.part / "weights"
 
     @property
     def scores(self) -> Path:
         """The folder of what each trial scored on each validation row."""
-        return self.path / "scores"
+        return self.path / self.part / "scores"
 
     @property
     def checkpoints(self) -> Path:
@@ -58,7 +59,12 @@ class SweepFolder:
     @property
     def spool(self) -> Path:
         """The folder of trials that ended, until their turn in the record comes."""
-        return self.path / "spool"
+        return self.path / self.part / "spool"
+
+    @property
+    def finalists(self) -> SweepFolder:
+        """The same sweep, with the weights and the spool of its finalists."""
+        return replace(self, part="finalists")
 
     @property
     def best(self) -> Path:

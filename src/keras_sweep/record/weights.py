@@ -14,7 +14,7 @@ from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.record.sweep_folder import SweepFolder
 
 if TYPE_CHECKING:
-    from keras_sweep.trial.result import Weights
+    from keras_sweep.trial.result import Result, Weights
 
 _FILE = re.compile(r"[0-9]{6,}\.npz")
 
@@ -28,8 +28,15 @@ def weights_file(folder: SweepFolder, number: int) -> Path:
     return folder.weights / f"{number:06d}.npz"
 
 
+def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
+    """Where the weights of a trial, or of a finalist, are kept."""
+    return weights_file(folder if trial.suggestion.recipe is None else folder.finalists, trial.number)
+
+
 def save_weights(path: Path, weights: Weights) -> None:
     """Write a model's arrays, whole or not at all; the folder is made if there is none. Raises RecordError."""
+    if not path.parent.parent.exists():  # of finalists
+        atomic.make_private(path.parent.parent)
     atomic.make_private(path.parent)
     write_arrays(path, weights)
 

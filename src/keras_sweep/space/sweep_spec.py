@@ -76,6 +76,14 @@ class SearchSettings:
         return f"{self.engine}/{self.sampler}"
 
 
+@dataclass(config=STRICT, frozen=True, slots=True)
+class Finalists:
+    """The best recipes are trained again with new seeds: how many, and with how many seeds."""
+
+    top: int = Field(default=5, ge=2, le=1000, description="recipes: the trials that lead when the search has ended")
+    seeds: int = Field(default=3, ge=1, le=1000, description="new seeds: the search seed + 1, + 2, ...")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class SweepSpec:
     """One sweep, as its space file says it."""
@@ -91,6 +99,8 @@ class SweepSpec:
     space: SearchSpace
     search: SearchSettings
     early_terminate: EarlyTerminate | None = None
+    finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained
+    finalists_asked: bool = False  # the file asks for them: they may take more than a quarter of the search's epochs
     warnings: tuple[str, ...] = ()  # what does not stop a sweep but is likely a slip
 
     @property

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, WithJsonSchema, create_model
 from pydantic.dataclasses import dataclass
 
 from keras_sweep.data.names import SOURCES
-from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, SearchSettings, Split
+from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, SearchSettings, Split
 from keras_sweep.space_file.rules import NumberRule, Rule, fields_of, rule_of
 from keras_sweep.space_file.value_rules import (
     ACTIVATION,
@@ -198,6 +198,11 @@ class SpaceFile(Section):
     parameters: dict[str, Scalar | ParameterSection] = Field(description="what is searched, and constants")
     early_terminate: EarlyTerminateSection | None = None
     search: SearchSection = Field(default_factory=SearchSection)
+    finalists: Literal["none"] | Finalists = Field(
+        default_factory=Finalists,
+        description="the best recipes, trained again with new seeds once the search has ended; left out, they take at "
+        "most a quarter of the search's epochs",
+    )
 
 
 SECTIONS = tuple(SpaceFile.model_fields)

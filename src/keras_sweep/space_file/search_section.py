@@ -1,10 +1,11 @@
-"""`search` and `early_terminate`: who asks for trials, and when poor ones stop."""
+"""`search`, `early_terminate` and `finalists`: who asks for trials, when poor ones stop, and who trains again."""
 
 from __future__ import annotations
 
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.plain_text import did_you_mean, joined, quoted
-from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
+from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, SearchSettings
 from keras_sweep.space_file.file_model import EarlyTerminateSection, SearchSection
 from keras_sweep.space_file.findings import FaultList
 
@@ -26,6 +27,24 @@ def search_of(findings: FaultList) -> SearchSettings | None:
         findings.fault(("search", "sampler"), rule, hint)
         return None
     return SearchSettings(section.engine, sampler, section.trials, section.seed)
+
+
+def finalists_of(findings: FaultList, space: SearchSpace | None) -> Finalists | None:
+    """What `finalists` says, over the defaults; None where it says none, where trials differ in their seeds anyway, or
+    with its faults noted."""
+    path = ("finalists",)
+    given = findings.root.at(*path).plain if findings.has("finalists") else {}
+    if given == "none":
+        return None
+    if isinstance(given, str):
+        findings.fault(path, f"must be a map with `top`, `seeds`, or none, but got {quoted(given)}")
+        return None
+    found = Finalists() if given == {} else findings.section(Finalists, path)
+    if space is not None and "seed" in (*space.constants, *(parameter.name for parameter in space.parameters)):
+        if given:
+            findings.warn(path, "there are none, since `seed` is a parameter")
+        return None
+    return found
 
 
 def early_terminate_of(findings: FaultList) -> EarlyTerminate | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.card import is_card_of
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.finish_winner import known_look, known_scores
 from keras_sweep.sweep.started import short_path, sweep_started
@@ -23,7 +24,8 @@ from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import Listener, Noticed, SweepEnded
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.finalists import chosen
+from keras_sweep.trial.ranking import best_training, winner
 from keras_sweep.trial.result import Result
 
 
@@ -49,7 +51,8 @@ def tell_again(
 def _already_done(
     spec: SweepSpec, folder: SweepFolder, *, test: bool
 ) -> tuple[list[Result], Result, TestScores | None, int] | None:
-    """All trials, the winner, its scores on the test rows, and the looks at them; None where anything is left to do.
+    """All trials, the winner's training whose model stands for it, its scores on the test rows, and the looks at them;
+    None where anything is left to do.
 
     That is also so where a file beside the record is missing or altered, or where a file of the user's, data or code,
     was written since: then the whole way is gone, on which that is noticed.
@@ -60,14 +63,15 @@ def _already_done(
         asked = (spec.search.trials, spec.search.engine_name, spec.text)
         if best is None or asked != tuple(attributes.get(key) for key in ("trials", "engine", "space")):
             return None
-        if len(results) < spec.search.trials and attributes.get("exhausted") != len(results):
+        if not _has_ended(spec, attributes, results, best):
             return None
-        if read_owner(folder) is not None or folder.spool.exists() or folder.space.read_text() != spec.text:
+        if read_owner(folder) is not None or _is_waiting(folder) or folder.space.read_text() != spec.text:
             return None
         _read_what_is_kept(folder, results)
         card: dict[str, Any] = json.loads(folder.card.read_bytes())
-        scores = known_scores(attributes, best)
-        if (card["trial"], card["trials"]) != (best.number, len(results)) or card["sha256"] != file_digest(folder.best):
+        training = best_training(best, spec.objective)
+        scores = known_scores(attributes, training)
+        if not _is_written(card, spec, results, best) or card["sha256"] != file_digest(folder.best):
             return None
         if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
             return None
@@ -76,7 +80,7 @@ def _already_done(
         written = folder.card.stat().st_mtime
         if any(path.stat().st_mtime >= written for path in _sources(spec)):
             return None
-        return results, best, scores, int(attributes.get("test_looks", 0))
+        return results, training, scores, int(attributes.get("test_looks", 0))
     except (RecordError, OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
@@ -87,6 +91,23 @@ def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result]) -> None:
         load_weights(weights_file(folder, number))
         if digest := results[number].scores_digest:
             load_scores(scores_file(folder, number), digest)
+    for number in saved_trials(folder.finalists):
+        load_weights(weights_file(folder.finalists, number))
+
+
+def _has_ended(spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result], best: Result) -> bool:
+    """Whether all trials, and all finalists, are there."""
+    searched = len(results) >= spec.search.trials or attributes.get("exhausted") == len(results)
+    return searched and best.final is bool(chosen(spec, results).recipes)
+
+
+def _is_written(card: Mapping[str, Any], spec: SweepSpec, results: Sequence[Result], best: Result) -> bool:
+    """Whether the card is of the winner, or of the one of its finalists whose model stands for it."""
+    return card["trials"] == len(results) and is_card_of(card, best_training(best, spec.objective), spec.search.seed)
+
+
+def _is_waiting(folder: SweepFolder) -> bool:
+    return folder.spool.exists() or folder.finalists.spool.exists()
 
 
 def _sources(spec: SweepSpec) -> list[Path]:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from keras_sweep.errors import RecordError
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import load_weights, save_weights, weights_file
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.weights import load_weights, save_weights, weights_file_of
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.finalists import finalist_weights
 from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Runner
@@ -24,9 +25,9 @@ class BestWeights:
     """The weights of a sweep's best trials."""
 
     spec: SweepSpec
-    folder: SweepFolder
+    study: StudyFile
     runner: Runner
-    results: Sequence[Result]  # all trials, in the order of their numbers
+    results: Sequence[Result]  # all trials of the search, in the order of their numbers
     emit: Listener
     wall: WallTime
     stop: StopRequest
@@ -38,19 +39,23 @@ class BestWeights:
             Interrupted: a signal came while it was trained.
             RecordError: other numbers came out than the record has.
         """
-        path = weights_file(self.folder, trial.number)
+        path = weights_file_of(self.study.folder, trial)
         try:
             return load_weights(path)
         except RecordError as error:
-            self.emit(Noticed(f"trial {trial.number} is trained again, since {_why_not_loaded(path, error)}"))
+            self.emit(Noticed(f"{trial.name} is trained again, since {_why_not_loaded(path, error)}"))
             with self.wall.phase("retrain"):
-                return retrained_weights(
-                    lambda: make_engine(self.spec),
-                    self.runner,
-                    self.results,
-                    trial.number,
-                    stopping=lambda: self.stop.signalled,
-                )
+                return self._again(trial)
+
+    def _again(self, trial: Result) -> Weights:
+        def stopping() -> bool:
+            return self.stop.signalled
+
+        if trial.suggestion.recipe is not None:
+            return finalist_weights(self.runner, self.study, self.results, trial, stopping)
+        return retrained_weights(
+            lambda: make_engine(self.spec), self.runner, self.results, trial.number, stopping=stopping
+        )
 
     def write_again(self, trials: Sequence[Result]) -> None:
         """Write the weights of these trials, whose files were damaged. Raises Interrupted."""
@@ -58,9 +63,9 @@ class BestWeights:
             try:
                 weights = self.of(trial)
             except RecordError as error:  # other packages than then: the trial's record is sound all the same
-                self.emit(Noticed(f"the weights of trial {trial.number} are lost: {error.message}"))
+                self.emit(Noticed(f"the weights of {trial.name} are lost: {error.message}"))
                 continue
-            save_weights(weights_file(self.folder, trial.number), weights)
+            save_weights(weights_file_of(self.study.folder, trial), weights)
 
 
 def _why_not_loaded(path: Path, error: RecordError) -> str:

@@ -19,6 +19,7 @@ from keras_sweep.honest.comparison import Estimate
 from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.winner import TestScores
+from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
 
 PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
@@ -45,25 +46,29 @@ def model_card(
     looks: int,
     opening: str = PLAIN,
     estimate: Estimate | None = None,
+    recipe: Result | None = None,
 ) -> dict[str, Any]:
     """The card as plain data for JSON.
 
     Args:
         spec: the sweep.
-        result: the exported trial.
+        result: the exported trial, or finalist.
         data: what it was trained on.
         trials: of how many trials it is one.
         test: the evaluation on the sealed test rows, if there was one.
         looks: how often the sweep has looked at the test rows.
         opening: the call that opens the model's file.
         estimate: what the winner is likely to score on new rows; of another trial there is none.
+        recipe: the trial of the search whose recipe it is, where that was trained with other seeds, too.
     """
+    seeds = seeds_record(recipe, spec.search.seed) if recipe is not None else None
     return {
         "sweep": spec.name,
-        "trial": result.number,
+        "trial": result.recipe,
         "trials": trials,
         "params": dict(result.params),
         "seed": result.params.get("seed", spec.search.seed),
+        **({} if seeds is None else {"seeds": seeds}),
         "epoch": result.epoch,
         "model": {"source": spec.model.source, "arguments": dict(spec.model.arguments)},
         "open": opening,
@@ -90,6 +95,26 @@ def model_card(
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def seeds_record(recipe: Result, seed: int) -> dict[str, Any] | None:
+    """What a card says of the recipe over its seeds, of which `seed` is the search's; None where none decide."""
+    scores = seed_scores(recipe) if recipe.final else None
+    if scores is None:
+        return None
+    values = {str(seed): recipe.value, **{str(one.finalist_seed): one.value for one in recipe.finalists}}
+    return {
+        "count": scores.count,
+        "mean": scores.mean,
+        "stderr": scores.stderr,
+        "unstable": scores.unstable,
+        "values": values,
+    }
+
+
+def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
+    """Whether a card is of this trial, or finalist; `seed` is the search's."""
+    return (card.get("trial"), card.get("seed")) == (training.recipe, training.params.get("seed", seed))
 
 
 def test_record(test: TestScores | None, objective: str, looks: int) -> dict[str, Any] | None:

@@ -78,7 +78,7 @@ def export_trial(
 def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:
     """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
     try:
-        card = kept_card(study.folder, result.number)
+        card = kept_card(study.folder, result, study.attributes["seed"])
     except RecordError as error:
         emit(Noticed(f"{error.message}: the model is built anew"))
         return None
@@ -108,11 +108,20 @@ def _built(
         emit(Noticed(words))
     whole = file_model(spec, model, data)
     form.write(whole, path)
-    trials, test, looks = len(study.results()), known_test(study, result), looks_at_test(study)
-    opening = form.opening or opening_call(whole)
-    comparison = comparison_of(study.folder, study.attributes, study.results())
-    estimate = comparison.estimate if comparison.best == result.number else None
-    card = model_card(spec, result, data, trials=trials, test=test, looks=looks, opening=opening, estimate=estimate)
+    results, test, looks = study.ranked_results(), known_test(study, result), looks_at_test(study)
+    opening, recipe = form.opening or opening_call(whole), results[result.recipe]
+    comparison = comparison_of(study.folder, study.attributes, results)
+    card = model_card(
+        spec,
+        result,
+        data,
+        trials=len(results),
+        test=test,
+        looks=looks,
+        opening=opening,
+        estimate=comparison.estimate if comparison.best == result.recipe else None,
+        recipe=recipe,
+    )
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
 
 

@@ -20,7 +20,7 @@ from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import model_card
+from keras_sweep.sweep.card import is_card_of, model_card, seeds_record
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.kept_model import MOST_CARD
 from keras_sweep.sweep.open_record import TEST_FINGERPRINT
@@ -32,7 +32,9 @@ from keras_sweep.trial.result import Result, Weights
 
 def known_look(best: Result, scores: TestScores, looks: int) -> TestEvaluated:
     """What tells again of an earlier look."""
-    return TestEvaluated(best.number, scores.scores, scores.stderrs, looks, scores.per_class, earlier=True)
+    return TestEvaluated(
+        best.recipe, scores.scores, scores.stderrs, looks, scores.per_class, earlier=True, seed=best.finalist_seed
+    )
 
 
 def look_at_test(
@@ -58,12 +60,17 @@ def look_at_test(
     rows = open_test(spec, data)
     looks = count_look(study)
     scores = evaluate(spec, model, rows, data)
-    kept = {"number": best.number, "rows": scores.rows, "scores": dict(scores.scores)}
+    kept: dict[str, Any] = {
+        "number": best.recipe,
+        "seed": best.finalist_seed,
+        "rows": scores.rows,
+        "scores": dict(scores.scores),
+    }
     kept["stderr"] = scores.stderrs.get(spec.objective.name.removeprefix("val_"))  # the one that was kept at first
     kept["stderrs"] = dict(scores.stderrs)
     kept["per_class"] = dict(scores.per_class) if scores.per_class else None
     study.set_attributes({"test": kept})
-    emit(TestEvaluated(best.number, scores.scores, scores.stderrs, looks, scores.per_class))
+    emit(TestEvaluated(best.recipe, scores.scores, scores.stderrs, looks, scores.per_class, seed=best.finalist_seed))
     return scores
 
 
@@ -80,14 +87,14 @@ def looks_at_test(study: StudyFile) -> int:
 
 
 def known_test(study: StudyFile, best: Result) -> TestScores | None:
-    """The last look at the test set, if it was at this trial."""
+    """The last look at the test set, if it was at this training."""
     return known_scores(study.attributes, best)
 
 
 def known_scores(attributes: Mapping[str, Any], best: Result) -> TestScores | None:
-    """The scores of the last look that a record tells of, if it was at this trial."""
+    """The scores of the last look that a record tells of, if it was at this training."""
     kept = attributes.get("test")
-    if not isinstance(kept, dict) or kept.get("number") != best.number:
+    if not isinstance(kept, dict) or (kept.get("number"), kept.get("seed")) != (best.recipe, best.finalist_seed):
         return None
     return TestScores(kept["rows"], kept["scores"], recorded_errors(kept, str(attributes["metric"])), kept["per_class"])
 
@@ -115,6 +122,8 @@ def finish(
 ) -> None:
     """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
 
+    `results` are the trials of the search; `best` is the winner, or the one of its finalists whose model stands for it.
+
     What is there already and sound is left as it is, so that the same call again does nothing. The card bears the model
     file's checksum and is written last: a kill leaves a model without a card, never with one of another model.
     """
@@ -123,7 +132,9 @@ def finish(
     if scores is not None:
         emit(known_look(best, scores, looks_at_test(study)))
     card = _card_on_disk(folder, emit)
-    current = (card.get("trial"), card.get("trials")) == (best.number, len(results))
+    recipe = next(one for one in results if one.number == best.recipe)
+    current = card.get("trials") == len(results) and is_card_of(card, best, spec.search.seed)
+    current = current and card.get("seeds") == seeds_record(recipe, spec.search.seed)
     sound = _is_sound(folder, card if current else None, emit)
     look = test and scores is None and bool(data.test_rows)
     told = card.get("estimate") == (None if estimate is None else asdict(estimate))
@@ -149,7 +160,15 @@ def finish(
                 save_keras(whole, folder.best)
     looks = looks_at_test(study)
     card = model_card(
-        spec, best, data, trials=len(results), test=scores, looks=looks, opening=opening, estimate=estimate
+        spec,
+        best,
+        data,
+        trials=len(results),
+        test=scores,
+        looks=looks,
+        opening=opening,
+        estimate=estimate,
+        recipe=recipe,
     )
     card["sha256"] = file_digest(folder.best)
     write_text(folder.card, json.dumps(card, indent=2) + "\n", mode=SHARED)

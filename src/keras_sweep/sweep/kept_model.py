@@ -13,12 +13,14 @@ from keras_sweep.files.model_file import check_keras_file, file_digest
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.files.plain_file import open_plain, read_plain
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.card import is_card_of
+from keras_sweep.trial.result import Result
 
 MOST_CARD = 16 * 2**20  # bytes
 
 
-def kept_card(folder: SweepFolder, number: int) -> dict[str, Any] | None:
-    """The card of `best.keras`, where both are there and of this trial.
+def kept_card(folder: SweepFolder, trial: Result, seed: int) -> dict[str, Any] | None:
+    """The card of `best.keras`, where both are there and of this trial, or finalist; `seed` is the search's.
 
     Raises RecordError: the model is damaged, or not the file that the card is of.
     """
@@ -30,7 +32,7 @@ def kept_card(folder: SweepFolder, number: int) -> dict[str, Any] | None:
         card = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RecordError(f"the card {folder.card} is damaged: {error}", hint="`sweep run` writes it again") from error
-    if not isinstance(card, dict) or card.get("trial") != number or type(card["trial"]) is not int:
+    if not isinstance(card, dict) or not is_card_of(card, trial, seed) or type(card["trial"]) is not int:
         return None
     check_keras_file(folder.best)
     if file_digest(folder.best) != card.get("sha256"):

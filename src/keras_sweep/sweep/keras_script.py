@@ -84,7 +84,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     value = f"{spec.objective.name} {result.value!r}" if result.value is not None else str(result.state)
     end = f" ({result.reason})" if result.reason else ""
     return script.text(
-        f"Trial {result.number} of the sweep {spec.name} by plain Keras.",
+        f"{result.name.capitalize()} of the sweep {spec.name} by plain Keras.",
         f"Recorded: {value} at epoch {result.epoch}{end}.",
         backend=backend,
     )

@@ -13,14 +13,14 @@ from keras_sweep.errors import ChangedSweep, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file
+from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file_of
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_text
 from keras_sweep.sweep.no_winner import no_winner
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.ranking import IMPORTED, winner
+from keras_sweep.trial.ranking import IMPORTED, best_training, winner
 from keras_sweep.trial.result import Result, Weights
 
 
@@ -102,13 +102,16 @@ def recorded_data(study: StudyFile, spec: SweepSpec) -> tuple[SweepSpec, SearchD
 
 
 def trial_of(study: StudyFile, objective: Objective, number: int | None) -> Result:
-    """The trial of that number, or the winner. Raises UsageError, or RecordError where no trial has completed."""
-    results = study.results()
+    """The trial of that number, or the winner: of its trainings with several seeds the best.
+
+    Raises UsageError, or RecordError where no trial has completed.
+    """
+    results = study.ranked_results()
     if number is None:
         best = winner(results, objective)
         if best is None:
             raise no_winner(study.name, results)
-        return best
+        return best_training(best, objective)
     for result in results:
         if result.number == number:
             return result
@@ -134,7 +137,7 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
     import keras
 
     here, there = keras.backend.backend(), backend_of(result)
-    path = weights_file(study.folder, result.number)
+    path = weights_file_of(study.folder, result)
     why = "its weights are not kept, as those of the best are"
     if path.exists():
         try:
@@ -143,26 +146,27 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
             why = error.message
         else:
             if there not in (here, None):
-                text = (
-                    f"trial {result.number} was trained on {there}: on {here} its numbers may differ in the last digits"
-                )
+                text = f"{result.name} was trained on {there}: on {here} its numbers may differ in the last digits"
                 emit(Noticed(text))
             return weights
     if there is None or result.engine.startswith(IMPORTED):
         raise UsageError(f"trial {result.number} was trained by another program, and its weights were never here")
     if there != here:
         raise UsageError(
-            f"trial {result.number} must be trained again on {there}, since {why}, but the backend is {here}",
+            f"{result.name} must be trained again on {there}, since {why}, but the backend is {here}",
             hint=f"Give `--backend {there}`",
         )
-    emit(Noticed(f"trial {result.number} is trained again, since {why}"))
+    emit(Noticed(f"{result.name} is trained again, since {why}"))
     return _trained_again(study, spec, data, result)
 
 
 def _trained_again(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result) -> Weights:
     from keras_sweep.search.engines import make_engine
+    from keras_sweep.sweep.finalists import finalist_weights
     from keras_sweep.sweep.retrain import retrained_weights
     from keras_sweep.training.choose import choose_runner
 
     runner, _ = choose_runner(spec, data, result.runner.partition("/")[0])
+    if result.suggestion.recipe is not None:
+        return finalist_weights(runner, study, study.results(), result)
     return retrained_weights(lambda: make_engine(spec), runner, study.results(), result.number)

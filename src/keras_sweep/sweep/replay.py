@@ -11,11 +11,10 @@ from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.finalists import training_again
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
-from keras_sweep.sweep.retrain import trained_again
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -121,11 +120,11 @@ def replay(
     emit(PhaseBegan("data"))
     with StudyFile.open(folder) as study:
         trial = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
-        results = study.results()
+        train_again = training_again(study, trial.spec, trial.recorded)
     spec, data, recorded = trial.spec, trial.data, trial.recorded
 
     def compared(with_runner: Runner) -> Comparison:
-        again = trained_again(lambda: make_engine(spec), with_runner, results, recorded.number, emit=emit)
+        again = train_again(with_runner, emit=emit)
         return _compared(recorded, again, with_runner.name, data, spec.objective)
 
     plain = compared(RUNNERS.find(runner or "fit")(spec, data))
@@ -137,7 +136,7 @@ def replay(
             own = compared(RUNNERS.find(kind)(spec, data))
         if plain.runner.startswith("fit/"):
             emit(Noticed(f"trained again by fit in up to {ORDERS} other orders, to see how far fit moves by rounding"))
-            movement = _movement(spec, data, results, recorded, plain, emit)
+            movement = _movement(spec, data, train_again, plain, emit)
     return Replay(folder.name, spec.objective, recorded, plain, movement, own, (len(data.train), len(data.validation)))
 
 
@@ -164,7 +163,7 @@ def replayable(
     recorded = trial_of(study, spec.objective, number)
     if imported(recorded):
         raise UsageError(
-            f"trial {recorded.number} was trained by another program: its numbers can't be had here",
+            f"{recorded.name} was trained by another program: its numbers can't be had here",
             hint="Replay a trial that was trained here",
         )
     choose_backend(backend, "--backend", default=backend_of(recorded))
@@ -215,7 +214,7 @@ def _end(result: Result) -> str:
 
 
 def _movement(
-    spec: SweepSpec, data: SearchData, results: Sequence[Result], recorded: Result, plain: Comparison, emit: Listener
+    spec: SweepSpec, data: SearchData, train_again: Callable[..., Result], plain: Comparison, emit: Listener
 ) -> Movement:
     from keras_sweep.training.fit.disturbed import disturb, draws_at_random
     from keras_sweep.training.fit.runner import FitRunner
@@ -233,7 +232,7 @@ def _movement(
     moved: dict[str, Gap] = {}
     for order in range(1, ORDERS + 1):
         runner = FitRunner(spec, data, prepare=prepare(order))
-        other = trained_again(lambda: make_engine(spec), runner, results, recorded.number, emit=emit)
+        other = train_again(runner, emit=emit)
         for name, gaps in curve_gaps(other, plain.again, data).items():
             moved[name] = widest((*gaps, moved[name])) if name in moved else widest(gaps)
         as_far = _covers(moved, plain.gaps, AS_FAR)

@@ -56,12 +56,17 @@ def retrained_weights(
     if recorded.state is TrialState.FAIL:
         raise RecordError(f"trial {number} failed ({recorded.reason}), so there are no weights", hint="Choose another")
     result = trained_again(make_engine, runner, results, number, stopping)
-    if result.value == recorded.value and result.weights is not None:
-        return result.weights
-    if result.state is TrialState.FAIL:
-        raise RecordError(f"trial {number} could not be trained again: {result.reason}", hint="Run the same again")
+    return weights_again(recorded, result)
+
+
+def weights_again(recorded: Result, again: Result) -> Weights:
+    """The weights of what was trained again. Raises RecordError where other numbers came out."""
+    if again.value == recorded.value and again.weights is not None:
+        return again.weights
+    if again.state is TrialState.FAIL:
+        raise RecordError(f"{recorded.name} could not be trained again: {again.reason}", hint="Run the same again")
     raise RecordError(
-        f"trial {number} trained again gives {result.value}, but {recorded.value} is recorded",
+        f"{recorded.name} trained again gives {again.value}, but {recorded.value} is recorded",
         hint="Use the packages and the backend that the sweep was run with (`sweep show` names them)",
     )
 
@@ -84,7 +89,7 @@ class _Again:
         for earlier in sorted({result.suggestion.generation for result in self.results if result.number in missing}):
             for _ in self.run(earlier, missing.intersection(result.number for result in self._of(earlier))):
                 pass
-        yield from self.runner.run(asked, wanted, _AsRecorded(mates, self.stopping, self.emit))
+        yield from self.runner.run(asked, wanted, AsRecorded(mates, self.stopping, self.emit))
 
     def _of(self, generation: int) -> list[Result]:
         return [result for result in self.results if result.suggestion.generation == generation]
@@ -101,7 +106,7 @@ class _Again:
         return again if same else known
 
 
-class _AsRecorded:
+class AsRecorded:
     """Stops trials at the epochs at which the record says they were stopped."""
 
     def __init__(self, mates: Sequence[Result], stopping: Callable[[], bool], emit: Listener) -> None:

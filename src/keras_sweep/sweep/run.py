@@ -20,6 +20,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.already_done import tell_again
 from keras_sweep.sweep.best_weights import BestWeights
 from keras_sweep.sweep.comparison import keep_comparison
+from keras_sweep.sweep.finalists import Finalists
 from keras_sweep.sweep.finish_winner import finish
 from keras_sweep.sweep.kept_training import kept_training
 from keras_sweep.sweep.load import Loaded, load
@@ -31,7 +32,7 @@ from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import Listener, Noticed, SweepEnded
-from keras_sweep.trial.ranking import imported, winner
+from keras_sweep.trial.ranking import best_training, imported, winner
 from keras_sweep.trial.result import Result
 
 
@@ -123,30 +124,35 @@ class _Run:
         with self.wall.part("record"):
             record = TrialRecord(self.study, spec.objective, notice=lambda text: self.emit(Noticed(text)))
             damaged = set_damaged_weights_aside(folder, self.emit)
+            damaged_finalists = set_damaged_weights_aside(folder.finalists, self.emit)
             earlier = record.results()
         total = self._total(len(earlier))
         self.emit(sweep_started(spec, folder, self.loaded.runner.name, total, earlier))
-        reason = self._search(record, total)
+        ended, finalists_ended = self._search(record, total)
+        reason = ended if finalists_ended else _stopped(self.stop)
         with self.wall.part("record"):
-            results = record.results()
-            left = self._left(record, len(results), total)
-            if reason is EndReason.EXHAUSTED:
+            results = self.study.ranked_results()
+            left = self._left(record, len(results), total) if ended is reason else _Left()
+            if ended is EndReason.EXHAUSTED:
                 self.study.set_attributes({"exhausted": len(results)})
         best = winner(results, spec.objective)
         model, comparison = None, None
         if best is not None and not self.stop.signalled:
-            comparison = self._finish(results, best, damaged=[results[one] for one in damaged if one in record.best])
+            finalists = {one.number: one for result in results for one in result.finalists}
+            lost = [results[one] for one in damaged if one in record.best]
+            lost += [finalists[one] for one in damaged_finalists if one in finalists]
+            comparison = self._finish(results, best, lost)
             model = short_path(folder.best)
         seconds = self._write_down()
         if reason is EndReason.OUT_OF_TIME:
             self.emit(Noticed(_to_go_on(left, results)))
-        ended = SweepEnded(spec.name, reason, tuple(results), seconds, model, left.training, left.waiting, comparison)
-        self.emit(ended)
+        told = SweepEnded(spec.name, reason, tuple(results), seconds, model, left.training, left.waiting, comparison)
+        self.emit(told)
         own = _trained_here(results)
         if best is None and own and reason is not EndReason.OUT_OF_TIME and not self.stop.signalled:
             why = f"`sweep show {spec.name} {own[0].number}` says why the first did not"
             raise SweepError("no trial completed", hint=why)
-        return ended
+        return told
 
     def _total(self, earlier: int) -> int:
         """How many trials there are to be, counting those of earlier runs; the record then says so, too."""
@@ -156,7 +162,8 @@ class _Run:
             self.study.set_attributes({"trials": total})
         return total
 
-    def _search(self, record: TrialRecord, total: int) -> EndReason:
+    def _search(self, record: TrialRecord, total: int) -> tuple[EndReason, bool]:
+        """Why the search ended, and whether all that was to follow it in training did."""
         spec, runner = self.loaded.spec, self.loaded.runner
         limits = Limits(total, self.options.max_failures)
         self.stop.can_finish = True
@@ -165,8 +172,12 @@ class _Run:
                 lambda: make_engine(spec), runner, record, limits, emit=self.emit, stop=self.stop, wall=self.wall
             )
             record.close()
+            complete = True
+            if reason in (EndReason.DONE, EndReason.EXHAUSTED):
+                finalists = Finalists(spec, self.study, runner, self.emit, self.stop, self.wall)
+                complete = finalists.train(record.results())
         self.wall.split("train", runner.spent)
-        return reason
+        return reason, complete
 
     def _left(self, record: TrialRecord, recorded: int, total: int) -> _Left:
         waiting = record.numbers_waiting
@@ -178,7 +189,8 @@ class _Run:
     def _finish(self, results: Sequence[Result], best: Result, damaged: Sequence[Result]) -> Comparison:
         """Make whole what trials have on disk, compare them, evaluate the winner and write its model."""
         spec, data, runner = self.loaded.spec, self.loaded.data, self.loaded.runner
-        weights = BestWeights(spec, self.study.folder, runner, results, self.emit, self.wall, self.stop)
+        training = best_training(best, spec.objective)
+        weights = BestWeights(spec, self.study, runner, results, self.emit, self.wall, self.stop)
         with self.wall.part("export"):
             weights.write_again(damaged)
             rebuild_scores(spec, data, self.study.folder, results, self.emit)
@@ -187,8 +199,8 @@ class _Run:
                 spec,
                 self.study,
                 results,
-                best,
-                lambda: weights.of(best),
+                training,
+                lambda: weights.of(training),
                 data,
                 test=self.options.test,
                 emit=self.emit,
@@ -202,6 +214,10 @@ class _Run:
         seconds = self.wall.total()
         self.study.set_attributes({"seconds": _added(self.study.attributes.get("seconds"), seconds)})
         return seconds
+
+
+def _stopped(stop: StopRequest) -> EndReason:
+    return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
 
 
 def _trained_here(results: Sequence[Result]) -> list[Result]:

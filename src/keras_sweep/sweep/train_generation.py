@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.search.engine import Engine
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.record_protocol import Record
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.sweep.watch import SearchWatch
+from keras_sweep.sweep.watch import Judge, SearchWatch
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, TrialEnded
 from keras_sweep.trial.result import Result
@@ -38,7 +37,7 @@ class GenerationTraining:
         self._wall = wall
         self._told: set[int] = set()  # trials of which it was said that they ended
 
-    def results(self, generation: Generation, engine: Engine, total: int, *, retry: bool) -> Iterator[Result]:
+    def results(self, generation: Generation, engine: Judge, total: int, *, retry: bool) -> Iterator[Result]:
         """Trials in the order of their numbers, each yielded once it is in the record, without its weights.
 
         Those in the spool have ended before and are not trained. One that ends before its turn joins them, and is kept
@@ -75,7 +74,7 @@ class GenerationTraining:
                 self._tell([recorded])
                 yield recorded
 
-    def _signed(self, result: Result, engine: Engine) -> Result:
+    def _signed(self, result: Result, engine: Judge) -> Result:
         return replace(result, engine=result.engine or engine.name, runner=result.runner or self._runner.name)
 
     def _spool(self, result: Result) -> None:

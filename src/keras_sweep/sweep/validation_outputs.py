@@ -16,7 +16,7 @@ from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import load_weights, weights_file
+from keras_sweep.record.weights import load_weights, weights_file_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
 from keras_sweep.sweep.winner import trained_model
@@ -79,9 +79,9 @@ def winner_outputs(
     with StudyFile.open(folder) as study:
         spec = spec or recorded_spec(study, trust=trust, emit=emit)
         best = trial_of(study, spec.objective, None)
-        path = weights_file(folder, best.number)
+        path = weights_file_of(folder, best)
         if not path.exists():
-            raise UsageError(f"the weights of trial {best.number} are not kept")
+            raise UsageError(f"the weights of {best.name} are not kept")
         pictures = image_set(spec.data)
         if pictures is not None and pictures.find() is None:
             raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
@@ -89,4 +89,4 @@ def winner_outputs(
         spec, data = recorded_data(study, spec)
         model = trained_model(spec, best, load_weights(path), data)
         outputs = np.asarray(model.predict(data.validation.x, verbose=0, batch_size=BATCH))
-        return ValidationOutputs(best.number, data, outputs.reshape(len(outputs), -1), validation_table(spec, data))
+        return ValidationOutputs(best.recipe, data, outputs.reshape(len(outputs), -1), validation_table(spec, data))

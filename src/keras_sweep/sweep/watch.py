@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.search.engine import Engine
 from keras_sweep.trial.events import EpochEnded, Listener, Noticed, PhaseBegan, TrialResumed
+
+
+class Judge(Protocol):
+    """Who stops trials before their end: every engine is one."""
+
+    name: str
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """As of `search.engine.Engine`."""
+        ...
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        """As of `search.engine.Engine`."""
+        ...
 
 
 class SearchWatch:
     """Rungs are the engine's to decide; all else becomes an event. See `training.runner.Watch`."""
 
-    def __init__(self, engine: Engine, emit: Listener, stop: StopRequest) -> None:
+    def __init__(self, engine: Judge, emit: Listener, stop: StopRequest) -> None:
         self._engine = engine
         self._emit = emit
         self._stop = stop

@@ -84,6 +84,33 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True)
+class FinalistsChosen:
+    """The search has ended, and its best recipes are trained again with new seeds; or none are, and `note` says why."""
+
+    recipes: tuple[int, ...]  # the trials whose recipes these are, most promising first
+    seeds: tuple[int, ...]
+    finished: tuple[Result, ...]  # those of the trainings that are in the record already
+    epochs: int  # that the others are to train
+    note: str = ""  # why they are fewer than usual, and how to ask for all
+
+
+@dataclass(frozen=True, slots=True)
+class FinalistEpochEnded:
+    """One finalist ended an epoch."""
+
+    recipe: int  # the trial of the search whose recipe it is
+    seed: int
+    epoch: int  # counted from 1
+
+
+@dataclass(frozen=True, slots=True)
+class FinalistEnded:
+    """A finalist ended and is kept."""
+
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
 class TestEvaluated:
     """The winner was evaluated on the sealed test set."""
 
@@ -93,6 +120,7 @@ class TestEvaluated:
     looks: int  # how often this sweep has looked at the test set, this time included
     per_class: Mapping[str, float] | None = None  # class -> accuracy
     earlier: bool = False  # whether that was in an earlier run, and is only told again
+    seed: int | None = None  # of the finalist whose model it is; None: the trial's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +145,9 @@ Event: TypeAlias = (
     | EpochEnded
     | TrialEnded
     | Noticed
+    | FinalistsChosen
+    | FinalistEpochEnded
+    | FinalistEnded
     | TestEvaluated
     | SweepEnded
 )

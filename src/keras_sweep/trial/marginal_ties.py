@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from keras_sweep.honest.comparison import Behind, Comparison
 from keras_sweep.space.objective import Objective
-from keras_sweep.trial.ranking import can_win, has_value, order_key, winner
+from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, winner
 from keras_sweep.trial.result import Result
 
 
@@ -20,7 +20,7 @@ def marginal(results: Iterable[Result], objective: Objective) -> Comparison:
     best = winner(known, objective)
     rivals = [result for result in known if can_win(result, objective)]
     if best is None:
-        rivals = [result for result in known if order_key(result, objective)[0] == 0]
+        rivals = [result for result in known if comparable(result, objective)]
         best = min(rivals, key=lambda result: order_key(result, objective), default=None)
     if best is None or best.value is None:
         return Comparison()

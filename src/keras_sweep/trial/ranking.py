@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from keras_sweep.space.objective import Objective
@@ -11,21 +11,28 @@ from keras_sweep.trial.result import Result, TrialState
 
 IMPORTED = "import/"  # begins the engine's name of a trial that another program trained
 
-Order: TypeAlias = tuple[int, float, float, int, int]  # of one trial; the smallest is the best
+Order: TypeAlias = tuple[int, int, float, float, int, int]  # of one trial; the smallest is the best
 
 
 def order_key(result: Result, objective: Objective) -> Order:
     """Sorts trials best first: by value; equal values by the loss on the same rows, by fewer epochs, by number.
 
+    Recipes that were trained with other seeds, too, come before all others, by the mean of their values over all seeds:
+    those of which no seed failed first.
     Where a trial is scored after its last epoch, pruned trials rank below all complete ones: their values are of
     earlier epochs. Where its best epoch counts (`take: best`), theirs compare, and they rank among the others. Trials
     without a finite value are last.
     """
     if not has_value(result):
-        return 2, 0.0, 0.0, 0, result.number
+        return 2, 0, 0.0, 0.0, 0, result.number
     assert result.value is not None
+    if result.final:
+        ended = [one for one in (result, *result.finalists) if has_value(one)]
+        failed = 1 + len(result.finalists) - len(ended)
+        value, loss = mean([one.value or 0.0 for one in ended]), mean([_loss(one, objective) for one in ended])
+        return -1, failed, objective.key(value), loss, result.epochs, result.number
     group = 1 if result.state is TrialState.PRUNED and not objective.take_best else 0
-    return group, objective.key(result.value), _loss(result, objective), result.epochs, result.number
+    return group, 0, objective.key(result.value), _loss(result, objective), result.epochs, result.number
 
 
 def has_value(result: Result) -> bool:
@@ -38,15 +45,28 @@ def imported(result: Result) -> bool:
     return result.engine.startswith(IMPORTED)
 
 
+def comparable(result: Result, objective: Objective) -> bool:
+    """Whether its value is of as many epochs as those of other trials."""
+    return order_key(result, objective)[0] <= 0
+
+
 def can_win(result: Result, objective: Objective) -> bool:
     """Whether it was trained here and its value compares: an imported trial guides a search, but has no weights."""
-    return has_value(result) and not imported(result) and order_key(result, objective)[0] == 0
+    return comparable(result, objective) and not imported(result)
 
 
 def winner(results: Iterable[Result], objective: Objective) -> Result | None:
     """The first in order of those that can win; None without one."""
     candidates = (result for result in results if can_win(result, objective))
     return min(candidates, key=lambda result: order_key(result, objective), default=None)
+
+
+def best_training(result: Result, objective: Objective) -> Result:
+    """Of all trainings of a recipe, the one whose model stands for it: the best seed's; equals as trials are ranked."""
+    if not result.final:
+        return result
+    ended = (one for one in (result, *result.finalists) if has_value(one))
+    return min(ended, key=lambda one: (objective.key(one.value or 0.0), _loss(one, objective)))
 
 
 def loss_name(objective: Objective) -> str:
@@ -61,3 +81,8 @@ def _loss(result: Result, objective: Objective) -> float:
         return math.inf
     loss = curve[result.epoch - 1]
     return math.inf if math.isnan(loss) else loss
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean, the same in whichever order the values come; infinite where one of them is."""
+    return math.fsum(values) / len(values) if math.inf not in values else math.inf

@@ -37,6 +37,7 @@ class Suggestion:
     params: Params  # constants included, inactive parameters left out
     generation: int = 0  # the batch that it was asked in, counted from 0
     continues: int | None = None  # the trial whose training it takes up (a promoted one), same params but epochs
+    recipe: int | None = None  # of a finalist, the trial of the search whose params it has, but for the seed
     sampler_seconds: float = 0.0  # its share of the time that asking took
 
 
@@ -81,6 +82,8 @@ class Result:
     runner: str = ""  # "compiled/jax"
     stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula
     is_transient: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
+    finalists: tuple[Result, ...] = ()  # the same recipe trained with other seeds, in the order in which that was done
+    final: bool = False  # whether those decide: all that were to be trained with other seeds have been
 
     @property
     def number(self) -> int:
@@ -91,6 +94,23 @@ class Result:
     def params(self) -> Params:
         """The suggestion's values."""
         return self.suggestion.params
+
+    @property
+    def recipe(self) -> int:
+        """The trial of the search whose recipe it is: its own number, but for a finalist."""
+        return self.number if self.suggestion.recipe is None else self.suggestion.recipe
+
+    @property
+    def name(self) -> str:
+        """What it is called: `trial 36`, and of a finalist `trial 36 with seed 43`."""
+        seed = self.finalist_seed
+        return f"trial {self.recipe}" + ("" if seed is None else f" with seed {seed}")
+
+    @property
+    def finalist_seed(self) -> int | None:
+        """The seed that a finalist was trained with; None for a trial of the search."""
+        seed = self.params.get("seed")
+        return seed if self.suggestion.recipe is not None and isinstance(seed, int) else None
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -9,7 +9,14 @@ from html import escape
 from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.formats import behind_text, epochs_text, is_paired, leaderboard_notes, state_text
+from keras_sweep.views.leaderboard.formats import (
+    behind_text,
+    epochs_text,
+    is_paired,
+    leaderboard_notes,
+    seeds_texts,
+    state_text,
+)
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
 
@@ -52,6 +59,10 @@ def leaderboard_html(
         cells += [(epochs_text(row), True), (seconds_text(row.seconds), True)]
         cells += [(state_text(row), False)] if ended else []
         body.append(_row(cells, best=row.winner))
+        if row.seeds is not None:
+            number, mean = seeds_texts(row.seeds)
+            below = [("", True), (number, True), (mean, True), *[("", False)] * (len(cells) - 3)]
+            body.append(_row(below, best=row.winner))
     said = leaderboard_notes(of, objective, comparison) if notes else []
     return _framed(_table(head, body, title) + "".join(f"<p>{_text(note)}</p>" for note in said))
 

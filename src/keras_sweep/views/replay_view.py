@@ -31,7 +31,7 @@ class ReplayView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         replay = self.replay
-        title = Text.assemble((f"trial {replay.recorded.number}", "bold"), f" of {safe(replay.sweep)}: ")
+        title = Text.assemble((replay.recorded.name, "bold"), f" of {safe(replay.sweep)}: ")
         yield title.append(params_text(replay.recorded.params))
         if replay.plain.epochs:
             yield from _table(replay, options)
@@ -62,7 +62,8 @@ def replay_json(replay: Replay) -> str:
     """One object: the verdict, each comparison, and the record beside the trial trained again."""
     record: dict[str, Any] = {
         "sweep": replay.sweep,
-        "number": replay.recorded.number,
+        "number": replay.recorded.recipe,
+        "seed": replay.recorded.finalist_seed,
         "matches": replay.matches,
         "recorded": result_record(replay.recorded),
         "again": _comparison_record(replay.plain),

@@ -174,11 +174,15 @@ def best_line(rows: Sequence[LeaderboardRow], objective: Objective, glyphs: Glyp
         return None
     varying = set(varying_names(rows)) or set(winner.params)
     params = {name: value for name, value in winner.params.items() if name in varying}
-    score = score_text(winner.value, winner.stderr, pm=glyphs.pm)
+    score, seeds = score_text(winner.value, winner.stderr, pm=glyphs.pm), ""
+    if winner.seeds is not None and winner.final:
+        score = score_text(winner.seeds.mean, winner.seeds.stderr, pm=glyphs.pm)
+        seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
     return Text.assemble(
         ("best ", "bold"),
         f"trial {winner.number}: {safe(objective.name)} ",
         (score, "bold green"),
+        seeds,
         f"  {params_text(params)}",
     )
 
@@ -210,7 +214,8 @@ def print_test(console: Console, test: TestEvaluated) -> None:
 
 def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> list[Text]:
     """Trial, scores each with its own standard error, looks; then a bar a class, or the weakest classes in a line."""
-    text = Text.assemble(("test ", "bold"), f"trial {test.number}:")
+    seed = "" if test.seed is None else f" with seed {test.seed}"
+    text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
         score = score_text(value, test.stderrs.get(name), pm=glyphs.pm)
         text.append("  " if index else " ").append(f"{safe(name)} ").append(score, style="bold green")

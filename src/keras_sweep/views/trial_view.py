@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
+from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.formats import behind_text, strict_json
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
+from keras_sweep.views.leaderboard.formats import behind_text, seeds_texts, strict_json
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, seeds_record
 from keras_sweep.views.leaderboard.table import STATE_STYLES
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
@@ -38,8 +40,15 @@ def trial_json(
     """One object: what `sweep run --json` says of the trial, with its rank, tie, seed and traceback."""
     rows = leaderboard_rows(results, objective, comparison, seed=seed)
     row = next(row for row in rows if row.number == result.number)
-    record = {"rank": row.rank, "tie": row.tie, "behind": row.behind, "behind_stderr": row.behind_stderr}
-    record |= {"seed": row.seed, **result_record(result)}
+    record: dict[str, Any] = {
+        "rank": row.rank,
+        "tie": row.tie,
+        "behind": row.behind,
+        "behind_stderr": row.behind_stderr,
+    }
+    record |= {"seed": row.seed, **seeds_record(row), **result_record(result)}
+    if result.finalists:
+        record["finalists"] = [{"seed": one.finalist_seed, **result_record(one)} for one in result.finalists]
     return strict_json({**record, "traceback": result.traceback}) + "\n"
 
 
@@ -66,6 +75,9 @@ class TrialView:
             yield Text("\ncurve", style="bold")
             yield CurveTable(result, self.objective)
             yield from plot_lines(result, self.objective, glyphs, options.max_width)
+        if result.finalists:
+            yield Text("\nseeds", style="bold")
+            yield from _seed_lines(result, self.seed, glyphs)
         seconds = result.seconds
         parts = {"sampler": seconds.sampler, "compile": seconds.compile}
         parts |= {"train": seconds.train, "validate": seconds.validate}
@@ -106,6 +118,19 @@ def _facts(result: Result, view: TrialView, glyphs: Glyphs) -> list[Text]:
             facts.append(Text(f"behind the best by {behind_text(row, objective, pm=glyphs.pm)}{unit}, row by row"))
     facts.append(Text(_origin(result, row), style="dim"))
     return facts
+
+
+def _seed_lines(result: Result, seed: int | None, glyphs: Glyphs) -> list[Text]:
+    """A line a training of the recipe, and one for their mean."""
+    own = result.params.get("seed", seed)
+    lines = []
+    for number, one in ((own, result), *((one.finalist_seed, one) for one in result.finalists)):
+        score = score_text(one.value, one.stderr, pm=glyphs.pm) if one.value is not None else safe(one.reason or "")
+        lines.append(Text(f"  {number}  {score}"))
+    if (scores := seed_scores(result)) is not None:
+        _, mean = seeds_texts(scores, pm=glyphs.pm)
+        lines.append(Text(f"  mean  {mean}", style="bold green" if result.final else ""))
+    return lines
 
 
 def _origin(result: Result, row: LeaderboardRow | None) -> str:

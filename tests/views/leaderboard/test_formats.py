@@ -12,7 +12,22 @@ from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from tests.helpers.results import ACCURACY, dense_sweep, result
 
 KEYS = [
-    *("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", "params", "metrics"),
+    *(
+        "rank",
+        "number",
+        "state",
+        "value",
+        "stderr",
+        "tie",
+        "behind",
+        "behind_stderr",
+        "seeds",
+        "seeds_mean",
+        "seeds_stderr",
+        "unstable",
+        "params",
+        "metrics",
+    ),
     *("epochs", "seconds", "engine", "seed", "reason"),
 ]
 

@@ -32,8 +32,11 @@ class EndStates:
                     path.unlink()
 
     def keep(self, lane: LaneProgress) -> None:
-        """Keep where a trial ended, before its result is known to anyone. One that failed or was pruned is not kept."""
-        if lane.last is None or lane.end is not LaneEnd.DONE:
+        """Keep where a trial ended, before its result is known to anyone. One that failed or was pruned is not kept.
+
+        Neither is a finalist: no trial continues it.
+        """
+        if lane.last is None or lane.end is not LaneEnd.DONE or lane.spec.suggestion.recipe is not None:
             return
         if self._folder is None:
             self._memory[lane.number] = (list(lane.rows), lane.last, lane.best)

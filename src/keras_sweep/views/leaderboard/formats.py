@@ -13,9 +13,17 @@ from typing import Any
 from keras_sweep.honest.comparison import PAIRED, Comparison, Estimate, MoreTrials, shift
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, cell, common_params, varying_names
+from keras_sweep.views.leaderboard.rows import (
+    SEEDS_KEYS,
+    LeaderboardRow,
+    cell,
+    common_params,
+    seeds_record,
+    varying_names,
+)
 from keras_sweep.views.terminal.text import (
     count_text,
     decimals,
@@ -27,7 +35,7 @@ from keras_sweep.views.terminal.text import (
 )
 
 CHANCE = 1.96  # standard errors
-OWN_COLUMNS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr")
+OWN_COLUMNS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", *SEEDS_KEYS)
 LAST_COLUMNS = ("epochs", "seconds", "engine", "seed", "reason")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
 
@@ -71,6 +79,8 @@ def leaderboard_markdown(
         behind = [behind_text(row, objective)] if paired else []
         cells = [str(row.rank), str(row.number), score, *behind, *values, epochs_text(row), time_text(row)]
         lines.append(_markdown_line([*cells, state_text(row)] if ended else cells))
+        if row.seeds is not None:
+            lines.append(_markdown_line(["", *seeds_texts(row.seeds), *[""] * (len(header) - 3)]))
     notes = leaderboard_notes(of or rows, objective, comparison)
     return "\n".join([*lines, "", *(f"- {_markdown_cell(note)}" for note in notes)]) + "\n"
 
@@ -96,6 +106,7 @@ def leaderboard_notes(
         notes.append(f"{tie} {_ties_text(tied, objective, comparison, pm)}")
     if _equal_values(rows):
         notes.append(f"equal values rank by {loss_name(objective)}, then by fewer epochs, then by number")
+    notes += _seeds_notes(rows, pm)
     pruned = any(row.state is TrialState.PRUNED and row.value is not None for row in rows)
     if pruned and objective.take_best:
         notes.append("pruned trials rank among the others: each is scored at its best epoch")
@@ -173,6 +184,24 @@ def _ties_text(tied: Sequence[LeaderboardRow], objective: Objective, comparison:
     return f"{len(tied):,} ties within one standard error ({within}): these data can't tell them apart"
 
 
+def seeds_texts(seeds: SeedScores, *, times: str = "×", pm: str = "±") -> tuple[str, str]:
+    """What stands below a trial's number and its score: `×4 seeds`, `0.8549 ±0.0009 unstable`."""
+    return f"{times}{seeds.count} seeds", _seeds_score(seeds, pm)
+
+
+def _seeds_score(seeds: SeedScores, pm: str) -> str:
+    return score_text(seeds.mean, seeds.stderr, pm=pm) + (" unstable" if seeds.unstable else "")
+
+
+def _seeds_notes(rows: Sequence[LeaderboardRow], pm: str) -> list[str]:
+    notes = []
+    if any(row.final for row in rows):
+        notes.append(f"trials trained with more seeds rank first, by the mean over all seeds ({pm} its standard error)")
+    if any(row.seeds is not None and row.seeds.unstable for row in rows):
+        notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
+    return notes
+
+
 def _equal_values(rows: Sequence[LeaderboardRow]) -> bool:
     values = [row.value for row in rows if row.value is not None and row.comparable]
     return len(set(values)) < len(values)
@@ -189,6 +218,7 @@ def row_record(row: LeaderboardRow) -> dict[str, Any]:
         "tie": row.tie,
         "behind": row.behind,
         "behind_stderr": row.behind_stderr,
+        **seeds_record(row),
         "params": dict(row.params),
         "metrics": dict(row.metrics),
         "epochs": row.epochs,

@@ -15,8 +15,9 @@ from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.search_space import Params
+from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.marginal_ties import known_error, marginal
-from keras_sweep.trial.ranking import has_value, imported, order_key, winner
+from keras_sweep.trial.ranking import comparable, has_value, imported, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.text import safe, value_text
 
@@ -44,6 +45,8 @@ class LeaderboardRow:
     winner: bool = False
     imported: bool = False  # another program trained it: it can't win
     comparable: bool = True  # its value is one that could have won, had it been better and trained here
+    seeds: SeedScores | None = None  # its recipe over several seeds; None where it was trained with one
+    final: bool = False  # whether these rank it, and not its value
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +166,9 @@ def ties(rows: Iterable[LeaderboardRow]) -> int:
 
 # Sorting and filtering ------------------------------------------------------------------------------------------------
 
-ROW_KEYS: tuple[str, ...] = (
-    "rank",
-    "number",
-    "state",
-    "value",
-    "stderr",
-    "tie",
-    "behind",
-    "behind_stderr",
-    "epochs",
-    "seconds",
-)
-ROW_KEYS += ("engine", "seed", "reason")
+SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
+ROW_KEYS: tuple[str, ...] = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr")
+ROW_KEYS += (*SEEDS_KEYS, "epochs", "seconds", "engine", "seed", "reason")
 HEADS = {
     "#": "rank",
     "trial": "number",
@@ -241,6 +234,8 @@ def row_keys(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
 
 def cell(row: LeaderboardRow, key: str) -> Value:
     """A row's value of a key; None where it has none. `params.` and `metrics.` say which, where two bear one name."""
+    if key in SEEDS_KEYS:
+        return seeds_record(row)[key]
     if key in ROW_KEYS:
         value: Value = getattr(row, key)
         return value
@@ -254,6 +249,13 @@ def cell(row: LeaderboardRow, key: str) -> Value:
     if kind == "metrics":
         return row.metrics.get(name)
     return None
+
+
+def seeds_record(row: LeaderboardRow) -> dict[str, Scalar]:
+    """How often a row's recipe was trained with another seed, its own included, and what that came to."""
+    if row.seeds is None:
+        return dict(zip(SEEDS_KEYS, (1, None, None, None), strict=True))
+    return dict(zip(SEEDS_KEYS, (row.seeds.count, row.seeds.mean, row.seeds.stderr, row.seeds.unstable), strict=True))
 
 
 def _sorted_rows(
@@ -300,6 +302,7 @@ def _ranked_rows(
 ) -> list[LeaderboardRow]:
     best = winner(ranked, objective)
     behind = (comparison or marginal(ranked, objective)).behind
+    seeds = {result.number: seed_scores(result) for result in ranked if result.finalists}
     return [
         LeaderboardRow(
             rank=rank,
@@ -320,7 +323,9 @@ def _ranked_rows(
             curve=tuple(result.curve.get(objective.name, ())),
             winner=best is not None and result.number == best.number,
             imported=imported(result),
-            comparable=order_key(result, objective)[0] == 0,
+            comparable=comparable(result, objective),
+            seeds=seeds.get(result.number),
+            final=result.final,
         )
         for rank, result in enumerate(ranked, start=1)
     ]

@@ -17,6 +17,7 @@ from keras_sweep.views.leaderboard.formats import (
     epochs_text,
     is_paired,
     leaderboard_notes,
+    seeds_texts,
     state_text,
     time_text,
 )
@@ -106,7 +107,18 @@ class LeaderboardTable:
             if len({row.engine for row in rows}) > 1:
                 engines = tuple(Text(shorten(safe(row.engine), longest, glyphs.ellipsis), style="dim") for row in rows)
                 columns.append(Column("engine", engines, keep=201))
+        columns = [self._with_seeds(column, index, glyphs) for index, column in enumerate(columns)]
         return [self._with_references(column, index, glyphs) for index, column in enumerate(columns)]
+
+    def _with_seeds(self, column: Column, index: int, glyphs: Glyphs) -> Column:
+        """The column with a cell below each trial whose recipe was trained with other seeds, too."""
+        cells = []
+        for row, own in zip(self.rows, column.cells, strict=True):
+            cells.append(own)
+            if row.seeds is not None:
+                number, score = seeds_texts(row.seeds, times=glyphs.times, pm=glyphs.pm)
+                cells.append(Text(("", number, score, "")[min(index, 3)], style=_row_style(row)))
+        return replace(column, cells=tuple(cells))
 
     def _with_references(self, column: Column, index: int, glyphs: Glyphs) -> Column:
         """The column with a cell for each reference: a dash, its name, its score, then nothing."""

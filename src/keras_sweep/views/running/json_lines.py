@@ -9,9 +9,14 @@
     trial_ended       number generation state value stderr params metrics epoch epochs
                       seconds{sampler compile train validate total} curve{name: [number]} engine runner reason
     noticed           message
-    test_evaluated    number scores{name: number} stderr(of the metric that ranks) stderrs{name: number} looks
-                      per_class{class: accuracy} earlier(whether that was in an earlier run)
-    sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params} seconds{part: s}
+    finalists_chosen  recipes[number] seeds[number] finished(count) epochs(to train) note
+    finalist_epoch_ended  recipe(number of the trial) seed epoch
+    finalist_ended    recipe seed, and the fields of trial_ended from state on
+    test_evaluated    number seed(of the finalist; null: the trial's own) scores{name: number}
+                      stderr(of the metric that ranks) stderrs{name: number} looks per_class{class: accuracy}
+                      earlier(whether that was in an earlier run)
+    sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params seeds seeds_mean
+                      seeds_stderr} seconds{part: s}
                       model(path) kept{number: epoch} waiting[number] estimate{value low high naive method}
 
 What is not there is null; so is a number that is not finite. Fields may be added, none is taken away.
@@ -27,6 +32,9 @@ from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,
+    FinalistEnded,
+    FinalistEpochEnded,
+    FinalistsChosen,
     GenerationAsked,
     Noticed,
     PhaseBegan,
@@ -36,6 +44,7 @@ from keras_sweep.trial.events import (
     TrialEnded,
     TrialResumed,
 )
+from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import strict_json
@@ -97,10 +106,19 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
             return {"event": "trial_ended", **result_record(event.result)}
         case Noticed():
             return {"event": "noticed", "message": event.message}
+        case FinalistsChosen() | FinalistEpochEnded() | FinalistEnded():
+            return finalist_record(event)
+        case TestEvaluated() | SweepEnded():
+            return _end_record(event, objective)
+
+
+def _end_record(event: TestEvaluated | SweepEnded, objective: Objective) -> dict[str, Any]:
+    match event:
         case TestEvaluated():
             return {
                 "event": "test_evaluated",
                 "number": event.number,
+                "seed": event.seed,
                 "scores": dict(event.scores),
                 "stderr": event.stderrs.get(objective.name.removeprefix("val_")),
                 "stderrs": dict(event.stderrs),
@@ -124,6 +142,27 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
                 if event.comparison is not None and event.comparison.estimate is not None
                 else None,
             }
+
+
+def finalist_record(event: FinalistsChosen | FinalistEpochEnded | FinalistEnded) -> dict[str, Any]:
+    """An event of the finalists as the fields of its line."""
+    match event:
+        case FinalistsChosen():
+            return {
+                "event": "finalists_chosen",
+                "recipes": list(event.recipes),
+                "seeds": list(event.seeds),
+                "finished": len(event.finished),
+                "epochs": event.epochs,
+                "note": event.note or None,
+            }
+        case FinalistEpochEnded():
+            return {"event": "finalist_epoch_ended", "recipe": event.recipe, "seed": event.seed, "epoch": event.epoch}
+        case FinalistEnded():
+            result = event.result
+            record = result_record(result)
+            del record["number"], record["generation"]
+            return {"event": "finalist_ended", "recipe": result.recipe, "seed": result.finalist_seed, **record}
 
 
 def result_record(result: Result) -> dict[str, Any]:
@@ -157,4 +196,8 @@ def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] |
     best = winner(results, objective)
     if best is None:
         return None
-    return {"number": best.number, "value": best.value, "stderr": best.stderr, "params": dict(best.params)}
+    record = {"number": best.number, "value": best.value, "stderr": best.stderr, "params": dict(best.params)}
+    seeds = seed_scores(best)
+    if seeds is None:
+        return {**record, "seeds": 1, "seeds_mean": None, "seeds_stderr": None}
+    return {**record, "seeds": seeds.count, "seeds_mean": seeds.mean, "seeds_stderr": seeds.stderr}

@@ -14,7 +14,7 @@ from rich.live_render import LiveRender
 from rich.segment import Segment
 from rich.text import Text
 
-from keras_sweep.trial.events import Event, Noticed, TrialEnded
+from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
@@ -82,6 +82,8 @@ class LiveBoard:
             self.tally(event)
         if isinstance(event, Noticed):
             print_notice(self._console, event.message)
+        elif isinstance(event, FinalistsChosen) and event.note:
+            print_notice(self._console, event.note)
         elif isinstance(event, TrialEnded) and event.result.state is TrialState.FAIL:
             self._failed(event.result)
 
@@ -133,7 +135,9 @@ def board(tally: SweepProgress, console: Console) -> RenderableType:
     glyphs = glyphs_of(console)
     if tally.started is None:
         return _phase_line(tally, width, glyphs)
-    training = min(len(tally.training), TRAINING if height >= 24 else 2 if height >= 18 else 0)
+    training = min(
+        len(tally.training) or len(tally.finalists_training), TRAINING if height >= 24 else 2 if height >= 18 else 0
+    )
     rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
     parts: list[RenderableType] = [_headline(tally, width, glyphs), _bar_line(tally, width, glyphs)]
     parts += [_phase_line(tally, width, glyphs), _counts_line(tally, width, glyphs)]
@@ -189,7 +193,10 @@ def _counts_line(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
     parts = [count_text(tally.epochs, "epoch")]
     if tally.elapsed >= 1 and tally.epochs:
         parts[0] += f" ({number_text(tally.epochs / tally.elapsed, 2)}/s)"
-    if tally.generation is not None:
+    if (chosen := tally.finalists) is not None:
+        total = len(chosen.recipes) * len(chosen.seeds)
+        parts.append(f"{len(tally.finalists_ended)} of {count_text(total, 'finalist')} trained")
+    elif tally.generation is not None:
         parts.append(f"generation {tally.generation + 1}")
     if pruned := tally.counts[TrialState.PRUNED]:
         parts.append(f"{pruned:,} pruned")
@@ -200,6 +207,8 @@ def _counts_line(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
 
 def _training_lines(tally: SweepProgress, count: int, width: int, glyphs: Glyphs) -> list[Text]:
     """Those furthest on; one line each."""
+    if tally.finalists_training:
+        return _finalist_lines(tally, count, width, glyphs)
     order = sorted(tally.training, key=lambda number: (-len(tally.training[number].values), number))
     shown = sorted(order[:count])
     scale = tally.scale
@@ -216,3 +225,13 @@ def _training_lines(tally: SweepProgress, count: int, width: int, glyphs: Glyphs
         lines.append(text)
     heading = f"training {count_text(len(tally.training), 'trial')}"
     return [Text(heading, style="bold"), *lines]
+
+
+def _finalist_lines(tally: SweepProgress, count: int, width: int, glyphs: Glyphs) -> list[Text]:
+    training = tally.finalists_training
+    asked = {result.number: result.epochs for result in tally.leading}
+    lines = [Text(f"training {count_text(len(training), 'finalist')}", style="bold")]
+    for (recipe, seed), epochs in sorted(training.items())[:count]:
+        done = f"{epochs}/{asked[recipe]}" if recipe in asked else f"{epochs}"
+        lines.append(Text(shorten(f"trial {recipe}  seed {seed}  {done:>7}", width, glyphs.ellipsis), style="dim"))
+    return lines

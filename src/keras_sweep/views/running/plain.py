@@ -12,7 +12,15 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.search_space import Params
-from keras_sweep.trial.events import Event, Noticed, SweepStarted, TestEvaluated, TrialEnded
+from keras_sweep.trial.events import (
+    Event,
+    FinalistEnded,
+    FinalistsChosen,
+    Noticed,
+    SweepStarted,
+    TestEvaluated,
+    TrialEnded,
+)
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.phase_words import phase_text
 from keras_sweep.views.running.sweep_progress import SweepProgress
@@ -89,6 +97,14 @@ class PlainLines:
             self._line(started_text(event))
         elif isinstance(event, TrialEnded):
             self._line(self._trial_text(event.result), style="red" if event.result.state is TrialState.FAIL else "")
+        elif isinstance(event, FinalistsChosen):
+            if event.note:
+                print_notice(self._console, event.note)
+            if event.recipes:
+                self._line(finalists_text(event))
+        elif isinstance(event, FinalistEnded):
+            failed = event.result.state is TrialState.FAIL
+            self._line(self._finalist_text(event.result), style="red" if failed else "")
         elif isinstance(event, Noticed):
             print_notice(self._console, event.message)
             self._printed = time.monotonic()
@@ -107,6 +123,14 @@ class PlainLines:
             parts.append("best so far")
         return "  ".join(part for part in parts if part)
 
+    def _finalist_text(self, result: Result) -> str:
+        tally = self._tally
+        assert tally.finalists is not None
+        total = len(tally.finalists.recipes) * len(tally.finalists.seeds)
+        done = f"[{len(tally.finalists_ended):{len(str(total))}}/{total}]"
+        score = trial_text(result, tally.objective.name, pm=self._glyphs.pm)
+        return f"{done}  trial {result.recipe} with seed {result.finalist_seed}  {score}"
+
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)  # a dumb terminal folds it itself
         self._printed = time.monotonic()
@@ -118,6 +142,15 @@ def started_text(event: SweepStarted) -> str:
         f"{safe(event.name)}: {count_text(event.total, 'trial')} by {safe(event.engine)}, "
         f"trained by {safe(event.runner)}, to {event.goal} {safe(event.metric)}"
     )
+    return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
+
+
+def finalists_text(event: FinalistsChosen) -> str:
+    """`the best 5 recipes train again with the seeds 43, 44 and 45: trials 36, 12, 40, 5 and 17`."""
+    *first, last = map(str, event.seeds)
+    seeds = f"the seeds {', '.join(first)} and {last}" if first else f"the seed {last}"
+    *first, last = map(str, event.recipes)
+    text = f"the best {len(event.recipes)} recipes train again with {seeds}: trials {', '.join(first)} and {last}"
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
 
 

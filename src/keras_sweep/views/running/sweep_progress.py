@@ -6,19 +6,23 @@ import bisect
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.search_space import Params
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,
+    FinalistEnded,
+    FinalistEpochEnded,
+    FinalistsChosen,
     GenerationAsked,
     PhaseBegan,
     SweepStarted,
     TrialEnded,
     TrialResumed,
 )
+from keras_sweep.trial.finalists import LEADING, Choice, with_finalists
 from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.curve_scale import CurveScale
@@ -55,7 +59,11 @@ class SweepProgress:
         self.epochs = 0  # trained since it began
         self.generation: int | None = None
         self.training: dict[int, Training] = {}
-        self.best: list[Result] = []
+        self.finalists: FinalistsChosen | None = None  # once the search has ended
+        self.finalists_ended: list[Result] = []
+        self.finalists_training: dict[tuple[int, int], int] = {}  # (recipe, seed) -> its epochs so far
+        self.leading: list[Result] = []  # at least those that may be finalists
+        self._finalists_begin = (0.0, 0)  # the time, and the epochs trained before
         self._scale = CurveScale()  # of the trials that have ended
         self._varying: dict[str, None] = {}  # parameters in which trials have differed, in order
         self._keep = keep
@@ -95,9 +103,35 @@ class SweepProgress:
         elif isinstance(event, TrialEnded):
             self.training.pop(event.result.number, None)
             self._add(event.result)
+        else:
+            self._take_in_finalists(event)
+
+    def _take_in_finalists(self, event: Event) -> None:
+        if isinstance(event, FinalistsChosen):
+            if not event.recipes:
+                return
+            self.training = {}
+            self.finalists, self.finalists_ended = event, list(event.finished)
+            self._finalists_begin = self._clock(), self.epochs
+        elif isinstance(event, FinalistEpochEnded):
+            self.epochs += 1
+            self.finalists_training[event.recipe, event.seed] = event.epoch
+        elif isinstance(event, FinalistEnded):
+            self._end_finalist(event.result)
+
+    def _end_finalist(self, result: Result) -> None:
+        self.finalists_training.pop((result.recipe, result.finalist_seed or 0), None)
+        self.finalists_ended.append(result)
+        assert self.finalists is not None
+        choice = Choice(self.done, self.finalists.recipes, self.finalists.seeds)
+        self.leading = with_finalists(self.leading, self.finalists_ended, choice, self.done)
+        self.leading.sort(key=lambda other: order_key(other, self.objective))
 
     def _begin_generation(self, event: GenerationAsked) -> None:
         self.generation = event.generation
+        if any(result.final for result in self.leading):  # of an earlier end: the search goes on
+            self.leading = [replace(result, final=False) for result in self.leading]
+            self.leading.sort(key=lambda other: order_key(other, self.objective))
         self._compiled += self._plan.done or 0 if self._plan else 0
         self._plan = None
         self.training = {
@@ -108,6 +142,11 @@ class SweepProgress:
         }
         for suggestion in event.suggestions:
             self._compare(suggestion.params)
+
+    @property
+    def best(self) -> list[Result]:
+        """The first of the leaderboard, in order."""
+        return self.leading[: self._keep]
 
     @property
     def done(self) -> int:
@@ -150,6 +189,11 @@ class SweepProgress:
 
         Trials go on taking as long as so far, and each program that is still to be compiled as long as those before.
         """
+        if self.finalists is not None:
+            begin, before = self._finalists_begin
+            epochs = self.epochs - before
+            seconds = self._clock() - begin
+            return max(self.finalists.epochs - epochs, 0) * seconds / epochs if epochs and seconds >= 1 else None
         trained = self.progress - self._kept
         if trained < 0.5 or self.elapsed < 1:
             return None
@@ -188,8 +232,8 @@ class SweepProgress:
             self._scale.add(result.curve.get(self.objective.name, ()))
         if not has_value(result):
             return
-        bisect.insort(self.best, result, key=lambda other: order_key(other, self.objective))
-        del self.best[self._keep :]
+        bisect.insort(self.leading, result, key=lambda other: order_key(other, self.objective))
+        del self.leading[max(self._keep, LEADING) :]
 
     def _compare(self, params: Params) -> None:
         if self._first is None:

@@ -1,0 +1,226 @@
+"""After the search: its best recipes are trained again with new seeds, one seed a generation of lanes.
+
+Engines never hear of it: finalists stand in a study of their own beside the sweep's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from keras_sweep.errors import Interrupted, RecordError
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.reader import choice_of
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.plain_text import counted
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.generations import Generation
+from keras_sweep.sweep.loop import RETRIES
+from keras_sweep.sweep.retrain import AsRecorded, trained_again, weights_again
+from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.training.runner import Runner
+from keras_sweep.trial.events import (
+    EpochEnded,
+    Event,
+    FinalistEnded,
+    FinalistEpochEnded,
+    FinalistsChosen,
+    Listener,
+    Noticed,
+    TrialEnded,
+    TrialResumed,
+)
+from keras_sweep.trial.finalists import Choice, chosen, could_be_chosen, generation
+from keras_sweep.trial.result import Result, Suggestion, Weights
+
+WEIGHTS = 16  # finalists whose weights stay on disk: all of a default choice
+
+
+@dataclass(frozen=True, slots=True)
+class Finalists:
+    """The finalists of a sweep whose search has ended."""
+
+    spec: SweepSpec
+    study: StudyFile
+    runner: Runner
+    emit: Listener
+    stop: StopRequest
+    wall: WallTime
+
+    def train(self, results: Sequence[Result]) -> bool:
+        """Choose them and train what is missing; returns whether all are there. Raises RecordError.
+
+        Args:
+            results: all trials of the search.
+        """
+        choice = chosen(self.spec, results)
+        index = self._write_down(choice)
+        if not choice.recipes:
+            if note := self._cut(choice, results):
+                self.emit(FinalistsChosen((), (), (), 0, note))
+            return True
+        record = self._record()
+        search = {one.number: one for one in results}
+        trained = record.results()
+        missing = [pair for pair in choice if pair not in {(one.recipe, one.finalist_seed) for one in trained}]
+        if missing:
+            self.emit(
+                FinalistsChosen(
+                    choice.recipes,
+                    choice.seeds,
+                    tuple(one for one in trained if (one.recipe, one.finalist_seed) in set(choice)),
+                    sum(search[recipe].epochs for recipe, _ in missing),
+                    self._cut(choice, results),
+                )
+            )
+        for seed in choice.seeds:
+            asked = generation(choice, index, seed, search, record.results())
+            if not self._trained(asked, index, record):
+                return False
+        record.close()
+        return True
+
+    def _write_down(self, choice: Choice) -> int:
+        """The choice, unless it is the last one already; returns which one it is."""
+        choices = list(self.study.attributes.get("finalists", ()))
+        if choice != choice_of({"finalists": choices}) and (choices or choice.recipes):
+            said = {"trials": choice.trials, "recipes": list(choice.recipes), "seeds": list(choice.seeds)}
+            choices.append(said)
+            self.study.set_attributes({"finalists": choices})
+        return len(choices) - 1
+
+    def _record(self) -> TrialRecord:
+        with self.wall.part("record"):
+            return TrialRecord(
+                self.study.finalists(),
+                self.spec.objective,
+                kept=WEIGHTS,
+                notice=lambda text: self.emit(Noticed(text)),
+            )
+
+    def _trained(self, asked: Sequence[Suggestion], index: int, record: TrialRecord) -> bool:
+        """Train what is missing of one seed; returns whether all of it is there now."""
+        tell = _told_as_finalists(self.emit, asked)
+        training = GenerationTraining(self.runner, record, emit=tell, stop=self.stop, wall=self.wall)
+        total = 1 + max(one.number for one in asked)
+        for tries in range(RETRIES + 1):
+            numbers = {one.number for one in asked}
+            part = Generation(index, list(asked), [one for one in record.results() if one.number in numbers])
+            if part.is_recorded:
+                return True
+            if self.stop:
+                return False
+            try:
+                for result in training.results(part, _NoPruning(), total, retry=tries < RETRIES):
+                    part.done.append(result)
+                return part.is_recorded
+            except TransientFailure as failure:
+                reason = f"since the machine failed it: {failure.reason}"
+                self.emit(Noticed(f"a finalist is trained again, {reason}"))
+        return False
+
+    def _cut(self, choice: Choice, results: Sequence[Result]) -> str:
+        """What to say where finalists are fewer than they would be if the space file asked for them; else ""."""
+        wanted = self.spec.finalists
+        if wanted is None or len(choice) >= could_be_chosen(self.spec, results):
+            return ""
+        return cut_text(choice, wanted.top, wanted.seeds)
+
+
+def cut_text(choice: Choice, top: int, seeds: int) -> str:
+    """What to say where the search is too small for all finalists."""
+    ask = f"`finalists: {{top: {top}, seeds: {seeds}}}` in the space file asks for all"
+    if not choice.recipes:
+        return (
+            f"no recipe is trained with other seeds: that would take more than a quarter of the search's epochs; {ask}"
+        )
+    cut = f"{counted(len(choice.recipes), 'recipe')} with {counted(len(choice.seeds), 'new seed')} each"
+    return f"the finalists are {cut}, as many as a quarter of the search's epochs can train; {ask}"
+
+
+def finalist_weights(
+    runner: Runner,
+    study: StudyFile,
+    results: Sequence[Result],
+    finalist: Result,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Weights:
+    """The weights that earned a finalist's value.
+
+    Raises:
+        Interrupted: `stopping` said so.
+        RecordError: it failed, or other numbers come out.
+    """
+    again = _finalist_again(runner, stopping, asked=_mates(study, results, finalist), finalist=finalist)
+    return weights_again(finalist, again)
+
+
+def training_again(study: StudyFile, spec: SweepSpec, trial: Result) -> Callable[..., Result]:
+    """What trains a recorded trial, or finalist, once more by a runner, as `retrain.trained_again` does.
+
+    It takes the runner, and perhaps `stopping` and `emit`; the study may be closed by then.
+    """
+    results = study.results()
+    if trial.suggestion.recipe is None:
+        return partial(trained_again, lambda: make_engine(spec), results=results, number=trial.number)
+    return partial(_finalist_again, asked=_mates(study, results, trial), finalist=trial)
+
+
+def _mates(study: StudyFile, results: Sequence[Result], finalist: Result) -> list[Suggestion]:
+    """The trainings among which a finalist was trained. Raises RecordError where the record does not say."""
+    search = {one.number: one for one in results}
+    choices = study.attributes.get("finalists", [])
+    seed, index = finalist.finalist_seed, finalist.suggestion.generation
+    if seed is None or finalist.recipe not in search or index >= len(choices):
+        raise RecordError(f"the record does not say with which others {finalist.name} was trained")
+    choice = choice_of({"finalists": choices[: index + 1]})
+    return generation(choice, index, seed, search, study.finalists().results())
+
+
+def _finalist_again(
+    runner: Runner,
+    stopping: Callable[[], bool] = lambda: False,
+    emit: Listener = lambda _: None,
+    *,
+    asked: Sequence[Suggestion],
+    finalist: Result,
+) -> Result:
+    watch = AsRecorded([], stopping, emit)
+    for again in runner.without_checkpoints().run(asked, frozenset({finalist.number}), watch):
+        return again
+    raise Interrupted(f"{finalist.name} was not trained again to its end", hint="The same command does it")
+
+
+class _NoPruning:
+    """Lets every finalist train to its end."""
+
+    name = "finalists"
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        del epochs
+        return ()
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        del epoch, values
+        return frozenset()
+
+
+def _told_as_finalists(emit: Listener, asked: Sequence[Suggestion]) -> Listener:
+    """A listener that passes on what happens to trials as what happens to finalists, whose numbers are others'."""
+    known = {one.number: (one.recipe or 0, int(str(one.params["seed"]))) for one in asked}
+
+    def tell(event: Event) -> None:
+        if isinstance(event, TrialEnded):
+            emit(FinalistEnded(event.result))
+        elif isinstance(event, EpochEnded):
+            emit(FinalistEpochEnded(*known[event.number], event.epoch))
+        elif isinstance(event, TrialResumed):
+            emit(FinalistEpochEnded(*known[event.number], max(map(len, event.curve.values()))))
+        else:
+            emit(event)
+
+    return tell

@@ -1,0 +1,184 @@
+"""Finalists: the best recipes trained again with new seeds, so that no recipe wins by the luck of one seed.
+
+Which ones is a pure function of the trials of the search, so that a sweep that was stopped comes to the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from keras_sweep.space.objective import Objective
+from keras_sweep.trial.ranking import can_win, has_value, imported, mean, order_key
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+
+if TYPE_CHECKING:  # who only reads results does without what checks a space file
+    from keras_sweep.space.sweep_spec import SweepSpec
+
+SHARE = 0.25  # of the search's epochs, which finalists that nobody asked for may take
+LEADING = 10  # trials of which the finalists are chosen: those whose weights are kept
+CHANGES = 5  # of a curve, the last ones, whose spread foretells the spread over seeds
+SEEDS = 2**32  # of `keras.utils.set_random_seed`
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which recipes are trained again, each with which seeds."""
+
+    trials: int  # of the search when it was made: among more it decides nothing
+    recipes: tuple[int, ...] = ()  # numbers of trials of the search, the most promising first; none, or at least two
+    seeds: tuple[int, ...] = ()
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Each training as (recipe, seed), a seed at a time."""
+        return ((recipe, seed) for seed in self.seeds for recipe in self.recipes)
+
+    def __len__(self) -> int:
+        return len(self.recipes) * len(self.seeds)
+
+
+def chosen(spec: SweepSpec, results: Sequence[Result]) -> Choice:
+    """The finalists of a search that has ended with these trials.
+
+    Where the space file does not ask for them, they take at most a quarter of the search's epochs: first there are
+    fewer recipes, then fewer seeds; there is nothing to decide below two recipes with one seed.
+    """
+    wanted = spec.finalists
+    if wanted is None:
+        return Choice(len(results))
+    leading = _candidates(results, spec.objective)[: wanted.top]
+    most = math.inf if spec.finalists_asked else SHARE * _search_epochs(results)
+    for seeds in range(wanted.seeds, 0, -1):
+        for recipes in range(len(leading), 1, -1):
+            if seeds * sum(one.epochs for one in leading[:recipes]) <= most:
+                numbers = tuple(one.number for one in leading[:recipes])
+                return Choice(len(results), numbers, tuple((spec.search.seed + 1 + n) % SEEDS for n in range(seeds)))
+    return Choice(len(results))
+
+
+def could_be_chosen(spec: SweepSpec, results: Sequence[Result]) -> int:
+    """How many trainings there would be, were they asked for in the space file."""
+    return len(chosen(replace(spec, finalists_asked=True), results))
+
+
+def generation(
+    choice: Choice, index: int, seed: int, search: Mapping[int, Result], trained: Sequence[Result]
+) -> list[Suggestion]:
+    """The trainings of one seed of a choice, those that were trained for an earlier choice included.
+
+    Args:
+        choice: which ones.
+        index: of the choice, counted from 0 within the sweep.
+        seed: one of the choice's.
+        search: the trials of the search by number.
+        trained: all finalists so far, in the order of their numbers.
+    """
+    numbers = {(one.recipe, one.finalist_seed): one.number for one in trained}
+    for pair in choice:
+        numbers.setdefault(pair, len(numbers))
+    known = {one.number: one.suggestion for one in trained}
+    return [
+        known.get(number)
+        or Suggestion(number, {**search[recipe].params, "seed": seed}, generation=index, recipe=recipe)
+        for recipe in choice.recipes
+        if (number := numbers[recipe, seed]) is not None
+    ]
+
+
+def with_finalists(results: Sequence[Result], trained: Sequence[Result], choice: Choice, trials: int) -> list[Result]:
+    """Trials of the search, each with the trainings of its recipe with other seeds; `trials` is how many there are.
+
+    These decide once all that were chosen among so many trials are there.
+    """
+    if not trained:
+        return list(results)
+    by_pair = {(one.recipe, one.finalist_seed): one for one in trained}
+    decided = choice.trials == trials and len(choice) > 0 and all(pair in by_pair for pair in choice)
+    of_recipe: dict[int, list[Result]] = {}
+    for one in trained:
+        if not decided or one.recipe not in choice.recipes or one.finalist_seed in choice.seeds:
+            of_recipe.setdefault(one.recipe, []).append(one)
+    return [
+        replace(one, finalists=tuple(of_recipe[one.number]), final=decided and one.number in choice.recipes)
+        if one.number in of_recipe
+        else one
+        for one in results
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SeedScores:
+    """A recipe's value over its seeds, the search's own included."""
+
+    count: int  # of seeds
+    mean: float  # of those that did not fail
+    stderr: float | None  # standard error of the mean; None where only one did not fail
+    unstable: bool  # whether the seeds differ by more than chance in the rows explains, or one failed
+
+
+def seed_scores(result: Result) -> SeedScores | None:
+    """The scores of a trial of the search; None where its recipe was trained with no other seed, or it has no value."""
+    if not result.finalists or not has_value(result):
+        return None
+    values = [one.value for one in (result, *result.finalists) if has_value(one) and one.value is not None]
+    count = 1 + len(result.finalists)
+    if len(values) < 2:
+        return SeedScores(count, mean(values), None, unstable=True)
+    spread = _deviation(values)
+    unstable = len(values) < count or _more_than_chance(spread, len(values) - 1, result.stderr)
+    return SeedScores(count, mean(values), spread / math.sqrt(len(values)), unstable)
+
+
+def score(result: Result) -> tuple[float | None, float | None]:
+    """The value by which a trial is ranked, and its standard error."""
+    scores = seed_scores(result) if result.final else None
+    return (result.value, result.stderr) if scores is None else (scores.mean, scores.stderr)
+
+
+def _more_than_chance(spread: float, freedom: int, stderr: float | None) -> bool:
+    """Whether a spread is larger than that of values which differ by the standard error of their rows alone.
+
+    The bound is the 95th percentile of chi-squared, by Wilson and Hilferty (1931).
+    """
+    if not stderr:
+        return False
+    part = 2 / (9 * freedom)
+    return freedom * (spread / stderr) ** 2 > freedom * (1 - part + 1.645 * math.sqrt(part)) ** 3
+
+
+def _candidates(results: Sequence[Result], objective: Objective) -> list[Result]:
+    """The trials that lead, most promising first: those that tie with the best by how steady their curves are."""
+    plain = [replace(one, finalists=(), final=False) for one in results if one.state is TrialState.COMPLETE]
+    ranked = sorted((one for one in plain if can_win(one, objective)), key=lambda one: order_key(one, objective))
+    leading = ranked[:LEADING]
+    tied = [one for one in leading if _ties(one, leading[0])]
+    return [*sorted(tied, key=lambda one: unsteadiness(one, objective)), *(one for one in leading if one not in tied)]
+
+
+def _ties(result: Result, best: Result) -> bool:
+    """Whether it lies within one standard error of the best, the larger one of the two."""
+    assert result.value is not None and best.value is not None
+    return abs(result.value - best.value) <= max(result.stderr or 0.0, best.stderr or 0.0)
+
+
+def unsteadiness(result: Result, objective: Objective) -> float:
+    """The standard deviation of the last changes of the curve, up to the scored epoch; infinite for a short one."""
+    curve = result.curve.get(objective.name, ())[: result.epoch][-CHANGES - 1 :]
+    changes = [after - before for before, after in pairwise(curve)]
+    return _deviation(changes) if len(changes) > 1 else math.inf
+
+
+def _deviation(values: Sequence[float]) -> float:
+    """The sample's standard deviation; infinite where a value is."""
+    centre = mean(values)
+    squares = [(value - centre) ** 2 for value in values]
+    return math.sqrt(math.fsum(squares) / (len(values) - 1)) if math.isfinite(centre) else math.inf
+
+
+def _search_epochs(results: Sequence[Result]) -> int:
+    """Epochs trained by the search: those that a trial took over from another, or another program trained, are not."""
+    epochs: dict[int | None, int] = {one.number: one.epochs for one in results}
+    return sum(one.epochs - epochs.get(one.suggestion.continues, 0) for one in results if not imported(one))

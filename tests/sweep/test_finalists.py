@@ -1,0 +1,194 @@
+"""A real search whose best recipes are trained again with new seeds: run, stopped, made longer, and worked on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.record import reader
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.trial import events as happened
+from keras_sweep.trial.events import (
+    FinalistEnded,
+    FinalistEpochEnded,
+    FinalistsChosen,
+    SweepEnded,
+    TrialEnded,
+)
+from keras_sweep.trial.ranking import best_training, winner
+from tests.helpers.whole_spaces import SPACES
+from tests.helpers.whole_sweeps import outcome
+from tests.sweep.test_run import Ran
+
+ALL = SPACES["plain"] + "finalists: {top: 3, seeds: 2}\n"
+NONE = SPACES["plain"] + "finalists: none\n"
+
+
+def plain(results):
+    return [(one.number, dict(one.params), one.value, one.curve) for one in results]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A sweep that nobody stopped."""
+    ran = Ran(tmp_path_factory.mktemp("whole"), text=ALL, trials=6)
+    ran()
+    return ran
+
+
+def test_the_best_recipes_are_trained_with_each_new_seed_after_the_search(whole: Ran) -> None:
+    (chosen,) = whole.of(FinalistsChosen)
+    assert len(chosen.recipes) == 3
+    assert chosen.seeds == (43, 44)
+    ended = [event.result for event in whole.of(FinalistEnded)]
+    assert {(one.recipe, one.finalist_seed) for one in ended} == {(r, s) for r in chosen.recipes for s in chosen.seeds}
+    assert all(one.params == {**results_of(whole)[one.recipe].params, "seed": one.finalist_seed} for one in ended)
+    assert len(whole.of(FinalistEpochEnded)) == chosen.epochs == sum(one.epochs for one in ended)
+    kinds = [type(event) for event in whole.events]
+    assert max(i for i, kind in enumerate(kinds) if kind is TrialEnded) < kinds.index(FinalistsChosen)
+
+
+def results_of(ran: Ran):
+    return reader.read_results(ran.sweep)
+
+
+def test_each_has_the_numbers_of_a_trial_with_that_seed(whole: Ran, tmp_path: Path) -> None:
+    """A search with another seed trains its trials with it: one of the same parameters has the same numbers."""
+    one = results_of(whole)[whole.of(FinalistsChosen)[0].recipes[0]]
+    values = "".join(f"  {name}: {value}\n" for name, value in one.params.items())
+    head = SPACES["plain"].partition("parameters:")[0]
+    alone = Ran(tmp_path, text=f"{head}parameters:\n{values}", trials=1, seed=43)
+    (result,) = alone().results
+    (finalist,) = (each for each in one.finalists if each.finalist_seed == 43)
+    assert (finalist.value, finalist.curve["val_accuracy"]) == (result.value, result.curve["val_accuracy"])
+
+
+def test_the_recipe_with_the_best_mean_wins_and_its_best_seed_is_tested_and_exported(whole: Ran) -> None:
+    results = results_of(whole)
+    best = winner(results, whole.spec.objective)
+    values = {one.number: [one.value, *(each.value for each in one.finalists)] for one in results if one.final}
+    means = {number: sum(each) / 3 for number, each in values.items()}
+    assert means[best.number] == max(means.values())
+    training = best_training(best, whole.spec.objective)
+    assert training.value == max(values[best.number])
+    (test,) = whole.of(happened.TestEvaluated)
+    assert (test.number, test.seed) == (best.number, training.finalist_seed)
+    card = json.loads(whole.sweep.card.read_text())
+    assert (card["trial"], card["seed"]) == (best.number, training.params.get("seed", 42))
+    assert card["validation"]["value"] == training.value
+    assert card["seeds"]["count"] == 3
+    assert list(card["seeds"]["values"].values()) == values[best.number]
+    sweep = ks.open("plain", sweeps_dir=whole.sweep.path.parent)
+    rows = sweep.validation()
+    scores = sweep.load_model().evaluate(rows.x, rows.y, verbose=0, return_dict=True)
+    assert scores["accuracy"] == pytest.approx(training.value, abs=1e-6)
+    own = sweep.load_model(best.number).evaluate(rows.x, rows.y, verbose=0, return_dict=True)
+    assert own["accuracy"] == pytest.approx(best.value, abs=1e-6)
+
+
+def test_the_same_call_again_has_nothing_to_do(whole: Ran) -> None:
+    again = Ran(whole.sweep.path.parents[1], text=ALL, trials=6)
+    before = whole.sweep.study.read_bytes()
+    again()
+    assert not again.of(FinalistEnded) + again.of(TrialEnded)
+    assert whole.sweep.study.read_bytes() == before
+
+
+def test_the_engine_learns_nothing_of_them(tmp_path: Path) -> None:
+    Ran(tmp_path, text=ALL, trials=6)()
+    longer = Ran(tmp_path, text=ALL, trials=17)
+    longer()
+    (tmp_path / "without").mkdir()
+    without = Ran(tmp_path / "without", text=NONE, trials=17)
+    without()
+    assert plain(results_of(longer)) == plain(results_of(without))
+    assert not without.of(FinalistsChosen)
+    assert winner(results_of(without), without.spec.objective).finalists == ()
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 4])
+def test_a_sweep_whose_time_is_up_while_they_train_goes_on_to_the_same_end(
+    whole: Ran, tmp_path: Path, epochs: int
+) -> None:
+    stopped = Ran(tmp_path, text=ALL, trials=6, test=False)
+    seen = []
+
+    def time_is_up(event: object) -> bool:
+        seen.append(event)
+        kind = FinalistEpochEnded if epochs else FinalistsChosen
+        return sum(isinstance(one, kind) for one in seen) > max(epochs - 1, 0)
+
+    stopped.time_is_up = time_is_up
+    assert stopped().reason == "time is up"
+    assert winner(results_of(stopped), stopped.spec.objective).final is False
+    Ran(tmp_path, text=ALL, trials=6)()
+    assert {**outcome(stopped.sweep), "files": None} == {**outcome(whole.sweep), "files": None}
+
+
+def test_those_of_an_earlier_end_stay_and_are_used_again(whole: Ran, tmp_path: Path) -> None:
+    Ran(tmp_path, text=ALL, trials=4)()
+    longer = Ran(tmp_path, text=ALL, trials=6)
+    before = {one.number: one.finalists for one in results_of(longer)}
+    longer()
+    after = {one.number: one for one in results_of(longer)}
+    assert all(one in after[number].finalists for number, each in before.items() for one in each)
+    (chosen,) = longer.of(FinalistsChosen)
+    again = [number for number in chosen.recipes if before.get(number)]
+    trained = {event.result.recipe for event in longer.of(FinalistEnded)}
+    assert trained == set(chosen.recipes) - set(again)
+    expected = {one.number: one for one in results_of(whole)}
+    assert winner(after.values(), longer.spec.objective).number == json.loads(whole.sweep.card.read_text())["trial"]
+    for number in chosen.recipes:
+        assert [one.value for one in after[number].finalists] == [one.value for one in expected[number].finalists]
+
+
+def test_lost_weights_of_a_finalist_are_trained_again_to_the_bit(whole: Ran, tmp_path: Path) -> None:
+    ran = Ran(tmp_path, text=ALL, trials=6)
+    ran()
+    for path in (*ran.sweep.finalists.weights.iterdir(), *ran.sweep.weights.iterdir(), ran.sweep.best):
+        path.unlink()
+    Ran(tmp_path, text=ALL, trials=6)()
+    assert outcome(ran.sweep)["best"] == outcome(whole.sweep)["best"]
+
+
+def test_a_search_too_small_for_them_says_so_and_how_to_ask(tmp_path: Path) -> None:
+    ran = Ran(tmp_path, trials=4)
+    ended: SweepEnded = ran()
+    (chosen,) = ran.of(FinalistsChosen)
+    assert not chosen.recipes
+    assert not any(one.finalists for one in ended.results)
+    assert chosen.note.endswith("`finalists: {top: 5, seeds: 3}` in the space file asks for all")
+
+
+@pytest.mark.parametrize("space", ["fit", "pruned", "bands"])
+def test_other_runners_engines_and_rules_have_them_too(space: str, tmp_path: Path) -> None:
+    text = SPACES[space] + "finalists: {top: 2, seeds: 1}\n"
+    ran = Ran(tmp_path, text=text, trials=None, runner="fit" if space == "fit" else None)
+    ran()
+    best = winner(results_of(ran), ran.spec.objective)
+    assert best.final
+    (finalist,) = best.finalists
+    assert finalist.epochs == best.epochs
+    assert (finalist.engine, finalist.runner) == ("finalists", best.runner)
+    assert finalist.suggestion.continues is None
+
+
+def test_optuna_opens_both_studies(whole: Ran) -> None:
+    import optuna
+
+    storage = f"sqlite:///{whole.sweep.study}"
+    assert len(optuna.load_study(study_name="plain", storage=storage).trials) == 6
+    trials = optuna.load_study(study_name="plain finalists", storage=storage).trials
+    assert [one.user_attrs["recipe"] for one in trials[:3]] == list(whole.of(FinalistsChosen)[0].recipes)
+    assert [one.params["seed"] for one in trials] == [43, 43, 43, 44, 44, 44]
+    assert not optuna.load_study(study_name="plain finalists", storage=storage).user_attrs.get("format")
+
+
+def test_a_reader_of_the_top_has_the_winner_first(whole: Ran) -> None:
+    best = winner(results_of(whole), whole.spec.objective)
+    assert reader.read_results(whole.sweep, top=1) == [best]
+    assert reader.read_summary(whole.sweep).best == best
+    assert SweepFolder(whole.sweep.path).finalists.weights != whole.sweep.weights

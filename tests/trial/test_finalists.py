@@ -1,0 +1,159 @@
+"""Which recipes are trained again with new seeds, and what their values over all seeds come to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from statistics import fmean, stdev
+
+import pytest
+
+from keras_sweep.space.sweep_spec import Finalists, SearchSettings
+from keras_sweep.trial.finalists import Choice, chosen, generation, seed_scores, with_finalists
+from keras_sweep.trial.ranking import best_training, can_win, order_key, winner
+from keras_sweep.trial.result import Suggestion, TrialState
+from tests.helpers.factory import make_spec
+from tests.helpers.results import ACCURACY, result
+
+ASKED = make_spec(finalists_asked=True)
+
+
+def search(count=40, epochs=4, **more):
+    """Trials whose values fall by far more than their errors, so that none tie."""
+    return [result(number, 0.9 - number / 50, epochs=epochs, stderr=0.001, **more) for number in range(count)]
+
+
+def finalist(recipe, seed, value=0.9, number=0, **more):
+    suggestion = Suggestion(number, {**recipe.params, "seed": seed}, recipe=recipe.number)
+    state = TrialState.FAIL if value is None else TrialState.COMPLETE
+    return replace(recipe, suggestion=suggestion, value=value, state=state, finalists=(), final=False, **more)
+
+
+def trained(results, choice, values=lambda recipe, seed: 0.9):
+    """Every training of a choice."""
+    return [finalist(results[r], s, values(r, s), number) for number, (r, s) in enumerate(choice)]
+
+
+def test_the_best_five_with_three_seeds_where_a_quarter_of_the_epochs_is_enough():
+    assert chosen(make_spec(), search(60)) == Choice(60, (0, 1, 2, 3, 4), (43, 44, 45))
+
+
+@pytest.mark.parametrize(
+    ("trials", "recipes", "seeds"), [(59, 4, 3), (47, 3, 3), (35, 2, 3), (23, 2, 2), (16, 2, 2), (15, 3, 1), (8, 2, 1)]
+)
+def test_there_are_fewer_recipes_then_fewer_seeds_where_the_search_was_smaller(trials, recipes, seeds):
+    choice = chosen(make_spec(), search(trials))
+    assert (len(choice.recipes), len(choice.seeds)) == (recipes, seeds)
+
+
+def test_a_small_search_has_none_unless_it_is_asked_for():
+    assert not chosen(make_spec(), search(7)).recipes
+    assert len(chosen(ASKED, search(7))) == 15
+    assert len(chosen(replace(ASKED, finalists=Finalists(top=2, seeds=1)), search(2))) == 2
+    assert not chosen(ASKED, search(1)).recipes
+    assert not chosen(make_spec(finalists=None), search(60)).recipes
+
+
+def test_epochs_that_were_taken_over_from_another_trial_or_program_were_not_trained_by_the_search():
+    results = search(8)
+    promoted = replace(results[7], suggestion=replace(results[7].suggestion, continues=0))
+    assert chosen(make_spec(), results).recipes
+    assert not chosen(make_spec(), [*results[:7], promoted]).recipes
+    assert not chosen(make_spec(), [*results[:7], replace(results[7], engine="import/optuna")]).recipes
+
+
+def test_steady_curves_come_first_among_those_that_tie_with_the_best():
+    jumpy = {"val_accuracy": (0.5, 0.9, 0.6, 0.9)}
+    results = [result(0, 0.9, curve=jumpy), result(1, 0.899), result(2, 0.898), result(3, 0.7)]
+    assert chosen(ASKED, results).recipes == (2, 1, 0, 3)
+
+
+def test_a_curve_too_short_to_be_judged_counts_as_the_least_steady():
+    results = [result(0, 0.9, epochs=2), result(1, 0.899)]
+    assert chosen(ASKED, results).recipes == (1, 0)
+
+
+def test_pruned_imported_and_failed_trials_are_no_finalists():
+    results = search(3)
+    results += [result(3, 0.99, state=TrialState.PRUNED), result(4, 0.99, engine="import/optuna")]
+    results += [result(5, None, state=TrialState.FAIL)]
+    assert chosen(ASKED, results).recipes == (0, 1, 2)
+    assert chosen(replace(ASKED, objective=replace(ACCURACY, take_best=True)), results).recipes == (0, 1, 2)
+
+
+def test_the_seeds_follow_that_of_the_search_and_begin_anew_after_the_last():
+    spec = make_spec(finalists_asked=True, search=SearchSettings(seed=2**32 - 2))
+    assert chosen(spec, search(3)).seeds == (2**32 - 1, 0, 1)
+
+
+def test_finalists_of_an_earlier_end_keep_their_numbers_and_the_others_follow():
+    results = {one.number: one for one in search(8)}
+    first = Choice(4, (0, 1), (43, 44))
+    before = [finalist(results[r], s, number=n) for n, (r, s) in enumerate(first)]
+    later = Choice(8, (2, 1), (43, 44))
+    asked = [generation(later, 1, seed, results, before) for seed in later.seeds]
+    assert [[one.number for one in part] for part in asked] == [[4, 1], [5, 3]]
+    assert [[one.recipe for one in part] for part in asked] == [[2, 1], [2, 1]]
+    assert all(one.params["seed"] == seed for part, seed in zip(asked, later.seeds, strict=True) for one in part)
+    whole = [*before, finalist(results[2], 43, number=4)]
+    assert generation(later, 1, 44, results, whole) == [asked[1][0], before[3].suggestion]
+
+
+def test_finalists_decide_only_once_all_are_there_and_until_the_search_goes_on():
+    results, choice = search(4), Choice(4, (1, 2), (43, 44))
+    ended = trained(results, choice, lambda recipe, seed: 0.95 if recipe == 2 else 0.8)
+    partly = with_finalists(results, ended[:3], choice, 4)
+    assert winner(partly, ACCURACY).number == 0
+    assert [len(one.finalists) for one in partly] == [0, 2, 1, 0]
+    whole = with_finalists(results, ended, choice, 4)
+    assert winner(whole, ACCURACY).number == 2
+    assert [one.number for one in sorted(whole, key=lambda one: order_key(one, ACCURACY))] == [2, 1, 0, 3]
+    assert winner(with_finalists([*results, result(4, 0.1)], ended, choice, 5), ACCURACY).number == 0
+
+
+def test_seeds_that_were_not_chosen_are_not_counted_where_the_chosen_decide():
+    results, choice = search(2), Choice(2, (0, 1), (43,))
+    others = [finalist(results[1], 50, 0.99, number=9)]
+    whole = with_finalists(results, [*trained(results, choice), *others], choice, 2)
+    assert [len(one.finalists) for one in whole] == [1, 1]
+
+
+def test_a_recipe_of_which_a_seed_failed_ranks_below_those_of_which_none_did():
+    results, choice = search(3), Choice(3, (0, 1), (43,))
+    whole = with_finalists(results, trained(results, choice, lambda r, s: None if r == 0 else 0.5), choice, 3)
+    assert [one.number for one in sorted(whole, key=lambda one: order_key(one, ACCURACY))] == [1, 0, 2]
+    assert seed_scores(whole[0]).unstable
+    assert seed_scores(whole[0]).stderr is None
+    assert can_win(whole[0], ACCURACY)
+
+
+def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():
+    results, choice = search(2), Choice(2, (0, 1), (43, 44))
+    ended = trained(results, choice, lambda recipe, seed: 0.95 if seed == 44 else 0.8)
+    whole = with_finalists(results, ended, choice, 2)
+    assert best_training(whole[0], ACCURACY).finalist_seed == 44
+    assert best_training(whole[0], ACCURACY).recipe == 0
+    worse = with_finalists(results, trained(results, choice, lambda r, s: 0.5), choice, 2)
+    assert best_training(worse[0], ACCURACY) is worse[0]
+    partly = with_finalists(results, ended[:3], choice, 2)
+    assert best_training(partly[0], ACCURACY) is partly[0]
+
+
+def test_mean_and_standard_error_are_those_of_all_seeds():
+    values = [0.9, 0.91, 0.93, 0.92]
+    results, choice = [result(0, values[0], stderr=0.02), *search(2)[1:]], Choice(2, (0, 1), (43, 44, 45))
+    whole = with_finalists(results, trained(results, choice, lambda r, s: values[s - 42]), choice, 2)
+    scores = seed_scores(whole[0])
+    assert scores.count == 4
+    assert math.isclose(scores.mean, fmean(values))
+    assert math.isclose(scores.stderr, stdev(values) / 2)
+    assert not scores.unstable
+    assert seed_scores(results[0]) is None
+
+
+def test_seeds_that_differ_by_more_than_the_rows_explain_are_unstable():
+    choice = Choice(2, (0, 1), (43, 44, 45))
+    for stderr, unstable in ((0.02, False), (0.002, True), (None, False)):
+        results = [result(0, 0.9, stderr=stderr), result(1, 0.8)]
+        ended = trained(results, choice, lambda recipe, seed: {43: 0.91, 44: 0.93, 45: 0.92}[seed])
+        assert seed_scores(with_finalists(results, ended, choice, 2)[0]).unstable is unstable
