@@ -39,7 +39,7 @@ class FitCheckpoint:
         self._data = data
         self._notice = notice or (lambda _: None)
 
-    def write(self, suggestion: Suggestion, model: Any, standing: TrialProgress) -> None:
+    def write(self, suggestion: Suggestion, model: Any, progress: TrialProgress) -> None:
         """Write where a trial stands. Called at the end of an epoch."""
         state = TrainingState(
             _arrays(model.trainable_variables),
@@ -48,12 +48,12 @@ class FitCheckpoint:
         )
         facts = {
             "digest": self._digest(suggestion),
-            "rows": standing.rows,
-            "seconds": standing.seconds,
+            "rows": progress.rows,
+            "seconds": progress.seconds,
             "generators": generator_states(),
         }
         try:
-            checkpoint.write(self._path, facts, [state, TrainingState(standing.best_weights, (), ())])
+            checkpoint.write(self._path, facts, [state, TrainingState(progress.best_weights, (), ())])
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
             self._notice(f"no checkpoint could be written: {error.message}")
 

@@ -1,4 +1,4 @@
-"""The trials of one generation: which lanes there are, how they are grouped, and the rungs that they climb together."""
+"""The trials of one generation: which lanes there are, how they are grouped, and the rungs that compare them."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.lanes.validation import row_by_row, validation_batch
 
 PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
-KEPT = 64  # programs and templates kept; a sweep over model arguments has a signature for nearly every trial
+CACHE_SIZE = 64  # programs and templates kept; a sweep over model arguments has a signature for nearly every trial
 
 T = TypeVar("T")
 
@@ -80,9 +80,9 @@ class ProgramCache:
         self._spec = spec
         self._search_data = data
         self._data: DeviceData | None = None
-        self._templates: OncePerKeyCache[Template] = OncePerKeyCache(KEPT, self.clock)
-        self._programs: OncePerKeyCache[Program] = OncePerKeyCache(KEPT, self.clock)
-        self._alone: OncePerKeyCache[bool] = OncePerKeyCache(KEPT, self.clock)
+        self._templates: OncePerKeyCache[Template] = OncePerKeyCache(CACHE_SIZE, self.clock)
+        self._programs: OncePerKeyCache[Program] = OncePerKeyCache(CACHE_SIZE, self.clock)
+        self._alone: OncePerKeyCache[bool] = OncePerKeyCache(CACHE_SIZE, self.clock)
         self._lock = threading.Lock()  # building a model seeds and uses generators of the process
         self._users: dict[Hashable, set[int]] = {}  # of the programs to be compiled -> the trials that they are for
         self._owed: dict[Hashable, dict[int, float]] = {}  # of the programs compiled -> seconds by trial, not paid yet
