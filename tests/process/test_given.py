@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import DataError
-from keras_sweep.process.given import give_arrays, give_function, given, is_given, was_given
+from keras_sweep.process.given import give_arrays, give_function, given, is_given, name_of, was_given
 
 
 def test_what_was_given_is_found_under_its_name():
@@ -29,6 +29,15 @@ def test_other_arrays_have_another_name(change):
     x, y = np.arange(6, dtype=np.float32).reshape(3, 2), np.arange(3)
     assert give_arrays((x, y)) == give_arrays((x.copy(), y.copy()))
     assert give_arrays(change(x, y)) != give_arrays((x, y))
+
+
+def test_messages_name_what_was_given_without_its_digest():
+    def load_rows():
+        return None
+
+    assert name_of(give_arrays(np.arange(3))) == "the arrays given"
+    assert name_of(give_function(load_rows)) == "load_rows"
+    assert name_of("plants:load") == "plants:load"
 
 
 def test_a_function_is_named_by_its_source():

@@ -14,6 +14,7 @@ from keras_sweep.data.source import RawRows, Source
 from keras_sweep.data.table_columns import check_columns
 from keras_sweep.data.table_files import must_be_file
 from keras_sweep.errors import DataError, SweepError
+from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.process_kept import of_user, process_kept
 from keras_sweep.process.user_code import load_python, user_place
 
@@ -53,10 +54,10 @@ def read_npz(path: Path, target: str | None) -> Source:
 def call_python(source: str, folder: Path) -> Source:
     """The rows that a user's function returns. Raises DataError, naming the user's file and line where it raises."""
     function = load_python(source, folder, DataError)
+    name = name_of(source)
+    place = name if is_given(source) else f"`python: {source}`"
     if not callable(function):
-        raise DataError(
-            f"`python: {source}` is not a function", hint=f"It is called without arguments and returns {RESULTS}"
-        )
+        raise DataError(f"{place} is not a function", hint=f"It is called without arguments and returns {RESULTS}")
     try:
         with process_kept():
             returned = function()
@@ -64,23 +65,22 @@ def call_python(source: str, folder: Path) -> Source:
         if isinstance(error, SweepError) or not of_user(error):
             raise
         raise DataError(
-            f"`python: {source}` failed: {user_place(error, folder)}",
+            f"{place} failed: {user_place(error, folder)}",
             hint="It is called without arguments" if isinstance(error, TypeError) else None,
         ) from error
-    place = f"`python: {source}`"
     if isinstance(returned, Mapping):
-        return _of_dict(dict(returned), source, place)
+        return _of_dict(dict(returned), name, place)
     pairs = list(returned) if isinstance(returned, Sequence) and not isinstance(returned, str | bytes) else []
     if 2 <= len(pairs) <= 3 and all(isinstance(pair, Sequence) and _is_pair(pair) for pair in pairs):
         nested = any(hasattr(part, "shape") or isinstance(part, Sequence) for pair in pairs for part in pair)
         if nested and (len(pairs) == 3 or any(hasattr(part, "shape") for pair in pairs for part in pair)):
             names = ("train", "validation", "test") if len(pairs) == 3 else ("train", "test")
             arrays = {}
-            for name, (x, y) in zip(names, pairs, strict=True):
-                arrays[f"x_{name}"], arrays[f"y_{name}"] = x, y
-            return _of_dict(arrays, source, place)
+            for part, (x, y) in zip(names, pairs, strict=True):
+                arrays[f"x_{part}"], arrays[f"y_{part}"] = x, y
+            return _of_dict(arrays, name, place)
     if len(pairs) == 2:
-        return _of_dict({"x": pairs[0], "y": pairs[1]}, source, place)
+        return _of_dict({"x": pairs[0], "y": pairs[1]}, name, place)
     what, hint = _what_else(returned)
     raise DataError(f"{place} returned {what}", hint=hint)
 

@@ -27,6 +27,14 @@ def was_given(source: str) -> bool:
     return source in _given
 
 
+def name_of(source: str) -> str:
+    """How messages call a source: without the digest of what a program gave."""
+    if not is_given(source):
+        return source
+    name = source.removeprefix(PREFIX).rpartition("_")[0]
+    return "the arrays given" if name == "arrays" else name
+
+
 def given(source: str, error: type[UsageError] = UsageError) -> object:
     """What was given under this name. Raises `error` where this program has not given it."""
     try:
