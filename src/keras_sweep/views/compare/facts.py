@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from keras_sweep.sweep.side_by_side import Side, SideBySide
+from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.views.leaderboard.formats import difference_text
 from keras_sweep.views.terminal.drawing import UNICODE, Glyphs
 from keras_sweep.views.terminal.text import count_text, safe, score_text, seconds_text, value_text
@@ -32,6 +33,8 @@ def fact_rows(found: SideBySide, glyphs: Glyphs = UNICODE) -> list[FactRow]:
 
 def _facts(found: SideBySide, glyphs: Glyphs) -> Iterator[tuple[str, Callable[[Side], str]]]:
     yield "best value", lambda side: score_text(side.best.value, side.best.stderr, pm=glyphs.pm)
+    if any(side.best.finalists for side in found.sides):
+        yield "mean over seeds", lambda side: _over_seeds(side, glyphs)
     if found.behind:
         yield f"behind{', points' if found.objective.is_share else ''}", lambda side: _behind(found, side, glyphs)
     if any(side.estimate is not None for side in found.sides):
@@ -44,6 +47,11 @@ def _facts(found: SideBySide, glyphs: Glyphs) -> Iterator[tuple[str, Callable[[S
     yield "near the best after", lambda side: _near(found, side)
     yield "engine", lambda side: safe(str(side.attributes.get("engine", "")))
     yield "winner", lambda side: f"trial {side.best.number}"
+
+
+def _over_seeds(side: Side, glyphs: Glyphs) -> str:
+    scores = seed_scores(side.best)
+    return "" if scores is None else f"{score_text(scores.mean, scores.stderr, pm=glyphs.pm)} ({scores.count})"
 
 
 def _behind(found: SideBySide, side: Side, glyphs: Glyphs) -> str:
