@@ -15,13 +15,13 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
-from keras_sweep.honest.row_scores import RowScores
 from keras_sweep.record import reader
 from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.row_scores import RowScores
 from tests.helpers.records import ROOT, integrity
 from tests.helpers.whole_spaces import SPACES, arguments
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_sweep.honest.comparison import shift
 from keras_sweep.honest.estimate import corrected, student
 from keras_sweep.honest.scores import MeanScores
+from keras_sweep.trial.comparison import shift
 
 
 def right(models: int, rows: int, share: float = 0.8, seed: int = 0) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 
 from keras_sweep.honest.metrics import METRICS
 from keras_sweep.honest.scores import bags
+from keras_sweep.trial.row_scores import OF_ALL_ROWS
 
 ROWS = 300
 RANDOM = np.random.default_rng(0)
@@ -36,3 +37,7 @@ def test_a_bag_without_what_is_asked_for_has_no_value(name):
     outputs = none if name == "precision" else OUTPUTS
     with np.errstate(all="raise"):
         assert np.isnan(METRICS[name](outputs, none)(np.ones((1, ROWS), np.float32)))
+
+
+def test_each_metric_of_all_rows_has_its_function():
+    assert set(METRICS) == OF_ALL_ROWS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keras_sweep.honest.comparison import Behind
 from keras_sweep.honest.more_trials import more_trials
+from keras_sweep.trial.comparison import Behind
 
 BEHIND = {number: Behind(0.001 * number, 0.002, True) for number in range(1, 40)}
 

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import RecordError
-from keras_sweep.honest.row_scores import of_outputs, of_values
 from keras_sweep.record.row_scores import (
     KEPT,
     DamagedScores,
@@ -21,6 +20,7 @@ from keras_sweep.record.row_scores import (
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.record.weights import delete_others, save_weights
+from keras_sweep.trial.row_scores import of_outputs, of_values
 from tests.helpers.records import DENSE, SPEC, new_study
 from tests.helpers.results import result
 

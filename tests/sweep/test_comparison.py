@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.honest.comparison import MARGINAL, PAIRED
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_attributes, read_results
 from keras_sweep.record.row_scores import load_scores, scores_file
@@ -21,6 +20,7 @@ from keras_sweep.sweep import comparison as comparing
 from keras_sweep.sweep.comparison import compared, comparison_file, comparison_of, keep_comparison
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.comparison import MARGINAL, PAIRED
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from keras_sweep.honest.metrics import METRICS
-from keras_sweep.honest.row_scores import Kind
 from keras_sweep.training.row_values import LOSSES, TOP_K, row_scores, row_values
+from keras_sweep.trial.row_scores import Kind
 
 ROWS, CLASSES = 60, 7
 RANDOM = np.random.default_rng(0)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
 
 from keras_sweep.errors import UsageError
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
-from keras_sweep.views.plots import MOST_ROWS, check_plot_path, leaderboard_plot, trial_plot
+from keras_sweep.views.plots import MOST_ROWS, leaderboard_plot, trial_plot
 from tests.helpers.results import ACCURACY, dense_sweep, result
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -68,11 +67,3 @@ def test_nothing_to_draw_is_said():
     rows = leaderboard_rows([result(0, None, state=TrialState.FAIL, curve={})], ACCURACY, seed=1)
     with pytest.raises(UsageError, match="has a value"):
         leaderboard_plot(rows, ACCURACY, sweep="dense", of=rows)
-
-
-@pytest.mark.parametrize(
-    ("name", "said"), [("x.png", "writes .svg, but got 'x.png'"), ("no/x.svg", "there is no folder")]
-)
-def test_a_path_that_takes_no_drawing_is_refused(tmp_path: Path, name, said):
-    with pytest.raises(UsageError, match=said):
-        check_plot_path(tmp_path / name)

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from keras_sweep.honest.comparison import PAIRED, Comparison, Estimate
+from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated

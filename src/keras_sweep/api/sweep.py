@@ -12,7 +12,6 @@ from keras_sweep.api.report import write_report
 from keras_sweep.api.trial import Trial
 from keras_sweep.api.views import warn_of_notices
 from keras_sweep.errors import UsageError
-from keras_sweep.honest.comparison import Estimate
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.study_file import StudyFile
@@ -27,6 +26,7 @@ from keras_sweep.sweep.export_trial import export_trial
 from keras_sweep.sweep.no_winner import no_winner
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of
 from keras_sweep.sweep.winner import trained_model
+from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.ranking import winner
 from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 

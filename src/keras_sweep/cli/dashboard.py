@@ -19,7 +19,7 @@ def dashboard(
 ) -> None:
     """Show the record in optuna-dashboard until Ctrl-C: on this machine alone, and without writing to it."""
     folder = found(name, sweeps_dir)
-    from keras_sweep.views.dashboard import dashboard_server
+    from keras_sweep.sweep.dashboard import dashboard_server
 
     with contextlib.suppress(KeyboardInterrupt), dashboard_server(folder, port) as server:
         typer.echo(server.address)

@@ -116,7 +116,8 @@ def leaderboard(
     if waiting := waiting_beside(folder, len(ranked), attributes.get("trials")):
         print_notice(stderr_console(), waiting_text(waiting))
     if plot is not None:
-        from keras_sweep.views.plots import check_plot_path, leaderboard_plot, write_plot
+        from keras_sweep.sweep.plot_file import check_plot_path, write_plot
+        from keras_sweep.views.plots import leaderboard_plot
 
         check_plot_path(plot)
         write_plot(plot, leaderboard_plot(rows, objective, sweep=folder.name, of=ranked))
@@ -178,7 +179,8 @@ def show(
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
     if plot is not None:
-        from keras_sweep.views.plots import check_plot_path, trial_plot, write_plot
+        from keras_sweep.sweep.plot_file import check_plot_path, write_plot
+        from keras_sweep.views.plots import trial_plot
 
         check_plot_path(plot)
         write_plot(plot, trial_plot(result, objective, sweep=folder.name))

@@ -14,21 +14,14 @@ class NamesRegistered(TyperCommand):
 
     def get_help(self, ctx: Any) -> str:
         """The help; entry points are read for it alone."""
-        from keras_sweep.search.optuna.samplers import SAMPLERS
-        from keras_sweep.sweep.export import EXPORT_FORMATS
-        from keras_sweep.training.choose import RUNNERS
+        from keras_sweep.sweep.registries import registries
         from keras_sweep.views.running.progress import VIEWS
 
-        registries: dict[str, Iterable[str]] = {
-            "sampler": SAMPLERS,
-            "runner": RUNNERS,
-            "view": VIEWS,
-            "format": EXPORT_FORMATS,
-        }
+        registered: dict[str, Iterable[str]] = {**registries(), "view": VIEWS}
         for option in self.params:
             text: str = getattr(option, "help", None) or ""
             said = set(re.findall(r"[\w-]+", text))
-            others = [name for name in registries.get(str(option.name), ()) if name not in said]
+            others = [name for name in registered.get(str(option.name), ()) if name not in said]
             if others:
                 option.help = f"{text.removesuffix('.')}; also {', '.join(others)}."  # type: ignore[attr-defined]
         return super().get_help(ctx)

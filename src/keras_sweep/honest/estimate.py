@@ -11,8 +11,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from keras_sweep.honest.comparison import Estimate
 from keras_sweep.honest.scores import Floats, MeanScores, Scores, bags
+from keras_sweep.trial.comparison import Estimate
 
 ROUNDS = 500  # bags
 LEVEL = 0.95

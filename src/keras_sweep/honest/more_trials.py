@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from keras_sweep.honest.comparison import Behind, MoreTrials
+from keras_sweep.trial.comparison import Behind, MoreTrials
 
 WINDOW = 32  # trials that are looked back at, and forward to
 FEWEST = 16  # trials before anything is said

@@ -7,7 +7,6 @@ import os
 import sys
 
 from keras_sweep.errors import MissingPackage, UsageError
-from keras_sweep.space.plain_text import did_you_mean
 
 BACKENDS = ("jax", "tensorflow", "torch")
 DEFAULT = "jax"
@@ -44,9 +43,7 @@ def _running() -> str | None:
 
 def _known(name: str | None, option: str) -> str | None:
     if name and name not in BACKENDS:
-        raise UsageError(
-            f"`{option}` must be one of {', '.join(BACKENDS)}, but got {name!r}", hint=did_you_mean(name, BACKENDS)
-        )
+        raise UsageError(f"`{option}` must be one of {', '.join(BACKENDS)}, but got {name!r}")
     return name or None
 
 

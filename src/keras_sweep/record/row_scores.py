@@ -13,12 +13,12 @@ from pathlib import Path
 from keras_sweep.errors import RecordError
 from keras_sweep.files import atomic
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
-from keras_sweep.honest.row_scores import Kind, RowScores, checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import numbered_files
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.row_scores import Kind, RowScores, checked
 
 VERSION = 1
 KEPT = 32  # best trials that keep losses or outputs; right and wrong, a bit a row, is kept of all

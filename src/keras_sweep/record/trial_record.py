@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from keras_sweep.honest.row_scores import Kind
 from keras_sweep.record.row_scores import KEPT as SCORES_KEPT
 from keras_sweep.record.row_scores import save_scores, scores_file, with_scores
 from keras_sweep.record.spool import Spool
@@ -14,6 +13,7 @@ from keras_sweep.record.weights import delete_others, save_weights, weights_file
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.row_scores import Kind
 
 KEPT = 10  # trials whose weights stay on disk
 

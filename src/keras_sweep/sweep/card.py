@@ -15,10 +15,10 @@ from typing import Any
 from keras_sweep import __version__
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.sources import image_set
-from keras_sweep.honest.comparison import Estimate
 from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.winner import TestScores
+from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
 

@@ -15,15 +15,15 @@ from typing import Any
 from keras_sweep.errors import RecordError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain_file import read_plain
-from keras_sweep.honest.comparison import PAIRED, Behind, Comparison, MoreTrials
-from keras_sweep.honest.row_scores import Kind, RowScores
 from keras_sweep.record.reader import objective_of
 from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, MoreTrials
 from keras_sweep.trial.marginal_ties import marginal, with_company
 from keras_sweep.trial.ranking import can_win, order_key, winner
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.row_scores import Kind, RowScores
 
 VERSION = 1
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing

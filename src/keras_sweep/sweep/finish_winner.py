@@ -15,7 +15,6 @@ from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.model_file import check_keras_file, file_digest
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.files.plain_file import read_plain
-from keras_sweep.honest.comparison import Estimate
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
@@ -26,6 +25,7 @@ from keras_sweep.sweep.kept_model import MOST_CARD
 from keras_sweep.sweep.open_record import TEST_FINGERPRINT
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
+from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
 from keras_sweep.trial.result import Result, Weights
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
-from keras_sweep.honest.row_scores import RowScores
 from keras_sweep.record.row_scores import load_scores, save_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import load_weights, weights_file
@@ -18,6 +17,7 @@ from keras_sweep.training.call_model import called, predicted
 from keras_sweep.training.row_values import row_scores
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result, Weights
+from keras_sweep.trial.row_scores import RowScores
 
 
 def rebuild_scores(

@@ -8,7 +8,6 @@ from typing import Any
 
 from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.files.plain_errors import plain_errors
-from keras_sweep.honest.comparison import Comparison
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_attributes
@@ -30,6 +29,7 @@ from keras_sweep.sweep.rebuild_scores import rebuild_scores
 from keras_sweep.sweep.started import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import RUNNERS
+from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.honest.comparison import Behind, Estimate
-from keras_sweep.honest.row_scores import Kind, RowScores
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -18,8 +16,10 @@ from keras_sweep.sweep.finish_winner import known_scores
 from keras_sweep.sweep.no_winner import no_winner
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.best_so_far import improvements, spent_seconds, trained_epochs
+from keras_sweep.trial.comparison import Behind, Estimate
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.row_scores import Kind, RowScores
 
 
 @dataclass(frozen=True, slots=True)

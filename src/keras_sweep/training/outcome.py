@@ -11,13 +11,13 @@ from functools import cache
 import numpy as np
 
 from keras_sweep.data.search_data import Array
-from keras_sweep.honest.row_scores import of_values
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.row_values import has_row_scores, row_scores
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.training.transient_failure import is_transient
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
+from keras_sweep.trial.row_scores import of_values
 
 TRACEBACK_LIMIT = 20_000  # characters kept, the last ones
 

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array
-from keras_sweep.honest.metrics import METRICS
-from keras_sweep.honest.row_scores import RowScores, of_outputs, of_values
+from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
 
 Values: TypeAlias = npt.NDArray[np.float64]
 
@@ -34,7 +33,7 @@ def is_row_by_row(metric: str, loss: str) -> bool:
 
 def has_row_scores(metric: str, loss: str) -> bool:
     """Whether `row_scores` knows the metric: row by row, or as one of all rows that can be computed anew on some."""
-    return is_row_by_row(metric, loss) or _named(metric, loss) in METRICS
+    return is_row_by_row(metric, loss) or _named(metric, loss) in OF_ALL_ROWS
 
 
 def row_values(metric: str, loss: str, y: Array, outputs: Array) -> Values | None:
@@ -78,7 +77,7 @@ def row_scores(metric: str, loss: str, value: float, y: Array, outputs: Array) -
 
     A loss may have a penalty on the weights beside what the rows contribute: that is the same for each of them.
     """
-    if _named(metric, loss) in METRICS and isinstance(outputs, np.ndarray):
+    if _named(metric, loss) in OF_ALL_ROWS and isinstance(outputs, np.ndarray):
         return of_outputs(outputs, np.asarray(y))
     values = row_values(metric, loss, y, outputs)
     if values is None:

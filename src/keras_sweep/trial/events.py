@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.result import Curve, Result, Suggestion
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from keras_sweep.honest.comparison import Behind, Comparison
 from keras_sweep.space.objective import Objective
+from keras_sweep.trial.comparison import Behind, Comparison
 from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, winner
 from keras_sweep.trial.result import Result
 

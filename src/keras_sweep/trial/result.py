@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to sh
     import numpy as np
     import numpy.typing as npt
 
-    from keras_sweep.honest.row_scores import RowScores
+    from keras_sweep.trial.row_scores import RowScores
 
 Curve: TypeAlias = Mapping[str, tuple[float, ...]]  # metric name -> [E], one value an epoch, as `fit` logs it
 Weights: TypeAlias = "tuple[npt.NDArray[np.generic], ...]"  # in the order of `keras.Model.get_weights`

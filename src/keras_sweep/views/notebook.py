@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
+from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import (
     behind_text,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from markupsafe import Markup, escape
 
 from keras_sweep.errors import UsageError
-from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import Result
@@ -19,7 +17,6 @@ from keras_sweep.views.report.scale import Scale, along, ticks_of
 from keras_sweep.views.report.svg import cross_axes, label, path, px
 from keras_sweep.views.terminal.text import safe, score_text, value_text
 
-SUFFIX = ".svg"
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #57606a; }
 text.l, text.h { fill: #1b1f24; }
@@ -37,24 +34,6 @@ MOST_ROWS = 30
 ROW = 22  # pixels
 PANEL = (460, 300)
 LEFT, RIGHT, TOP, FOOT = 56, 440, 66, 256
-
-
-def check_plot_path(place: Path) -> None:
-    """Raises UsageError for a path that can't take a drawing, before any work is done."""
-    if place.suffix.lower() != SUFFIX:
-        raise UsageError(
-            f"`--plot` writes {SUFFIX}, but got {place.name!r}",
-            hint="No package that a sweep needs draws PNG; `rsvg-convert -o x.png x.svg` makes one of an SVG",
-        )
-    if not place.parent.is_dir():
-        raise UsageError(f"there is no folder {place.parent}", hint="Make it, or name another file")
-    if place.is_dir():
-        raise UsageError(f"{place} is a folder", hint="Name a file")
-
-
-def write_plot(place: Path, drawing: str) -> None:
-    """Write a drawing; an older file of that name is replaced. Raises RecordError."""
-    write_text(place, drawing, mode=SHARED)
 
 
 def trial_plot(result: Result, objective: Objective, *, sweep: str) -> str:

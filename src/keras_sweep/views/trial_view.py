@@ -10,8 +10,8 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
+from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import behind_text, seeds_texts, strict_json

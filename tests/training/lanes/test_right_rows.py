@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keras_sweep.honest.row_scores import Kind
 from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.trial.row_scores import Kind
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import FOLDER, Watching, fitted, lanes, suggestions
 

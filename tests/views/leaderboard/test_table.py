@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from keras_sweep.honest.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
+from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable

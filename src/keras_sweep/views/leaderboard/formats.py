@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from keras_sweep.honest.comparison import PAIRED, Comparison, Estimate, MoreTrials, shift
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrials, shift
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState

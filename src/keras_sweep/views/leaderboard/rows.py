@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keras_sweep.errors import UsageError
-from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.search_space import Params
+from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.marginal_ties import known_error, marginal
 from keras_sweep.trial.ranking import comparable, has_value, imported, order_key, winner

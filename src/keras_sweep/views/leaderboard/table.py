@@ -9,8 +9,8 @@ from functools import partial
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
+from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import (
     behind_text,

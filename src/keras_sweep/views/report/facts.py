@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from keras_sweep.honest.comparison import Comparison
 from keras_sweep.space.objective import Objective
 from keras_sweep.sweep.finish_winner import known_scores
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
 from keras_sweep.sweep.winner import TestScores
+from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, objective_axis, parameter_axes

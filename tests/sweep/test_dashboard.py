@@ -13,7 +13,7 @@ import pytest
 
 from keras_sweep.errors import MissingPackage, RecordError, UsageError
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.views.dashboard import HOST, Server, dashboard_server
+from keras_sweep.sweep.dashboard import HOST, Server, dashboard_server
 from tests.helpers.records import new_folder
 
 
@@ -80,7 +80,7 @@ def test_a_click_that_would_write_is_refused_and_the_record_stays_as_it_is(serve
 def test_the_database_itself_is_open_for_reading_alone(folder):
     import optuna
 
-    from keras_sweep.views.dashboard import _storage
+    from keras_sweep.sweep.dashboard import _storage
 
     storage = _storage(folder)
     before = folder.study.read_bytes()

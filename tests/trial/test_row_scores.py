@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_sweep.honest.row_scores import Kind, checked, of_outputs, of_values
+from keras_sweep.trial.row_scores import Kind, checked, of_outputs, of_values
 
 RIGHT = np.random.default_rng(0).random(12_001) < 0.85
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from keras_sweep.honest.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
+from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 
 
 def test_a_comparison_comes_back_from_json_as_it_was():
