@@ -139,6 +139,12 @@ def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():
     assert best_training(partly[0], ACCURACY) is partly[0]
 
 
+def test_seeds_that_score_alike_have_no_standard_error_rather_than_one_of_zero():
+    results, choice = search(2), Choice(2, (0, 1), (43, 44))
+    scores = seed_scores(with_finalists(results, trained(results, choice, lambda r, s: 0.9), choice, 2)[0])
+    assert (scores.mean, scores.stderr, scores.unstable) == (pytest.approx(0.9), None, False)
+
+
 def test_mean_and_standard_error_are_those_of_all_seeds():
     values = [0.9, 0.91, 0.93, 0.92]
     results, choice = [result(0, values[0], stderr=0.02), *search(2)[1:]], Choice(2, (0, 1), (43, 44, 45))

@@ -115,7 +115,7 @@ class SeedScores:
 
     count: int  # of seeds
     mean: float  # of those that did not fail
-    stderr: float | None  # standard error of the mean; None where only one did not fail
+    stderr: float | None  # standard error of the mean; None where they do not tell it: one value, or equal ones
     unstable: bool  # whether the seeds differ by more than chance in the rows explains, or one failed
 
 
@@ -129,7 +129,8 @@ def seed_scores(result: Result) -> SeedScores | None:
         return SeedScores(count, mean(values), None, unstable=True)
     spread = _deviation(values)
     unstable = len(values) < count or _more_than_chance(spread, len(values) - 1, result.stderr)
-    return SeedScores(count, mean(values), spread / math.sqrt(len(values)), unstable)
+    equal = len(set(values)) == 1  # by the coarse steps of a share: that few seeds agree shows no error of zero
+    return SeedScores(count, mean(values), None if equal else spread / math.sqrt(len(values)), unstable)
 
 
 def score(result: Result) -> tuple[float | None, float | None]:
