@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import optuna
 
     from keras_sweep.data.search_data import Rows
+    from keras_sweep.sweep.hard_rows import HardRows
     from keras_sweep.sweep.replay import Replay
     from keras_sweep.sweep.winner import TestScores
 
@@ -141,6 +142,20 @@ class Sweep:
             spec = self._spec or recorded_spec(study, trust=self._trust, emit=warn_of_notices)
             choose_backend(None)
             return recorded_data(study, spec)[1].validation
+
+    def hard_rows(self) -> HardRows:
+        """The validation rows that no good trial gets right: `.rows`, each with `.row`, `.label`, `.said`, `.votes`.
+
+        Good are the trials that tie with the best, or the best ten where fewer than five do; `.missed` has the count.
+        What they take a row for is had from their saved weights.
+
+        Raises:
+            UsageError: no trial keeps which rows it gets right, or the rows come from code that is not trusted.
+            DataError: the data can't be read, or are no longer those of the sweep.
+        """
+        from keras_sweep.sweep.hard_rows import hard_rows
+
+        return hard_rows(self._folder, warn_of_notices, spec=self._spec, trust=self._trust)
 
     def evaluate(self) -> TestScores:
         """The winner on the sealed test rows. Every look is counted.

@@ -75,8 +75,10 @@ def refuse_imported(study: StudyFile) -> None:
         )
 
 
-def recorded_data(study: StudyFile, spec: SweepSpec) -> tuple[SweepSpec, SearchData]:
+def recorded_data(study: StudyFile, spec: SweepSpec, *, model: bool = True) -> tuple[SweepSpec, SearchData]:
     """The sweep's data, read again, and its spec with what a HyperModel adds to it.
+
+    Without `model` no code of a model is looked at, and the spec stays as it is.
 
     Raises:
         DataError: they can't be read.
@@ -86,7 +88,7 @@ def recorded_data(study: StudyFile, spec: SweepSpec) -> tuple[SweepSpec, SearchD
     from keras_sweep.models.inspect_model import with_own_parameters
     from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 
-    if files := changed_code(study.attributes.get(MODEL_CODE), model_code(spec)):
+    if model and (files := changed_code(study.attributes.get(MODEL_CODE), model_code(spec))):
         raise ChangedSweep(
             f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(files)} in "
             f"{spec.folder}; its trials are of the former code",
@@ -98,7 +100,7 @@ def recorded_data(study: StudyFile, spec: SweepSpec) -> tuple[SweepSpec, SearchD
             f"the data of the sweep {study.name!r} have changed since it was run",
             hint="Bring the former rows back, or run the sweep anew under another name",
         )
-    return with_own_parameters(spec, data), data
+    return (with_own_parameters(spec, data) if model else spec), data
 
 
 def trial_of(study: StudyFile, objective: Objective, number: int | None) -> Result:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.catalog import validation_table
-from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.data.sources import image_set
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.backend import choose_backend
@@ -40,29 +40,44 @@ class ValidationOutputs:
     @cached_property
     def classes(self) -> tuple[str, ...] | None:
         """Their names; None where a row has no class, or more than one."""
-        if self.data.classes is None:
-            return None
-        return self.data.class_names or tuple(map(str, range(self.data.classes)))
+        return class_names(self.data)
 
     @cached_property
     def labels(self) -> npt.NDArray[np.intp]:
         """[N] the class of each row."""
-        y = self.data.validation.y
-        return np.asarray(y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.intp)
+        return classes_of(self.data.validation.y)
 
     @cached_property
     def chosen(self) -> npt.NDArray[np.intp]:
         """[N] the class that the model names."""
-        if self.outputs.shape[1] > 1:
-            return np.asarray(self.outputs.argmax(axis=1), np.intp)
-        return (self.outputs[:, 0] > 0.5).astype(np.intp)
+        return np.asarray(as_probabilities(self.outputs).argmax(axis=1), np.intp)
 
     @cached_property
     def certainty(self) -> npt.NDArray[np.floating]:
         """[N] how sure the model is of the class that it names, from 0 to 1."""
-        if self.outputs.shape[1] > 1:
-            return np.asarray(self.outputs.max(axis=1))
-        return np.asarray(np.maximum(self.outputs[:, 0], 1 - self.outputs[:, 0]))
+        return np.asarray(as_probabilities(self.outputs).max(axis=1))
+
+
+def class_names(data: SearchData) -> tuple[str, ...] | None:
+    """The names of the classes, or their numbers; None where a row has no class, or more than one."""
+    return None if data.classes is None else data.class_names or tuple(map(str, range(data.classes)))
+
+
+def classes_of(y: Array) -> npt.NDArray[np.intp]:
+    """Labels as class numbers: [N], [N, 1] or one-hot [N, C] -> [N]."""
+    return np.asarray(y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.intp)
+
+
+def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """[N, C] as it is; of two classes [N, 1], which is the second's, as [N, 2]."""
+    return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
+
+
+def check_at_hand(spec: SweepSpec) -> None:
+    """Raises DataError where the rows would have to be fetched."""
+    pictures = image_set(spec.data)
+    if pictures is not None and pictures.find() is None:
+        raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
 
 
 def winner_outputs(
@@ -82,9 +97,7 @@ def winner_outputs(
         path = weights_file_of(folder, best)
         if not path.exists():
             raise UsageError(f"the weights of {best.name} are not kept")
-        pictures = image_set(spec.data)
-        if pictures is not None and pictures.find() is None:
-            raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
+        check_at_hand(spec)
         choose_backend(None, default=backend_of(best))
         spec, data = recorded_data(study, spec)
         model = trained_model(spec, best, load_weights(path), data)

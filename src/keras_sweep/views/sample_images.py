@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from rich.cells import set_cell_size
 from rich.color import Color
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
 from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.views.terminal.text import safe
 
 Pixels = npt.NDArray[np.uint8]  # [H, W] grey or [H, W, 3]
 SHADES = " .:-=+*#%@"  # dark to light
@@ -44,12 +47,13 @@ def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
 
 def picture_grid(data: SearchData, each: int = 10) -> Pixels:
     """One line of `each` training pictures a class, side by side; [H, W] or [H, W, 3]."""
-    lines = samples_by_class(data, each)
-    blank = np.zeros_like(picture_of(data, 0))
-    rows = []
-    for line in lines:
-        pictures = [picture_of(data, int(row)) for row in line]
-        rows.append(_joined(pictures + [blank] * (each - len(pictures)), axis=1))
+    return grid_of([[picture_of(data, int(row)) for row in line] for line in samples_by_class(data, each)], each)
+
+
+def grid_of(lines: Sequence[Sequence[Pixels]], across: int) -> Pixels:
+    """Lines of at most so many pictures each, one under the other."""
+    blank = np.zeros_like(next(picture for line in lines for picture in line))
+    rows = [_joined([*line, *[blank] * (across - len(line))], axis=1) for line in lines]
     return _joined(rows, axis=0)
 
 
@@ -82,18 +86,29 @@ class SampleView:
         groups = [group for group in samples_by_class(self.data, 1 if self.data.classes else 10) if group]
         rows = [int(row) for group in groups for row in group]
         names = self.data.class_names if self.data.classes else None
-        pictures = [_small(picture_of(self.data, row)) for row in rows]
+        labels = [index for index, group in enumerate(groups) if group]
+        captions = [(names[label],) for label in labels] if names is not None else [()] * len(rows)
+        yield PictureLines([picture_of(self.data, row) for row in rows], captions)
+
+
+@dataclass(frozen=True)
+class PictureLines:
+    """A rich renderable: pictures with lines of text above each, as many side by side as fit; nothing in no room."""
+
+    pictures: Sequence[Pixels]
+    captions: Sequence[tuple[str, ...]]  # equally many lines each
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        pictures = [_small(picture) for picture in self.pictures]
         width = pictures[0].shape[1]
         if width > options.max_width:
             return
         across = max(1, min(len(pictures), 5, (options.max_width + GAP) // (width + GAP)))
         draw = _half_blocks if _has_colour(console, options) else _shades
         for start in range(0, len(pictures), across):
-            part = pictures[start : start + across]
-            if names is not None:
-                labels = [index for index, group in enumerate(groups) if group][start : start + across]
-                yield Text((" " * GAP).join(names[label][:width].ljust(width) for label in labels).rstrip())
-            yield from draw(_joined(part, axis=1))
+            for line in zip(*self.captions[start : start + across], strict=True):
+                yield Text((" " * GAP).join(set_cell_size(safe(text), width) for text in line).rstrip(), no_wrap=True)
+            yield from draw(_joined(pictures[start : start + across], axis=1))
 
 
 def _half_blocks(picture: Pixels) -> list[Text]:

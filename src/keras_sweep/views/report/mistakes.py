@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
+from keras_sweep.views.row_cells import row_cells, shown_columns
 from keras_sweep.views.sample_images import picture_of, png_bytes
-from keras_sweep.views.terminal.text import number_text, safe, shorten
+from keras_sweep.views.terminal.text import number_text, safe
 
 MOST_PICTURES = 24
 MOST_ROWS = 20
-MOST_COLUMNS = 10
 LARGEST_SIDE = 64  # pixels of a picture; a larger one is thinned
-LONGEST = 40
 BLACK = 64  # of 255: the median of the first and last line of a picture on a black ground is below
 
 
@@ -52,12 +51,12 @@ def mistakes(found: ValidationOutputs) -> Mistakes | None:
         return None
     pictures = found.data.image_shape is not None
     worst = wrong[np.argsort(-found.certainty[wrong], kind="stable")][: MOST_PICTURES if pictures else MOST_ROWS]
-    columns, left_out = _columns(found)
+    columns, left_out = shown_columns(found.data, found.table)
     rows = []
     for row in map(int, worst):
         picture, inked = _picture(found, row) if pictures else ("", False)
         true, said = (safe(found.classes[places[row]]) for places in (found.labels, found.chosen))
-        cells = _cells(found, row, columns)
+        cells = row_cells(found.data, found.table, row, columns)
         rows.append(MistakenRow(row, true, said, f"{found.certainty[row]:.0%}", picture, inked, cells))
     return Mistakes(len(wrong), tuple(rows), columns, left_out, classes=True)
 
@@ -68,37 +67,12 @@ def _misses(found: ValidationOutputs) -> Mistakes | None:
     if y.size != len(y) or found.outputs.shape[1] != 1:
         return None
     true, said = y.reshape(-1).astype(float), found.outputs[:, 0].astype(float)
-    columns, left_out = _columns(found)
+    columns, left_out = shown_columns(found.data, found.table)
     rows = []
     for row in map(int, np.argsort(-np.abs(said - true), kind="stable")[:MOST_ROWS]):
         texts = number_text(true[row].item()), number_text(said[row].item())
-        rows.append(MistakenRow(row, *texts, "", "", False, _cells(found, row, columns)))
+        rows.append(MistakenRow(row, *texts, "", "", False, row_cells(found.data, found.table, row, columns)))
     return Mistakes(len(true), tuple(rows), columns, left_out, classes=False)
-
-
-def _columns(found: ValidationOutputs) -> tuple[tuple[str, ...], int]:
-    """(names of the columns that are shown, how many are not)."""
-    if found.data.image_shape is not None:
-        return (), 0
-    if found.table is not None:
-        names = tuple(found.table.columns)
-    else:
-        names = tuple(f"x{index}" for index in range(found.data.validation.x[0].size))
-    return names[:MOST_COLUMNS], max(len(names) - MOST_COLUMNS, 0)
-
-
-def _cells(found: ValidationOutputs, row: int, columns: tuple[str, ...]) -> tuple[str, ...]:
-    if found.table is not None:
-        values = [found.table[name][row] for name in columns]
-    else:
-        values = found.data.validation.x[row].reshape(-1)[: len(columns)].tolist()
-    return tuple(_text(value) for value in values)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number_text(value, 4)
-    return "" if value is None else shorten(safe(str(value)), LONGEST)
 
 
 def _picture(found: ValidationOutputs, row: int) -> tuple[str, bool]:
