@@ -8,6 +8,7 @@ from typing import Any
 
 import optuna
 
+from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
 from keras_sweep.trial.marginal_ties import marginal
 from keras_sweep.trial.result import Result
@@ -41,6 +42,7 @@ def facts_of(
     *,
     distributions: dict[str, optuna.distributions.BaseDistribution] = DISTRIBUTIONS,
     outputs: ValidationOutputs | str = "they are not asked for",
+    missed: Missed | None = None,
     running: bool = False,
     name: str = "dense",
     **attributes: Any,
@@ -68,4 +70,5 @@ def facts_of(
         card={},
         running=running,
         outputs=outputs,
+        missed=missed,
     )

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_sweep.errors import SweepError
+from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.files.marked_folder import check_place, write_folder
 from keras_sweep.files.plain_file import read_plain
+from keras_sweep.honest.comparison import Comparison
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.hard_rows import Missed, missed_rows
 from keras_sweep.trial.events import Listener
+from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.report.facts import SweepFacts
@@ -113,7 +116,17 @@ def read_facts(folder: SweepFolder, outputs: Callable[[], ValidationOutputs | st
         card=_card(folder, winner),
         running=running,
         outputs=outputs() if winner is not None and not running else STILL_RUNS if running else NO_WINNER,
+        missed=None if running else _missed(folder, attributes, results, comparison),
     )
+
+
+def _missed(
+    folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result], comparison: Comparison
+) -> Missed | None:
+    try:
+        return missed_rows(folder, attributes, results, comparison)
+    except UsageError:
+        return None
 
 
 def _outputs(folder: SweepFolder, emit: Listener, spec: SweepSpec | None, trust: bool) -> ValidationOutputs | str:

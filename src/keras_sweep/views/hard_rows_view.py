@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.space.plain_text import listed
+from keras_sweep.space.plain_text import joined
 from keras_sweep.sweep.hard_rows import HardRow, HardRows, Missed
 from keras_sweep.views.row_cells import row_cells, shown_columns
 from keras_sweep.views.sample_images import PictureLines, Pixels, grid_of, picture_of
@@ -53,7 +53,7 @@ class HardRowsView:
         if not found.rows:
             return
         if found.asked:
-            yield Text(f"What they take them for is what trials {listed(map(str, found.asked))} say together.")
+            yield Text(f"What they take them for is what trials {joined(map(str, found.asked))} say together.")
             yield Text(f"Most often: {_mixed_up(found)}.")
         else:
             yield Text(f"What they take them for is not known: {found.why_not}.")
@@ -78,7 +78,7 @@ def _pictures(found: HardRows, rows: Sequence[HardRow]) -> list[Pixels]:
 def _mixed_up(found: HardRows) -> str:
     """`Shirt taken for Coat 80 times, ...`."""
     pairs = Counter((one.label, one.said) for one in found.rows if one.said is not None)
-    return listed(
+    return joined(
         f"{_class(label)} taken for {_class(said)} ({count:,})" for (label, said), count in pairs.most_common(MIXED_UP)
     )
 

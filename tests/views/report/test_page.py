@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.report.page import drawn_rows, page_of
@@ -166,3 +167,12 @@ def test_markup_in_a_file_is_text_on_the_page() -> None:
     assert "{{ 7 * 7 }}" in page
     assert "49" not in elements.texts["th"] + elements.texts.get("button", "")
     json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])
+
+
+def test_rows_that_no_good_trial_gets_right_are_counted() -> None:
+    page = page_of(facts_of(dense_sweep(12), missed=Missed((3, 1, 2), True, (5, 9), 40)), MOMENT)
+    assert "2 of 40 validation rows are wrong in each of the 3 trials that tie with the best: their labels" in page
+    assert "<code>sweep data dense --hard</code>" in page
+    none = page_of(facts_of(dense_sweep(12), missed=Missed((3, 1, 2), True, (), 40)), MOMENT)
+    assert "No validation row is wrong in each of the 3 trials that tie with the best." in none
+    assert "--hard" not in none and 'id="missed"' not in page_of(facts_of(dense_sweep(12)), MOMENT)

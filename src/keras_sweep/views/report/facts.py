@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_sweep.space.objective import Objective
 from keras_sweep.sweep.finish_winner import known_scores
+from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.comparison import Comparison
@@ -30,6 +31,7 @@ class SweepFacts:
     card: Mapping[str, Any]  # of the winner's model; {} without one
     running: bool
     outputs: ValidationOutputs | str  # of the winner on the validation rows, or why there are none
+    missed: Missed | None = None  # rows that no good trial gets right; None where that is not kept
 
     @cached_property
     def winner(self) -> LeaderboardRow | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from markupsafe import Markup
 
 from keras_sweep.trial.result import TrialState
+from keras_sweep.views.hard_rows_view import missed_sentence
 from keras_sweep.views.leaderboard.formats import leaderboard_notes, strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.assets import asset, content_security_policy, template
@@ -93,6 +94,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         outputs=facts.outputs if isinstance(facts.outputs, str) else None,
         confusion=None if isinstance(facts.outputs, str) else said_against_true(facts.outputs),
         mistakes=None if isinstance(facts.outputs, str) else mistakes(facts.outputs),
+        missed=missed_sentence(facts.missed) if facts.missed else "",
         failures=[row for row in facts.rows if row.state is TrialState.FAIL],
         time=time_bars(facts.attributes.get("seconds", {})),
         repeat=repeat_of(facts),
