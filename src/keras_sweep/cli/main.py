@@ -79,19 +79,29 @@ def main(arguments: list[str] | None = None) -> None:
         code = app(words or ["--help"], prog_name="sweep", standalone_mode=False)
         if code == INTERRUPTED:  # typer's answer to Ctrl-C, which says nothing
             raise KeyboardInterrupt
-    except BrokenPipeError:  # the reader of our output has seen enough
-        code = 0
     except BaseException as error:
-        if debug:
-            traceback.print_exc()
-        from keras_sweep.views.terminal.console import stderr_console
-        from keras_sweep.views.terminal.messages import print_error
-
-        plain, code = _told(error)
-        with contextlib.suppress(OSError):  # there may be nobody left to tell
-            print_error(stderr_console(), plain)
+        code = 0 if _reader_is_gone(error) else _say(error, debug=debug)
     settle_streams()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _reader_is_gone(error: BaseException) -> bool:
+    """Whether the reader of our output has seen enough: typer answers that by `sys.exit(1)`."""
+    cause = error.__context__ if isinstance(error, SystemExit) else error
+    return isinstance(cause, BrokenPipeError)
+
+
+def _say(error: BaseException, *, debug: bool) -> int:
+    """Print the error; returns the exit code."""
+    if debug:
+        traceback.print_exception(error)
+    from keras_sweep.views.terminal.console import stderr_console
+    from keras_sweep.views.terminal.messages import print_error
+
+    plain, code = _told(error)
+    with contextlib.suppress(OSError):  # there may be nobody left to tell
+        print_error(stderr_console(), plain)
+    return code
 
 
 def _told(error: BaseException) -> tuple[SweepError, int]:
