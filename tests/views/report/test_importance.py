@@ -37,5 +37,18 @@ def test_noise_settles_no_order() -> None:
     assert "does not settle the order" in importance_bars(found, 30)
 
 
+def test_ranges_that_are_none_are_left_out() -> None:
+    facts = facts_of([result(n, 0.5 + n / 100) for n in range(14)])
+    broken = {name: text.replace('"low": 1,', '"low": 99,') for name, text in facts.attributes["distributions"].items()}
+    assert "epochs" not in [one.name for one in importances(facts.rows, ACCURACY, broken)]
+
+
+def test_trials_from_outside_the_space_are_left_out() -> None:
+    params = {"optimizer": "adam", "learning_rate": 0.1, "epochs": 2}
+    rows = [result(n, 0.5, params={**params, "epochs": 99 if n < 5 else 2}) for n in range(14)]
+    facts = facts_of(rows)
+    assert importances(facts.rows, ACCURACY, facts.attributes["distributions"]) == []
+
+
 def test_few_trials_say_nothing() -> None:
     assert found_of(9, 1.0) == []

@@ -5,6 +5,7 @@ Watanabe, Bansal, Hutter 2023, "PED-ANOVA: Efficiently quantifying hyperparamete
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import warnings
@@ -49,13 +50,20 @@ def importances(
     from optuna.distributions import json_to_distribution
     from optuna.importance import PedAnovaImportanceEvaluator
 
-    known = {name: json_to_distribution(distributions[name]) for name in names}
+    known = {}
+    for name in names:
+        with contextlib.suppress(ValueError, TypeError, KeyError):  # a record may be somebody else's
+            known[name] = json_to_distribution(distributions[name])
+    names = list(known)
     draw = random.Random(0)  # the same page from the same record
     trials = []
     for row in rows:
         params = {name: _as_optuna(row.params[name]) for name in names if name in row.params}
         own = {name: known[name] for name in params}
-        trials.append(optuna.trial.create_trial(params=params, distributions=own, value=row.value))
+        with contextlib.suppress(ValueError):  # a value that is not of the space, of an imported trial
+            trials.append(optuna.trial.create_trial(params=params, distributions=own, value=row.value))
+    if len(trials) < FEWEST or len(names) < 2:
+        return []
     evaluator = PedAnovaImportanceEvaluator()
 
     def shares(chosen: Sequence[optuna.trial.FrozenTrial]) -> dict[str, float]:

@@ -1,0 +1,65 @@
+"""A report beside a sweep that runs, and from Python."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.api import report
+from keras_sweep.errors import UsageError
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.study_file import StudyFile
+from tests.helpers.command import PATIENCE
+from tests.helpers.records import new_folder
+from tests.helpers.results import dense_sweep
+
+
+def wait_for(text: str, page: Path) -> None:
+    """Until a page has the text."""
+    end = time.monotonic() + PATIENCE
+    while not (page.exists() and text in page.read_text()):
+        assert time.monotonic() < end, text
+        time.sleep(0.02)
+
+
+def test_a_page_is_kept_current_while_the_sweep_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "EVERY", 0.05)
+    monkeypatch.setattr(report, "SHARE", 0)
+    folder = new_folder(tmp_path, trials=12)
+    page = tmp_path / "page" / "index.html"
+    with SweepLock(folder):  # this process runs the sweep
+        watching = threading.Thread(target=report.watch_report, args=(folder, page.parent))
+        watching.start()
+        wait_for("</output> of 12 trials", page)
+        assert 'id="running"' in page.read_text()
+        with StudyFile.open(folder) as study:
+            study.add_many(dense_sweep(14)[12:])
+        wait_for("</output> of 14 trials", page)
+        assert watching.is_alive()
+    watching.join(PATIENCE)
+    assert not watching.is_alive()
+    assert 'id="running"' not in page.read_text()
+
+
+def test_a_sweep_that_has_ended_is_written_once(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path, trials=3)
+    assert report.watch_report(folder, tmp_path / "page") == tmp_path / "page" / "index.html"
+
+
+def test_a_sweep_writes_its_report_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    new_folder(tmp_path / "sweeps", trials=12)
+    sweep = ks.open("dense")
+    assert sweep.report() == Path("reports/dense/index.html")
+    assert sweep.report(tmp_path / "elsewhere").is_file()
+    with pytest.raises(UsageError, match="did not write"):
+        sweep.report(tmp_path / "sweeps")
+
+
+def test_a_page_without_the_winner_s_rows_says_why(tmp_path: Path) -> None:
+    page = report.write_report(new_folder(tmp_path, trials=12), tmp_path / "page").read_text()
+    assert "Not shown: the space file in" in page
