@@ -43,7 +43,7 @@ def test_the_best_so_far_steps_where_a_trial_was_better_and_counts_only_what_com
     by_trial, by_second = best_so_far(
         facts.rows, facts.rows, facts.results, facts.value_axis, ACCURACY, colours_of(facts.axes)
     )
-    assert "The best val_accuracy, 0.7000, came with trial 3 of 6." in by_trial
+    assert "The best val_accuracy, 0.7000, was first reached by trial 3 of 6." in by_trial
     assert len(re.findall("V", re.findall(r'class="best" d="([^"]*)"', by_trial)[0])) == 1
     assert by_trial.count("<circle") == 5 and by_trial.count('class="no"') == 1
     spent = spent_seconds(facts.results)

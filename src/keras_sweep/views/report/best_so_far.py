@@ -35,7 +35,7 @@ def best_so_far(
     if not steps:
         return []
     best = steps[-1]
-    reached = f"The best {objective.name}, {score_text(best.value)}, came with trial {best.number}"
+    reached = f"The best {objective.name}, {score_text(best.value)}, was first reached by trial {best.number}"
     trials = Axis("trial", 0, max(numbered[-1].number, 1), {row.number: float(row.number) for row in rows}, whole=True)
     seconds = Axis("seconds of training, summed", 0, max(spent.values(), default=0.0) or 1.0, spent)
     note = "Each dot is a trial, the line the best so far."

@@ -15,6 +15,7 @@ from keras_sweep.views.terminal.text import count_text, safe, shorten
 MOST_CLASSES = 40  # of a drawing
 SIDE, LARGEST_CELL, LEAST_FOR_TEXT = 300, 34, 17  # pixels
 LEFT, TOP = 100, 10
+LEAST_WIDTH = 400
 LEAST_SHOWN = 0.03  # share of a class's rows, from which on it is written
 MOST_ROWS = 2000  # dots of predicted against true
 NAME = 16  # characters of a class
@@ -59,7 +60,10 @@ def confusion_matrix(found: ValidationOutputs) -> Markup:
         "Confusion matrix",
         words,
         "".join(parts),
-        (int(LEFT + cell * len(names) + 60), int(foot + 20 + 4.5 * max(min(len(name), NAME) for name in names))),
+        (
+            max(int(LEFT + cell * len(names) + 60), LEAST_WIDTH),
+            int(foot + 20 + 4.5 * max(min(len(name), NAME) for name in names)),
+        ),
         note=f"Lines are true classes, columns what the winner says, numbers per cent of the line. {words}",
     )
 

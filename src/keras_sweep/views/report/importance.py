@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 from keras_sweep.views.report.scale import Scale
 from keras_sweep.views.report.svg import figure, label, px
 
@@ -43,7 +43,8 @@ def importances(
 ) -> list[Importance]:
     """The parameters, most important first; none where there are too few trials or parameters."""
     rows = [row for row in rows if row.comparable and row.value is not None]
-    names = [name for name in distributions if any(name in row.params for row in rows)]
+    varying = varying_names(rows)
+    names = [name for name in distributions if name in varying]
     if len(rows) < FEWEST or len(names) < 2:
         return []
     import optuna

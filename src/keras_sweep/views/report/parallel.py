@@ -15,7 +15,7 @@ from keras_sweep.views.terminal.text import count_text, safe
 
 HEIGHT, TOP, FOOT, ABSENT = 310, 34, 268, 290  # a trial that has not the parameter passes at ABSENT
 LEFT, RIGHT = 90, 60
-STEP, LEAST = 170, 640  # pixels between axes; of the whole at least
+STEP, LEAST = 170, 1140  # pixels between axes; of the whole at least
 SPREAD = 13  # pixels over which the trials of one choice are spread
 MOST_AXES = 12
 MOST_CURVED = 300  # trials: of more, straight lines are drawn, which a browser redraws four times as fast
@@ -24,8 +24,7 @@ MOST_CURVED = 300  # trials: of more, straight lines are drawn, which a browser 
 def parallel(rows: Sequence[LeaderboardRow], axes: Sequence[Axis], value: Axis, colours: Colours) -> Markup:
     """The drawing of the rows, best first; the last axis is the objective."""
     shown = [*axes[: MOST_AXES - 1], value]
-    width = max(LEAST, min(LEFT + RIGHT + STEP * (len(shown) - 1), 1140)) if len(shown) < 7 else STEP * len(shown)
-    width = max(width, 1140) if len(shown) > 3 else width
+    width = max(LEAST, STEP * len(shown))
     places = [LEFT + index * (width - LEFT - RIGHT) / max(len(shown) - 1, 1) for index in range(len(shown))]
     scales = [along(axis, FOOT, TOP) for axis in shown]
     line_of = _curve if len(rows) <= MOST_CURVED else path
@@ -41,7 +40,7 @@ def parallel(rows: Sequence[LeaderboardRow], axes: Sequence[Axis], value: Axis, 
         "Parallel coordinates",
         f"{count_text(len(rows), 'trial')} across {names}; the same values stand in the table below.{left_out}",
         "".join(lines) + "".join(drawn),
-        (int(width), HEIGHT),
+        (width, HEIGHT),
         note="Drag along an axis to keep only the trials in that stretch: every drawing and the table follow; a click "
         f"on the axis clears it. The worst quarter sits on the edge of {value.name}.{left_out}",
     )
