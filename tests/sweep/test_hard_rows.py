@@ -10,10 +10,10 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import UsageError
-from keras_sweep.honest.comparison import Comparison
 from keras_sweep.record.row_scores import scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.hard_rows import HardRows, missed_rows
+from keras_sweep.trial.comparison import Comparison
 
 OWN = """\
 def build(units=10, input_shape=(), classes=0):

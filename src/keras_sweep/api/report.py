@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.files.marked_folder import check_place, write_folder
 from keras_sweep.files.plain_file import read_plain
-from keras_sweep.honest.comparison import Comparison
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.hard_rows import Missed, missed_rows
+from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown

@@ -13,8 +13,6 @@ import numpy.typing as npt
 from keras_sweep.data.catalog import validation_table
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.honest.comparison import PAIRED, Comparison
-from keras_sweep.honest.row_scores import Kind
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
@@ -27,9 +25,11 @@ from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec,
 from keras_sweep.sweep.validation_outputs import BATCH, as_probabilities, check_at_hand, class_names, classes_of
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.training.row_values import ACCURACIES
+from keras_sweep.trial.comparison import PAIRED, Comparison
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.ranking import order_key
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.row_scores import Kind
 
 if TYPE_CHECKING:
     import polars as pl
