@@ -68,10 +68,10 @@ class MetricScores:
         return np.stack(values, axis=1)
 
 
-def bags(rng: np.random.Generator, rows: int, rounds: int) -> Iterator[Floats]:
-    """Bootstrap bags in blocks: [B, n], how often each row was drawn when n were drawn with replacement."""
+def bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:
+    """Bootstrap bags in blocks: [B, n], how often each row was drawn of n, or `draws`, drawn with replacement."""
     for start in range(0, rounds, BLOCK):
         size = min(BLOCK, rounds - start)
-        drawn = rng.integers(rows, size=(size, rows), dtype=np.int32)
+        drawn = rng.integers(rows, size=(size, draws or rows), dtype=np.int32)
         drawn += (np.arange(size, dtype=np.int32) * rows)[:, None]
         yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows).astype(np.float32)

@@ -25,7 +25,7 @@ from keras_sweep.trial.ranking import can_win, order_key, winner
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores
 
-VERSION = 1
+VERSION = 2
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 MOST_BYTES = 64 * 2**20  # of the file
 
