@@ -13,11 +13,11 @@ truth. Where the truth has an error of its own, it is added to the interval's. T
 trials together are better on it than in truth, is taken off the bias, not off anything else.
 
 Regret is how much better, in truth and over the two seeds that the repetition does not use, the best recipe is than
-the one that is exported: with finalists the five best recipes have three new seeds each. The best recipe of 64 is itself
-picked by those two seeds, which adds the same to both columns. Among equal values the loss is not known here, so fewer
-epochs decide; how steady a curve is, by which finalists are chosen, is known from all held-out rows. TPE saw all
-held-out rows, too: a repetition chooses among the trials that it led to. The estimate is that of the search's winner,
-before finalists.
+the one that is exported: with finalists the five best recipes have three new seeds each. The best recipe of 64 is
+itself picked by those two seeds, which adds the same to both columns. Among equal values the loss is not known here,
+so fewer epochs decide; how steady a curve is, by which finalists are chosen, is known from all held-out rows. TPE saw
+all held-out rows, too: a repetition chooses among the trials that it led to. The estimate is that of the search's
+winner, before finalists.
 
 Machine: two cores of an AMD EPYC, shared and busy, 2026-11-26; 400 repetitions each, four minutes, after ten of
 training

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from keras_sweep.honest.comparison import Comparison
 
 import keras_sweep as ks
 from keras_sweep.data.search_data import Rows
