@@ -42,7 +42,10 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard(reported: Path, finish
             assert (axis["choices"][int(value)] if axis["choices"] else value) == row["params"][axis["name"]]
         cells = re.search(rf'<tr data-t="{row["number"]}"[^>]*>(.*?)</tr>', page, re.DOTALL)
         assert cells is not None
-        for number in (row["value"], row["behind"], row["params"]["learning_rate"], row["seconds"]):
+        numbers = [row["value"], row["behind"], row["params"]["learning_rate"], row["seconds"]]
+        if row["seeds_mean"] is not None:
+            numbers.append(row["seeds_mean"])
+        for number in numbers:
             assert f'data-v="{number!r}"' in cells[1] or f">{number!r}<" in cells[1]
     assert [row["rank"] for row in csv.DictReader(io.StringIO((reported / "leaderboard.csv").read_text()))] == [
         str(row["rank"]) for row in rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keras_sweep.views.leaderboard.formats import unlike_text
+from keras_sweep.views.leaderboard.formats import seeds_texts, unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ties
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.terminal.text import count_text, safe, score_text
@@ -38,9 +38,11 @@ def winner_sentence(facts: SweepFacts) -> str:
     total = facts.attributes.get("trials")
     more = f", of {total:,} that there are to be" if isinstance(total, int) and total > len(facts.rows) else ""
     goal = "higher" if facts.objective.goal.value == "maximize" else "lower"
+    seeds = facts.winner.seeds
+    over = f" Over {seeds.count} seeds its recipe scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
     return (
         f"Trial {facts.winner.number} is the best of {count_text(len(facts.rows), 'trial')}{more}, by "
-        f"{safe(facts.objective.name)} ({goal} is better)."
+        f"{safe(facts.objective.name)} ({goal} is better).{over}"
     )
 
 

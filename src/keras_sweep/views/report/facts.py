@@ -13,6 +13,7 @@ from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.comparison import Comparison
+from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, objective_axis, parameter_axes
@@ -41,7 +42,10 @@ class SweepFacts:
     @cached_property
     def test(self) -> TestScores | None:
         """The last look at the test rows, if it was at the winner."""
-        return known_scores(self.attributes, self.results[self.winner.number]) if self.winner else None
+        if self.winner is None:
+            return None
+        training = best_training(self.results[self.winner.number], self.objective)  # of its seeds, if it has several
+        return known_scores(self.attributes, training)
 
     @cached_property
     def axes(self) -> list[Axis]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.formats import behind_text, epochs_text, state_text, time_text
+from keras_sweep.views.leaderboard.formats import behind_text, epochs_text, seeds_texts, state_text, time_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.colours import Colours
@@ -74,6 +74,8 @@ def _columns(
         (ColumnHead("trial", True), lambda row: _number(str(row.number), row.number)),
         (ColumnHead(objective.name, True), _score),
     ]
+    if any(row.seeds is not None for row in of):
+        columns.append((ColumnHead("over seeds", True), _over_seeds))
     if any(row.behind is not None for row in of):
         columns.append((ColumnHead("behind", True), lambda row: _behind(row, objective)))
     columns += [_parameter(axis, colours) for axis in axes if axis.name != "epochs"]
@@ -111,6 +113,14 @@ def _score(row: LeaderboardRow) -> Cell:
     if row.value is None:
         return Cell("failed" if row.state is TrialState.FAIL else "–")
     return _number(score_text(row.value, row.stderr), row.value)
+
+
+def _over_seeds(row: LeaderboardRow) -> Cell:
+    """The mean of a recipe that was trained with several seeds."""
+    if row.seeds is None:
+        return Cell("–")
+    count, score = seeds_texts(row.seeds)
+    return _number(f"{score} {count.removesuffix(' seeds')}", row.seeds.mean)
 
 
 def _behind(row: LeaderboardRow, objective: Objective) -> Cell:
