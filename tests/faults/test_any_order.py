@@ -26,9 +26,13 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import Finalists as FinalistSettings
+from keras_sweep.sweep.finalists import Finalists
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.finalists import chosen, seed_scores
+from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result
 from tests.helpers.factory import make_spec
 from tests.helpers.records import integrity
@@ -57,8 +61,13 @@ class Weighing(Formula):
             if result.number == self.dies_at:
                 raise Killed
             if result.value is not None:
-                result = with_weights(result)
+                result = with_weights(replace(result, value=result.value + luck(result)))
             yield result
+
+
+def luck(result: Result) -> float:
+    """What a finalist's seed adds to its value."""
+    return 0.0 if result.finalist_seed is None else (result.finalist_seed * (result.recipe + 1) % 7) / 100
 
 
 def with_weights(result: Result) -> Result:
@@ -97,7 +106,12 @@ class AnyOrder(RuleBasedStateMachine):
         self.sweeps = Path(tempfile.mkdtemp())
         self.folder = SweepFolder(self.sweeps / "digits")
         self.spec = make_spec(
-            SPACE, early_terminate=early, search=SearchSettings(engine, sampler, LONGEST, 42), text="a: 1\n"
+            SPACE,
+            early_terminate=early,
+            search=SearchSettings(engine, sampler, LONGEST, 42),
+            text="a: 1\n",
+            finalists=FinalistSettings(top=3, seeds=2),
+            finalists_asked=True,
         )
         if kind not in REFERENCES:
             REFERENCES[kind] = reference(self.spec)
@@ -125,6 +139,11 @@ class AnyOrder(RuleBasedStateMachine):
             record.add = counted  # type: ignore[method-assign]
         try:
             run(self.spec, record, trials, runner, stop)
+            if len(record.results()) >= trials and not stop:
+                stop = StopRequest()
+                finalists = Finalists(self.spec, study, runner, lambda event: None, stop, WallTime())  # type: ignore[arg-type]
+                assert finalists.train(record.results())
+                self._check_winner()
         except Killed:
             self.abandoned += [study, record]
             lock._lock.release(force=True)  # type: ignore[union-attr]  # the system does both for a dead process
@@ -132,6 +151,22 @@ class AnyOrder(RuleBasedStateMachine):
             return
         study.close()
         lock.release()
+
+    def _check_winner(self) -> None:
+        """Whatever came before, the finalists are those of a search of so many trials, and their mean decides."""
+        results = reader.read_results(self.folder)
+        choice = chosen(self.spec, results)
+        final = [one for one in results if one.final]
+        assert {one.number for one in final} == set(choice.recipes)
+        for one in final:
+            assert [each.finalist_seed for each in sorted(one.finalists, key=lambda each: each.params["seed"])] == [
+                43,
+                44,
+            ]
+        if final:
+            best = winner(results, self.spec.objective)
+            assert best is not None
+            assert seed_scores(best).mean == max(seed_scores(one).mean for one in final)  # type: ignore[union-attr]
 
     @rule(more=st.integers(1, 9))
     def run_on(self, more: int) -> None:
@@ -182,6 +217,21 @@ class AnyOrder(RuleBasedStateMachine):
             value = self.expected[number][4] if number in self.expected else None
             (array,) = load_weights(weights_file(self.folder, number))
             assert value is None or np.array_equal(array, np.full((2, 2), value))
+
+    @invariant()
+    def each_finalist_is_there_once_and_has_its_value(self) -> None:
+        if not hasattr(self, "folder") or not self.folder.exists():
+            return
+        results = reader.read_results(self.folder)
+        trained = sorted((one for each in results for one in each.finalists), key=lambda one: one.number)
+        assert [one.number for one in trained] == list(range(len(trained)))
+        assert len({(one.recipe, one.finalist_seed) for one in trained}) == len(trained)
+        for one in trained:
+            assert one.value == results[one.recipe].value + luck(one)  # type: ignore[operator]
+            assert one.params == {**results[one.recipe].params, "seed": one.finalist_seed}
+        for number in saved_trials(self.folder.finalists):
+            (array,) = load_weights(weights_file(self.folder.finalists, number))
+            assert number >= len(trained) or np.array_equal(array, np.full((2, 2), trained[number].value))
 
     def teardown(self) -> None:
         for one in getattr(self, "abandoned", []):

@@ -283,6 +283,11 @@ BAD: dict[str, tuple[str, int | None, str, str]] = {
     "a search of words": (dense(search="search: optuna"), 11, "search", "must be a map with `engine`"),
     "unknown stop": (DENSE + "early_terminate: {type: hyperbnd}\n", 12, "early_terminate.type", "`hyperband`?"),
     "no stop": (DENSE + "early_terminate: {min_iter: 1}\n", 12, "early_terminate.type", "`type` is missing"),
+    "finalists of a number": (DENSE + "finalists: 5\n", 12, "finalists", "must be a map with `top`, `seeds`"),
+    "other finalists": (DENSE + "finalists: all\n", 12, "finalists", "or none, but got 'all'"),
+    "one finalist": (DENSE + "finalists: {top: 1}\n", 12, "finalists.top", "from 2 to 1,000, but got 1"),
+    "no seeds": (DENSE + "finalists: {seeds: 0}\n", 12, "finalists.seeds", "from 1 to 1,000, but got 0"),
+    "finalists by another key": (DENSE + "finalists: {seed: 3}\n", 12, "finalists.seed", "did you mean `seeds`?"),
     "eta of 1": (DENSE + "early_terminate: {type: hyperband, eta: 1}\n", 12, "early_terminate.eta", "at least 2"),
     "max_iter alone": (DENSE + "early_terminate: {type: hyperband, max_iter: 9}\n", 12, "early_terminate", "with `s`"),
     "max_iter below epochs": (

@@ -14,6 +14,7 @@ from keras_sweep.space.search_space import Condition, Parameter
 from keras_sweep.space.sweep_spec import (
     DataSpec,
     EarlyTerminate,
+    Finalists,
     Goal,
     ModelSpec,
     Objective,
@@ -321,3 +322,21 @@ def test_the_name_is_the_stem_or_the_one_given() -> None:
     assert read(DENSE).name == "space"
     named = read_space_text(DENSE, path=Path("space.yaml"), name="try-2.b")
     assert named == replace(read(DENSE), name="try-2.b")
+
+
+def test_finalists_are_five_with_three_seeds_within_a_quarter_unless_the_file_asks_for_them() -> None:
+    spec = read(DENSE)
+    assert (spec.finalists, spec.finalists_asked) == (Finalists(5, 3), False)
+    spec = read(DENSE + "finalists: {top: 3}\n")
+    assert (spec.finalists, spec.finalists_asked) == (Finalists(3, 3), True)
+    spec = read(DENSE + "finalists: none\n")
+    assert (spec.finalists, spec.finalists_asked) == (None, False)
+
+
+@pytest.mark.parametrize("seed", ["7", "{values: [1, 2]}"])
+def test_a_parameter_seed_turns_finalists_off_and_says_so_where_they_were_asked_for(seed: str) -> None:
+    text = DENSE.replace("parameters:\n", f"parameters:\n  seed: {seed}\n")
+    assert (read(text).finalists, read(text).warnings) == (None, read(DENSE).warnings)
+    asked = read(text + "finalists: {top: 3, seeds: 1}\n")
+    assert asked.finalists is None
+    assert any("finalists: there are none, since `seed` is a parameter" in warning for warning in asked.warnings)

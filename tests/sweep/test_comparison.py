@@ -36,6 +36,7 @@ parameters:
   learning_rate: {min: 1e-3, max: 1.0, log: true}
   epochs: {min: 1, max: 3}
 search: {trials: 16, seed: 42}
+finalists: none
 """
 CANCER = """\
 data: breast_cancer

@@ -57,3 +57,15 @@ def test_a_space_smaller_than_the_trials_asked_for_is_counted_whole(data):
     spec = wanting(64, Parameter("optimizer", Categorical(("sgd", "adam"))), constants={"epochs": 2})
     found, _ = of(spec, CompiledRunner(spec, data))
     assert found.trial_epochs == 4
+
+
+def test_finalists_are_counted_as_far_as_a_quarter_of_the_epochs_goes_unless_they_are_asked_for(data):
+    spec = wanting(24, RATE, constants={"optimizer": "adam", "epochs": 2})
+    found, _ = of(spec, FitRunner(spec, data), probe_seconds=0.0)
+    assert (found.finalists, found.finalist_epochs) == ((2, 3), 12)
+    asked = replace(spec, finalists_asked=True)
+    found, _ = of(asked, FitRunner(asked, data), probe_seconds=0.0)
+    assert (found.finalists, found.finalist_epochs) == ((5, 3), 30)
+    none = replace(spec, finalists=None)
+    found, _ = of(none, FitRunner(none, data), probe_seconds=0.0)
+    assert (found.finalists, found.finalist_epochs) == ((0, 0), 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.record import reader
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.trial import events as happened
+from keras_sweep.trial.comparison import PAIRED
 from keras_sweep.trial.events import (
     FinalistEnded,
     FinalistEpochEnded,
@@ -18,6 +22,7 @@ from keras_sweep.trial.events import (
     SweepEnded,
     TrialEnded,
 )
+from keras_sweep.trial.finalists import score, seed_scores
 from keras_sweep.trial.ranking import best_training, winner
 from tests.helpers.whole_spaces import SPACES
 from tests.helpers.whole_sweeps import outcome
@@ -87,6 +92,29 @@ def test_the_recipe_with_the_best_mean_wins_and_its_best_seed_is_tested_and_expo
     assert scores["accuracy"] == pytest.approx(training.value, abs=1e-6)
     own = sweep.load_model(best.number).evaluate(rows.x, rows.y, verbose=0, return_dict=True)
     assert own["accuracy"] == pytest.approx(best.value, abs=1e-6)
+
+
+def test_the_estimate_is_of_the_mean_over_seeds(whole: Ran, tmp_path: Path) -> None:
+    results, attributes = results_of(whole), reader.read_attributes(whole.sweep)
+    best = winner(results, whole.spec.objective)
+    found = comparison_of(whole.sweep, attributes, results)
+    assert found.method == PAIRED
+    assert found.best == best.number
+    mean = seed_scores(best).mean
+    assert found.estimate.naive == pytest.approx(mean)
+    assert found.estimate.low < found.estimate.value < found.estimate.high
+    assert found.estimate.value <= mean
+    assert "means over 3 seeds" in found.estimate.method
+    assert json.loads(whole.sweep.card.read_text())["estimate"] == asdict(found.estimate)
+    others = {one.number: one for one in results if one.number in found.behind}
+    assert {number: each.behind for number, each in found.behind.items()} == {
+        number: pytest.approx(mean - score(one)[0]) for number, one in others.items()
+    }
+    lost = SweepFolder(tmp_path / "plain")  # without the scores of a finalist nothing is said of the mean
+    shutil.copytree(whole.sweep.path, lost.path)
+    (lost.scores / "comparison.json").unlink()
+    next(lost.finalists.scores.iterdir()).unlink()
+    assert comparison_of(lost, attributes, results).estimate is None
 
 
 def test_the_same_call_again_has_nothing_to_do(whole: Ran) -> None:

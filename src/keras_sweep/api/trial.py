@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.objective import Objective
+from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.result import Result, Seconds, TrialState
+from keras_sweep.views.leaderboard.formats import seeds_texts
 from keras_sweep.views.terminal.text import params_text, score_text
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ class Trial:
 
     @property
     def number(self) -> int:
-        """Its number, counted from 0."""
-        return self.result.number
+        """Its number, counted from 0; of a finalist that of the trial whose recipe it is."""
+        return self.result.recipe
 
     @property
     def params(self) -> Mapping[str, Value]:
@@ -68,6 +70,19 @@ class Trial:
         return self.result.seconds
 
     @property
+    def seeds(self) -> SeedScores | None:
+        """Its recipe over all seeds that it was trained with: `.count`, `.mean`, `.stderr`, `.unstable`; None for one.
+
+        Once all finalists of a sweep are there, `.mean` is what ranks them.
+        """
+        return seed_scores(self.result)
+
+    @property
+    def finalists(self) -> list[Trial]:
+        """The same recipe trained with other seeds, which are in their `.params`."""
+        return [Trial(one, self.objective) for one in self.result.finalists]
+
+    @property
     def engine(self) -> str:
         """Who asked for it: "optuna/tpe"."""
         return self.result.engine
@@ -79,6 +94,8 @@ class Trial:
 
     def __repr__(self) -> str:
         score = score_text(self.value, self.stderr) if self.value is not None else str(self.state)
+        if self.seeds is not None:
+            score += f", {' '.join(seeds_texts(self.seeds))}"
         return f"Trial({self.number}: {score}, {params_text(self.params)})"
 
     def _repr_html_(self) -> str:

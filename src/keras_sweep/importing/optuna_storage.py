@@ -15,6 +15,7 @@ from urllib.parse import quote
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
 from keras_sweep.importing.imported import Imported
 from keras_sweep.record.optuna_tables import SIDE_FILES, TABLES
+from keras_sweep.record.reader import FINALISTS
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.plain_text import counted
@@ -129,7 +130,9 @@ def _read(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         storage = open_storage()
-        name = _chosen(optuna.get_all_study_names(storage), study, shown)
+        names = optuna.get_all_study_names(storage)
+        searches = [one for one in names if not (one.endswith(FINALISTS) and one.removesuffix(FINALISTS) in names)]
+        name = _chosen(names if study in names else searches, study, shown)
         return _imported(optuna.load_study(study_name=name, storage=storage), shown, metric)
     except SweepError:
         raise

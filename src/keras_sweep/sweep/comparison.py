@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from keras_sweep.record.reader import objective_of
 from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, MoreTrials
+from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
+from keras_sweep.trial.finalists import score
 from keras_sweep.trial.marginal_ties import marginal, with_company
-from keras_sweep.trial.ranking import can_win, order_key, winner
+from keras_sweep.trial.ranking import can_win, has_value, order_key, winner
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores
 
@@ -74,16 +76,34 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
     found = _loaded(folder, expected, best)
     if best.number not in found or 2 * len(found) < len(expected):
         return single
+    models = {number: [one] for number, one in found.items()}  # each trained with one seed or several
+    if best.final and not _add_seeds(folder, results, models):
+        return single
     from keras_sweep.honest.estimate import corrected
     from keras_sweep.honest.ties import paired_ties
 
     seed = int(attributes["seed"]) % 2**64
     share = objective.is_share
-    numbers = list(found)  # in the order of trials: an order by rank would favour the best
-    scores, place = scores_matrix(list(found.values()), objective), numbers.index(best.number)
-    _, errors, ties = paired_ties(scores, place, seed, share=share)
-    assert best.value is not None
-    estimate = corrected(scores, place, seed, naive=best.value, share=share, maximize=objective.goal is Goal.MAXIMIZE)
+    numbers = list(models)  # in the order of trials: an order by rank would favour the best
+    _, errors, ties = paired_ties(
+        scores_matrix(list(models.values()), objective), numbers.index(best.number), seed, share=share
+    )
+
+    def estimated(winner: Result, among: Mapping[int, Sequence[RowScores]]) -> Estimate | None:
+        naive, place = score(winner)[0], list(among).index(winner.number)
+        assert naive is not None
+        maximize = objective.goal is Goal.MAXIMIZE
+        return corrected(
+            scores_matrix(list(among.values()), objective), place, seed, naive=naive, share=share, maximize=maximize
+        )
+
+    estimate = estimated(best, {one.number: models[one.number] for one in results if one.final} or models)
+    if estimate is not None and best.final:
+        search = [replace(one, finalists=(), final=False) for one in results if one.number in found]
+        first = winner(search, objective)
+        assert first is not None
+        once = estimated(first, {number: [one] for number, one in found.items()})
+        estimate = _without_luck_of_search(estimate, once, len(models[best.number]), share=share)
     behind = dict(single.behind)
     for number, error, tie in zip(numbers, errors, ties, strict=True):
         if number in behind:
@@ -91,6 +111,33 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
             behind[number] = Behind(behind[number].behind, stderr, bool(tie))
     more = None if attributes.get("exhausted") == len(results) else _more(results, objective, behind)
     return Comparison(best.number, estimate, with_company(behind), PAIRED, found[best.number].rows, more)
+
+
+def _add_seeds(folder: SweepFolder, results: Sequence[Result], models: dict[int, list[RowScores]]) -> bool:
+    """Add the scores of finalists to those of their recipes; returns whether all are there."""
+    for recipe in (one for one in results if one.final):
+        own = models.get(recipe.number)
+        if own is None:
+            return False
+        for finalist in (one for one in recipe.finalists if has_value(one)):
+            try:
+                path = scores_file(folder.finalists, finalist.number)
+                scores = load_scores(path, finalist.scores_digest or "")
+            except RecordError:
+                return False
+            if (scores.rows, scores.kind) != (own[0].rows, own[0].kind):
+                return False
+            own.append(scores)
+    return True
+
+
+def _without_luck_of_search(estimate: Estimate, once: Estimate | None, seeds: int, *, share: bool) -> Estimate:
+    """Less what the search's choice added to the one seed of so many that it chose by."""
+    luck = 0.0 if once is None else (once.naive - once.value) / seeds
+    low, high = estimate.low - luck, estimate.high - luck
+    low, high = (max(low, 0.0), min(high, 1.0)) if share else (low, high)
+    method = f"{estimate.method}, means over {seeds} seeds, and over the trials of the search for the first seed"
+    return replace(estimate, value=estimate.value - luck, low=low, high=high, method=method)
 
 
 def _loaded(folder: SweepFolder, expected: Sequence[Result], best: Result) -> dict[int, RowScores]:
@@ -109,16 +156,17 @@ def _loaded(folder: SweepFolder, expected: Sequence[Result], best: Result) -> di
     return {number: one for number, one in alike.items() if (one.kind is Kind.OUTPUTS) == outputs}
 
 
-def scores_matrix(found: Sequence[RowScores], objective: Objective) -> Any:
-    """All scores as the statistics take them: larger is better."""
+def scores_matrix(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:
+    """All scores as the statistics take them: larger is better. Of a model with several seeds it is their mean."""
     import numpy as np
 
     from keras_sweep.honest.metrics import METRICS
     from keras_sweep.honest.scores import Floats, MeanScores, Metric, MetricScores
 
     sign = 1.0 if objective.goal is Goal.MAXIMIZE else -1.0
-    if found[0].kind is not Kind.OUTPUTS:
-        return MeanScores(np.stack([np.float32(sign) * one.values() for one in found]))
+    if models[0][0].kind is not Kind.OUTPUTS:
+        rows = [np.mean([one.values() for one in seeds], axis=0, dtype=np.float32) for seeds in models]
+        return MeanScores(np.float32(sign) * np.stack(rows))
     metric = METRICS[objective.name.removeprefix("val_")]
 
     def signed(of: Metric) -> Metric:
@@ -127,7 +175,7 @@ def scores_matrix(found: Sequence[RowScores], objective: Objective) -> Any:
 
         return on
 
-    return MetricScores([[signed(metric(*one.arrays))] for one in found], found[0].rows)
+    return MetricScores([[signed(metric(*one.arrays)) for one in seeds] for seeds in models], models[0][0].rows)
 
 
 def _more(results: Sequence[Result], objective: Objective, behind: Mapping[int, Behind]) -> MoreTrials | None:
@@ -140,7 +188,9 @@ def _more(results: Sequence[Result], objective: Objective, behind: Mapping[int, 
 def _digest(attributes: Mapping[str, Any], results: Sequence[Result], objective: Objective) -> str:
     """Of all that the comparison depends on."""
     facts = [(VERSION, repr(objective), objective.take_best, attributes["seed"], attributes.get("exhausted"))]
-    trials = [
-        (order_key(one, objective), one.state, one.value, one.stderr, one.engine, one.scores_digest) for one in results
-    ]
+    trials = [(order_key(one, objective), *_facts(one), *map(_facts, one.finalists)) for one in results]
     return hashlib.sha256(repr((facts, trials)).encode()).hexdigest()
+
+
+def _facts(result: Result) -> tuple[object, ...]:
+    return result.state, result.value, result.stderr, result.engine, result.scores_digest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from keras_sweep.search.engine import Engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, PhaseBegan
+from keras_sweep.trial.finalists import SHARE, affordable
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import TrialState
 
@@ -25,6 +27,8 @@ class Estimate:
     trial_epochs: float  # expected of all trials
     programs: float  # expected to be compiled
     compile_seconds: float  # of all of them, building models included
+    finalists: tuple[int, int] = (0, 0)  # recipes that are likely to be trained again, and with how many new seeds each
+    finalist_epochs: float = 0.0  # expected of all of those
 
     @property
     def seconds(self) -> float:
@@ -56,13 +60,26 @@ def estimate(
     training = sum(spent.get(part, 0.0) for part in ("train", "validate", "score"))
     compiling = spent.get("compile", 0.0) / max(runner.compiled, 1) * (first + later)
     building = spent.get("build", 0.0) * (1 + later / len(asked))
+    length = sum(lengths) / len(lengths)
+    finalists = _finalists(spec, length, int(trials))
     return Estimate(
         runner.name,
         epoch_seconds=training / watch.epochs,
-        trial_epochs=sum(lengths) / len(lengths) * trials,
+        trial_epochs=length * trials,
         programs=first + later,
         compile_seconds=building + compiling,
+        finalists=finalists,
+        finalist_epochs=math.prod(finalists) * length,
     )
+
+
+def _finalists(spec: SweepSpec, length: float, trials: int) -> tuple[int, int]:
+    """How many recipes and seeds there will be, were all trials of the same length."""
+    wanted = spec.finalists
+    if wanted is None:
+        return 0, 0
+    most = math.inf if spec.finalists_asked else SHARE * length * trials
+    return affordable([length] * min(wanted.top, trials), wanted.seeds, most)
 
 
 class _Probe:

@@ -194,6 +194,8 @@ class _Run:
         with self.wall.part("export"):
             weights.write_again(damaged)
             rebuild_scores(spec, data, self.study.folder, results, self.emit)
+            finalists = [one for result in results if result.final for one in result.finalists]
+            rebuild_scores(spec, data, self.study.folder.finalists, finalists, self.emit)
             comparison = keep_comparison(self.study.folder, self.study.attributes, results)
             finish(
                 spec,

@@ -160,7 +160,10 @@ def _behind(sides: Sequence[Side], objective: Objective) -> tuple[dict[str, Behi
 
     best = min(range(len(sides)), key=lambda index: objective.key(sides[index].best.value or 0.0))
     away, errors, ties = paired_ties(
-        scores_matrix(kept, objective), best, int(sides[0].attributes["seed"]) % 2**64, share=objective.is_share
+        scores_matrix([[one] for one in kept], objective),
+        best,
+        int(sides[0].attributes["seed"]) % 2**64,
+        share=objective.is_share,
     )
     found = {
         side.name: Behind(float(away[index]), None if index == best else float(errors[index]), bool(ties[index]))

@@ -51,12 +51,18 @@ def chosen(spec: SweepSpec, results: Sequence[Result]) -> Choice:
         return Choice(len(results))
     leading = _candidates(results, spec.objective)[: wanted.top]
     most = math.inf if spec.finalists_asked else SHARE * _search_epochs(results)
-    for seeds in range(wanted.seeds, 0, -1):
-        for recipes in range(len(leading), 1, -1):
-            if seeds * sum(one.epochs for one in leading[:recipes]) <= most:
-                numbers = tuple(one.number for one in leading[:recipes])
-                return Choice(len(results), numbers, tuple((spec.search.seed + 1 + n) % SEEDS for n in range(seeds)))
-    return Choice(len(results))
+    recipes, seeds = affordable([one.epochs for one in leading], wanted.seeds, most)
+    numbers = tuple(one.number for one in leading[:recipes])
+    return Choice(len(results), numbers, tuple((spec.search.seed + 1 + n) % SEEDS for n in range(seeds)))
+
+
+def affordable(epochs: Sequence[float], seeds: int, most: float) -> tuple[int, int]:
+    """How many of the recipes that train for so many epochs, and how many seeds, take no more than `most` epochs."""
+    for each in range(seeds, 0, -1):
+        for recipes in range(len(epochs), 1, -1):
+            if each * sum(epochs[:recipes]) <= most:
+                return recipes, each
+    return 0, 0
 
 
 def could_be_chosen(spec: SweepSpec, results: Sequence[Result]) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.comparison import Behind, Comparison
+from keras_sweep.trial.finalists import score
 from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, winner
 from keras_sweep.trial.result import Result
 
@@ -25,9 +26,11 @@ def marginal(results: Iterable[Result], objective: Objective) -> Comparison:
     if best is None or best.value is None:
         return Comparison()
     behind = {}
+    leading = score(best)[0]
     for one in rivals:
-        assert one.value is not None
-        distance = objective.key(one.value) - objective.key(best.value)
+        value = score(one)[0]
+        assert value is not None and leading is not None
+        distance = objective.key(value) - objective.key(leading)
         width = max(known_error(best) or 0.0, known_error(one) or 0.0)
         behind[one.number] = Behind(distance, None, abs(distance) <= width)
     return Comparison(best.number, behind=with_company(behind))

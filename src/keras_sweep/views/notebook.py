@@ -8,6 +8,7 @@ from html import escape
 
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.comparison import Comparison
+from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import (
     behind_text,
@@ -73,6 +74,7 @@ def trial_html(result: Result, objective: Objective, *, winner: bool = False) ->
     what = f"trial {result.number}{' (the winner)' if winner else ''}: {objective.name} {score}"
     facts: Mapping[str, str] = {
         **{name: value_text(value) for name, value in result.params.items()},
+        **({} if (seeds := seed_scores(result)) is None else dict([seeds_texts(seeds)])),
         "epochs trained": str(result.epochs),
         "time": seconds_text(result.seconds.total),
         **({"ended": result.reason} if result.reason else {}),

@@ -79,3 +79,9 @@ def print_estimate(console: Console, data: SearchData, estimate: Estimate | None
             f" by {estimate.runner}: about {trained}, and compiling about {programs}; probed now",
         )
     )
+    if estimate.finalist_epochs:
+        recipes, seeds = estimate.finalists
+        epochs = count_text(round(estimate.finalist_epochs), "trial-epoch")
+        seconds = seconds_text(estimate.finalist_epochs * estimate.epoch_seconds)
+        each = f"{count_text(recipes, 'recipe')} with {count_text(seeds, 'new seed')} each"
+        console.print(Text(f"then finalists: the best {each}, about {epochs} more ({seconds})"))
