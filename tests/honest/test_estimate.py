@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from keras_sweep.honest.estimate import corrected, student
-from keras_sweep.honest.scores import MeanScores
+from keras_sweep.honest.metrics import auc
+from keras_sweep.honest.scores import MeanScores, MetricScores
 from keras_sweep.trial.comparison import shift
 
 
@@ -30,6 +31,14 @@ def test_rows_that_are_all_right_do_not_promise_certainty():
     estimate = estimated(np.ones((5, 30), np.float32))
     assert (estimate.value, estimate.high) == (1.0, 1.0)
     assert 0.85 < estimate.low < 0.9  # Wilson's: 30 / (30 + 1.96 ** 2)
+
+
+def test_the_interval_of_a_share_that_is_no_mean_of_rows_ends_where_shares_do():
+    labels = np.arange(40) % 2
+    outputs = 0.3 * labels + np.random.default_rng(0).random(40) / 2
+    estimate = corrected(MetricScores([[auc(outputs, labels)]], 40), 0, 42, naive=0.97, share=True)
+    assert (estimate.value, estimate.high) == (0.97, 1.0)
+    assert 0.8 < estimate.low < 0.97
 
 
 def test_of_many_models_alike_on_few_rows_the_best_is_taken_for_lucky():

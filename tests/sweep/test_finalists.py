@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ import keras_sweep as ks
 from keras_sweep.record import reader
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.side_by_side import Side
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.comparison import PAIRED
 from keras_sweep.trial.events import (
@@ -24,6 +26,7 @@ from keras_sweep.trial.events import (
 )
 from keras_sweep.trial.finalists import score, seed_scores
 from keras_sweep.trial.ranking import best_training, winner
+from tests.helpers.command import called
 from tests.helpers.whole_spaces import SPACES
 from tests.helpers.whole_sweeps import outcome
 from tests.sweep.test_run import Ran
@@ -117,6 +120,20 @@ def test_the_estimate_is_of_the_mean_over_seeds(whole: Ran, tmp_path: Path) -> N
     assert comparison_of(lost, attributes, results).estimate is None
 
 
+def listed(ran: Ran) -> dict[str, Any]:
+    (row,) = json.loads(called(["list", "--format", "json"], ran.sweep.path.parent)[1])
+    return row
+
+
+def test_the_list_and_a_comparison_show_the_mean_and_the_look_at_the_best_seed(whole: Ran) -> None:
+    best = winner(results_of(whole), whole.spec.objective)
+    scores = seed_scores(best)
+    row = listed(whole)
+    assert (row["value"], row["stderr"], row["state"]) == (scores.mean, scores.stderr, "done")
+    side = Side("plain", reader.read_attributes(whole.sweep), results_of(whole), best, None, None, [], {})
+    assert side.test.scores == whole.of(happened.TestEvaluated)[0].scores
+
+
 def test_the_same_call_again_has_nothing_to_do(whole: Ran) -> None:
     again = Ran(whole.sweep.path.parents[1], text=ALL, trials=6)
     before = whole.sweep.study.read_bytes()
@@ -152,6 +169,7 @@ def test_a_sweep_whose_time_is_up_while_they_train_goes_on_to_the_same_end(
     stopped.time_is_up = time_is_up
     assert stopped().reason == "time is up"
     assert winner(results_of(stopped), stopped.spec.objective).final is False
+    assert listed(stopped)["state"] == "stopped"
     Ran(tmp_path, text=ALL, trials=6)()
     assert {**outcome(stopped.sweep), "files": None} == {**outcome(whole.sweep), "files": None}
 

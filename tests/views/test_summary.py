@@ -7,8 +7,9 @@ from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
+from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.summary import next_commands, print_summary, print_test, summary, time_parts
+from keras_sweep.views.summary import next_commands, print_summary, print_test, summary, time_parts, unlike_line
 from tests.helpers.results import ACCURACY, dense_sweep, result
 from tests.helpers.screen import on_pipe, sent, terminal, without_styles
 
@@ -62,6 +63,16 @@ def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
         assert ("test rows are unlike validation rows: 1.33 points worse, not by lucky choice" in text) is said
         assert "estimate 0.8546 (0.8482 to 0.8608): the best of 50 trials, on new rows" in text
         assert "optimistic" not in text
+
+
+def test_the_tested_seed_of_a_winner_with_several_may_differ_from_their_mean_as_seeds_do():
+    estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
+    for stderr, said in ((0.0001, True), (0.004, False)):
+        seeds = SeedScores(4, 0.8546, stderr, unstable=False)
+        ended = replace(ENDED, comparison=Comparison(50, estimate, {}, PAIRED, 12_000))
+        made = summary(ended, ACCURACY, test=Evaluated(50, {"accuracy": 0.8413}, {"accuracy": 0.0036}, 1))
+        rows = [replace(row, seeds=seeds, final=True) if row.winner else row for row in made.rows]
+        assert (unlike_line(replace(made, rows=rows)) is not None) is said
 
 
 def test_the_last_line_is_the_best_point():

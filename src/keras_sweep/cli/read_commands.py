@@ -20,10 +20,11 @@ def list_sweeps(
     """The sweeps here, newest first."""
     from keras_sweep.errors import RecordError
     from keras_sweep.record.lock import living_owner
-    from keras_sweep.record.reader import read_summary
+    from keras_sweep.record.reader import choice_of, read_summary
     from keras_sweep.record.spool import waiting_beside
     from keras_sweep.record.sweep_folder import all_sweeps
     from keras_sweep.record.sweep_folder import sweeps_dir as where
+    from keras_sweep.trial.finalists import score
     from keras_sweep.trial.ranking import imported
     from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, sweep_list_json
     from keras_sweep.views.sweep_list_table import SweepTable
@@ -44,6 +45,9 @@ def list_sweeps(
             continue
         exhausted = known.attributes.get("exhausted") == trials
         done = EXHAUSTED if exhausted else "done" if trials >= (total or 0) else "stopped"
+        if known.best is not None and choice_of(known.attributes).recipes and not known.best.final:
+            done = "stopped"  # before all finalists were trained
+        value, stderr = score(known.best) if known.best else (None, None)
         state = "running" if living_owner(folder) else done
         rows.append(
             SweepRow(
@@ -51,8 +55,8 @@ def list_sweeps(
                 trials=trials,
                 total=total,
                 failed=sum(count for state, count in known.trials.items() if state.value == "FAIL"),
-                value=known.best.value if known.best else None,
-                stderr=known.best.stderr if known.best else None,
+                value=value,
+                stderr=stderr,
                 metric=known.attributes["metric"],
                 goal=known.attributes["goal"],
                 engine=known.attributes.get("engine", ""),

@@ -33,7 +33,7 @@ def corrected(
         best: which of them won.
         seed: of the bags.
         naive: the winner's score, in the metric's own direction.
-        share: whether each row's score lies in [0, 1], as right or wrong does: then the interval is Wilson's.
+        share: whether scores lie in [0, 1], and so does the interval: where rows are right or wrong it is Wilson's.
         maximize: the metric's own direction, in which the estimate is given.
     """
     models, rows = scores.shape
@@ -83,7 +83,8 @@ def _bounds(
     rows = scores.shape[1]
     z = NormalDist().inv_cdf((1 + LEVEL) / 2)
     if not isinstance(scores, MeanScores):  # the spread over bags is its standard error
-        return None if not spread > 0 else _around(value, z * spread, z * extra)
+        low, high = _around(value, z * spread, z * extra)
+        return None if not spread > 0 else (max(low, 0.0), min(high, 1.0)) if share else (low, high)
     own = scores.rows[best].astype(np.float64)
     if share:
         centre, half = wilson(min(max(value, 0.0), 1.0), _effective(own), z)

@@ -17,7 +17,7 @@ from keras_sweep.sweep.no_winner import no_winner
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.best_so_far import improvements, spent_seconds, trained_epochs
 from keras_sweep.trial.comparison import Behind, Estimate
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.ranking import best_training, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 
@@ -53,7 +53,7 @@ class Side:
     @property
     def test(self) -> TestScores | None:
         """The last look at the test rows, if it was at the winner."""
-        return known_scores(self.attributes, self.best)
+        return known_scores(self.attributes, best_training(self.best, objective_of(self.attributes)))
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
         """When a trial was as good as this; None where none was."""

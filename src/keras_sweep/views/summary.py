@@ -154,7 +154,8 @@ def unlike_line(summary: Summary) -> Text | None:
         return None
     name = summary.objective.name.removeprefix("val_")
     score, stderr = summary.test.scores.get(name), summary.test.stderrs.get(name)
-    words = unlike_text(estimate, score, stderr, summary.objective)
+    winner = next((row for row in summary.rows if row.winner), None)
+    words = unlike_text(estimate, score, stderr, summary.objective, winner)
     return None if words is None else Text(f"  {words}", style="yellow")
 
 

@@ -18,7 +18,9 @@ class SweepRow:
     trials: int  # finished and recorded
     total: int | None  # that there are to be
     failed: int
-    value: float | None  # of the winner; of a sweep that was imported as a whole, of its best trial
+    value: (
+        float | None
+    )  # of the winner, the mean where several seeds decide; of a sweep that was imported as a whole, of its best trial
     stderr: float | None
     metric: str
     goal: str

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+from keras_sweep.views.report.cards import number_cards
 from keras_sweep.views.report.page import drawn_rows, page_of
 from tests.helpers.page_facts import MOMENT, facts_of
 from tests.helpers.records import results as any_result
@@ -46,6 +48,19 @@ def test_a_page_of_200_trials_is_below_a_megabyte_and_draws_all() -> None:
     assert len(page.encode()) < 1_000_000
     assert page.count("<tr data-t=") >= 200
     assert "The page holds" not in page
+
+
+def test_a_winner_with_several_seeds_has_their_mean_and_the_test_of_its_best() -> None:
+    own, other = result(0, 0.9, stderr=0.02), result(1, 0.8)
+    seed = replace(result(0, 0.94), suggestion=Suggestion(0, {**own.params, "seed": 43}, recipe=0))
+    test = {"number": 0, "seed": 43, "rows": 360, "scores": {"accuracy": 0.93}, "stderrs": {}, "per_class": {}}
+    facts = facts_of([replace(own, finalists=(seed,), final=True), other], test=test)
+    cards = {card.number: card.words for card in number_cards(facts)}
+    assert "the mean of 2 seeds" in cards["0.9200 ±0.0200"]
+    assert "360 sealed test rows" in cards["0.9300"]
+    page = page_of(facts, MOMENT)
+    assert "over seeds" in page
+    assert "0.9200 ±0.0200 ×2" in page
 
 
 def test_a_page_of_thousands_of_trials_is_thinned_and_says_so() -> None:

@@ -141,9 +141,22 @@ def more_text(more: MoreTrials, objective: Objective) -> str:
     return f"worth going on? {more.trials} more trials: +{gain}{points} at most, rows resolve {resolved}: {verdict}"
 
 
-def unlike_text(estimate: Estimate, score: float | None, stderr: float | None, objective: Objective) -> str | None:
-    """That the test rows are unlike the validation rows, where the two scores differ by more than chance; else None."""
-    if score is None or stderr is None or abs(shift(estimate, score, stderr)) <= CHANCE:
+def unlike_text(
+    estimate: Estimate,
+    score: float | None,
+    stderr: float | None,
+    objective: Objective,
+    winner: LeaderboardRow | None = None,
+) -> str | None:
+    """That the test rows are unlike the validation rows, where the two scores differ by more than chance; else None.
+
+    Of a winner with several seeds one is tested, which differs from the others by the chance of its seed.
+    """
+    if score is None or stderr is None:
+        return None
+    seeds = winner.seeds if winner is not None and winner.final else None
+    spread = 0.0 if seeds is None or seeds.stderr is None else seeds.stderr * math.sqrt(seeds.count)
+    if abs(shift(estimate, score, math.hypot(stderr, spread))) <= CHANCE:
         return None
     points = " points" if objective.is_share else ""
     better = (score > estimate.value) == (objective.goal is Goal.MAXIMIZE)

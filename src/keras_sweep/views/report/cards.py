@@ -61,9 +61,10 @@ def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
     data = facts.card.get("data")
     rows = data.get("validation_rows") if isinstance(data, Mapping) else None
     over = f" over {rows:,} validation rows" if type(rows) is int else ""
-    return NumberCard(
-        score_text(winner.value, winner.stderr), f"{safe(facts.objective.name)} on the leaderboard{over}{luck}"
-    )
+    score = score_text(winner.value, winner.stderr)
+    if winner.final and winner.seeds is not None:
+        score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
+    return NumberCard(score, f"{safe(facts.objective.name)} on the leaderboard{over}{luck}")
 
 
 def _test(facts: SweepFacts) -> NumberCard | None:
@@ -78,7 +79,7 @@ def _test(facts: SweepFacts) -> NumberCard | None:
     seen = "looked at once" if looks == 1 else f"looked at {looks} times"
     words = f"{safe(name)} on {test.rows:,} sealed test rows, {seen}"
     score, stderr, estimate = test.scores[name], test.stderrs.get(name), facts.comparison.estimate
-    unlike = None if estimate is None else unlike_text(estimate, score, stderr, facts.objective)
+    unlike = None if estimate is None else unlike_text(estimate, score, stderr, facts.objective, facts.winner)
     return NumberCard(score_text(score, stderr), f"{words}; {unlike}" if unlike else words)
 
 
