@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
 
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import Watching, suggestions, train
+from tests.helpers.lane_trials import Watching, suggestions, train, user_spec
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4)
 EQUAL = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 2} for rate in RATES))
@@ -71,3 +73,29 @@ def test_a_later_trial_needs_a_program_where_each_one_so_far_needed_its_own(data
     assert told[-1] == (3, 1.0)
     train(CompiledRunner(make_spec(), data), EQUAL, Told())
     assert told[-1][1] == 0.0
+
+
+def test_programs_of_the_dense_model_serve_every_seed_with_the_numbers_of_one_compiled_for_it(data):
+    model = ModelSpec("dense", "dense", {"hidden": (8,), "dropout": 0.3})
+    spec = make_spec(model=model)
+    first, second = (
+        suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 2, "seed": seed} for rate in (0.01, 0.1)))
+        for seed in (1, 2)
+    )
+    runner, own = CompiledRunner(spec, data), CompiledRunner(spec, data)
+    train(runner, first)
+    compiled = runner.compiled
+    found, expected = train(runner, second), train(own, second)
+    assert runner.compiled == compiled == own.compiled
+    for number, result in expected.items():
+        assert found[number].curve == result.curve
+        assert all(map(np.array_equal, found[number].weights, result.weights))
+    assert found[0].curve != train(runner, first)[0].curve
+    assert {one.seconds.compile for one in found.values()} == {0.0}
+
+
+def test_a_model_of_the_users_is_compiled_for_each_seed(data):
+    runner = CompiledRunner(user_spec("regularized"), data)
+    for seed in (1, 2):
+        train(runner, suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 1, "seed": seed}))
+    assert runner.compiled == 2

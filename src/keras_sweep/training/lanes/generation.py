@@ -108,7 +108,8 @@ class Generation:
         signature is new and no other trial's.
         """
         new = self._programs.planned()
-        trials = Counter(lane.spec.signature for lane in self.lanes.values() if lane.spec.signature in new)
+        signatures = [self._programs.shared(lane.spec.signature) for lane in self.lanes.values()]
+        trials = Counter(signature for signature in signatures if signature in new)
         return sum(count == 1 for count in trials.values()) / max(len(self.lanes), 1)
 
     def run_due_rungs(self, watch: Watch) -> Iterator[LaneProgress]:

@@ -5,6 +5,7 @@ A model that convolves is trained by a call each step instead.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -73,6 +74,14 @@ class Program:
         with template.tracing:
             validate = jax.jit(self._trace_validate).lower(state, data.validation_x, data.validation_y)
         self._validate = validate.compile()
+
+    def of(self, template: Template) -> Program:
+        """The program for another template, whose initial weights and order of the rows alone differ from its own's."""
+        if template is self._template:
+            return self
+        other = copy.copy(self)
+        other._template, other.layout = template, layout_of(template, self.lanes)  # noqa: SLF001  # of its own copy
+        return other
 
     def epoch(self, state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
         """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`."""

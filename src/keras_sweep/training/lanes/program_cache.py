@@ -93,19 +93,26 @@ class ProgramCache:
         """Another generation begins: nothing is planned yet."""
         self._users, self._owed = {}, {}
 
+    def shared(self, signature: Signature) -> Signature:
+        """What a program is compiled for: of the dense model the same, whatever the seed.
+
+        A model of the user's may have drawn constants of its own by the seed.
+        """
+        return replace(signature, seed=0) if self._spec.model.kind == "dense" else signature
+
     def plan(self, signature: Signature, lanes: int, numbers: Collection[int]) -> None:
         """These trials are to train in the signature's program for so many lanes."""
-        key = (signature, lanes)
+        key = (self.shared(signature), lanes)
         if key in self._owed or key not in self._programs:
             self._users.setdefault(key, set()).update(numbers)
 
     def planned(self) -> set[Signature]:
-        """The signatures of which this generation compiles programs."""
+        """What this generation compiles programs for, as `shared` says."""
         return {key[0] for key in self._users}  # type: ignore[index]
 
     def pay(self, signature: Signature, lanes: int, number: int) -> float:
         """The trial's share of compiling a program that it trains in, in seconds; 0 once it is paid."""
-        return self._owed.get((signature, lanes), {}).pop(number, 0.0)
+        return self._owed.get((self.shared(signature), lanes), {}).pop(number, 0.0)
 
     @property
     def compiling(self) -> Compiling:
@@ -133,10 +140,10 @@ class ProgramCache:
     def program(self, signature: Signature, lanes: int) -> Program:
         """The signature's program for so many lanes, compiled."""
 
-        key = (signature, lanes)
+        key = (self.shared(signature), lanes)
+        template = self.template(signature)
 
         def make() -> Program:
-            template = self.template(signature)
             rows = len(self._search_data.validation)
             self._count(1)
             try:
@@ -151,7 +158,7 @@ class ProgramCache:
             self._owed[key] = {number: share.seconds / len(users) for number in users}
             return program
 
-        return self._programs.get(key, make)
+        return self._programs.get(key, make).of(template)
 
     def _count(self, more: int) -> None:
         with self._lock:
