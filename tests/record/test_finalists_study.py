@@ -102,7 +102,8 @@ def test_studies_that_no_sweep_writes_are_refused(folder: SweepFolder, sql: str)
 )
 def test_choices_of_other_types_are_damage(folder: SweepFolder, choices: str) -> None:
     change(folder, f"UPDATE study_user_attributes SET value_json = '{choices}' WHERE key = 'finalists'")
-    with pytest.raises(RecordError, match="`finalists` must be a list"):
+    each = " of which each is a map of trials, recipes, seeds" if choices.startswith("[") else ""
+    with pytest.raises(RecordError, match=f"`finalists` must be a list{each}, but"):
         read_results(folder)
 
 

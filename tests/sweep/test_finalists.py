@@ -134,6 +134,13 @@ def test_the_list_and_a_comparison_show_the_mean_and_the_look_at_the_best_seed(w
     assert side.test.scores == whole.of(happened.TestEvaluated)[0].scores
 
 
+def test_an_exported_winner_is_named_by_its_recipe_and_its_seed(whole: Ran, tmp_path: Path) -> None:
+    best = best_training(winner(results_of(whole), whole.spec.objective), whole.spec.objective)
+    code, _, said = called(["export", "plain", "-o", str(tmp_path / "best.keras")], whole.sweep.path.parent)
+    assert code == 0
+    assert f"{best.name} of plain; its card is" in " ".join(said.split())
+
+
 def test_the_same_call_again_has_nothing_to_do(whole: Ran) -> None:
     again = Ran(whole.sweep.path.parents[1], text=ALL, trials=6)
     before = whole.sweep.study.read_bytes()

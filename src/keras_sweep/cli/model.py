@@ -79,4 +79,4 @@ def export(
     with answer_stream(), LibraryNoise():
         written = export_trial(folder, path, trial, progress_view("quiet"), format=format, trust=trust, backend=backend)
     typer.echo(str(written.model))
-    stderr_console().print(f"trial {written.trial.number} of {folder.name}; its card is {safe(str(written.card))}")
+    stderr_console().print(f"{written.trial.name} of {folder.name}; its card is {safe(str(written.card))}")

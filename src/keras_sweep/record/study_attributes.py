@@ -74,8 +74,10 @@ def list_of(check: Check) -> Check:
     """A list of such values."""
 
     def of(value: Any) -> str | None:
-        right = isinstance(value, list) and all(check(one) is None for one in value)
-        return None if right else "a list"
+        if not isinstance(value, list):
+            return "a list"
+        wrong = next((words for one in value if (words := check(one)) is not None), None)
+        return None if wrong is None else f"a list of which each is {wrong}"
 
     return of
 

@@ -138,6 +138,6 @@ def other_score(spec: SweepSpec, result: Result, model: Any, data: SearchData) -
     if value is None or math.isclose(value, result.value, rel_tol=0.01, abs_tol=2 / len(rows)):
         return None
     return (
-        f"the exported model has {spec.objective.name} {value:.4g}, but {result.value:.4g} is recorded of trial "
-        f"{result.number} and stands in its card: its code or a package has changed, or a layer draws at random"
+        f"the exported model has {spec.objective.name} {value:.4g}, but {result.value:.4g} is recorded of "
+        f"{result.name} and stands in its card: its code or a package has changed, or a layer draws at random"
     )
