@@ -1,15 +1,19 @@
+import re
 import shlex
 from dataclasses import replace
 
 import pytest
+from optuna.distributions import distribution_to_json
 
-from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate
+from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.finalists import SeedScores
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Suggestion, TrialState
+from keras_sweep.views.importance import Importance
 from keras_sweep.views.summary import next_commands, print_summary, print_test, summary, time_parts, unlike_line
+from tests.helpers.page_facts import DISTRIBUTIONS
 from tests.helpers.results import ACCURACY, dense_sweep, result
 from tests.helpers.screen import on_pipe, sent, terminal, without_styles
 
@@ -21,9 +25,12 @@ TEST = Evaluated(50, {"loss": 0.4612, "accuracy": 0.8413}, {"loss": 0.0061, "acc
 ENDED = SweepEnded("dense", EndReason.DONE, RESULTS, SECONDS, "sweeps/dense/best.keras")
 
 
-def text_of(ended=ENDED, test=TEST, width=100, height=50, encoding="utf-8", **more):
+SPACE = {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}
+
+
+def text_of(ended=ENDED, test=TEST, width=100, height=50, encoding="utf-8", distributions=None, **more):
     console = terminal(width, height, encoding=encoding)
-    print_summary(console, summary(ended, ACCURACY, test=test), **more)
+    print_summary(console, summary(ended, ACCURACY, test=test, distributions=distributions), **more)
     return without_styles(sent(console))
 
 
@@ -53,6 +60,70 @@ def test_a_sweep_of_few_parameters_is_seen_whole_on_a_small_terminal():
     for part in ("dense: 64 trials", "learning_rate", "epochs", "test trial 50", "time 42 s", "next sweep"):
         assert part in text
     assert "curve" not in text.splitlines()[1]
+
+
+def with_finalists(ended):
+    """The sweep as it ends with its best four recipes trained again."""
+    complete = [one for one in ended.results if one.state is TrialState.COMPLETE]
+    best = {one.number for one in sorted(complete, key=lambda one: -one.value)[:4]}
+
+    def again(one, seed):
+        return replace(one, suggestion=Suggestion(seed, {**one.params, "seed": seed}, recipe=one.number))
+
+    return replace(
+        ended,
+        results=tuple(
+            replace(one, finalists=tuple(again(one, seed) for seed in (43, 44, 45)), final=True)
+            if one.number in best
+            else one
+            for one in ended.results
+        ),
+    )
+
+
+@pytest.mark.parametrize("height", [24, 30, 40, 60])
+def test_with_finalists_and_importance_the_table_gives_way_and_all_else_is_seen(height):
+    estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
+    behind = {one.number: Behind(0.001, 0.0015, tie=False) for one in RESULTS if one.state is TrialState.COMPLETE}
+    compared = Comparison(50, estimate, behind, PAIRED, 12_000, more=MoreTrials(32, 0.0017, 0.0033))
+    ended = with_finalists(replace(ENDED, comparison=compared))
+    text = text_of(ended, width=80, height=height, distributions=SPACE)
+    assert len(text.splitlines()) < height
+    for part in ("seeds", "\nestimate", "\nworth", "\ntest", "\nimportance", "\ntime", "\nmodel", "\nnext", "\nbest"):
+        assert part in text
+    assert ("rank first, by the mean" in text) is (height > 30)
+
+
+def test_importance_has_three_bars_at_most_with_their_intervals():
+    lines = text_of(width=80, distributions=SPACE).splitlines()
+    first = next(index for index, line in enumerate(lines) if line.startswith("importance "))
+    assert lines[first].split()[1] == "learning_rate" and "━━━" in lines[first]
+    assert re.search(r" 0\.\d\d \(0\.\d\d to [01]\.\d\d\)", lines[first + 2]) and lines[first + 3].startswith("time ")
+    assert max(map(len, lines[first : first + 3])) <= 80
+
+
+def test_an_order_that_the_trials_do_not_settle_is_said_so():
+    ordered = (Importance("a", 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4))
+    mixed = (Importance("a", 0.7, 0.3, 0.8), Importance("b", 0.3, 0.2, 0.7))
+    for found, said in ((ordered, False), (mixed, True)):
+        console = terminal(80)
+        print_summary(console, replace(summary(ENDED, ACCURACY), importances=found))
+        assert ("(0.30 to 0.80)  order not settled" in sent(console)) is said
+
+
+def test_too_small_a_sweep_says_nothing_of_importance():
+    few = SweepEnded("dense", EndReason.DONE, RESULTS[:9])
+    assert "importance" not in text_of(few, distributions=SPACE)
+    assert "importance" not in text_of(), "nor does one whose distributions are not given"
+
+
+def test_names_beside_the_bars_are_escaped_and_cut():
+    found = (Importance("\x1b[31m" + "long" * 20, 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4))
+    for width in (40, 60, 80):
+        console = terminal(width)
+        print_summary(console, replace(summary(ENDED, ACCURACY), importances=found))
+        assert "\x1b[31m" not in sent(console) and "\\x1b[31m"[:4] in sent(console)
+        assert all(len(line) <= width for line in without_styles(sent(console)).splitlines())
 
 
 def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():

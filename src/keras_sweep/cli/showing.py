@@ -7,12 +7,13 @@ from typing import TextIO
 
 from keras_sweep.api.session import run_session
 from keras_sweep.errors import Interrupted
+from keras_sweep.record.reader import read_attributes
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.end_reason import EndReason
-from keras_sweep.trial.events import Event, TestEvaluated
+from keras_sweep.trial.events import Event, TestEvaluated, TrialEnded
 from keras_sweep.views.running.output_may_vanish import OutputMayVanish
 from keras_sweep.views.running.progress import progress_view
 from keras_sweep.views.summary import kept_text, print_summary, summary
@@ -38,20 +39,26 @@ def show_run(
     for warning in spec.warnings:
         print_warning(stderr_console(), warning)
     looks: list[TestEvaluated] = []
+    trained: set[int] = set()
 
-    def note_look(event: Event) -> None:
+    def note(event: Event) -> None:
         if isinstance(event, TestEvaluated):
             looks.append(event)
+        elif isinstance(event, TrialEnded):
+            trained.add(event.result.number)
 
     def shown(answer: TextIO) -> OutputMayVanish:
         return OutputMayVanish(progress_view(view, out=answer))
 
-    ended = run_session(spec, folder, options, shown, wall, others=[note_look], command=True)
+    ended = run_session(spec, folder, options, shown, wall, others=[note], command=True)
     if view != "json":
+        console = stdout_console()
+        # to one who waits for it, and not where Optuna would have to be loaded for it alone
+        weighed = console.is_terminal and view != "quiet" and trained and ended.reason is not EndReason.INTERRUPTED
+        distributions = read_attributes(folder)["distributions"] if weighed else None
+        said = summary(ended, spec.objective, test=looks[-1] if looks else None, distributions=distributions)
         with contextlib.suppress(OSError):  # nobody reads it
-            print_summary(
-                stdout_console(), summary(ended, spec.objective, test=looks[-1] if looks else None), times=times
-            )
+            print_summary(console, said, times=times)
     if ended.reason is EndReason.INTERRUPTED:
         parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
         parts += [kept_text(ended.kept)] if ended.kept else []

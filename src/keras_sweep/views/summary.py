@@ -1,4 +1,4 @@
-"""The end of a sweep: the leaderboard, the test evaluation, where the time went, the model, what to do next."""
+"""The end of a sweep: leaderboard, test evaluation, importance, where the time went, the model, what to do next."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.text import Text
 
 from keras_sweep.space.objective import Objective
@@ -16,18 +16,23 @@ from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
+from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.formats import unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.drawing import Glyphs, bar
-from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text
+from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text, shorten
 
 TOP = 10  # rows of the leaderboard at most
-FEWEST = 5  # rows, however low the terminal is
-OTHER_LINES = 19  # about what the rest of the summary takes, and the prompt after it
+# What gives way where the terminal is low, in this order: rows, down to so many; the notes on the order, and more rows;
+# all bars but the first.
+FORMS = ((False, 5, 3), (True, 2, 3), (True, 2, 1))  # brief notes, fewest rows, most bars
 WEAKEST = 3  # classes that are named
 BAR = 20  # cells of a bar
+IMPORTANCE_BAR = 12
+IMPORTANCE_WORDS = 53  # cells that a line of importance takes beside its name and its bar
+SHORTEST_NAME, LONGEST_NAME = 8, 20  # cells of a parameter's name there
 LEAST_SHARE = 0.02  # of the time, with which a part is named
 NAMED_PARTS = 4
 
@@ -56,10 +61,17 @@ class Summary:
     next_commands: tuple[str, ...]
     comparison: Comparison | None = None  # of all trials with the winner
     kept: str = ""  # what is kept of trials that are not in the record
+    importances: tuple[Importance, ...] = ()  # of the parameters, most important first
 
 
-def summary(ended: SweepEnded, objective: Objective, *, test: TestEvaluated | None = None) -> Summary:
-    """Everything the end says, before any of it is drawn."""
+def summary(
+    ended: SweepEnded,
+    objective: Objective,
+    *,
+    test: TestEvaluated | None = None,
+    distributions: Mapping[str, str] | None = None,
+) -> Summary:
+    """Everything the end says, before any of it is drawn; importance where the record's `distributions` are given."""
     rows = tuple(leaderboard_rows(ended.results, objective, ended.comparison))
     parts, total = time_parts(ended.seconds)
     return Summary(
@@ -74,6 +86,7 @@ def summary(ended: SweepEnded, objective: Objective, *, test: TestEvaluated | No
         next_commands=next_commands(ended.name, rows),
         comparison=ended.comparison,
         kept=kept_text(ended.kept, ended.waiting),
+        importances=tuple(importances(rows, objective, distributions)) if distributions is not None else (),
     )
 
 
@@ -118,18 +131,40 @@ def print_summary(console: Console, summary: Summary, *, top: int | None = None,
 
     On a terminal of 24 lines a sweep of a few parameters is seen whole. `times` draws where the time went.
     """
-    glyphs = glyphs_of(console)
-    rows = summary.rows
-    if top is None:
-        top = min(max(console.height - OTHER_LINES, FEWEST), TOP) if console.is_terminal else TOP
-    shown = rows[:top]
-    _print(console, headline(summary, len(shown)))
-    if rows:
-        console.print(LeaderboardTable(shown, summary.objective, summary.comparison, of=rows))
+    table, lines = _fitting(console, summary, top, times)
+    _print(console, headline(summary, len(table.rows)))
+    if summary.rows:
+        console.print(table)
         console.print()
+    for line in lines:
+        _print(console, line)
+
+
+def _fitting(console: Console, summary: Summary, top: int | None, times: bool) -> tuple[LeaderboardTable, list[Text]]:
+    """The table and what stands below it, in the fullest of the forms that the terminal is high enough for."""
+    rows = summary.rows
+    whole = LeaderboardTable(rows[: TOP if top is None else top], summary.objective, summary.comparison, of=rows)
+    if top is not None or not console.is_terminal:
+        return whole, _lines_below(console, summary, times, FORMS[0][2])
+    for brief, fewest, bars in FORMS:
+        lines, shown = _lines_below(console, summary, times, bars), len(whole.rows)
+        table = replace(whole, brief=brief)
+        height = 3 + len(console.render_lines(Group(table, *lines), pad=False))  # headline, blank line, prompt
+        while height > console.height and shown > fewest:
+            shown -= 1
+            height -= 1 if rows[shown].seeds is None else 2
+        if height <= console.height:
+            break
+    return replace(table, rows=rows[:shown]), lines
+
+
+def _lines_below(console: Console, summary: Summary, times: bool, bars: int) -> list[Text]:
+    """What stands below the table; the best trial last."""
+    glyphs = glyphs_of(console)
     lines = test_lines(summary.test, glyphs, classes=False) if summary.test is not None else []
     if (unlike := unlike_line(summary)) is not None:
         lines.append(unlike)
+    lines += importance_lines(summary.importances[:bars], glyphs, console.width, settled=settled(summary.importances))
     if summary.parts and times:
         lines.append(Text.assemble(("time ", "bold"), seconds_text(summary.seconds)))
         lines += time_lines(summary.parts, glyphs)
@@ -138,10 +173,32 @@ def print_summary(console: Console, summary: Summary, *, top: int | None = None,
     if summary.model is not None:
         lines.append(Text.assemble(("model ", "bold"), safe(summary.model)))
     lines += _next_lines(summary.next_commands, glyphs, console.width)
-    if (best := best_line(rows, summary.objective, glyphs)) is not None:
+    if (best := best_line(summary.rows, summary.objective, glyphs)) is not None:
         lines.append(best)
-    for line in lines:
-        _print(console, line)
+    return lines
+
+
+def importance_lines(found: Sequence[Importance], glyphs: Glyphs, width: int, *, settled: bool) -> list[Text]:
+    """A bar a parameter with the interval of its share, and whether the order is settled.
+
+    `importance learning_rate ━━━━━━━━━━   0.83 (0.11 to 0.91)  order not settled`; narrow terminals get no bars.
+    """
+    room = min(max(width - IMPORTANCE_WORDS - IMPORTANCE_BAR, SHORTEST_NAME), LONGEST_NAME)
+    names = [shorten(safe(one.name), room, glyphs.ellipsis) for one in found]
+    longest = max(map(len, names), default=0)
+    drawn = longest + IMPORTANCE_WORDS + IMPORTANCE_BAR <= width
+    lines = []
+    for index, (one, name) in enumerate(zip(found, names, strict=True)):
+        line = Text.assemble(("" if index else "importance", "bold"))
+        line.pad_right(len("importance ") - len(line))
+        line.append(f"{name:{longest}}  ")
+        if drawn:
+            line.append(bar(one.share, IMPORTANCE_BAR, glyphs), style="cyan").append("  ")
+        line.append(f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})")
+        if index == 0 and not settled:
+            line.append("  order not settled", style="yellow")
+        lines.append(line)
+    return lines
 
 
 def unlike_line(summary: Summary) -> Text | None:

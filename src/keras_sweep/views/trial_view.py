@@ -20,12 +20,13 @@ from keras_sweep.views.leaderboard.table import STATE_STYLES
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, plot
+from keras_sweep.views.terminal.drawing import MARK, Glyphs, glyphs_for, plot
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
 
 PLOT_WIDTH = 60  # columns at most
-PLOT_HEIGHT = 6
+PLOT_HEIGHT = 7
+EPOCH = " epoch"  # ends the axis
 SHOWN_EPOCHS = 30  # rows of the curve's table on a terminal; the middle of a longer one is left out
 
 
@@ -179,19 +180,28 @@ class CurveTable:
 
 
 def plot_lines(result: Result, objective: Objective, glyphs: Glyphs, width: int) -> list[Text]:
-    """The objective over the epochs, with its highest and lowest value beside the first and last line."""
-    values = result.curve.get(objective.name, ())
-    finite = [value for value in values if math.isfinite(value)]
-    if len(finite) < 3:
+    """The objective over the epochs, its values at the left and the epochs below; on training rows, marks."""
+    name = objective.name
+    values, training = result.curve.get(name, ()), result.curve.get(name.removeprefix("val_"), ())
+    if len([value for value in values if math.isfinite(value)]) < 3:
         return []
-    high, low = score_text(max(finite)), score_text(min(finite))
-    margin = max(len(high), len(low))
-    points = stretched(values, min(PLOT_WIDTH, max(width - margin - 4, 8)))
-    lines = plot(points, glyphs, width=len(points), height=PLOT_HEIGHT)
-    text = [Text(f"\n{'':{margin}}  {safe(objective.name)} after each epoch", style="dim")]
-    for index, line in enumerate(lines):
-        label = high if index == 0 else low if index == len(lines) - 1 else ""
-        text.append(Text.assemble((f"{label:>{margin}}  ", "dim"), (line, "cyan")))
+    training = training[: len(values)] if name.startswith("val_") else ()
+    finite = [value for value in (*values, *training) if math.isfinite(value)]
+    high, low = max(finite), min(finite)
+    labels = {0: score_text(high), PLOT_HEIGHT // 2: score_text((high + low) / 2), PLOT_HEIGHT - 1: score_text(low)}
+    margin = max(map(len, labels.values()))
+    room = min(PLOT_WIDTH, max(width - margin - len(EPOCH) - 2, 8))
+    points, also = (stretched(curve, room) if curve else [] for curve in (values, training))
+    columns = min(len(points), room)
+    title = f"{safe(name)} after each epoch" + (f"; {MARK} on training rows" if training else "")
+    text = [Text(f"\n{'':{margin}}  {title}", style="dim")]
+    for index, line in enumerate(plot(points, glyphs, width=columns, height=PLOT_HEIGHT, also=also)):
+        text.append(Text.assemble((f"{labels.get(index, ''):>{margin}}  ", "dim"), (line, "cyan")))
+    text.append(Text(f"{'':{margin}}  {glyphs.rule * columns}", style="dim"))
+    first, middle, last = "1", str((len(values) + 1) // 2), str(len(values))
+    gap = columns - len(last)
+    below = f"{first:<{gap // 2}}{middle}" if gap // 2 > len(first) else first
+    text.append(Text(f"{'':{margin}}  {below:<{gap}}{last}{EPOCH}", style="dim"))
     return text
 
 

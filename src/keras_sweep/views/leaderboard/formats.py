@@ -92,10 +92,12 @@ def leaderboard_notes(
     *,
     tie: str = "≈",
     pm: str = "±",
+    brief: bool = False,
 ) -> list[str]:
     """What must be said with a leaderboard, each in a line: shared parameters, ties, order, and what the winner is.
 
-    `rows` is the whole leaderboard, whatever part of it is shown; `comparison` is what its ties are of.
+    `rows` is the whole leaderboard, whatever part of it is shown; `comparison` is what its ties are of. `brief` leaves
+    out by what rules trials rank.
     """
     notes = []
     common = {name: value for name, value in common_params(rows).items() if len(rows) > 1 and name != "epochs"}
@@ -104,14 +106,9 @@ def leaderboard_notes(
     tied = [row for row in rows if row.tie]
     if tied:
         notes.append(f"{tie} {_ties_text(tied, objective, comparison, pm)}")
-    if _equal_values(rows):
-        notes.append(f"equal values rank by {loss_name(objective)}, then by fewer epochs, then by number")
-    notes += _seeds_notes(rows, pm)
-    pruned = any(row.state is TrialState.PRUNED and row.value is not None for row in rows)
-    if pruned and objective.take_best:
-        notes.append("pruned trials rank among the others: each is scored at its best epoch")
-    elif pruned:
-        notes.append("pruned trials rank below complete ones: their values are of earlier epochs")
+    notes += [] if brief else _order_notes(rows, objective, pm)
+    if any(row.seeds is not None and row.seeds.unstable for row in rows):
+        notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
     best = next((row for row in rows if row.winner), None)
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
@@ -206,12 +203,18 @@ def _seeds_score(seeds: SeedScores, pm: str) -> str:
     return score_text(seeds.mean, seeds.stderr, pm=pm) + (" unstable" if seeds.unstable else "")
 
 
-def _seeds_notes(rows: Sequence[LeaderboardRow], pm: str) -> list[str]:
+def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective, pm: str) -> list[str]:
+    """By what rules trials rank that an eye might take to be out of order."""
     notes = []
+    if _equal_values(rows):
+        notes.append(f"equal values rank by {loss_name(objective)}, then by fewer epochs, then by number")
     if any(row.final for row in rows):
         notes.append(f"trials trained with more seeds rank first, by the mean over all seeds ({pm} its standard error)")
-    if any(row.seeds is not None and row.seeds.unstable for row in rows):
-        notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
+    pruned = any(row.state is TrialState.PRUNED and row.value is not None for row in rows)
+    if pruned and objective.take_best:
+        notes.append("pruned trials rank among the others: each is scored at its best epoch")
+    elif pruned:
+        notes.append("pruned trials rank below complete ones: their values are of earlier epochs")
     return notes
 
 

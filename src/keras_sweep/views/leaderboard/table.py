@@ -44,6 +44,7 @@ class LeaderboardTable:
     varying: tuple[str, ...] | None = None  # parameters to show; by default those that differ between all trials
     references: Sequence[ReferenceRow] = ()  # stand below the trials
     notes: bool = True
+    brief: bool = False  # without the notes of what is not shown, and of the rules of the order
     timing: bool = True
     scale: CurveScale | None = None  # of the curves; by default that of the whole leaderboard
 
@@ -61,11 +62,12 @@ class LeaderboardTable:
         yield drawn(columns, options)
         if not self.notes:
             return
-        if left_out:
+        if left_out and not self.brief:
             yield Text("not shown, for want of width: " + ", ".join(left_out), style="dim")
         for reference in self.references:
             yield Text(f"{safe(reference.name)}: {safe(reference.detail)} on the same rows", style="dim")
-        notes = leaderboard_notes(self.of or self.rows, self.objective, self.comparison, tie=glyphs.tie, pm=glyphs.pm)
+        of, brief = self.of or self.rows, self.brief
+        notes = leaderboard_notes(of, self.objective, self.comparison, tie=glyphs.tie, pm=glyphs.pm, brief=brief)
         for note in notes:
             yield Text(note, style="dim")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+MARK = "o"  # of a second curve; unlike every level of the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +78,15 @@ def bar(share: float, width: int, glyphs: Glyphs) -> str:
     return line + glyphs.empty * (width - len(line))
 
 
-def plot(values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: int = 8) -> list[str]:
-    """A curve as `height` lines of columns, lowest line last. Empty where there is no finite point."""
-    points = resampled(values, width)
-    finite = [point for point in points if math.isfinite(point)]
+def plot(
+    values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: int = 8, also: Sequence[float] = ()
+) -> list[str]:
+    """A curve as `height` lines of columns, lowest line last. Empty where there is no finite point.
+
+    `also` is a second curve, on the same scale: a mark in each second column or fewer, where it changes.
+    """
+    points, marked = resampled(values, width), resampled(also, width)
+    finite = [point for point in (*points, *marked) if math.isfinite(point)]
     if not finite:
         return []
     low, high = min(finite), max(finite)
@@ -101,4 +109,19 @@ def plot(values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: in
                 fill = min(max(column - row * steps, 0), steps)
                 line += levels[fill - 1] if fill else " "
         lines.append(line)
+    for column, point in _marks(marked):
+        share = (point - low) / (high - low) if high > low else 0.5
+        row = height - 1 - min(int(share * height), height - 1)
+        lines[row] = lines[row][:column] + MARK + lines[row][column + 1 :]
     return lines
+
+
+def _marks(points: Sequence[float]) -> Iterator[tuple[int, float]]:
+    """The middle column of each run of equal points, and of runs of one every second."""
+    start = 0
+    for point, run in itertools.groupby(points):
+        length = len(list(run))
+        column = start + length // 2
+        if math.isfinite(point) and (length > 1 or column % 2 == 0):
+            yield column, point
+        start += length

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from keras_sweep.views.report.importance import Importance, importance_bars, importances, settled
+from keras_sweep.views.importance import Importance, importances, settled
+from keras_sweep.views.report.importance import importance_bars
 from tests.helpers.page_facts import facts_of
 from tests.helpers.results import ACCURACY, result
 

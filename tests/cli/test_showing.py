@@ -1,0 +1,54 @@
+"""Importance is weighed for one who looks at the end of a search that went on, and for nobody else."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.distributions import distribution_to_json
+from rich.console import Console
+
+from keras_sweep.cli import showing
+from keras_sweep.record.sweep_folder import sweep_folder
+from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.sweep.run import RunOptions
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.end_reason import EndReason
+from keras_sweep.trial.events import SweepEnded, TrialEnded
+from tests.helpers.page_facts import DISTRIBUTIONS, SPACE
+from tests.helpers.results import dense_sweep
+from tests.helpers.screen import without_styles
+
+RESULTS = tuple(dense_sweep(24))
+
+
+@pytest.mark.parametrize(
+    ("view", "is_terminal", "trained", "said"),
+    [(None, True, True, True), ("quiet", True, True, False), (None, False, True, False), (None, True, False, False)],
+)
+def test_importance_is_said_on_a_terminal_after_training(
+    view: str | None,
+    is_terminal: bool,
+    trained: bool,
+    said: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def session(*_: Any, others: list[Any], **__: Any) -> SweepEnded:
+        for listener in others if trained else ():
+            listener(TrialEnded(RESULTS[0]))
+        return SweepEnded("dense", EndReason.DONE, RESULTS)
+
+    out = io.StringIO()
+    console = Console(file=out, width=80, force_terminal=is_terminal, color_system=None)
+    known = {"distributions": {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}}
+    monkeypatch.setattr(showing, "run_session", session)
+    monkeypatch.setattr(showing, "read_attributes", lambda _: known)
+    monkeypatch.setattr(showing, "stdout_console", lambda: console)
+    spec = read_space_text(SPACE, path=tmp_path / "dense.yaml")
+    showing.show_run(spec, sweep_folder("dense", tmp_path), RunOptions(), WallTime.of_process(), view=view)
+    text = without_styles(out.getvalue())
+    assert ("\nimportance " in text) is said
+    assert "\nbest trial" in text
