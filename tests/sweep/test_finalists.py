@@ -93,6 +93,10 @@ def test_the_recipe_with_the_best_mean_wins_and_its_best_seed_is_tested_and_expo
     rows = sweep.validation()
     scores = sweep.load_model().evaluate(rows.x, rows.y, verbose=0, return_dict=True)
     assert scores["accuracy"] == pytest.approx(training.value, abs=1e-6)
+    found = sweep.best
+    assert (found.number, found.value, found.params) == (best.number, training.value, training.params)
+    assert found.seeds == seed_scores(best) == sweep.trial(best.number).seeds
+    assert [one.value for one in found.finalists] == values[best.number][1:]
     own = sweep.load_model(best.number).evaluate(rows.x, rows.y, verbose=0, return_dict=True)
     assert own["accuracy"] == pytest.approx(best.value, abs=1e-6)
 

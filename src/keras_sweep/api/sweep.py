@@ -27,7 +27,7 @@ from keras_sweep.sweep.no_winner import no_winner
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.ranking import best_training, winner
 from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 
 if TYPE_CHECKING:
@@ -77,13 +77,16 @@ class Sweep:
 
     @property
     def best(self) -> Trial:
-        """The winner. Raises RecordError where no trial has completed."""
+        """The winner; where it was trained with several seeds, the best one, whose model `load_model` gives.
+
+        Raises RecordError where no trial has completed.
+        """
         objective = self.objective
         results = read_results(self._folder)
         best = winner(results, objective)
         if best is None:
             raise no_winner(self.name, results)
-        return Trial(best, objective)
+        return Trial(best_training(best, objective), objective, best)
 
     @property
     def estimate(self) -> Estimate | None:

@@ -23,6 +23,7 @@ class Trial:
 
     result: Result
     objective: Objective
+    recipe: Result | None = None  # of a finalist: the trial whose recipe it is
 
     @property
     def number(self) -> int:
@@ -75,12 +76,13 @@ class Trial:
 
         Once all finalists of a sweep are there, `.mean` is what ranks them.
         """
-        return seed_scores(self.result)
+        return seed_scores(self.recipe or self.result)
 
     @property
     def finalists(self) -> list[Trial]:
         """The same recipe trained with other seeds, which are in their `.params`."""
-        return [Trial(one, self.objective) for one in self.result.finalists]
+        recipe = self.recipe or self.result
+        return [Trial(one, self.objective, recipe) for one in recipe.finalists]
 
     @property
     def engine(self) -> str:

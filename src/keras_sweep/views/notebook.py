@@ -71,7 +71,7 @@ def leaderboard_html(
 def trial_html(result: Result, objective: Objective, *, winner: bool = False) -> str:
     """A trial's score, parameters and the curve of the objective."""
     score = score_text(result.value, result.stderr) if result.value is not None else str(result.state)
-    what = f"trial {result.number}{' (the winner)' if winner else ''}: {objective.name} {score}"
+    what = f"{result.name}{' (the winner)' if winner else ''}: {objective.name} {score}"
     facts: Mapping[str, str] = {
         **{name: value_text(value) for name, value in result.params.items()},
         **({} if (seeds := seed_scores(result)) is None else dict([seeds_texts(seeds)])),
