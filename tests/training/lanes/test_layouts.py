@@ -9,8 +9,9 @@ from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.same_numbers import RELATIVE
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import LOSS, WEIGHTS, assert_same_bits, fitted, lanes, suggestions, user_spec
+from tests.helpers.lane_trials import WEIGHTS, assert_same_bits, fitted, lanes, suggestions, user_spec
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
 
@@ -84,7 +85,7 @@ def test_both_layouts_train_alike(data, model, monkeypatch):
     monkeypatch.setattr("keras_sweep.training.lanes.program.layout_of", Stacked)
     stacked = lanes(spec, data, trials)
     for number, result in flat.items():
-        np.testing.assert_allclose(result.curve["loss"], stacked[number].curve["loss"], rtol=LOSS)
+        np.testing.assert_allclose(result.curve["loss"], stacked[number].curve["loss"], rtol=RELATIVE)
         for ours, theirs in zip(result.weights, stacked[number].weights, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=WEIGHTS, rtol=1e-4)
 
@@ -95,7 +96,7 @@ def test_one_lane_alone_has_the_numbers_that_it_has_among_many(data):
     many = lanes(make_spec(), data, trials, lane_limit=8)
     alone = lanes(make_spec(), data, trials, lane_limit=1)
     for number, result in many.items():
-        np.testing.assert_allclose(result.curve["loss"], alone[number].curve["loss"], rtol=LOSS)
+        np.testing.assert_allclose(result.curve["loss"], alone[number].curve["loss"], rtol=RELATIVE)
         for ours, theirs in zip(result.weights, alone[number].weights, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=WEIGHTS, rtol=1e-4)
 
