@@ -84,6 +84,8 @@ def verdict_lines(found: SideBySide, glyphs: Glyphs = UNICODE) -> list[str]:
     first = found.first
     name = safe(found.objective.name)
     lines = [f"{first.name} has the best {name}: {score_text(first.best.value, first.best.stderr, pm=glyphs.pm)}"]
+    if any(side.best.finalists for side in found.sides):
+        lines[0] += ", each with the seed of its search"
     if not found.behind:
         without = [side.name for side in found.sides if side.scores is None]
         why = f" of {', '.join(without)}" if without else " in one form"
