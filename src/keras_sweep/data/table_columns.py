@@ -144,7 +144,7 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
     """
     import polars as pl
 
-    part = table.select(names)
+    part = pl.DataFrame({name: table.get_column(name) for name in names})  # `select` takes "*" as all
     slow = [series for series in part if series.dtype == pl.String]  # text that should be numbers
     if slow:
         part = part.with_columns(numbers(series) for series in slow)
@@ -169,22 +169,23 @@ def numbers(series: pl.Series) -> pl.Series:
     import polars as pl
 
     if series.dtype == pl.String:
-        parsed = series.str.strip_chars().cast(pl.Float64, strict=False)
-        strange = series.filter(parsed.is_null() & series.is_not_null() & (series != MISSING))
+        texts = series.alias("")  # polars takes some names for patterns
+        parsed = texts.str.strip_chars().cast(pl.Float64, strict=False).alias(series.name)
+        strange = texts.filter(parsed.is_null() & texts.is_not_null() & (texts != MISSING))
         if len(strange):
-            row = _row(series == strange[0])
+            row = _row(texts == strange[0])
             raise DataError(
                 f"column {_short(series.name)} has text where numbers are needed: {strange[0][:40]!r} in row {row}"
             )
         return parsed
-    values = series.cast(pl.Float64).fill_nan(None)
+    values = series.alias("").cast(pl.Float64).fill_nan(None)
     infinite = values.is_infinite().fill_null(False)
     if infinite.any():
         raise DataError(
             f"column {_short(series.name)} has {infinite.sum()} infinite values, the first in row {_row(infinite)}",
             hint="Leave the field empty where a value is missing",
         )
-    return values
+    return values.alias(series.name)
 
 
 def check_width(columns: int, place: str) -> None:
@@ -267,7 +268,7 @@ def _text_column(series: pl.Series) -> Column:
 
     if not is_text(series.dtype):
         raise _of_other_type(series)
-    texts = series.cast(pl.String)
+    texts = series.cast(pl.String).alias("")  # polars takes some names for patterns
     known = texts.filter(texts.is_not_null() & (texts != MISSING))
     if known.is_empty():  # such a column of a CSV file is neither text nor numbers
         return NumberColumn(series.name, 0.0, 0.0, 0.0, indicator=False)
@@ -283,7 +284,7 @@ def _must_not_be_numbers(series: pl.Series) -> None:
     """Raises DataError for text of which at least half, but not all, are numbers: a slip in a column of numbers."""
     import polars as pl
 
-    texts = series.cast(pl.String)
+    texts = series.cast(pl.String).alias("")  # polars takes some names for patterns
     odd = texts.str.strip_chars().cast(pl.Float64, strict=False).is_null() & texts.is_not_null() & (texts != MISSING)
     known = len(texts) - texts.null_count() - (texts == MISSING).sum()
     if 0 < odd.sum() <= known / 2:

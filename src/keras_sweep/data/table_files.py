@@ -52,6 +52,8 @@ def read_table(path: Path, kind: str, target: str) -> Source:
 
 def table_source(frame: pl.DataFrame, target: str, name: str, place: str) -> Source:
     """A table as a source: the target column is the labels, all others are features. Raises DataError."""
+    import polars as pl
+
     if target not in frame.columns:
         near = difflib.get_close_matches(target, frame.columns, n=1, cutoff=0.5)
         few = ", ".join(repr(name[:40]) for name in frame.columns[:10]) + (", ..." if frame.width > 10 else "")
@@ -63,7 +65,7 @@ def table_source(frame: pl.DataFrame, target: str, name: str, place: str) -> Sou
         raise DataError(f"{place} has no column but the target {target!r}", hint="Bring columns to learn from")
     if not frame.height:
         raise DataError(f"{place} has a header but no rows", hint="Bring rows")
-    features = frame.drop(target)
+    features = pl.DataFrame({column.name: column for column in frame if column.name != target})  # `drop` takes patterns
     check_columns(features, place)
     return Source(name, RawRows(features, _target(frame[target], place)))
 

@@ -285,7 +285,7 @@ def _frame(raw: Any) -> pl.DataFrame:
 def _texts_of(series: pl.Series) -> list[str]:
     import polars as pl
 
-    return series.cast(pl.String).fill_null(MISSING).to_list()
+    return series.alias("").cast(pl.String).fill_null(MISSING).to_list()  # polars takes some names for patterns
 
 
 def _vocabulary(column: TextColumn) -> npt.NDArray[np.int32]:
