@@ -29,9 +29,9 @@ def test_random_trials_with_a_short_last_batch(data):
             "optimizer": str(rng.choice(["sgd", "rmsprop", "adam"])),
             "learning_rate": float(10 ** rng.uniform(-4, -1)),
             "epochs": int(rng.integers(1, 6)),
-            "batch_size": int(rng.choice([32, 100])),
+            "batch_size": int(rng.choice([32, 100, 128])),
         }
-        for _ in range(8)
+        for _ in range(12)
     ]
     assert_as_fit(make_spec(), data, suggestions(*trials))
 
@@ -101,14 +101,31 @@ def test_a_loss_over_whole_batches_sees_the_batches_of_fit(data):
     assert_as_fit(spec, one_hot, suggestions({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2}))
 
 
-# The walk through every optimizer (test_every_optimizer.py) takes fewer rows; these do what no other does.
+ON_MANY_ROWS = [
+    {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
+    {"optimizer": "adam", "gradient_accumulation_steps": 2},
+    {"optimizer": "muon"},
+]
+# The walk through every optimizer (test_every_optimizer.py) covers these on fewer rows.
+ALSO_ON_FEWER = [
+    {"optimizer": "sgd", "weight_decay": 0.01, "clipvalue": 0.01},
+    {"optimizer": "rmsprop", "centered": True, "momentum": 0.5},
+    {"optimizer": "adam", "amsgrad": True},
+    {"optimizer": "adamw", "weight_decay": 0.01},
+    {"optimizer": "adamax"},
+    {"optimizer": "adadelta"},
+    {"optimizer": "adagrad"},
+    {"optimizer": "nadam"},
+    {"optimizer": "ftrl"},
+    {"optimizer": "lion"},
+    {"optimizer": "adafactor"},
+    {"optimizer": "adam", "clipnorm": 0.1},
+]
+
+
 @pytest.mark.parametrize(
     "optimizer",
-    [
-        {"optimizer": "sgd", "momentum": 0.9, "nesterov": True},
-        {"optimizer": "adam", "gradient_accumulation_steps": 2},
-        {"optimizer": "muon"},
-    ],
+    [*ON_MANY_ROWS, *(pytest.param(each, marks=pytest.mark.soak) for each in ALSO_ON_FEWER)],
     ids=lambda arguments: "-".join(map(str, arguments.values())),
 )
 def test_optimizers_on_many_rows(data, optimizer):
