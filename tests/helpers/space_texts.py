@@ -15,6 +15,60 @@ parameters:
   epochs: {min: 1, max: 20}
 search: {engine: optuna, sampler: tpe, trials: 64, seed: 42}
 """  # learning_rate is on line 9
+# as in the documentation of W&B, the names of parameters apart
+WANDB_BLOCK = """\
+metric:
+  goal: minimize
+  name: val_loss
+parameters:
+  optimizer:
+    values: ["adam", "sgd"]
+  batch_size:
+    distribution: q_log_uniform_values
+    max: 256
+    min: 32
+    q: 1
+  learning_rate:
+    distribution: uniform
+    max: 0.1
+    min: 0.0001
+  model.dropout:
+    values: [0.3, 0.4, 0.5]
+  model.hidden:
+    values: [128, 256, 512]
+  epochs:
+    value: 27
+  weight_decay:
+    distribution: log_uniform
+    min: -10
+    max: -2
+  seed:
+    distribution: int_uniform
+    min: 1
+    max: 9
+  ema_momentum:
+    distribution: q_uniform
+    min: 0.1
+    max: 0.9
+    q: 0.1
+  use_ema:
+    distribution: constant
+    value: true
+  clipnorm:
+    distribution: categorical
+    values: [1, 2]
+    probabilities: [0.25, 0.75]
+early_terminate:
+  type: hyperband
+  max_iter: 27
+  s: 2
+"""
+# the rest of a space file
+OURS = """\
+data: fashion_mnist
+model: dense
+loss: sparse_categorical_crossentropy
+"""
 
 
 def dense(**lines: str) -> str:

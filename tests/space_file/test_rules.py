@@ -11,7 +11,7 @@ from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, Split
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, EarlyTerminateSection, SpaceFile
 from keras_sweep.space_file.optimizer_arguments import OPTIMIZERS
 from keras_sweep.space_file.rules import NameRule, NumberRule, Rule, fields_of, rule_of
-from tests.space_file.test_schema import errors
+from tests.helpers.json_schema import schema_errors
 
 VALUES: tuple[Any, ...] = (
     None,
@@ -79,7 +79,7 @@ def test_a_rule_allows_what_its_section_does(section: type, name: str) -> None:
 def test_a_rule_allows_what_the_schema_does(section: type, name: str) -> None:
     schema = TypeAdapter(section).json_schema()["properties"][name]
     rule = rule_of(fields_of(section)[name])
-    assert [rule.allows(value) for value in VALUES] == [errors(value, schema) == [] for value in VALUES]
+    assert [rule.allows(value) for value in VALUES] == [schema_errors(value, schema) == [] for value in VALUES]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_rule_allows_what_the_schema_does(section: type, name: str) -> None:
 )
 def test_a_rule_of_a_table_allows_what_its_own_schema_does(rule: Rule) -> None:
     values = [value for value in VALUES if value is not None]  # `null` is for an editor no value of its own
-    assert [rule.allows(value) for value in values] == [errors(value, rule.schema) == [] for value in values]
+    assert [rule.allows(value) for value in values] == [schema_errors(value, rule.schema) == [] for value in values]
 
 
 def test_a_section_is_checked_however_it_is_made() -> None:

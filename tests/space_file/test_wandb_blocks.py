@@ -13,61 +13,7 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, Goal, Objective, SweepSpec
 from keras_sweep.space_file.wandb_keys import REFUSED
 from keras_sweep.space_file.yaml_file import read_space_text
-from tests.helpers.space_texts import dense, with_parameters
-
-# as in the W&B documentation, the names of parameters apart
-BLOCK = """\
-metric:
-  goal: minimize
-  name: val_loss
-parameters:
-  optimizer:
-    values: ["adam", "sgd"]
-  batch_size:
-    distribution: q_log_uniform_values
-    max: 256
-    min: 32
-    q: 1
-  learning_rate:
-    distribution: uniform
-    max: 0.1
-    min: 0.0001
-  model.dropout:
-    values: [0.3, 0.4, 0.5]
-  model.hidden:
-    values: [128, 256, 512]
-  epochs:
-    value: 27
-  weight_decay:
-    distribution: log_uniform
-    min: -10
-    max: -2
-  seed:
-    distribution: int_uniform
-    min: 1
-    max: 9
-  ema_momentum:
-    distribution: q_uniform
-    min: 0.1
-    max: 0.9
-    q: 0.1
-  use_ema:
-    distribution: constant
-    value: true
-  clipnorm:
-    distribution: categorical
-    values: [1, 2]
-    probabilities: [0.25, 0.75]
-early_terminate:
-  type: hyperband
-  max_iter: 27
-  s: 2
-"""
-OURS = """\
-data: fashion_mnist
-model: dense
-loss: sparse_categorical_crossentropy
-"""
+from tests.helpers.space_texts import OURS, WANDB_BLOCK, dense, with_parameters
 
 
 def read(text: str) -> SweepSpec:
@@ -75,7 +21,7 @@ def read(text: str) -> SweepSpec:
 
 
 def test_a_pasted_block_keeps_its_meaning() -> None:
-    spec = read(OURS + BLOCK)
+    spec = read(OURS + WANDB_BLOCK)
     assert spec.objective == Objective("val_loss", Goal.MINIMIZE)
     assert spec.space.parameters == (
         Parameter("optimizer", Categorical(("adam", "sgd"))),
@@ -94,7 +40,7 @@ def test_a_pasted_block_keeps_its_meaning() -> None:
 
 def test_a_whole_wandb_file_is_told_what_is_missing_and_what_is_said_otherwise() -> None:
     with pytest.raises(SpaceFileError) as caught:
-        read("program: train.py\nmethod: bayes\nrun_cap: 10\n" + BLOCK)
+        read("program: train.py\nmethod: bayes\nrun_cap: 10\n" + WANDB_BLOCK)
     told = {fault.key: fault.text("f") for fault in caught.value.faults}
     assert set(told) == {"data", "model", "loss", "program", "method", "run_cap"}
     assert "search: {trials: 64}" in told["run_cap"]
