@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_layout import ROOMS
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "keras_sweep"
 TEXT = (ROOT / "ARCHITECTURE.md").read_text()
@@ -22,11 +20,6 @@ def place(file: str) -> Path:
 @pytest.mark.parametrize("file", FILES)
 def test_a_file_that_is_named_is_there(file: str) -> None:
     assert place(file).is_file()
-
-
-def test_rooms_are_those_of_the_package_in_their_order() -> None:
-    rows = re.findall(r"^\| `(\w+)(?:/|\.py)` \|", TEXT.split("## The life")[0], re.MULTILINE)
-    assert tuple(rows) == ROOMS
 
 
 def test_functions_that_are_named_stand_in_the_file_before_them() -> None:

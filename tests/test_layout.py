@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -44,6 +45,11 @@ def imports(name: str) -> Iterator[str]:
             yield inner if inner in MODULES else where
 
 
+def test_the_architecture_lists_the_rooms_in_their_order() -> None:
+    text = (Path(__file__).parents[1] / "ARCHITECTURE.md").read_text().split("## The life")[0]
+    assert tuple(re.findall(r"^\| `(\w+)(?:/|\.py)` \|", text, re.MULTILINE)) == ROOMS
+
+
 def room(name: str) -> str:
     return name.split(".")[0]
 
@@ -68,3 +74,10 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_few_ties_bind_the_rooms() -> None:
     ties = {(room(name), room(other)) for name in MODULES for other in imports(name) if other} - {("", "")}
     assert len({(a, b) for a, b in ties if a != b and a in ROOMS and b in ROOMS}) <= 80
+
+
+def test_no_test_module_imports_from_another() -> None:
+    """What tests share stands in tests/helpers."""
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        assert not [node.module for node in nodes if (node.module or "").split(".")[-1].startswith("test_")], path

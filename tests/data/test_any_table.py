@@ -16,8 +16,8 @@ from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec
-from tests.data.test_table_preprocessing import identity
 from tests.helpers.data_specs import spec_of
+from tests.helpers.small_models import identity
 
 WILD = st.one_of(
     st.sampled_from(["", "1", "2.5", "-3e5", "x", "true", "NaN", "inf", "2024-01-01", '"a,b"', "é", "1e400"]),

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +23,7 @@ from keras_sweep.data.table_preprocessing import (
     model_inputs,
 )
 from keras_sweep.errors import DataError
+from tests.helpers.small_models import identity
 
 TRAIN = pl.DataFrame(
     {
@@ -49,14 +49,6 @@ NEW = pl.DataFrame(
         "soil": ["clay", "peat", None, "sand"],
     }
 )
-
-
-def identity(features: int) -> Any:
-    """A model that gives back its input."""
-    import keras
-
-    inputs = keras.Input((features,))
-    return keras.Model(inputs, keras.layers.Activation("linear")(inputs))
 
 
 def fitted(train: pl.DataFrame = TRAIN) -> TablePreprocessing:

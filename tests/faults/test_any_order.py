@@ -35,8 +35,9 @@ from keras_sweep.trial.finalists import chosen, seed_scores
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result
 from tests.helpers.factory import make_spec
+from tests.helpers.formula_search import SPACE, Asked, Formula, plain
+from tests.helpers.in_memory_record import InMemory
 from tests.helpers.records import integrity
-from tests.sweep.test_loop import SPACE, Asked, Formula, InMemory, plain
 
 LONGEST = 40
 KINDS = [

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.faults.test_signals import begun, start, trials, wait_for, write
 from tests.helpers.command import PATIENCE
+from tests.helpers.long_sweep import begun, start, trials, wait_for, write
 from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
 
 NOWHERE = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # a pipe that nobody reads would fill

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.files.model_file import file_digest
-from tests.faults.test_signals import LONG, SLOW
+from tests.helpers.long_sweep import LONG, SLOW
 from tests.helpers.whole_sweeps import Driver
 
 TRAP = "import pathlib\npathlib.Path('ran').touch()\n"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.test_signals import start, write
 from tests.helpers.command import PATIENCE
+from tests.helpers.long_sweep import start, write
 from tests.helpers.whole_sweeps import check_sound, folder_of, outcome
 
 

@@ -17,28 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.record import reader
 from tests.helpers.command import PATIENCE
+from tests.helpers.long_sweep import begun, start, trials, wait_for, write
 from tests.helpers.whole_sweeps import check_sound, folder_of
 
-LONG = """\
-data: digits
-model: {python: "slow:build"}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  learning_rate: {min: 1e-4, max: 0.3, log: true}
-  batch_size: 256
-  epochs: EPOCHS
-search: {engine: optuna, sampler: random, trials: TRIALS, seed: 42}
-"""
-SLOW = """\
-import keras
-
-def build():
-    return keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, activation="softmax")])
-"""
 ENDLESS = """\
 import pathlib
 import jax
@@ -48,47 +30,6 @@ def build():
     pathlib.Path("computing").touch()
     program(1.0).block_until_ready()
 """
-# Signals are as a shell leaves them, whatever they are in the process that runs the tests.
-START = """\
-import signal, sys
-for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(name, signal.SIG_DFL if name != signal.SIGINT else signal.default_int_handler)
-if "--nohup" in sys.argv:
-    sys.argv.remove("--nohup")
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-from keras_sweep.cli.main import main
-sys.argv[0] = "sweep"
-main()
-"""
-
-
-def write(folder: Path, *, trials: int, epochs: int) -> None:
-    (folder / "slow.py").write_text(SLOW)
-    (folder / "long.yaml").write_text(LONG.replace("EPOCHS", str(epochs)).replace("TRIALS", str(trials)))
-
-
-def start(folder: Path, *words: str, **options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", START, "run", "long.yaml", *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen(command, cwd=folder, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
-
-
-def trials(folder: Path) -> int:
-    sweep = folder_of(folder, "long")
-    return len(reader.read_results(sweep)) if sweep.exists() else 0
-
-
-def wait_for(what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def begun(folder: Path) -> Callable[[], bool]:
-    """Whether it trains: its first generation is through, and the next one is long."""
-    return lambda: trials(folder) >= 16
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import optuna
 
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.validation_outputs import ValidationOutputs
 from keras_sweep.trial.marginal_ties import marginal
-from keras_sweep.trial.result import Result
+from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.report.facts import SweepFacts
-from tests.helpers.results import ACCURACY
+from tests.helpers.results import ACCURACY, result
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SPACE = """\
@@ -35,6 +37,13 @@ DISTRIBUTIONS: dict[str, optuna.distributions.BaseDistribution] = {
     "epochs": optuna.distributions.IntDistribution(1, 20),
     "momentum": optuna.distributions.FloatDistribution(0.0, 0.9),
 }
+MARKUP = (
+    "<script>owned()</script>",
+    '"><img src=x onerror=owned()>',
+    "</title></style></script>",
+    "{{ 7 * 7 }}",
+    "'--><b>",
+)
 
 
 def facts_of(
@@ -72,3 +81,28 @@ def facts_of(
         outputs=outputs,
         missed=missed,
     )
+
+
+def hostile_facts() -> SweepFacts:
+    """Markup wherever a file can put text."""
+    choices = MARKUP[:3]
+    params = [{MARKUP[1]: choices[n % 3], "rate": n / 10, MARKUP[3]: MARKUP[n % 5], "epochs": 2} for n in range(30)]
+    results = [result(n, 0.5 + n / 100, params=each, epochs=2, engine=MARKUP[0]) for n, each in enumerate(params[:24])]
+    failed: dict[str, Any] = {"state": TrialState.FAIL, "stderr": None, "reason": MARKUP[2], "epochs": 1}
+    results += [result(n, None, params=params[n], **failed) for n in range(24, 30)]
+    distributions = {
+        MARKUP[1]: optuna.distributions.CategoricalDistribution(choices),
+        "rate": optuna.distributions.FloatDistribution(0, 3),
+    }
+    y = np.arange(40) % 3
+    found = outputs_of(y, np.eye(3)[(y + (np.arange(40) % 2)) % 3], MARKUP[:3])
+    versions = {MARKUP[4]: MARKUP[0]}
+    more = {"origin": MARKUP[1], "fingerprint": MARKUP[2], "engine": MARKUP[0], "seconds": {MARKUP[1]: 3.0}}
+    space = "\n".join(MARKUP)
+    return facts_of(results, distributions=distributions, outputs=found, versions=versions, space=space, **more)
+
+
+def outputs_of(y: np.ndarray, outputs: np.ndarray, names: tuple[str, ...] | None) -> ValidationOutputs:
+    rows = Rows(np.arange(4 * len(y), dtype=np.float32).reshape(len(y), 4), y)
+    classes = None if names is None else len(names)
+    return ValidationOutputs(0, SearchData("made up", rows, rows, "abc", classes, names), outputs, None)

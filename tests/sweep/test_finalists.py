@@ -27,9 +27,9 @@ from keras_sweep.trial.events import (
 from keras_sweep.trial.finalists import score, seed_scores
 from keras_sweep.trial.ranking import best_training, winner
 from tests.helpers.command import called
+from tests.helpers.ran import Ran
 from tests.helpers.whole_spaces import SPACES
 from tests.helpers.whole_sweeps import outcome
-from tests.sweep.test_run import Ran
 
 ALL = SPACES["plain"] + "finalists: {top: 3, seeds: 2}\n"
 NONE = SPACES["plain"] + "finalists: none\n"

@@ -27,7 +27,7 @@ from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
-from tests.sweep.test_loop import InMemory
+from tests.helpers.in_memory_record import InMemory
 
 SPEC = make_spec((OPTIMIZER, LEARNING_RATE), constants={"epochs": 2, "batch_size": 200}, text="data: digits\n")
 DATA = load_search_data(SPEC)

@@ -1,6 +1,5 @@
 """The loop, with real engines and a runner that is a plain function of a trial's parameters."""
 
-import math
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -17,67 +16,9 @@ from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
-from tests.helpers.factory import EPOCHS, LEARNING_RATE, OPTIMIZER, make_spec
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
+from tests.helpers.formula_search import SPACE, Asked, Formula, plain
 from tests.helpers.in_memory_record import InMemory
-
-
-class Asked(StopRequest):
-    """Asks to stop once the record has grown by so many trials, or after so many epochs."""
-
-    def __init__(self, record, trials=None, epochs=None):
-        super().__init__()
-        self.record, self.trials, self.left = record, trials, epochs
-        self.start = len(record.kept)
-
-    def __bool__(self):
-        grown = self.trials is not None and len(self.record.kept) - self.start >= self.trials
-        return grown or (self.left is not None and self.left <= 0)
-
-
-@dataclass
-class Formula:
-    """A curve that rises to a height decided by the learning rate; very large ones fail."""
-
-    generation: int = 4
-    name: str = "formula"
-    trained: list = field(default_factory=list)
-    raises: bool = False
-
-    def keep_only(self, numbers):
-        pass
-
-    def run(self, trials, wanted, watch):
-        lengths = {one.number: one.params.get("epochs", 4) for one in trials}
-        curves = dict.fromkeys(lengths, ())
-        rungs = sorted({rung for length in lengths.values() for rung in watch.rungs(length)})
-        stopped = {}
-        heights = {one.number: 1 - abs(math.log10(one.params.get("learning_rate", 0.1)) + 1) / 5 for one in trials}
-        for epoch in range(1, max(lengths.values()) + 1):
-            for number in lengths:
-                if epoch <= lengths[number] and number not in stopped:
-                    curves[number] += (heights[number] * (1 - 0.5**epoch),)
-                    if number in wanted:
-                        watch.epoch(number, epoch, {"val_accuracy": curves[number][-1]})
-                    if watch.stopping():
-                        return
-            if epoch in rungs:
-                values = {number: curve[-1] for number, curve in curves.items() if len(curve) == epoch}
-                values = {number: value for number, value in values.items() if epoch in watch.rungs(lengths[number])}
-                stopped |= dict.fromkeys(watch.rung(epoch, values), epoch)
-            if all(number in stopped or epoch >= lengths[number] for number in wanted):
-                break  # nobody needs what the others do from here on, as with lanes
-        for one in reversed(trials):  # not in order, as lanes end
-            if one.number in wanted:
-                self.trained.append(one.number)
-                if self.raises:
-                    yield Result(one, TrialState.FAIL, None, reason="ValueError: no", traceback="Traceback: no")
-                elif one.params.get("learning_rate", 0.1) > 0.5:
-                    curve = {"val_accuracy": curves[one.number]}
-                    yield Result(one, TrialState.FAIL, None, curve=curve, reason="diverged")
-                else:
-                    state = TrialState.PRUNED if one.number in stopped else TrialState.COMPLETE
-                    curve = curves[one.number]
-                    yield Result(one, state, curve[-1], curve={"val_accuracy": curve}, epoch=len(curve))
 
 
 def run(spec, record, trials, *, runner=None, stop=None, failures=None):
@@ -96,14 +37,6 @@ def run(spec, record, trials, *, runner=None, stop=None, failures=None):
     return reason, events
 
 
-def plain(results):
-    """What must not depend on interruptions."""
-    return [
-        (one.number, one.suggestion.generation, dict(one.params), one.state, one.value, one.curve) for one in results
-    ]
-
-
-SPACE = (OPTIMIZER, LEARNING_RATE, EPOCHS)
 HYPERBAND = EarlyTerminate("hyperband", 1, 2)
 KINDS = [
     ("optuna", "tpe", None),

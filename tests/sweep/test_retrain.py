@@ -21,8 +21,8 @@ from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
+from tests.helpers.in_memory_record import InMemory
 from tests.helpers.records import identical
-from tests.sweep.test_loop import InMemory
 
 DATA = digits()
 SPEC = make_spec(

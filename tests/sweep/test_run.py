@@ -5,71 +5,28 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError, UsageError
-from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import saved_trials
-from keras_sweep.space_file.options import Overrides
-from keras_sweep.space_file.yaml_file import read_space_file
-from keras_sweep.sweep.run import RunOptions, run_sweep
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import (
     EpochEnded,
-    Event,
     GenerationAsked,
     Noticed,
     PhaseBegan,
-    SweepEnded,
     SweepStarted,
     TrialEnded,
 )
 from tests.helpers.command import sweep
+from tests.helpers.ran import Ran
 from tests.helpers.whole_spaces import SPACES
-
-
-class Ran:
-    """One call of `run_sweep`: its events, and how it ended."""
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        trials: int | None = 4,
-        seed: int | None = None,
-        text: str = SPACES["plain"],
-        **options: object,
-    ) -> None:
-        (folder / "plain.yaml").write_text(text)
-        self.spec = read_space_file(folder / "plain.yaml", overrides=Overrides(trials=trials, seed=seed))
-        self.sweep = SweepFolder(folder / "sweeps" / "plain")
-        self.events: list[Event] = []
-        self.stop = StopRequest()
-        self.time_is_up: Callable[[Event], bool] = lambda event: False
-        self.options = RunOptions(**options)  # type: ignore[arg-type]
-
-    def __call__(self) -> SweepEnded:
-        def emit(event: Event) -> None:
-            self.events.append(event)
-            if self.time_is_up(event):
-                self.stop.limit(0.0)
-
-        return run_sweep(self.spec, self.sweep, self.options, emit, WallTime(), self.stop)
-
-    @property
-    def notices(self) -> list[str]:
-        return [event.message for event in self.events if isinstance(event, Noticed)]
-
-    def of(self, kind: type) -> list[Event]:
-        return [event for event in self.events if isinstance(event, kind)]
 
 
 def test_begun_gone_on_with_and_made_longer(tmp_path: Path) -> None:

@@ -10,17 +10,14 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
-import optuna
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.sweep.hard_rows import Missed
-from keras_sweep.sweep.validation_outputs import ValidationOutputs
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from keras_sweep.views.report.cards import number_cards
 from keras_sweep.views.report.page import drawn_rows, page_of
-from tests.helpers.page_facts import MOMENT, facts_of
+from tests.helpers.page_facts import MOMENT, facts_of, hostile_facts, outputs_of
 from tests.helpers.records import results as any_result
 from tests.helpers.results import dense_sweep, result
 
@@ -135,40 +132,6 @@ def test_any_results_have_a_page(results: tuple[Result, ...]) -> None:
     page.encode()
     data = json.loads(re.findall(r'id="data">(.*?)</script>', page)[0])
     assert len(data["trials"]) == len(results)
-
-
-MARKUP = (
-    "<script>owned()</script>",
-    '"><img src=x onerror=owned()>',
-    "</title></style></script>",
-    "{{ 7 * 7 }}",
-    "'--><b>",
-)
-
-
-def hostile_facts():
-    """Markup wherever a file can put text."""
-    choices = MARKUP[:3]
-    params = [{MARKUP[1]: choices[n % 3], "rate": n / 10, MARKUP[3]: MARKUP[n % 5], "epochs": 2} for n in range(30)]
-    results = [result(n, 0.5 + n / 100, params=each, epochs=2, engine=MARKUP[0]) for n, each in enumerate(params[:24])]
-    failed = {"state": TrialState.FAIL, "stderr": None, "reason": MARKUP[2], "epochs": 1}
-    results += [result(n, None, params=params[n], **failed) for n in range(24, 30)]
-    distributions = {
-        MARKUP[1]: optuna.distributions.CategoricalDistribution(choices),
-        "rate": optuna.distributions.FloatDistribution(0, 3),
-    }
-    y = np.arange(40) % 3
-    found = outputs_of(y, np.eye(3)[(y + (np.arange(40) % 2)) % 3], MARKUP[:3])
-    versions = {MARKUP[4]: MARKUP[0]}
-    more = {"origin": MARKUP[1], "fingerprint": MARKUP[2], "engine": MARKUP[0], "seconds": {MARKUP[1]: 3.0}}
-    space = "\n".join(MARKUP)
-    return facts_of(results, distributions=distributions, outputs=found, versions=versions, space=space, **more)
-
-
-def outputs_of(y: np.ndarray, outputs: np.ndarray, names: tuple[str, ...] | None) -> ValidationOutputs:
-    rows = Rows(np.arange(4 * len(y), dtype=np.float32).reshape(len(y), 4), y)
-    classes = None if names is None else len(names)
-    return ValidationOutputs(0, SearchData("made up", rows, rows, "abc", classes, names), outputs, None)
 
 
 def test_markup_in_a_file_is_text_on_the_page() -> None:

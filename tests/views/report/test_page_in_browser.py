@@ -8,9 +8,8 @@ import pytest
 
 from keras_sweep.views.report.page import page_of
 from tests.helpers.browser import Browser, Tab
-from tests.helpers.page_facts import MOMENT, facts_of
+from tests.helpers.page_facts import MARKUP, MOMENT, facts_of, hostile_facts
 from tests.helpers.results import dense_sweep
-from tests.views.report.test_page import MARKUP, hostile_facts
 
 AUDIT = (Path(__file__).parents[2] / "helpers" / "page_audit.js").read_text()
 SHOWN_ROWS = (

@@ -1,0 +1,51 @@
+"""`sweep run` as a function, called once by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space_file.options import Overrides
+from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.sweep.run import RunOptions, run_sweep
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.events import Event, Noticed, SweepEnded
+from tests.helpers.whole_spaces import SPACES
+
+
+class Ran:
+    """One call of `run_sweep`: its events, and how it ended."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        trials: int | None = 4,
+        seed: int | None = None,
+        text: str = SPACES["plain"],
+        **options: object,
+    ) -> None:
+        (folder / "plain.yaml").write_text(text)
+        self.spec = read_space_file(folder / "plain.yaml", overrides=Overrides(trials=trials, seed=seed))
+        self.sweep = SweepFolder(folder / "sweeps" / "plain")
+        self.events: list[Event] = []
+        self.stop = StopRequest()
+        self.time_is_up: Callable[[Event], bool] = lambda event: False
+        self.options = RunOptions(**options)  # type: ignore[arg-type]
+
+    def __call__(self) -> SweepEnded:
+        def emit(event: Event) -> None:
+            self.events.append(event)
+            if self.time_is_up(event):
+                self.stop.limit(0.0)
+
+        return run_sweep(self.spec, self.sweep, self.options, emit, WallTime(), self.stop)
+
+    @property
+    def notices(self) -> list[str]:
+        return [event.message for event in self.events if isinstance(event, Noticed)]
+
+    def of(self, kind: type) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
