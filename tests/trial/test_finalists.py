@@ -91,12 +91,13 @@ def test_finalists_of_an_earlier_end_keep_their_numbers_and_the_others_follow():
     first = Choice(4, (0, 1), (43, 44))
     before = [finalist(results[r], s, number=n) for n, (r, s) in enumerate(first)]
     later = Choice(8, (2, 1), (43, 44))
-    asked = [generation(later, 1, seed, results, before) for seed in later.seeds]
+    asked = [generation(later, 1, [seed], results, before) for seed in later.seeds]
     assert [[one.number for one in part] for part in asked] == [[4, 1], [5, 3]]
     assert [[one.recipe for one in part] for part in asked] == [[2, 1], [2, 1]]
     assert all(one.params["seed"] == seed for part, seed in zip(asked, later.seeds, strict=True) for one in part)
     whole = [*before, finalist(results[2], 43, number=4)]
-    assert generation(later, 1, 44, results, whole) == [asked[1][0], before[3].suggestion]
+    assert [one.number for one in generation(later, 1, later.seeds, results, before)] == [4, 1, 5, 3]
+    assert generation(later, 1, [44], results, whole) == [asked[1][0], before[3].suggestion]
 
 
 def test_finalists_decide_only_once_all_are_there_and_until_the_search_goes_on():

@@ -1,4 +1,6 @@
-"""After the search: its best recipes are trained again with new seeds, one seed a generation of lanes.
+"""After the search: its best recipes are trained again with new seeds, as many seeds at once as a runner likes.
+
+Trainings with different seeds share no program, so that how many seeds train at once moves no number.
 
 Engines never hear of it: finalists stand in a study of their own beside the sweep's.
 """
@@ -77,8 +79,9 @@ class Finalists:
                     self._cut(choice, results),
                 )
             )
-        for seed in choice.seeds:
-            asked = generation(choice, index, seed, search, record.results())
+        at_once = max(self.runner.generation // len(choice.recipes), 1)
+        for start in range(0, len(choice.seeds), at_once):
+            asked = generation(choice, index, choice.seeds[start : start + at_once], search, record.results())
             if not self._trained(asked, index, record):
                 return False
         record.close()
@@ -103,7 +106,7 @@ class Finalists:
             )
 
     def _trained(self, asked: Sequence[Suggestion], index: int, record: TrialRecord) -> bool:
-        """Train what is missing of one seed; returns whether all of it is there now."""
+        """Train what is missing of some seeds; returns whether all of it is there now."""
         tell = _told_as_finalists(self.emit, asked)
         training = GenerationTraining(self.runner, record, emit=tell, stop=self.stop, wall=self.wall)
         total = 1 + max(one.number for one in asked)
@@ -178,7 +181,7 @@ def _mates(study: StudyFile, results: Sequence[Result], finalist: Result) -> lis
     if seed is None or finalist.recipe not in search or index >= len(choices):
         raise RecordError(f"the record does not say with which others {finalist.name} was trained")
     choice = choice_of({"finalists": choices[: index + 1]})
-    return generation(choice, index, seed, search, study.finalists().results())
+    return generation(choice, index, [seed], search, study.finalists().results())
 
 
 def _finalist_again(

@@ -6,7 +6,7 @@ Which ones is a pure function of the trials of the search, so that a sweep that 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -71,14 +71,14 @@ def could_be_chosen(spec: SweepSpec, results: Sequence[Result]) -> int:
 
 
 def generation(
-    choice: Choice, index: int, seed: int, search: Mapping[int, Result], trained: Sequence[Result]
+    choice: Choice, index: int, seeds: Collection[int], search: Mapping[int, Result], trained: Sequence[Result]
 ) -> list[Suggestion]:
-    """The trainings of one seed of a choice, those that were trained for an earlier choice included.
+    """The trainings of these seeds of a choice, those that were trained for an earlier choice included.
 
     Args:
         choice: which ones.
         index: of the choice, counted from 0 within the sweep.
-        seed: one of the choice's.
+        seeds: some of the choice's.
         search: the trials of the search by number.
         trained: all finalists so far, in the order of their numbers.
     """
@@ -89,8 +89,9 @@ def generation(
     return [
         known.get(number)
         or Suggestion(number, {**search[recipe].params, "seed": seed}, generation=index, recipe=recipe)
-        for recipe in choice.recipes
-        if (number := numbers[recipe, seed]) is not None
+        for recipe, seed in choice
+        if seed in seeds
+        for number in [numbers[recipe, seed]]
     ]
 
 
