@@ -333,6 +333,11 @@ def test_finalists_are_five_with_three_seeds_within_a_quarter_unless_the_file_as
     assert (spec.finalists, spec.finalists_asked) == (None, False)
 
 
+def test_the_winner_is_left_as_it_is_unless_the_file_asks_for_its_average() -> None:
+    assert not read(DENSE).finish.average
+    assert read(DENSE + "finish: {average: true}\n").finish.average
+
+
 @pytest.mark.parametrize("seed", ["7", "{values: [1, 2]}"])
 def test_a_parameter_seed_turns_finalists_off_and_says_so_where_they_were_asked_for(seed: str) -> None:
     text = DENSE.replace("parameters:\n", f"parameters:\n  seed: {seed}\n")

@@ -35,6 +35,7 @@ class Spec:
     split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42, "stratify": False}
     early_terminate: Mapping[str, Any] | None = None  # {"type": "hyperband", "min_iter": 1, "eta": 3}
     finalists: Mapping[str, int] | str | None = None  # {"top": 5, "seeds": 3}, or "none"
+    finish: Mapping[str, bool] | None = None  # {"average": True}
 
     def to_yaml(self) -> str:
         """The text of the space file that says the same. What only this program holds is named by a digest.
@@ -60,6 +61,7 @@ class Spec:
             "early_terminate": dict(self.early_terminate) if self.early_terminate else None,
             "search": self.search.block(),
             "finalists": dict(self.finalists) if isinstance(self.finalists, Mapping) else self.finalists,
+            "finish": dict(self.finish) if self.finish else None,
         }
         text = io.StringIO()
         writer = YAML(typ="safe", pure=True)

@@ -84,6 +84,16 @@ class Finalists:
     seeds: int = Field(default=3, ge=1, le=1000, description="new seeds: the search seed + 1, + 2, ...")
 
 
+@dataclass(config=STRICT, frozen=True, slots=True)
+class Finish:
+    """What becomes of the winner before it is tested and exported."""
+
+    average: bool = Field(
+        default=False,
+        description="try the mean of its weights over its seeds, or over its last epochs; the better one is exported",
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class SweepSpec:
     """One sweep, as its space file says it."""
@@ -101,6 +111,7 @@ class SweepSpec:
     early_terminate: EarlyTerminate | None = None
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained
     finalists_asked: bool = False  # the file asks for them: they may take more than a quarter of the search's epochs
+    finish: Finish = dataclasses.field(default_factory=Finish)
     warnings: tuple[str, ...] = ()  # what does not stop a sweep but is likely a slip
 
     @property

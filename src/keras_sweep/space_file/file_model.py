@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, WithJsonSchema, create_model
 from pydantic.dataclasses import dataclass
 
 from keras_sweep.data.names import SOURCES
-from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, SearchSettings, Split
+from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, Finish, SearchSettings, Split
 from keras_sweep.space_file.rules import NumberRule, Rule, fields_of, rule_of
 from keras_sweep.space_file.value_rules import (
     ACTIVATION,
@@ -203,6 +203,7 @@ class SpaceFile(Section):
         description="the best recipes, trained again with new seeds once the search has ended; left out, they take at "
         "most a quarter of the search's epochs",
     )
+    finish: Finish = Field(default_factory=Finish, description="what becomes of the winner")
 
 
 SECTIONS = tuple(SpaceFile.model_fields)

@@ -1,11 +1,11 @@
-"""`search`, `early_terminate` and `finalists`: who asks for trials, when poor ones stop, and who trains again."""
+"""`search`, `early_terminate`, `finalists`, `finish`: who asks for trials, when poor ones stop, what follows."""
 
 from __future__ import annotations
 
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.plain_text import did_you_mean, joined, quoted
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, SearchSettings
+from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings
 from keras_sweep.space_file.file_model import EarlyTerminateSection, SearchSection
 from keras_sweep.space_file.findings import FaultList
 
@@ -45,6 +45,11 @@ def finalists_of(findings: FaultList, space: SearchSpace | None) -> Finalists | 
             findings.warn(path, "there are none, since `seed` is a parameter")
         return None
     return found
+
+
+def finish_of(findings: FaultList) -> Finish:
+    """What `finish` says, over the defaults; those alone where its faults are noted."""
+    return (findings.section(Finish, ("finish",)) if findings.has("finish") else None) or Finish()
 
 
 def early_terminate_of(findings: FaultList) -> EarlyTerminate | None:

@@ -17,7 +17,7 @@ from keras_sweep.space_file.model_section import model_of
 from keras_sweep.space_file.options import Overrides, edited_text, with_options
 from keras_sweep.space_file.parameters import parameters
 from keras_sweep.space_file.score_section import loss_of, metrics_of, objective_of
-from keras_sweep.space_file.search_section import early_terminate_of, finalists_of, search_of
+from keras_sweep.space_file.search_section import early_terminate_of, finalists_of, finish_of, search_of
 from keras_sweep.space_file.search_warnings import warn_about_search
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
 
@@ -102,6 +102,7 @@ def read_space_text(
     search = search_of(findings)
     early = early_terminate_of(findings)
     finalists = finalists_of(findings, section.space if section else None)
+    finish = finish_of(findings)
     if section is not None and search is not None:
         warn_about_search(findings, section.space, search, early)
     if findings.faults or not (data and model and loss and objective and section and search and metrics is not None):
@@ -120,6 +121,7 @@ def read_space_text(
         early_terminate=early,
         finalists=finalists,
         finalists_asked=findings.has("finalists") and finalists is not None,
+        finish=finish,
         warnings=findings.warnings,
     )
 
