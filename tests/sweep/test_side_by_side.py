@@ -78,6 +78,52 @@ def test_the_winners_differ_by_what_they_differ_on_the_same_rows(found, folder):
     assert "weak is behind by" in verdict_lines(found)[1]
 
 
+SEEDED = SPACES["plain"].replace("trials: 18", "trials: 4") + "finalists: {top: 2, seeds: 2}\n"
+
+
+@pytest.fixture(scope="module")
+def seeded(folder: Path) -> Path:
+    """The same folder with `steady` and `other_rates`, whose finalists decide."""
+    for name, seed in (("steady", 42), ("other_rates", 7)):
+        (folder.parent / f"{name}.yaml").write_text(SEEDED.replace("seed: 42", f"seed: {seed}"))
+        ks.run(folder.parent / f"{name}.yaml", sweeps_dir=folder, test=False, listener=lambda event: None)
+    return folder
+
+
+def test_where_finalists_decided_in_all_winners_compare_by_their_means_over_seeds(seeded):
+    found = ks.compare("steady", "other_rates", sweeps_dir=seeded)
+    means, rows = {}, {}
+    for side in found.sides:
+        sweep = ks.open(side.name, sweeps_dir=seeded)
+        means[side.name] = sweep.best.seeds.mean
+        folder, best = SweepFolder(seeded / side.name), side.best
+        files = [(scores_file(folder, best.number), best.scores_digest)]
+        files += [(scores_file(folder.finalists, one.number), one.scores_digest) for one in best.finalists]
+        rows[side.name] = np.mean([load_scores(path, digest or "").values() for path, digest in files], axis=0)
+    first = max(means, key=lambda name: means[name])
+    (last,) = set(means) - {first}
+    assert found.by_mean and found.first.name == first
+    difference = rows[first] - rows[last]
+    behind = found.behind[last]
+    assert behind.behind == pytest.approx(means[first] - means[last], abs=1e-6)
+    assert behind.stderr == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)), rel=1e-3)
+    lines = verdict_lines(found)
+    assert lines[0].startswith(f"{first} has the best val_accuracy: {means[first]:.4f}")
+    assert lines[1] == "winners compare by their means over seeds"
+    record = json.loads(compare_json(found))
+    assert record["compared_by"] == "mean over seeds"
+    assert {one["name"]: one["seeds_mean"] for one in record["sweeps"]} == means
+
+
+def test_where_finalists_decided_in_some_alone_that_is_said_and_the_seed_of_the_search_compares(seeded):
+    found = ks.compare("steady", "weak", sweeps_dir=seeded)
+    assert not found.by_mean
+    assert found.score(found.first) == (found.first.best.value, found.first.best.stderr)
+    assert verdict_lines(found)[1] == "winners compare by the seed of their search: that of weak has no other"
+    assert json.loads(compare_json(found))["compared_by"] == "value"
+    assert any("one seed alone" in line for line in printed(found, 80))
+
+
 def test_a_sweep_comes_near_the_best_or_never(found):
     weak, good = found.sides
     assert weak.seconds_until(found.within, found.objective) is None

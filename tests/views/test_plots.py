@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
 from keras_sweep.errors import UsageError
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.plots import MOST_ROWS, leaderboard_plot, trial_plot
 from tests.helpers.results import ACCURACY, dense_sweep, result
@@ -53,6 +54,16 @@ def test_the_best_of_a_leaderboard_are_points_with_their_standard_errors():
     best, worst = values.index(max(values)), values.index(min(values))
     assert places[best] == max(places)
     assert places[worst] == min(places)
+
+
+def test_a_finalist_stands_where_its_mean_over_seeds_is():
+    own, other = result(0, 0.9, stderr=0.02), result(1, 0.8, params={"optimizer": "sgd", "epochs": 4})
+    seed = replace(result(0, 0.8), suggestion=Suggestion(0, {**own.params, "seed": 43}, recipe=0))
+    rows = leaderboard_rows([replace(own, finalists=(seed,), final=True), other], ACCURACY, seed=42)
+    text = leaderboard_plot(rows, ACCURACY, sweep="dense", of=rows)
+    assert "from 0.8500 to 0.8000" in text and ">0 ×2<" in text
+    first, second = (float(circle.get("cx")) for circle in drawn(text).iter(f"{SVG}circle"))
+    assert first > second
 
 
 def test_texts_of_a_record_are_text():

@@ -6,6 +6,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from keras_sweep.api.answers import ComparedSweeps
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.plain_file import read_plain
@@ -16,7 +17,7 @@ from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
 NEAR = 2000  # bytes in which the mark of a page stands
 
 
-def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> SideBySide:
+def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> ComparedSweeps:
     """Sweeps of one metric and the same rows, side by side: `.first`, `.sides`, `.behind`.
 
     Raises:
@@ -24,7 +25,7 @@ def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> Si
         RecordError: no trial of one has completed.
     """
     folder = folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None)
-    return side_by_side([find(name, folder) for name in names])
+    return ComparedSweeps.of(side_by_side([find(name, folder) for name in names]))
 
 
 def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:

@@ -33,9 +33,8 @@ from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 if TYPE_CHECKING:
     import optuna
 
+    from keras_sweep.api.answers import ReplayedTrial, RowsNoTrialGetsRight
     from keras_sweep.data.search_data import Rows
-    from keras_sweep.sweep.hard_rows import HardRows
-    from keras_sweep.sweep.replay import Replay
     from keras_sweep.sweep.winner import TestScores
 
 
@@ -146,7 +145,7 @@ class Sweep:
             choose_backend(None)
             return recorded_data(study, spec)[1].validation
 
-    def hard_rows(self) -> HardRows:
+    def hard_rows(self) -> RowsNoTrialGetsRight:
         """The validation rows that no good trial gets right: `.rows`, each with `.row`, `.label`, `.said`, `.votes`.
 
         Good are the trials that tie with the best, or the best ten where fewer than five do; `.missed` has the count.
@@ -156,9 +155,11 @@ class Sweep:
             UsageError: no trial keeps which rows it gets right, or the rows come from code that is not trusted.
             DataError: the data can't be read, or are no longer those of the sweep.
         """
+        from keras_sweep.api.answers import RowsNoTrialGetsRight
         from keras_sweep.sweep.hard_rows import hard_rows
 
-        return hard_rows(self._folder, warn_of_notices, spec=self._spec, trust=self._trust)
+        found = hard_rows(self._folder, warn_of_notices, spec=self._spec, trust=self._trust)
+        return RowsNoTrialGetsRight.of(found)
 
     def evaluate(self) -> TestScores:
         """The winner on the sealed test rows. Every look is counted.
@@ -196,7 +197,9 @@ class Sweep:
         place = None if path is None else Path(path)
         return write_report(self._folder, place, warn_of_notices, spec=self._spec, trust=self._trust)
 
-    def replay(self, number: int | None = None, *, runner: str | None = None, backend: str | None = None) -> Replay:
+    def replay(
+        self, number: int | None = None, *, runner: str | None = None, backend: str | None = None
+    ) -> ReplayedTrial:
         """Train a trial, or the winner, again by plain `fit` and compare it with the record; `.matches` is the verdict.
 
         `runner="compiled"` trains it as a lane; `.plain` and `.own` have the gaps of every epoch.
@@ -205,9 +208,10 @@ class Sweep:
             UsageError: there is no such trial or runner, or the record names code and is not trusted.
             ChangedSweep: the data or the code of the model have changed.
         """
+        from keras_sweep.api.answers import ReplayedTrial
         from keras_sweep.sweep.replay import replay
 
-        return replay(
+        replayed = replay(
             self._folder,
             number,
             warn_of_notices,
@@ -216,6 +220,7 @@ class Sweep:
             trust=self._trust,
             backend=backend,
         )
+        return ReplayedTrial.of(replayed)
 
     @property
     def study(self) -> optuna.Study:

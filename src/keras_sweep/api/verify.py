@@ -10,7 +10,7 @@ from keras_sweep.api.views import warn_of_notices
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 
 if TYPE_CHECKING:
-    from keras_sweep.sweep.verify import Verified
+    from keras_sweep.api.answers import VerifiedModel
 
 
 def verify(
@@ -21,7 +21,7 @@ def verify(
     backend: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     sweeps_dir: str | os.PathLike[str] | None = None,
-) -> Verified:
+) -> VerifiedModel:
     """Open a model's file in safe mode and evaluate it on its card's rows; `.matches` is the verdict.
 
     Args:
@@ -37,9 +37,10 @@ def verify(
         RecordError: the file is damaged, or is not the file of its card.
         ChangedSweep: the rows are not those of the card.
     """
+    from keras_sweep.api.answers import VerifiedModel
     from keras_sweep.sweep.verify import verify_model
 
-    return verify_model(
+    verified = verify_model(
         Path(path),
         warn_of_notices,
         sweeps=folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None),
@@ -48,3 +49,4 @@ def verify(
         backend=backend,
         data_dir=Path(data_dir) if data_dir is not None else None,
     )
+    return VerifiedModel.of(verified)

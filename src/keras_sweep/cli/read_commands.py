@@ -9,7 +9,7 @@ import typer
 
 from keras_sweep.cli.options import Name, SweepsDir, found, one_of, whole
 
-Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it into an SVG file instead.")]
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it into an SVG or PNG file instead.")]
 FORMATS = ("table", "json", "csv", "markdown")
 
 

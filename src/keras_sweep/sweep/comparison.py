@@ -116,19 +116,25 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
 def _add_seeds(folder: SweepFolder, results: Sequence[Result], models: dict[int, list[RowScores]]) -> bool:
     """Add the scores of finalists to those of their recipes; returns whether all are there."""
     for recipe in (one for one in results if one.final):
-        own = models.get(recipe.number)
-        if own is None:
+        seeds = scores_of_seeds(folder, recipe, models[recipe.number][0]) if recipe.number in models else None
+        if seeds is None:
             return False
-        for finalist in (one for one in recipe.finalists if has_value(one)):
-            try:
-                path = scores_file(folder.finalists, finalist.number)
-                scores = load_scores(path, finalist.scores_digest or "")
-            except RecordError:
-                return False
-            if (scores.rows, scores.kind) != (own[0].rows, own[0].kind):
-                return False
-            own.append(scores)
+        models[recipe.number] = seeds
     return True
+
+
+def scores_of_seeds(folder: SweepFolder, recipe: Result, own: RowScores) -> list[RowScores] | None:
+    """The scores of a recipe with the search's seed, its `own`, and with all others; None where any are not kept."""
+    found = [own]
+    for finalist in (one for one in recipe.finalists if has_value(one)):
+        try:
+            scores = load_scores(scores_file(folder.finalists, finalist.number), finalist.scores_digest or "")
+        except RecordError:
+            return None
+        if (scores.rows, scores.kind) != (own.rows, own.kind):
+            return None
+        found.append(scores)
+    return found
 
 
 def _without_luck_of_search(estimate: Estimate, once: Estimate | None, seeds: int, *, share: bool) -> Estimate:

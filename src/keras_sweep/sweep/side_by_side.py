@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from keras_sweep.errors import RecordError, UsageError
@@ -11,12 +11,13 @@ from keras_sweep.record.reader import objective_of, read_attributes, read_result
 from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.objective import Objective
-from keras_sweep.sweep.comparison import comparison_of, scores_matrix
+from keras_sweep.sweep.comparison import comparison_of, scores_matrix, scores_of_seeds
 from keras_sweep.sweep.finish_winner import known_scores
 from keras_sweep.sweep.no_winner import no_winner
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.best_so_far import improvements, spent_seconds, trained_epochs
 from keras_sweep.trial.comparison import Behind, Estimate
+from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.ranking import best_training, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
@@ -31,7 +32,8 @@ class Side:
     results: Sequence[Result]
     best: Result
     estimate: Estimate | None  # None without the scores of rows
-    scores: RowScores | None  # of the best, on the validation rows; None where they are not kept
+    over_seeds: SeedScores | None  # of the best, where finalists decided
+    scores: Sequence[RowScores]  # of the best on the validation rows, a seed each; () where they are not kept
     improvements: Sequence[Result]  # the trials that were the best when they ended
     spent: Mapping[int, float]  # trial -> seconds that it and all before it took
 
@@ -71,14 +73,25 @@ class SideBySide:
     rows: int | None  # validation rows that were compared
 
     @property
+    def by_mean(self) -> bool:
+        """Whether winners compare by their means over seeds: where finalists decided in every sweep."""
+        return all(side.over_seeds is not None for side in self.sides)
+
+    def score(self, side: Side) -> tuple[float, float | None]:
+        """That by which its winner compares, and the standard error."""
+        if self.by_mean and side.over_seeds is not None:
+            return side.over_seeds.mean, side.over_seeds.stderr
+        return side.best.value or 0.0, side.best.stderr
+
+    @property
     def first(self) -> Side:
         """The one with the best winner; the first of equals."""
-        return min(self.sides, key=lambda side: self.objective.key(side.best.value or 0.0))
+        return min(self.sides, key=lambda side: self.objective.key(self.score(side)[0]))
 
     @property
     def within(self) -> float:
-        """The value one standard error below the best."""
-        best = self.first.best
+        """The value one standard error below the best that any search found with its own seed."""
+        best = min((side.improvements[-1] for side in self.sides), key=lambda one: self.objective.key(one.value or 0.0))
         step = best.stderr or 0.0
         return (best.value or 0.0) - (step if self.objective.better(1.0, 0.0) else -step)
 
@@ -100,8 +113,9 @@ def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
             hint="Compare sweeps of one metric on the same rows",
         )
     objective = objective_of(sides[0].attributes)
-    behind, rows = _behind(sides, objective)
-    return SideBySide(objective, sides, behind, rows)
+    found = SideBySide(objective, sides, {}, None)
+    behind, rows = _behind(found)
+    return replace(found, behind=behind, rows=rows)
 
 
 def _side(folder: SweepFolder) -> Side:
@@ -116,19 +130,21 @@ def _side(folder: SweepFolder) -> Side:
         results=results,
         best=best,
         estimate=comparison_of(folder, attributes, results).estimate,
+        over_seeds=seed_scores(best) if best.final else None,
         scores=_scores_of(folder, best),
         improvements=improvements(results, objective),
         spent=spent_seconds({result.number: result for result in results}),
     )
 
 
-def _scores_of(folder: SweepFolder, best: Result) -> RowScores | None:
+def _scores_of(folder: SweepFolder, best: Result) -> Sequence[RowScores]:
     if best.scores_digest is None:
-        return None
+        return ()
     try:
-        return load_scores(scores_file(folder, best.number), best.scores_digest)
+        own = load_scores(scores_file(folder, best.number), best.scores_digest)
     except RecordError:
-        return None
+        return ()
+    return scores_of_seeds(folder, best, own) or ()
 
 
 def _differences(sides: Sequence[Side]) -> list[str]:
@@ -150,23 +166,24 @@ def _data_words(side: Side) -> str:
     return f"{name or 'unknown'} (rows {str(side.attributes.get('fingerprint'))[:8]})"
 
 
-def _behind(sides: Sequence[Side], objective: Objective) -> tuple[dict[str, Behind], int | None]:
+def _behind(found: SideBySide) -> tuple[dict[str, Behind], int | None]:
     """Paired differences between the winners; nothing where their scores are not of the same rows in the same form."""
-    kept = [side.scores for side in sides if side.scores is not None]
-    forms = {(scores.rows, scores.kind is Kind.OUTPUTS) for scores in kept}
-    if len(kept) < len(sides) or len(forms) > 1:
+    sides, objective = found.sides, found.objective
+    kept = [side.scores if found.by_mean else side.scores[:1] for side in sides]
+    forms = {(one.rows, one.kind is Kind.OUTPUTS) for scores in kept for one in scores}
+    if not all(kept) or len(forms) > 1:
         return {}, None
     from keras_sweep.honest.ties import paired_ties
 
-    best = min(range(len(sides)), key=lambda index: objective.key(sides[index].best.value or 0.0))
+    best = next(index for index, side in enumerate(sides) if side is found.first)
     away, errors, ties = paired_ties(
-        scores_matrix([[one] for one in kept], objective),
+        scores_matrix(kept, objective),
         best,
         int(sides[0].attributes["seed"]) % 2**64,
         share=objective.is_share,
     )
-    found = {
+    behind = {
         side.name: Behind(float(away[index]), None if index == best else float(errors[index]), bool(ties[index]))
         for index, side in enumerate(sides)
     }
-    return found, kept[0].rows
+    return behind, kept[0][0].rows

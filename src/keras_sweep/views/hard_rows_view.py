@@ -65,7 +65,7 @@ class HardRowsView:
             yield PictureLines(_pictures(found, shown), captions)
         else:
             shown = found.rows[:MOST_ROWS] if console.is_terminal else found.rows
-            columns = _columns(found, shown)
+            columns = hard_rows_columns(found, shown)
             yield drawn(fitted([lambda: columns], options.max_width)[0] if console.is_terminal else columns, options)
         if len(shown) < len(found):
             yield Text(f"and {len(found) - len(shown):,} more", style="dim")
@@ -87,7 +87,8 @@ def _class(name: str) -> str:
     return shorten(safe(name), LONGEST)
 
 
-def _columns(found: HardRows, rows: Sequence[HardRow]) -> list[Column]:
+def hard_rows_columns(found: HardRows, rows: Sequence[HardRow]) -> list[Column]:
+    """Some of the rows as a table: label, what they are taken for, values."""
     names, _ = shown_columns(found.data, found.table)
     columns = [
         Column("row", tuple(Text(str(one.row)) for one in rows), right=True),

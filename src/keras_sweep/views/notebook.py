@@ -19,6 +19,7 @@ from keras_sweep.views.leaderboard.formats import (
     state_text,
 )
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
+from keras_sweep.views.terminal.table import Column
 from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
 
 # currentColor and transparency alone, so that one style suits every theme
@@ -81,6 +82,13 @@ def trial_html(result: Result, objective: Objective, *, winner: bool = False) ->
     }
     body = [_row([(name, False), (value, False)]) for name, value in facts.items()]
     return _framed(_table([], body, what) + curve_svg(result.curve.get(objective.name, ()), objective.name))
+
+
+def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str]) -> str:
+    """A table as a terminal has it, and sentences below it."""
+    head = [(column.header, column.right) for column in columns]
+    cells = zip(*([(text.plain, column.right) for text in column.cells] for column in columns), strict=True)
+    return _framed(_table(head, map(_row, cells), title) + "".join(f"<p>{_text(line)}</p>" for line in lines))
 
 
 def curve_svg(values: Sequence[float], name: str) -> str:

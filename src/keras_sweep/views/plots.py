@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -32,8 +33,9 @@ path.error { stroke: #1b1f24; fill: none; }
 """  # dashed and coloured: told apart by every eye, and in print
 MOST_ROWS = 30
 ROW = 22  # pixels
+LONGEST = 24  # characters of a value
 PANEL = (460, 300)
-LEFT, RIGHT, TOP, FOOT = 56, 440, 66, 256
+LEFT, RIGHT, TOP, FOOT = 56, 440, 76, 256
 
 
 def trial_plot(result: Result, objective: Objective, *, sweep: str) -> str:
@@ -79,38 +81,58 @@ def leaderboard_plot(
 ) -> str:
     """The rows that have a value, in their order, each a point with its standard error; at most `MOST_ROWS`.
 
+    Where finalists decided, the point of a recipe is its mean over seeds, by which it ranks.
     Raises UsageError where none has a value. `of` is the whole leaderboard, which says what parameters differ.
     """
     shown = [row for row in rows if row.value is not None and math.isfinite(row.value)][:MOST_ROWS]
     if not shown:
         raise UsageError(f"no trial of {sweep!r} that could be drawn has a value", hint="`sweep show` says why")
-    spread = [(row.value or 0.0, row.stderr or 0.0) for row in shown]
-    low, high = min(value - error for value, error in spread), max(value + error for value, error in spread)
+    scores = [_score(row) for row in shown]
+    low, high = min(value - error for value, error in scores), max(value + error for value, error in scores)
     names = varying_names(of)
-    texts = [f"{row.number}  " + " ".join(value_text(row.params[n]) for n in names if n in row.params) for row in shown]
-    heading = f"trial {' '.join(names)}"
-    left = min(60 + 6.4 * max(map(len, (heading, *texts))), 420.0)
-    foot = TOP + ROW * len(shown)
+    cells = [_cells(row, names) for row in shown]
+    heads = ["trial", *names]
+    widths = [12 + 7 * min(max(len(text) for text in column), LONGEST) for column in zip(heads, *cells, strict=True)]
+    ends = list(itertools.accumulate(widths, initial=0.0))[1:]
+    left, foot = ends[-1] + 18, TOP + ROW * len(shown)
     axis = Axis(objective.name, low, high, {})
     across = along(axis, left, left + 400)
-    parts = [label(left - 12, TOP - 14, heading, anchor="end", kind="l", longest=60)]
+    parts = [
+        label(end, TOP - 14, head, anchor="end", kind="l", longest=LONGEST)
+        for end, head in zip(ends, heads, strict=True)
+    ]
     for value, text in ticks_of(axis, across):
         parts.append(f'<path class="grid" d="M{px(across(value))} {TOP - 8}V{px(foot)}"/>')
         parts.append(label(across(value), foot + 16, text))
     parts.append(label(left + 200, foot + 34, objective.name, kind="l", longest=40))
     for index, row in enumerate(shown):
-        y, value = TOP + ROW * index + ROW / 2, row.value or 0.0
-        parts.append(label(left - 12, y + 4, texts[index], anchor="end", longest=60))
-        if row.stderr:
-            ends = across(value - row.stderr), across(value + row.stderr)
-            parts.append(f'<path class="error" d="M{px(ends[0])} {px(y)}H{px(ends[1])}"/>')
+        y, (value, error) = TOP + ROW * index + ROW / 2, scores[index]
+        parts += [
+            label(end, y + 4, text, anchor="end", longest=LONGEST) for end, text in zip(ends, cells[index], strict=True)
+        ]
+        if error:
+            parts.append(f'<path class="error" d="M{px(across(value - error))} {px(y)}H{px(across(value + error))}"/>')
         tie = ' class="tie"' if row.tie else ""
         parts.append(f'<circle{tie} cx="{px(across(value))}" cy="{px(y)}" r="4"/>')
     title = f"{sweep}: {len(shown)} of {len(of)} trials by {objective.name}"
-    what = f"from {score_text(shown[0].value)} to {score_text(shown[-1].value)}, bars are standard errors"
+    what = f"from {score_text(scores[0][0])} to {score_text(scores[-1][0])}, bars are standard errors"
+    if any(row.final for row in shown):
+        what += "; ×n is the mean over n seeds"
     if any(row.tie for row in shown):
         what += "; orange ones tie with the best"
     return _document(title, what, "".join(parts), round(left) + 420, round(foot) + 46)
+
+
+def _score(row: LeaderboardRow) -> tuple[float, float]:
+    """The value that a row ranks by, and its standard error."""
+    if row.final and row.seeds is not None:
+        return row.seeds.mean, row.seeds.stderr or 0.0
+    return row.value or 0.0, row.stderr or 0.0
+
+
+def _cells(row: LeaderboardRow, names: Sequence[str]) -> list[str]:
+    seeds = f" ×{row.seeds.count}" if row.final and row.seeds is not None else ""
+    return [f"{row.number}{seeds}", *(value_text(row.params[n]) if n in row.params else "" for n in names)]
 
 
 def _document(title: str, what: str, body: str, width: int, height: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +33,10 @@ class ReplayView:
         title = Text.assemble((replay.recorded.name, "bold"), f" of {safe(replay.sweep)}: ")
         yield title.append(params_text(replay.recorded.params))
         if replay.plain.epochs:
-            yield from _table(replay, options)
+            columns, left_out = replay_columns(replay, longest_value(options.max_width, SHOWN_EPOCHS))
+            yield drawn(fitted([lambda: columns], options.max_width)[0], options)
+            if left_out:
+                yield Text(f"{left_out:,} epochs in the middle are left out", style="dim")
         *lines, verdict = verdict_lines(replay)
         yield from map(Text, lines)
         yield Text(verdict, style="bold green" if replay.matches else "bold red")
@@ -133,13 +135,14 @@ def _moved(movement: Movement, plain: Comparison) -> str:
     return f"fit itself, where {way}, moves {far} ({moved}, in {times})"
 
 
-def _table(replay: Replay, options: ConsoleOptions) -> Iterator[Any]:
+def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
+    """Record and new training epoch by epoch, and how many epochs in the middle are left out where there are more."""
     plain, objective = replay.plain, replay.objective
     names = [name for name in dict.fromkeys((objective.name, loss_name(objective))) if name in plain.gaps]
     epochs, left_out = list(range(len(plain.epochs))), 0
-    if len(epochs) > longest_value(options.max_width, SHOWN_EPOCHS):
-        left_out = len(epochs) - SHOWN_EPOCHS
-        epochs = epochs[: SHOWN_EPOCHS // 2] + epochs[-SHOWN_EPOCHS // 2 :]
+    if len(epochs) > most:
+        left_out = len(epochs) - most
+        epochs = epochs[: most // 2] + epochs[-(most // 2) :]
     columns = [Column("epoch", tuple(Text(str(epoch + 1)) for epoch in epochs), right=True)]
     for keep, name in enumerate(names):
         for header, result in ((safe(name), replay.recorded), ("again", plain.again)):
@@ -147,10 +150,7 @@ def _table(replay: Replay, options: ConsoleOptions) -> Iterator[Any]:
             columns.append(Column(header, cells, keep=keep, right=True))
     gaps = tuple(_gap_text(plain, epoch) for epoch in epochs)
     columns.append(Column("widest gap", gaps))
-    fitting, _ = fitted([lambda: columns], options.max_width)
-    yield drawn(fitting, options)
-    if left_out:
-        yield Text(f"{left_out:,} epochs in the middle are left out", style="dim")
+    return columns, left_out
 
 
 def _gap_text(comparison: Comparison, epoch: int) -> Text:

@@ -47,7 +47,7 @@ def trial_json(
         "behind": row.behind,
         "behind_stderr": row.behind_stderr,
     }
-    record |= {"seed": row.seed, **seeds_record(row), **result_record(result)}
+    record |= {"seed": row.seed, **seeds_record(row.seeds), **result_record(result)}
     if result.finalists:
         record["finalists"] = [{"seed": one.finalist_seed, **result_record(one)} for one in result.finalists]
     return strict_json({**record, "traceback": result.traceback}) + "\n"

@@ -24,25 +24,33 @@ class VerifyView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         done = self.verified
         yield Text(f"{safe(str(done.model))}: trial {done.trial} of {safe(done.sweep)}, the file of its card")
-        checks = done.checks
-        columns = [
-            Column("score", tuple(Text(safe(check.name)) for check in checks)),
-            Column("card", tuple(Text(f"{check.card:.8g}") for check in checks), right=True),
-            Column("now", tuple(Text(f"{check.now:.8g}") for check in checks), right=True),
-            Column("gap", tuple(map(_gap, checks))),
-        ]
-        yield drawn(columns, options)
-        rows = f"{count_text(done.validation_rows, 'validation row')}"
-        if done.test_rows is not None:
-            looks = f"look {done.looks:,}" if done.looks is not None else "a look that is counted nowhere"
-            rows += f" and {count_text(done.test_rows, 'test row')} ({looks})"
-        wrong = [safe(check.name) for check in checks if check.gap.match is Match.PARTED]
-        if wrong:
-            yield Text(f"on {rows}: {', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'}", style="bold red")
-        elif not checks:
-            yield Text("the card has no score that can be checked", style="bold red")
-        else:
-            yield Text(f"the scores of the card come out on {rows}", style="bold green")
+        yield drawn(verify_columns(done), options)
+        yield Text(verdict(done), style="bold green" if done.matches else "bold red")
+
+
+def verify_columns(done: Verified) -> list[Column]:
+    """Each score of the card beside what it is now."""
+    checks = done.checks
+    return [
+        Column("score", tuple(Text(safe(check.name)) for check in checks)),
+        Column("card", tuple(Text(f"{check.card:.8g}") for check in checks), right=True),
+        Column("now", tuple(Text(f"{check.now:.8g}") for check in checks), right=True),
+        Column("gap", tuple(map(_gap, checks))),
+    ]
+
+
+def verdict(done: Verified) -> str:
+    """Whether the scores of the card come out, or which do not."""
+    if not done.checks:
+        return "the card has no score that can be checked"
+    rows = f"{count_text(done.validation_rows, 'validation row')}"
+    if done.test_rows is not None:
+        looks = f"look {done.looks:,}" if done.looks is not None else "a look that is counted nowhere"
+        rows += f" and {count_text(done.test_rows, 'test row')} ({looks})"
+    wrong = [safe(check.name) for check in done.checks if check.gap.match is Match.PARTED]
+    if wrong:
+        return f"on {rows}: {', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'}"
+    return f"the scores of the card come out on {rows}"
 
 
 def verify_json(verified: Verified) -> str:

@@ -1,46 +1,12 @@
-"""One browser and one report of a real sweep, shared by the tests of the page."""
+"""The page of that report, as a user opens it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.browser import Browser, Tab, running_browser
-from tests.helpers.command import sweep
-
-DIGITS = """\
-data: digits
-model:
-  dense: {units: 10, activation: softmax}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  optimizer: {values: [sgd, adam]}
-  learning_rate: {min: 1e-3, max: 1.0, log: true}
-  momentum: {min: 0.0, max: 0.9, when: {optimizer: sgd}}
-  epochs: {min: 1, max: 3}
-search: {engine: optuna, sampler: random, trials: 12, seed: 1}
-"""
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with running_browser(tmp_path_factory.mktemp("chromium")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished sweep of 12 trials and its report."""
-    folder = tmp_path_factory.mktemp("reported")
-    (folder / "digits.yaml").write_text(DIGITS)
-    for call in (("run", "digits.yaml"), ("report",)):
-        ended = sweep(*call, cwd=folder)
-        assert ended.code == 0, ended.err
-    return folder
+from tests.helpers.browser import Browser, Tab
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from keras_sweep.sweep.side_by_side import Side, SideBySide
-from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.views.leaderboard.formats import difference_text
+from keras_sweep.views.leaderboard.formats import difference_text, seeds_texts
 from keras_sweep.views.terminal.drawing import UNICODE, Glyphs
 from keras_sweep.views.terminal.text import count_text, safe, score_text, seconds_text, value_text
 
@@ -32,9 +31,13 @@ def fact_rows(found: SideBySide, glyphs: Glyphs = UNICODE) -> list[FactRow]:
 
 
 def _facts(found: SideBySide, glyphs: Glyphs) -> Iterator[tuple[str, Callable[[Side], str]]]:
-    yield "best value", lambda side: score_text(side.best.value, side.best.stderr, pm=glyphs.pm)
-    if any(side.best.finalists for side in found.sides):
+    seeds = any(side.over_seeds is not None for side in found.sides)
+    if seeds:
         yield "mean over seeds", lambda side: _over_seeds(side, glyphs)
+    yield (
+        "with the search's seed" if seeds else "best value",
+        lambda side: score_text(side.best.value, side.best.stderr, pm=glyphs.pm),
+    )
     if found.behind:
         yield f"behind{', points' if found.objective.is_share else ''}", lambda side: _behind(found, side, glyphs)
     if any(side.estimate is not None for side in found.sides):
@@ -50,8 +53,11 @@ def _facts(found: SideBySide, glyphs: Glyphs) -> Iterator[tuple[str, Callable[[S
 
 
 def _over_seeds(side: Side, glyphs: Glyphs) -> str:
-    scores = seed_scores(side.best)
-    return "" if scores is None else f"{score_text(scores.mean, scores.stderr, pm=glyphs.pm)} ({scores.count})"
+    scores = side.over_seeds
+    if scores is None:
+        return "one seed alone"
+    count, text = seeds_texts(scores, times=glyphs.times, pm=glyphs.pm)
+    return f"{text} {count.removesuffix(' seeds')}"
 
 
 def _behind(found: SideBySide, side: Side, glyphs: Glyphs) -> str:
@@ -83,11 +89,14 @@ def verdict_lines(found: SideBySide, glyphs: Glyphs = UNICODE) -> list[str]:
     """Which is best, and whether the rows can tell the others from it."""
     first = found.first
     name = safe(found.objective.name)
-    lines = [f"{first.name} has the best {name}: {score_text(first.best.value, first.best.stderr, pm=glyphs.pm)}"]
-    if any(side.best.finalists for side in found.sides):
-        lines[0] += ", each with the seed of its search"
+    lines = [f"{first.name} has the best {name}: {score_text(*found.score(first), pm=glyphs.pm)}"]
+    alone = [side.name for side in found.sides if side.over_seeds is None]
+    if found.by_mean:
+        lines.append("winners compare by their means over seeds")
+    elif len(alone) < len(found.sides):
+        lines.append(f"winners compare by the seed of their search: that of {', '.join(alone)} has no other")
     if not found.behind:
-        without = [side.name for side in found.sides if side.scores is None]
+        without = [side.name for side in found.sides if not side.scores]
         why = f" of {', '.join(without)}" if without else " in one form"
         return [*lines, f"scores of validation rows are not kept{why}: the winners can't be compared row by row"]
     for side in found.sides:

@@ -70,6 +70,7 @@ def _laid_over(
             (f"M{px(at)} " if number == 0 else f"H{px(at)}V") + px(height) for number, (at, height) in enumerate(steps)
         )
         parts.append(f'<path class="ln hot k{index % COLOURS + 1}" d="{line}H{px(across(end(side)))}"/>')
-        said.append(f"{side.name} comes to {score_text(side.best.value)}")
+        said.append(f"{side.name} comes to {score_text(side.improvements[-1].value)}")
     title = f"Best so far by {'trial' if over == 'trial' else 'time'}"
-    return figure(f"by-{over.split()[0]}", title, f"{'; '.join(said)}.", "".join(parts), SIZE)
+    seed = ", each trial with the seed of its search" if any(side.over_seeds for side in found.sides) else ""
+    return figure(f"by-{over.split()[0]}", title, f"{'; '.join(said)}{seed}.", "".join(parts), SIZE)

@@ -12,9 +12,10 @@ from rich.text import Text
 from keras_sweep.sweep.side_by_side import Side, SideBySide
 from keras_sweep.views.compare.facts import fact_rows, verdict_lines
 from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.leaderboard.rows import seeds_record
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.curve_scale import CurveScale
-from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for, sparkline
+from keras_sweep.views.terminal.drawing import UNICODE, Glyphs, glyphs_for, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, needed
 from keras_sweep.views.terminal.text import safe, shorten
 
@@ -32,7 +33,7 @@ class CompareView:
         found, glyphs = self.found, glyphs_for(options.encoding)
         goal = found.objective.goal.value
         yield Text.assemble((safe(found.objective.name), "bold"), f", to {goal}; the same rows in all")
-        label, *sides = self._columns(glyphs, longest_value(options.max_width, LONGEST))
+        label, *sides = compare_columns(found, glyphs, longest_value(options.max_width, LONGEST))
         for chosen in _blocks(label, sides, options.max_width):
             yield Text()
             yield drawn([label, *chosen], options)
@@ -40,19 +41,20 @@ class CompareView:
         for line in verdict_lines(found, glyphs):
             yield Text(line)
 
-    def _columns(self, glyphs: Glyphs, longest: int) -> list[Column]:
-        found = self.found
-        rows = fact_rows(found, glyphs)
-        labels = [*(f"  {row.label}" if row.group else row.label for row in rows), "best so far"]
-        curves = [best_curve(side) for side in found.sides]
-        scale = CurveScale(curves)
-        columns = [Column("", tuple(Text(shorten(label, longest, glyphs.ellipsis)) for label in labels))]
-        for index, side in enumerate(found.sides):
-            texts = [row.cells[index] for row in rows]
-            cells = [Text(shorten(text, longest, glyphs.ellipsis)) for text in texts]
-            cells.append(Text(sparkline(curves[index], glyphs, width=CURVE, scale=scale), style="cyan"))
-            columns.append(Column(shorten(safe(side.name), longest, glyphs.ellipsis), tuple(cells)))
-        return columns
+
+def compare_columns(found: SideBySide, glyphs: Glyphs = UNICODE, longest: int = LONGEST) -> list[Column]:
+    """What the facts are, then a column a sweep."""
+    rows = fact_rows(found, glyphs)
+    labels = [*(f"  {row.label}" if row.group else row.label for row in rows), "best so far"]
+    curves = [best_curve(side) for side in found.sides]
+    scale = CurveScale(curves)
+    columns = [Column("", tuple(Text(shorten(label, longest, glyphs.ellipsis)) for label in labels))]
+    for index, side in enumerate(found.sides):
+        texts = [row.cells[index] for row in rows]
+        cells = [Text(shorten(text, longest, glyphs.ellipsis)) for text in texts]
+        cells.append(Text(sparkline(curves[index], glyphs, width=CURVE, scale=scale), style="cyan"))
+        columns.append(Column(shorten(safe(side.name), longest, glyphs.ellipsis), tuple(cells)))
+    return columns
 
 
 def best_curve(side: Side) -> list[float]:
@@ -86,6 +88,7 @@ def compare_json(found: SideBySide) -> str:
             "metric": found.objective.name,
             "goal": found.objective.goal.value,
             "best": found.first.name,
+            "compared_by": "mean over seeds" if found.by_mean else "value",
             "rows": found.rows,
             "sweeps": [_record(found, side) for side in found.sides],
         }
@@ -99,6 +102,7 @@ def _record(found: SideBySide, side: Side) -> dict[str, Any]:
         "number": side.best.number,
         "value": side.best.value,
         "stderr": side.best.stderr,
+        **seeds_record(side.over_seeds),
         "behind": None if behind is None else behind.behind,
         "behind_stderr": None if behind is None else behind.stderr,
         "tie": None if behind is None else behind.tie,

@@ -174,7 +174,7 @@ def difference_text(difference: float, objective: Objective, stderr: float | Non
     if not objective.is_share:
         return score_text(difference, stderr, pm=pm)
     places = 2 if stderr is None else max(decimals(100.0, 100 * stderr), 2)
-    text = f"{100 * difference:.{places}f}"
+    text = f"{round(100 * difference, places) + 0.0:.{places}f}"  # no -0.00
     return text if stderr is None else f"{text} {pm}{100 * stderr:.{places}f}"
 
 
@@ -234,7 +234,7 @@ def row_record(row: LeaderboardRow) -> dict[str, Any]:
         "tie": row.tie,
         "behind": row.behind,
         "behind_stderr": row.behind_stderr,
-        **seeds_record(row),
+        **seeds_record(row.seeds),
         "params": dict(row.params),
         "metrics": dict(row.metrics),
         "epochs": row.epochs,

@@ -235,7 +235,7 @@ def row_keys(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
 def cell(row: LeaderboardRow, key: str) -> Value:
     """A row's value of a key; None where it has none. `params.` and `metrics.` say which, where two bear one name."""
     if key in SEEDS_KEYS:
-        return seeds_record(row)[key]
+        return seeds_record(row.seeds)[key]
     if key in ROW_KEYS:
         value: Value = getattr(row, key)
         return value
@@ -251,11 +251,10 @@ def cell(row: LeaderboardRow, key: str) -> Value:
     return None
 
 
-def seeds_record(row: LeaderboardRow) -> dict[str, Scalar]:
-    """How often a row's recipe was trained with another seed, its own included, and what that came to."""
-    if row.seeds is None:
-        return dict(zip(SEEDS_KEYS, (1, None, None, None), strict=True))
-    return dict(zip(SEEDS_KEYS, (row.seeds.count, row.seeds.mean, row.seeds.stderr, row.seeds.unstable), strict=True))
+def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
+    """How often a recipe was trained with another seed, its own included, and what that came to."""
+    facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
+    return dict(zip(SEEDS_KEYS, facts, strict=True))
 
 
 def _sorted_rows(

@@ -35,21 +35,23 @@ def best_so_far(
     if not steps:
         return []
     best = steps[-1]
-    reached = f"The best {objective.name}, {score_text(best.value)}, was first reached by trial {best.number}"
+    of_one = " of one seed" if any(row.final for row in rows) else ""
+    reached = f"The best {objective.name}{of_one}, {score_text(best.value)}, was first reached by trial {best.number}"
     trials = Axis("trial", 0, max(numbered[-1].number, 1), {row.number: float(row.number) for row in rows}, whole=True)
     seconds = Axis("seconds of training, summed", 0, max(spent.values(), default=0.0) or 1.0, spent)
-    note = "Each dot is a trial, the line the best so far."
+    decided = _decided(next((row for row in rows if row.winner), None))
+    note = "Each dot is a trial, the ring the winner, the line the best so far."
     return [
         _drawing(
             "best-by-trial",
             "Best so far by trial",
-            f"{reached} of {len(rows):,}.",
+            f"{reached} of {len(rows):,}.{decided}",
             trials,
             steps,
             drawn,
             value,
             colours,
-            f"{reached} of {len(rows):,}. {note}",
+            f"{reached} of {len(rows):,}.{decided} {note}",
         ),
         _drawing(
             "best-by-second",
@@ -75,6 +77,13 @@ def _steps(numbered: Sequence[LeaderboardRow], objective: Objective) -> list[Lea
         if not steps or objective.key(row.value) < objective.key(steps[-1].value or 0.0):
             steps.append(row)
     return steps
+
+
+def _decided(winner: LeaderboardRow | None) -> str:
+    """Where not this value made the winner, but its mean over seeds."""
+    if winner is None or not winner.final or winner.seeds is None:
+        return ""
+    return f" Trial {winner.number} wins by its mean over {winner.seeds.count} seeds, {score_text(winner.seeds.mean)}."
 
 
 def _drawing(

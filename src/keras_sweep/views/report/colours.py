@@ -16,10 +16,15 @@ class Colours:
     """The class of a trial's elements."""
 
     axis: Axis | None  # the parameter that gives the colours
+    winner: int | None = None  # which stands out in every drawing
 
     def __call__(self, number: int) -> str:
         place = None if self.axis is None else self.axis.values.get(number)
-        return "k0" if place is None else f"k{int(place) + 1}"
+        return ("k0" if place is None else f"k{int(place) + 1}") + self.mark(number)
+
+    def mark(self, number: int) -> str:
+        """The class of the winner's elements, after any other; nothing for other trials."""
+        return " won" if number == self.winner else ""
 
     @property
     def legend(self) -> list[tuple[str, str]]:
@@ -29,7 +34,7 @@ class Colours:
         return [(f"k{index}", choice) for index, choice in enumerate(self.axis.choices, start=1)]
 
 
-def colours_of(axes: Sequence[Axis]) -> Colours:
+def colours_of(axes: Sequence[Axis], winner: int | None = None) -> Colours:
     """Colours by the optimizer where it varies, or by the first parameter of few choices."""
     fit = [axis for axis in axes if axis.choices is not None and len(axis.choices) <= COLOURS]
-    return Colours(next((axis for axis in fit if axis.name == PREFERRED), fit[0] if fit else None))
+    return Colours(next((axis for axis in fit if axis.name == PREFERRED), fit[0] if fit else None), winner)

@@ -53,6 +53,7 @@ def confusion_matrix(found: ValidationOutputs) -> Markup:
         parts.append(f'<text class="t" transform="translate({x} {y}) rotate(45)">{shown}</text>')
         for chosen in np.flatnonzero(counts[true]):
             parts.append(_cell(int(true), int(chosen), counts, float(shares[true, chosen]), names, cell))
+    parts.append(label(LEFT - 6, foot + 16, "true ↑ · said →", anchor="end", kind="l"))
     right = int(np.trace(counts))
     words = f"{right:,} of {counts.sum():,} validation rows are right. {_worst(counts, names)}"
     return figure(

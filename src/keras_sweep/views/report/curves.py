@@ -19,7 +19,7 @@ from keras_sweep.views.terminal.text import count_text
 SIZE = (400, 240)
 LEFT, RIGHT, TOP, FOOT = 50, 390, 26, 196
 MOST_POINTS = 48  # of a line
-SPARK = (80, 20)
+SPARK = (80, 22)
 SPARK_POINTS = 24
 
 
@@ -33,10 +33,11 @@ def learning_curves(rows: Sequence[LeaderboardRow], objective: Objective, colour
     value = Axis(objective.name, low, high, {})
     across, up = along(epochs, LEFT, RIGHT), along(value, FOOT, TOP)
     parts = [cross_axes(epochs, value, across, up)]
-    for row in reversed(rows):
+    for place, row in reversed(list(enumerate(rows))):
         if row.number in curves:
             line = path(_points(row.curve, MOST_POINTS, across, up))
-            parts.append(f'<path class="ln {colours(row.number)}" data-t="{row.number}" d="{line}"/>')
+            pale = " pale" if 2 * place >= len(rows) else ""
+            parts.append(f'<path class="ln {colours(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
     said = f"{count_text(len(curves), 'trial')} of up to {count_text(int(epochs.high), 'epoch')}"
     return figure(
         "curves",
@@ -44,7 +45,7 @@ def learning_curves(rows: Sequence[LeaderboardRow], objective: Objective, colour
         f"{objective.name} after each epoch, {said}.",
         "".join(parts),
         SIZE,
-        note=f"{said}, a line each; point at one to see it everywhere.",
+        note=f"{said}, a line each, the winner’s thick, the worse half’s pale. Point at one to see it everywhere.",
     )
 
 

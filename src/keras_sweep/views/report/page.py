@@ -62,7 +62,7 @@ def drawn_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow
 def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Importance], written: datetime) -> str:
     style, script = asset("report.css"), asset("report.js")
     axes, value = facts.axes, facts.value_axis
-    colours = colours_of(axes)
+    colours = colours_of(axes, facts.winner.number if facts.winner else None)
     edges = range_edges(axes, facts.rows, facts.attributes)
     heads, rows = table_of(drawn, facts.rows, axes, facts.objective, colours)
     scored = [row for row in drawn if row.value is not None]
@@ -81,17 +81,21 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         states=[state.value for state in TrialState if any(row.state is state for row in facts.rows)],
         parallel=parallel(scored, axes, value, colours) if value and axes else None,
         heads=heads,
+        curves=any(head.text == "curve" for head in heads),
         rows=rows,
         drawn=len(drawn),
         progress=list(_progress(facts, drawn, value, colours)),
-        slices=[slice_of(i, axis, facts.rows, drawn, value, colours) for i, axis in enumerate(axes[:MOST_SLICES])]
+        slices=[
+            slice_of(i, axis, facts.rows, drawn, value, facts.objective, colours)
+            for i, axis in enumerate(axes[:MOST_SLICES])
+        ]
         if value
         else [],
         more_slices=[axis.name for axis in axes[MOST_SLICES:]],
         edges=edges,
         widening=widening_call(facts.name, edges),
         importance=importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
-        interaction=_interaction(found, axes, facts.rows, drawn, value),
+        interaction=_interaction(found, axes, facts.rows, drawn, value, colours),
         outputs=facts.outputs if isinstance(facts.outputs, str) else None,
         confusion=None if isinstance(facts.outputs, str) else said_against_true(facts.outputs),
         mistakes=None if isinstance(facts.outputs, str) else mistakes(facts.outputs),
@@ -119,10 +123,11 @@ def _interaction(
     rows: Sequence[LeaderboardRow],
     drawn: Sequence[LeaderboardRow],
     value: Axis | None,
+    colours: Colours,
 ) -> Markup | None:
     named = {axis.name: axis for axis in axes}
     first = [named[one.name] for one in found if one.name in named][:2]
-    return interaction(first[0], first[1], rows, drawn, value) if value and len(first) == 2 else None
+    return interaction(first[0], first[1], rows, drawn, value, colours) if value and len(first) == 2 else None
 
 
 def _data(facts: SweepFacts, axes: Sequence[Axis], value: Axis | None, drawn: Sequence[LeaderboardRow]) -> Markup:

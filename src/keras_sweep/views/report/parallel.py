@@ -13,7 +13,7 @@ from keras_sweep.views.report.scale import Scale, along, ticks_of
 from keras_sweep.views.report.svg import figure, label, path, px
 from keras_sweep.views.terminal.text import count_text, safe
 
-HEIGHT, TOP, FOOT, ABSENT = 310, 34, 268, 290  # a trial that has not the parameter passes at ABSENT
+TOP, FOOT, ABSENT = 34, 268, 290  # a trial that has not the parameter passes at ABSENT
 LEFT, RIGHT = 90, 60
 STEP, LEAST = 170, 1140  # pixels between axes; of the whole at least
 SPREAD = 13  # pixels over which the trials of one choice are spread
@@ -32,7 +32,8 @@ def parallel(rows: Sequence[LeaderboardRow], axes: Sequence[Axis], value: Axis, 
     for row in reversed(rows):
         points = [(x, _height(axis, scale, row.number)) for x, axis, scale in zip(places, shown, scales, strict=True)]
         lines.append(f'<path class="ln {colours(row.number)}" data-t="{row.number}" d="{line_of(points)}"/>')
-    drawn = [_axis(axis, scale, x) for x, axis, scale in zip(places, shown, scales, strict=True)]
+    absent = {axis.name for axis in shown if any(row.number not in axis.values for row in rows)}
+    drawn = [_axis(axis, scale, x, axis.name in absent) for x, axis, scale in zip(places, shown, scales, strict=True)]
     names = ", ".join(axis.name for axis in shown)
     left_out = f" The first {MOST_AXES - 1} of {len(axes)} parameters are drawn." if len(axes) >= MOST_AXES else ""
     return figure(
@@ -40,7 +41,7 @@ def parallel(rows: Sequence[LeaderboardRow], axes: Sequence[Axis], value: Axis, 
         "Parallel coordinates",
         f"{count_text(len(rows), 'trial')} across {names}; the same values stand in the table below.{left_out}",
         "".join(lines) + "".join(drawn),
-        (width, HEIGHT),
+        (width, (ABSENT if absent else FOOT) + 12),
         note="Drag along an axis to keep only the trials in that stretch: every drawing and the table follow; a click "
         f"on the axis clears it. The worst quarter sits on the edge of {value.name}.{left_out}",
     )
@@ -65,12 +66,14 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
     return text
 
 
-def _axis(axis: Axis, scale: Scale, x: float) -> str:
+def _axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
     parts = [f'<path class="axis" d="M{px(x)} {TOP - 4}V{FOOT + 4}"/>', label(x, 18, axis.name, kind="l")]
     parts += [
         label(x - 8, scale(value) + 4, text, anchor="end", kind="t halo", longest=14)
         for value, text in ticks_of(axis, scale)
     ]
+    if absent:
+        parts.append(label(x - 8, ABSENT + 4, "none", anchor="end", kind="t halo"))
     parts.append(f'<rect class="hit" x="{px(x - 14)}" y="{TOP - 8}" width="28" height="{FOOT - TOP + 16}"/>')
     parts.append(f'<rect class="sel" x="{px(x - 7)}" y="0" width="14" height="0" visibility="hidden"/>')
     return f'<g class="brush" data-axis="{escape(safe(axis.name))}">{"".join(parts)}</g>'

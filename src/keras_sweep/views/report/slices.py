@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from keras_sweep.space.objective import Objective
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.colours import Colours
@@ -33,6 +34,7 @@ def slice_of(
     rows: Sequence[LeaderboardRow],
     drawn: Sequence[LeaderboardRow],
     value: Axis,
+    objective: Objective,
     colours: Colours,
 ) -> Markup:
     """The drawing of one parameter; the words are of all `rows`, best first, the dots of those `drawn`."""
@@ -42,13 +44,18 @@ def slice_of(
         if row.value is not None and row.number in axis.values:
             x, y = px(_place(axis, row.number, across)), px(up(row.value))
             parts.append(f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{x}" cy="{y}" r="3.2"/>')
-    words = _words(axis, rows)
+    words = _words(axis, rows, objective)
     description = f"{value.name} over {axis.name}. {words}"
     return figure(f"slice-{index}", axis.name, description, "".join(parts), SIZE, note=words)
 
 
 def interaction(
-    x: Axis, y: Axis, rows: Sequence[LeaderboardRow], drawn: Sequence[LeaderboardRow], value: Axis
+    x: Axis,
+    y: Axis,
+    rows: Sequence[LeaderboardRow],
+    drawn: Sequence[LeaderboardRow],
+    value: Axis,
+    colours: Colours,
 ) -> Markup:
     """Two parameters at once; the darker a dot, the better its trial ranks among all `rows` that have a value."""
     across, up = along(x, LEFT, RIGHT), along(y, FOOT, TOP)
@@ -58,7 +65,8 @@ def interaction(
     for row in reversed(drawn):
         if row.number in level and row.number in x.values and row.number in y.values:
             at = f'cx="{px(_place(x, row.number, across))}" cy="{px(_place(y, row.number, up, 5))}"'
-            parts.append(f'<circle class="pt q{level[row.number]}" data-t="{row.number}" {at} r="4"/>')
+            kind = f"pt q{level[row.number]}{colours.mark(row.number)}"
+            parts.append(f'<circle class="{kind}" data-t="{row.number}" {at} r="4"/>')
     best = best_of(rows)
     both = [row for row in best if row.number in x.values and row.number in y.values]
     where = f" The best {len(both)} lie at {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
@@ -78,17 +86,18 @@ def _place(axis: Axis, number: int, scale: object, spread: int = SPREAD) -> floa
     return float(scale(axis.values[number])) + jitter
 
 
-def _words(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
+def _words(axis: Axis, rows: Sequence[LeaderboardRow], objective: Objective) -> str:
     scored = [row for row in rows if row.value is not None and row.comparable and row.number in axis.values]
     if axis.choices is None:
-        best = [row for row in best_of(rows) if row.number in axis.values]
-        return f"The best {len(best)} have {_span(axis, best)}." if best else ""
+        leading = [row for row in best_of(rows) if row.number in axis.values]
+        return f"The best {len(leading)} have {_span(axis, leading)}." if leading else ""
     groups = [
         (choice, [row for row in scored if axis.values[row.number] == place])
         for place, choice in enumerate(axis.choices)
     ]
-    texts = [f"{choice} {score_text(group[0].value)} ({len(group)})" for choice, group in groups if group]
-    return f"The best of each, and how many: {', '.join(texts)}." if texts else ""
+    best = {choice: min((row.value or 0.0 for row in group), key=objective.key) for choice, group in groups if group}
+    texts = [f"{choice} {score_text(best[choice])} ({len(group)})" for choice, group in groups if group]
+    return f"The best value of each, and how many there are: {', '.join(texts)}." if texts else ""
 
 
 def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:

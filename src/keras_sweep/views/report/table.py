@@ -82,12 +82,15 @@ def _columns(
     if any(row.imported or row.state is not TrialState.COMPLETE for row in of):
         columns.append((ColumnHead("state", False), lambda row: Cell(state_text(row), state_text(row))))
     columns.append((ColumnHead("epochs", True), lambda row: _number(epochs_text(row), row.epochs)))
-    height_of = CurveScale(row.curve for row in of[: -(-len(of) // 2)])  # poor trials lie at the foot
+    half = -(-len(of) // 2)  # the worse half would lie at the foot of a scale for all
+    better, worse = (CurveScale(row.curve for row in part) for part in (of[:half], of[half:]))
     if any(len(row.curve) > 1 for row in of):
         columns.append(
             (
                 ColumnHead("curve", False),
-                lambda row: Cell(sparkline(row.curve, colours(row.number), height_of), _sort(row.value)),
+                lambda row: Cell(
+                    sparkline(row.curve, colours(row.number), better if row.rank <= half else worse), _sort(row.value)
+                ),
             )
         )
     columns.append((ColumnHead("time", True), lambda row: _number(time_text(row), row.seconds)))
