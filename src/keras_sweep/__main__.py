@@ -1,5 +1,5 @@
 """`python -m keras_sweep` is the `sweep` command."""
 
-from keras_sweep.cli.main import main
+from keras_sweep.cli.start import main
 
 main()

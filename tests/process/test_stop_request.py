@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -85,3 +86,31 @@ def test_the_second_signal_ends_the_process_also_with_stderr_closed() -> None:
         assert done.stderr == (
             "" if close else "stopped at once; everything finished is kept, and the same command resumes\n"
         )
+
+
+def test_while_another_thread_imports_nothing_is_raised_amid_an_import_of_this_one() -> None:
+    imported = threading.Event()
+    with StopRequest(ends_process=False) as stop, pytest.raises(Interrupted):
+        thread = threading.Thread(target=imported.wait)
+        with stop.imports_beside(thread):
+            signal.raise_signal(signal.SIGINT)
+            assert stop.signalled
+            imported.set()
+            thread.join()
+        pytest.fail("the signal was forgotten")
+
+
+BESIDE = """
+import os, signal, threading, time
+from keras_sweep.process.stop_request import StopRequest
+signal.signal(signal.SIGTERM, signal.SIG_DFL)
+with StopRequest() as stop, stop.imports_beside(threading.Thread(target=time.sleep, args=(60,))):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+
+
+def test_while_another_thread_imports_the_first_signal_ends_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", BESIDE], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "interrupted; everything finished is kept, and the same command resumes\n"

@@ -9,8 +9,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from types import FrameType, TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from keras_sweep.errors import Interrupted
 
@@ -29,6 +30,9 @@ class StopRequest:
 
     Python runs signal handlers in the main thread and between two of its own instructions, which a compiled program can
     keep it from for minutes. So the C handler writes each signal's number into a pipe, and a thread reads it there.
+
+    While another thread imports (`imports_beside`), the first signal ends the process, too, or waits where it is not
+    ours to end: a handler that raises amid an import of the main thread can leave Python's import lock held for good.
     """
 
     def __init__(self, seconds: float | None = None, *, ends_process: bool = True) -> None:
@@ -40,6 +44,7 @@ class StopRequest:
         self._asked = False  # whether the main thread has seen the first signal
         self.signalled = False
         self.can_finish = False  # whether there is something to finish; until then the first signal ends the command
+        self._importing: threading.Thread | None = None
 
     def limit(self, seconds: float) -> None:
         """Ask for the end so many seconds from now, if no earlier end was asked for."""
@@ -53,6 +58,23 @@ class StopRequest:
 
     def __bool__(self) -> bool:
         return self.signalled or self.out_of_time
+
+    @contextlib.contextmanager
+    def imports_beside(self, thread: threading.Thread) -> Iterator[None]:
+        """Start a thread that imports; the block is to wait for it.
+
+        Raises:
+            Interrupted: a signal came meanwhile, and the process is not ours to end.
+        """
+        self._importing = thread
+        thread.start()
+        yield
+        if self._asked and not self.can_finish:
+            self._break_off()
+
+    @property
+    def _imports(self) -> bool:
+        return self._importing is not None and self._importing.is_alive()
 
     def __enter__(self) -> Self:
         self._handles = threading.current_thread() is threading.main_thread()
@@ -84,9 +106,12 @@ class StopRequest:
         if self._asked and not self._ends_process:
             raise KeyboardInterrupt
         self.signalled = self._asked = True
-        if not self.can_finish:
-            self.can_finish = True  # so that what unwinds now is not broken off by a second one of these
-            raise Interrupted("interrupted", hint=_KEPT.capitalize())
+        if not self.can_finish and not self._imports:
+            self._break_off()
+
+    def _break_off(self) -> NoReturn:
+        self.can_finish = True  # so that what unwinds now is not broken off by a second signal
+        raise Interrupted("interrupted", hint=_KEPT.capitalize())
 
     def _listen(self) -> None:
         while numbers := os.read(self._read, 64):
@@ -97,15 +122,17 @@ class StopRequest:
     def _signal(self) -> None:
         self._count += 1
         self.signalled = True
-        if self._count > 1 and self._ends_process:
-            end_now()
+        if self._ends_process and self._count > 1:
+            end_now("stopped at once")
+        if self._ends_process and self._imports:
+            end_now("interrupted")
 
 
-def end_now() -> None:
+def end_now(said: str) -> NoReturn:
     """End the process as a kill would, which the record is made for, but leave the terminal as it was."""
     with contextlib.suppress(Exception):  # the terminal may be gone
         descriptor = sys.stderr.fileno()
-        text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}stopped at once; {_KEPT}\n"
+        text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}{said}; {_KEPT}\n"
         if select.select([], [descriptor], [], 0)[1]:  # a full pipe would hold us up
             os.write(descriptor, text.encode())
     os._exit(Interrupted.exit_code)

@@ -10,6 +10,7 @@ from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.process.garbage import no_gc
+from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.wall_time import WallTime
@@ -28,14 +29,17 @@ class Loaded:
     notices: tuple[str, ...]  # to be told once the sweep is begun
 
 
-def load(spec: SweepSpec, folder: SweepFolder, runner: str | None, emit: Listener, wall: WallTime) -> Loaded:
+def load(
+    spec: SweepSpec, folder: SweepFolder, runner: str | None, emit: Listener, wall: WallTime, stop: StopRequest
+) -> Loaded:
     """Load the data, look at the model, and choose the runner, or the one that is wanted.
 
     Raises:
+        Interrupted: a signal came.
         UsageError: the data, the model or the space do not fit each other, or the runner can't be had.
     """
     with no_gc():
-        data = _data_beside_keras(spec, wall)
+        data = _data_beside_keras(spec, wall, stop)
     with wall.phase("build"):
         inspected = inspect_model(spec, data)
         spec = inspected.spec
@@ -47,15 +51,14 @@ def load(spec: SweepSpec, folder: SweepFolder, runner: str | None, emit: Listene
     return Loaded(spec, data, chosen, notices)
 
 
-def _data_beside_keras(spec: SweepSpec, wall: WallTime) -> SearchData:
+def _data_beside_keras(spec: SweepSpec, wall: WallTime, stop: StopRequest) -> SearchData:
     """The data, read while Keras is imported by another thread."""
 
     def import_keras() -> None:
         import keras  # noqa: F401
 
     thread = threading.Thread(target=import_keras)
-    with wall.phase("data"):
-        thread.start()
+    with wall.phase("data"), stop.imports_beside(thread):
         try:
             return load_search_data(spec)
         finally:

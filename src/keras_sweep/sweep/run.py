@@ -75,7 +75,7 @@ def run_sweep(
         check_spec(folder, spec, _attributes(folder))
         if options.more is None and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
             return ended
-    loaded = load(spec, folder, options.runner, emit, wall)
+    loaded = load(spec, folder, options.runner, emit, wall, stop)
     with SweepLock(folder, force=options.force) as lock:
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
