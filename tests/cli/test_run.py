@@ -215,7 +215,7 @@ def test_a_space_of_one_point_ends_at_one_trial(tmp_path):
     (tmp_path / "one.yaml").write_text(text.replace("{min: 1, max: 5}", "3"))
     ended = sweep("run", "one.yaml", cwd=tmp_path)
     assert ended.code == 0
-    assert "every one of the 1 different trials" in ended.err
+    assert "note: the one trial of the space has been tried\n" in ended.err
     assert "one: 1 trial" in ended.out
 
 

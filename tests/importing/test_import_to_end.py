@@ -43,7 +43,7 @@ def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path
         early = sweep(command, "mine", cwd=tmp_path)
         assert early.code == 1
         assert "no trial of sweep 'mine' was trained here: those imported can't win, and have no weights" in early.err
-    cut = sweep("run", "mine.yaml", "--for", "1s", cwd=tmp_path)
+    cut = sweep("run", "mine.yaml", "--for", "0.001s", cwd=tmp_path)
     assert (cut.code, "error" in cut.err) == (0, False), cut.err
     assert "the time is up before any trial ended its first epoch: give it more with `--for`" in cut.err
     done = sweep("run", "mine.yaml", cwd=tmp_path)

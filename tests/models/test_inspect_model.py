@@ -79,6 +79,8 @@ def test_a_compile_of_its_own_is_said_to_have_no_effect() -> None:
     assert "its loss SparseCategoricalCrossentropy(from_logits=True) and its metrics mae have no effect" in loss
     assert "with the optimizer SGD, which is used, with the learning rate of the space" in optimizer
     assert seen("compiled", OPTIMIZER).notices[1].endswith("which has no effect: the space file's `optimizer` is used")
+    only_loss = seen("tuned", OPTIMIZER).notices[0]
+    assert "its loss" in only_loss and " has no effect: " in only_loss
     idle = seen("compiled", Parameter("momentum", Int(0, 1))).notices[-1]
     assert idle.startswith("`momentum` has no effect: the model's own optimizer is used")
 

@@ -133,11 +133,16 @@ def listed(folder: Path) -> dict[str, object]:
 
 
 def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_asked_for(tmp_path: Path) -> None:
-    two = SPACES["plain"].replace("learning_rate: {min: 1e-4, max: 0.3, log: true}", "learning_rate: 0.1")
-    ended = Ran(tmp_path, trials=8, text=two.replace("epochs: {min: 1, max: 3}", "epochs: 1"))()
+    text = SPACES["plain"].replace("learning_rate: {min: 1e-4, max: 0.3, log: true}", "learning_rate: 0.1")
+    text = text.replace("epochs: {min: 1, max: 3}", "epochs: 1")
+    ended = Ran(tmp_path, trials=8, text=text)()
     assert (ended.reason, len(ended.results)) == ("the space is exhausted", 2)
     row = listed(tmp_path)
     assert (row["trials"], row["total"], row["state"]) == (2, 8, "done (exhausted)")
+    again = Ran(tmp_path, trials=8, text=text)
+    assert again().reason == "the space is exhausted"
+    (said,) = again.notices
+    assert said == "every one of the 2 different trials of the space has been tried, and nothing is left to do"
 
 
 def test_a_sweep_whose_process_was_killed_is_listed_as_stopped(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from keras_sweep.record.sweep_folder import SweepFolder, find
 from keras_sweep.record.sweep_folder import all_sweeps as all_folders
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.space.objective import Objective
+from keras_sweep.space.plain_text import counted
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.evaluate import evaluate_winner
@@ -72,7 +73,9 @@ class Sweep:
         for trial in self.trials:
             if trial.number == number:
                 return trial
-        raise UsageError(f"sweep {self.name!r} has no trial {number}", hint=f"It has {len(self.trials)} trials")
+        raise UsageError(
+            f"sweep {self.name!r} has no trial {number}", hint=f"It has {counted(len(self.trials), 'trial')}"
+        )
 
     @property
     def best(self) -> Trial:
@@ -230,7 +233,7 @@ class Sweep:
         return optuna.load_study(study_name=self.name, storage=f"sqlite:///{self._folder.study}")
 
     def __repr__(self) -> str:
-        return f"Sweep({self.name!r}, {len(read_results(self._folder))} trials)"
+        return f"Sweep({self.name!r}, {counted(len(read_results(self._folder)), 'trial')})"
 
     def _repr_html_(self) -> str:
         return self.leaderboard(top=10)._repr_html_()

@@ -32,7 +32,8 @@ def without_effect(spec: SweepSpec, model: Any) -> Iterator[str]:
         dropped.append("its loss weights")
     if dropped:
         said = f"`loss: {spec.loss}` and `metrics: [{', '.join(spec.metrics)}]`"
-        yield f"{source} compiles its model, but {_joined(dropped)} have no effect: the space file's {said} count"
+        verb = "has" if dropped == [f"its loss {compiled.get('loss')}"] else "have"
+        yield f"{source} compiles its model, but {_joined(dropped)} {verb} no effect: the space file's {said} count"
     if "optimizer" not in compiled:
         return
     own = f"{source} compiles its model with the optimizer {compiled['optimizer']}"

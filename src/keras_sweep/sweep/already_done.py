@@ -22,7 +22,7 @@ from keras_sweep.sweep.finish_winner import known_look, known_scores
 from keras_sweep.sweep.started import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores
-from keras_sweep.trial.end_reason import EndReason
+from keras_sweep.trial.end_reason import EndReason, exhausted_text
 from keras_sweep.trial.events import Listener, Noticed, SweepEnded
 from keras_sweep.trial.finalists import chosen
 from keras_sweep.trial.ranking import best_training, winner
@@ -40,8 +40,11 @@ def tell_again(
     emit(sweep_started(spec, folder, results[-1].runner, spec.search.trials, results))
     if scores is not None:
         emit(known_look(best, scores, looks))
-    emit(Noticed(f"all of its {len(results)} trials are done, and nothing is left to do; `--more N` adds some"))
     reason = EndReason.DONE if len(results) >= spec.search.trials else EndReason.EXHAUSTED
+    exhausted = reason is EndReason.EXHAUSTED
+    all_of = f"all of its {len(results)} trials are" if len(results) > 1 else "its one trial is"
+    done = exhausted_text(len(results)) if exhausted else f"{all_of} done"
+    emit(Noticed(f"{done}, and nothing is left to do{'' if exhausted else '; `--more N` adds some'}"))
     comparison = comparison_of(folder, read_attributes(folder), results)
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), short_path(folder.best), comparison=comparison)
     emit(ended)

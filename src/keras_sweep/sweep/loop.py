@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engine import Engine
+from keras_sweep.space.plain_text import counted
 from keras_sweep.sweep.generations import Generations
 from keras_sweep.sweep.record_protocol import Record
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Runner
-from keras_sweep.trial.end_reason import EndReason
+from keras_sweep.trial.end_reason import EndReason, exhausted_text
 from keras_sweep.trial.events import GenerationAsked, Listener, Noticed
 from keras_sweep.trial.result import DIVERGED, Result, TrialState
 
@@ -58,7 +59,7 @@ def search(
             return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
         generation = generations.next()
         if not generation.asked:
-            emit(Noticed(f"every one of the {len(finished)} different trials of the space has been tried"))
+            emit(Noticed(exhausted_text(len(finished))))
             return EndReason.EXHAUSTED
         emit(GenerationAsked(generation.index, tuple(generation.asked)))
         try:
@@ -96,6 +97,7 @@ def _check_failures(finished: Sequence[Result], limits: Limits) -> None:
     failed = [result for result in finished if result.state is TrialState.FAIL]
     if len(failed) > limits.failures:
         raise SweepError(
-            f"{len(failed)} trials failed, more than --max-failures {limits.failures}; the last: {failed[-1].reason}",
+            f"{counted(len(failed), 'trial')} failed, more than --max-failures {limits.failures}; the last: "
+            f"{failed[-1].reason}",
             hint="The same command with a larger --max-failures goes on",
         )

@@ -12,6 +12,7 @@ from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.objective import Objective
+from keras_sweep.space.plain_text import counted
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.finalists import training_again
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
@@ -195,7 +196,7 @@ def _differences(recorded: Result, again: Result, objective: Objective) -> list[
     if (recorded.state, recorded.reason) != (again.state, again.reason):
         said.append(f"the record says {_end(recorded)}, but the trial ends {_end(again)}")
     elif recorded.epochs != again.epochs:
-        said.append(f"{recorded.epochs} epochs are recorded, but the trial has {again.epochs}")
+        said.append(f"{counted(recorded.epochs, 'epoch')} recorded, but the trial has {again.epochs}")
     elif recorded.epoch != again.epoch:
         said.append(f"epoch {recorded.epoch} is recorded as the scored one, but it is epoch {again.epoch}")
     elif recorded.value == again.value and not _close(recorded.stderr, again.stderr):
