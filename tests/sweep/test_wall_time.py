@@ -1,32 +1,38 @@
 import time
 
-import pytest
-
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import PhaseBegan
+
+ROUNDING = 1e-6
+
+
+def passed(wall):
+    return time.perf_counter() - wall.started
 
 
 def test_parts_and_the_rest_add_up_to_the_wall_time():
     wall = WallTime()
     with wall.part("data"):
         time.sleep(0.01)
+    before = passed(wall)
     parts = wall.total()
     assert parts["data"] >= 0.01 and list(parts)[-1] == "other"
-    assert sum(parts.values()) == pytest.approx(time.perf_counter() - wall.started, abs=0.5)
+    assert before - ROUNDING <= sum(parts.values()) <= passed(wall) + ROUNDING
 
 
 def test_a_part_inside_another_is_counted_as_the_inner_one():
     wall = WallTime()
     with wall.part("data"), wall.part("import"):
         time.sleep(0.01)
-    assert wall.parts["import"] >= 0.01 > wall.parts["data"]
+    assert wall.parts["import"] >= 0.01
+    assert wall.parts["import"] + wall.parts["data"] <= passed(wall) + ROUNDING
 
 
 def test_what_came_before_can_be_named():
     wall = WallTime.of_process()
     wall.name_rest("start")
     assert wall.parts["start"] > 0
-    assert wall.total()["other"] < wall.parts["start"]
+    assert wall.total()["other"] + wall.parts["start"] <= passed(wall) + ROUNDING
 
 
 def test_a_part_is_split_as_what_is_in_it_and_never_into_more_than_there_was():
