@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Result, Suggestion
 from keras_sweep.trial.same_numbers import Match, gap
@@ -71,7 +71,7 @@ def lanes(spec, data, trials, watch=None, wanted=None, **arguments) -> dict[int,
 
 def fitted(spec, data, trials) -> dict[int, Result]:
     """Results of the plain runner."""
-    return train(FitRunner(spec, data), trials)
+    return train(fit_runner(spec, data), trials)
 
 
 def assert_as_fit(spec, data, trials, *, runner=None):

@@ -338,6 +338,12 @@ def test_the_winner_is_left_as_it_is_unless_the_file_asks_for_its_average() -> N
     assert read(DENSE + "finish: {average: true}\n").finish.average
 
 
+def test_with_folds_the_winner_is_always_refit() -> None:
+    assert not read(DENSE).refits
+    assert read(DENSE + "finish: {refit: true}\n").refits
+    assert read(DENSE + "split: {folds: 5, seed: 7}\n").refits
+
+
 @pytest.mark.parametrize("seed", ["7", "{values: [1, 2]}"])
 def test_a_parameter_seed_turns_finalists_off_and_says_so_where_they_were_asked_for(seed: str) -> None:
     text = DENSE.replace("parameters:\n", f"parameters:\n  seed: {seed}\n")

@@ -25,7 +25,8 @@ from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export_trial import export_trial
 from keras_sweep.sweep.no_winner import no_winner
-from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of
+from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
+from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.ranking import best_training, winner
@@ -124,7 +125,8 @@ class Sweep:
     def load_model(self, number: int | None = None) -> Any:
         """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.
 
-        It takes rows as in `validation()`. Weights that were not kept are trained again, to the same numbers.
+        It takes rows as in `validation()`. Weights that were not kept are trained again, to the same numbers. With
+        `finish: {refit: true}` the winner's model is the one that was trained on the validation rows, too.
 
         Raises:
             UsageError: the record names code and is not trusted, or Keras runs on another backend than is needed.
@@ -135,7 +137,8 @@ class Sweep:
             result = trial_of(study, spec.objective, number)
             choose_backend(None, default=backend_of(result))
             spec, data = recorded_data(study, spec)
-            return trained_model(spec, result, weights_of(study, spec, data, result, warn_of_notices), data)
+            weights, own, _ = final_weights(study, spec, data, result, warn_of_notices)
+            return trained_model(spec, result, weights, own)
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels.

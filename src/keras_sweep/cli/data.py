@@ -80,6 +80,8 @@ def data(
         save_rows(save, spec, found)
         typer.echo(str(save))
         rows = f"{count_text(len(found.train), 'training row')} and {len(found.validation):,} for validation"
+        if found.folds:
+            rows = f"{count_text(len(found.train), 'row')}, which are both training and validation rows of folds"
         print_notice(stderr_console(), f"{rows}, in the form that an exported model takes; no test row is among them")
 
 

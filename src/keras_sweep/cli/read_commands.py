@@ -128,11 +128,15 @@ def leaderboard(
         typer.echo(str(plot))
         return
     if format == "table":
+        from keras_sweep.trial.refit import refit_of_winner
         from keras_sweep.views.leaderboard.table import LeaderboardTable
+        from keras_sweep.views.refit_line import refit_line
 
         stdout_console().print(
             LeaderboardTable(rows, objective, comparison, of=ranked, references=reference_rows(attributes, objective))
         )
+        if (refit := refit_of_winner(attributes, results, objective)) is not None:
+            stdout_console().print(refit_line(refit))
         return
     from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_json, leaderboard_markdown
 
@@ -194,6 +198,17 @@ def show(
     if format == "json":
         typer.echo(trial_json(result, results, objective, comparison, seed=attributes.get("seed")), nl=False)
         return
+    from keras_sweep.trial.refit import refit_of_winner
     from keras_sweep.views.terminal.console import stdout_console
 
-    stdout_console().print(TrialView(result, results, objective, comparison, seed=attributes.get("seed")))
+    refit = refit_of_winner(attributes, results, objective)
+    stdout_console().print(
+        TrialView(
+            result,
+            results,
+            objective,
+            comparison,
+            seed=attributes.get("seed"),
+            refit=refit if refit is not None and refit.trial == result.number else None,
+        )
+    )

@@ -13,7 +13,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.end_reason import EndReason
-from keras_sweep.trial.events import Event, TestEvaluated, TrialEnded
+from keras_sweep.trial.events import Event, TestEvaluated, TrialEnded, WinnerRefitted
+from keras_sweep.trial.refit import Refit
 from keras_sweep.views.running.output_may_vanish import OutputMayVanish
 from keras_sweep.views.running.progress import progress_view
 from keras_sweep.views.summary import kept_text, print_summary, summary
@@ -39,11 +40,14 @@ def show_run(
     for warning in spec.warnings:
         print_warning(stderr_console(), warning)
     looks: list[TestEvaluated] = []
+    refits: list[Refit] = []
     trained: set[int] = set()
 
     def note(event: Event) -> None:
         if isinstance(event, TestEvaluated):
             looks.append(event)
+        elif isinstance(event, WinnerRefitted):
+            refits.append(event.refit)
         elif isinstance(event, TrialEnded):
             trained.add(event.result.number)
 
@@ -56,7 +60,8 @@ def show_run(
         # to one who waits for it, and not where Optuna would have to be loaded for it alone
         weighed = console.is_terminal and view != "quiet" and trained and ended.reason is not EndReason.INTERRUPTED
         distributions = read_attributes(folder)["distributions"] if weighed else None
-        said = summary(ended, spec.objective, test=looks[-1] if looks else None, distributions=distributions)
+        test, refit = looks[-1] if looks else None, refits[-1] if refits else None
+        said = summary(ended, spec.objective, test=test, refit=refit, distributions=distributions)
         with contextlib.suppress(OSError):  # nobody reads it
             print_summary(console, said, times=times)
     if ended.reason is EndReason.INTERRUPTED:

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_sweep.data.cache import load_facts, store_facts, user_cache
-from keras_sweep.data.encoding import fit_encoding, labels_are_classes, picture_labels
+from keras_sweep.data.encoding import encoded, fit_encoding, labels_are_classes, picture_labels
 from keras_sweep.data.fingerprint import fingerprint
+from keras_sweep.data.folds import left_out, with_own_columns
 from keras_sweep.data.image_set import ImageSet
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.data.sealed_test import seal
-from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.data.search_data import Fold, Rows, SearchData
 from keras_sweep.data.sources import image_set, read_source, unknown_name
 from keras_sweep.data.split import held_out, held_out_by_class, split
 from keras_sweep.space.objective import Goal, Objective
@@ -43,14 +44,16 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     source = read_source(spec.data, spec.folder)
     parts = split(source, spec.data.split, classes=labels_are_classes(spec))
     encoding = fit_encoding(spec, source, parts)
-    train = encoding.rows(parts.train, "training")
-    validation = encoding.rows(parts.validation, "validation", brought=source.validation is not None)
+    train, validation = encoded(encoding, source, parts)
+    folds = parts.folds
+    if encoding.preprocessing is not None:
+        folds = with_own_columns(parts, train, source.name)
     sealed = seal(encoding, parts.test, brought=source.test is not None)
     return SearchData(
         name=source.name,
         train=train,
         validation=validation,
-        fingerprint=fingerprint(train, validation),
+        fingerprint=fingerprint(train, validation, folds=folds),
         classes=encoding.labels.classes,
         class_names=encoding.labels.names or source.class_names,
         test_rows=sealed.rows,
@@ -58,6 +61,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         preprocessing=encoding.preprocessing,
         image_shape=source.image_shape,
         notices=(*source.notices, *encoding.notices),
+        folds=folds,
     )
 
 
@@ -109,6 +113,8 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     if pictures is not None:
         images, labels = pictures.search_arrays()
         return Rows(images.reshape(len(images), -1) / 255.0, picture_labels(spec, labels, pictures.class_names))
+    if data.folds:
+        return data.train
     both = (data.train, data.validation)
     return Rows(np.concatenate([rows.x for rows in both]), np.concatenate([rows.y for rows in both]))
 
@@ -116,20 +122,26 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
 def _pictures(spec: SweepSpec, source: ImageSet) -> SearchData:
     how, names = spec.data.split, source.class_names
     images, labels = source.search_arrays()
-    divide = held_out_by_class(labels, how.validation, how.seed) if how.stratify else None
-    kept, held = divide or held_out(len(labels), how.validation, how.seed)
     form = loss_needs(spec.loss).form
-    train = Rows(scaled_pixels(images, kept), picture_labels(spec, labels[kept], names))
-    validation = Rows(scaled_pixels(images, held), picture_labels(spec, labels[held], names))
+    folds: tuple[Fold, ...] = ()
+    if how.folds:
+        train = validation = Rows(scaled_pixels(images), picture_labels(spec, labels, names))
+        folds = tuple(left_out(labels, how, classes=form is not LabelForm.NUMBER))
+    else:
+        divide = held_out_by_class(labels, how.validation, how.seed) if how.stratify else None
+        kept, held = divide or held_out(len(labels), how.validation, how.seed)
+        train = Rows(scaled_pixels(images, kept), picture_labels(spec, labels[kept], names))
+        validation = Rows(scaled_pixels(images, held), picture_labels(spec, labels[held], names))
     return SearchData(
         name=spec.data.source,
         train=train,
         validation=validation,
-        fingerprint=_kept_fingerprint(spec, source, lambda: fingerprint(train, validation)),
+        fingerprint=_kept_fingerprint(spec, source, lambda: fingerprint(train, validation, folds=folds)),
         classes=len(names) if form is not LabelForm.NUMBER else None,
         class_names=names,
         test_rows=source.test_rows,
         image_shape=source.shape,
+        folds=folds,
     )
 
 

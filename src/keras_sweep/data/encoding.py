@@ -67,6 +67,14 @@ def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
     return Encoding(source.name, labels, None, tuple(notices))
 
 
+def encoded(encoding: Encoding, source: Source, parts: Parts) -> tuple[Rows, Rows]:
+    """The training and the validation rows, which are the same with folds. Raises DataError."""
+    train = encoding.rows(parts.train, "training")
+    if parts.validation is parts.train:
+        return train, train
+    return train, encoding.rows(parts.validation, "validation", brought=source.validation is not None)
+
+
 def labels_are_classes(spec: SweepSpec) -> bool:
     """Whether the loss takes classes; else numbers."""
     return loss_needs(spec.loss).form is not LabelForm.NUMBER

@@ -28,6 +28,7 @@ def check_rows_path(path: Path) -> None:
 def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> dict[str, Array]:
     """Write x_train, y_train, x_validation and y_validation to an .npz file; returns what was written.
 
+    With folds there are no validation rows apart, but `fold`: which fold leaves a row out, counted from 0.
     Where the model takes a dict of columns, each column is an array: `x_validation/NAME`.
 
     Raises:
@@ -35,14 +36,12 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> dict[str, Array]
         RecordError: the file can't be written.
     """
     train, validation = raw_rows(spec, data)
-    arrays = dict(
-        (
-            *_named("x_train", train),
-            ("y_train", data.train.y),
-            *_named("x_validation", validation),
-            ("y_validation", data.validation.y),
-        )
-    )
+    arrays = dict((*_named("x_train", train), ("y_train", data.train.y)))
+    if data.folds:
+        order = np.concatenate([fold.held for fold in data.folds]).argsort()
+        arrays["fold"] = np.repeat(np.arange(len(data.folds)), [len(fold.held) for fold in data.folds])[order]
+    else:
+        arrays |= dict((*_named("x_validation", validation), ("y_validation", data.validation.y)))
     with plain_errors("write", path), replacing(path, mode=SHARED) as file:
         np.savez(file, allow_pickle=False, **arrays)
     return arrays

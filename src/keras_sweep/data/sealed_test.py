@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keras_sweep.data.encoding import Encoding, fit_encoding, labels_are_classes, picture_labels
+from keras_sweep.data.encoding import Encoding, encoded, fit_encoding, labels_are_classes, picture_labels
 from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.data.search_data import Array, Rows, SearchData
@@ -35,19 +35,23 @@ def seal(encoding: Encoding, test: RawRows | None, *, brought: bool) -> Seal:
     return Seal(len(rows), fingerprint(rows))
 
 
-def open_test(spec: SweepSpec, data: SearchData) -> Rows:
-    """The sealed test rows, in the form of `data.validation`.
+def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
+    """The sealed test rows, in the form of `data.validation`, or of the rows of `like`: the same, encoded otherwise.
 
     Raises:
         DataError: the source has no test rows, or its rows are no longer those that were there before the search.
     """
-    return _opened(spec, data)[0]
+    rows, raw = _opened(spec, data)
+    if like is None or like.preprocessing is None or raw is None:
+        return rows
+    return Rows(like.preprocessing.transform(raw.x), rows.y)
 
 
-def open_raw_test(spec: SweepSpec, data: SearchData) -> tuple[Any, Array]:
+def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> tuple[Any, Array]:
     """x of the sealed test rows as a model's file takes them (of a table, its raw columns), and y. Raises DataError."""
     rows, raw = _opened(spec, data)
-    return (rows.x if data.preprocessing is None or raw is None else data.preprocessing.inputs(raw.x)), rows.y
+    preprocessing = (like or data).preprocessing
+    return (rows.x if preprocessing is None or raw is None else preprocessing.inputs(raw.x)), rows.y
 
 
 def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, RawRows | None]:
@@ -60,8 +64,8 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, RawRows | None]:
         return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures.class_names)), None
     source, parts = _parts(spec)
     encoding = fit_encoding(spec, source, parts)
-    train, validation = encoding.rows(parts.train, "training"), encoding.rows(parts.validation, "validation")
-    changed = "" if fingerprint(train, validation) == data.fingerprint else "rows"
+    train, validation = encoded(encoding, source, parts)
+    changed = "" if fingerprint(train, validation, folds=parts.folds) == data.fingerprint else "rows"
     assert parts.test is not None
     test = encoding.rows(parts.test, "test", brought=source.test is not None)
     if not changed and data.test_fingerprint not in (None, fingerprint(test)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -24,6 +24,15 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.x)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A part of the rows that is left out of a training on all the others, and scored by it."""
+
+    train: npt.NDArray[np.int32]  # numbers of the rows that it trains on
+    held: npt.NDArray[np.int32]  # and of those that it leaves out
+    rows: Rows | None = None  # all rows in the fold's own encoding; None: as they are in `SearchData.train`
 
 
 class Preprocessing(Protocol):
@@ -57,8 +66,21 @@ class SearchData:
     preprocessing: Preprocessing | None = None  # None where the model takes the rows as they are in `train.x`
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), where a row of x is a picture
     notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect
+    folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one row of x."""
         return tuple(self.train.x.shape[1:])
+
+    def fold(self, index: int) -> SearchData:
+        """What a fold trains and validates on, copied out of all rows."""
+        fold = self.folds[index]
+        rows = fold.rows or self.train
+        return replace(
+            self,
+            train=Rows(rows.x[fold.train], rows.y[fold.train]),
+            validation=Rows(rows.x[fold.held], rows.y[fold.held]),
+            fingerprint=f"{self.fingerprint} fold {index}",
+            folds=(),
+        )

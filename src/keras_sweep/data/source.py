@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.search_data import Array
+from keras_sweep.data.search_data import Array, Fold
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,8 +47,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The rows of a source, split."""
+    """The rows of a source, split. With folds all rows but the test rows are training and validation rows both."""
 
     train: RawRows
     validation: RawRows
     test: RawRows | None
+    folds: tuple[Fold, ...] = ()

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.folds import left_out
 from keras_sweep.data.source import Parts, RawRows, Source
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import Split
@@ -61,6 +62,13 @@ def split(source: Source, how: Split, *, classes: bool) -> Parts:
         if test is None and how.test:
             train, test = _apart(train, how.test, how, classes)
     validation = source.validation
+    if how.folds:
+        if validation is not None:
+            raise DataError(
+                f"{source.name} brings its own validation rows, so it can't be cut into folds",
+                hint="Leave out `split: {folds: ...}`, or bring training and validation rows as one",
+            )
+        return Parts(train, train, test, tuple(left_out(train.y, how, classes=classes)))
     if validation is None:
         train, validation = _apart(train, how.validation, how, classes)
     return Parts(train, validation, test)

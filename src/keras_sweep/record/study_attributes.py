@@ -148,9 +148,12 @@ ATTRIBUTES: Mapping[str, Check] = {
     "imported": text,  # from where
     "seconds": map_of(number),
     "finalists": list_of(with_keys(trials=count, recipes=list_of(count), seeds=list_of(count))),  # each choice of them
+    "refit": optional(
+        with_keys(trial=count, seed=optional(whole), epochs=count, rows=count, scores=map_of(number), digest=text)
+    ),
     "test_looks": count,
     "test": with_keys(
-        {"stderrs": map_of(number), "seed": optional(whole)},  # an older version kept that of the objective alone
+        {"stderrs": map_of(number), "seed": optional(whole), "refit": anything},  # older versions kept fewer
         number=count,
         rows=count,
         scores=map_of(number),

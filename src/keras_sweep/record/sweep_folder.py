@@ -67,6 +67,11 @@ class SweepFolder:
         return replace(self, part="finalists")
 
     @property
+    def refit(self) -> SweepFolder:
+        """The same sweep, with the weights of its winner trained on all rows."""
+        return replace(self, part="refit")
+
+    @property
     def best(self) -> Path:
         """The winner's model."""
         return self.path / "best.keras"

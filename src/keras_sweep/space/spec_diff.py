@@ -31,6 +31,8 @@ def canonical(spec: SweepSpec) -> Plain:
         "epochs.take": "best" if spec.take_best else "last",
     }
     for field in fields(spec.data.split):
+        if field.name == "folds" and not spec.data.split.folds:  # as in records of versions that had none
+            continue
         flat[f"split.{field.name}"] = getattr(spec.data.split, field.name)
     for name, value in spec.model.arguments.items():
         flat[f"model.{name}"] = _plain(value)

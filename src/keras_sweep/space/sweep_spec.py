@@ -31,6 +31,13 @@ class Split:
     test: float = Field(default=0.2, ge=0, lt=1, description="share of all rows")
     seed: Seed = 42
     stratify: bool = Field(default=False, description="keep the shares of the classes")
+    folds: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="instead of `validation`: train each trial once a fold, and score each row by the training that "
+        "left it out; the winner is then trained once more on all of these rows",
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class Finish:
         default=False,
         description="try the mean of its weights over its seeds, or over its last epochs; the better one is exported",
     )
+    refit: bool = Field(default=False, description="train it once more, on all rows of training and validation")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -113,6 +121,11 @@ class SweepSpec:
     finalists_asked: bool = False  # the file asks for them: they may take more than a quarter of the search's epochs
     finish: Finish = dataclasses.field(default_factory=Finish)
     warnings: tuple[str, ...] = ()  # what does not stop a sweep but is likely a slip
+
+    @property
+    def refits(self) -> bool:
+        """Whether the winner is trained once more on all rows: with folds no one model of the search stands for it."""
+        return self.finish.refit or self.data.split.folds > 0
 
     @property
     def take_best(self) -> bool:

@@ -50,6 +50,28 @@ def data_of(findings: FaultList, folder: Path) -> DataSpec | None:
     return DataSpec(kind, str(source), getattr(section, "target", None), inner)
 
 
+def check_folds(findings: FaultList) -> None:
+    """Note what can't stand beside `folds`."""
+    path = ("split",) if findings.has("split") else ("data", "split")
+    split = findings.root.at(*path).plain
+    folds = split.get("folds") if isinstance(split, dict) else None
+    if not isinstance(split, dict) or type(folds) is not int or folds < 1:
+        return
+    if folds == 1:
+        rule = "must be 0, for none, or at least 2, but got 1: one fold leaves no row to train on"
+        findings.fault((*path, "folds"), rule)
+    if "validation" in split:
+        rule = "with `folds` every row is a validation row of one fold, so there is no share of them"
+        findings.fault((*path, "validation"), rule, "leave out `validation` or `folds`")
+    finish = findings.root.at("finish").plain if findings.has("finish") else {}
+    if isinstance(finish, dict) and finish.get("refit") is False:
+        rule = "must be true with `folds`: no one model of the search stands for a trial"
+        findings.fault(("finish", "refit"), rule, "leave it out")
+    if isinstance(finish, dict) and finish.get("average") is True:
+        rule = "goes without `folds`: the winner is trained once more on all rows, and no mean of its weights is that"
+        findings.fault(("finish", "average"), rule, "leave one of them out")
+
+
 def _forms() -> str:
     return f"a name ({joined(DATA_NAMES)}), or a map with one of {joined(SOURCES)}"
 

@@ -49,7 +49,11 @@ def finalists_of(findings: FaultList, space: SearchSpace | None) -> Finalists | 
 
 def finish_of(findings: FaultList) -> Finish:
     """What `finish` says, over the defaults; those alone where its faults are noted."""
-    return (findings.section(Finish, ("finish",)) if findings.has("finish") else None) or Finish()
+    found = (findings.section(Finish, ("finish",)) if findings.has("finish") else None) or Finish()
+    if found.average and found.refit:
+        rule = "goes without `refit`: a mean of weights is compared on the validation rows, which a refit has seen"
+        findings.fault(("finish", "average"), rule, "leave one of them out")
+    return found
 
 
 def early_terminate_of(findings: FaultList) -> EarlyTerminate | None:

@@ -10,7 +10,7 @@ from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.space.plain_text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space.sweep_name import sweep_name_fault
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space_file.data_section import data_of
+from keras_sweep.space_file.data_section import check_folds, data_of
 from keras_sweep.space_file.file_model import SECTIONS
 from keras_sweep.space_file.findings import FaultList, unknown
 from keras_sweep.space_file.model_section import model_of
@@ -94,6 +94,7 @@ def read_space_text(
     folder = path.absolute().parent
     _check_keys(findings)
     data = data_of(findings, folder)
+    check_folds(findings)
     model = model_of(findings, folder)
     loss = loss_of(findings)
     metrics = metrics_of(findings)

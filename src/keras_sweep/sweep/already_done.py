@@ -16,16 +16,17 @@ from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import is_card_of
+from keras_sweep.sweep.card import is_card_of, refit_record
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.finish_winner import known_look, known_scores
 from keras_sweep.sweep.started import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.end_reason import EndReason, exhausted_text
-from keras_sweep.trial.events import Listener, Noticed, SweepEnded
+from keras_sweep.trial.events import Listener, Noticed, SweepEnded, WinnerRefitted
 from keras_sweep.trial.finalists import chosen
 from keras_sweep.trial.ranking import best_training, winner
+from keras_sweep.trial.refit import recorded_refit
 from keras_sweep.trial.result import Result
 
 
@@ -38,6 +39,8 @@ def tell_again(
         return None
     results, best, scores, looks = known
     emit(sweep_started(spec, folder, results[-1].runner, spec.search.trials, results))
+    if (refit := recorded_refit(read_attributes(folder), best)) is not None:
+        emit(WinnerRefitted(refit, earlier=True))
     if scores is not None:
         emit(known_look(best, scores, looks))
     reason = EndReason.DONE if len(results) >= spec.search.trials else EndReason.EXHAUSTED
@@ -74,6 +77,9 @@ def _already_done(
         card: dict[str, Any] = json.loads(folder.card.read_bytes())
         training = best_training(best, spec.objective)
         scores = known_scores(attributes, training)
+        refit = recorded_refit(attributes, training)
+        if (refit is not None) is not spec.refits or card.get("refit") != refit_record(refit):
+            return None
         if not _is_written(card, spec, results, best) or card["sha256"] != file_digest(folder.best):
             return None
         if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
@@ -94,8 +100,9 @@ def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result]) -> None:
         load_weights(weights_file(folder, number))
         if digest := results[number].scores_digest:
             load_scores(scores_file(folder, number), digest)
-    for number in saved_trials(folder.finalists):
-        load_weights(weights_file(folder.finalists, number))
+    for part in (folder.finalists, folder.refit):
+        for number in saved_trials(part):
+            load_weights(weights_file(part, number))
 
 
 def _has_ended(spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result], best: Result) -> bool:

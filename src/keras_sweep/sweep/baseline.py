@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from keras_sweep.data.catalog import rows_in_order
 from keras_sweep.data.search_data import Array, SearchData
@@ -31,7 +30,9 @@ class Baseline:
     model: str  # "SGDClassifier(loss='log_loss', max_iter=5, random_state=42)"
     metric: str  # what the scores are: "accuracy", or "r2" for regression
     fold_scores: tuple[float, ...]  # [FOLDS], cross-validated over training and validation rows
-    validation: Mapping[str, float]  # fitted on training rows, scored on validation rows, by Keras's names
+    validation: Mapping[
+        str, float
+    ]  # fitted on training rows, scored on validation rows (or out of fold), by Keras's names
     seconds: float  # wall time of all fits
 
     @property
@@ -82,14 +83,19 @@ def _cross_validated(model: Any, x: Array, y: Array) -> tuple[float, ...]:
 
 
 def _validated(model: Any, data: SearchData) -> dict[str, float]:
-    x, y = _flat(data.validation.x), _target(data.validation.y, data)
-    with _quiet():
-        model.fit(_flat(data.train.x), _target(data.train.y, data))
+    """Scores on the validation rows; with folds on all rows, each predicted by the fit that left it out."""
+    y = _target(data.validation.y, data)
+    predicted = np.empty(len(y), np.float64)
+    folds = ((data.fold(index), fold.held) for index, fold in enumerate(data.folds))
+    for part, places in folds if data.folds else [(data, np.arange(len(y), dtype=np.int32))]:
+        with _quiet():
+            model.fit(_flat(part.train.x), _target(part.train.y, data))
+        predicted[places] = model.predict(_flat(part.validation.x))
     if data.classes is None:
-        errors: npt.NDArray[np.float64] = model.predict(x).astype(np.float64) - y
+        errors = predicted - y.astype(np.float64)
         squared = float((errors**2).mean())
         return {"val_mean_squared_error": squared, "val_mean_absolute_error": float(np.abs(errors).mean())}
-    return {"val_accuracy": float((model.predict(x) == y).mean())}
+    return {"val_accuracy": float((predicted == y).mean())}
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.finalists import seed_scores
+from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 
 PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
@@ -47,6 +48,7 @@ def model_card(
     opening: str = PLAIN,
     estimate: Estimate | None = None,
     recipe: Result | None = None,
+    refit: Refit | None = None,
 ) -> dict[str, Any]:
     """The card as plain data for JSON.
 
@@ -60,6 +62,7 @@ def model_card(
         opening: the call that opens the model's file.
         estimate: what the winner is likely to score on new rows; of another trial there is none.
         recipe: the trial of the search whose recipe it is, where that was trained with other seeds, too.
+        refit: how the exported model was trained once more, on all rows; None: it is the trial's own.
     """
     seeds = seeds_record(recipe, spec.search.seed) if recipe is not None else None
     return {
@@ -70,6 +73,7 @@ def model_card(
         "seed": result.params.get("seed", spec.search.seed),
         **({} if seeds is None else {"seeds": seeds}),
         "epoch": result.epoch,
+        "refit": refit_record(refit),
         "model": {"source": spec.model.source, "arguments": dict(spec.model.arguments)},
         "open": opening,
         "loss": spec.loss,
@@ -84,6 +88,7 @@ def model_card(
             "source": _source(spec),
             "train_rows": len(data.train),
             "validation_rows": len(data.validation),
+            **({"folds": len(data.folds)} if data.folds else {}),
             "test_rows": data.test_rows,
             "input_shape": list(data.input_shape),
             "input": "raw rows" if data.preprocessing else _input_words(spec),
@@ -109,6 +114,22 @@ def seeds_record(recipe: Result, seed: int) -> dict[str, Any] | None:
         "stderr": scores.stderr,
         "unstable": scores.unstable,
         "values": values,
+    }
+
+
+def refit_record(refit: Refit | None) -> dict[str, Any] | None:
+    """What a card says of a model that was trained once more, on all rows.
+
+    `scores` are on rows that it was trained on, to tell the model by; what it is worth, `estimate` and `test` say.
+    """
+    if refit is None:
+        return None
+    of = "the recipe as the search trained it, on other rows than it was scored on; this model has seen them all"
+    return {
+        "rows": refit.rows,
+        "epochs": refit.epochs,
+        "scores": dict(refit.scores),
+        "validation_and_estimate_are_of": of,
     }
 
 

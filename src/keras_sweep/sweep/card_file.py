@@ -37,6 +37,14 @@ class CardData(_Part):
     test_fingerprint: str | None = None
 
 
+class CardRefit(_Part):
+    """What a card says of a model that was trained once more, on all rows."""
+
+    rows: int
+    epochs: int
+    scores: dict[str, float]
+
+
 class CardMetric(_Part):
     """What ranked the trials."""
 
@@ -59,6 +67,7 @@ class Card(_Part):
     data: CardData
     validation: dict[str, float | None]
     test: dict[str, Any] | None
+    refit: CardRefit | None = None
 
 
 def card_path(model: Path) -> Path:

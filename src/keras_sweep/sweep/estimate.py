@@ -29,6 +29,7 @@ class Estimate:
     compile_seconds: float  # of all of them, building models included
     finalists: tuple[int, int] = (0, 0)  # recipes that are likely to be trained again, and with how many new seeds each
     finalist_epochs: float = 0.0  # expected of all of those
+    refit_epochs: float = 0.0  # expected of the winner, trained once more on all rows
 
     @property
     def seconds(self) -> float:
@@ -70,6 +71,7 @@ def estimate(
         compile_seconds=building + compiling,
         finalists=finalists,
         finalist_epochs=math.prod(finalists) * length,
+        refit_epochs=length if spec.refits else 0.0,
     )
 
 

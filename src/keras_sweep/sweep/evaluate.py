@@ -9,7 +9,8 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.finish_winner import look_at_test
-from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of, weights_of
+from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
+from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import TestScores, trained_model
 from keras_sweep.trial.events import Listener
 
@@ -36,8 +37,9 @@ def evaluate_winner(
         best = trial_of(study, spec.objective, None)
         choose_backend(backend, "--backend", default=backend_of(best))
         spec, data = recorded_data(study, spec)
-        model = trained_model(spec, best, weights_of(study, spec, data, best, emit), data)
-        scores = look_at_test(spec, study, best, model, data, emit)
+        weights, own, _ = final_weights(study, spec, data, best, emit)
+        model = trained_model(spec, best, weights, own)
+        scores = look_at_test(spec, study, best, model, data, own, emit)
     if scores is None:
         raise DataError(f"{data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
     return scores

@@ -23,7 +23,8 @@ from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.export import EXPORT_FORMATS, ExportFormat, check_target, file_model
 from keras_sweep.sweep.finish_winner import known_test, looks_at_test
 from keras_sweep.sweep.kept_model import copy_kept, kept_card
-from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, refuse_imported, trial_of, weights_of
+from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, refuse_imported, trial_of
+from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
@@ -103,10 +104,11 @@ def _built(
     """Build the trial's model with its weights, and write it. Returns its card."""
     choose_backend(backend, "--backend", default=backend_of(result))
     spec, data = recorded_data(study, spec)
-    model = trained_model(spec, result, weights_of(study, spec, data, result, emit), data)
-    if (words := other_score(spec, result, model, data)) is not None:
+    weights, own, refit = final_weights(study, spec, data, result, emit)
+    model = trained_model(spec, result, weights, own)
+    if refit is None and (words := other_score(spec, result, model, data)) is not None:
         emit(Noticed(words))
-    whole = file_model(spec, model, data)
+    whole = file_model(spec, model, own)
     form.write(whole, path)
     results, test, looks = study.ranked_results(), known_test(study, result), looks_at_test(study)
     opening, recipe = form.opening or opening_call(whole), results[result.recipe]
@@ -121,6 +123,7 @@ def _built(
         opening=opening,
         estimate=comparison.estimate if comparison.best == result.recipe else None,
         recipe=recipe,
+        refit=refit,
     )
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
 

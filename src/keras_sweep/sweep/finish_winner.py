@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.whole import whole
 from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
@@ -19,7 +20,7 @@ from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import is_card_of, model_card, seeds_record
+from keras_sweep.sweep.card import is_card_of, model_card, refit_record, seeds_record
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.kept_model import MOST_CARD
 from keras_sweep.sweep.open_record import TEST_FINGERPRINT
@@ -27,6 +28,7 @@ from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
+from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result, Weights
 
 
@@ -38,9 +40,11 @@ def known_look(best: Result, scores: TestScores, looks: int) -> TestEvaluated:
 
 
 def look_at_test(
-    spec: SweepSpec, study: StudyFile, best: Result, model: Any, data: SearchData, emit: Listener
+    spec: SweepSpec, study: StudyFile, best: Result, model: Any, data: SearchData, own: SearchData, emit: Listener
 ) -> TestScores | None:
     """Evaluate a model on the sealed rows and count the look; None where the source has no test rows.
+
+    `data` are the rows of the search, `own` those that the model was trained on.
 
     The count is written when the rows are open and before they are scored: a look that a kill cuts short is counted,
     and taken anew; where the rows can't be had, nobody has looked.
@@ -57,12 +61,13 @@ def look_at_test(
             "they would not judge its winner",
             hint="Bring the former rows back, or run the sweep anew with `--fresh`",
         )
-    rows = open_test(spec, data)
+    rows = open_test(spec, data, like=own)
     looks = count_look(study)
     scores = evaluate(spec, model, rows, data)
     kept: dict[str, Any] = {
         "number": best.recipe,
         "seed": best.finalist_seed,
+        "refit": recorded_refit(study.attributes, best) is not None,
         "rows": scores.rows,
         "scores": dict(scores.scores),
     }
@@ -96,6 +101,8 @@ def known_scores(attributes: Mapping[str, Any], best: Result) -> TestScores | No
     kept = attributes.get("test")
     if not isinstance(kept, dict) or (kept.get("number"), kept.get("seed")) != (best.recipe, best.finalist_seed):
         return None
+    if kept.get("refit", False) != (recorded_refit(attributes, best) is not None):
+        return None
     return TestScores(kept["rows"], kept["scores"], recorded_errors(kept, str(attributes["metric"])), kept["per_class"])
 
 
@@ -119,10 +126,12 @@ def finish(
     emit: Listener,
     wall: WallTime | None = None,
     estimate: Estimate | None = None,
+    refit: Refit | None = None,
 ) -> None:
     """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
 
-    `results` are the trials of the search; `best` is the winner, or the one of its finalists whose model stands for it.
+    `results` are the trials of the search; `best` is the winner, or the one of its finalists whose model stands for it;
+    `weights` are of that model, or of its `refit` where there is one.
 
     What is there already and sound is left as it is, so that the same call again does nothing. The card bears the model
     file's checksum and is written last: a kill leaves a model without a card, never with one of another model.
@@ -135,6 +144,7 @@ def finish(
     recipe = next(one for one in results if one.number == best.recipe)
     current = card.get("trials") == len(results) and is_card_of(card, best, spec.search.seed)
     current = current and card.get("seeds") == seeds_record(recipe, spec.search.seed)
+    current = current and card.get("refit") == refit_record(refit)
     sound = _is_sound(folder, card if current else None, emit)
     look = test and scores is None and bool(data.test_rows)
     told = card.get("estimate") == (None if estimate is None else asdict(estimate))
@@ -142,22 +152,23 @@ def finish(
         return
     opening = str(card.get("open", PLAIN))
     if look or not sound:
+        own = data if refit is None else whole(spec, data)
         with wall.phase("build"):
-            model = trained_model(spec, best, weights(), data)
+            model = trained_model(spec, best, weights(), own)
         if look:
             with wall.phase("test"):
-                scores = look_at_test(spec, study, best, model, data, emit)
+                scores = look_at_test(spec, study, best, model, data, own, emit)
         if not sound:
             try:
                 with wall.phase("export"):
-                    whole = file_model(spec, model, data)
+                    as_file = file_model(spec, model, own)
             except ModelError as error:  # the trials and their weights are sound all the same
                 emit(Noticed(str(error)))
                 return
-            opening = opening_call(whole)
+            opening = opening_call(as_file)
             _make_way(folder)
             with wall.phase("export"), plain_errors("write", folder.best):
-                save_keras(whole, folder.best)
+                save_keras(as_file, folder.best)
     looks = looks_at_test(study)
     card = model_card(
         spec,
@@ -169,6 +180,7 @@ def finish(
         opening=opening,
         estimate=estimate,
         recipe=recipe,
+        refit=refit,
     )
     card["sha256"] = file_digest(folder.best)
     write_text(folder.card, json.dumps(card, indent=2) + "\n", mode=SHARED)

@@ -22,8 +22,8 @@ from keras_sweep.record.weights import load_weights, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, unfollowed_spec
-from keras_sweep.sweep.validation_outputs import BATCH, as_probabilities, check_at_hand, class_names, classes_of
-from keras_sweep.sweep.winner import trained_model
+from keras_sweep.sweep.validation_outputs import as_probabilities, check_at_hand, class_names, classes_of
+from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.row_values import ACCURACIES
 from keras_sweep.trial.comparison import PAIRED, Comparison
 from keras_sweep.trial.events import Listener
@@ -158,8 +158,8 @@ def _outputs(
     spec: SweepSpec, data: SearchData, result: Result, folder: SweepFolder, places: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.floating]:
     """[M, C] of one trial's model."""
-    model = trained_model(spec, result, load_weights(weights_file(folder, result.number)), data)
-    outputs = np.asarray(model.predict(data.validation.x[places], verbose=0, batch_size=BATCH))
+    weights = load_weights(weights_file(folder, result.number))
+    outputs = validation_outputs(spec, result, weights, data, places=places)
     return as_probabilities(outputs.reshape(len(places), -1))
 
 

@@ -64,8 +64,14 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         rows: the file that `write_rows` wrote; None where the script can have the rows itself.
 
     Raises:
-        UsageError: the rows are needed in a file, or the model is of a program that is no longer there.
+        UsageError: the rows are needed in a file, the model is of a program that is no longer there, or there are
+            folds.
     """
+    if data.folds:
+        raise UsageError(
+            f"with folds {result.name} is {len(data.folds)} trainings, which one script does not show",
+            hint="`sweep export --trial N` gives its model, trained on all rows",
+        )
     plan = training_plan(spec, result.params)
     script = _Script()
     if rows is not None:

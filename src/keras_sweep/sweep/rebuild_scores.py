@@ -12,7 +12,7 @@ from keras_sweep.record.weights import load_weights, weights_file
 from keras_sweep.space.plain_text import counted
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import MOST_COMPARED
-from keras_sweep.sweep.winner import trained_model
+from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.call_model import called, predicted
 from keras_sweep.training.row_values import row_scores
 from keras_sweep.trial.events import Listener, Noticed
@@ -51,9 +51,9 @@ def rebuild_scores(
 def _scores_again(spec: SweepSpec, data: SearchData, result: Result, weights: Weights) -> RowScores | None:
     """The very scores that the record tells of; None where other numbers come out, as on another backend."""
     assert result.value is not None
-    model, rows = trained_model(spec, result, weights, data), data.validation
-    for outputs in (called, predicted):  # a plain call or a compiled one, whichever the runner took
-        scores = row_scores(spec.objective.name, spec.loss, result.value, rows.y, outputs(model, rows.x))
+    for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
+        outputs = validation_outputs(spec, result, weights, data, call)
+        scores = row_scores(spec.objective.name, spec.loss, result.value, data.validation.y, outputs)
         if scores is not None and scores.digest == result.scores_digest:
             return scores
     return None

@@ -218,7 +218,7 @@ def _movement(
     spec: SweepSpec, data: SearchData, train_again: Callable[..., Result], plain: Comparison, emit: Listener
 ) -> Movement:
     from keras_sweep.training.fit.disturbed import disturb, draws_at_random
-    from keras_sweep.training.fit.runner import FitRunner
+    from keras_sweep.training.fit.folded import fit_runner
 
     by_weights = False
 
@@ -232,7 +232,7 @@ def _movement(
 
     moved: dict[str, Gap] = {}
     for order in range(1, ORDERS + 1):
-        runner = FitRunner(spec, data, prepare=prepare(order))
+        runner = fit_runner(spec, data, prepare=prepare(order))
         other = train_again(runner, emit=emit)
         for name, gaps in curve_gaps(other, plain.again, data).items():
             moved[name] = widest((*gaps, moved[name])) if name in moved else widest(gaps)

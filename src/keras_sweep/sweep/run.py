@@ -26,6 +26,7 @@ from keras_sweep.sweep.load import Loaded, load
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside
 from keras_sweep.sweep.rebuild_scores import rebuild_scores
+from keras_sweep.sweep.refit import Refitting
 from keras_sweep.sweep.started import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import RUNNERS
@@ -197,17 +198,21 @@ class _Run:
             finalists = [one for result in results if result.final for one in result.finalists]
             rebuild_scores(spec, data, self.study.folder.finalists, finalists, self.emit)
             comparison = keep_comparison(self.study.folder, self.study.attributes, results)
+            refitting = Refitting(spec, self.study, data, runner.name, self.emit, lambda: self.stop.signalled)
+            with self.wall.part("refit"):
+                refit = refitting.of(training)
             finish(
                 spec,
                 self.study,
                 results,
                 training,
-                lambda: weights.of(training),
+                lambda: weights.of(training) if refit is None else refitting.weights(refit),
                 data,
                 test=self.options.test,
                 emit=self.emit,
                 wall=self.wall,
                 estimate=comparison.estimate,
+                refit=refit,
             )
         return comparison
 

@@ -19,13 +19,11 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import load_weights, weights_file_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
-from keras_sweep.sweep.winner import trained_model
+from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.trial.events import Listener
 
 if TYPE_CHECKING:
     import polars as pl
-
-BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -100,6 +98,5 @@ def winner_outputs(
         check_at_hand(spec)
         choose_backend(None, default=backend_of(best))
         spec, data = recorded_data(study, spec)
-        model = trained_model(spec, best, load_weights(path), data)
-        outputs = np.asarray(model.predict(data.validation.x, verbose=0, batch_size=BATCH))
+        outputs = validation_outputs(spec, best, load_weights(path), data)
         return ValidationOutputs(best.recipe, data, outputs.reshape(len(outputs), -1), validation_table(spec, data))

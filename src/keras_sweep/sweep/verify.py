@@ -13,6 +13,7 @@ import numpy as np
 from keras_sweep.data.catalog import load_search_data, raw_rows
 from keras_sweep.data.sealed_test import open_raw_test
 from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.data.whole import raw_whole, whole
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
 from keras_sweep.files.model_file import check_keras_file, file_digest
 from keras_sweep.process.backend import BACKENDS, choose_backend
@@ -59,6 +60,7 @@ class Verified:
     validation_rows: int
     test_rows: int | None  # None where nobody asked for them
     looks: int | None = None  # at the test rows, this one included; None where the sweep is not here
+    refit: bool = False  # trained on the validation rows, too: those that are evaluated are all that it was trained on
 
     @property
     def match(self) -> Match:
@@ -123,17 +125,30 @@ def verify_model(
         )
     emit(PhaseBegan("import"))
     model = _opened(path, card)
-    x, y, size = raw_rows(spec, data)[1], data.validation.y, _batch_size(card)
+    own = data if card.refit is None else whole(spec, data)
+    x = raw_rows(spec, data)[1] if card.refit is None else raw_whole(spec, own)
+    y, size = own.validation.y, _batch_size(card)
     scores = model.evaluate(x, y, batch_size=size, **_QUIET)
-    checks = list(_validation_checks(spec, card, scores, len(y)))
-    checks += _stderr_check(spec, card, scores, y, lambda: np.asarray(model.predict(x, verbose=0, batch_size=1024)))
+    if card.refit is not None:
+        checks = [_check(f"refit {name}", said, scores[name], len(y)) for name, said in card.refit.scores.items()]
+    else:
+        checks = list(_validation_checks(spec, card, scores, len(y)))
+        checks += _stderr_check(spec, card, scores, y, lambda: np.asarray(model.predict(x, verbose=0, batch_size=1024)))
     looks = None
     if test:
         emit(PhaseBegan("test"))
-        x, y, looks = _test_rows(spec, card, data, home)
+        x, y, looks = _test_rows(spec, card, data, own, home)
         checks += _test_checks(card, model.evaluate(x, y, **_QUIET), len(y))
     return Verified(
-        path, card_file, card.sweep, card.trial, tuple(checks), len(data.validation), len(y) if test else None, looks
+        path,
+        card_file,
+        card.sweep,
+        card.trial,
+        tuple(checks),
+        len(own.validation),
+        len(y) if test else None,
+        looks,
+        refit=card.refit is not None,
     )
 
 
@@ -229,16 +244,18 @@ def _stderr_check(
         yield Check("stderr", said, now, Gap(Match.EQUAL if said == now else close, apart))
 
 
-def _test_rows(spec: SweepSpec, card: Card, data: SearchData, home: SweepFolder | None) -> tuple[Any, Any, int | None]:
+def _test_rows(
+    spec: SweepSpec, card: Card, data: SearchData, own: SearchData, home: SweepFolder | None
+) -> tuple[Any, Any, int | None]:
     """Test rows as the model's file takes them. The look is counted where its sweep is here."""
     if card.data.test_fingerprint != data.test_fingerprint:
         raise DataError(
             f"the test rows of {data.name} are not those that the card is about", hint="Bring the former rows back"
         )
     if home is None:
-        return (*open_raw_test(spec, data), None)
+        return (*open_raw_test(spec, data, own), None)
     with SweepLock(home), StudyFile.open(home) as study:
-        x, y = open_raw_test(spec, data)
+        x, y = open_raw_test(spec, data, own)
         return x, y, count_look(study)
 
 
@@ -250,5 +267,5 @@ def _test_checks(card: Card, scores: Mapping[str, float], rows: int) -> Iterator
 
 
 def _check(name: str, card: float, now: float, rows: int) -> Check:
-    metric = name.removeprefix("test ").removeprefix("value (").removesuffix(")")
+    metric = name.removeprefix("test ").removeprefix("refit ").removeprefix("value (").removesuffix(")")
     return Check(name, card, now, gap(metric, now, card, rows))

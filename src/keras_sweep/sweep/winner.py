@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy.typing as npt
 from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import compiled_model
+from keras_sweep.training.call_model import predicted
+from keras_sweep.training.fold_outputs import fold_outputs, weights_of_folds
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Weights
@@ -35,6 +37,23 @@ def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: Searc
     model.set_weights(list(weights))
     model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
     return model
+
+
+def validation_outputs(
+    spec: SweepSpec,
+    result: Result,
+    weights: Weights,
+    data: SearchData,
+    call: Callable[[Any, Array], Array] = predicted,
+    *,
+    places: npt.NDArray[np.intp] | slice = slice(None),
+) -> npt.NDArray[np.floating]:
+    """[N, ...] what the weights that earned a trial's value say of the validation rows, or of those at `places`."""
+    if data.folds:
+        parts = weights_of_folds(weights, len(data.folds))
+        return np.asarray(fold_outputs(spec, data, result.params, parts, call)[places], np.float32)
+    model = trained_model(spec, result, weights, data)
+    return np.asarray(call(model, data.validation.x[places]))
 
 
 def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:

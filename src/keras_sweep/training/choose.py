@@ -12,6 +12,7 @@ from keras_sweep.models.inspect_model import first_model
 from keras_sweep.space.registry import Registry
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
+from keras_sweep.training.row_values import is_row_by_row
 from keras_sweep.training.runner import Runner
 
 Notice = Callable[[str], None]
@@ -50,8 +51,14 @@ def choose_runner(
     `wanted` is the name of one of `RUNNERS`, or None for the fastest that can be had; the rest is as in `MakeRunner`.
 
     Raises:
-        UsageError: the runner that is wanted can't be had.
+        UsageError: the runner that is wanted can't be had, or there are folds and the objective is no mean over rows.
     """
+    if data.folds and not is_row_by_row(spec.objective.name, spec.loss):
+        raise UsageError(
+            f"with folds trials are ranked by a mean over rows, as val_accuracy is; {spec.objective.name} is none that "
+            "is known, so its value over all folds can't be had from theirs",
+            hint="Rank by val_loss or another metric, or leave out `folds`",
+        )
     if wanted is not None:
         return RUNNERS.find(wanted)(spec, data, checkpoints=checkpoints, notice=notice), None
     reason = _why_not_compiled(spec, data)
@@ -78,9 +85,9 @@ def _lanes(spec: SweepSpec, data: SearchData, *, checkpoints: Path | None, notic
 
 
 def _fit(spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, notice: Notice | None = None) -> Runner:
-    from keras_sweep.training.fit.runner import FitRunner
+    from keras_sweep.training.fit.folded import fit_runner
 
-    return FitRunner(spec, data, checkpoints=checkpoints, notice=notice)
+    return fit_runner(spec, data, checkpoints=checkpoints, notice=notice)
 
 
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.end_reason import EndReason
+from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Curve, Result, Suggestion
 
 
@@ -111,6 +112,14 @@ class FinalistEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class WinnerRefitted:
+    """The winner was trained once more, on all rows of training and validation."""
+
+    refit: Refit
+    earlier: bool = False  # whether that was in an earlier run, and is only told again
+
+
+@dataclass(frozen=True, slots=True)
 class TestEvaluated:
     """The winner was evaluated on the sealed test set."""
 
@@ -148,6 +157,7 @@ Event: TypeAlias = (
     | FinalistsChosen
     | FinalistEpochEnded
     | FinalistEnded
+    | WinnerRefitted
     | TestEvaluated
     | SweepEnded
 )

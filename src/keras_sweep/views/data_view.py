@@ -41,7 +41,7 @@ class ClassRow:
 
     name: str
     training: int
-    validation: int
+    validation: int | None  # None in folds, where each row is both
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ class DataFacts:
 def data_facts(data: SearchData) -> DataFacts:
     """The facts about training and validation rows, and how many rows are sealed away. No test row is read."""
     parts = [_part("training", data.train), _part("validation", data.validation)]
+    if data.folds:
+        parts = [_part(f"in {len(data.folds)} folds", data.train)]
     if data.test_rows:
         parts.append(PartRow("test (sealed)", data.test_rows, "", ""))
     target = None if data.classes is not None else _statistics("target", data.train.y)
@@ -97,7 +99,7 @@ def _classes(data: SearchData) -> tuple[ClassRow, ...]:
         for rows in (data.train, data.validation)
     ]
     return tuple(
-        ClassRow(name, int(training), int(validation))
+        ClassRow(name, int(training), None if data.folds else int(validation))
         for name, training, validation in zip(names, *counts, strict=True)
     )
 
@@ -170,10 +172,12 @@ def _part_columns(parts: Sequence[PartRow]) -> list[Column]:
 def _class_columns(classes: Sequence[ClassRow], options: ConsoleOptions) -> list[Column]:
     glyphs = glyphs_for(options.encoding)
     most = max(row.training for row in classes) or 1
+    folded = any(row.validation is None for row in classes)
+    validation = Column("validation", tuple(Text(f"{row.validation or 0:,}") for row in classes), right=True)
     columns = [
         Column("class", tuple(Text(shorten(safe(row.name), LONGEST, glyphs.ellipsis)) for row in classes)),
-        Column("training", tuple(Text(f"{row.training:,}") for row in classes), right=True),
-        Column("validation", tuple(Text(f"{row.validation:,}") for row in classes), right=True),
+        Column("rows" if folded else "training", tuple(Text(f"{row.training:,}") for row in classes), right=True),
+        *([] if folded else [validation]),
         Column("", tuple(Text(bar(row.training / most, BAR, glyphs), "cyan") for row in classes), keep=1),
     ]
     return fitted([lambda: columns], options.max_width)[0]

@@ -63,6 +63,8 @@ def distribution_text(distribution: Distribution) -> str:
 def print_estimate(console: Console, data: SearchData, estimate: Estimate | None) -> None:
     """The data's sizes, and the time."""
     rows = f"{len(data.train):,} training and {len(data.validation):,} validation rows"
+    if data.folds:
+        rows = f"{len(data.train):,} rows in {len(data.folds)} folds, on each of which every trial is trained once"
     test = f", {data.test_rows:,} test rows are sealed" if data.test_rows else ", no test rows"
     console.print(Text(f"{safe(data.name)}: {rows}{test}"))
     if estimate is None:
@@ -85,3 +87,6 @@ def print_estimate(console: Console, data: SearchData, estimate: Estimate | None
         seconds = seconds_text(estimate.finalist_epochs * estimate.epoch_seconds)
         each = f"{count_text(recipes, 'recipe')} with {count_text(seeds, 'new seed')} each"
         console.print(Text(f"then finalists: the best {each}, about {epochs} more ({seconds})"))
+    if estimate.refit_epochs:
+        epochs = count_text(round(estimate.refit_epochs), "epoch")
+        console.print(Text(f"then the winner trains once more on all of these rows, about {epochs}"))

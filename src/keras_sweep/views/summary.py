@@ -15,11 +15,13 @@ from keras_sweep.space.objective import Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
+from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.formats import unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
 from keras_sweep.views.leaderboard.table import LeaderboardTable
+from keras_sweep.views.refit_line import refit_line
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.drawing import Glyphs, bar
 from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text, shorten
@@ -57,6 +59,7 @@ class Summary:
     parts: tuple[TimePart, ...]  # they add up to the wall time
     seconds: float  # the wall time
     test: TestEvaluated | None
+    refit: Refit | None
     model: str | None
     next_commands: tuple[str, ...]
     comparison: Comparison | None = None  # of all trials with the winner
@@ -69,6 +72,7 @@ def summary(
     objective: Objective,
     *,
     test: TestEvaluated | None = None,
+    refit: Refit | None = None,
     distributions: Mapping[str, str] | None = None,
 ) -> Summary:
     """Everything the end says, before any of it is drawn; importance where the record's `distributions` are given."""
@@ -82,6 +86,7 @@ def summary(
         parts=parts,
         seconds=total,
         test=test,
+        refit=refit,
         model=ended.model,
         next_commands=next_commands(ended.name, rows),
         comparison=ended.comparison,
@@ -161,7 +166,8 @@ def _fitting(console: Console, summary: Summary, top: int | None, times: bool) -
 def _lines_below(console: Console, summary: Summary, times: bool, bars: int) -> list[Text]:
     """What stands below the table; the best trial last."""
     glyphs = glyphs_of(console)
-    lines = test_lines(summary.test, glyphs, classes=False) if summary.test is not None else []
+    lines = [refit_line(summary.refit)] if summary.refit is not None else []
+    lines += test_lines(summary.test, glyphs, classes=False) if summary.test is not None else []
     if (unlike := unlike_line(summary)) is not None:
         lines.append(unlike)
     lines += importance_lines(summary.importances[:bars], glyphs, console.width, settled=settled(summary.importances))
@@ -207,7 +213,7 @@ def unlike_line(summary: Summary) -> Text | None:
     Luck in choosing the winner is no part of it: the estimate is without that.
     """
     estimate = summary.comparison.estimate if summary.comparison is not None else None
-    if summary.test is None or estimate is None:
+    if summary.test is None or estimate is None or summary.refit is not None:  # which is tested is another model
         return None
     name = summary.objective.name.removeprefix("val_")
     score, stderr = summary.test.scores.get(name), summary.test.stderrs.get(name)

@@ -13,10 +13,12 @@ from rich.text import Text
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import seed_scores
+from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import behind_text, seeds_texts, strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, seeds_record
 from keras_sweep.views.leaderboard.table import STATE_STYLES
+from keras_sweep.views.refit_line import refit_line
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value
@@ -61,6 +63,7 @@ class TrialView:
     results: Sequence[Result]
     objective: Objective
     comparison: Comparison | None = None
+    refit: Refit | None = None  # how its model was trained once more, on all rows
     seed: int | None = None  # that trials without a parameter of this name were trained with
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -117,6 +120,8 @@ def _facts(result: Result, view: TrialView, glyphs: Glyphs) -> list[Text]:
         if row.behind_stderr is not None:
             unit = " points" if objective.is_share else ""
             facts.append(Text(f"behind the best by {behind_text(row, objective, pm=glyphs.pm)}{unit}, row by row"))
+    if view.refit is not None:
+        facts.append(refit_line(view.refit))
     facts.append(Text(_origin(result, row), style="dim"))
     return facts
 

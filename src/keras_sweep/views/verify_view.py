@@ -43,7 +43,8 @@ def verdict(done: Verified) -> str:
     """Whether the scores of the card come out, or which do not."""
     if not done.checks:
         return "the card has no score that can be checked"
-    rows = f"{count_text(done.validation_rows, 'validation row')}"
+    rows = count_text(done.validation_rows, "row" if done.refit else "validation row")
+    rows += " that it was trained on" if done.refit else ""
     if done.test_rows is not None:
         looks = f"look {done.looks:,}" if done.looks is not None else "a look that is counted nowhere"
         rows += f" and {count_text(done.test_rows, 'test row')} ({looks})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ class TrialProgress:
     rows: list[dict[str, float]]  # the curve, an epoch a row
     best_weights: Weights  # of the best epoch so far, where that is what counts
     seconds: dict[str, float]  # "compile", "train", "validate"
+    every_weights: Sequence[Weights] = ()  # of each epoch, where they are kept
 
 
 class FitCheckpoint:
@@ -53,7 +54,8 @@ class FitCheckpoint:
             "generators": generator_states(),
         }
         try:
-            checkpoint.write(self._path, facts, [state, TrainingState(progress.best_weights, (), ())])
+            kept = [TrainingState(weights, (), ()) for weights in (progress.best_weights, *progress.every_weights)]
+            checkpoint.write(self._path, facts, [state, *kept])
         except RecordError as error:  # a full disk costs the checkpoint, not the sweep
             self._notice(f"no checkpoint could be written: {error.message}")
 
@@ -63,7 +65,7 @@ class FitCheckpoint:
         What it returns is to be called once `fit` has built the model and drawn the order that it throws away.
         """
         try:
-            facts, (state, best) = checkpoint.read(self._path)
+            facts, (state, best, *every) = checkpoint.read(self._path)
         except FileNotFoundError:
             return None
         except checkpoint.Damaged as damage:
@@ -80,7 +82,8 @@ class FitCheckpoint:
             _assign(model.optimizer.variables, state.optimizer)
             set_generator_states(facts["generators"])
 
-        return TrialProgress(facts["rows"], best.trainable, facts["seconds"]), restore
+        weights = [each.trainable for each in every if each is not None]
+        return TrialProgress(facts["rows"], best.trainable, facts["seconds"], weights), restore
 
     def remove(self) -> None:
         """The trial is over."""

@@ -31,6 +31,7 @@ class FitLog:
         started: float,
         checkpoint: FitCheckpoint | None,
         checkpoint_seconds: float,
+        every: bool = False,
     ) -> None:
         """
         Args:
@@ -42,11 +43,14 @@ class FitLog:
             started: `time.perf_counter()` when the trial began, before its model was built.
             checkpoint: where it stood, if it was stopped before, and where it is kept; None keeps nothing.
             checkpoint_seconds: between two checkpoints.
+            every: keep the weights of every epoch.
         """
         self._spec, self._suggestion, self._plan, self._model, self._watch = spec, suggestion, plan, model, watch
         self._started, self._checkpoint, self._checkpoint_seconds = started, checkpoint, checkpoint_seconds
         self.rows: list[dict[str, float]] = []
         self.best_weights: Weights = ()
+        self.every_weights: list[Weights] = []  # of each epoch, where they are to be kept
+        self._every = every
         self.pruned_at: int | None = None
         self.diverged = False
         self.interrupted = False
@@ -59,6 +63,7 @@ class FitLog:
         if read is not None:
             progress, self._restore = read
             self.rows, self.best_weights = list(progress.rows), progress.best_weights
+            self.every_weights = list(progress.every_weights)
             self._before = progress.seconds
 
     def callback(self) -> Any:
@@ -120,6 +125,8 @@ class FitLog:
         row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
         self.rows.append(row)
         done = epoch + 1
+        if self._every:
+            self.every_weights.append(scored_weights(self._model))
         self._watch.epoch(self._suggestion.number, done, row)
         objective = self._spec.objective
         value = row.get(objective.name)
@@ -142,6 +149,8 @@ class FitLog:
     def _write_checkpoint(self) -> None:
         if self._checkpoint is not None:
             self._checkpoint.write(
-                self._suggestion, self._model, TrialProgress(self.rows, self.best_weights, self._parts())
+                self._suggestion,
+                self._model,
+                TrialProgress(self.rows, self.best_weights, self._parts(), self.every_weights),
             )
         self._written = time.perf_counter()

@@ -89,8 +89,12 @@ class FitRunner:
             if result is None:
                 return
             yield result
-            if self._checkpoint is not None:
-                self._checkpoint.remove()  # only now, when the result is kept
+            self._forget()  # only now, when the result is kept
+
+    def _forget(self) -> None:
+        """What is kept of a trial in training is needed no more."""
+        if self._checkpoint is not None:
+            self._checkpoint.remove()
 
     def keep_only(self, numbers: Collection[int]) -> None:
         """No trial's end is kept: those that continue others are trained from their start."""
@@ -112,6 +116,31 @@ class FitRunner:
 
     def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""
+        fitted = self._fitted(self._spec, suggestion, self._data, self._checkpoint, watch)
+        return fitted if isinstance(fitted, Result) else self._result(suggestion, *fitted)
+
+    def _fitted(
+        self,
+        spec: SweepSpec,
+        suggestion: Suggestion,
+        data: SearchData,
+        checkpoint: FitCheckpoint | None,
+        watch: Watch,
+        *,
+        at_most: int | None = None,
+        every: bool = False,
+    ) -> tuple[FitLog, Any] | Result:
+        """What `fit` told, and the model; or the result where its code raised.
+
+        Args:
+            spec: says which metric counts, and whether the best epoch's weights are to be kept.
+            suggestion: the trial.
+            data: what it trains and is validated on.
+            checkpoint: where it is kept while it trains.
+            watch: is told of every epoch.
+            at_most: epochs after which nobody needs more of it.
+            every: keep the weights of every epoch.
+        """
         import keras
 
         policy = keras.config.dtype_policy()
@@ -121,27 +150,28 @@ class FitRunner:
         watch.phase("build")
         log: FitLog | None = None
         try:
-            plan = training_plan(self._spec, suggestion.params)
-            model = compiled_model(self._spec, plan, self._data)
+            plan = training_plan(spec, suggestion.params)
+            model = compiled_model(spec, plan, data)
             if self._prepare is not None:
                 self._prepare(model)
             log = FitLog(
-                self._spec,
+                spec,
                 suggestion,
                 plan,
                 model,
                 watch,
                 started=started,
-                checkpoint=self._checkpoint,
+                checkpoint=checkpoint,
                 checkpoint_seconds=self._checkpoint_seconds,
+                every=every,
             )
-            train, validation = self._data.train, self._data.validation
+            train, validation = data.train, data.validation
             watch.phase("compile", 0, 1, 1.0)
             self._compiled += 1
             model.fit(
                 train.x,
                 train.y,
-                epochs=plan.epochs,
+                epochs=min(plan.epochs, at_most or plan.epochs),
                 initial_epoch=len(log.rows),
                 batch_size=plan.batch_size,
                 verbose=0,
@@ -156,6 +186,9 @@ class FitRunner:
             return failed(suggestion, f"{type(error).__name__}: {error}", runner=self.name, curve=curve, error=error)
         finally:
             self._spend(log.spent if log else {"build": time.perf_counter() - started})
+        return log, model
+
+    def _result(self, suggestion: Suggestion, log: FitLog, model: Any) -> Result | None:
         if log.interrupted:
             return None
         curve, seconds = log.curve, log.seconds
@@ -169,7 +202,7 @@ class FitRunner:
         def predict() -> Any:
             began = time.perf_counter()
             model.set_weights(list(weights))
-            outputs = called(model, validation.x)
+            outputs = called(model, self._data.validation.x)
             self._spend({"score": time.perf_counter() - began})
             return outputs
 
@@ -180,7 +213,7 @@ class FitRunner:
             weights=weights,
             seconds=seconds,
             runner=self.name,
-            y=validation.y,
+            y=self._data.validation.y,
             predict=predict,
             pruned_at=log.pruned_at,
         )

@@ -10,8 +10,9 @@ import numpy as np
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.objective import Objective
+from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
-from keras_sweep.training.lanes.layout import Numbers, State
+from keras_sweep.training.lanes.layout import Numbers
 from keras_sweep.training.lanes.packing import lane_count
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
@@ -54,8 +55,8 @@ class Group:
         self._take_best = take_best
         self._begin = list(states) if states is not None else None
         self._places: list[LaneProgress] = []  # of the program's first lanes; the rest is filled up with copies
-        self._program: Program | None = None
-        self._state: State | None = None
+        self._program: Program | FoldedProgram | None = None
+        self._state: Any = None  # the program's
         self._restored: tuple[int, list[TrainingState]] | None = None  # how many places, and the lanes' states in them
 
     @property
@@ -83,7 +84,7 @@ class Group:
         with clock.measure("train") as training:
             program, state = self._fitted()  # compiling and building are measured apart
             numbers = self._numbers(program.lanes)
-            order = self._programs.template(self.signature).order.epoch(self.epoch)
+            order = program.order(self.epoch)
             self._state = None  # the program uses it up
             state, logs = program.epoch(state, numbers, order)
         with clock.measure("validate") as validating:
@@ -150,7 +151,7 @@ class Group:
         self._places = list(places)
         self._restored = count, list(states)
 
-    def _fitted(self) -> tuple[Program, State]:
+    def _fitted(self) -> tuple[Program | FoldedProgram, Any]:
         """The program for the lanes that have a place now, and their state in it."""
         if self._restored is not None:
             (size, restored), self._restored = self._restored, None

@@ -18,7 +18,7 @@ class DataOrder:
 
     def __init__(self, state: Any, rows: int) -> None:
         """Begin at a state of the global generator (`numpy.random.get_state()`), as it is when `fit` is called."""
-        self._rows = rows
+        self.rows = rows  # how many, N
         self._random = np.random.RandomState()
         self._random.set_state(state)
         self._random.permutation(rows)
@@ -33,7 +33,7 @@ class DataOrder:
                 return self._latest[1]
             self._random.set_state(self._states[min(index, len(self._states) - 1)])
             for epoch in range(min(index, len(self._states) - 1), index + 1):
-                order = self._random.permutation(self._rows).astype(np.int32)
+                order = self._random.permutation(self.rows).astype(np.int32)
                 if epoch + 1 == len(self._states):
                     self._states.append(self._random.get_state())
             self._latest = (index, order)

@@ -19,7 +19,7 @@ from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
 
 Logs: TypeAlias = dict[str, Any]  # metric name -> [T]
-Epoch: TypeAlias = Callable[[State, Numbers, Any], tuple[State, Logs]]  # state, numbers, [N] order of the rows
+Epoch: TypeAlias = Callable[[State, Numbers, Any, Any], tuple[State, Logs]]  # state, numbers, [N] order, x and y
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class DeviceData:
     y: Any
     validation_x: Any
     validation_y: Any
+    train: Any = None  # numbers of the rows of x that are trained on; None: all
 
     @classmethod
     def of(cls, data: SearchData) -> DeviceData:
@@ -37,6 +38,25 @@ class DeviceData:
         import jax.numpy as jnp
 
         return cls(*(jnp.asarray(a) for a in (data.train.x, data.train.y, data.validation.x, data.validation.y)))
+
+    @classmethod
+    def of_folds(cls, data: SearchData) -> list[DeviceData]:
+        """The rows of each fold: those that folds share are put on the device once, and validation rows once more."""
+        import jax.numpy as jnp
+
+        shared = jnp.asarray(data.train.x), jnp.asarray(data.train.y)
+        found = []
+        for fold in data.folds:
+            rows = fold.rows or data.train
+            x, y = shared if fold.rows is None else (jnp.asarray(rows.x), shared[1])
+            found.append(cls(x, y, jnp.asarray(rows.x[fold.held]), jnp.asarray(rows.y[fold.held]), fold.train))
+        return found
+
+    @property
+    def shapes(self) -> Any:
+        """What a program of these rows is compiled for."""
+        rows = len(self.x) if self.train is None else len(self.train)
+        return rows, *(array.shape for array in (self.x, self.y, self.validation_x, self.validation_y))
 
 
 def layout_of(template: Template, lanes: int) -> Layout:
@@ -67,7 +87,7 @@ class Program:
         self._carry = carry
         state = self.layout.stack([self.layout.initial()] * lanes)
         numbers = no_numbers(template.signature, lanes)
-        order = np.zeros(len(data.x), np.int32)
+        order = np.zeros(template.order.rows, np.int32)
         self._epoch = (
             self._step_by_step(state, numbers, order) if template.convolves else self._loop(state, numbers, order)
         )
@@ -75,17 +95,23 @@ class Program:
             validate = jax.jit(self._trace_validate).lower(state, data.validation_x, data.validation_y)
         self._validate = validate.compile()
 
-    def of(self, template: Template) -> Program:
-        """The program for another template, whose initial weights and order of the rows alone differ from its own's."""
-        if template is self._template:
+    def of(self, template: Template, data: DeviceData) -> Program:
+        """The program for a template and rows that differ from its own only in numbers: weights, an order, the rows."""
+        if template is self._template and data is self._data:
             return self
         other = copy.copy(self)
         other._template, other.layout = template, layout_of(template, self.lanes)  # noqa: SLF001  # of its own copy
+        other._data = data  # noqa: SLF001  # as above
         return other
+
+    def order(self, epoch: int) -> Any:
+        """[N] the rows in the order in which epoch `epoch`, counted from 0, trains on them."""
+        order = self._template.order.epoch(epoch)
+        return order if self._data.train is None else self._data.train[order]
 
     def epoch(self, state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
         """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`."""
-        state, logs = self._epoch(state, numbers, order)
+        state, logs = self._epoch(state, numbers, order, (self._data.x, self._data.y))
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
     def validate(self, state: State) -> tuple[State, Logs, Any, Any]:
@@ -147,7 +173,7 @@ class Program:
         with self._template.tracing:
             traced = jax.jit(epoch, donate_argnums=0).lower(state, numbers, *self._steps(order), *rows)
         program = traced.compile()
-        return lambda state, numbers, order: program(state, numbers, *self._steps(order), *rows)
+        return lambda state, numbers, order, rows: program(state, numbers, *self._steps(order), *rows)
 
     def _step_by_step(self, state: State, numbers: Numbers, order: Any) -> Epoch:
         """An epoch of a call each step."""
@@ -167,7 +193,7 @@ class Program:
         steps = {length: one.compile() for length, one in traced.items()}
         end = traced_end.compile()
 
-        def epoch(state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
+        def epoch(state: State, numbers: Numbers, order: Any, rows: Any) -> tuple[State, Logs]:
             prepared, metrics = begin(numbers)
             whole, tail = self._steps(order)
             for batch in [*whole, tail] if len(tail) else whole:

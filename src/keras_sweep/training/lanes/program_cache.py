@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
+from keras_sweep.training.lanes.folded import FoldedProgram, FoldedTemplate
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature
@@ -79,9 +80,10 @@ class ProgramCache:
         self.clock = clock or SharedClock()
         self._spec = spec
         self._search_data = data
-        self._data: DeviceData | None = None
+        self._data: list[DeviceData] = []
+        self._folds = range(max(len(data.folds), 1))
         self._templates: OncePerKeyCache[Template] = OncePerKeyCache(CACHE_SIZE, self.clock)
-        self._programs: OncePerKeyCache[Program] = OncePerKeyCache(CACHE_SIZE, self.clock)
+        self._programs: OncePerKeyCache[dict[Hashable, Program]] = OncePerKeyCache(CACHE_SIZE, self.clock)
         self._alone: OncePerKeyCache[bool] = OncePerKeyCache(CACHE_SIZE, self.clock)
         self._lock = threading.Lock()  # building a model seeds and uses generators of the process
         self._users: dict[Hashable, set[int]] = {}  # of the programs to be compiled -> the trials that they are for
@@ -119,8 +121,8 @@ class ProgramCache:
         """How far the generation's programs are."""
         return Compiling(self._compiling, len(self._owed), len(self._users))
 
-    def template(self, signature: Signature) -> Template:
-        """The signature's template.
+    def template(self, signature: Signature, fold: int = 0) -> Template:
+        """The signature's template, with folds that of one of them.
 
         Raises:
             ModelError: the model or the optimizer can't be made so.
@@ -131,34 +133,49 @@ class ProgramCache:
                 self._lock.acquire()
             try:
                 with self.clock.measure("build"):
-                    return Template(self._spec, signature, self._search_data)
+                    return Template(self._spec, signature, self._rows(fold))
             finally:
                 self._lock.release()
 
-        return self._templates.get(signature, make)
+        return self._templates.get((signature, fold), make)
 
-    def program(self, signature: Signature, lanes: int) -> Program:
-        """The signature's program for so many lanes, compiled."""
+    def ended(self, signature: Signature) -> Template | FoldedTemplate:
+        """What tells the weights and outputs of a lane at its end."""
+        if not self._search_data.folds:
+            return self.template(signature)
+        return FoldedTemplate([self.template(signature, fold) for fold in self._folds], self._search_data)
+
+    def _rows(self, fold: int) -> SearchData:
+        return self._search_data.fold(fold) if self._search_data.folds else self._search_data
+
+    def program(self, signature: Signature, lanes: int) -> Program | FoldedProgram:
+        """The signature's program for so many lanes, compiled; with folds once for those of as many rows."""
 
         key = (self.shared(signature), lanes)
-        template = self.template(signature)
+        parts = [(self.template(signature, fold), data) for fold, data in zip(self._folds, self.data, strict=True)]
 
-        def make() -> Program:
-            rows = len(self._search_data.validation)
+        def make() -> dict[Hashable, Program]:
+            programs: dict[Hashable, Program] = {}
             self._count(1)
             try:
                 with self.clock.measure("compile") as share:
                     alone = self.row_by_row(signature)
-                    batch = validation_batch(template, row_by_row=alone, rows=rows, lanes=lanes)
-                    program = Program(template, lanes, self.data, validation_batch=batch, carry=not alone)
+                    for template, data in parts:
+                        if data.shapes not in programs:
+                            rows = len(data.validation_y)
+                            batch = validation_batch(template, row_by_row=alone, rows=rows, lanes=lanes)
+                            program = Program(template, lanes, data, validation_batch=batch, carry=not alone)
+                            programs[data.shapes] = program
             finally:
                 self._count(-1)
-            self.compiled += 1
+            self.compiled += len(programs)
             users = self._users.setdefault(key, set())
             self._owed[key] = {number: share.seconds / len(users) for number in users}
-            return program
+            return programs
 
-        return self._programs.get(key, make).of(template)
+        made = self._programs.get(key, make)
+        programs = [made[data.shapes].of(template, data) for template, data in parts]
+        return FoldedProgram(programs, self._search_data) if self._search_data.folds else programs[0]
 
     def _count(self, more: int) -> None:
         with self._lock:
@@ -167,7 +184,7 @@ class ProgramCache:
     def row_by_row(self, signature: Signature) -> bool:
         """Whether each validation row of this model stands alone. Tried once for each set of model arguments."""
         template = self.template(signature)
-        return self._alone.get(signature.model, lambda: row_by_row(self._spec, template, self._search_data.train))
+        return self._alone.get(signature.model, lambda: row_by_row(self._spec, template, self._rows(0).train))
 
     def narrowed(self, signature: Signature, variant: OptimizerVariant) -> Signature:
         """The signature with only those variants that can share a program with this one."""
@@ -187,9 +204,10 @@ class ProgramCache:
         return 1 if template.convolves else min(max(PROGRAM_BYTES // template.lane_bytes, 1), most)
 
     @property
-    def data(self) -> DeviceData:
-        """The rows, put on the device when they are first needed."""
+    def data(self) -> list[DeviceData]:
+        """The rows, with folds those of each, put on the device when they are first needed."""
         with self._lock:
-            if self._data is None:
-                self._data = DeviceData.of(self._search_data)
+            if not self._data:
+                data = self._search_data
+                self._data = DeviceData.of_folds(data) if data.folds else [DeviceData.of(data)]
             return self._data

@@ -41,7 +41,7 @@ class Template:
         self.model = compiled_model(spec, plan, data)
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
-        self._batch = train.x[: plan.batch_size]
+        self._batch = train.x[: plan.batch_size].copy()  # a view would keep all rows alive
         one_batch = (self._batch, train.y[: plan.batch_size])
         self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
         self.model.reset_metrics()

@@ -79,6 +79,8 @@ def _test(facts: SweepFacts) -> NumberCard | None:
     seen = "looked at once" if looks == 1 else f"looked at {looks} times"
     words = f"{safe(name)} on {test.rows:,} sealed test rows, {seen}"
     score, stderr, estimate = test.scores[name], test.stderrs.get(name), facts.comparison.estimate
+    if (refit := facts.refit) is not None:  # which is another model than the one that the leaderboard ranks
+        return NumberCard(score_text(score, stderr), f"{words}, of the model {refit.text}")
     unlike = None if estimate is None else unlike_text(estimate, score, stderr, facts.objective, facts.winner)
     return NumberCard(score_text(score, stderr), f"{words}; {unlike}" if unlike else words)
 

@@ -14,6 +14,7 @@ from keras_sweep.sweep.validation_outputs import ValidationOutputs
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.ranking import best_training
+from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, objective_axis, parameter_axes
@@ -40,12 +41,19 @@ class SweepFacts:
         return next((row for row in self.rows if row.winner), None)
 
     @cached_property
+    def _training(self) -> Result | None:
+        """The winner's training whose model stands for it: of its seeds, if it has several."""
+        return None if self.winner is None else best_training(self.results[self.winner.number], self.objective)
+
+    @cached_property
     def test(self) -> TestScores | None:
         """The last look at the test rows, if it was at the winner."""
-        if self.winner is None:
-            return None
-        training = best_training(self.results[self.winner.number], self.objective)  # of its seeds, if it has several
-        return known_scores(self.attributes, training)
+        return None if self._training is None else known_scores(self.attributes, self._training)
+
+    @cached_property
+    def refit(self) -> Refit | None:
+        """The winner's training on all rows, if there was one."""
+        return None if self._training is None else recorded_refit(self.attributes, self._training)
 
     @cached_property
     def axes(self) -> list[Axis]:

@@ -43,6 +43,7 @@ from keras_sweep.trial.events import (
     TestEvaluated,
     TrialEnded,
     TrialResumed,
+    WinnerRefitted,
 )
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.ranking import winner
@@ -108,12 +109,16 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
             return {"event": "noticed", "message": event.message}
         case FinalistsChosen() | FinalistEpochEnded() | FinalistEnded():
             return finalist_record(event)
-        case TestEvaluated() | SweepEnded():
+        case WinnerRefitted() | TestEvaluated() | SweepEnded():
             return _end_record(event, objective)
 
 
-def _end_record(event: TestEvaluated | SweepEnded, objective: Objective) -> dict[str, Any]:
+def _end_record(event: WinnerRefitted | TestEvaluated | SweepEnded, objective: Objective) -> dict[str, Any]:
     match event:
+        case WinnerRefitted():
+            refit = asdict(event.refit)
+            del refit["digest"]
+            return {"event": "winner_refitted", **refit, "earlier": event.earlier}
         case TestEvaluated():
             return {
                 "event": "test_evaluated",

@@ -20,6 +20,7 @@ from keras_sweep.trial.events import (
     SweepStarted,
     TestEvaluated,
     TrialEnded,
+    WinnerRefitted,
 )
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.phase_words import phase_text
@@ -108,6 +109,8 @@ class PlainLines:
         elif isinstance(event, Noticed):
             print_notice(self._console, event.message)
             self._printed = time.monotonic()
+        elif isinstance(event, WinnerRefitted) and not event.earlier:
+            self._line(f"trial {event.refit.trial} was {event.refit.text}")
         elif isinstance(event, TestEvaluated) and not event.earlier:
             self._line(f"trial {event.number} was evaluated on the test set")
 

@@ -1,0 +1,154 @@
+"""Trains the winner once more, on all rows of training and validation, before it is tested and exported."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.whole import whole
+from keras_sweep.errors import Interrupted, RecordError, SweepError
+from keras_sweep.files.model_file import file_digest
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.weights import delete_others, load_weights, save_weights, weights_file
+from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.recorded import weights_of
+from keras_sweep.sweep.retrain import AsRecorded
+from keras_sweep.training.choose import choose_runner
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan, WinnerRefitted
+from keras_sweep.trial.refit import Refit, recorded_refit
+from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Refitting:
+    """The refit of a sweep whose record is open and whose lock is held."""
+
+    spec: SweepSpec
+    study: StudyFile
+    data: SearchData
+    runner: str  # a runner's name, "compiled/jax"
+    emit: Listener
+    stopping: Callable[[], bool]
+
+    def of(self, training: Result) -> Refit | None:
+        """The refit of the winner's training, trained where it is missing or damaged; None where none is asked for.
+
+        Raises:
+            Interrupted: `stopping` said so.
+            SweepError: it diverged, or its code raised.
+        """
+        if not self.spec.refits:
+            if self.study.attributes.get("refit") is not None:
+                self.study.set_attributes({"refit": None})
+            return None
+        known = recorded_refit(self.study.attributes, training)
+        if known is None or _kept(self.study, known) is None:
+            known = self._trained(training)
+            self.emit(WinnerRefitted(known))
+        else:
+            self.emit(WinnerRefitted(known, earlier=True))
+        return known
+
+    def weights(self, refit: Refit) -> Weights:
+        """Its weights, which `of` has seen to. Raises RecordError."""
+        return load_weights(weights_file(self.study.folder.refit, refit.trial))
+
+    def _trained(self, training: Result) -> Refit:
+        rows = whole(self.spec, self.data)
+        again = trained_on_all(
+            self.spec, rows, training, self.runner, self.emit, self.stopping, self.study.folder.checkpoints
+        )
+        assert again.weights is not None
+        path = weights_file(self.study.folder.refit, training.recipe)
+        save_weights(path, again.weights)
+        refit = _refit(training, again, rows, file_digest(path))
+        self.study.set_attributes({"refit": asdict(refit)})
+        delete_others(path.parent, [training.recipe])
+        return refit
+
+
+def final_weights(
+    study: StudyFile, spec: SweepSpec, data: SearchData, training: Result, emit: Listener
+) -> tuple[Weights, SearchData, Refit | None]:
+    """The weights of the model that stands for a training, the rows that it was trained on, and how it was refit.
+
+    Without a refit they are its own; with folds, where no one model is, it is trained on all rows for this.
+
+    Raises:
+        UsageError: as `weights_of`.
+        SweepError: trained on all rows, it failed.
+    """
+    refit = recorded_refit(study.attributes, training)
+    if refit is None and not data.folds:
+        return weights_of(study, spec, data, training, emit), data, None
+    rows = whole(spec, data)
+    weights = _kept(study, refit) if refit is not None else None
+    if refit is not None and weights is not None:
+        return weights, rows, refit
+    why = "with folds no one model stands for a trial" if refit is None else "those weights are gone or damaged"
+    emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {why}"))
+    again = trained_on_all(spec, rows, training, training.runner, emit)
+    assert again.weights is not None
+    return again.weights, rows, _refit(training, again, rows, "")
+
+
+def trained_on_all(
+    spec: SweepSpec,
+    rows: SearchData,
+    training: Result,
+    runner: str,
+    emit: Listener,
+    stopping: Callable[[], bool] = lambda: False,
+    checkpoints: Path | None = None,
+) -> Result:
+    """How a training turns out on all rows, for as many epochs as its value is of.
+
+    Raises:
+        Interrupted: `stopping` said so.
+        SweepError: it diverged, or its code raised.
+    """
+    params = {**training.params, "epochs": training.epoch or training.epochs}
+    alone = replace(
+        spec, space=SearchSpace((), params), objective=replace(spec.objective, take_best=False), early_terminate=None
+    )
+    kind = runner.partition("/")[0]
+    chosen, _ = choose_runner(alone, rows, kind, checkpoints=checkpoints)
+    asked = Suggestion(training.number, params)
+    watch = _Watch(stopping, emit, f"training {training.name} on all {len(rows.train):,} rows")
+    for again in chosen.run([asked], frozenset({asked.number}), watch):
+        if again.state is TrialState.FAIL:
+            raise SweepError(
+                f"{training.name}, trained on all {len(rows.train):,} rows, failed: {again.reason}",
+                hint="Without folds and `finish: {refit: true}` its model is taken as it was trained in the search",
+            )
+        return again
+    raise Interrupted(f"{training.name} was not trained on all rows to its end", hint="The same command goes on")
+
+
+def _refit(training: Result, again: Result, rows: SearchData, digest: str) -> Refit:
+    scores = {name.removeprefix("val_"): value for name, value in again.metrics.items() if name.startswith("val_")}
+    return Refit(training.recipe, training.finalist_seed, again.epochs, len(rows.train), scores, digest)
+
+
+def _kept(study: StudyFile, refit: Refit) -> Weights | None:
+    """Its weights; None where they are missing, damaged or others."""
+    path = weights_file(study.folder.refit, refit.trial)
+    try:
+        return load_weights(path) if file_digest(path) == refit.digest else None
+    except (RecordError, OSError):
+        return None
+
+
+class _Watch(AsRecorded):
+    """Says how far it is."""
+
+    def __init__(self, stopping: Callable[[], bool], emit: Listener, words: str) -> None:
+        super().__init__([], stopping, emit)
+        self._words = words
+
+    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
+        del number, logs
+        self._emit(PhaseBegan(f"{self._words}, epoch {epoch} is done"))

@@ -1,0 +1,188 @@
+"""A trial trained by `fit` once a fold, one after the other, on any Keras backend; then their scores are joined."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.fit.checkpoint import FitCheckpoint
+from keras_sweep.training.fit.fold_ends import FoldEnd, FoldEnds
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.fold_outputs import fold_outputs
+from keras_sweep.training.joined_scores import joined_scores
+from keras_sweep.training.outcome import best_epoch, diverged, failed, scored
+from keras_sweep.training.runner import Watch
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion
+
+Row = Mapping[str, float]
+
+
+def fit_runner(spec: SweepSpec, data: SearchData, **more: Any) -> FitRunner:
+    """The plain runner of these data; the arguments are those of `FitRunner`."""
+    return (FoldedFitRunner if data.folds else FitRunner)(spec, data, **more)
+
+
+class FoldedFitRunner(FitRunner):
+    """Trains every fold to its end. A rung is asked afterwards, of the joined curve: that saves no time, and the trial
+    is pruned where it would have been had its folds gone in step."""
+
+    def __init__(
+        self,
+        spec: SweepSpec,
+        data: SearchData,
+        *,
+        checkpoints: Path | None = None,
+        notice: Callable[[str], None] | None = None,
+        **more: Any,
+    ) -> None:
+        """As `FitRunner`."""
+        super().__init__(spec, data, checkpoints=checkpoints, notice=notice, **more)
+        self._ends = FoldEnds(checkpoints, spec, data, notice)
+        self._kept = checkpoints if self._checkpoint is not None else None  # where a fold in training is kept
+        self._notice = notice
+
+    def without_checkpoints(self) -> Self:
+        """A runner that reads and writes no file: for trials that are trained once more."""
+        other = copy.copy(super().without_checkpoints())
+        other._ends = FoldEnds(None, self._spec, self._data, self._notice)  # noqa: SLF001  # of its own copy
+        other._kept = None  # noqa: SLF001  # as above
+        return other
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._ends.clear()
+
+    def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
+        """The result, or None if the user asked to stop."""
+        plan = training_plan(self._spec, suggestion.params)
+        ends: list[FoldEnd] = []
+        epochs = plan.epochs  # that all folds before have: one that diverged ended early
+        for fold in range(len(self._data.folds)):
+            end = self._ends.read(suggestion, fold) or self._fold(suggestion, fold, epochs, ends, watch)
+            if end is None:
+                return None
+            if isinstance(end, Result):
+                return replace(end, reason=f"fold {fold + 1} of {len(self._data.folds)}: {end.reason}")
+            ends.append(end)
+            epochs = min(epochs, len(end.rows))
+        return self._joined(suggestion, ends, watch)
+
+    def _fold(
+        self, suggestion: Suggestion, fold: int, epochs: int, before: Sequence[FoldEnd], watch: Watch
+    ) -> FoldEnd | Result | None:
+        """Train one; None if the user asked to stop."""
+        data = self._data.fold(fold)
+        spec = replace(self._spec, objective=replace(self._spec.objective, take_best=False))
+        kept = FitCheckpoint(self._kept, spec, data, self._notice) if self._kept is not None else None
+        plan = training_plan(self._spec, suggestion.params)
+        last = fold + 1 == len(self._data.folds)
+        count = len(self._data.folds)
+        watching = _LastFold(watch, partial(self._row, before)) if last else _Fold(watch, f"fold {fold + 1} of {count}")
+        every = self._spec.take_best or bool(watch.rungs(plan.epochs))
+        fitted = self._fitted(spec, suggestion, data, kept, watching, at_most=epochs, every=every)
+        if isinstance(fitted, Result):
+            return fitted
+        log, model = fitted
+        if log.interrupted:
+            return None
+        if spec.objective.name not in log.curve:
+            reason = f"the metric {spec.objective.name!r} was not logged, only {sorted(log.curve)}"
+            return failed(suggestion, reason, runner=self.name, curve=log.curve, seconds=log.seconds)
+        weights = dict(enumerate(log.every_weights, start=1)) if every else {len(log.rows): tuple(model.get_weights())}
+        seconds = {name: getattr(log.seconds, name) for name in ("compile", "train", "validate")}
+        end = FoldEnd(log.rows, weights, seconds)
+        self._ends.keep(suggestion, fold, end)
+        return end
+
+    def _joined(self, suggestion: Suggestion, ends: Sequence[FoldEnd], watch: Watch) -> Result:
+        """The trial's result from those of its folds."""
+        objective, plan = self._spec.objective, training_plan(self._spec, suggestion.params)
+        epochs = min(len(end.rows) for end in ends)
+        rows = [self._row(ends[:-1], epoch, ends[-1].rows[epoch - 1]) for epoch in range(1, epochs + 1)]
+        parts = {name: sum(end.seconds[name] for end in ends) for name in ends[0].seconds}
+        seconds = Seconds(sampler=suggestion.sampler_seconds, **parts)
+        pruned_at = None
+        for rung in watch.rungs(plan.epochs):
+            value = rows[rung - 1][objective.name] if rung <= epochs else math.nan
+            if math.isfinite(value) and watch.rung(rung, {suggestion.number: value}):
+                pruned_at, rows = rung, rows[:rung]
+                break
+        curve = {name: tuple(row[name] for row in rows) for name in rows[0]}
+        if diverged(list(rows[-1].values())):
+            return failed(suggestion, DIVERGED, runner=self.name, curve=curve, seconds=seconds)
+        epoch = best_epoch(objective, curve[objective.name]) if self._spec.take_best else len(rows)
+        weights = [end.weights[epoch] for end in ends]
+        return scored(
+            self._spec,
+            suggestion,
+            curve=curve,
+            weights=tuple(array for each in weights for array in each),
+            seconds=seconds,
+            runner=self.name,
+            y=self._data.validation.y,
+            predict=lambda: fold_outputs(self._spec, self._data, suggestion.params, weights),
+            pruned_at=pruned_at,
+        )
+
+    def _row(self, before: Sequence[FoldEnd], epoch: int, last: Row) -> dict[str, float]:
+        """The joined metrics of an epoch that every fold has trained, counted from 1."""
+        rows = [*(end.rows[epoch - 1] for end in before), last]
+        folds = self._data.folds
+        held = joined_scores([_named(row, validation=True) for row in rows], [len(fold.held) for fold in folds])
+        train = joined_scores([_named(row, validation=False) for row in rows], [len(fold.train) for fold in folds])
+        return {name: float(value) for name, value in (train | held).items()}
+
+
+def _named(row: Row, *, validation: bool) -> Row:
+    return {name: value for name, value in row.items() if name.startswith("val_") is validation}
+
+
+class _Fold:
+    """Hears of a fold that others follow: no metric of all rows is known yet."""
+
+    def __init__(self, watch: Watch, words: str) -> None:
+        self._watch = watch
+        self._words = words
+
+    def epoch(self, number: int, epoch: int, logs: Row) -> None:
+        del number, logs
+        self._watch.phase(f"training {self._words}, epoch {epoch} is done")
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        del epochs
+        return ()
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        del epoch, values
+        return frozenset()
+
+    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
+        self._watch.phase(name, done, total, per_trial)
+
+    def resumed(self, number: int, rows: Sequence[Row]) -> None:
+        pass
+
+    def stopping(self) -> bool:
+        return self._watch.stopping()
+
+
+class _LastFold(_Fold):
+    """Passes on the joined metrics as the last fold comes to them."""
+
+    def __init__(self, watch: Watch, joined: Callable[[int, Row], Row]) -> None:
+        super().__init__(watch, "the last fold")
+        self._joined = joined
+
+    def epoch(self, number: int, epoch: int, logs: Row) -> None:
+        self._watch.epoch(number, epoch, self._joined(epoch, logs))
+
+    def resumed(self, number: int, rows: Sequence[Row]) -> None:
+        self._watch.resumed(number, [self._joined(epoch, row) for epoch, row in enumerate(rows, start=1)])

@@ -1,0 +1,101 @@
+"""The trainings of a trial's folds as one lane: each on its own rows, in step, and their scores joined.
+
+So groups, rungs, the best epoch, snapshots and states that are kept know nothing of folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.training.joined_scores import joined_scores, rows_together
+from keras_sweep.training.lanes.layout import Numbers
+from keras_sweep.training.lanes.program import Logs, Program
+from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.training_state import TrainingState, joined, parted
+from keras_sweep.trial.result import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedLayout:
+    """The layouts of all folds. A lane's state holds the variables of its first fold, then of its second, and so on."""
+
+    programs: Sequence[Program]
+
+    def initial(self) -> TrainingState:
+        """A lane before its first epoch."""
+        return joined([program.layout.initial() for program in self.programs])
+
+    def stack(self, lanes: Sequence[TrainingState]) -> list[Any]:
+        """Device arrays of these lanes, fold by fold."""
+        folds = zip(*(parted(lane, len(self.programs)) for lane in lanes), strict=True)
+        return [program.layout.stack(states) for program, states in zip(self.programs, folds, strict=True)]
+
+    def lane(self, state: Any, index: int) -> TrainingState:
+        """A copy of one lane."""
+        return joined([program.layout.lane(part, index) for program, part in zip(self.programs, state, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedProgram:
+    """The program of each fold, one after the other. Used as a `Program`; its state is a list of theirs."""
+
+    programs: Sequence[Program]
+    data: SearchData
+
+    @property
+    def lanes(self) -> int:
+        """How many trials train at once, T."""
+        return self.programs[0].lanes
+
+    @property
+    def layout(self) -> FoldedLayout:
+        """How their variables lie."""
+        return FoldedLayout(self.programs)
+
+    def order(self, epoch: int) -> list[Any]:
+        """Of each fold the rows in the order in which the epoch trains on them."""
+        return [program.order(epoch) for program in self.programs]
+
+    def epoch(self, state: Any, numbers: Numbers, order: Any) -> tuple[Any, Logs]:
+        """One epoch of every fold."""
+        ended = [
+            program.epoch(part, numbers, rows) for program, part, rows in zip(self.programs, state, order, strict=True)
+        ]
+        return [part for part, _ in ended], joined_scores([logs for _, logs in ended], [len(rows) for rows in order])
+
+    def validate(self, state: Any) -> tuple[Any, Logs, Any, Any]:
+        """As of `Program`; metrics and right rows are of all rows, each scored by the fold that left it out."""
+        ended = [program.validate(part) for program, part in zip(self.programs, state, strict=True)]
+        states, logs, finite, right = zip(*ended, strict=True)
+        held = [fold.held for fold in self.data.folds]
+        together = None if right[0] is None else rows_together([each.T for each in right], held).T
+        return list(states), joined_scores(logs, list(map(len, held))), np.all(finite, axis=0), together
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedTemplate:
+    """The template of each fold, for what is to be known of a lane at its end."""
+
+    templates: Sequence[Template]
+    data: SearchData
+
+    def weights(self, state: TrainingState) -> Weights:
+        """What `fit` leaves to each fold, one fold's after the other's."""
+        parts = zip(self.templates, parted(state, len(self.templates)), strict=True)
+        return tuple(array for template, part in parts for array in template.weights(part))
+
+    def predict(self, state: TrainingState, x: Array) -> Array:
+        """[N, ...] the outputs on all rows, each of the fold that left it out."""
+        del x  # a table's columns differ from fold to fold
+        outputs = [
+            template.predict(part, (fold.rows or self.data.train).x[fold.held])
+            for template, part, fold in zip(
+                self.templates, parted(state, len(self.templates)), self.data.folds, strict=True
+            )
+        ]
+        return rows_together(outputs, [fold.held for fold in self.data.folds])

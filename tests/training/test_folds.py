@@ -1,0 +1,157 @@
+"""A trial trained once a fold: its numbers are those of plain fits on each fold's rows, joined over all rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.folds import left_out
+from keras_sweep.space.sweep_spec import DataSpec, Goal, Objective, Split
+from keras_sweep.training.fit.folded import FoldedFitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.result import TrialState
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import Watching, assert_as_fit, assert_same_bits, fitted, lanes, suggestions, train
+from tests.helpers.plain_fit import plain_fit
+
+ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "batch_size": 32}
+TRIALS = suggestions(ADAM, {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 3, "batch_size": 32})
+RUNNERS = {"lanes": CompiledRunner, "fit": FoldedFitRunner}
+
+
+def in_folds(count: int = 3, rows: int = 200):
+    """The first rows of digits in folds; 200 rows in three folds are 66 or 67."""
+    data = digits(rows, 0)
+    return replace(data, validation=data.train, folds=tuple(left_out(data.train.y, Split(folds=count), classes=True)))
+
+
+@pytest.fixture(scope="module")
+def data():
+    return in_folds()
+
+
+def dense() -> keras.Model:
+    return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+
+
+def test_every_row_is_left_out_by_one_fold_and_each_class_is_shared_equally(data):
+    assert sorted(np.concatenate([fold.held for fold in data.folds])) == list(range(200))
+    for fold in data.folds:
+        assert sorted(np.concatenate([fold.train, fold.held])) == list(range(200))
+        shares = np.bincount(data.train.y[fold.held], minlength=10) / np.bincount(data.train.y, minlength=10)
+        assert (np.abs(shares - 1 / 3) < 0.06).all()
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_the_value_is_the_metric_over_out_of_fold_predictions_of_plain_fits(data, runner):
+    outputs = np.empty((200, 10), np.float32)
+    for index, fold in enumerate(data.folds):
+        rows = data.fold(index)
+        np.testing.assert_array_equal(rows.train.x, data.train.x[fold.train])
+        plain = plain_fit(dense, rows, ADAM)
+        model = dense()
+        model.set_weights(plain.weights)
+        outputs[fold.held] = model.predict(rows.validation.x, verbose=0)
+    right = outputs.argmax(axis=1) == data.train.y
+    loss = -np.log(outputs[np.arange(200), data.train.y]).mean()
+    result = train(RUNNERS[runner](make_spec(), data), TRIALS[:1])[0]
+    assert result.value == right.mean()
+    assert result.metrics["val_loss"] == pytest.approx(loss, rel=1e-5)
+    np.testing.assert_array_equal(result.scores.values(), right)  # in the order of the rows
+    assert result.stderr == pytest.approx(np.sqrt(right.mean() * (1 - right.mean()) / 200), rel=0.05)
+
+
+def test_lanes_have_the_numbers_of_fit(data):
+    assert_as_fit(make_spec(), data, TRIALS)
+
+
+def test_the_best_epoch_is_that_of_the_joint_curve(data):
+    trials = suggestions({**ADAM, "learning_rate": 0.3, "epochs": 6, "batch_size": 8})
+    spec = make_spec(objective=Objective("val_loss", Goal.MINIMIZE, take_best=True))
+    result = assert_as_fit(spec, data, trials)[0]
+    assert result.value == min(result.curve["val_loss"])
+    assert result.epoch < 6  # else this shows nothing
+
+
+def test_a_rung_compares_trials_by_their_rows_of_all_folds(data):
+    watch, again = (Watching((1, 2), stop_below=0.3) for _ in range(2))
+    trials = suggestions(*({**ADAM, "learning_rate": rate, "batch_size": 8} for rate in (0.05, 1e-4)))
+    ours, theirs = lanes(make_spec(), data, trials, watch), train(FoldedFitRunner(make_spec(), data), trials, again)
+    assert (ours[0].state, ours[1].state) == (TrialState.COMPLETE, TrialState.PRUNED)
+    for number, result in theirs.items():
+        assert (result.state, result.epochs) == (ours[number].state, ours[number].epochs)
+        assert result.value == pytest.approx(ours[number].value)
+
+
+ERROR = make_spec(loss="mean_squared_error", metrics=("mae",), objective=Objective("val_loss", Goal.MINIMIZE))
+
+
+@pytest.fixture(scope="module")
+def numbers(data):
+    targets = replace(data.train, y=(data.train.y / 10).astype(np.float32))
+    return replace(data, train=targets, validation=targets, classes=None)
+
+
+def test_an_error_is_that_of_all_rows(numbers):
+    results = assert_as_fit(ERROR, numbers, suggestions({**ADAM, "learning_rate": 0.003}))
+    assert results[0].value == pytest.approx(results[0].scores.values().mean(), rel=1e-5)
+
+
+def test_a_trial_diverges_where_one_of_its_folds_does(numbers):
+    y = numbers.train.y.copy()
+    y[numbers.folds[2].held] = 1e30  # in the training rows of the other folds; their square is no number of 32 bits
+    rows = replace(numbers.train, y=y)
+    wild = replace(numbers, train=rows, validation=rows)
+    for result in (lanes(ERROR, wild, suggestions(ADAM))[0], fitted(ERROR, wild, suggestions(ADAM))[0]):
+        assert (result.state, result.reason) == (TrialState.FAIL, "diverged")
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3])
+def test_lanes_that_were_stopped_go_on_to_the_same_bits(data, tmp_path, stop_after):
+    whole = lanes(make_spec(), data, TRIALS)
+    lanes(make_spec(), data, TRIALS, Watching(stop_after=stop_after), checkpoints=tmp_path)
+    assert_same_bits(lanes(make_spec(), data, TRIALS, checkpoints=tmp_path), whole)
+
+
+class StopsIn(Watching):
+    """Asks to stop at a phase."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+    def stopping(self) -> bool:
+        return any(self.words in name for name, *_ in self.phases)
+
+
+@pytest.mark.parametrize("words", ["fold 1 of 3, epoch 1", "fold 2 of 3, epoch 1"])
+def test_fit_that_was_stopped_in_a_fold_trains_the_rest_to_the_same_bits(data, tmp_path, words):
+    spec = make_spec(take_best=True)
+    whole = train(FoldedFitRunner(spec, data), TRIALS[:1])
+    assert not train(FoldedFitRunner(spec, data, checkpoints=tmp_path), TRIALS[:1], StopsIn(words))
+    assert list(tmp_path.iterdir())
+    watch = Watching()
+    assert_same_bits(train(FoldedFitRunner(spec, data, checkpoints=tmp_path), TRIALS[:1], watch), whole)
+    assert not any(words in name for name, *_ in watch.phases)  # that epoch was not trained anew
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_columns_of_a_table_are_fitted_on_the_training_rows_of_each_fold(tmp_path):
+    import polars as pl
+
+    random = np.random.default_rng(0)
+    kinds = np.arange(90) % 3
+    columns = {"size": kinds + random.normal(0, 1, 90), "colour": ["red"] * 89 + ["blue"], "kind": kinds}
+    pl.DataFrame(columns).write_csv(tmp_path / "plants.csv")
+    source = DataSpec("csv", str(tmp_path / "plants.csv"), "kind", Split(folds=3, test=0))
+    spec = make_spec(data=source, folder=tmp_path)
+    data = load_search_data(spec)
+    assert len({fold.rows.x.shape[1] for fold in data.folds}) == 2  # of one fold alone, no training row is blue
+    for fold in data.folds:
+        size = fold.rows.x[fold.train][:, 0]
+        assert abs(float(size.mean())) < 1e-6
+    assert_as_fit(spec, data, suggestions(ADAM))
