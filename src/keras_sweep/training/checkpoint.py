@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import RecordError
 from keras_sweep.files.arrays import DamagedArrays, read_text, read_text_and_arrays, write_arrays
 from keras_sweep.files.atomic import make_private
 from keras_sweep.files.plain_errors import os_errors
@@ -68,6 +69,34 @@ def read(path: Path) -> tuple[dict[str, Any], list[TrainingState | None]]:
 def read_facts(path: Path) -> Any:
     """The facts that `write` wrote, without the states. Raises as `read`."""
     return _decoded(path, _read(path, read_text))["facts"]
+
+
+class LatestCheckpoint:
+    """The one file that training goes on from. Where it can't be written or read, a notice says so, and no more."""
+
+    def __init__(self, path: Path, name: str, notice: Callable[[str], None] | None, *, damaged: str) -> None:
+        self._path, self._name, self._damaged = path, name, damaged
+        self._notice = notice or (lambda _: None)
+
+    def write(self, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
+        try:
+            write(self._path, facts, states)
+        except RecordError as error:  # a full disk costs the checkpoint, not the sweep
+            self._notice(f"no {self._name} could be written: {error.message}")
+
+    def read(self, digest: str) -> tuple[dict[str, Any], list[TrainingState | None]] | None:
+        """What was written, if its facts have this digest."""
+        try:
+            facts, states = read(self._path)
+        except FileNotFoundError:
+            return None
+        except Damaged as damage:
+            self._notice(f"a {self._name} is not usable, so {self._damaged}: {damage}")
+            return None
+        return (facts, states) if facts["digest"] == digest else None
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
 
 
 def _parts(state: TrainingState) -> tuple[Arrays, ...]:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import RecordError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
 from keras_sweep.training.fit.random_states import generator_states, set_generator_states
@@ -35,10 +34,12 @@ class FitCheckpoint:
     """Writes and reads the one checkpoint of a sweep that trains by `fit`."""
 
     def __init__(self, folder: Path, spec: SweepSpec, data: SearchData, notice: Callable[[str], None] | None) -> None:
-        self._path = folder / FILE
         self._spec = spec
         self._data = data
-        self._notice = notice or (lambda _: None)
+        self._file = checkpoint.LatestCheckpoint(
+            folder / FILE, "checkpoint", notice, damaged="its trial trains from its start"
+        )
+        self.remove = self._file.remove
 
     def write(self, suggestion: Suggestion, model: Any, progress: TrialProgress) -> None:
         """Write where a trial stands. Called at the end of an epoch."""
@@ -53,26 +54,18 @@ class FitCheckpoint:
             "seconds": progress.seconds,
             "generators": generator_states(),
         }
-        try:
-            kept = [TrainingState(weights, (), ()) for weights in (progress.best_weights, *progress.every_weights)]
-            checkpoint.write(self._path, facts, [state, *kept])
-        except RecordError as error:  # a full disk costs the checkpoint, not the sweep
-            self._notice(f"no checkpoint could be written: {error.message}")
+        kept = [TrainingState(weights, (), ()) for weights in (progress.best_weights, *progress.every_weights)]
+        self._file.write(facts, [state, *kept])
 
     def read(self, suggestion: Suggestion) -> tuple[TrialProgress, Callable[[Any], None]] | None:
         """Where this trial stood, and what puts a built model and the generators there; None if nothing usable is kept.
 
         What it returns is to be called once `fit` has built the model and drawn the order that it throws away.
         """
-        try:
-            facts, (state, best, *every) = checkpoint.read(self._path)
-        except FileNotFoundError:
+        found = self._file.read(self._digest(suggestion))
+        if found is None:
             return None
-        except checkpoint.Damaged as damage:
-            self._notice(f"a checkpoint is not usable, so its trial trains from its start: {damage}")
-            return None
-        if facts["digest"] != self._digest(suggestion):
-            return None  # of another trial
+        facts, (state, best, *every) = found
         assert state is not None
         assert best is not None
 
@@ -84,10 +77,6 @@ class FitCheckpoint:
 
         weights = [each.trainable for each in every if each is not None]
         return TrialProgress(facts["rows"], best.trainable, facts["seconds"], weights), restore
-
-    def remove(self) -> None:
-        """The trial is over."""
-        self._path.unlink(missing_ok=True)
 
     def _digest(self, suggestion: Suggestion) -> str:
         return checkpoint.digest_of(self._spec, self._data, suggestion.number, sorted(suggestion.params.items()))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import RecordError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
 from keras_sweep.training.lanes.generation import Generation
@@ -27,11 +26,13 @@ class Snapshots:
     def __init__(
         self, folder: Path, spec: SweepSpec, data: SearchData, lane_limit: int, notice: Callable[[str], None] | None
     ) -> None:
-        self._path = folder / FILE
         self._spec = spec
         self._data = data
         self._lane_limit = lane_limit
-        self._notice = notice or (lambda _: None)
+        self._file = checkpoint.LatestCheckpoint(
+            folder / FILE, "snapshot", notice, damaged="its trials train from their start"
+        )
+        self.remove = self._file.remove
 
     def write(self, trials: Sequence[Suggestion], generation: Generation) -> None:
         """Write where every lane stands. No group may be training. Nothing is written once a program has raised.
@@ -58,10 +59,7 @@ class Snapshots:
             states += [lane.last, lane.best]
         rungs = sorted(generation.compared_at.items())
         facts = {"digest": self._digest(trials), "groups": groups, "lanes": lanes, "rungs": rungs}
-        try:
-            checkpoint.write(self._path, facts, states)
-        except RecordError as error:  # a full disk costs the snapshot, not the sweep
-            self._notice(f"no snapshot could be written: {error.message}")
+        self._file.write(facts, states)
 
     def restore(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> bool:
         """Put a fresh generation where the snapshot says it stood. Returns whether there was one for these trials.
@@ -69,15 +67,10 @@ class Snapshots:
         The rungs that were called are called again, in their order, since the engine has forgotten them. Another total
         may need fewer lanes, or more, which begin at their start; those that may share a program are there together.
         """
-        try:
-            facts, states = checkpoint.read(self._path)
-        except FileNotFoundError:
+        found = self._file.read(self._digest(trials))
+        if found is None:
             return False
-        except checkpoint.Damaged as damage:
-            self._notice(f"a snapshot is not usable, so its trials train from their start: {damage}")
-            return False
-        if facts["digest"] != self._digest(trials):
-            return False  # of another generation, or of another sweep
+        facts, states = found
         following = iter(states)
         places = [[next(following) for _ in group["places"] or group["lanes"]] for group in facts["groups"]]
         self._restore_lanes(facts["lanes"], generation, following)
@@ -89,10 +82,6 @@ class Snapshots:
             if lane.rows and lane.spec.wanted:
                 watch.resumed(lane.number, lane.rows)
         return True
-
-    def remove(self) -> None:
-        """The generation is over."""
-        self._path.unlink(missing_ok=True)
 
     def _restore_lanes(self, facts: Mapping[str, Any], generation: Generation, states: Any) -> None:
         for number, about in facts.items():
