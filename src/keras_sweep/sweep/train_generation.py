@@ -73,6 +73,7 @@ class GenerationTraining:
                     recorded = self._record.add(waiting.pop(number))
                 self._tell([recorded])
                 yield recorded
+            next(trained, None)  # its end: the last trial is in the record, so its checkpoint can go
 
     def _signed(self, result: Result, engine: Judge) -> Result:
         return replace(result, engine=result.engine or engine.name, runner=result.runner or self._runner.name)
