@@ -12,19 +12,22 @@ from keras_sweep.errors import RecordError
 from keras_sweep.record.row_scores import (
     KEPT,
     DamagedScores,
-    kept_scores,
     load_scores,
     save_scores,
     scores_file,
 )
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import delete_others, save_weights
+from keras_sweep.record.weights import delete_others, numbered_files, save_weights
 from keras_sweep.trial.row_scores import of_outputs, of_values
 from tests.helpers.records import DENSE, SPEC, new_study
 from tests.helpers.results import result
 
 RIGHT = of_values(np.random.default_rng(0).random(1000) < 0.85)
+
+
+def kept_scores(folder: SweepFolder) -> set[int]:
+    return set(numbered_files(folder.scores))
 
 
 @pytest.mark.parametrize("scores", [RIGHT, of_values(np.arange(3) / 2), of_outputs(np.ones((3, 2)), np.zeros(3))])

@@ -22,7 +22,6 @@ class Labels:
     form: LabelForm
     values: tuple[object, ...] | None = None  # the source's value of each class, in the order of the indices
     names: tuple[str, ...] | None = None  # what to call them
-    many: bool = False  # several outputs a row, taken as they are
 
     @property
     def classes(self) -> int | None:
@@ -99,14 +98,14 @@ def _numbers(y: Array, loss: str) -> Labels:
             "takes numbers",
             hint="Use `loss: sparse_categorical_crossentropy` for classes",
         )
-    return Labels(LabelForm.NUMBER, many=y.ndim == 2)
+    return Labels(LabelForm.NUMBER)
 
 
 def _columns(y: Array, form: LabelForm, names: tuple[str, ...] | None) -> Labels:
     if not np.isin(y, (0, 1)).all():
         raise DataError(f"labels of shape {y.shape} must be 0 or 1 in each column", hint="Use a loss of numbers")
     if form is LabelForm.BINARY:  # several yes-or-no answers a row
-        return Labels(form, many=True)
+        return Labels(form)
     if (y.sum(axis=1) != 1).any():
         row = int(np.argmax(y.sum(axis=1) != 1)) + 1
         raise DataError(

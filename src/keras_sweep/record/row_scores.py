@@ -14,7 +14,6 @@ from keras_sweep.errors import RecordError
 from keras_sweep.files import atomic
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import numbered_files
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result
@@ -85,8 +84,3 @@ def with_scores(results: Iterable[Result], objective: Objective, *, best: int | 
 
 def _is_bits(result: Result) -> bool:
     return (result.scores_digest or "").startswith(f"{Kind.BITS}:")
-
-
-def kept_scores(folder: SweepFolder) -> set[int]:
-    """The numbers of the trials whose scores are there. Raises RecordError."""
-    return set(numbered_files(folder.scores))
