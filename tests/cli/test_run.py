@@ -12,8 +12,8 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import DIGITS
 from tests.helpers.command import sweep
+from tests.helpers.space_texts import DIGITS
 
 
 def test_a_run_shows_the_leaderboard_the_test_and_the_model(finished):

@@ -20,21 +20,15 @@ from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, TrialEnded
 from tests.helpers.large_record import resident
+from tests.helpers.space_texts import DIGITS, changed
 
-SPACE = """\
-data: digits
-model:
-  dense: {units: 10, activation: softmax}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  optimizer: {values: [sgd, rmsprop, adam]}
-  learning_rate: {min: 1e-4, max: 0.3, log: true}
-  batch_size: 256
-  epochs: 1
-search: {engine: optuna, sampler: random, trials: TRIALS, seed: 42}
-"""
+SPACE = changed(
+    DIGITS,
+    optimizer="  optimizer: {values: [sgd, rmsprop, adam]}",
+    learning_rate="  learning_rate: {min: 1e-4, max: 0.3, log: true}\n  batch_size: 256",
+    epochs="  epochs: 1",
+    search="search: {engine: optuna, sampler: random, trials: TRIALS, seed: 42}",
+)
 CLIPPED = "  optimizer: sgd\n  clipvalue: {min: 0.5, max: 2.0}\n"
 
 

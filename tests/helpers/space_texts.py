@@ -71,10 +71,10 @@ loss: sparse_categorical_crossentropy
 """
 
 
-def dense(**lines: str) -> str:
-    """The dense file with the line of a key replaced by other text ("" drops it)."""
+def changed(text: str, **lines: str) -> str:
+    """A space file with the line of a key replaced by other text ("" drops it)."""
     out = []
-    for line in DENSE.splitlines():
+    for line in text.splitlines():
         key = line.strip().split(":")[0]
         if key not in lines:
             out.append(line)
@@ -83,6 +83,20 @@ def dense(**lines: str) -> str:
         lines.pop(key, None)
     assert not lines, lines
     return "\n".join(out) + "\n"
+
+
+def dense(**lines: str) -> str:
+    """The dense file with the line of a key replaced by other text ("" drops it)."""
+    return changed(DENSE, **lines)
+
+
+DIGITS = dense(
+    data="data: digits",
+    optimizer="  optimizer: {values: [sgd, adam]}",
+    learning_rate="  learning_rate: {min: 1e-3, max: 1.0, log: true}",
+    epochs="  epochs: {min: 1, max: 5}",
+    search="search: {engine: optuna, sampler: tpe, trials: 6, seed: 42}",
+)
 
 
 def with_parameters(*lines: str) -> str:

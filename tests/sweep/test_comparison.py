@@ -23,21 +23,9 @@ from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.comparison import MARGINAL, PAIRED
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
+from tests.helpers.space_texts import DIGITS, changed
 
-SPACE = """\
-data: digits
-model:
-  dense: {units: 10, activation: softmax}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  optimizer: {values: [sgd, adam]}
-  learning_rate: {min: 1e-3, max: 1.0, log: true}
-  epochs: {min: 1, max: 3}
-search: {trials: 16, seed: 42}
-finalists: none
-"""
+SPACE = changed(DIGITS, epochs="  epochs: {min: 1, max: 3}", search="search: {trials: 16, seed: 42}\nfinalists: none")
 CANCER = """\
 data: breast_cancer
 model:

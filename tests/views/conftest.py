@@ -9,22 +9,13 @@ import pytest
 
 from tests.helpers.browser import Browser, running_browser
 from tests.helpers.command import sweep
+from tests.helpers.space_texts import DIGITS, changed
 
-DIGITS = """\
-data: digits
-model:
-  dense: {units: 10, activation: softmax}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  optimizer: {values: [sgd, adam]}
-  learning_rate: {min: 1e-3, max: 1.0, log: true}
-  momentum: {min: 0.0, max: 0.9, when: {optimizer: sgd}}
-  epochs: {min: 1, max: 3}
-search: {engine: optuna, sampler: random, trials: 12, seed: 1}
-finalists: {top: 3, seeds: 2}
-"""
+SPACE = changed(
+    DIGITS,
+    epochs="  momentum: {min: 0.0, max: 0.9, when: {optimizer: sgd}}\n  epochs: {min: 1, max: 3}",
+    search="search: {engine: optuna, sampler: random, trials: 12, seed: 1}\nfinalists: {top: 3, seeds: 2}",
+)
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +28,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished sweep of 12 trials and its report."""
     folder = tmp_path_factory.mktemp("reported")
-    (folder / "digits.yaml").write_text(DIGITS)
+    (folder / "digits.yaml").write_text(SPACE)
     for call in (("run", "digits.yaml"), ("report",)):
         ended = sweep(*call, cwd=folder)
         assert ended.code == 0, ended.err

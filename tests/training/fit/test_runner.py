@@ -1,4 +1,4 @@
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -8,35 +8,7 @@ from keras_sweep.space.sweep_spec import Goal, ModelSpec, Objective
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import digits, make_spec
-
-
-@dataclass
-class Watching:
-    """Keeps what a runner reports; stops trials by a rule."""
-
-    rung_epochs: tuple[int, ...] = ()
-    stop_below: float = -1.0
-    stop_after: int | None = None
-    epochs: list[tuple[int, int]] = field(default_factory=list)
-    phases: list[tuple[str, int | None, int | None]] = field(default_factory=list)
-
-    def epoch(self, number, epoch, logs):
-        self.epochs.append((number, epoch))
-
-    def phase(self, name, done=None, total=None, per_trial=0.0):
-        self.phases.append((name, done, total))
-
-    def resumed(self, number, rows):
-        self.epoch(number, len(rows), rows[-1])
-
-    def rungs(self, epochs):
-        return tuple(epoch for epoch in self.rung_epochs if epoch < epochs)
-
-    def rung(self, epoch, values):
-        return frozenset(number for number, value in values.items() if value < self.stop_below)
-
-    def stopping(self):
-        return self.stop_after is not None and len(self.epochs) >= self.stop_after
+from tests.helpers.lane_trials import Watching
 
 
 @pytest.fixture(scope="module")
