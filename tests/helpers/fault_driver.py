@@ -3,10 +3,11 @@
     python -m tests.helpers.fault_driver
 
 reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, perhaps `kind`, `nth`, `after`, `what` and
-`commits` of a fault (see tests/helpers/disk_faults.py) or `kill_after` (seconds). For each it prints one line of JSON:
-`code` (negative: by a signal), `calls` (names of the calls to the disk; null where it was killed), `seconds`. What the
-command prints is in `out` and `err` in the folder. The parent starts no thread and uses no device, so that its children
-can.
+`commits` of a fault (see tests/helpers/disk_faults.py), `kill_after` (seconds), or `signal` (a number) with `epochs`
+(how many must have been told before), `environment` (all of it). For each it prints one line of JSON: `code`
+(negative: by a signal), `calls` (names of the calls to the disk; null where it was killed), `seconds`. What the
+command prints is in `out` and `err` in the folder, or in the folder `output`. The parent starts no thread and uses no
+device, so that its children can.
 """
 
 from __future__ import annotations
@@ -26,13 +27,15 @@ def main() -> None:
     print("ready", flush=True)  # noqa: T201
     for line in sys.stdin:
         job = json.loads(line)
-        calls = Path(job["folder"], "calls")
+        output = Path(job.setdefault("output", job["folder"]))
+        calls = output / "calls"
         calls.unlink(missing_ok=True)
+        (output / "out").write_text("")  # of the job before
         started = time.monotonic()
         child = os.fork()
         if child == 0:
             _run(job)
-        code = _ended(child, job.get("kill_after"))
+        code = _ended(child, job)
         names = json.loads(calls.read_text()) if calls.exists() else None
         answer = {"code": code, "calls": names, "seconds": time.monotonic() - started}
         print(json.dumps(answer), flush=True)  # noqa: T201
@@ -58,10 +61,16 @@ def _import() -> None:
 def _run(job: dict[str, Any]) -> None:
     """The child: never returns."""
     os.setsid()
-    os.chdir(job["folder"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever it is in the process that runs the tests
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for name, descriptor in (("out", 1), ("err", 2)):
-        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        file = os.open(Path(job["output"], name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, descriptor)
+    os.chdir(job["folder"])
+    del sys.path[0]  # as in `sweep`, the working folder is not on the path
+    if "environment" in job:
+        os.environ.clear()
+        os.environ.update(job["environment"])
     code = 99
     try:
         from keras_sweep.cli.main import main as sweep
@@ -88,23 +97,32 @@ def _run(job: dict[str, Any]) -> None:
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
         finally:
-            Path("calls").write_text(json.dumps(names))
+            Path(job["output"], "calls").write_text(json.dumps(names))
             sys.stdout.flush()
             sys.stderr.flush()
     finally:
         os._exit(code)
 
 
-def _ended(child: int, kill_after: float | None) -> int:
-    deadline = None if kill_after is None else time.monotonic() + kill_after
+def _ended(child: int, job: dict[str, Any]) -> int:
+    started = time.monotonic()
+    number = job.get("signal", signal.SIGKILL if "kill_after" in job else None)
     while True:
         found, status = os.waitpid(child, os.WNOHANG)
         if found:
             return os.waitstatus_to_exitcode(status)
-        if deadline is not None and time.monotonic() >= deadline:
-            deadline = None
-            os.killpg(child, signal.SIGKILL)
+        if number is not None and _is_time(job, time.monotonic() - started):
+            os.killpg(child, number)
+            number = None
         time.sleep(0.002)
+
+
+def _is_time(job: dict[str, Any], seconds: float) -> bool:
+    """Whether the signal is to be sent now."""
+    if "kill_after" in job:
+        return bool(seconds >= job["kill_after"])
+    told = Path(job["output"], "out").read_bytes().count(b'"epoch_ended"')
+    return bool(told >= job["epochs"])
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ main()
 """
 
 
-def write(folder: Path, *, trials: int, epochs: int) -> None:
+def write(folder: Path, *, trials: int, epochs: int | str) -> None:
     (folder / "slow.py").write_text(SLOW)
     (folder / "long.yaml").write_text(LONG.replace("EPOCHS", str(epochs)).replace("TRIALS", str(trials)))
 

@@ -12,7 +12,7 @@ from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, Noticed, SweepEnded
-from tests.helpers.whole_spaces import SPACES
+from tests.helpers.whole_spaces import PLAIN
 
 
 class Ran:
@@ -24,7 +24,7 @@ class Ran:
         *,
         trials: int | None = 4,
         seed: int | None = None,
-        text: str = SPACES["plain"],
+        text: str = PLAIN,
         **options: object,
     ) -> None:
         (folder / "plain.yaml").write_text(text)

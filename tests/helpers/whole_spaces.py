@@ -19,6 +19,8 @@ SPACES = {
     "fit": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: 1\n"
     "search: {engine: optuna, sampler: tpe, trials: 3, seed: 42}\n",
 }
+FEW_FINALISTS = "finalists: {top: 2, seeds: 1}\n"  # enough to see what befalls them
+PLAIN = SPACES["plain"] + "finalists: none\n"
 RUNNERS = {"fit": ["--runner", "fit"]}  # the others train in lanes
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +20,9 @@ from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores
-from tests.helpers.records import ROOT, integrity
-from tests.helpers.whole_spaces import SPACES, arguments
+from tests.helpers.forks import Forks
+from tests.helpers.records import integrity
+from tests.helpers.whole_spaces import FEW_FINALISTS, SPACES, arguments
 
 
 @dataclass(frozen=True)
@@ -38,36 +37,27 @@ class Ended:
 
 
 class Driver:
-    """tests/helpers/fault_driver.py as a context; its commands run one after the other."""
+    """Runs `sweep` commands and their faults, one after the other."""
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.helpers.fault_driver"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        assert self._process.stdout is not None
-        while (line := self._process.stdout.readline()) != "ready\n":
-            assert line, "the driver does not start"
+        self._forks = Forks()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.communicate()
+        self._forks.end()
 
     def sweep(self, folder: Path, words: list[str], **fault: Any) -> Ended:
-        """Run `sweep` with these words in a folder. `fault`: nth, kind, after, what, commits; or kill_after."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        stdin.write(json.dumps({"folder": str(folder), "arguments": words, **fault}) + "\n")
-        stdin.flush()
-        answer = json.loads(stdout.readline())
+        """Run `sweep` with these words in a folder. `fault`: as fault_driver.py says."""
+        answer = self._forks.run(folder=str(folder), arguments=words, **fault)
         out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
         return Ended(answer["code"], answer["calls"], answer["seconds"], out, err)
 
     def run(self, folder: Path, space: str, *more: str, **fault: Any) -> Ended:
         """Run one of SPACES in a folder, which is made if there is none."""
         folder.mkdir(exist_ok=True)
-        (folder / f"{space}.yaml").write_text(SPACES[space])
+        (folder / f"{space}.yaml").write_text(SPACES[space] + FEW_FINALISTS)
         return self.sweep(folder, arguments(space, *more), **fault)
 
 

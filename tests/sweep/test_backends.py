@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import DIGITS
 from tests.helpers.command import sweep
+from tests.helpers.space_texts import DIGITS
 
 RUNS = [("jax", "compiled"), ("jax", "fit"), ("tensorflow", "fit"), ("torch", "fit")]
 
@@ -28,8 +28,8 @@ def boards(folders):
     found = {}
     for backend, runner in RUNS:
         folder = folders[backend, runner]
-        (folder / "digits.yaml").write_text(DIGITS)
-        call = ["run", "digits.yaml", "--sampler", "qmc", "--trials", "8", "--backend", backend, "--runner", runner]
+        (folder / "digits.yaml").write_text(DIGITS + "finalists: none\n")
+        call = ["run", "digits.yaml", "--sampler", "qmc", "--trials", "4", "--backend", backend, "--runner", runner]
         ended = sweep(*call, cwd=folder)
         assert ended.code == 0, ended.err
         found[backend, runner] = json.loads(sweep("leaderboard", "--format", "json", cwd=folder).out)
@@ -70,7 +70,7 @@ def test_lanes_on_another_backend_are_refused_with_the_reason(tmp_path):
 
 
 def test_another_backend_trains_by_fit_and_says_why(tmp_path):
-    (tmp_path / "digits.yaml").write_text(DIGITS)
+    (tmp_path / "digits.yaml").write_text(DIGITS + "finalists: none\n")
     ended = sweep("run", "digits.yaml", "--backend", "torch", "--trials", "1", cwd=tmp_path)
     assert ended.code == 0, ended.err
     assert "trials train one by one with plain fit, since lanes need the JAX backend" in ended.err

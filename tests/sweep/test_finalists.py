@@ -28,11 +28,10 @@ from keras_sweep.trial.finalists import score, seed_scores
 from keras_sweep.trial.ranking import best_training, winner
 from tests.helpers.command import called
 from tests.helpers.ran import Ran
-from tests.helpers.whole_spaces import SPACES
+from tests.helpers.whole_spaces import FEW_FINALISTS, PLAIN, SPACES
 from tests.helpers.whole_sweeps import outcome
 
 ALL = SPACES["plain"] + "finalists: {top: 3, seeds: 2}\n"
-NONE = SPACES["plain"] + "finalists: none\n"
 
 
 def plain(results):
@@ -158,7 +157,7 @@ def test_the_engine_learns_nothing_of_them(tmp_path: Path) -> None:
     longer = Ran(tmp_path, text=ALL, trials=17)
     longer()
     (tmp_path / "without").mkdir()
-    without = Ran(tmp_path / "without", text=NONE, trials=17)
+    without = Ran(tmp_path / "without", text=PLAIN, trials=17)
     without()
     assert plain(results_of(longer)) == plain(results_of(without))
     assert not without.of(FinalistsChosen)
@@ -222,7 +221,7 @@ def test_a_search_too_small_for_them_says_so_and_how_to_ask(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("space", ["fit", "pruned", "bands"])
 def test_other_runners_engines_and_rules_have_them_too(space: str, tmp_path: Path) -> None:
-    text = SPACES[space] + "finalists: {top: 2, seeds: 1}\n"
+    text = SPACES[space] + FEW_FINALISTS
     ran = Ran(tmp_path, text=text, trials=None, runner="fit" if space == "fit" else None)
     ran()
     best = winner(results_of(ran), ran.spec.objective)

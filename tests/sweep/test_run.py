@@ -26,7 +26,7 @@ from keras_sweep.trial.events import (
 )
 from tests.helpers.command import sweep
 from tests.helpers.ran import Ran
-from tests.helpers.whole_spaces import SPACES
+from tests.helpers.whole_spaces import PLAIN
 
 
 def test_begun_gone_on_with_and_made_longer(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_finished_sweep_is_run_again_without_keras(tmp_path: Path) -> None:
 
 def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(tmp_path: Path) -> None:
     Ran(tmp_path)()
-    other = SPACES["plain"].replace("max: 0.3", "max: 0.1").replace("epochs: {min: 1, max: 3}", "epochs: 2")
+    other = PLAIN.replace("max: 0.3", "max: 0.1").replace("epochs: {min: 1, max: 3}", "epochs: 2")
     changed = Ran(tmp_path, text=other.replace("data: digits", "data: iris"))
     with pytest.raises(ChangedSweep) as caught:
         changed()
@@ -120,7 +120,7 @@ def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(tmp_pat
 def test_another_file_of_the_same_name_is_offered_a_name_of_its_own(tmp_path: Path) -> None:
     Ran(tmp_path)()
     (tmp_path / "other").mkdir()
-    other = Ran(tmp_path / "other", text=SPACES["plain"].replace("max: 0.3", "max: 0.1"))
+    other = Ran(tmp_path / "other", text=PLAIN.replace("max: 0.3", "max: 0.1"))
     other.sweep = SweepFolder(tmp_path / "sweeps" / "plain")
     with pytest.raises(ChangedSweep, match=r"begun from another file of that name.*--name plain-2"):
         other()
@@ -133,7 +133,7 @@ def listed(folder: Path) -> dict[str, object]:
 
 
 def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_asked_for(tmp_path: Path) -> None:
-    text = SPACES["plain"].replace("learning_rate: {min: 1e-4, max: 0.3, log: true}", "learning_rate: 0.1")
+    text = PLAIN.replace("learning_rate: {min: 1e-4, max: 0.3, log: true}", "learning_rate: 0.1")
     text = text.replace("epochs: {min: 1, max: 3}", "epochs: 1")
     ended = Ran(tmp_path, trials=8, text=text)()
     assert (ended.reason, len(ended.results)) == ("the space is exhausted", 2)
@@ -146,7 +146,7 @@ def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_as
 
 
 def test_a_sweep_whose_process_was_killed_is_listed_as_stopped(tmp_path: Path) -> None:
-    (tmp_path / "plain.yaml").write_text(SPACES["plain"].replace("epochs: {min: 1, max: 3}", "epochs: 3000"))
+    (tmp_path / "plain.yaml").write_text(PLAIN.replace("epochs: {min: 1, max: 3}", "epochs: 3000"))
     command = [sys.executable, "-m", "keras_sweep", "run", "plain.yaml", "--json"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -168,7 +168,7 @@ def test_when_the_time_is_up_the_winner_so_far_is_finished(tmp_path: Path) -> No
 
 
 def test_when_the_time_is_up_before_a_trial_ended_it_is_no_error_and_says_what_is_kept(tmp_path: Path) -> None:
-    text = SPACES["plain"].replace("epochs: {min: 1, max: 3}", "epochs: 300")
+    text = PLAIN.replace("epochs: {min: 1, max: 3}", "epochs: 300")
     ran = Ran(tmp_path, trials=4, text=text)
     ran.time_is_up = lambda event: isinstance(event, EpochEnded)
     ended = ran()
