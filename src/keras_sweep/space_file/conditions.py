@@ -7,18 +7,18 @@ from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import did_you_mean, escaped, quoted
-from keras_sweep.space_file.findings import FaultList, Path
+from keras_sweep.space_file.fault_list import FaultList, Path
 from keras_sweep.space_file.parameter_entry import ParameterEntry
 from keras_sweep.space_file.wandb_keys import Constant
 
 
-def check_conditions(entries: Mapping[str, ParameterEntry], names: tuple[str, ...], findings: FaultList) -> None:
+def check_conditions(entries: Mapping[str, ParameterEntry], names: tuple[str, ...], faults: FaultList) -> None:
     """Note conditions that name no parameter, or a value that it never has."""
     for entry in entries.values():
         for other, values in entry.when.items():
             path: Path = (*entry.path, "when", other)
             if other not in names:
-                findings.fault(
+                faults.fault(
                     path, f"`when` names no parameter: there is no {quoted(other)}", did_you_mean(other, names)
                 )
                 continue
@@ -28,12 +28,12 @@ def check_conditions(entries: Mapping[str, ParameterEntry], names: tuple[str, ..
                 continue
             drawn = entries[other].choice
             if isinstance(drawn, Float) and drawn.size == math.inf:
-                findings.fault(path, f"`{other}` is continuous, so it hardly ever has one certain value")
+                faults.fault(path, f"`{other}` is continuous, so it hardly ever has one certain value")
                 continue
             for value in values:
                 if not _can_have(drawn, value):
                     hint = did_you_mean(value, map(str, drawn.choices)) if isinstance(drawn, Categorical) else None
-                    findings.fault(path, f"`{other}` never has the value {quoted(value)}", hint or _has(drawn))
+                    faults.fault(path, f"`{other}` never has the value {quoted(value)}", hint or _has(drawn))
 
 
 def _can_have(drawn: Distribution, value: Value) -> bool:
@@ -52,7 +52,7 @@ def _has(drawn: Distribution) -> str:
     return f"it is from {quoted(drawn.low)} to {quoted(drawn.high)}{step}"
 
 
-def in_order(entries: Mapping[str, ParameterEntry], findings: FaultList) -> list[ParameterEntry]:
+def in_order(entries: Mapping[str, ParameterEntry], faults: FaultList) -> list[ParameterEntry]:
     """Every parameter after those that it depends on, otherwise as in the file. Notes cycles."""
     ordered: dict[str, ParameterEntry] = {}
     waiting = dict(entries)
@@ -67,7 +67,7 @@ def in_order(entries: Mapping[str, ParameterEntry], findings: FaultList) -> list
         del waiting[first.name]
     if waiting:
         cycle = _cycle(waiting)
-        findings.fault(
+        faults.fault(
             ("parameters", cycle[0], "when"),
             f"conditions must not go in a circle, but got {' -> '.join(map(escaped, (*cycle, cycle[0])))}",
         )

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.plain_text import joined
-from keras_sweep.space_file.findings import FaultList
+from keras_sweep.space_file.fault_list import FaultList
 from keras_sweep.space_file.optimizer_arguments import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
 from keras_sweep.space_file.parameter_entry import ParameterEntry, lower
 from keras_sweep.space_file.parameter_values import ends
 
 
-def check_optimizer_arguments(
-    entries: Mapping[str, ParameterEntry], names: tuple[str, ...], findings: FaultList
-) -> None:
+def check_optimizer_arguments(entries: Mapping[str, ParameterEntry], names: tuple[str, ...], faults: FaultList) -> None:
     """Note arguments that an optimizer of their trials does not take, with the `when` that mends it."""
     if "optimizer" in names and "optimizer" not in entries:
         return  # which ones are searched is not known
@@ -26,25 +24,25 @@ def check_optimizer_arguments(
         if optimizers_with(name) and all(other in names for other in entry.when):
             possible = _possible(entry, entries, searched)
             if not possible:
-                findings.warn(entry.path, "its conditions never hold together, so no trial has it")
-            _check_taken(entry, possible, findings, named="optimizer" in names)
-    _check_clips(entries, findings)
+                faults.warn(entry.path, "its conditions never hold together, so no trial has it")
+            _check_taken(entry, possible, faults, named="optimizer" in names)
+    _check_clips(entries, faults)
 
 
-def _check_taken(entry: ParameterEntry, possible: list[str], findings: FaultList, *, named: bool) -> None:
+def _check_taken(entry: ParameterEntry, possible: list[str], faults: FaultList, *, named: bool) -> None:
     """Note where an optimizer that a trial with this argument may have does not take it, or not these values."""
     name, takers = entry.name, optimizers_with(entry.name)
     able = [optimizer for optimizer in possible if optimizer in takers]
     for optimizer in able:
         own, general = OPTIMIZERS[optimizer][name], argument(name)
-        for path, value in ends(entry, findings):
+        for path, value in ends(entry, faults):
             rule = own.fault(value)
             if rule and general is not None and general.allows(value):  # otherwise it was told before
-                findings.fault(path, f"with {optimizer} it {rule}")
+                faults.fault(path, f"with {optimizer} it {rule}")
     if able == possible:
         return
     if not able:
-        findings.fault(
+        faults.fault(
             entry.path,
             f"`{name}` is an argument of {joined(takers)}, but the optimizer of its trials is {joined(possible)}",
             None if named else f"without a parameter `optimizer` it is {DEFAULT_OPTIMIZER}",
@@ -52,13 +50,13 @@ def _check_taken(entry: ParameterEntry, possible: list[str], findings: FaultList
     else:
         fix = able[0] if len(able) == 1 else f"[{joined(able)}]"
         others = joined(optimizer for optimizer in possible if optimizer not in takers)
-        findings.fault(entry.path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")
+        faults.fault(entry.path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")
 
 
-def _check_clips(entries: Mapping[str, ParameterEntry], findings: FaultList) -> None:
+def _check_clips(entries: Mapping[str, ParameterEntry], faults: FaultList) -> None:
     clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if name in entries]
     if len(clips) > 1 and not any(entries[name].when for name in clips):
-        findings.fault(
+        faults.fault(
             entries[clips[1]].path,
             f"Keras takes only one of `clipnorm`, `clipvalue` and `global_clipnorm`, got {joined(clips)}",
         )

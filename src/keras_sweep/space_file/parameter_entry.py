@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.plain_text import quoted
+from keras_sweep.space_file.fault_list import FaultList, Path
 from keras_sweep.space_file.file_model import ParameterSection
-from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.optimizer_arguments import OPTIMIZERS
 from keras_sweep.space_file.wandb_keys import REFUSED, Constant, as_value, choice
 from keras_sweep.space_file.yaml_tree import Node
@@ -28,26 +28,26 @@ class ParameterEntry:
         return ("parameters", self.name)
 
 
-def entry_of(name: str, findings: FaultList) -> tuple[ParameterEntry | None, bool]:
+def entry_of(name: str, faults: FaultList) -> tuple[ParameterEntry | None, bool]:
     """The parameter of that name, or None with its faults noted; and whether `take: best` stands there."""
     path: Path = ("parameters", name)
-    node = findings.root.at(*path)
+    node = faults.root.at(*path)
     if not isinstance(node.value, dict):
-        return _constant_entry(name, node, path, findings), False
+        return _constant_entry(name, node, path, faults), False
     named = node.value.get("distribution")
     if named is not None and isinstance(named.value, str) and named.value in REFUSED:
-        findings.fault((*path, "distribution"), f"the distribution `{named.value}` is not there", REFUSED[named.value])
+        faults.fault((*path, "distribution"), f"the distribution `{named.value}` is not there", REFUSED[named.value])
         return None, False
     hints = {"parameters": "nested parameters are written flat, as `model.units`"}
-    block = findings.section(ParameterSection, path, hints, optional=("log", "q", "probabilities"))
-    if block is None or not _take_is_right(name, block, path, findings):
+    block = faults.section(ParameterSection, path, hints, optional=("log", "q", "probabilities"))
+    if block is None or not _take_is_right(name, block, path, faults):
         return None, False
     if block.take == "best" and "max" in block.model_fields_set:
         if "min" in block.model_fields_set:
-            findings.warn((*path, "min"), "has no meaning with `take: best`: every trial trains to the maximum")
+            faults.warn((*path, "min"), "has no meaning with `take: best`: every trial trains to the maximum")
         block = block.model_copy(update={"min": block.max})
-    drawn = choice(block, path, findings)
-    when = _when(block.when, path, findings)
+    drawn = choice(block, path, faults)
+    when = _when(block.when, path, faults)
     if drawn is None or when is None:
         return None, False
     if block.take == "best":
@@ -55,28 +55,28 @@ def entry_of(name: str, findings: FaultList) -> tuple[ParameterEntry | None, boo
     return ParameterEntry(name, _normal(name, drawn), when), False
 
 
-def _constant_entry(name: str, node: Node, path: Path, findings: FaultList) -> ParameterEntry | None:
+def _constant_entry(name: str, node: Node, path: Path, faults: FaultList) -> ParameterEntry | None:
     """A parameter that is written without a block, as in `batch_size: 32`; None with its fault noted."""
     if isinstance(node.value, list):
         text = quoted(node.plain)
-        findings.fault(
+        faults.fault(
             path,
             f"a list is neither a choice nor a constant, got {text}",
             f"write {{values: {text}}} or {{value: {text}}}",
         )
         return None
     if node.value is None or isinstance(node.value, dict):
-        findings.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
+        faults.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
         return None
     return ParameterEntry(name, _normal(name, Constant((node.value,))), {})
 
 
-def _take_is_right(name: str, block: ParameterSection, path: Path, findings: FaultList) -> bool:
+def _take_is_right(name: str, block: ParameterSection, path: Path, faults: FaultList) -> bool:
     if block.take is not None and name != "epochs":
-        findings.fault((*path, "take"), "`take` is for `epochs` only")
+        faults.fault((*path, "take"), "`take` is for `epochs` only")
         return False
     if block.take == "best" and "when" in block.model_fields_set:
-        findings.fault((*path, "when"), "with `take: best` epochs is the same in all trials, so it takes no `when`")
+        faults.fault((*path, "when"), "with `take: best` epochs is the same in all trials, so it takes no `when`")
         return False
     return True
 
@@ -103,14 +103,14 @@ def lower(value: Value) -> Value:
 
 
 def _when(
-    plain_when: Mapping[str, object] | None, path: Path, findings: FaultList
+    plain_when: Mapping[str, object] | None, path: Path, faults: FaultList
 ) -> dict[str, tuple[Value, ...]] | None:
     conditions: dict[str, tuple[Value, ...]] = {}
     bad = False
     for other, wanted in (plain_when or {}).items():
         values = wanted if isinstance(wanted, list) else [wanted]
         if not values or any(isinstance(value, dict) for value in values):
-            findings.fault((*path, "when", other), f"must be a value or a list of values, but got {quoted(wanted)}")
+            faults.fault((*path, "when", other), f"must be a value or a list of values, but got {quoted(wanted)}")
             bad = True
             continue
         conditions[other] = tuple(

@@ -8,8 +8,8 @@ from dataclasses import replace
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.plain_text import did_you_mean, joined, quoted
 from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.space_file.fault_list import FaultList, Path
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS
-from keras_sweep.space_file.findings import FaultList, Path
 from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, argument
 from keras_sweep.space_file.parameter_entry import ParameterEntry, lower
 from keras_sweep.space_file.rules import NameRule, NumberRule, Rule
@@ -35,7 +35,7 @@ OTHER_NAMES: Mapping[str, str] = {
 }
 
 
-def check_name(name: str, model: ModelSpec | None, findings: FaultList) -> None:
+def check_name(name: str, model: ModelSpec | None, faults: FaultList) -> None:
     """Note a name that is no argument of training, optimizers or the model."""
     path = ("parameters", name)
     hint: str | None
@@ -46,9 +46,9 @@ def check_name(name: str, model: ModelSpec | None, findings: FaultList) -> None:
         if model is not None and model.kind == "dense" and inner not in DENSE_ARGUMENTS:
             near = did_you_mean(inner, DENSE_ARGUMENTS)
             hint = near.replace("`", "`model.", 1) if near else f"its arguments are {joined(DENSE_ARGUMENTS)}"
-            findings.fault(path, f"the dense model has no argument {quoted(inner)}", hint)
+            faults.fault(path, f"the dense model has no argument {quoted(inner)}", hint)
         elif not inner.isidentifier():
-            findings.fault(path, f"a model's argument is a Python name, but got {quoted(inner)}")
+            faults.fault(path, f"a model's argument is a Python name, but got {quoted(inner)}")
         return
     if name in OTHER_NAMES:
         hint = f"did you mean `{OTHER_NAMES[name]}`?"
@@ -56,22 +56,22 @@ def check_name(name: str, model: ModelSpec | None, findings: FaultList) -> None:
         hint = f"an argument of the model is written `model.{name}`"
     else:
         hint = did_you_mean(name, (*FIT_ARGUMENTS, "optimizer", *ARGUMENTS, *(f"{MODEL}{k}" for k in DENSE_ARGUMENTS)))
-    findings.fault(
+    faults.fault(
         path,
         f"no optimizer of Keras has an argument {quoted(name)}",
         hint or "arguments of the model are written `model.NAME`",
     )
 
 
-def check_values(entry: ParameterEntry, model: ModelSpec | None, findings: FaultList) -> None:
+def check_values(entry: ParameterEntry, model: ModelSpec | None, faults: FaultList) -> None:
     """Note every value that the parameter must not have."""
     if entry.name == "optimizer":
-        _check_optimizer(entry, findings)
+        _check_optimizer(entry, faults)
         return
     rule = rule_of_parameter(entry.name)
     if rule is not None and not (entry.name.startswith(MODEL) and (model is None or model.kind != "dense")):
-        for path, value in ends(entry, findings):
-            findings.fits(rule, path, value)
+        for path, value in ends(entry, faults):
+            faults.fits(rule, path, value)
 
 
 def rule_of_parameter(name: str) -> Rule | None:
@@ -81,11 +81,11 @@ def rule_of_parameter(name: str) -> Rule | None:
     return FIT_ARGUMENTS.get(name) or argument(name)
 
 
-def ends(entry: ParameterEntry, findings: FaultList) -> Iterable[tuple[Path, Value]]:
+def ends(entry: ParameterEntry, faults: FaultList) -> Iterable[tuple[Path, Value]]:
     """Where each value stands that must keep the rules: every choice, or both ends of a range."""
     drawn, path = entry.choice, entry.path
     if isinstance(drawn, Constant):
-        block = findings.root.at(*path).value
+        block = faults.root.at(*path).value
         keys = [key for key in ("value", "max", "values") if isinstance(block, dict) and key in block]
         return [((*path, *keys[:1]), drawn.value)]
     if isinstance(drawn, Categorical):
@@ -93,14 +93,14 @@ def ends(entry: ParameterEntry, findings: FaultList) -> Iterable[tuple[Path, Val
     return [((*path, "min"), drawn.low), ((*path, "max"), drawn.high)]
 
 
-def _check_optimizer(entry: ParameterEntry, findings: FaultList) -> None:
+def _check_optimizer(entry: ParameterEntry, faults: FaultList) -> None:
     if isinstance(entry.choice, Int | Float):
-        findings.fault(entry.path, "optimizers are names, not a range", "as in {values: [sgd, adam]}")
+        faults.fault(entry.path, "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return
     seen: set[Value] = set()
-    for path, value in ends(entry, findings):
-        if findings.fits(OPTIMIZER, path, lower(value)) and lower(value) in seen:
-            findings.fault(path, f"the optimizer `{lower(value)}` is there twice")
+    for path, value in ends(entry, faults):
+        if faults.fits(OPTIMIZER, path, lower(value)) and lower(value) in seen:
+            faults.fault(path, f"the optimizer `{lower(value)}` is there twice")
         seen.add(lower(value))
 
 

@@ -9,7 +9,7 @@ from keras_sweep.space.plain_text import quoted
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.space_file.conditions import check_conditions, in_order
-from keras_sweep.space_file.findings import FaultList
+from keras_sweep.space_file.fault_list import FaultList
 from keras_sweep.space_file.optimizer_checks import check_optimizer_arguments
 from keras_sweep.space_file.parameter_entry import ParameterEntry, entry_of
 from keras_sweep.space_file.parameter_values import as_real, check_name, check_values, is_real
@@ -27,17 +27,17 @@ class Parameters:
     take_best: bool
 
 
-def parameters(findings: FaultList, model: ModelSpec | None) -> Parameters | None:
+def parameters(faults: FaultList, model: ModelSpec | None) -> Parameters | None:
     """The section as a search space; None, with all faults noted, where it has any. Warnings are noted too."""
-    before = len(findings.faults)
-    section = findings.root.at("parameters")
+    before = len(faults.found)
+    section = faults.root.at("parameters")
     python = model is not None and model.kind == "python"  # a HyperModel may bring all parameters itself
     if not isinstance(section.value, dict) or not (section.value or python):
         hint = "as in `learning_rate: {min: 1e-4, max: 1.0, log: true}`"
-        findings.fault(("parameters",), f"must be a map of parameters, but got {quoted(section.plain)}", hint)
+        faults.fault(("parameters",), f"must be a map of parameters, but got {quoted(section.plain)}", hint)
         return None
     if len(section.value) > MOST_PARAMETERS:
-        findings.fault(
+        faults.fault(
             ("parameters",), f"at most {MOST_PARAMETERS} parameters are searched, but got {len(section.value)}"
         )
         return None
@@ -45,26 +45,26 @@ def parameters(findings: FaultList, model: ModelSpec | None) -> Parameters | Non
     entries: dict[str, ParameterEntry] = {}
     take_best = False
     for name in names:
-        check_name(name, model, findings)
-        entry, take = entry_of(name, findings)
+        check_name(name, model, faults)
+        entry, take = entry_of(name, faults)
         if entry is not None:
             take_best = take_best or take
-            check_values(entry, model, findings)
-            _warn_of_whole_numbers(entry, findings)
+            check_values(entry, model, faults)
+            _warn_of_whole_numbers(entry, faults)
             entries[name] = as_real(entry)
-    check_conditions(entries, names, findings)
-    check_optimizer_arguments(entries, names, findings)
-    ordered = in_order(entries, findings)
-    if len(findings.faults) > before:
+    check_conditions(entries, names, faults)
+    check_optimizer_arguments(entries, names, faults)
+    ordered = in_order(entries, faults)
+    if len(faults.found) > before:
         return None
     for entry in entries.values():
-        _warn(entry, findings)
+        _warn(entry, faults)
     space = SearchSpace(
         tuple(_parameter(entry) for entry in ordered if not _is_constant(entry)),
         {entry.name: entry.choice.value for entry in ordered if isinstance(entry.choice, Constant) and not entry.when},
     )
     if space.branches > MOST_BRANCHES:
-        findings.fault(("parameters",), f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more")
+        faults.fault(("parameters",), f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more")
         return None
     return Parameters(space, take_best)
 
@@ -79,22 +79,22 @@ def _parameter(entry: ParameterEntry) -> Parameter:
     return Parameter(entry.name, distribution, conditions)
 
 
-def _warn(entry: ParameterEntry, findings: FaultList) -> None:
+def _warn(entry: ParameterEntry, faults: FaultList) -> None:
     drawn = entry.choice
     if isinstance(drawn, Constant):
         return
     if drawn.size == 1:
         value = drawn.choices[0] if isinstance(drawn, Categorical) else drawn.low
-        findings.warn(entry.path, f"a range of one value, {quoted(value)}: it is the same in every trial")
+        faults.warn(entry.path, f"a range of one value, {quoted(value)}: it is the same in every trial")
         return
     if entry.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
-        findings.warn(entry.path, "a learning rate is best drawn on a log scale; add `log: true`")
+        faults.warn(entry.path, "a learning rate is best drawn on a log scale; add `log: true`")
 
 
-def _warn_of_whole_numbers(entry: ParameterEntry, findings: FaultList) -> None:
+def _warn_of_whole_numbers(entry: ParameterEntry, faults: FaultList) -> None:
     """W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones."""
     drawn = entry.choice
-    block = findings.root.at(*entry.path).value
+    block = faults.root.at(*entry.path).value
     if (
         isinstance(drawn, Int)
         and drawn.size > 1
@@ -102,6 +102,6 @@ def _warn_of_whole_numbers(entry: ParameterEntry, findings: FaultList) -> None:
         and isinstance(block, dict)
         and "q" not in block
     ):
-        findings.warn(
+        faults.warn(
             entry.path, f"draws whole numbers only, as `min` and `max` are whole; write `max: {drawn.high}.0` otherwise"
         )

@@ -6,16 +6,16 @@ from keras_sweep.search.engines import ENGINES
 from keras_sweep.space.plain_text import did_you_mean, joined, quoted
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings
+from keras_sweep.space_file.fault_list import FaultList
 from keras_sweep.space_file.file_model import EarlyTerminateSection, SearchSection
-from keras_sweep.space_file.findings import FaultList
 
 
-def search_of(findings: FaultList) -> SearchSettings | None:
+def search_of(faults: FaultList) -> SearchSettings | None:
     """What `search` says, over the defaults; None with its faults noted."""
-    if not findings.has("search"):
+    if not faults.has("search"):
         return SearchSettings()
     hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
-    section = findings.section(SearchSection, ("search",), hints, optional=("trials", "seed"))
+    section = faults.section(SearchSection, ("search",), hints, optional=("trials", "seed"))
     if section is None:
         return None
     samplers = ENGINES[section.engine]
@@ -24,57 +24,57 @@ def search_of(findings: FaultList) -> SearchSettings | None:
         elsewhere = [engine for engine, names in ENGINES.items() if sampler in names]
         hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(sampler, samplers)
         rule = f"must be one of {joined(samplers)} with {section.engine}, but got {quoted(sampler)}"
-        findings.fault(("search", "sampler"), rule, hint)
+        faults.fault(("search", "sampler"), rule, hint)
         return None
     return SearchSettings(section.engine, sampler, section.trials, section.seed)
 
 
-def finalists_of(findings: FaultList, space: SearchSpace | None) -> Finalists | None:
+def finalists_of(faults: FaultList, space: SearchSpace | None) -> Finalists | None:
     """What `finalists` says, over the defaults; None where it says none, where trials differ in their seeds anyway, or
     with its faults noted."""
     path = ("finalists",)
-    given = findings.root.at(*path).plain if findings.has("finalists") else {}
+    given = faults.root.at(*path).plain if faults.has("finalists") else {}
     if given == "none":
         return None
     if isinstance(given, str):
-        findings.fault(path, f"must be a map with `top`, `seeds`, or none, but got {quoted(given)}")
+        faults.fault(path, f"must be a map with `top`, `seeds`, or none, but got {quoted(given)}")
         return None
-    found = Finalists() if given == {} else findings.section(Finalists, path)
+    found = Finalists() if given == {} else faults.section(Finalists, path)
     if space is not None and "seed" in (*space.constants, *(parameter.name for parameter in space.parameters)):
         if given:
-            findings.warn(path, "there are none, since `seed` is a parameter")
+            faults.warn(path, "there are none, since `seed` is a parameter")
         return None
     return found
 
 
-def finish_of(findings: FaultList) -> Finish:
+def finish_of(faults: FaultList) -> Finish:
     """What `finish` says, over the defaults; those alone where its faults are noted."""
-    found = (findings.section(Finish, ("finish",)) if findings.has("finish") else None) or Finish()
+    found = (faults.section(Finish, ("finish",)) if faults.has("finish") else None) or Finish()
     if found.average and found.refit:
         rule = "goes without `refit`: a mean of weights is compared on the validation rows, which a refit has seen"
-        findings.fault(("finish", "average"), rule, "leave one of them out")
+        faults.fault(("finish", "average"), rule, "leave one of them out")
     return found
 
 
-def early_terminate_of(findings: FaultList) -> EarlyTerminate | None:
+def early_terminate_of(faults: FaultList) -> EarlyTerminate | None:
     """What `early_terminate` says; None where it is left out, or with its faults noted."""
     path = ("early_terminate",)
-    if not findings.has("early_terminate") or findings.root.at(*path).value is None:
+    if not faults.has("early_terminate") or faults.root.at(*path).value is None:
         return None
-    section = findings.section(EarlyTerminateSection, path, {"strict": "leave it out: poor trials always stop"})
+    section = faults.section(EarlyTerminateSection, path, {"strict": "leave it out: poor trials always stop"})
     if section is None:
         return None
     if section.max_iter is None and section.s is None:
         return EarlyTerminate(section.type, section.min_iter, section.eta)
-    min_iter_given = "min_iter" in findings.root.at(*path).plain
+    min_iter_given = "min_iter" in faults.root.at(*path).plain
     if section.type != "hyperband" or min_iter_given or section.max_iter is None or section.s is None:
-        findings.fault(path, "`max_iter` goes with `s` and `type: hyperband`, instead of `min_iter`")
+        faults.fault(path, "`max_iter` goes with `s` and `type: hyperband`, instead of `min_iter`")
         return None
     # W&B puts s rungs at max_iter / eta, max_iter / eta**2, ...: the same as counting up from the least of them
     last_to_first = section.eta ** min(section.s, 64)
     least, rest = divmod(section.max_iter, last_to_first)
     if least < 1 or rest:
-        findings.fault(
+        faults.fault(
             (*path, "max_iter"),
             f"must be a multiple of eta**s = {quoted(last_to_first)}, but got {quoted(section.max_iter)}",
             "or give `min_iter`, the epochs before the first rung",

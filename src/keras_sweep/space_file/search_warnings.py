@@ -8,16 +8,16 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
-from keras_sweep.space_file.findings import FaultList
+from keras_sweep.space_file.fault_list import FaultList
 
 
 def warn_about_search(
-    findings: FaultList, space: SearchSpace, search: SearchSettings, early: EarlyTerminate | None
+    faults: FaultList, space: SearchSpace, search: SearchSettings, early: EarlyTerminate | None
 ) -> None:
     """Note the warnings."""
     if search.trials > space.size:
         points = f"the space's {counted(int(space.size), 'point')}"
-        findings.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
+        faults.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
     for parameter in space.parameters:
         path = ("parameters", parameter.name)
         if (
@@ -25,34 +25,32 @@ def warn_about_search(
             and isinstance(parameter.distribution, Float)
             and parameter.distribution.size == math.inf
         ):
-            findings.warn(path, "a grid cuts a continuous range into a few values; give `values`, or a `q`")
+            faults.warn(path, "a grid cuts a continuous range into a few values; give `values`, or a `q`")
         if (
             isinstance(parameter.distribution, Categorical)
             and parameter.distribution.probabilities is not None
             and search.sampler != "random"
         ):
-            findings.warn(
-                (*path, "probabilities"), f"only `sampler: random` draws by them, `{search.sampler}` does not"
-            )
+            faults.warn((*path, "probabilities"), f"only `sampler: random` draws by them, `{search.sampler}` does not")
     if early is not None:
-        _warn_about_rungs(findings, space, search, early)
+        _warn_about_rungs(faults, space, search, early)
 
 
-def _warn_about_rungs(findings: FaultList, space: SearchSpace, search: SearchSettings, early: EarlyTerminate) -> None:
+def _warn_about_rungs(faults: FaultList, space: SearchSpace, search: SearchSettings, early: EarlyTerminate) -> None:
     most = _most_epochs(space)
-    end = findings.root.at("early_terminate", "max_iter").value
+    end = faults.root.at("early_terminate", "max_iter").value
     if most is not None and isinstance(end, int) and end < most:  # W&B has no rung at or after it
-        findings.fault(
+        faults.fault(
             ("early_terminate", "max_iter"),
             f"must not be below the most epochs, {most}, but got {end}",
             "or give `min_iter`, the epochs before the first rung",
         )
     if most is not None and early.min_iter >= most:
-        findings.warn(
+        faults.warn(
             ("early_terminate",), f"never stops a trial: `min_iter` {early.min_iter} is not below {most} epochs"
         )
     if search.sampler == "hyperband":
-        findings.warn(("early_terminate",), "`sampler: hyperband` has rungs of its own")
+        faults.warn(("early_terminate",), "`sampler: hyperband` has rungs of its own")
 
 
 def _most_epochs(space: SearchSpace) -> int | None:

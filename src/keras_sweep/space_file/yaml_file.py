@@ -11,8 +11,8 @@ from keras_sweep.space.plain_text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space.sweep_name import sweep_name_fault
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.data_section import check_folds, data_of
+from keras_sweep.space_file.fault_list import FaultList, unknown
 from keras_sweep.space_file.file_model import SECTIONS
-from keras_sweep.space_file.findings import FaultList, unknown
 from keras_sweep.space_file.model_section import model_of
 from keras_sweep.space_file.options import Overrides, edited_text, with_options
 from keras_sweep.space_file.parameters import parameters
@@ -84,30 +84,30 @@ def read_space_text(
     if not isinstance(root.value, dict):
         rule = f"a space file is a map with {joined(REQUIRED)}, but got {quoted(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
-    root, changes, faults = with_options(root, tuple(sets), overrides or Overrides())
-    findings = FaultList(root)
-    findings.faults.extend(faults)
+    root, changes, of_options = with_options(root, tuple(sets), overrides or Overrides())
+    faults = FaultList(root)
+    faults.found.extend(of_options)
     sweep_name = path.stem if name is None else name
     broken = sweep_name_fault(sweep_name)
     if broken is not None:
-        findings.faults.append(Fault(broken, hint="use --name") if name is None else Fault(broken, "--name"))
+        faults.found.append(Fault(broken, hint="use --name") if name is None else Fault(broken, "--name"))
     folder = path.absolute().parent
-    _check_keys(findings)
-    data = data_of(findings, folder)
-    check_folds(findings)
-    model = model_of(findings, folder)
-    loss = loss_of(findings)
-    metrics = metrics_of(findings)
-    objective = objective_of(findings, metrics)
-    section = parameters(findings, model) if findings.has("parameters") else None
-    search = search_of(findings)
-    early = early_terminate_of(findings)
-    finalists = finalists_of(findings, section.space if section else None)
-    finish = finish_of(findings)
+    _check_keys(faults)
+    data = data_of(faults, folder)
+    check_folds(faults)
+    model = model_of(faults, folder)
+    loss = loss_of(faults)
+    metrics = metrics_of(faults)
+    objective = objective_of(faults, metrics)
+    section = parameters(faults, model) if faults.has("parameters") else None
+    search = search_of(faults)
+    early = early_terminate_of(faults)
+    finalists = finalists_of(faults, section.space if section else None)
+    finish = finish_of(faults)
     if section is not None and search is not None:
-        warn_about_search(findings, section.space, search, early)
-    if findings.faults or not (data and model and loss and objective and section and search and metrics is not None):
-        raise SpaceFileError(where, _few(findings.faults))
+        warn_about_search(faults, section.space, search, early)
+    if faults.found or not (data and model and loss and objective and section and search and metrics is not None):
+        raise SpaceFileError(where, _few(faults.found))
     return SweepSpec(
         name=sweep_name,
         folder=folder,
@@ -121,9 +121,9 @@ def read_space_text(
         search=search,
         early_terminate=early,
         finalists=finalists,
-        finalists_asked=findings.has("finalists") and finalists is not None,
+        finalists_asked=faults.has("finalists") and finalists is not None,
         finish=finish,
-        warnings=findings.warnings,
+        warnings=faults.warnings,
     )
 
 
@@ -170,11 +170,11 @@ def _few(faults: Sequence[Fault]) -> list[Fault]:
     return [*ordered[:MOST_FAULTS], Fault(f"and {len(ordered) - MOST_FAULTS} more faults")]
 
 
-def _check_keys(findings: FaultList) -> None:
-    assert isinstance(findings.root.value, dict)
-    for key in findings.root.value:
+def _check_keys(faults: FaultList) -> None:
+    assert isinstance(faults.root.value, dict)
+    for key in faults.root.value:
         if key not in SECTIONS:
-            findings.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
+            faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
     for key, hint in REQUIRED.items():
-        if not findings.has(key):
-            findings.faults.append(Fault(f"`{key}` is missing", key, hint=hint))
+        if not faults.has(key):
+            faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))

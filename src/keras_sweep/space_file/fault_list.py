@@ -19,7 +19,7 @@ class FaultList:
 
     def __init__(self, root: Node) -> None:
         self.root = root
-        self.faults: list[Fault] = []
+        self.found: list[Fault] = []
         self._warnings: list[tuple[int, str]] = []
 
     @property
@@ -33,7 +33,7 @@ class FaultList:
 
     def fault(self, path: Path, rule: str, hint: str | None = None) -> None:
         """A rule that the value at a path breaks."""
-        self.faults.append(self.root.fault(path, rule, hint))
+        self.found.append(self.root.fault(path, rule, hint))
 
     def warn(self, path: Path, text: str) -> None:
         """Something at a path that is likely a slip."""
