@@ -17,7 +17,7 @@ from keras_sweep.sweep.finish_winner import recorded_errors
 from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary, summary
-from keras_sweep.views.terminal.terminal_svg import record_svg, tally_at
+from keras_sweep.views.terminal.terminal_svg import progress_at, record_svg
 
 
 def draw(name: str) -> None:
@@ -51,8 +51,8 @@ def draw(name: str) -> None:
         take_best=objective.take_best,
     )
     done = 2 * total // 3
-    tally = tally_at(started, results, done=done, elapsed=sum(seconds.values()) * done / total)
-    record_svg(lambda console: console.print(board(tally, console)), place / "board.svg", title=title, width=100)
+    progress = progress_at(started, results, done=done, elapsed=sum(seconds.values()) * done / total)
+    record_svg(lambda console: console.print(board(progress, console)), place / "board.svg", title=title, width=100)
 
 
 def picture(page: Path, file: Path) -> None:

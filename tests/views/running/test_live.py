@@ -36,37 +36,37 @@ class Clock:
 
 def half_way(started=STARTED):
     clock = Clock()
-    tally = SweepProgress(keep=8, clock=clock)
-    tally(started)
+    progress = SweepProgress(keep=8, clock=clock)
+    progress(started)
     results = dense_sweep(40)
     for start in range(0, 32, 8):
         batch = results[start : start + 8]
-        tally(GenerationAsked(start // 8, tuple(one.suggestion for one in batch)))
+        progress(GenerationAsked(start // 8, tuple(one.suggestion for one in batch)))
         for one in batch:
             for epoch in range(one.epochs):
-                tally(EpochEnded(one.number, epoch + 1, {"val_accuracy": one.curve["val_accuracy"][epoch]}))
-            tally(TrialEnded(one))
-    tally(GenerationAsked(4, tuple(one.suggestion for one in results[32:])))
+                progress(EpochEnded(one.number, epoch + 1, {"val_accuracy": one.curve["val_accuracy"][epoch]}))
+            progress(TrialEnded(one))
+    progress(GenerationAsked(4, tuple(one.suggestion for one in results[32:])))
     for one in results[33:36]:
-        tally(EpochEnded(one.number, 1, {"val_accuracy": 0.8}))
+        progress(EpochEnded(one.number, 1, {"val_accuracy": 0.8}))
     clock.now = 16.0
-    return tally
+    return progress
 
 
-def lines_of(tally, width=100, height=40):
+def lines_of(progress, width=100, height=40):
     console = terminal(width, height)
-    console.print(board(tally, console))
+    console.print(board(progress, console))
     return without_styles(sent(console)).splitlines()
 
 
 def test_curves_in_the_table_and_in_training_share_one_scale_and_one_form_of_numbers():
-    tally = half_way()
+    progress = half_way()
     scale = CurveScale(one.curve["val_accuracy"] for one in dense_sweep(32) if one.state != "FAIL")
-    assert [tally.scale(value) for value in (0.7, 0.8, 0.85)] == [scale(value) for value in (0.7, 0.8, 0.85)]
+    assert [progress.scale(value) for value in (0.7, 0.8, 0.85)] == [scale(value) for value in (0.7, 0.8, 0.85)]
     top = max(one.value for one in dense_sweep(32) if one.value is not None)
-    tally(EpochEnded(33, 2, {"val_accuracy": top}))
-    tally(EpochEnded(34, 2, {"val_accuracy": 12.3456}))
-    lines = {line.split()[1]: line for line in lines_of(tally, height=60)[17:]}
+    progress(EpochEnded(33, 2, {"val_accuracy": top}))
+    progress(EpochEnded(34, 2, {"val_accuracy": 12.3456}))
+    lines = {line.split()[1]: line for line in lines_of(progress, height=60)[17:]}
     assert "0.8000" in lines["35"] and "12.35" in lines["34"] and "▇" in lines["33"]
     assert "▇" not in lines["35"]
 
@@ -100,16 +100,16 @@ def test_the_rows_are_those_of_the_leaderboard():
 
 def test_a_sweep_that_goes_on_counts_what_was_done_before_but_not_in_its_speed():
     clock = Clock()
-    tally = SweepProgress(clock=clock)
+    progress = SweepProgress(clock=clock)
     results = dense_sweep(64)
-    tally(SweepStarted(*vars_of(STARTED, finished=tuple(results[:60])).values()))
-    tally(GenerationAsked(7, tuple(one.suggestion for one in results[56:])))
-    assert sorted(tally.training) == [60, 61, 62, 63]
-    tally(TrialEnded(results[60]))
-    tally(TrialEnded(results[61]))
+    progress(SweepStarted(*vars_of(STARTED, finished=tuple(results[:60])).values()))
+    progress(GenerationAsked(7, tuple(one.suggestion for one in results[56:])))
+    assert sorted(progress.training) == [60, 61, 62, 63]
+    progress(TrialEnded(results[60]))
+    progress(TrialEnded(results[61]))
     clock.now = 10.0
-    assert (tally.done, tally.total) == (62, 64)
-    assert tally.remaining == pytest.approx(10.0)
+    assert (progress.done, progress.total) == (62, 64)
+    assert progress.remaining == pytest.approx(10.0)
 
 
 def vars_of(event, **changes):
@@ -120,15 +120,15 @@ def test_the_bar_keeps_its_length_when_the_time_that_is_left_is_known():
     before, after = SweepProgress(clock=Clock()), half_way()
     before(STARTED)
     assert after.remaining is not None and before.remaining is None
-    lengths = {sum(lines_of(tally, 60)[1].count(cell) for cell in "━─") for tally in (before, after)}
+    lengths = {sum(lines_of(progress, 60)[1].count(cell) for cell in "━─") for progress in (before, after)}
     assert len(lengths) == 1 and min(lengths) >= 8
 
 
 def test_no_time_is_foretold_before_anything_has_ended():
-    tally = SweepProgress(clock=Clock())
-    tally(STARTED)
-    assert tally.remaining is None
-    assert lines_of(tally)[1].endswith("0/64 trials  0 s")
+    progress = SweepProgress(clock=Clock())
+    progress(STARTED)
+    assert progress.remaining is None
+    assert lines_of(progress)[1].endswith("0/64 trials  0 s")
 
 
 def test_a_board_without_events():
@@ -137,66 +137,66 @@ def test_a_board_without_events():
 
 def test_before_the_search_the_phase_is_all_there_is_and_something_moves():
     clock = Clock()
-    tally = SweepProgress(clock=clock)
-    tally(PhaseBegan("data"))
+    progress = SweepProgress(clock=clock)
+    progress(PhaseBegan("data"))
     frames = set()
     for tenth in range(0, 20, 2):
         clock.now = tenth / 10
-        frames.add(lines_of(tally)[0])
+        frames.add(lines_of(progress)[0])
     assert all("importing Keras, reading the data" in frame for frame in frames) and len(frames) == 10
 
 
 def test_the_board_says_which_program_is_compiled_and_since_when():
-    tally = half_way()
-    tally(PhaseBegan("compile", 2, 8, 0.0))
-    tally._clock.now += 20
-    tally(PhaseBegan("compile", 3, 8, 0.0))
-    tally._clock.now += 75
-    assert lines_of(tally)[2][1:] == " compiling 4 of 8 programs  75 s"
+    progress = half_way()
+    progress(PhaseBegan("compile", 2, 8, 0.0))
+    progress._clock.now += 20
+    progress(PhaseBegan("compile", 3, 8, 0.0))
+    progress._clock.now += 75
+    assert lines_of(progress)[2][1:] == " compiling 4 of 8 programs  75 s"
 
 
 def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
     clock = Clock()
-    tally = SweepProgress(clock=clock)
-    tally(SweepStarted(*vars_of(STARTED, total=32).values()))
+    progress = SweepProgress(clock=clock)
+    progress(SweepStarted(*vars_of(STARTED, total=32).values()))
     batch = [result(number, params={"epochs": 2}).suggestion for number in range(16)]
-    tally(GenerationAsked(0, tuple(batch)))
-    tally(PhaseBegan("compile", 0, 16, 1.0))
+    progress(GenerationAsked(0, tuple(batch)))
+    progress(PhaseBegan("compile", 0, 16, 1.0))
     clock.now = 10.0
-    tally(PhaseBegan("train", 1, 16, 1.0))
+    progress(PhaseBegan("train", 1, 16, 1.0))
     clock.now = 12.0
-    tally(TrialEnded(result(0)))
-    assert tally.remaining == pytest.approx(31 * 2.0 + 31 * 10.0)  # 15 more of this generation, 16 of the next
-    tally(PhaseBegan("train", 1, 1, 0.0))
-    assert tally.remaining == pytest.approx(31 * 2.0)
+    progress(TrialEnded(result(0)))
+    assert progress.remaining == pytest.approx(31 * 2.0 + 31 * 10.0)  # 15 more of this generation, 16 of the next
+    progress(PhaseBegan("train", 1, 1, 0.0))
+    assert progress.remaining == pytest.approx(31 * 2.0)
 
 
 def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
     clock = Clock()
-    tally = SweepProgress(clock=clock)
-    tally(SweepStarted(*vars_of(STARTED, total=2).values()))
-    tally(GenerationAsked(0, tuple(result(number, epochs=10).suggestion for number in range(2))))
+    progress = SweepProgress(clock=clock)
+    progress(SweepStarted(*vars_of(STARTED, total=2).values()))
+    progress(GenerationAsked(0, tuple(result(number, epochs=10).suggestion for number in range(2))))
     for number in range(2):
-        tally(TrialResumed(number, {"val_accuracy": (0.1, 0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8)}))
-    lines = lines_of(tally)
+        progress(TrialResumed(number, {"val_accuracy": (0.1, 0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8)}))
+    lines = lines_of(progress)
     assert lines[-2].split()[:4] == ["trial", "0", "8/10", "0.8000"] and "▁" in lines[-2] and "▇" in lines[-2]
     assert lines[1].startswith("━" * 30) and "0 epochs" in lines[3]
-    tally(EpochEnded(0, 9, {"val_accuracy": 0.9}))
-    assert "9/10" in lines_of(tally)[-2] and "1 epoch " in lines_of(tally)[3] + " "
+    progress(EpochEnded(0, 9, {"val_accuracy": 0.9}))
+    assert "9/10" in lines_of(progress)[-2] and "1 epoch " in lines_of(progress)[3] + " "
 
 
 def test_of_a_generation_that_is_not_wanted_whole_only_what_is_wanted_trains():
-    tally = SweepProgress(clock=Clock())
-    tally(SweepStarted(*vars_of(STARTED, total=8).values()))
-    tally(GenerationAsked(0, tuple(result(number).suggestion for number in range(16))))
-    assert "training 8 trials" in lines_of(tally)
+    progress = SweepProgress(clock=Clock())
+    progress(SweepStarted(*vars_of(STARTED, total=8).values()))
+    progress(GenerationAsked(0, tuple(result(number).suggestion for number in range(16))))
+    assert "training 8 trials" in lines_of(progress)
 
 
 def test_the_columns_are_the_parameters_of_the_space_from_the_first_trial_on():
-    tally = SweepProgress(clock=Clock())
-    tally(SweepStarted(*vars_of(STARTED, parameters=("optimizer", "learning_rate", "momentum", "epochs")).values()))
-    tally(TrialEnded(result(0)))
-    assert lines_of(tally)[5].split()[3:7] == ["optimizer", "learning_rate", "momentum", "epochs"]
+    progress = SweepProgress(clock=Clock())
+    progress(SweepStarted(*vars_of(STARTED, parameters=("optimizer", "learning_rate", "momentum", "epochs")).values()))
+    progress(TrialEnded(result(0)))
+    assert lines_of(progress)[5].split()[3:7] == ["optimizer", "learning_rate", "momentum", "epochs"]
 
 
 @pytest.mark.parametrize("height", [6, 12, 17, 18, 24, 40])
@@ -215,12 +215,12 @@ def test_the_board_can_be_drawn_at_any_size(width, height):
 def test_markup_and_control_characters_in_events_are_harmless():
     odd = result(0, 0.8, params={"[red]x": "\x1b[2J", "epochs": 2})
     other = result(1, 0.7, params={"epochs": 2})
-    tally = SweepProgress()
-    tally(SweepStarted(*vars_of(STARTED, name="[b]\x1b[31m", engine="\x07", metric="[m]\x1b").values()))
-    tally(TrialEnded(odd))
-    tally(TrialEnded(other))
-    tally(GenerationAsked(1, (odd.suggestion, result(2, params={"[red]x": "\x1b[2J"}).suggestion)))
-    text = "\n".join(lines_of(tally))
+    progress = SweepProgress()
+    progress(SweepStarted(*vars_of(STARTED, name="[b]\x1b[31m", engine="\x07", metric="[m]\x1b").values()))
+    progress(TrialEnded(odd))
+    progress(TrialEnded(other))
+    progress(GenerationAsked(1, (odd.suggestion, result(2, params={"[red]x": "\x1b[2J"}).suggestion)))
+    text = "\n".join(lines_of(progress))
     assert "\x1b" not in text and "\x07" not in text and "[b]\\x1b[31m" in text and "[red]x" in text
 
 
@@ -261,8 +261,8 @@ def test_twenty_thousand_trials_do_not_slow_it():
         at_first = calls_of(lambda: told(0, 1_000))
         told(1_000, 19_000)
         assert calls_of(lambda: told(19_000, 20_000)) < 2 * at_first
-    assert view.tally.done == 20_000 and len(view.tally.best) == 8
-    assert view.tally.best[0].number == 19_999
+    assert view.progress.done == 20_000 and len(view.progress.best) == 8
+    assert view.progress.best[0].number == 19_999
 
 
 def test_a_window_that_became_narrower_is_cleared_of_the_folded_lines():

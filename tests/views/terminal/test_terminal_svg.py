@@ -8,7 +8,7 @@ from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, SweepStarted
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary, summary
-from keras_sweep.views.terminal.terminal_svg import record_svg, tally_at, without_hosts
+from keras_sweep.views.terminal.terminal_svg import progress_at, record_svg, without_hosts
 from tests.helpers.results import ACCURACY, dense_sweep
 
 RESULTS = dense_sweep()
@@ -16,10 +16,10 @@ STARTED = SweepStarted("dense", "sweeps/dense", "optuna/tpe", "compiled/jax", 64
 
 
 def test_the_picture_of_the_board_names_no_other_host(tmp_path):
-    tally = tally_at(STARTED, RESULTS, done=42, elapsed=21.0)
-    assert (tally.done, tally.elapsed, len(tally.training)) == (42, 21.0, 6)
+    progress = progress_at(STARTED, RESULTS, done=42, elapsed=21.0)
+    assert (progress.done, progress.elapsed, len(progress.training)) == (42, 21.0, 6)
     path = tmp_path / "board.svg"
-    record_svg(lambda console: console.print(board(tally, console)), path, title="sweep run dense.yaml")
+    record_svg(lambda console: console.print(board(progress, console)), path, title="sweep run dense.yaml")
     svg = path.read_text(encoding="utf-8")
     ElementTree.fromstring(svg)
     assert set(re.findall(r"//[\w.]+", svg)) == {"//www.w3.org"}  # the name space, which nothing is loaded from

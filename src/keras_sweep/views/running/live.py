@@ -50,7 +50,7 @@ class LiveBoard:
     """
 
     def __init__(self, console: Console, *, top: int = TOP) -> None:
-        self.tally = SweepProgress(keep=top)
+        self.progress = SweepProgress(keep=top)
         self._console = console
         self._glyphs = glyphs_of(console)
         self._failures: Counter[str] = Counter()
@@ -79,7 +79,7 @@ class LiveBoard:
     def __call__(self, event: Event) -> None:
         """Take in an event; failures and notices are printed above the board, where they stay."""
         with self._lock:
-            self.tally(event)
+            self.progress(event)
         if isinstance(event, Noticed):
             print_notice(self._console, event.message)
         elif isinstance(event, FinalistsChosen) and event.note:
@@ -93,7 +93,7 @@ class LiveBoard:
         if self._failures[reason] > SHOWN_FAILURES:
             return
         text = Text(f"trial {result.number} failed: ", style="red")
-        params = {name: value for name, value in result.params.items() if name in self.tally.columns}
+        params = {name: value for name, value in result.params.items() if name in self.progress.columns}
         text.append(f"{safe(reason)}  ", style="red").append(params_text(params or result.params), style="dim")
         if self._failures[reason] == SHOWN_FAILURES:
             text.append("  (more of these are only counted)", style="dim")
@@ -103,7 +103,7 @@ class LiveBoard:
         if self._ended:
             return Text()
         with self._lock:
-            return board(self.tally, self._console)
+            return board(self.progress, self._console)
 
 
 class Redrawn(LiveRender):
@@ -129,31 +129,30 @@ class Redrawn(LiveRender):
         yield from segments
 
 
-def board(tally: SweepProgress, console: Console) -> RenderableType:
+def board(progress: SweepProgress, console: Console) -> RenderableType:
     """The board as it stands, for the width and height that `console` has now."""
     width, height = console.size
     glyphs = glyphs_of(console)
-    if tally.started is None:
-        return _phase_line(tally, width, glyphs)
-    training = min(
-        len(tally.training) or len(tally.finalists_training), TRAINING if height >= 24 else 2 if height >= 18 else 0
-    )
+    if progress.started is None:
+        return _phase_line(progress, width, glyphs)
+    room = TRAINING if height >= 24 else 2 if height >= 18 else 0
+    training = min(len(progress.training) or len(progress.finalists_training), room)
     rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
-    parts: list[RenderableType] = [_headline(tally, width, glyphs), _bar_line(tally, width, glyphs)]
-    parts += [_phase_line(tally, width, glyphs), _counts_line(tally, width, glyphs)]
-    if tally.best and rows > 0:
-        shown = leaderboard_rows(tally.best, tally.objective)[:rows]
+    parts: list[RenderableType] = [_headline(progress, width, glyphs), _bar_line(progress, width, glyphs)]
+    parts += [_phase_line(progress, width, glyphs), _counts_line(progress, width, glyphs)]
+    if progress.best and rows > 0:
+        shown = leaderboard_rows(progress.best, progress.objective)[:rows]
         table = LeaderboardTable(
-            shown, tally.objective, varying=tally.columns, notes=False, timing=False, scale=tally.scale
+            shown, progress.objective, varying=progress.columns, notes=False, timing=False, scale=progress.scale
         )
         parts += [Text(), table]
     if training:
-        parts += [Text(), *_training_lines(tally, training, width, glyphs)]
+        parts += [Text(), *_training_lines(progress, training, width, glyphs)]
     return Group(*parts)
 
 
-def _headline(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
-    started = tally.started
+def _headline(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
+    started = progress.started
     assert started is not None
     name = shorten(safe(started.name), max(width // 3, 8), glyphs.ellipsis)
     rest = f" {glyphs.dot} {safe(started.engine)} {glyphs.dot} {safe(started.runner)}"
@@ -162,18 +161,18 @@ def _headline(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
     return text
 
 
-def _bar_line(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
-    count = f"{tally.done:,}/{tally.total:,} trials"
-    times = [elapsed_text(tally.elapsed)]
-    if tally.remaining is not None:
-        times.append(f"about {seconds_text(tally.remaining)} left")
+def _bar_line(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
+    count = f"{progress.done:,}/{progress.total:,} trials"
+    times = [elapsed_text(progress.elapsed)]
+    if progress.remaining is not None:
+        times.append(f"about {seconds_text(progress.remaining)} left")
     words = f"  {count}  " + f" {glyphs.dot} ".join(times)
-    longest = f"  {tally.total:,}/{tally.total:,} trials  59m59s {glyphs.dot} about 59m59s left"
+    longest = f"  {progress.total:,}/{progress.total:,} trials  59m59s {glyphs.dot} about 59m59s left"
     room = min(width - max(len(words), len(longest)), 40)  # so that the bar keeps its length
     text = Text()
     if room >= 8:
-        whole = tally.before + tally.progress
-        share = whole / tally.total if tally.total else 0.0
+        whole = progress.before + progress.trained
+        share = whole / progress.total if progress.total else 0.0
         filled = round(min(share, 1.0) * room)
         text.append(glyphs.full * filled, style="green").append(glyphs.track * (room - filled), style="dim")
     else:
@@ -182,54 +181,54 @@ def _bar_line(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
     return text
 
 
-def _phase_line(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
+def _phase_line(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
     """`⠹ compiling 3 of 8 programs  12 s`."""
-    turn = glyphs.spinner[int(tally.elapsed * REFRESHES_PER_SECOND) % len(glyphs.spinner)]
-    words = f" {phase_text(tally.phase)}  {elapsed_text(tally.phase_seconds)}"
+    turn = glyphs.spinner[int(progress.elapsed * REFRESHES_PER_SECOND) % len(glyphs.spinner)]
+    words = f" {phase_text(progress.phase)}  {elapsed_text(progress.phase_seconds)}"
     return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1), glyphs.ellipsis))
 
 
-def _counts_line(tally: SweepProgress, width: int, glyphs: Glyphs) -> Text:
-    parts = [count_text(tally.epochs, "epoch")]
-    if tally.elapsed >= 1 and tally.epochs:
-        parts[0] += f" ({number_text(tally.epochs / tally.elapsed, 2)}/s)"
-    if (chosen := tally.finalists) is not None:
+def _counts_line(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
+    parts = [count_text(progress.epochs, "epoch")]
+    if progress.elapsed >= 1 and progress.epochs:
+        parts[0] += f" ({number_text(progress.epochs / progress.elapsed, 2)}/s)"
+    if (chosen := progress.finalists) is not None:
         total = len(chosen.recipes) * len(chosen.seeds)
-        parts.append(f"{len(tally.finalists_ended)} of {count_text(total, 'finalist')} trained")
-    elif tally.generation is not None:
-        parts.append(f"generation {tally.generation + 1}")
-    if pruned := tally.counts[TrialState.PRUNED]:
+        parts.append(f"{len(progress.finalists_ended)} of {count_text(total, 'finalist')} trained")
+    elif progress.generation is not None:
+        parts.append(f"generation {progress.generation + 1}")
+    if pruned := progress.counts[TrialState.PRUNED]:
         parts.append(f"{pruned:,} pruned")
-    if failed := tally.counts[TrialState.FAIL]:
+    if failed := progress.counts[TrialState.FAIL]:
         parts.append(f"{failed:,} failed")
     return Text(shorten(f" {glyphs.dot} ".join(parts), width, glyphs.ellipsis), style="dim")
 
 
-def _training_lines(tally: SweepProgress, count: int, width: int, glyphs: Glyphs) -> list[Text]:
+def _training_lines(progress: SweepProgress, count: int, width: int, glyphs: Glyphs) -> list[Text]:
     """Those furthest on; one line each."""
-    if tally.finalists_training:
-        return _finalist_lines(tally, count, width, glyphs)
-    order = sorted(tally.training, key=lambda number: (-len(tally.training[number].values), number))
+    if progress.finalists_training:
+        return _finalist_lines(progress, count, width, glyphs)
+    order = sorted(progress.training, key=lambda number: (-len(progress.training[number].values), number))
     shown = sorted(order[:count])
-    scale = tally.scale
+    scale = progress.scale
     digits = max(len(str(number)) for number in shown)
     lines = []
     for number in shown:
-        trial = tally.training[number]
+        trial = progress.training[number]
         done = f"{len(trial.values)}/{trial.epochs}" if trial.epochs else f"{len(trial.values)}"
         last = score_text(trial.values[-1]) if trial.values else ""
         line = f"trial {number:>{digits}}  {done:>7}  {last:>6}  "
         line += f"{sparkline(trial.values, glyphs, width=CURVE, scale=scale):{CURVE}}  "
-        params = {name: value for name, value in trial.params.items() if name != "epochs" and name in tally.columns}
+        params = {name: value for name, value in trial.params.items() if name != "epochs" and name in progress.columns}
         text = Text(shorten(line + params_text(params), width, glyphs.ellipsis), style="dim")
         lines.append(text)
-    heading = f"training {count_text(len(tally.training), 'trial')}"
+    heading = f"training {count_text(len(progress.training), 'trial')}"
     return [Text(heading, style="bold"), *lines]
 
 
-def _finalist_lines(tally: SweepProgress, count: int, width: int, glyphs: Glyphs) -> list[Text]:
-    training = tally.finalists_training
-    asked = {result.number: result.epochs for result in tally.leading}
+def _finalist_lines(progress: SweepProgress, count: int, width: int, glyphs: Glyphs) -> list[Text]:
+    training = progress.finalists_training
+    asked = {result.number: result.epochs for result in progress.leading}
     lines = [Text(f"training {count_text(len(training), 'finalist')}", style="bold")]
     for (recipe, seed), epochs in sorted(training.items())[:count]:
         done = f"{epochs}/{asked[recipe]}" if recipe in asked else f"{epochs}"

@@ -23,7 +23,7 @@ class NotebookBoard:
     """A listener and context manager."""
 
     def __init__(self) -> None:
-        self._tally = SweepProgress(keep=TOP)
+        self._progress = SweepProgress(keep=TOP)
         self._notices: list[str] = []
         self._handle: Any = None
         self._drawn = 0.0
@@ -48,7 +48,7 @@ class NotebookBoard:
     def __call__(self, event: Event) -> None:
         """Take in an event."""
         with self._lock:
-            self._tally(event)
+            self._progress(event)
             if isinstance(event, Noticed):
                 self._notices.append(event.message)
             if isinstance(event, SweepEnded):
@@ -58,12 +58,12 @@ class NotebookBoard:
 
     def html(self) -> str:
         """The board as it stands."""
-        tally = self._tally
-        total = tally.started.total if tally.started else 0
+        progress = self._progress
+        total = progress.started.total if progress.started else 0
         seconds = seconds_text(time.monotonic() - self._began)
-        name = tally.started.name if tally.started else "sweep"
-        words = f"{name}: {tally.done} of {count_text(total, 'trial')}, {seconds}"
-        bar = f'<progress max="{total or 1}" value="{tally.done}" aria-label="{escape(safe(words))}"></progress>'
+        name = progress.started.name if progress.started else "sweep"
+        words = f"{name}: {progress.done} of {count_text(total, 'trial')}, {seconds}"
+        bar = f'<progress max="{total or 1}" value="{progress.done}" aria-label="{escape(safe(words))}"></progress>'
         table = self._table()
         notices = "".join(f"<p>{escape(safe(text))}</p>" for text in self._notices)
         ended = f": {escape(safe(self._ended.reason))}" if self._ended else ""
@@ -71,9 +71,9 @@ class NotebookBoard:
 
     def _table(self) -> str:
         """The best so far; at the end with what is to be said of them."""
-        objective, ended = self._tally.objective, self._ended
+        objective, ended = self._progress.objective, self._ended
         if ended is None:
-            rows = leaderboard_rows(self._tally.best, objective)
+            rows = leaderboard_rows(self._progress.best, objective)
             return leaderboard_html(rows, objective, of=rows, notes=False) if rows else ""
         rows = leaderboard_rows(ended.results, objective, ended.comparison)
         return leaderboard_html(rows[:TOP], objective, comparison=ended.comparison, of=rows) if rows else ""

@@ -40,7 +40,7 @@ class PlainLines:
         """`silence`: seconds without a line after which the phase is said; each further time after twice as long."""
         self._console = console
         self._glyphs = glyphs_of(console)
-        self._tally = SweepProgress(keep=1)
+        self._progress = SweepProgress(keep=1)
         self._silence = silence
         self._changed = threading.Condition()
         self._open = False
@@ -78,8 +78,8 @@ class PlainLines:
                 printed = self._printed
 
     def _phase_text(self) -> str:
-        text = f"{phase_text(self._tally.phase)} ({elapsed_text(self._tally.phase_seconds)})"
-        trials = self._tally.training
+        text = f"{phase_text(self._progress.phase)} ({elapsed_text(self._progress.phase_seconds)})"
+        trials = self._progress.training
         if not trials:
             return text
         epochs = sum(len(trial.values) for trial in trials.values())
@@ -90,7 +90,7 @@ class PlainLines:
     def __call__(self, event: Event) -> None:
         """Print the event's line, if it has one."""
         with self._changed:
-            self._tally(event)
+            self._progress(event)
             self._print(event)
 
     def _print(self, event: Event) -> None:
@@ -115,23 +115,23 @@ class PlainLines:
             self._line(f"trial {event.number} was evaluated on the test set")
 
     def _trial_text(self, result: Result) -> str:
-        tally = self._tally
-        width = len(str(tally.total))
-        parts = [f"[{tally.done:{width}}/{tally.total}]", f"trial {result.number:{width}}"]
-        parts.append(trial_text(result, tally.objective.name, pm=self._glyphs.pm))
-        names = tally.columns or tuple(result.params)
+        progress = self._progress
+        width = len(str(progress.total))
+        parts = [f"[{progress.done:{width}}/{progress.total}]", f"trial {result.number:{width}}"]
+        parts.append(trial_text(result, progress.objective.name, pm=self._glyphs.pm))
+        names = progress.columns or tuple(result.params)
         parts.append(columns_text(result.params, [name for name in names if name != "epochs"]))
         parts.append(f"{count_text(result.epochs, 'epoch')} in {seconds_text(result.seconds.training)}")
-        if tally.is_best(result):
+        if progress.is_best(result):
             parts.append("best so far")
         return "  ".join(part for part in parts if part)
 
     def _finalist_text(self, result: Result) -> str:
-        tally = self._tally
-        assert tally.finalists is not None
-        total = len(tally.finalists.recipes) * len(tally.finalists.seeds)
-        done = f"[{len(tally.finalists_ended):{len(str(total))}}/{total}]"
-        score = trial_text(result, tally.objective.name, pm=self._glyphs.pm)
+        progress = self._progress
+        assert progress.finalists is not None
+        total = len(progress.finalists.recipes) * len(progress.finalists.seeds)
+        done = f"[{len(progress.finalists_ended):{len(str(total))}}/{total}]"
+        score = trial_text(result, progress.objective.name, pm=self._glyphs.pm)
         return f"{done}  trial {result.recipe} with seed {result.finalist_seed}  {score}"
 
     def _line(self, text: str, style: str = "") -> None:

@@ -179,7 +179,7 @@ class SweepProgress:
         return self._clock() - self._phase_begin
 
     @property
-    def progress(self) -> float:
+    def trained(self) -> float:
         """Trials done since it began, those in training counted by their epochs."""
         return self.done - self.before + sum(trial.share for trial in self.training.values())
 
@@ -194,13 +194,13 @@ class SweepProgress:
             epochs = self.epochs - before
             seconds = self._clock() - begin
             return max(self.finalists.epochs - epochs, 0) * seconds / epochs if epochs and seconds >= 1 else None
-        trained = self.progress - self._kept
+        trained = self.trained - self._kept
         if trained < 0.5 or self.elapsed < 1:
             return None
         now = self._clock()
         compiling = self._compiling + (now - self._told if self.phase and self.phase.phase == "compile" else 0.0)
         training = max(now - self._search_begin - compiling, 0.0)
-        seconds = max(self.total - self.before - self.progress, 0.0) * training / trained
+        seconds = max(self.total - self.before - self.trained, 0.0) * training / trained
         plan = self._plan
         if plan is not None and plan.total is not None:
             done = self._compiled + (plan.done or 0)

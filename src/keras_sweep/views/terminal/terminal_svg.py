@@ -49,7 +49,7 @@ def record_svg(
     """Call `draw` with a console and write what it prints as an SVG of a terminal window.
 
         record_svg(lambda console: print_summary(console, summary), Path("end.svg"), title="sweep run dense.yaml")
-        record_svg(lambda console: console.print(board(tally, console)), Path("board.svg"), title="...")
+        record_svg(lambda console: console.print(board(progress, console)), Path("board.svg"), title="...")
 
     Raises SweepError if the SVG would name another host.
     """
@@ -70,31 +70,31 @@ def record_svg(
     path.write_text(without_hosts(console.export_svg(title=title, theme=THEME)), encoding="utf-8")
 
 
-def tally_at(
+def progress_at(
     started: SweepStarted, results: Sequence[Result], done: int, elapsed: float, *, keep: int = 8
 ) -> SweepProgress:
-    """The tally of a sweep as it stood after `done` of its trials, the rest of their generation half trained.
+    """The progress of a sweep as it stood after `done` of its trials, the rest of their generation half trained.
 
     `results` are all results in order of number, `elapsed` the seconds that the sweep had taken then.
     """
     now = 0.0
-    tally = SweepProgress(keep=keep, clock=lambda: now)
-    tally(started)
+    progress = SweepProgress(keep=keep, clock=lambda: now)
+    progress(started)
     for generation, group in groupby(results, key=lambda result: result.suggestion.generation):
         trials = list(group)
-        tally(GenerationAsked(generation, tuple(result.suggestion for result in trials)))
-        tally(PhaseBegan("train"))
+        progress(GenerationAsked(generation, tuple(result.suggestion for result in trials)))
+        progress(PhaseBegan("train"))
         for result in trials:
-            ended = tally.done < done
+            ended = progress.done < done
             for epoch in range(result.epochs if ended else result.epochs // 2):
                 logs = {name: values[epoch] for name, values in result.curve.items() if epoch < len(values)}
-                tally(EpochEnded(result.number, epoch + 1, logs))
+                progress(EpochEnded(result.number, epoch + 1, logs))
             if ended:
-                tally(TrialEnded(result))
-        if tally.done >= done:
+                progress(TrialEnded(result))
+        if progress.done >= done:
             break
     now = elapsed
-    return tally
+    return progress
 
 
 def without_hosts(svg: str) -> str:
