@@ -10,7 +10,7 @@ import pytest
 
 from keras_sweep.errors import RecordError
 from keras_sweep.record.row_scores import (
-    KEPT,
+    BEST_WITH_VALUES,
     DamagedScores,
     load_scores,
     save_scores,
@@ -75,7 +75,7 @@ def test_what_was_not_written_here_stays(tmp_path: Path) -> None:
 
 def test_bits_are_kept_of_all_that_can_win_and_losses_of_the_best(tmp_path: Path) -> None:
     values = [0.001 * (number * 7 % 40) for number in range(40)]
-    best = sorted(range(40), key=lambda number: -values[number])[:KEPT]
+    best = sorted(range(40), key=lambda number: -values[number])[:BEST_WITH_VALUES]
     for name, scores, wanted in (("bits", RIGHT, set(range(40))), ("losses", of_values(np.arange(9.0)), set(best))):
         with new_study(tmp_path / name) as study:
             record = TrialRecord(study, SPEC.objective)

@@ -20,7 +20,7 @@ from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores, checked
 
 VERSION = 1
-KEPT = 32  # best trials that keep losses or outputs; right and wrong, a bit a row, is kept of all
+BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; right and wrong, a bit a row, is kept of all
 
 
 class DamagedScores(RecordError):
@@ -78,7 +78,9 @@ def with_scores(results: Iterable[Result], objective: Objective, *, best: int | 
     candidates = sorted(
         (result for result in results if can_win(result, objective)), key=lambda result: order_key(result, objective)
     )[:best]
-    kept = [one for rank, one in enumerate(candidates) if one.scores_digest and (rank < KEPT or _is_bits(one))]
+    kept = [
+        one for rank, one in enumerate(candidates) if one.scores_digest and (rank < BEST_WITH_VALUES or _is_bits(one))
+    ]
     return sorted(kept, key=lambda result: result.number)
 
 

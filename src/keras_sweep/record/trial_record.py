@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from keras_sweep.record.row_scores import KEPT as SCORES_KEPT
-from keras_sweep.record.row_scores import save_scores, scores_file, with_scores
+from keras_sweep.record.row_scores import BEST_WITH_VALUES, save_scores, scores_file, with_scores
 from keras_sweep.record.spool import Spool
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import delete_others, save_weights, weights_file
@@ -15,7 +14,7 @@ from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind
 
-KEPT = 10  # trials whose weights stay on disk
+BEST_WEIGHTS = 10  # trials whose weights stay on disk
 
 
 class TrialRecord:
@@ -26,7 +25,7 @@ class TrialRecord:
         study: StudyFile,
         objective: Objective,
         *,
-        kept: int = KEPT,
+        kept: int = BEST_WEIGHTS,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         """`notice` is called with a sentence for each waiting trial that is damaged."""
@@ -115,12 +114,12 @@ class TrialRecord:
         """Whether its scores may be kept: bits of all that can win, more than bits of the best alone."""
         if result.scores is None or not can_win(result, self._objective):
             return False
-        return result.scores.kind is Kind.BITS or self._may_be_among(result, SCORES_KEPT)
+        return result.scores.kind is Kind.BITS or self._may_be_among(result, BEST_WITH_VALUES)
 
     def _place(self, result: Result) -> None:
         if can_win(result, self._objective):
             ranked = sorted([*self._ranked, result], key=lambda one: order_key(one, self._objective))
-            self._ranked = ranked[: max(self._kept, SCORES_KEPT)]
+            self._ranked = ranked[: max(self._kept, BEST_WITH_VALUES)]
 
 
 def _digest(result: Result) -> str | None:

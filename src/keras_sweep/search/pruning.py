@@ -183,7 +183,7 @@ class PrunedEngine:
         for results in generations:
             curves = {result.number: result.curve.get(self._spec.objective.name, ()) for result in results}
             rungs = {result.number: self.rungs(training_plan(self._spec, result.params).epochs) for result in results}
-            for epoch in sorted({epoch for climbed in rungs.values() for epoch in climbed}):
+            for epoch in sorted({epoch for epochs in rungs.values() for epoch in epochs}):
                 came = {
                     number: curve[epoch - 1]
                     for number, curve in curves.items()

@@ -56,7 +56,7 @@ class LaneThreads:
             thread.join()
 
     def set(self, groups: Sequence[Group]) -> None:
-        """Train these groups, those that are through left out, and look again which of them may go on."""
+        """Train these groups, those that are finished left out, and look again which of them may go on."""
         with self._changed:
             self._groups = [group for group in groups if group.training]
             self._changed.notify_all()
