@@ -38,10 +38,10 @@ def test_what_came_before_can_be_named():
 def test_a_part_is_split_as_what_is_in_it_and_never_into_more_than_there_was():
     wall = WallTime()
     wall.add("train", 10.0)
-    wall.split("train", {"compile": 6.0, "train": 3.0})
-    assert wall.parts == {"compile": 6.0, "train": 3.0}
-    wall.split("train", {"compile": 3.0, "train": 3.0})
-    assert wall.parts == {"compile": 7.5, "train": 1.5}
+    wall.split("train", {"compile": 6.0, "train": 3.0}, rest="report")
+    assert wall.parts == {"compile": 6.0, "train": 3.0, "report": 1.0}
+    wall.split("train", {"compile": 3.0, "train": 3.0}, rest="report")
+    assert wall.parts == {"compile": 7.5, "train": 1.5, "report": 1.0}
 
 
 def test_a_phase_is_told_when_it_begins():

@@ -177,7 +177,7 @@ class _Run:
             if reason in (EndReason.DONE, EndReason.EXHAUSTED):
                 finalists = Finalists(spec, self.study, runner, self.emit, self.stop, self.wall)
                 complete = finalists.train(record.results())
-        self.wall.split("train", runner.spent)
+        self.wall.split("train", runner.spent, rest="report")  # telling of epochs
         return reason, complete
 
     def _left(self, record: TrialRecord, recorded: int, total: int) -> _Left:

@@ -53,12 +53,13 @@ class WallTime:
         """Count as `name` what no part has covered until now."""
         self.add(name, time.perf_counter() - self.started - sum(self.parts.values()))
 
-    def split(self, name: str, parts: Mapping[str, float]) -> None:
-        """Count a part as these finer ones; what they leave of it is `other`."""
+    def split(self, name: str, parts: Mapping[str, float], rest: str) -> None:
+        """Count a part as these finer ones, and what they leave of it as `rest`."""
         total, known = self.parts.pop(name, 0.0), sum(parts.values())
         scale = min(total / known, 1.0) if known else 0.0
         for part, seconds in parts.items():
             self.add(part, seconds * scale)
+        self.add(rest, total - known * scale)
 
     def total(self) -> dict[str, float]:
         """All parts, `other` last."""
