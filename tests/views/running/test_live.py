@@ -74,7 +74,7 @@ def test_curves_in_the_table_and_in_training_share_one_scale_and_one_form_of_num
 def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
     lines = lines_of(half_way())
     assert lines[0] == "dense · optuna/tpe · compiled/jax"
-    assert "32/64 trials  16 s · about 15 s left" in lines[1] and "━" in lines[1]
+    assert "32/64 trials  16 s · about 16 s left" in lines[1] and "━" in lines[1]
     assert "generation 5" in lines[3] and "pruned" in lines[3] and "1 failed" in lines[3]
     assert lines[5].split() == [
         "#",
@@ -105,11 +105,33 @@ def test_a_sweep_that_goes_on_counts_what_was_done_before_but_not_in_its_speed()
     progress(SweepStarted(*vars_of(STARTED, finished=tuple(results[:60])).values()))
     progress(GenerationAsked(7, tuple(one.suggestion for one in results[56:])))
     assert sorted(progress.training) == [60, 61, 62, 63]
-    progress(TrialEnded(results[60]))
-    progress(TrialEnded(results[61]))
+    trained = 0
+    for one in results[60:62]:
+        trained += one.epochs
+        for epoch in range(one.epochs):
+            progress(EpochEnded(one.number, epoch + 1, {}))
+        progress(TrialEnded(one))
     clock.now = 10.0
     assert (progress.done, progress.total) == (62, 64)
-    assert progress.remaining == pytest.approx(10.0)
+    left = sum(one.params["epochs"] for one in results[62:])
+    assert progress.remaining == pytest.approx(10.0 * left / trained)
+
+
+def test_the_time_that_is_left_counts_epochs_and_only_those_of_this_run_in_its_speed():
+    clock = Clock()
+    progress = SweepProgress(clock=clock)
+    progress(SweepStarted(*vars_of(STARTED, total=4).values()))
+    lengths = (2, 2, 1000, 1000)
+    batch = [result(number, params={"epochs": epochs}).suggestion for number, epochs in enumerate(lengths)]
+    progress(GenerationAsked(0, tuple(batch)))
+    for number in (0, 1):  # they ended in the run before, and waited for their turn in the record
+        progress(TrialEnded(result(number, epochs=2)))
+    progress(TrialResumed(2, {"val_accuracy": (0.1,) * 400}))
+    clock.now = 10.0
+    assert progress.remaining is None
+    for epoch in range(400, 900):
+        progress(EpochEnded(2, epoch + 1, {"val_accuracy": 0.5}))
+    assert progress.remaining == pytest.approx((100 + 1000) * 10.0 / 500)
 
 
 def vars_of(event, **changes):
@@ -165,7 +187,9 @@ def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
     clock.now = 10.0
     progress(PhaseBegan("train", 1, 16, 1.0))
     clock.now = 12.0
-    progress(TrialEnded(result(0)))
+    for epoch in (1, 2):
+        progress(EpochEnded(0, epoch, {}))
+    progress(TrialEnded(result(0, epochs=2)))
     assert progress.remaining == pytest.approx(31 * 2.0 + 31 * 10.0)  # 15 more of this generation, 16 of the next
     progress(PhaseBegan("train", 1, 1, 0.0))
     assert progress.remaining == pytest.approx(31 * 2.0)

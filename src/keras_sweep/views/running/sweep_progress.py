@@ -35,17 +35,11 @@ class Training:
     params: Params
     epochs: int | None  # asked for; None where that is no parameter
     values: list[float] = field(default_factory=list)  # [E] the objective so far
-    kept: int = 0  # the epochs among them that were trained before the command began
 
     @property
     def share(self) -> float:
         """How much of it is done, in [0, 1]."""
         return min(len(self.values) / self.epochs, 1.0) if self.epochs else 0.0
-
-    @property
-    def kept_share(self) -> float:
-        """How much of it was done before the command began, in [0, 1]."""
-        return min(self.kept / self.epochs, 1.0) if self.epochs else 0.0
 
 
 class SweepProgress:
@@ -73,7 +67,7 @@ class SweepProgress:
         self._compiling = 0.0  # seconds in which programs were compiled
         self._compiled = 0  # programs of earlier generations
         self._plan: PhaseBegan | None = None  # the programs of this generation
-        self._kept = 0.0  # shares of trials that were done before the command began
+        self._trained_epochs = (0, 0)  # of the trials that have ended, and how many these are
         self._first: Params | None = None
         self._ended: set[int] = set()
 
@@ -94,8 +88,6 @@ class SweepProgress:
         elif isinstance(event, TrialResumed):
             if trial := self.training.get(event.number):
                 trial.values = list(event.curve.get(self.objective.name, ()))
-                trial.kept = len(trial.values)
-                self._kept += trial.kept_share
         elif isinstance(event, EpochEnded):
             self.epochs += 1
             if trial := self.training.get(event.number):
@@ -187,20 +179,20 @@ class SweepProgress:
     def remaining(self) -> float | None:
         """Seconds that it will take still; None while that is a guess.
 
-        Trials go on taking as long as so far, and each program that is still to be compiled as long as those before.
+        Epochs go on taking as long as so far, and each program that is still to be compiled as long as those before.
         """
         if self.finalists is not None:
             begin, before = self._finalists_begin
             epochs = self.epochs - before
             seconds = self._clock() - begin
             return max(self.finalists.epochs - epochs, 0) * seconds / epochs if epochs and seconds >= 1 else None
-        trained = self.trained - self._kept
-        if trained < 0.5 or self.elapsed < 1:
+        left, a_trial = self._epochs_left()
+        if not self.epochs or self.epochs < a_trial / 2 or self.elapsed < 1:
             return None
         now = self._clock()
         compiling = self._compiling + (now - self._told if self.phase and self.phase.phase == "compile" else 0.0)
         training = max(now - self._search_begin - compiling, 0.0)
-        seconds = max(self.total - self.before - self.trained, 0.0) * training / trained
+        seconds = left * training / self.epochs
         plan = self._plan
         if plan is not None and plan.total is not None:
             done = self._compiled + (plan.done or 0)
@@ -208,6 +200,15 @@ class SweepProgress:
             programs = plan.total - (plan.done or 0) + (plan.per_trial or 0.0) * later
             seconds += programs * compiling / max(done, 1)
         return seconds
+
+    def _epochs_left(self) -> tuple[float, float]:
+        """(epochs still to be trained, those of a trial): what trials ask for, and later ones what those before had."""
+        asked = [trial.epochs for trial in self.training.values() if trial.epochs]
+        known, count = self._trained_epochs if self._trained_epochs[1] else (sum(asked), len(asked))
+        a_trial = known / max(count, 1)
+        later = max(self.total - self.done - len(self.training), 0)
+        left = sum(max((trial.epochs or a_trial) - len(trial.values), 0) for trial in self.training.values())
+        return left + later * a_trial, a_trial
 
     def _begin_phase(self, event: PhaseBegan) -> None:
         now = self._clock()
@@ -230,6 +231,8 @@ class SweepProgress:
         self._compare(result.params)
         if result.state is not TrialState.FAIL:
             self._scale.add(result.curve.get(self.objective.name, ()))
+            epochs, count = self._trained_epochs
+            self._trained_epochs = epochs + result.epochs, count + bool(result.epochs)
         if not has_value(result):
             return
         bisect.insort(self.leading, result, key=lambda other: order_key(other, self.objective))
