@@ -40,7 +40,7 @@ class Faults:
             nth: the call, from 1; 0 for none.
             kind: one of KINDS, or KILL.
             after: once it has done its work.
-            what: count only calls of this name; "rename spool" for those in that folder.
+            what: count only calls of this name; "rename spool" for those in that folder, or in "checkpoints".
             commits: count only after so many.
         """
         self.nth = nth
@@ -116,7 +116,7 @@ def injected(faults: Faults) -> Iterator[Faults]:
 def _failing(faults: Faults, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any) -> Any:
         paths = [part for one in arguments if isinstance(one, Path) for part in one.parts[-2:]]
-        what = f"{name} spool" if "spool" in paths else name
+        what = next((f"{name} {folder}" for folder in ("spool", "checkpoints") if folder in paths), name)
         return faults.call(what, faults.os_error, lambda: work(*arguments))
 
     return call

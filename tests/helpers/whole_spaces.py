@@ -18,10 +18,12 @@ SPACES = {
     "search: {engine: keras-tuner, sampler: hyperband, trials: 20, seed: 42}\n",
     "fit": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: 1\n"
     "search: {engine: optuna, sampler: tpe, trials: 3, seed: 42}\n",
+    "folds": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: {{max: 2, take: best}}\n"
+    "split: {folds: 2}\nsearch: {engine: optuna, sampler: random, trials: 1, seed: 42}\n",
 }
 FEW_FINALISTS = "finalists: {top: 2, seeds: 1}\n"  # enough to see what befalls them
 PLAIN = SPACES["plain"] + "finalists: none\n"
-RUNNERS = {"fit": ["--runner", "fit"]}  # the others train in lanes
+RUNNERS = {"fit": ["--runner", "fit"], "folds": ["--runner", "fit"]}  # the others train in lanes
 
 
 def arguments(space: str, *more: str) -> list[str]:

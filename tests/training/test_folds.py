@@ -13,7 +13,7 @@ from keras_sweep.data.folds import left_out
 from keras_sweep.space.sweep_spec import DataSpec, Goal, Objective, Split
 from keras_sweep.training.fit.folded import FoldedFitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import Watching, assert_as_fit, assert_same_bits, fitted, lanes, suggestions, train
 from tests.helpers.plain_fit import plain_fit
@@ -115,6 +115,18 @@ def test_lanes_that_were_stopped_go_on_to_the_same_bits(data, tmp_path, stop_aft
     whole = lanes(make_spec(), data, TRIALS)
     lanes(make_spec(), data, TRIALS, Watching(stop_after=stop_after), checkpoints=tmp_path)
     assert_same_bits(lanes(make_spec(), data, TRIALS, checkpoints=tmp_path), whole)
+
+
+def test_a_promoted_trial_goes_on_where_all_of_its_folds_were(data):
+    more = [*TRIALS[:1], Suggestion(1, {**ADAM, "epochs": 4}, generation=1, continues=0)]
+    runner = CompiledRunner(make_spec(), data, keep_states=True)
+    train(runner, more[:1])
+    assert not runner.missing(more[1:])
+    (promoted,) = train(runner, more[1:]).values()
+    whole = lanes(make_spec(), data, suggestions({**ADAM, "epochs": 4}))[0]
+    assert promoted.curve == whole.curve
+    for mine, other in zip(promoted.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(mine, other)
 
 
 class StopsIn(Watching):

@@ -60,7 +60,11 @@ def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
     luck = f", the best of {count_text(candidates, 'trial')}, hence a little too good" if candidates > 1 else ""
     data = facts.card.get("data")
     rows = data.get("validation_rows") if isinstance(data, Mapping) else None
-    over = f" over {rows:,} validation rows" if type(rows) is int else ""
+    folds = data.get("folds") if isinstance(data, Mapping) else None
+    kind = (
+        "validation rows" if type(folds) is not int else f"rows, each left out of the training in one of {folds} folds"
+    )
+    over = f" over {rows:,} {kind}" if type(rows) is int else ""
     score = score_text(winner.value, winner.stderr)
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"

@@ -1,0 +1,145 @@
+"""A sweep whose trials are trained once a fold: what is ranked, shown, exported and asked of it afterwards."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.errors import DataError, UsageError
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.reader import read_results
+from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.sweep.baseline import fit_baseline
+from keras_sweep.sweep.keras_script import keras_script
+from keras_sweep.sweep.run import RunOptions, run_sweep
+from keras_sweep.sweep.verify import verify_model
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.training.choose import choose_runner
+
+SPACE = """\
+data: digits
+split: {folds: 3}
+model: {dense: {units: 10, activation: softmax}}
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+metric: {name: val_accuracy, goal: maximize}
+parameters:
+  optimizer: adam
+  learning_rate: {values: [0.001, 0.01, 0.03]}
+  batch_size: 128
+  epochs: {max: 3, take: best}
+search: {trials: 3, seed: 42, sampler: grid}
+finalists: {top: 2, seeds: 1}
+"""
+
+
+def run(folder: Path) -> None:
+    options, spec = RunOptions(), read_space_file(folder / "few.yaml")
+    run_sweep(spec, SweepFolder(folder / "sweeps" / "few"), options, lambda _: None, WallTime(), StopRequest())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("folds")
+    (folder / "few.yaml").write_text(SPACE)
+    run(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sweep(folder: Path) -> ks.Sweep:
+    return ks.open("few", sweeps_dir=folder / "sweeps")
+
+
+@pytest.fixture(scope="module")
+def spec(folder: Path) -> SweepSpec:
+    return read_space_file(folder / "few.yaml")
+
+
+def test_value_error_and_estimate_are_of_all_rows(sweep: ks.Sweep) -> None:
+    best = sweep.best
+    assert best.value is not None
+    assert (best.value * 1437) == pytest.approx(round(best.value * 1437), abs=1e-6)
+    assert best.stderr == pytest.approx(np.sqrt(best.value * (1 - best.value) / 1437), rel=0.05)
+    assert sweep.estimate is not None
+    assert best.seeds is not None
+    assert best.seeds.count == 2  # each seed was trained on all folds
+
+
+def test_the_winner_is_exported_as_trained_on_all_rows(folder: Path, sweep: ks.Sweep) -> None:
+    sweep.export(folder / "best.keras")
+    card = json.loads((folder / "best.card.json").read_text())
+    assert (card["data"]["folds"], card["refit"]["rows"]) == (3, 1437)
+    assert verify_model(folder / "best.keras", lambda _: None, sweeps=folder / "sweeps", test=True).matches
+
+
+def test_any_other_trial_is_trained_on_all_rows_for_its_export(folder: Path, sweep: ks.Sweep) -> None:
+    (other,) = [trial.number for trial in sweep.trials if not trial.finalists]
+    with pytest.warns(UserWarning, match=f"trial {other} is trained on all 1,437 rows, since with folds no one model"):
+        sweep.export(folder / "other.keras", other)
+    card = json.loads((folder / "other.card.json").read_text())
+    assert (card["trial"], card["refit"]["rows"], card["test"]) == (other, 1437, None)
+    assert verify_model(folder / "other.keras", lambda _: None, sweeps=folder / "sweeps").matches
+
+
+def test_rows_that_no_good_trial_gets_right_are_sought_among_all(sweep: ks.Sweep) -> None:
+    hard = sweep.hard_rows()
+    assert hard.missed.total == 1437
+    assert {row.row for row in hard.rows} == set(hard.missed.rows)
+
+
+def test_the_page_has_what_the_winner_confuses_out_of_fold(folder: Path, sweep: ks.Sweep) -> None:
+    page = sweep.report(folder / "page").read_text()
+    assert "trained again on all 1,437 rows" in page
+    assert "over 1,437 rows, each left out of the training in one of 3 folds" in page
+
+
+def test_plain_fit_gives_the_numbers_of_the_record(sweep: ks.Sweep) -> None:
+    assert sweep.replay(0).matches
+
+
+def test_damaged_scores_are_computed_again_from_the_weights_of_all_folds(folder: Path) -> None:
+    part = SweepFolder(folder / "sweeps" / "few")
+    result = next(one for one in read_results(part) if one.scores_digest)
+    scores_file(part, result.number).write_bytes(b"damaged")
+    run(folder)
+    assert load_scores(scores_file(part, result.number), result.scores_digest or "").rows == 1437
+
+
+@pytest.mark.filterwarnings("ignore:Maximum number of iteration")  # five passes do not converge
+def test_the_baseline_predicts_each_row_by_the_fit_that_left_it_out(spec: SweepSpec) -> None:
+    from sklearn.linear_model import SGDClassifier
+
+    data = load_search_data(spec)
+    right = 0
+    for index in range(3):
+        fold = data.fold(index)
+        model = SGDClassifier(loss="log_loss", max_iter=5, random_state=42).fit(fold.train.x, fold.train.y)
+        right += int((model.predict(fold.validation.x) == fold.validation.y).sum())
+    assert fit_baseline(spec, data).validation["val_accuracy"] == right / 1437
+
+
+def test_what_folds_can_not_do_is_said(folder: Path, spec: SweepSpec, tmp_path: Path) -> None:
+    data, result = load_search_data(spec), read_results(SweepFolder(folder / "sweeps" / "few"))[0]
+    with pytest.raises(UsageError, match="with folds trial 0 is 3 trainings, which one script does not show"):
+        keras_script(spec, result, data, backend="jax")
+    by_auc = replace(spec, metrics=("auc",), objective=replace(spec.objective, name="val_auc"))
+    with pytest.raises(UsageError, match="val_auc is none that is known"):
+        choose_runner(by_auc, data, None)
+    x, y = data.train.x[:90], data.train.y[:90]
+    np.savez(tmp_path / "split.npz", x_train=x, y_train=y, x_validation=x[:9], y_validation=y[:9])
+    brought = replace(spec, folder=tmp_path, data=replace(spec.data, kind="npz", source="split.npz"))
+    with pytest.raises(DataError, match="brings its own validation rows, so it can't be cut into folds"):
+        load_search_data(brought)
+    np.savez(tmp_path / "split.npz", x_train=x[:2], y_train=y[:2])
+    with pytest.raises(DataError, match="2 rows can't be cut into 3 folds"):
+        load_search_data(brought)
