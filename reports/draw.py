@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.api.report import write_report
@@ -51,7 +52,8 @@ def draw(name: str) -> None:
         take_best=objective.take_best,
     )
     done = 2 * total // 3
-    progress = progress_at(started, results, done=done, elapsed=sum(seconds.values()) * done / total)
+    search = [replace(result, finalists=(), final=False) for result in results]  # finalists come after it
+    progress = progress_at(started, search, done=done, elapsed=sum(seconds.values()) * done / total)
     record_svg(lambda console: console.print(board(progress, console)), place / "board.svg", title=title, width=100)
 
 

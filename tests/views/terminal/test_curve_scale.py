@@ -3,6 +3,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keras_sweep.space.objective import Goal
 from keras_sweep.views.terminal.curve_scale import CurveScale
 from keras_sweep.views.terminal.drawing import UNICODE, sparkline
 
@@ -10,21 +11,33 @@ POINTS = st.floats(width=32) | st.sampled_from([math.nan, math.inf, 0.5])
 CURVES = st.lists(st.lists(POINTS, max_size=9), max_size=9)
 
 
-@given(CURVES)
-def test_curves_that_are_added_one_by_one_have_the_scale_of_all(curves):
-    grown = CurveScale()
+GOALS = st.sampled_from(Goal)
+
+
+@given(CURVES, GOALS)
+def test_curves_that_are_added_one_by_one_have_the_scale_of_all(curves, goal):
+    grown = CurveScale(goal=goal)
     for curve in curves:
         grown.add(curve)
         grown(0.5)
-    whole = CurveScale(curves)
+    whole = CurveScale(curves, goal)
     assert bool(grown) is bool(whole)
     assert [grown(value) for value in (-1.0, 0.5, 3.0)] == [whole(value) for value in (-1.0, 0.5, 3.0)]
 
 
-@given(CURVES, st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
-def test_a_larger_value_is_never_lower(curves, one, other):
-    scale = CurveScale(curves)
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(CURVES, FINITE, FINITE, GOALS)
+def test_a_larger_value_is_never_lower(curves, one, other, goal):
+    scale = CurveScale(curves, goal)
     assert 0 <= scale(min(one, other)) <= scale(max(one, other)) <= 1
+
+
+def test_the_better_half_of_the_points_has_three_quarters_of_the_height():
+    points = [float(point) for point in range(101)]
+    assert CurveScale([points])(50.0) == 0.25
+    assert CurveScale([points], Goal.MINIMIZE)(50.0) == 0.75
 
 
 def test_first_epochs_and_poor_trials_flatten_no_good_curve():

@@ -47,7 +47,7 @@ def compare_columns(found: SideBySide, glyphs: Glyphs = UNICODE, longest: int = 
     rows = fact_rows(found, glyphs)
     labels = [*(f"  {row.label}" if row.group else row.label for row in rows), "best so far"]
     curves = [best_curve(side) for side in found.sides]
-    scale = CurveScale(curves)
+    scale = CurveScale(curves, found.objective.goal)
     columns = [Column("", tuple(Text(shorten(label, longest, glyphs.ellipsis)) for label in labels))]
     for index, side in enumerate(found.sides):
         texts = [row.cells[index] for row in rows]

@@ -100,7 +100,7 @@ class LeaderboardTable:
         columns.append(Column("epochs", tuple(Text(epochs_text(row)) for row in rows), keep, right=True))
         if any(len(row.curve) > 1 for row in rows):
             whole = [row.curve for row in self.of or rows if row.state is not TrialState.FAIL]
-            scale = self.scale or CurveScale(whole)  # of the sweep, whatever part of it is shown
+            scale = self.scale or CurveScale(whole, self.objective.goal)  # of the sweep, whatever part of it is shown
             lines = (sparkline(row.curve, glyphs, width=curve_width, scale=scale) for row in rows)
             columns.append(Column("curve", tuple(Text(line, style="cyan") for line in lines), keep=300))
         if self.timing:

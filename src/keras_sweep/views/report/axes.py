@@ -15,6 +15,7 @@ from keras_sweep.views.terminal.text import number_text, value_text
 
 CUT = 0.25  # share of the worst values that sit on the edge of the objective's axis, so that they flatten no drawing
 MOST_CHOICES = 24  # of a parameter of choices; the others share a place
+FEW_CHOICES = 8  # so many numbers that a space file lists are choices, each with a place of its own
 OTHER_CHOICES = "others"
 
 
@@ -67,7 +68,8 @@ def clipped_range(values: Iterable[float], objective: Objective) -> tuple[float,
 def _parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str | None) -> Axis | None:
     found = {row.number: row.params[name] for row in rows if name in row.params}
     numbers = {number: float(value) for number, value in found.items() if is_number(value)}
-    if len(numbers) < len(found):
+    listed = len(_attributes(distribution).get("choices", ()))
+    if len(numbers) < len(found) or 0 < listed <= FEW_CHOICES:
         return _choices_axis(name, found, distribution)
     if not numbers:
         return None

@@ -13,7 +13,7 @@ from keras_sweep.space.objective import Objective
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import behind_text, epochs_text, seeds_texts, state_text, time_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.axes import Axis
+from keras_sweep.views.report.axes import Axis, is_number
 from keras_sweep.views.report.colours import Colours
 from keras_sweep.views.report.curves import sparkline
 from keras_sweep.views.terminal.curve_scale import CurveScale
@@ -78,12 +78,12 @@ def _columns(
         columns.append((ColumnHead("over seeds", True), _over_seeds))
     if any(row.behind is not None for row in of):
         columns.append((ColumnHead("behind", True), lambda row: _behind(row, objective)))
-    columns += [_parameter(axis, colours) for axis in axes if axis.name != "epochs"]
+    columns += [_parameter(axis, of, colours) for axis in axes if axis.name != "epochs"]
     if any(row.imported or row.state is not TrialState.COMPLETE for row in of):
         columns.append((ColumnHead("state", False), lambda row: Cell(state_text(row), state_text(row))))
     columns.append((ColumnHead("epochs", True), lambda row: _number(epochs_text(row), row.epochs)))
     half = -(-len(of) // 2)  # the worse half would lie at the foot of a scale for all
-    better, worse = (CurveScale(row.curve for row in part) for part in (of[:half], of[half:]))
+    better, worse = (CurveScale((row.curve for row in part), objective.goal) for part in (of[:half], of[half:]))
     if any(len(row.curve) > 1 for row in of):
         columns.append(
             (
@@ -99,17 +99,18 @@ def _columns(
     return columns
 
 
-def _parameter(axis: Axis, colours: Colours) -> Column:
+def _parameter(axis: Axis, of: Sequence[LeaderboardRow], colours: Colours) -> Column:
+    numbers = all(is_number(row.params[axis.name]) for row in of if axis.name in row.params)
+
     def cell(row: LeaderboardRow) -> Cell:
         if axis.name not in row.params:
             return Cell("–")
         value = row.params[axis.name]
         text = shorten(value_text(value), LONGEST_VALUE)
-        if axis.choices is None:
-            return _number(text, value)
-        return Cell(text, text, colours(row.number) if axis is colours.axis else "")
+        sort = _sort(value) if numbers else text
+        return Cell(text, sort, colours(row.number) if axis is colours.axis else "")
 
-    return ColumnHead(axis.name, axis.choices is None), cell
+    return ColumnHead(axis.name, numbers), cell
 
 
 def _score(row: LeaderboardRow) -> Cell:

@@ -79,7 +79,7 @@ class SweepProgress:
             self.started = event
             self._search_begin = self._clock()
             self.objective = event.objective
-            self._scale = CurveScale()
+            self._scale = CurveScale(goal=self.objective.goal)
             for result in event.finished:
                 self._add(result)
             self.before = self.done
@@ -158,7 +158,7 @@ class SweepProgress:
     @property
     def scale(self) -> CurveScale:
         """What all curves of the sweep are drawn on; that of those in training until one has ended."""
-        return self._scale or CurveScale(trial.values for trial in self.training.values())
+        return self._scale or CurveScale((trial.values for trial in self.training.values()), self.objective.goal)
 
     @property
     def elapsed(self) -> float:

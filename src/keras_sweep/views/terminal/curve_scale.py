@@ -6,14 +6,18 @@ import bisect
 import math
 from collections.abc import Iterable, Sequence
 
+from keras_sweep.space.objective import Goal
+
 
 class CurveScale:
-    """Gives a value its height, from 0 to 1: the share of all points of all curves that lie below it.
+    """Gives a value its height, from 0 to 1, by the share of all points of all curves that lie below it.
 
-    Ranks use the whole height, however far first epochs and poor trials lie below the good ones.
+    Ranks use the whole height, however far first epochs and poor trials lie below the good ones. Their squares give the
+    better half of the points three quarters of it: trials that are worth looking at differ there.
     """
 
-    def __init__(self, curves: Iterable[Sequence[float]] = ()) -> None:
+    def __init__(self, curves: Iterable[Sequence[float]] = (), goal: Goal = Goal.MAXIMIZE) -> None:
+        self._goal = goal
         self._points: list[float] = []
         self._sorted = True
         for curve in curves:
@@ -37,4 +41,5 @@ class CurveScale:
         if not points or points[0] == points[-1]:
             return 0.5
         below, not_above = bisect.bisect_left(points, value), bisect.bisect_right(points, value)
-        return min(max((below + not_above - 1) / (2 * len(points) - 2), 0.0), 1.0)
+        share = min(max((below + not_above - 1) / (2 * len(points) - 2), 0.0), 1.0)
+        return share**2 if self._goal is Goal.MAXIMIZE else 1 - (1 - share) ** 2
