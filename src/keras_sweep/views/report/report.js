@@ -62,7 +62,7 @@
       }
     }
     clearTimeout(tableSoon);
-    if (dragging && trials.length > MANY) tableSoon = setTimeout(filterTable, 150);
+    if (dragging && trials.length > MANY) tableSoon = setTimeout(filterTable, 300);
     else filterTable();
     count.textContent = visible.toLocaleString("en");
     brushes.forEach((brush) => brush.draw());
