@@ -30,6 +30,7 @@ from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.ranking import best_training, winner
+from keras_sweep.trial.refit import Refit, refit_of_winner
 from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 
 if TYPE_CHECKING:
@@ -98,6 +99,11 @@ class Sweep:
         None where no scores of rows are kept, as of sweeps by older versions.
         """
         return comparison_of(self._folder, read_attributes(self._folder), read_results(self._folder)).estimate
+
+    @property
+    def refit(self) -> Refit | None:
+        """How the winner was trained once more, on all rows of training and validation; None where it was not."""
+        return refit_of_winner(read_attributes(self._folder), read_results(self._folder), self.objective)
 
     def ties(self) -> list[Trial]:
         """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from keras_sweep.space.objective import Objective
@@ -31,7 +31,8 @@ class Refit:
 def recorded_refit(attributes: Mapping[str, Any], training: Result) -> Refit | None:
     """The one that the record tells of, if it repeats this training."""
     found = attributes.get("refit")
-    refit = Refit(**found) if isinstance(found, dict) else None
+    names = (field.name for field in fields(Refit))
+    refit = Refit(**{name: found[name] for name in names}) if isinstance(found, dict) else None
     return refit if refit and (refit.trial, refit.seed) == (training.recipe, training.finalist_seed) else None
 
 

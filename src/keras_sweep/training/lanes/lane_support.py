@@ -25,7 +25,10 @@ def why_not_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MA
 
     if (backend := keras.backend.backend()) != "jax":
         return f"lanes need the JAX backend, and this is {backend}"
-    arrays = (data.train.x, data.train.y, data.validation.x, data.validation.y)
+    once = data.validation is data.train and not data.folds  # folds have the rows that they leave out once more
+    arrays = [
+        array for rows in ((data.train,) if once else (data.train, data.validation)) for array in (rows.x, rows.y)
+    ]
     for array in arrays:
         if array.dtype.kind not in "biuf":
             return f"lanes need numbers, and the data hold {array.dtype}"

@@ -37,7 +37,9 @@ class DeviceData:
         """Put the rows on the device."""
         import jax.numpy as jnp
 
-        return cls(*(jnp.asarray(a) for a in (data.train.x, data.train.y, data.validation.x, data.validation.y)))
+        train = jnp.asarray(data.train.x), jnp.asarray(data.train.y)
+        same = data.validation is data.train  # where the winner is trained on all rows
+        return cls(*train, *(train if same else (jnp.asarray(data.validation.x), jnp.asarray(data.validation.y))))
 
     @classmethod
     def of_folds(cls, data: SearchData) -> list[DeviceData]:
