@@ -27,7 +27,7 @@ def test_what_alone_moves_the_value_is_most_important_and_that_is_settled() -> N
     assert found[0].name == "learning_rate"
     assert settled(found)
     assert sum(one.share for one in found) == 1.0 or abs(sum(one.share for one in found) - 1) < 1e-9
-    assert all(0 <= one.low <= one.high <= 1 for one in found)
+    assert all(0 <= one.low <= one.share <= one.high <= 1 for one in found)
     assert "In nearly all resamples learning_rate is the most important." in importance_bars(found, 120)
     assert found == found_of(120, 1.0), "the same record has the same page"
 
@@ -35,6 +35,8 @@ def test_what_alone_moves_the_value_is_most_important_and_that_is_settled() -> N
 def test_noise_settles_no_order() -> None:
     found = found_of(30, 0.0)
     assert not settled(found)
+    for count in range(12, 40, 4):  # the share of all trials may lie beyond that of most resamples
+        assert all(one.low <= one.share <= one.high for one in found_of(count, 0.0))
     assert "does not settle the order" in importance_bars(found, 30)
 
 

@@ -100,7 +100,8 @@ def importances(
     found = []
     for name in sorted(names, key=lambda one: -whole[one]):
         ordered = sorted(each[name] for each in resampled)
-        found.append(Importance(name, whole[name], ordered[cut], ordered[-1 - cut]))
+        low, high = min(ordered[cut], whole[name]), max(ordered[-1 - cut], whole[name])  # the bar ends between them
+        found.append(Importance(name, whole[name], low, high))
     return found
 
 
