@@ -56,7 +56,7 @@ def test_lanes_and_fit_on_jax_give_the_same_leaderboard(boards):
 @pytest.mark.parametrize("backend", ["tensorflow", "torch"])
 def test_a_trial_is_replayed_on_its_backend(folders, boards, backend):
     number = boards[backend, "fit"][0]["number"]
-    ended = sweep("replay", "digits", str(number), cwd=folders[backend, "fit"])
+    ended = sweep("replay", "digits", str(number), cwd=folders[backend, "fit"], new=True)
     assert ended.code == 0, ended.out
     assert f"fit/{backend} against the record (fit/{backend}): equal" in ended.out
 

@@ -133,7 +133,7 @@ def test_the_list_and_a_comparison_show_the_mean_and_the_look_at_the_best_seed(w
     scores = seed_scores(best)
     row = listed(whole)
     assert (row["value"], row["stderr"], row["state"]) == (scores.mean, scores.stderr, "done")
-    side = Side("plain", reader.read_attributes(whole.sweep), results_of(whole), best, None, None, [], {})
+    side = Side("plain", reader.read_attributes(whole.sweep), results_of(whole), best, None, scores, [], [], {})
     assert side.test.scores == whole.of(happened.TestEvaluated)[0].scores
 
 
@@ -211,7 +211,7 @@ def test_lost_weights_of_a_finalist_are_trained_again_to_the_bit(whole: Ran, tmp
 
 
 def test_a_search_too_small_for_them_says_so_and_how_to_ask(tmp_path: Path) -> None:
-    ran = Ran(tmp_path, trials=4)
+    ran = Ran(tmp_path, text=SPACES["plain"], trials=4)
     ended: SweepEnded = ran()
     (chosen,) = ran.of(FinalistsChosen)
     assert not chosen.recipes
