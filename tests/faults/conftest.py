@@ -1,8 +1,8 @@
-"""One driver and one uninterrupted run of each space for all tests of a file."""
+"""One driver and one uninterrupted run of each space for all tests of faults."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,13 @@ from tests.helpers.whole_sweeps import Driver, folder_of, looks, outcome
 Whole = Callable[[str], tuple[list[str], float, dict[str, Any]]]
 
 
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Driver]:
+@pytest.fixture(scope="session")
+def driver() -> Driver:
     """Runs commands in forked processes."""
-    with Driver() as driver:
-        yield driver
+    return Driver()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Whole:
     """Of a sweep that nothing befell: its calls to the disk, its seconds, its outcome."""
     known: dict[str, tuple[list[str], float, dict[str, Any]]] = {}

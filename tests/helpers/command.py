@@ -9,13 +9,12 @@ import sys
 import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from keras_sweep.cli.main import main
-from tests.helpers.forks import Forks
+from tests.helpers.forks import forks
 
 PATIENCE = 800.0  # seconds before what is waited for counts as hanging: no test may depend on a machine's speed
 
@@ -29,19 +28,13 @@ class Ended:
     err: str
 
 
-@cache
-def _forks() -> Forks:
-    """Lives as long as the tests: it ends when its input does."""
-    return Forks()
-
-
 def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: str) -> Ended:
     """`sweep ARGUMENTS` in a folder. Of a new interpreter, if so asked, or for another backend or environment."""
     words = list(map(str, arguments))
     variables = {name: value for name, value in os.environ.items() if name not in ("KERAS_BACKEND", "SWEEPS_DIR")}
     if not new and not environment and "--backend" not in words:
         with tempfile.TemporaryDirectory() as output:
-            ended = _forks().run(folder=str(cwd), arguments=words, output=output, environment=variables)
+            ended = forks().run(folder=str(cwd), arguments=words, output=output, environment=variables)
             out, err = (Path(output, name).read_text() for name in ("out", "err"))
             return Ended(ended["code"], out, err)
     done = subprocess.run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 from tests.helpers.records import ROOT
@@ -29,6 +30,8 @@ class Forks:
         ended: dict[str, Any] = json.loads(stdout.readline())
         return ended
 
-    def end(self) -> None:
-        self._process.kill()
-        self._process.communicate()
+
+@cache
+def forks() -> Forks:
+    """The one of these tests: it ends when its input does, with them."""
+    return Forks()

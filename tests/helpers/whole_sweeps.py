@@ -7,8 +7,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,7 +19,7 @@ from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores
-from tests.helpers.forks import Forks
+from tests.helpers.forks import forks
 from tests.helpers.records import integrity
 from tests.helpers.whole_spaces import FEW_FINALISTS, SPACES, arguments
 
@@ -39,18 +38,9 @@ class Ended:
 class Driver:
     """Runs `sweep` commands and their faults, one after the other."""
 
-    def __enter__(self) -> Self:
-        self._forks = Forks()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._forks.end()
-
     def sweep(self, folder: Path, words: list[str], **fault: Any) -> Ended:
         """Run `sweep` with these words in a folder. `fault`: as fault_driver.py says."""
-        answer = self._forks.run(folder=str(folder), arguments=words, **fault)
+        answer = forks().run(folder=str(folder), arguments=words, **fault)
         out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
         return Ended(answer["code"], answer["calls"], answer["seconds"], out, err)
 
