@@ -48,6 +48,15 @@ def test_of_many_models_alike_on_few_rows_the_best_is_taken_for_lucky():
     assert estimate.low < 0.7 < estimate.high
 
 
+@pytest.mark.parametrize(("share", "most"), [(0.5, 0.15), (0.7, 0.15), (0.8, 0.25), (0.9, 0.15)])
+def test_of_many_models_alike_on_few_rows_the_estimate_is_right_on_average(share: float, most: float):
+    random, error = np.random.default_rng(3), np.sqrt(share * (1 - share) / 20)
+    found = [estimated((random.random((64, 20)) < share).astype(np.float32)) for _ in range(100)]
+    assert np.mean([one.naive - share for one in found]) > 1.3 * error
+    assert abs(np.mean([one.value - share for one in found])) < most * error  # in bags alone it is 0.3 to 1.1
+    assert np.mean([one.low <= share <= one.high for one in found]) >= 0.95
+
+
 def test_the_best_of_many_loses_on_average_what_choosing_it_added():
     truth = np.linspace(0.7, 0.75, 16)
     random = np.random.default_rng(7)
@@ -84,6 +93,17 @@ def test_a_loss_that_is_minimized_is_corrected_upwards():
     best = int(losses.mean(1).argmin())
     estimate = corrected(MeanScores(-losses), best, 42, naive=float(losses[best].mean()), share=False, maximize=False)
     assert estimate.low < estimate.naive < estimate.value < estimate.high
+
+
+def test_no_error_is_estimated_below_zero_and_no_share_above_one():
+    losses = np.float32([[0.1] * 11 + [9.0]] * 3)
+    naive = float(losses[0].mean())
+    estimate = corrected(MeanScores(-losses), 0, 42, naive=naive, share=False, maximize=False)
+    assert estimate.low == 0 < estimate.value < estimate.high
+    signed = corrected(MeanScores(1 - losses), 0, 42, naive=naive - 1, share=False, maximize=False)
+    assert signed.low < -1 < signed.value < signed.high
+    shares = corrected(MeanScores(np.float32([[1, 1, 0.9, 1]] * 2)), 0, 42, naive=0.975, share=True)
+    assert 0 < shares.low < shares.value <= shares.high <= 1
 
 
 @pytest.mark.parametrize("rows", [np.zeros((3, 1)), np.full((3, 9), 2.5)], ids=["one row", "no spread"])

@@ -40,19 +40,28 @@ def corrected(
     if rows < 2:
         return None
     sign = 1.0 if maximize else -1.0
-    lost, spread = _optimism(scores, best, np.random.default_rng([seed, 1]))
+    lost, spread = _optimism(scores, best, np.random.default_rng([seed, 1]), share=share)
     value = sign * naive - lost
     extra = max(lost, 0.0) / 2  # half of the correction counts as uncertainty, too
     bounds = _bounds(scores, best, value, extra, spread, share=share)
     if bounds is None:
         return None
-    low, high = sorted(sign * bound for bound in bounds)
+    least, most = _range(scores, share=share, maximize=maximize)
+    value, low, high = (min(max(sign * each, least), most) for each in (value, *bounds[:: int(sign)]))
     words = "Wilson's" if share and isinstance(scores, MeanScores) else "normal"
     method = f"bootstrap bias corrected over {models} of the models, {words} interval at 95 %, {rows} rows"
-    return Estimate(sign * value, low, high, naive, method)
+    return Estimate(value, low, high, naive, method)
 
 
-def _optimism(scores: Scores, best: int, rng: np.random.Generator) -> tuple[float, float]:
+def _range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float, float]:
+    """Between which values the metric lies: a share in [0, 1], and an error that no row has below 0 is none, either."""
+    if share:
+        return 0.0, 1.0
+    rows = scores.rows if isinstance(scores, MeanScores) else scores.on(np.ones((1, scores.shape[1]), np.float32))
+    return (0.0 if not maximize and bool((rows <= 0).all()) else -math.inf), math.inf
+
+
+def _optimism(scores: Scores, best: int, rng: np.random.Generator, *, share: bool) -> tuple[float, float]:
     """How much of the best one's score is luck of its choice; the spread of its score over samples of these rows.
 
     What a bag chooses is worth its score less LARGER times its luck in that bag, and the best likewise, so that the
@@ -60,16 +69,40 @@ def _optimism(scores: Scores, best: int, rng: np.random.Generator) -> tuple[floa
     """
     rows = scores.shape[1]
     whole = scores.on(np.ones((1, rows), np.float32))[0].astype(np.float64)
-    lost, inside_best = [], []
+    widths = _widths(scores.rows, whole) if share and isinstance(scores, MeanScores) else np.ones(len(whole))
+    lost, spread = [], []
     for bag in bags(rng, rows, ROUNDS, LARGER * rows):
-        inside = scores.on(bag).astype(np.float64)
+        luck = scores.on(bag).astype(np.float64) - whole
+        spread.append(luck[:, best])
+        luck *= widths
+        inside = whole + luck
         each, chosen = np.arange(len(bag)), np.where(np.isnan(inside), -np.inf, inside).argmax(1)
-        ahead = whole[best] - whole[chosen]
-        lost.append(ahead + LARGER * (inside[each, chosen] - inside[:, best] + ahead))
-        inside_best.append(inside[:, best])
-    spread = np.concatenate(inside_best)
-    known = np.isfinite(spread).any()
-    return _mean(np.concatenate(lost)), math.sqrt(LARGER) * float(np.nanstd(spread)) if known else math.nan
+        lost.append(whole[best] - whole[chosen] + LARGER * (luck[each, chosen] - luck[:, best]))
+    optimism = _mean(np.concatenate(lost))
+    if share and whole[best] == 1.0:  # bags show no luck of a score without a fault: then by no more than to the mean
+        optimism = min(optimism, 1.0 - float(whole.mean()))
+    own = np.concatenate(spread)
+    return optimism, math.sqrt(LARGER) * float(np.nanstd(own)) if np.isfinite(own).any() else math.nan
+
+
+def _widths(rows: Floats, whole: Floats) -> Floats:
+    """[K] how much wider than in bags the luck of each share is, where the models differ by no more than chance.
+
+    A lucky share lies closer to 1 than the true one, and a bag of its rows scatters less than rows of the true one
+    would. Equal models have one true share, which all of them together tell. It counts the less, the more the models
+    differ: at four standard errors of what chance makes of equal models, not at all.
+    """
+    models, count = rows.shape
+    own, apart = whole * (1 - whole), 0.0
+    if models > 1:  # the variance that chance alone gives the scores of equal models
+        apart = float((rows - rows.mean(0)).var(1, dtype=np.float64).mean()) * models / (models - 1) / (count - 1)
+    if not apart > 0:
+        return np.ones(models)
+    differ = float(whole.var(ddof=1))
+    excess = (differ / apart - 1) / math.sqrt(2 / (models - 1))
+    centre = whole.mean() + max(1 - apart / max(differ, apart), 0.0) * (whole - whole.mean())
+    wider = np.sqrt(centre * (1 - centre) * count / (count - 1) / np.where(own > 0, own, np.inf))
+    return np.asarray(1 + min(max((4 - excess) / 3, 0.0), 1.0) * (np.where(own > 0, wider, 1.0) - 1))
 
 
 def _mean(values: Floats) -> float:
@@ -83,13 +116,11 @@ def _bounds(
     rows = scores.shape[1]
     z = NormalDist().inv_cdf((1 + LEVEL) / 2)
     if not isinstance(scores, MeanScores):  # the spread over bags is its standard error
-        low, high = _around(value, z * spread, z * extra)
-        return None if not spread > 0 else (max(low, 0.0), min(high, 1.0)) if share else (low, high)
+        return _around(value, z * spread, z * extra) if spread > 0 else None
     own = scores.rows[best].astype(np.float64)
     if share:
         centre, half = wilson(min(max(value, 0.0), 1.0), _effective(own), z)
-        low, high = _around(centre, half, z * extra)
-        return max(low, 0.0), min(high, 1.0)
+        return _around(centre, half, z * extra)
     deviation = float(own.std(ddof=1))
     return None if not deviation > 0 else _around(value, student(rows - 1) * deviation / math.sqrt(rows), z * extra)
 
