@@ -59,6 +59,8 @@ from keras_sweep.honest.scores import MeanScores
 from keras_sweep.honest.ties import paired_ties
 from keras_sweep.space.sweep_spec import Finalists, SweepSpec
 from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.sweep.comparison import without_luck_of_search
+from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.finalists import chosen, with_finalists
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -124,6 +126,8 @@ class Repetition:
     ties: int
     regret: float  # of the winner's recipe
     finalists: float  # of the recipe that finalists choose
+    final_bias: float  # of the estimate after finalists: of the mean over the winner's seeds
+    final_covered: bool
 
 
 def main() -> None:
@@ -144,7 +148,7 @@ def main() -> None:
             rows.append([f"{kind.name}, {size:,}", *cells(found)])
     print_table(
         f"{count} repetitions each, sweeps of {TRIALS} trials: mean ± standard error",
-        ["validation rows", "bias, SE", "naive, SE", "covered", "best tied", "ties", "regret", "with finalists"],
+        HEADS,
         rows,
         [
             "Biases in standard errors of the winner's value, regret in points (hundredths) of accuracy.",
@@ -252,23 +256,43 @@ def repetition(table: Table, size: int, rng: np.random.Generator, *, replaced: b
     estimate = corrected(scores, place, draw, naive=best.value, share=True)
     assert estimate is not None
     ties = paired_ties(scores, place, draw, share=True)[2]
-    own = 0.0 if replaced else Z * math.sqrt(true * (1 - true) / others)
-    low = estimate.value - math.hypot(estimate.value - estimate.low, own)
-    high = estimate.value + math.hypot(estimate.high - estimate.value, own)
     error = math.sqrt(true * (1 - true) / size)
     luck = float(drawn[seed].mean() - truth[seed].mean())
     recipes = truth[unused].mean(0)
-    final = winner(after_finalists(table, search, seed, new, drawn), table.spec.objective)
+    finals = after_finalists(table, search, seed, new, drawn)
+    final = winner(finals, table.spec.objective)
     assert final is not None
+    seeds = [seed, *new]
+    after = final_estimate([one.number for one in finals if one.final], final.number, drawn[seeds], estimate, draw)
+    true_after = float(truth[seeds, final.number].mean())
+    luck_after = float(drawn[seeds].mean() - truth[seeds].mean())
     return Repetition(
         bias=(estimate.value - true - luck) / error,
         naive=(best.value - true - luck) / error,
-        covered=low <= true <= high,
+        covered=covers(estimate, true, 0 if replaced else others),
         tied=bool(ties[truth[seed].argmax()]),
         ties=int(ties.sum()),
         regret=float(recipes.max() - recipes[place]),
         finalists=float(recipes.max() - recipes[final.number]),
+        final_bias=(after.value - true_after - luck_after) / math.sqrt(true_after * (1 - true_after) / size),
+        final_covered=covers(after, true_after, 0 if replaced else others),
     )
+
+
+def covers(estimate: Estimate, true: float, others: int) -> bool:
+    """Whether the interval holds the truth, which has an error of its own where it is of so many other rows."""
+    own = Z * math.sqrt(true * (1 - true) / others) if others else 0.0
+    low = estimate.value - math.hypot(estimate.value - estimate.low, own)
+    return low <= true <= estimate.value + math.hypot(estimate.high - estimate.value, own)
+
+
+def final_estimate(recipes: Sequence[int], best: int, drawn: np.ndarray, once: Estimate, draw: int) -> Estimate:
+    """The estimate of the mean over seeds [S, R, n], as a sweep has it after finalists."""
+    means = drawn[:, recipes].mean(0)
+    place = list(recipes).index(best)
+    estimate = corrected(MeanScores(means), place, draw, naive=float(means[place].mean()), share=True)
+    assert estimate is not None
+    return without_luck_of_search(estimate, once, len(drawn), share=True)
 
 
 def result(table: Table, seed: int, recipe: int, drawn: np.ndarray, asked: Suggestion | None = None) -> Result:
@@ -296,6 +320,9 @@ def after_finalists(
 
 # --- the table
 
+HEADS = ["validation rows", "bias, SE", "naive, SE", "covered", "best tied", "ties", "regret", "with finalists"]
+HEADS += ["bias after", "covered"]
+
 
 def cells(found: Sequence[Repetition]) -> list[str]:
     """A row of the table."""
@@ -306,7 +333,9 @@ def cells(found: Sequence[Repetition]) -> list[str]:
 
     shares = [f"{100 * np.mean([getattr(one, name) for one in found]):.1f} %" for name in ("covered", "tied")]
     ties = f"{np.mean([one.ties for one in found]):.0f}"
-    return [mean("bias", 2), mean("naive", 2), *shares, ties, mean("regret", 3, 100), mean("finalists", 3, 100)]
+    after = f"{100 * np.mean([one.final_covered for one in found]):.1f} %"
+    regrets = [mean("regret", 3, 100), mean("finalists", 3, 100)]
+    return [mean("bias", 2), mean("naive", 2), *shares, ties, *regrets, mean("final_bias", 2), after]
 
 
 if __name__ == "__main__":

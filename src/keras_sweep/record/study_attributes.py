@@ -151,9 +151,12 @@ ATTRIBUTES: Mapping[str, Check] = {
     "refit": optional(
         with_keys(trial=count, seed=optional(whole), epochs=count, rows=count, scores=map_of(number), digest=text)
     ),
+    "average": optional(
+        with_keys({"value": number, "texts": map_of(text), "none": text}, trials=count, recipe=count, of=text)
+    ),
     "test_looks": count,
     "test": with_keys(
-        {"stderrs": map_of(number), "seed": optional(whole), "refit": anything},  # older versions kept fewer
+        {"stderrs": map_of(number), "seed": optional(whole), "refit": anything, "average": text},  # older: fewer
         number=count,
         rows=count,
         scores=map_of(number),

@@ -72,6 +72,11 @@ class SweepFolder:
         return replace(self, part="refit")
 
     @property
+    def average(self) -> SweepFolder:
+        """The same sweep, with the weights and the scores of the mean of its winner's weights."""
+        return replace(self, part="average")
+
+    @property
     def best(self) -> Path:
         """The winner's model."""
         return self.path / "best.keras"

@@ -29,13 +29,15 @@ def weights_file(folder: SweepFolder, number: int) -> Path:
 
 
 def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
-    """Where the weights of a trial, or of a finalist, are kept."""
+    """Where the weights of a trial, of a finalist, or of their mean are kept."""
+    if trial.suggestion.average:
+        return weights_file(folder.average, trial.number)
     return weights_file(folder if trial.suggestion.recipe is None else folder.finalists, trial.number)
 
 
 def save_weights(path: Path, weights: Weights) -> None:
     """Write a model's arrays, whole or not at all; the folder is made if there is none. Raises RecordError."""
-    if not path.parent.parent.exists():  # of finalists
+    if not path.parent.parent.exists():  # of finalists, of a mean
         atomic.make_private(path.parent.parent)
     atomic.make_private(path.parent)
     write_arrays(path, weights)

@@ -16,6 +16,7 @@ from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.average import is_settled
 from keras_sweep.sweep.card import is_card_of, refit_record
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.finish_winner import known_look, known_scores
@@ -69,7 +70,7 @@ def _already_done(
         asked = (spec.search.trials, spec.search.engine_name, spec.text)
         if best is None or asked != tuple(attributes.get(key) for key in ("trials", "engine", "space")):
             return None
-        if not _has_ended(spec, attributes, results, best):
+        if not _has_ended(spec, attributes, results, best) or not is_settled(attributes, spec, results, best):
             return None
         if read_owner(folder) is not None or _is_waiting(folder) or folder.space.read_text() != spec.text:
             return None
@@ -100,7 +101,7 @@ def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result]) -> None:
         load_weights(weights_file(folder, number))
         if digest := results[number].scores_digest:
             load_scores(scores_file(folder, number), digest)
-    for part in (folder.finalists, folder.refit):
+    for part in (folder.finalists, folder.refit, folder.average):
         for number in saved_trials(part):
             load_weights(weights_file(part, number))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +24,11 @@ from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.finalists import score
 from keras_sweep.trial.marginal_ties import marginal, with_company
-from keras_sweep.trial.ranking import can_win, has_value, order_key, winner
+from keras_sweep.trial.ranking import average_wins, best_training, can_win, has_value, order_key, winner
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores
 
-VERSION = 2
+VERSION = 3
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 MOST_BYTES = 64 * 2**20  # of the file
 
@@ -89,21 +90,24 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
         scores_matrix(list(models.values()), objective), numbers.index(best.number), seed, share=share
     )
 
-    def estimated(winner: Result, among: Mapping[int, Sequence[RowScores]]) -> Estimate | None:
-        naive, place = score(winner)[0], list(among).index(winner.number)
+    def estimated(candidates: Sequence[Sequence[RowScores]], place: int, naive: float | None) -> Estimate | None:
         assert naive is not None
-        maximize = objective.goal is Goal.MAXIMIZE
-        return corrected(
-            scores_matrix(list(among.values()), objective), place, seed, naive=naive, share=share, maximize=maximize
-        )
+        matrix = scores_matrix(candidates, objective)
+        return corrected(matrix, place, seed, naive=naive, share=share, maximize=objective.goal is Goal.MAXIMIZE)
 
-    estimate = estimated(best, {one.number: models[one.number] for one in results if one.final} or models)
-    if estimate is not None and best.final:
+    among = {one.number: models[one.number] for one in results if one.final} or models
+    candidates, average = list(among.values()), _average_scores(folder, best, models)
+    if not average_wins(best, objective):
+        estimate = estimated([*candidates, *average], list(among).index(best.number), score(best)[0])
+    else:
+        assert best.average is not None
+        estimate = estimated([*candidates, *average], len(candidates), best.average.value) if average else None
+    if estimate is not None and best.final and not _is_of_new_seed(best, objective):
         search = [replace(one, finalists=(), final=False) for one in results if one.number in found]
         first = winner(search, objective)
         assert first is not None
-        once = estimated(first, {number: [one] for number, one in found.items()})
-        estimate = _without_luck_of_search(estimate, once, len(models[best.number]), share=share)
+        once = estimated([[one] for one in found.values()], list(found).index(first.number), first.value)
+        estimate = without_luck_of_search(estimate, once, len(models[best.number]), share=share)
     behind = dict(single.behind)
     for number, error, tie in zip(numbers, errors, ties, strict=True):
         if number in behind:
@@ -137,13 +141,33 @@ def scores_of_seeds(folder: SweepFolder, recipe: Result, own: RowScores) -> list
     return found
 
 
-def _without_luck_of_search(estimate: Estimate, once: Estimate | None, seeds: int, *, share: bool) -> Estimate:
+def _average_scores(
+    folder: SweepFolder, best: Result, models: Mapping[int, Sequence[RowScores]]
+) -> list[Sequence[RowScores]]:
+    """The scores of the mean of the winner's weights, one more model to choose from; none where there are none."""
+    if best.average is None:
+        return []
+    try:
+        scores = load_scores(scores_file(folder.average, best.average.number), best.average.scores_digest or "")
+    except RecordError:
+        return []
+    own = models[best.number][0]
+    return [[scores]] if (scores.rows, scores.kind) == (own.rows, own.kind) else []
+
+
+def _is_of_new_seed(best: Result, objective: Objective) -> bool:
+    """Whether its model is a mean of epochs with a seed that the search did not choose by."""
+    return average_wins(best, objective) and best_training(best, objective).params != best.params
+
+
+def without_luck_of_search(estimate: Estimate, once: Estimate | None, seeds: int, *, share: bool) -> Estimate:
     """Less what the search's choice added to the one seed of so many that it chose by."""
     luck = 0.0 if once is None else (once.naive - once.value) / seeds
-    low, high = estimate.low - luck, estimate.high - luck
-    low, high = (max(low, 0.0), min(high, 1.0)) if share else (low, high)
+    # an interval that begins above 0 is of a metric that has no value below it, as an error
+    least, most = 0.0 if share or estimate.low >= 0 else -math.inf, 1.0 if share else math.inf
+    value, low, high = (min(max(each - luck, least), most) for each in (estimate.value, estimate.low, estimate.high))
     method = f"{estimate.method}, means over {seeds} seeds, and over the trials of the search for the first seed"
-    return replace(estimate, value=estimate.value - luck, low=low, high=high, method=method)
+    return replace(estimate, value=value, low=low, high=high, method=method)
 
 
 def _loaded(folder: SweepFolder, expected: Sequence[Result], best: Result) -> dict[int, RowScores]:
@@ -195,6 +219,7 @@ def _digest(attributes: Mapping[str, Any], results: Sequence[Result], objective:
     """Of all that the comparison depends on."""
     facts = [(VERSION, repr(objective), objective.take_best, attributes["seed"], attributes.get("exhausted"))]
     trials = [(order_key(one, objective), *_facts(one), *map(_facts, one.finalists)) for one in results]
+    trials += [(one.number, *_facts(one.average)) for one in results if one.average is not None]
     return hashlib.sha256(repr((facts, trials)).encode()).hexdigest()
 
 

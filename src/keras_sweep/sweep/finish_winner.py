@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from keras_sweep.data.sealed_test import open_test
@@ -35,7 +35,14 @@ from keras_sweep.trial.result import Result, Weights
 def known_look(best: Result, scores: TestScores, looks: int) -> TestEvaluated:
     """What tells again of an earlier look."""
     return TestEvaluated(
-        best.recipe, scores.scores, scores.stderrs, looks, scores.per_class, earlier=True, seed=best.finalist_seed
+        best.recipe,
+        scores.scores,
+        scores.stderrs,
+        looks,
+        scores.per_class,
+        earlier=True,
+        seed=best.finalist_seed,
+        average=best.suggestion.average,
     )
 
 
@@ -68,6 +75,7 @@ def look_at_test(
         "number": best.recipe,
         "seed": best.finalist_seed,
         "refit": recorded_refit(study.attributes, best) is not None,
+        "average": best.suggestion.average,
         "rows": scores.rows,
         "scores": dict(scores.scores),
     }
@@ -75,7 +83,7 @@ def look_at_test(
     kept["stderrs"] = dict(scores.stderrs)
     kept["per_class"] = dict(scores.per_class) if scores.per_class else None
     study.set_attributes({"test": kept})
-    emit(TestEvaluated(best.recipe, scores.scores, scores.stderrs, looks, scores.per_class, seed=best.finalist_seed))
+    emit(replace(known_look(best, scores, looks), earlier=False))
     return scores
 
 
@@ -99,7 +107,8 @@ def known_test(study: StudyFile, best: Result) -> TestScores | None:
 def known_scores(attributes: Mapping[str, Any], best: Result) -> TestScores | None:
     """The scores of the last look that a record tells of, if it was at this training."""
     kept = attributes.get("test")
-    if not isinstance(kept, dict) or (kept.get("number"), kept.get("seed")) != (best.recipe, best.finalist_seed):
+    of = (best.recipe, best.finalist_seed, best.suggestion.average)
+    if not isinstance(kept, dict) or (kept.get("number"), kept.get("seed"), kept.get("average", "")) != of:
         return None
     if kept.get("refit", False) != (recorded_refit(attributes, best) is not None):
         return None

@@ -17,6 +17,7 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.already_done import tell_again
+from keras_sweep.sweep.average import Averaging
 from keras_sweep.sweep.best_weights import BestWeights
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import Finalists
@@ -142,7 +143,7 @@ class _Run:
             finalists = {one.number: one for result in results for one in result.finalists}
             lost = [results[one] for one in damaged if one in record.best]
             lost += [finalists[one] for one in damaged_finalists if one in finalists]
-            comparison = self._finish(results, best, lost)
+            results, comparison = self._finish(results, best, lost)
             model = short_path(folder.best)
         seconds = self._write_down()
         if reason is EndReason.OUT_OF_TIME:
@@ -187,16 +188,25 @@ class _Run:
             training = kept_training(self.study.folder, set(range(recorded, total)) - set(waiting))
         return _Left(training, tuple(number for number in waiting if number < total))
 
-    def _finish(self, results: Sequence[Result], best: Result, damaged: Sequence[Result]) -> Comparison:
-        """Make whole what trials have on disk, compare them, evaluate the winner and write its model."""
+    def _finish(
+        self, results: list[Result], best: Result, damaged: Sequence[Result]
+    ) -> tuple[list[Result], Comparison]:
+        """Make whole what trials have on disk, compare them, evaluate the winner and write its model.
+
+        Returns the trials, that of the winner with its average.
+        """
         spec, data, runner = self.loaded.spec, self.loaded.data, self.loaded.runner
-        training = best_training(best, spec.objective)
         weights = BestWeights(spec, self.study, runner, results, self.emit, self.wall, self.stop)
         with self.wall.part("export"):
             weights.write_again(damaged)
             rebuild_scores(spec, data, self.study.folder, results, self.emit)
             finalists = [one for result in results if result.final for one in result.finalists]
             rebuild_scores(spec, data, self.study.folder.finalists, finalists, self.emit)
+            averaging = Averaging(
+                spec, self.study, data, runner.name, weights.of, self.emit, self.wall, lambda: self.stop.signalled
+            )
+            results = averaging.of(results, best)
+            training = best_training(results[best.number], spec.objective)
             comparison = keep_comparison(self.study.folder, self.study.attributes, results)
             refitting = Refitting(spec, self.study, data, runner.name, self.emit, lambda: self.stop.signalled)
             with self.wall.part("refit"):
@@ -214,7 +224,7 @@ class _Run:
                 estimate=comparison.estimate,
                 refit=refit,
             )
-        return comparison
+        return results, comparison
 
     def _write_down(self) -> dict[str, float]:
         """Write into the record what all runs together took; returns the seconds of this one."""

@@ -17,6 +17,7 @@ from keras_sweep.views.leaderboard.formats import (
     leaderboard_notes,
     seeds_texts,
     state_text,
+    texts_below,
 )
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 from keras_sweep.views.terminal.table import Column
@@ -61,9 +62,8 @@ def leaderboard_html(
         cells += [(epochs_text(row), True), (seconds_text(row.seconds), True)]
         cells += [(state_text(row), False)] if ended else []
         body.append(_row(cells, best=row.winner))
-        if row.seeds is not None:
-            number, mean = seeds_texts(row.seeds)
-            below = [("", True), (number, True), (mean, True), *[("", False)] * (len(cells) - 3)]
+        for number, score in texts_below(row):
+            below = [("", True), (number, True), (score, True), *[("", False)] * (len(cells) - 3)]
             body.append(_row(below, best=row.winner))
     said = leaderboard_notes(of, objective, comparison) if notes else []
     return _framed(_table(head, body, title) + "".join(f"<p>{_text(note)}</p>" for note in said))

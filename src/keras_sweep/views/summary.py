@@ -18,7 +18,7 @@ from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
-from keras_sweep.views.leaderboard.formats import unlike_text
+from keras_sweep.views.leaderboard.formats import texts_below, unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.refit_line import refit_line
@@ -157,7 +157,7 @@ def _fitting(console: Console, summary: Summary, top: int | None, times: bool) -
         height = 3 + len(console.render_lines(Group(table, *lines), pad=False))  # headline, blank line, prompt
         while height > console.height and shown > fewest:
             shown -= 1
-            height -= 1 if rows[shown].seeds is None else 2
+            height -= 1 + len(texts_below(rows[shown]))
         if height <= console.height:
             break
     return replace(table, rows=rows[:shown]), lines
@@ -242,6 +242,9 @@ def best_line(rows: Sequence[LeaderboardRow], objective: Objective, glyphs: Glyp
     if winner.seeds is not None and winner.final:
         score = score_text(winner.seeds.mean, winner.seeds.stderr, pm=glyphs.pm)
         seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
+    if winner.average is not None and winner.average.wins:
+        score = score_text(winner.average.value, winner.average.stderr, pm=glyphs.pm)
+        seeds = f", the mean of {safe(winner.average.of)}"
     return Text.assemble(
         ("best ", "bold"),
         f"trial {winner.number}: {safe(objective.name)} ",
@@ -279,6 +282,7 @@ def print_test(console: Console, test: TestEvaluated) -> None:
 def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> list[Text]:
     """Trial, scores each with its own standard error, looks; then a bar a class, or the weakest classes in a line."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
+    seed += f", the mean of {safe(test.average)}" if test.average else ""
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
         score = score_text(value, test.stderrs.get(name), pm=glyphs.pm)

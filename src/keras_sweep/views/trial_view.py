@@ -13,6 +13,7 @@ from rich.text import Text
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import seed_scores
+from keras_sweep.trial.ranking import average_wins
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import behind_text, seeds_texts, strict_json
@@ -50,6 +51,8 @@ def trial_json(
         "behind_stderr": row.behind_stderr,
     }
     record |= {"seed": row.seed, **seeds_record(row.seeds), **result_record(result)}
+    if (average := result.average) is not None:
+        record["averaged"] = {"of": average.suggestion.average, "value": average.value, "stderr": average.stderr}
     if result.finalists:
         record["finalists"] = [{"seed": one.finalist_seed, **result_record(one)} for one in result.finalists]
     return strict_json({**record, "traceback": result.traceback}) + "\n"
@@ -82,6 +85,11 @@ class TrialView:
         if result.finalists:
             yield Text("\nseeds", style="bold")
             yield from _seed_lines(result, self.seed, glyphs)
+        if (average := result.average) is not None:
+            score = score_text(average.value, average.stderr, pm=glyphs.pm)
+            wins = average_wins(result, self.objective)
+            yield Text(f"\nmean of the weights of {safe(average.suggestion.average)}", style="bold")
+            yield Text(f"  {score}", style="bold green" if wins else "")
         seconds = result.seconds
         parts = {"sampler": seconds.sampler, "compile": seconds.compile}
         parts |= {"train": seconds.train, "validate": seconds.validate}

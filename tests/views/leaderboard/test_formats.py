@@ -25,6 +25,8 @@ KEYS = [
         "seeds_mean",
         "seeds_stderr",
         "unstable",
+        "average",
+        "average_stderr",
         "params",
         "metrics",
     ),

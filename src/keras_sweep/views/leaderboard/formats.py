@@ -17,8 +17,10 @@ from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import (
+    AVERAGE_KEYS,
     SEEDS_KEYS,
     LeaderboardRow,
+    average_record,
     cell,
     common_params,
     seeds_record,
@@ -35,7 +37,18 @@ from keras_sweep.views.terminal.text import (
 )
 
 CHANCE = 1.96  # standard errors
-OWN_COLUMNS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", *SEEDS_KEYS)
+OWN_COLUMNS = (
+    "rank",
+    "number",
+    "state",
+    "value",
+    "stderr",
+    "tie",
+    "behind",
+    "behind_stderr",
+    *SEEDS_KEYS,
+    *AVERAGE_KEYS,
+)
 LAST_COLUMNS = ("epochs", "seconds", "engine", "seed", "reason")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
 
@@ -79,8 +92,7 @@ def leaderboard_markdown(
         behind = [behind_text(row, objective)] if paired else []
         cells = [str(row.rank), str(row.number), score, *behind, *values, epochs_text(row), time_text(row)]
         lines.append(_markdown_line([*cells, state_text(row)] if ended else cells))
-        if row.seeds is not None:
-            lines.append(_markdown_line(["", *seeds_texts(row.seeds), *[""] * (len(header) - 3)]))
+        lines += [_markdown_line(["", *texts, *[""] * (len(header) - 3)]) for texts in texts_below(row)]
     notes = leaderboard_notes(of or rows, objective, comparison)
     return "\n".join([*lines, "", *(f"- {_markdown_cell(note)}" for note in notes)]) + "\n"
 
@@ -110,6 +122,8 @@ def leaderboard_notes(
     if any(row.seeds is not None and row.seeds.unstable for row in rows):
         notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
     best = next((row for row in rows if row.winner), None)
+    if best is not None and best.average is not None:
+        notes.append(f"averaged: the mean of the weights of {safe(best.average.of)}; {_average_text(best)}")
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
@@ -121,6 +135,12 @@ def leaderboard_notes(
         kind = "trial" if objective.take_best else "completed trial"
         notes.append(f"the winner's {safe(objective.name)} is optimistic: the best of {count_text(candidates, kind)}")
     return notes
+
+
+def _average_text(best: LeaderboardRow) -> str:
+    if best.average is not None and best.average.wins:
+        return "it is better, so it is tested and exported"
+    return "it is no better, so a model that was trained is exported"
 
 
 def estimate_text(estimate: Estimate, candidates: int) -> str:
@@ -199,6 +219,14 @@ def seeds_texts(seeds: SeedScores, *, times: str = "×", pm: str = "±") -> tupl
     return f"{times}{seeds.count} seeds", _seeds_score(seeds, pm)
 
 
+def texts_below(row: LeaderboardRow, *, times: str = "×", pm: str = "±") -> list[tuple[str, str]]:
+    """What stands below a row, a line each, in the columns of its number and its score: its seeds, its average."""
+    lines = [seeds_texts(row.seeds, times=times, pm=pm)] if row.seeds is not None else []
+    if row.average is not None:
+        lines.append(("averaged", score_text(row.average.value, row.average.stderr, pm=pm)))
+    return lines
+
+
 def _seeds_score(seeds: SeedScores, pm: str) -> str:
     return score_text(seeds.mean, seeds.stderr, pm=pm) + (" unstable" if seeds.unstable else "")
 
@@ -235,6 +263,7 @@ def row_record(row: LeaderboardRow) -> dict[str, Any]:
         "behind": row.behind,
         "behind_stderr": row.behind_stderr,
         **seeds_record(row.seeds),
+        **average_record(row),
         "params": dict(row.params),
         "metrics": dict(row.metrics),
         "epochs": row.epochs,

@@ -17,8 +17,8 @@ from keras_sweep.views.leaderboard.formats import (
     epochs_text,
     is_paired,
     leaderboard_notes,
-    seeds_texts,
     state_text,
+    texts_below,
     time_text,
 )
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, varying_names
@@ -113,12 +113,11 @@ class LeaderboardTable:
         return [self._with_references(column, index, glyphs) for index, column in enumerate(columns)]
 
     def _with_seeds(self, column: Column, index: int, glyphs: Glyphs) -> Column:
-        """The column with a cell below each trial whose recipe was trained with other seeds, too."""
+        """The column with cells below each trial whose recipe was trained with other seeds, too, or averaged."""
         cells = []
         for row, own in zip(self.rows, column.cells, strict=True):
             cells.append(own)
-            if row.seeds is not None:
-                number, score = seeds_texts(row.seeds, times=glyphs.times, pm=glyphs.pm)
+            for number, score in texts_below(row, times=glyphs.times, pm=glyphs.pm):
                 cells.append(Text(("", number, score, "")[min(index, 3)], style=_row_style(row)))
         return replace(column, cells=tuple(cells))
 

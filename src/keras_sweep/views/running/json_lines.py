@@ -12,7 +12,7 @@
     finalists_chosen  recipes[number] seeds[number] finished(count) epochs(to train) note
     finalist_epoch_ended  recipe(number of the trial) seed epoch
     finalist_ended    recipe seed, and the fields of trial_ended from state on
-    test_evaluated    number seed(of the finalist; null: the trial's own) scores{name: number}
+    test_evaluated    number seed(of the finalist; null: the trial's own) average(of what) scores{name: number}
                       stderr(of the metric that ranks) stderrs{name: number} looks per_class{class: accuracy}
                       earlier(whether that was in an earlier run)
     sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params seeds seeds_mean
@@ -124,6 +124,7 @@ def _end_record(event: WinnerRefitted | TestEvaluated | SweepEnded, objective: O
                 "event": "test_evaluated",
                 "number": event.number,
                 "seed": event.seed,
+                **({"average": event.average} if event.average else {}),
                 "scores": dict(event.scores),
                 "stderr": event.stderrs.get(objective.name.removeprefix("val_")),
                 "stderrs": dict(event.stderrs),
@@ -202,6 +203,9 @@ def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] |
     if best is None:
         return None
     record = {"number": best.number, "value": best.value, "stderr": best.stderr, "params": dict(best.params)}
+    if best.average is not None:
+        average = best.average
+        record["averaged"] = {"of": average.suggestion.average, "value": average.value, "stderr": average.stderr}
     seeds = seed_scores(best)
     if seeds is None:
         return {**record, "seeds": 1, "seeds_mean": None, "seeds_stderr": None}
