@@ -177,9 +177,10 @@ def test_a_sweep_whose_time_is_up_while_they_train_goes_on_to_the_same_end(
         return sum(isinstance(one, kind) for one in seen) > max(epochs - 1, 0)
 
     stopped.time_is_up = time_is_up
-    assert stopped().reason == "time is up"
-    assert winner(results_of(stopped), stopped.spec.objective).final is False
-    assert listed(stopped)["state"] == "stopped"
+    reason = stopped().reason  # the last epochs may be trained before the first one is told of
+    assert reason == "time is up" or (epochs and reason == "done")
+    assert winner(results_of(stopped), stopped.spec.objective).final is (reason == "done")
+    assert listed(stopped)["state"] == ("done" if reason == "done" else "stopped")
     Ran(tmp_path, text=ALL, trials=6)()
     assert {**outcome(stopped.sweep), "files": None} == {**outcome(whole.sweep), "files": None}
 
