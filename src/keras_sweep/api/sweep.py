@@ -149,6 +149,8 @@ class Sweep:
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels.
 
+        With folds they are all rows, each scored by the training that left it out. A refit winner has seen them.
+
         Raises:
             UsageError, DataError: as `load_model`.
         """
