@@ -29,6 +29,11 @@ PLAIN = SPACES["plain"] + "finalists: none\n"
 RUNNERS = {"fit": ["--runner", "fit"], "folds": ["--runner", "fit"]}  # the others train in lanes
 
 
+def whole_text(space: str) -> str:
+    """The text of a space, with finalists."""
+    return SPACES[space] if "finalists" in SPACES[space] else SPACES[space] + FEW_FINALISTS
+
+
 def arguments(space: str, *more: str) -> list[str]:
     """The words after `sweep` that run a space which lies in the working folder."""
     return ["run", f"{space}.yaml", *RUNNERS.get(space, []), *more]

@@ -21,7 +21,7 @@ from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores
 from tests.helpers.forks import forks
 from tests.helpers.records import integrity
-from tests.helpers.whole_spaces import FEW_FINALISTS, SPACES, arguments
+from tests.helpers.whole_spaces import arguments, whole_text
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Driver:
     def run(self, folder: Path, space: str, *more: str, **fault: Any) -> Ended:
         """Run one of SPACES in a folder, which is made if there is none."""
         folder.mkdir(exist_ok=True)
-        (folder / f"{space}.yaml").write_text(SPACES[space] + FEW_FINALISTS)
+        (folder / f"{space}.yaml").write_text(whole_text(space))
         return self.sweep(folder, arguments(space, *more), **fault)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.helpers.command import sweep
 from tests.helpers.space_texts import DIGITS
+from tests.helpers.whole_spaces import FEW_FINALISTS
 
 RUNS = [("jax", "compiled"), ("jax", "fit"), ("tensorflow", "fit"), ("torch", "fit")]
 
@@ -28,7 +29,7 @@ def boards(folders):
     found = {}
     for backend, runner in RUNS:
         folder = folders[backend, runner]
-        (folder / "digits.yaml").write_text(DIGITS + "finalists: none\n")
+        (folder / "digits.yaml").write_text(DIGITS + FEW_FINALISTS)
         call = ["run", "digits.yaml", "--sampler", "qmc", "--trials", "4", "--backend", backend, "--runner", runner]
         ended = sweep(*call, cwd=folder)
         assert ended.code == 0, ended.err
@@ -39,6 +40,12 @@ def boards(folders):
 def test_every_backend_is_asked_for_the_same_trials(boards):
     asked = [{row["number"]: row["params"] for row in rows} for rows in boards.values()]
     assert all(one == asked[0] for one in asked)
+
+
+def test_the_best_recipes_train_with_a_new_seed_on_every_backend(boards):
+    for rows in boards.values():
+        assert [row["seeds"] for row in rows] == [2, 2, 1, 1]
+        assert rows[0]["seeds_mean"] >= rows[1]["seeds_mean"]
 
 
 def test_the_best_of_each_backend_differs_by_less_than_two_standard_errors(boards):
