@@ -11,9 +11,11 @@ Nothing heavy is imported before a name is used.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # `typing` takes longer to import than all else until Ctrl-C is waited for
 if TYPE_CHECKING:
+    from typing import Any
+
     from keras_sweep.api.compare import compare
     from keras_sweep.api.leaderboard import Leaderboard
     from keras_sweep.api.parameters import Choice, Float, Int

@@ -20,13 +20,18 @@ def test_ctrl_c_in_any_command_is_said_in_one_line(monkeypatch, capsys):
 
 
 AMID_AN_IMPORT = """
-import sys
+import signal, sys
+
+class Dropping:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
 
 class CtrlC:
     def find_spec(name, path, target=None):
         if name == "typer":
-            raise KeyboardInterrupt
+            WHERE
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.meta_path.insert(0, CtrlC)
 sys.argv = ["sweep", "list"]
 from keras_sweep.cli.start import main
@@ -34,6 +39,12 @@ main()
 """
 
 
-def test_ctrl_c_while_the_command_is_imported_is_said_in_one_line():
-    ended = subprocess.run([sys.executable, "-c", AMID_AN_IMPORT], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    "where",
+    ["signal.raise_signal(signal.SIGINT)", "Dropping()"],
+    ids=["amid an import", "where Python drops what is raised"],
+)
+def test_ctrl_c_while_the_command_is_imported_is_said_in_one_line(where):
+    code = AMID_AN_IMPORT.replace("WHERE", where)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")

@@ -24,11 +24,14 @@ from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
 ENDLESS = """\
 import pathlib
 import jax
+import keras
 
 def build():
-    program = jax.jit(lambda x: jax.lax.fori_loop(0, 2**31 - 1, lambda i, v: v * 0.5 + jax.numpy.sin(v), x))
-    pathlib.Path("computing").touch()
-    program(1.0).block_until_ready()
+    if pathlib.Path("sweeps/long/study.db").exists() is SEARCHING:
+        program = jax.jit(lambda x: jax.lax.fori_loop(0, 2**31 - 1, lambda i, v: v * 0.5 + jax.numpy.sin(v), x))
+        pathlib.Path("computing").touch()
+        program(1.0).block_until_ready()
+    return keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, activation="softmax")])
 """
 
 
@@ -71,20 +74,24 @@ def test_a_signal_while_long_trials_train_keeps_their_epochs(driver: Driver, tmp
     assert next(event for event in events if event["event"] == "epoch_ended")["epoch"] > 1
 
 
-def test_the_second_signal_stops_now_also_in_compiled_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("searching", "said"), [(False, "interrupted"), (True, "stopped at once")], ids=["before the search", "in it"]
+)
+def test_signals_stop_a_run_also_in_compiled_code(tmp_path: Path, searching: bool, said: str) -> None:
     """The main thread is in a program that takes minutes, where Python runs no signal handler."""
     write(tmp_path, trials=4, epochs=2)
-    (tmp_path / "slow.py").write_text(ENDLESS)
+    (tmp_path / "slow.py").write_text(ENDLESS.replace("SEARCHING", str(searching)))
     process = start(tmp_path)
     wait_for((tmp_path / "computing").exists, process)
     time.sleep(1.0)
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
-    assert process.poll() is None
+    if searching:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.poll() is None
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert err.endswith("stopped at once; everything finished is kept, and the same command resumes\n")
+    assert err.endswith(f"{said}; everything finished is kept, and the same command resumes\n")
 
 
 def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_signal_asks_once_there_is_something_to_finish(number: signal.Signals)
             settle(stop)
             assert stop.signalled
         assert signal.getsignal(number) is signal.default_int_handler
-        with StopRequest() as stop, pytest.raises(Interrupted, match="the same command resumes"):
+        with StopRequest(ends_process=False) as stop, pytest.raises(Interrupted, match="the same command resumes"):
             os.kill(os.getpid(), number)
             time.sleep(1)
     finally:
@@ -101,17 +101,17 @@ def test_while_another_thread_imports_nothing_is_raised_amid_an_import_of_this_o
     assert steps == ["went on"]
 
 
-BESIDE = """
-import os, signal, threading, time
+BEFORE = """
+import os, signal, time
 from keras_sweep.process.stop_request import StopRequest
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
-with StopRequest() as stop, stop.imports_beside(threading.Thread(target=time.sleep, args=(60,))):
+with StopRequest() as stop:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)
 """
 
 
-def test_while_another_thread_imports_the_first_signal_ends_the_process() -> None:
-    done = subprocess.run([sys.executable, "-c", BESIDE], capture_output=True, text=True, timeout=30)
+def test_before_there_is_something_to_finish_the_first_signal_ends_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", BEFORE], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "interrupted; everything finished is kept, and the same command resumes\n"

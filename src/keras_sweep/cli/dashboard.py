@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ def dashboard(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Show the record in optuna-dashboard until Ctrl-C: on this machine alone, and without writing to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = found(name, sweeps_dir)
     from keras_sweep.sweep.dashboard import dashboard_server
 

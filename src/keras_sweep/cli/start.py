@@ -1,16 +1,20 @@
-"""Where the `sweep` command begins: Ctrl-C is said in one line also while the rest of the command is imported."""
+"""Where the `sweep` command begins: Ctrl-C ends it in one line whatever it does, also while it is still imported.
+
+As an exception Ctrl-C is lost in libraries: in callbacks of Python's garbage collector, amid imports, in C code that
+does not look for it. `sweep run` asks to stop instead once it trains (`process/stop_request.py`).
+"""
 
 from __future__ import annotations
 
-import sys
+import signal
+
+from keras_sweep.process.end_now import end_now
 
 
 def main() -> None:
     """Run the command of the process's arguments, and exit."""
-    try:
-        from keras_sweep.cli.main import main
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is to be ignored
+        signal.signal(signal.SIGINT, lambda _number, _frame: end_now("interrupted"))
+    from keras_sweep.cli.main import main
 
-        main()
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        sys.exit(130)
+    main()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,11 +12,10 @@ from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
 from keras_sweep.errors import Interrupted
+from keras_sweep.process.end_now import end_now
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEPT = "everything finished is kept, and the same command resumes"
-_SHOW_CURSOR = "\x1b[?25h"
-_NEW_LINE = "\r\n"  # the cursor stands at the end of the board's last line
 
 
 class StopRequest:
@@ -31,8 +28,9 @@ class StopRequest:
     Python runs signal handlers in the main thread and between two of its own instructions, which a compiled program can
     keep it from for minutes. So the C handler writes each signal's number into a pipe, and a thread reads it there.
 
-    While another thread imports (`imports_beside`), the first signal ends the process, too, or waits where it is not
-    ours to end: a handler that raises amid an import of the main thread can leave Python's import lock held for good.
+    Until there is something to finish the first signal ends the process at once. Where that is not ours to end, it
+    raises Interrupted, but not while another thread imports (`imports_beside`): a handler that raises amid an import of
+    the main thread can leave Python's import lock held for good.
     """
 
     def __init__(self, seconds: float | None = None, *, ends_process: bool = True) -> None:
@@ -106,7 +104,7 @@ class StopRequest:
         if self._asked and not self._ends_process:
             raise KeyboardInterrupt
         self.signalled = self._asked = True
-        if not self.can_finish and not self._imports:
+        if not (self.can_finish or self._ends_process or self._imports):
             self._break_off()
 
     def _break_off(self) -> NoReturn:
@@ -123,16 +121,6 @@ class StopRequest:
         self._count += 1
         self.signalled = True
         if self._ends_process and self._count > 1:
-            end_now("stopped at once")
-        if self._ends_process and self._imports:
-            end_now("interrupted")
-
-
-def end_now(said: str) -> NoReturn:
-    """End the process as a kill would, which the record is made for, but leave the terminal as it was."""
-    with contextlib.suppress(Exception):  # the terminal may be gone
-        descriptor = sys.stderr.fileno()
-        text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}{said}; {_KEPT}\n"
-        if select.select([], [descriptor], [], 0)[1]:  # a full pipe would hold us up
-            os.write(descriptor, text.encode())
-    os._exit(Interrupted.exit_code)
+            end_now(f"stopped at once; {_KEPT}")
+        if self._ends_process and not self.can_finish:
+            end_now(f"interrupted; {_KEPT}")
