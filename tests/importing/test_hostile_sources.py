@@ -16,7 +16,7 @@ import pytest
 
 from keras_sweep.errors import UsageError
 from keras_sweep.importing.read import read_trials
-from keras_sweep.importing.write import adopt
+from keras_sweep.importing.write import write_alone
 from keras_sweep.record.reader import read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 
@@ -191,7 +191,7 @@ def test_damage_is_said_or_read_around(database: Path, tmp_path: Path, sql: str)
         connection.execute(sql)
     folder = SweepFolder(tmp_path / "s")
     try:
-        adopt(read_trials(str(database)), folder)
+        write_alone(read_trials(str(database)), folder)
     except UsageError as error:
         assert error.hint
         assert not folder.exists()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_sweep.space.spec_diff import canonical, differences
+from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space_file.yaml_file import read_space_text
 from tests.helpers.space_texts import DENSE, dense
 
 
 def flat(text: str) -> dict[str, object]:
-    return canonical(read_space_text(text, path=Path("space.yaml")))
+    return flat_spec(read_space_text(text, path=Path("space.yaml")))
 
 
 def test_a_difference_is_named_by_its_key() -> None:

@@ -174,7 +174,7 @@ def import_search(
 ) -> None:
     """Read another program's search into a sweep; nothing is written at its source."""
     from keras_sweep.importing.read import read_trials
-    from keras_sweep.importing.write import adopt, adopt_into
+    from keras_sweep.importing.write import write_alone, write_into
     from keras_sweep.record.sweep_folder import sweep_folder
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.space_file.yaml_file import read_space_file
@@ -186,7 +186,7 @@ def import_search(
     imported = read_trials(source, study=study, metric=metric)
     if spec is None:
         folder = sweep_folder(name or imported.name, where(sweeps_dir))
-        adopt(imported, folder)
+        write_alone(imported, folder)
     else:
         from keras_sweep.data.catalog import load_search_data
         from keras_sweep.process.streams import answer_stream
@@ -194,7 +194,7 @@ def import_search(
         folder = sweep_folder(spec.name, where(sweeps_dir))
         with answer_stream():
             fingerprint = load_search_data(spec).fingerprint
-        imported = adopt_into(imported, folder, spec, fingerprint)
+        imported = write_into(imported, folder, spec, fingerprint)
     for note in imported.notes:
         print_notice(stderr_console(), note)
     stdout_console().print(f"{folder.name}: {count_text(len(imported.results), 'trial')} from {safe(imported.source)}")

@@ -15,7 +15,7 @@ from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, Sw
 from keras_sweep.sweep.open_record import open_study
 
 
-def adopt(imported: Imported, folder: SweepFolder) -> None:
+def write_alone(imported: Imported, folder: SweepFolder) -> None:
     """A sweep of its own, to be looked at: there is no space file, so it can't be run or exported from.
 
     Raises:
@@ -42,7 +42,7 @@ def adopt(imported: Imported, folder: SweepFolder) -> None:
             study.add_many(imported.results)
 
 
-def adopt_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerprint: str) -> Imported:
+def write_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerprint: str) -> Imported:
     """The beginning of a space file's sweep, which `sweep run` then goes on with; returns the trials that fit it.
 
     Args:

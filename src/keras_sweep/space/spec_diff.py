@@ -15,7 +15,7 @@ LONGEST = 60  # characters of a value in a line
 _OF_A_PARAMETER = ("values", "probabilities", "min", "max", "log", "q")
 
 
-def canonical(spec: SweepSpec) -> Plain:
+def flat_spec(spec: SweepSpec) -> Plain:
     """Everything that decides what a trial of the sweep is: dotted key -> JSON value.
 
     The engine, the sampler and the number of trials are left out: a sweep may go on with others.

@@ -13,7 +13,7 @@ from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import load_weights, saved_trials, weights_file
-from keras_sweep.space.spec_diff import canonical, differences
+from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import versions
 from keras_sweep.trial.events import Listener, Noticed
@@ -46,7 +46,7 @@ def open_study(
         ChangedSweep: the one there was run with another space, data, seed or code of the model.
         RecordError: it is damaged, or the disk fails.
     """
-    said: dict[str, object] = {"spec": canonical(spec), "fingerprint": fingerprint}
+    said: dict[str, object] = {"spec": flat_spec(spec), "fingerprint": fingerprint}
     code = model_code(spec)
     sealed = {} if test_fingerprint is None else {TEST_FINGERPRINT: test_fingerprint}
     if folder.exists():
@@ -117,7 +117,7 @@ def check_spec(folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, An
     What a model of the user's adds to the parameters is not known yet, so that what the record has beyond the file is
     no difference here; it is compared once the model was looked at.
     """
-    old, new = attributes.get("spec"), canonical(spec)
+    old, new = attributes.get("spec"), flat_spec(spec)
     if not isinstance(old, dict):
         return
     if spec.model.kind != "dense":
