@@ -70,6 +70,7 @@ SPACES = HERE.parent / "search_spaces"
 CACHE = HERE.parent / "build" / "honest_winner"
 TRIALS, SEEDS, GENERATION = 64, 6, 16
 NEW_SEEDS = 3  # of a finalist
+ALIKE = 200  # tables of models that are all alike
 Z = 1.96
 
 
@@ -155,7 +156,31 @@ def main() -> None:
             "Claimed: a bias of at most 0.1, 93 to 98 % covered, the best among the ties in at least 98 %.",
         ],
     )
+    print_table(
+        f"{ALIKE} tables each of {TRIALS} models that are all alike, each right in a row by chance",
+        ["true share, rows", "bias, SE", "naive, SE", "covered"],
+        [alike(share, size) for size in (20, 100) for share in (0.5, 0.7, 0.8, 0.9)],
+        [],
+    )
     print_machine("at the end")
+
+
+def alike(share: float, size: int) -> list[str]:
+    """A row of the table of models that differ by chance alone."""
+    error, found, lucky = math.sqrt(share * (1 - share) / size), [], []
+    for index in range(ALIKE):
+        rng = np.random.default_rng([int(100 * share), size, index])
+        right = (rng.random((TRIALS, size)) < share).astype(np.float32)
+        values = right.mean(1)
+        best = int(values.argmax())
+        estimate = corrected(MeanScores(right), best, index, naive=float(values[best]), share=True)
+        assert estimate is not None
+        found.append(estimate)
+        lucky.append((float(values[best]) - share) / error)
+    biases = np.array([(one.value - share) / error for one in found])
+    covered = f"{100 * np.mean([one.low <= share <= one.high for one in found]):.1f} %"
+    spread = f"±{biases.std(ddof=1) / math.sqrt(ALIKE):.2f}"
+    return [f"{share}, {size}", f"{biases.mean():.2f} {spread}", f"{np.mean(lucky):.2f}", covered]
 
 
 # --- trained trials

@@ -121,7 +121,7 @@ def test_it_stands_below_its_recipe_and_one_line_says_what_it_is(seeds: Ran) -> 
     code, shown, _ = called(["leaderboard", "plain"], seeds.sweep.path.parent)
     assert code == 0
     assert [line.split()[0] for line in shown.splitlines()[3:5]] == ["×3", "averaged"]
-    assert "averaged: the mean of the weights of 3 seeds; it is " in shown
+    assert "averaged: mean of the weights of 3 seeds; better, so exported" in shown
     (row, *_) = json.loads(called(["leaderboard", "plain", "--format", "json"], seeds.sweep.path.parent)[1])
     assert row["average"] == best_of(seeds).average.value
 

@@ -123,7 +123,8 @@ def leaderboard_notes(
         notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
     best = next((row for row in rows if row.winner), None)
     if best is not None and best.average is not None:
-        notes.append(f"averaged: the mean of the weights of {safe(best.average.of)}; {_average_text(best)}")
+        verdict = "better, so exported" if best.average.wins else "no better, not exported"
+        notes.append(f"averaged: mean of the weights of {safe(best.average.of)}; {verdict}")
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
@@ -135,12 +136,6 @@ def leaderboard_notes(
         kind = "trial" if objective.take_best else "completed trial"
         notes.append(f"the winner's {safe(objective.name)} is optimistic: the best of {count_text(candidates, kind)}")
     return notes
-
-
-def _average_text(best: LeaderboardRow) -> str:
-    if best.average is not None and best.average.wins:
-        return "it is better, so it is tested and exported"
-    return "it is no better, so a model that was trained is exported"
 
 
 def estimate_text(estimate: Estimate, candidates: int) -> str:
