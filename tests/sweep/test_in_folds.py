@@ -11,6 +11,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.saved_rows import save_rows
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_results
@@ -24,6 +25,7 @@ from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import choose_runner
+from keras_sweep.views.data_view import data_facts
 
 SPACE = """\
 data: digits
@@ -113,6 +115,20 @@ def test_damaged_scores_are_computed_again_from_the_weights_of_all_folds(folder:
     scores_file(part, result.number).write_bytes(b"damaged")
     run(folder)
     assert load_scores(scores_file(part, result.number), result.scores_digest or "").rows == 1437
+
+
+def test_saved_rows_bear_the_fold_that_leaves_them_out(spec: SweepSpec, tmp_path: Path) -> None:
+    data = load_search_data(spec)
+    saved = save_rows(tmp_path / "rows.npz", spec, data)
+    assert sorted(saved) == ["fold", "x_train", "y_train"]
+    for index, fold in enumerate(data.folds):
+        np.testing.assert_array_equal(np.flatnonzero(saved["fold"] == index), np.sort(fold.held))
+
+
+def test_the_facts_of_the_data_count_each_row_once(spec: SweepSpec) -> None:
+    facts = data_facts(load_search_data(spec))
+    assert [(part.part, part.rows) for part in facts.parts] == [("in 3 folds", 1437), ("test (sealed)", 360)]
+    assert {one.validation for one in facts.classes} == {None}
 
 
 @pytest.mark.filterwarnings("ignore:Maximum number of iteration")  # five passes do not converge

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from keras_sweep.space.sweep_spec import SearchSettings
-from keras_sweep.views.space_view import print_space
-from tests.helpers.factory import make_spec
+from keras_sweep.data.folds import left_out
+from keras_sweep.space.sweep_spec import SearchSettings, Split
+from keras_sweep.sweep.estimate import Estimate
+from keras_sweep.views.space_view import print_estimate, print_space
+from tests.helpers.factory import digits, make_spec
 from tests.helpers.screen import on_pipe
 
 
@@ -15,3 +19,12 @@ def test_the_last_line_says_how_large_the_space_is_and_how_many_trials_there_are
     spec = make_spec(search=SearchSettings("optuna", "tpe", trials, 42))
     *_, last = on_pipe(lambda console: print_space(console, spec, "dense.yaml")).splitlines()
     assert last == f"infinitely many different trials; {said}"
+
+
+def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more() -> None:
+    rows = digits(40, 0)
+    data = replace(rows, validation=rows.train, folds=tuple(left_out(rows.train.y, Split(folds=2), classes=True)))
+    estimate = Estimate("compiled/jax", 0.1, 10.0, 1.0, 1.0, refit_epochs=4.0)
+    said = on_pipe(lambda console: print_estimate(console, data, estimate))
+    assert "40 rows in 2 folds, on each of which every trial is trained once" in said
+    assert "then the winner trains once more on all of these rows, about 4 epochs" in said
