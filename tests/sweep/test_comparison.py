@@ -88,6 +88,16 @@ def test_the_winner_is_compared_with_all_others(done):
     assert comparison.more.trials == 8
 
 
+def test_what_more_trials_gain_is_said_of_a_loss_too_after_more_and_never_of_one_trial(tmp_path):
+    text = changed(SPACE, metric="metric: {name: val_loss, goal: minimize}", epochs="  epochs: 1")
+    assert run(tmp_path, text, 1)[1].comparison.more is None
+    ended = run(tmp_path, text, 1, more=16)[1]
+    values = [one.value for one in ended.results]
+    assert len(values) == 17
+    assert ended.comparison.more.trials == 8
+    assert ended.comparison.more.gain == min(values[:9]) - min(values) > 0
+
+
 def ended_objective(sweep):
     return comparing.objective_of(read_attributes(sweep))
 
