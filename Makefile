@@ -26,6 +26,7 @@ bench: data  ## a short form of every benchmark
 	$(BIN)/python benchmarks/trial_epoch_cost.py --quick
 	$(BIN)/python benchmarks/time_to_accuracy.py --quick
 	$(BIN)/python benchmarks/equals_fit.py --quick
+	$(BIN)/python benchmarks/never_slower.py --quick
 	$(BIN)/python benchmarks/honest_winner.py --quick
 
 lint: $(STAMP)  ## ruff and mypy

@@ -129,7 +129,7 @@ def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, ep
             states[core] = compiled.epoch(states[core], numbers, rows)[0]
 
         training.append(wall(cores, train))
-        validating.append(wall(cores, lambda core: compiled.validate(states[core])))
+        validating.append(wall(cores, lambda core: compiled.validate(states[core], numbers)))
     share = 1000 / (cores * lanes)
     return share * statistics.median(training[1:]), share * statistics.median(validating[1:])
 

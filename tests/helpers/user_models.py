@@ -196,3 +196,47 @@ class Choosing(keras.layers.Layer):
 def choosing(input_shape, classes):
     """A model with a layer that chooses."""
     return keras.Sequential([layers.Input(input_shape), Choosing(), layers.Dense(classes, activation="softmax")])
+
+
+def many_numbers(input_shape, units=12, rate=0.2, noise=0.1, slope=0.2, l1=0.01, l2=0.01):
+    """Layers whose numbers may differ per lane; normalization between layers whose widths may."""
+    regularizers = keras.regularizers
+    return keras.Sequential(
+        [
+            keras.layers.Input(input_shape),
+            keras.layers.GaussianNoise(noise),
+            keras.layers.Dense(
+                units, kernel_regularizer=regularizers.L1L2(l1, l2), bias_regularizer=regularizers.L1(l1)
+            ),
+            keras.layers.BatchNormalization(),
+            keras.layers.LeakyReLU(slope),
+            keras.layers.Dropout(rate),
+            keras.layers.Dense(10, activation="softmax", kernel_regularizer=regularizers.L2(l2)),
+        ]
+    )
+
+
+def with_a_lambda(input_shape, units=12, rate=0.2):
+    """Code of the user's in the middle."""
+    return keras.Sequential(
+        [
+            keras.layers.Input(input_shape),
+            keras.layers.Dense(units),
+            keras.layers.Lambda(lambda x: x * rate),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def functional(input_shape, units=12, rate=0.2):
+    """A chain of layers, written as a functional model."""
+    given = keras.Input(input_shape)
+    hidden = keras.layers.Dropout(rate)(keras.layers.Dense(units, activation="tanh")(given))
+    return keras.Model(given, keras.layers.Dense(10, activation="softmax")(hidden))
+
+
+def with_a_skip(input_shape, units=12):
+    """Two ways from the input to the output."""
+    given = keras.Input(input_shape)
+    hidden = keras.layers.Dense(units, activation="relu")(given)
+    return keras.Model(given, keras.layers.Dense(10, activation="softmax")(keras.layers.Concatenate()([given, hidden])))

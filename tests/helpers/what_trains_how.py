@@ -16,7 +16,13 @@ Each layer, optimizer, loss and metric of Keras {version} was trained in small m
 agree to 1e-5, the weights to 2e-5. Nothing here is asked of you: keras-sweep looks at the model and chooses, and
 where it trains by `fit` a line at the start of the run says why.
 
-- **Lanes**: trials that differ only in numbers train side by side in one compiled program.
+- **Lanes**: trials that differ only in numbers train side by side in one compiled program. Where a space varies the
+  model, those are also the rates of `Dropout` and `SpatialDropout1D` to `3D`, the deviation of `GaussianNoise`, the
+  slope of `LeakyReLU`, the factors of `L1`, `L2` and `L1L2`, each above zero, and the units of a hidden `Dense`
+  layer: a narrow one is a lane of a wider one, whose further weights are zero and stay so. That holds for a
+  `Sequential` model of float32 made of these layers and `ReLU`, `ELU`, `Activation`, `Flatten`, `Reshape`,
+  `Rescaling`, `BatchNormalization` and `LayerNormalization`, under an optimizer that updates all lanes at once.
+  Another model is compiled for each set of its arguments.
 - **One lane at a time**: a model that convolves trains one trial after the other in a program of its own, a call a
   step, since a convolution that is mapped over lanes is slower on a CPU.
 - **`fit`**: Keras's own `fit`, trial by trial. So train a model with a `train_step`, `test_step`, `fit` or

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from keras_sweep.space.distributions import Int
+from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
@@ -29,7 +31,8 @@ def test_the_trials_of_a_generation_that_use_a_program_share_its_compile_time_eq
 def test_a_program_is_paid_by_the_trials_that_are_left_when_it_is_needed(data):
     lengths = (1, 1, 2, 2, 3)
     trials = suggestions(*({"optimizer": "adam", "learning_rate": 0.01, "epochs": epochs} for epochs in lengths))
-    runner = CompiledRunner(make_spec(), data, lane_limit=5)
+    spec = make_spec((Parameter("epochs", Int(1, 20_000)),))  # so much to do that a smaller program is worth compiling
+    runner = CompiledRunner(spec, data, lane_limit=5)
     results = train(runner, trials)
     shares = [results[number].seconds.compile for number in range(5)]
     assert shares[0] == shares[1] < shares[2] == shares[3] < shares[4]

@@ -44,8 +44,8 @@ def test_a_model_that_convolves_is_stacked_and_trains_one_lane_at_a_time(data):
     spec = user_spec("convolutional")
     signature = signature_of(training_plan(spec, ADAM))
     assert isinstance(chosen(spec, ADAM, data), Stacked)
-    assert ProgramCache(spec, data).limit(signature, 8) == 1
-    assert ProgramCache(make_spec(), data).limit(signature_of(training_plan(make_spec(), ADAM)), 8) == 8
+    assert ProgramCache(spec, data, lane_limit=8).limit(signature) == 1
+    assert ProgramCache(make_spec(), data, lane_limit=8).limit(signature_of(training_plan(make_spec(), ADAM))) == 8
 
 
 def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):

@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.per_lane_value import PerLaneValue, per_lane_values
+from keras_sweep.training.lanes.structure import OwnModel, in_shapes
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import TrainingState
 
@@ -93,29 +94,34 @@ class Flat:
             optimizer.build(variables)
         return optimizers
 
-    def initial(self) -> TrainingState:
-        """A lane before its first epoch."""
+    def initial(self, own: OwnModel | None = None) -> TrainingState:
+        """A lane before its first epoch; of a model that shares a structure if it is given."""
         slots = [
             np.array(slot.value)
             for variable in self._model.trainable_variables
             for optimizer in self._built([variable])
             for slot in optimizer.variables
         ]
-        return TrainingState(self._template.trainable, self._template.other, tuple(slots))
+        trainable, other = self._template.trainable, self._template.other
+        if own is not None:
+            trainable = in_shapes(own.trainable, [value.shape for value in trainable])
+            other = in_shapes(own.other, [value.shape for value in other])
+        return TrainingState(trainable, other, tuple(slots))
 
     def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""
+        import jax
         import jax.numpy as jnp
 
         def vector(arrays: list[Any], shape: tuple[int, ...]) -> Any:
             if len(shape) == 2:
-                return jnp.asarray(np.stack([array.T for array in arrays], axis=1).reshape(self._lying(shape)))
-            return jnp.asarray(np.stack(arrays, axis=-1).ravel())
+                return jax.device_put(np.stack([array.T for array in arrays], axis=1).reshape(self._lying(shape)))
+            return jax.device_put(np.stack(arrays, axis=-1).ravel())
 
         trainable = [
             vector([lane.trainable[index] for lane in lanes], shape) for index, shape in enumerate(self._shapes)
         ]
-        other = [jnp.asarray(np.stack(arrays)) for arrays in zip(*(lane.other for lane in lanes), strict=True)]
+        other = [jax.device_put(np.stack(arrays)) for arrays in zip(*(lane.other for lane in lanes), strict=True)]
         slots = [
             jnp.array(lanes[0].optimizer[place])
             if index is None
@@ -162,18 +168,22 @@ class Flat:
     def step(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
         """Traced: one batch, shared by all lanes."""
         import jax
+        import jax.numpy as jnp
 
         trainable, other, slots = state
-        axes = ([-1] * len(trainable), 0, 0, None, None)
+        of_optimizer, of_model, inside = numbers
+        axes = ([-1] * len(trainable), 0, 0, -1, None, None)
 
         def loss(trainable: list[Any]) -> Any:
-            losses, (other_after, metrics_after, _) = jax.vmap(_forward(self._model, training=True), in_axes=axes)(
-                self._views(trainable), other, metrics, x, y
+            losses, (other_after, metrics_after, _) = jax.vmap(_forward(self._template, training=True), in_axes=axes)(
+                self._views(trainable), other, metrics, of_model, x, y
             )
             return losses.sum(), (other_after, metrics_after)
 
         gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
-        new_trainable, new_slots = self._apply(trainable, slots, gradients, numbers)
+        if inside is not None:  # what makes a layer wider than the lane's own stays zero
+            gradients = [jnp.where(mask, each, 0) for mask, each in zip(inside, gradients, strict=True)]
+        new_trainable, new_slots = self._apply(trainable, slots, gradients, of_optimizer)
         return (new_trainable, list(other), new_slots), list(metrics)
 
     def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
@@ -203,7 +213,7 @@ class Flat:
 
         signature = self._template.signature
         variants = range(len(signature.variants)) if len(signature.variants) > 1 else ()
-        return jax.lax.optimization_barrier(
+        of_optimizer = jax.lax.optimization_barrier(
             [
                 (
                     self._spread(numbers.learning_rates, shape),
@@ -216,20 +226,39 @@ class Flat:
                 for shape in self._shapes
             ]
         )
+        of_model = None if numbers.model is None else (numbers.model, numbers.widths)
+        return of_optimizer, of_model, self._inside(numbers.widths)
 
-    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any], Any]:
+    def _inside(self, widths: Any) -> list[Any] | None:
+        """Of each variable, as it lies, what is in the lane's own model; None where no layer lies in a wider one."""
+        import jax
+        import jax.numpy as jnp
+
+        shared = self._template.shared
+        if shared is None or not shared.widths:
+            return None
+        masks = []
+        for shape, axes in zip(self._shapes, shared.axes, strict=True):
+            inside = jnp.ones((*shape, self._lanes), bool)
+            for axis, wider in enumerate(axes):
+                if wider is not None:
+                    inside &= jax.lax.broadcasted_iota(jnp.int32, inside.shape, axis) < widths[wider]
+            masks.append(inside.reshape(shape[0], -1).T if len(shape) == 2 else inside.ravel())
+        return masks
+
+    def test(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any], Any]:
         """Traced: one more batch of validation rows."""
         import jax
 
-        forward = _forward(self._model, training=False)
+        forward = _forward(self._template, training=False)
 
         def one(*lane: Any) -> Any:
             _, (other, metrics, outputs) = forward(*lane, x, y)
             return other, metrics, self._template.right(y, outputs)
 
         trainable, other, slots = state
-        other, metrics, right = jax.vmap(one, in_axes=([-1] * len(trainable), 0, 0))(
-            self._views(trainable), other, metrics
+        other, metrics, right = jax.vmap(one, in_axes=([-1] * len(trainable), 0, 0, -1))(
+            self._views(trainable), other, metrics, numbers[1]
         )
         return (trainable, list(other), slots), list(metrics), right
 
@@ -241,16 +270,18 @@ class Flat:
         return jnp.stack([jnp.ones(self._lanes, bool), *views]).all(0)
 
 
-def _forward(model: Any, *, training: bool) -> Callable[..., Any]:
+def _forward(template: Template, *, training: bool) -> Callable[..., Any]:
     """The first half of `fit`'s own step, on one lane: loss; what the batch did to variables and metrics; outputs."""
     import jax
 
+    model = template.model
     scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
 
-    def forward(trainable: Any, other: Any, metrics: Any, x: Any, y: Any) -> Any:
-        loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
-            trainable, other, metrics, x, y, None, training=training, optimizer_variables=scale
-        )
+    def forward(trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any) -> Any:
+        with template.of_lane(own):
+            loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
+                trainable, other, metrics, x, y, None, training=training, optimizer_variables=scale
+            )
         unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
         _, metrics = model._update_metrics_variables(  # noqa: SLF001  # Keras 3.15: what its `train_step` calls on JAX
             metrics, unscaled, x, y, y_pred, None

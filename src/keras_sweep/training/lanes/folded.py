@@ -15,6 +15,7 @@ from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.training.joined_scores import joined_scores, rows_together
 from keras_sweep.training.lanes.layout import Numbers
 from keras_sweep.training.lanes.program import Logs, Program
+from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import TrainingState, joined, parted
 from keras_sweep.trial.result import Weights
@@ -26,8 +27,9 @@ class FoldedLayout:
 
     programs: Sequence[Program]
 
-    def initial(self) -> TrainingState:
-        """A lane before its first epoch."""
+    def initial(self, own: OwnModel | None = None) -> TrainingState:
+        """A lane before its first epoch. No structure is shared: a fold may have columns of its own."""
+        assert own is None
         return joined([program.layout.initial() for program in self.programs])
 
     def stack(self, lanes: Sequence[TrainingState]) -> list[Any]:
@@ -68,9 +70,9 @@ class FoldedProgram:
         ]
         return [part for part, _ in ended], joined_scores([logs for _, logs in ended], [len(rows) for rows in order])
 
-    def validate(self, state: Any) -> tuple[Any, Logs, Any, Any]:
+    def validate(self, state: Any, numbers: Numbers) -> tuple[Any, Logs, Any, Any]:
         """As of `Program`; metrics and right rows are of all rows, each scored by the fold that left it out."""
-        ended = [program.validate(part) for program, part in zip(self.programs, state, strict=True)]
+        ended = [program.validate(part, numbers) for program, part in zip(self.programs, state, strict=True)]
         states, logs, finite, right = zip(*ended, strict=True)
         held = [fold.held for fold in self.data.folds]
         together = None if right[0] is None else rows_together([each.T for each in right], held).T
@@ -84,14 +86,15 @@ class FoldedTemplate:
     templates: Sequence[Template]
     data: SearchData
 
-    def weights(self, state: TrainingState) -> Weights:
+    def weights(self, state: TrainingState, own: OwnModel | None = None) -> Weights:
         """What `fit` leaves to each fold, one fold's after the other's."""
+        assert own is None
         parts = zip(self.templates, parted(state, len(self.templates)), strict=True)
         return tuple(array for template, part in parts for array in template.weights(part))
 
-    def predict(self, state: TrainingState, x: Array) -> Array:
+    def predict(self, state: TrainingState, x: Array, own: OwnModel | None = None) -> Array:
         """[N, ...] the outputs on all rows, each of the fold that left it out."""
-        del x  # a table's columns differ from fold to fold
+        del x, own  # a table's columns differ from fold to fold
         outputs = [
             template.predict(part, (fold.rows or self.data.train).x[fold.held])
             for template, part, fold in zip(

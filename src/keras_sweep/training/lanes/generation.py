@@ -24,6 +24,7 @@ from keras_sweep.training.lanes.signature import (
     signature_of,
     variant_of,
 )
+from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.runner import Watch
 from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.plan import TrainingPlan, training_plan
@@ -35,7 +36,7 @@ TELL_SECONDS = 0.2  # how often it is said how many models are built
 class Generation:
     """Lanes, and the groups that still train. Used by the loop's thread alone."""
 
-    def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None, lane_limit: int) -> None:
+    def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None) -> None:
         self.lanes: dict[int, LaneProgress] = {}
         self.groups: list[Group] = []
         self.compared_at: dict[int, list[int]] = {}  # rung -> the trials that were compared there
@@ -43,7 +44,6 @@ class Generation:
         self._spec = spec
         self._programs = programs
         self._kept = kept
-        self._lane_limit = lane_limit
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
         self._variants = optimizer_variants(spec)
         programs.plan_generation()
@@ -92,13 +92,17 @@ class Generation:
         Of trials that may share a program all are there or none, since how they are packed moves their last digits.
         """
         plans = [training_plan(self._spec, one.params) for one in trials]
-        models = [replace(signature_of(plan), variants=()) for plan in plans]  # no narrower signature joins two of them
+        models = [self._widest(plan) for plan in plans]  # no narrower signature joins two of them
         used = {
             model
             for one, plan, model in zip(trials, plans, models, strict=True)
             if one.number in wanted or watch.rungs(plan.epochs)
         }
         return [one for one, model in zip(trials, models, strict=True) if model in used]
+
+    def _widest(self, plan: TrainingPlan) -> Signature:
+        own = self._programs.own_model(plan)
+        return replace(signature_of(plan, structure=own.structure if own else ""), variants=())
 
     @property
     def programs_per_trial(self) -> float:
@@ -154,9 +158,7 @@ class Generation:
         """Groups of lanes that train on; each begins at its number of epochs, from the given or initial states."""
         keys = {lane.number: (lane.spec.signature, len(lane.rows)) for lane in lanes if lane.training}
         jobs = [Job(number, key, self.lanes[number].spec.epochs - key[1]) for number, key in keys.items()]
-        limits: dict[Hashable, int] = {
-            key: self._programs.limit(key[0], self._lane_limit) for key in set(keys.values())
-        }
+        limits: dict[Hashable, int] = {key: self._programs.limit(key[0]) for key in set(keys.values())}
         return [
             self.group(numbers, len(self.lanes[numbers[0]].rows), [begins[n] for n in numbers if n in begins])
             for numbers in pack(jobs, limits)
@@ -179,14 +181,15 @@ class Generation:
     def _lane_spec(self, suggestion: Suggestion, watch: Watch, *, wanted: bool) -> LaneSpec:
         plan = training_plan(self._spec, suggestion.params)
         variant = variant_of(plan, self._varying)
-        signature = self._signature(plan, variant)
+        own = self._programs.own_model(plan)
+        signature = self._signature(plan, variant, own)
         if variant.per_lane:
             make_optimizer(plan)  # which checks the numbers
-            if not lies_flat(self._programs.template(signature)):
-                variant = variant_of(plan)
-                signature = self._signature(plan, variant)
+        if (variant.per_lane or own) and not lies_flat(self._programs.template(signature)):
+            variant, own = variant_of(plan), None
+            signature = self._signature(plan, variant, own)
         template = self._programs.template(signature)
-        self._programs.limit(signature, self._lane_limit)  # traces the model, which may raise: this trial's fault
+        self._programs.limit(signature)  # traces the model, which may raise: this trial's fault
         index = signature.variants.index(variant)
         return LaneSpec(
             suggestion,
@@ -196,12 +199,13 @@ class Generation:
             variant=index,
             per_lane={name: _number(plan, name) for name in variant.per_lane},
             rungs=watch.rungs(plan.epochs),
+            own=own,
             wanted=wanted,
         )
 
-    def _signature(self, plan: TrainingPlan, variant: OptimizerVariant) -> Signature:
+    def _signature(self, plan: TrainingPlan, variant: OptimizerVariant, own: OwnModel | None) -> Signature:
         variants = self._variants if variant in self._variants else (variant,)
-        return self._programs.narrowed(signature_of(plan, variants), variant)
+        return self._programs.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
 
 
 def _number(plan: TrainingPlan, name: str, otherwise: float | None = None) -> float:

@@ -13,12 +13,12 @@ from keras_sweep.space.objective import Objective
 from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
 from keras_sweep.training.lanes.layout import Numbers
-from keras_sweep.training.lanes.packing import lane_count
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.right_rows import packed
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import PLACEHOLDER
+from keras_sweep.training.lanes.template import lane_numbers
 from keras_sweep.training.outcome import best_epoch, diverged
 from keras_sweep.training.training_state import TrainingState
 
@@ -88,7 +88,7 @@ class Group:
             self._state = None  # the program uses it up
             state, logs = program.epoch(state, numbers, order)
         with clock.measure("validate") as validating:
-            state, validation, finite, right = program.validate(state)
+            state, validation, finite, right = program.validate(state, numbers)
         self._state = state
         self.epoch += 1
         for place, lane in enumerate(self._places):
@@ -127,7 +127,7 @@ class Group:
             placed = [lane for lane in self.lanes if lane.has_place(epoch)]
             wanted = any(lane.spec.wanted and lane.training for lane in placed)
             if wanted or any(rung > epoch for lane in placed for rung in lane.spec.rungs):
-                yield lane_count(len(placed)), [lane.number for lane in placed]
+                yield self._places_for(placed), [lane.number for lane in placed]
 
     def places(self) -> tuple[list[int], int]:
         """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
@@ -158,14 +158,17 @@ class Group:
             self._program = self._programs.program(self.signature, size)
             self._place(self._places, restored)
         placed = [lane for lane in self.lanes if lane.has_place(self.epoch)]
-        count = lane_count(len(placed))
+        count = self._places_for(placed)
         if self._program is None or self._state is None or count != self._program.lanes:
             program = self._programs.program(self.signature, count)
-            states = [self.state(lane) or program.layout.initial() for lane in placed]
+            states = [self.state(lane) or program.layout.initial(lane.spec.own) for lane in placed]
             self._program = program
             self._place(placed, states)
         assert self._program is not None and self._state is not None
         return self._program, self._state
+
+    def _places_for(self, placed: Sequence[LaneProgress]) -> int:
+        return self._programs.places(self.signature, len(self.lanes), len(placed))
 
     def _place(self, lanes: Sequence[LaneProgress], states: Sequence[TrainingState]) -> None:
         assert self._program is not None
@@ -177,8 +180,13 @@ class Group:
         filled = self._places + self._places[:1] * (count - len(self._places))
         per_lane = [[lane.spec.per_lane.get(name, PLACEHOLDER) for lane in filled] for name in self.signature.per_lane]
         values = np.array(per_lane).reshape(len(per_lane), count)  # in double precision, as Keras has them
-        return Numbers(
+        numbers = Numbers(
             np.array([lane.spec.learning_rate for lane in filled], np.float32),
             np.array([lane.spec.variant for lane in filled], np.int32),
             np.stack([values, 1 - values], axis=1).astype(np.float32),
         )
+        own = [lane_numbers(lane.spec.own) for lane in filled if lane.spec.own is not None]
+        if not own:
+            return numbers
+        model, widths = (np.stack(each, axis=-1) for each in zip(*own, strict=True))
+        return numbers._replace(model=model, widths=widths)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from keras_sweep.training.lanes.signature import Signature
+from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.result import Curve, Seconds, Suggestion
 
@@ -31,6 +32,7 @@ class LaneSpec:
     variant: int  # which of the signature's variants
     per_lane: Mapping[str, float]  # its values of that variant's arguments
     rungs: tuple[int, ...]
+    own: OwnModel | None  # where its model shares a structure with others
     wanted: bool  # whether its result is asked for; else it trains for the sake of others
 
     @property

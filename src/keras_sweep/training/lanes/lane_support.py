@@ -60,7 +60,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
         if getattr(type(template.model), name) is not getattr(keras.Model, name):
             return f"the model has its own `{name}`"
     state = layout.stack([layout.initial()] * 2)
-    numbers = no_numbers(template.signature, 2)
+    numbers = no_numbers(template, 2)
     metrics = [np.stack([value, value]) for value in template.metrics]
     batch = (data.train.x[:2], data.train.y[:2])
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from keras_sweep.training.lanes.signature import PLACEHOLDER, Signature
+from keras_sweep.training.lanes.signature import PLACEHOLDER
+from keras_sweep.training.lanes.structure import OwnModel
+from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import TrainingState
 
 State: TypeAlias = tuple[list[Any], list[Any], list[Any]]  # trainable, other, optimizer: device arrays of all lanes
@@ -24,19 +26,25 @@ class Numbers(NamedTuple):
     learning_rates: Any  # [T]
     variants: Any  # [T] which of the signature's optimizers a lane uses
     per_lane: Any  # [F, 2, T] lanes' own values of optimizer arguments, and one less each
+    model: Any = None  # [M, 2, T] lanes' own numbers of layers, and one less each; None without a shared structure
+    widths: Any = None  # [U, T] lanes' own widths of layers that lie in wider ones
 
 
-def no_numbers(signature: Signature, lanes: int) -> Numbers:
+def no_numbers(template: Template, lanes: int) -> Numbers:
     """Numbers of the right shapes, to trace a program with."""
-    per_lane = np.full((len(signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
-    return Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane)
+    per_lane = np.full((len(template.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
+    numbers = Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane)
+    if (shared := template.shared) is None:
+        return numbers
+    model = np.full((shared.numbers, 2, lanes), PLACEHOLDER, np.float32)
+    return numbers._replace(model=model, widths=np.zeros((shared.widths, lanes), np.int32))
 
 
 class Layout(Protocol):
     """The step of a program, and the way from lanes to its arrays and back."""
 
-    def initial(self) -> TrainingState:
-        """A lane before its first epoch."""
+    def initial(self, own: OwnModel | None = None) -> TrainingState:
+        """A lane before its first epoch; of a model that shares a structure if it is given."""
         ...
 
     def stack(self, lanes: Sequence[TrainingState]) -> State:
@@ -55,7 +63,7 @@ class Layout(Protocol):
         """Traced: one batch, shared by all lanes."""
         ...
 
-    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any], Any]:
+    def test(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any], Any]:
         """Traced: one more batch of validation rows, which may change the other variables as in `fit`; metrics.
 
         Last [T, B] whether each row is right, as `template.right` tells; None where it can't.

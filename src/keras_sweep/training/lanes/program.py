@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.training.lanes.effort import Effort
 from keras_sweep.training.lanes.flat import Flat, lies_flat
 from keras_sweep.training.lanes.layout import Layout, Numbers, State, no_numbers
 from keras_sweep.training.lanes.stacked import Stacked
@@ -69,7 +70,16 @@ def layout_of(template: Template, lanes: int) -> Layout:
 class Program:
     """Trains the lanes of one signature. Compiled when made, for this number of lanes."""
 
-    def __init__(self, template: Template, lanes: int, data: DeviceData, *, validation_batch: int, carry: bool) -> None:
+    def __init__(
+        self,
+        template: Template,
+        lanes: int,
+        data: DeviceData,
+        *,
+        validation_batch: int,
+        carry: bool,
+        effort: Effort = Effort.FULL,
+    ) -> None:
         """
         Args:
             template: the model.
@@ -77,6 +87,7 @@ class Program:
             data: the rows of both splits.
             validation_batch: validation rows at once.
             carry: keep what validation changes beside the metrics, as `fit` does.
+            effort: what compiling it is worth.
         """
         import jax
 
@@ -87,15 +98,17 @@ class Program:
         self._batch = template.signature.batch_size
         self._validation_batch = validation_batch
         self._carry = carry
+        self._options: Any = effort.options
         state = self.layout.stack([self.layout.initial()] * lanes)
-        numbers = no_numbers(template.signature, lanes)
+        numbers = no_numbers(template, lanes)
         order = np.zeros(template.order.rows, np.int32)
         self._epoch = (
             self._step_by_step(state, numbers, order) if template.convolves else self._loop(state, numbers, order)
         )
         with template.tracing:
-            validate = jax.jit(self._trace_validate).lower(state, data.validation_x, data.validation_y)
-        self._validate = validate.compile()
+            validate = jax.jit(self._trace_validate).lower(state, numbers, data.validation_x, data.validation_y)
+        quick = effort is Effort.FULL and not template.convolves  # products are all that takes time there
+        self._validate = validate.compile(Effort.QUICK.options if quick else self._options)
 
     def of(self, template: Template, data: DeviceData) -> Program:
         """The program for a template and rows that differ from its own only in numbers: weights, an order, the rows."""
@@ -116,12 +129,12 @@ class Program:
         state, logs = self._epoch(state, numbers, order, (self._data.x, self._data.y))
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
-    def validate(self, state: State) -> tuple[State, Logs, Any, Any]:
+    def validate(self, state: State, numbers: Numbers) -> tuple[State, Logs, Any, Any]:
         """The state after it, logs of `evaluate` on the N validation rows, [T] whether the lane's weights are finite.
 
         Last [T, N] whether the lane gets the row right; None where the objective is no such share.
         """
-        other, logs, finite, right = self._validate(state, self._data.validation_x, self._data.validation_y)
+        other, logs, finite, right = self._validate(state, numbers, self._data.validation_x, self._data.validation_y)
         if self._carry:
             state = (state[0], other, state[2])
         logs = {name: np.asarray(values) for name, values in logs.items()}
@@ -174,7 +187,7 @@ class Program:
         rows = (self._data.x, self._data.y)
         with self._template.tracing:
             traced = jax.jit(epoch, donate_argnums=0).lower(state, numbers, *self._steps(order), *rows)
-        program = traced.compile()
+        program = traced.compile(self._options)
         return lambda state, numbers, order, rows: program(state, numbers, *self._steps(order), *rows)
 
     def _step_by_step(self, state: State, numbers: Numbers, order: Any) -> Epoch:
@@ -192,8 +205,8 @@ class Program:
                 if len(batch)
             }
             traced_end = jax.jit(self._logs).lower(metrics)
-        steps = {length: one.compile() for length, one in traced.items()}
-        end = traced_end.compile()
+        steps = {length: one.compile(self._options) for length, one in traced.items()}
+        end = traced_end.compile(self._options)
 
         def epoch(state: State, numbers: Numbers, order: Any, rows: Any) -> tuple[State, Logs]:
             prepared, metrics = begin(numbers)
@@ -212,17 +225,18 @@ class Program:
         """Traced: a step on these rows."""
         return self.layout.step(state, metrics, prepared, _rows(x, rows), _rows(y, rows))
 
-    def _trace_validate(self, state: State, x: Any, y: Any) -> tuple[list[Any], Logs, Any, Any]:
+    def _trace_validate(self, state: State, numbers: Numbers, x: Any, y: Any) -> tuple[list[Any], Logs, Any, Any]:
         import jax
         import jax.numpy as jnp
 
         rows, size = x.shape[0], min(self._validation_batch, x.shape[0])
         whole = rows // size
+        prepared = self.layout.prepare(numbers)
 
         def test(carry: Any, x: Any, y: Any) -> Any:
             other, metrics = carry
             before = (state[0], other if self._carry else state[1], state[2])
-            (_, other, _), metrics, right = self.layout.test(before, metrics, x, y)
+            (_, other, _), metrics, right = self.layout.test(before, metrics, prepared, x, y)
             return (other if self._carry else [], metrics), right
 
         def body(carry: Any, index: Any) -> Any:

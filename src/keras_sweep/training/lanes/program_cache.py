@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable
@@ -9,14 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.distributions import Float
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.lanes.effort import Effort, effort, most_epochs
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedProgram, FoldedTemplate
+from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.shared_clock import SharedClock
-from keras_sweep.training.lanes.signature import OptimizerVariant, Signature
-from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments
+from keras_sweep.training.lanes.structure import OwnModel
+from keras_sweep.training.lanes.template import Template, built_own_model, layer_outputs
 from keras_sweep.training.lanes.validation import row_by_row, validation_batch
+from keras_sweep.trial.plan import MODEL_PREFIX, TrainingPlan
 
 PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
 CACHE_SIZE = 64  # programs and templates kept; a sweep over model arguments has a signature for nearly every trial
@@ -76,14 +82,19 @@ class ProgramCache:
     first. Later generations find it compiled, and are charged nothing.
     """
 
-    def __init__(self, spec: SweepSpec, data: SearchData, clock: SharedClock | None = None) -> None:
+    def __init__(
+        self, spec: SweepSpec, data: SearchData, clock: SharedClock | None = None, *, lane_limit: int = LANE_LIMIT
+    ) -> None:
         self.clock = clock or SharedClock()
+        self._lane_limit = lane_limit
         self._spec = spec
         self._search_data = data
         self._data: list[DeviceData] = []
         self._folds = range(max(len(data.folds), 1))
         self._templates: OncePerKeyCache[Template] = OncePerKeyCache(CACHE_SIZE, self.clock)
         self._programs: OncePerKeyCache[dict[Hashable, Program]] = OncePerKeyCache(CACHE_SIZE, self.clock)
+        self._own: OncePerKeyCache[OwnModel | None] = OncePerKeyCache(CACHE_SIZE, self.clock)
+        self._efforts: OncePerKeyCache[Effort] = OncePerKeyCache(CACHE_SIZE, self.clock)
         self._alone: OncePerKeyCache[bool] = OncePerKeyCache(CACHE_SIZE, self.clock)
         self._lock = threading.Lock()  # building a model seeds and uses generators of the process
         self._users: dict[Hashable, set[int]] = {}  # of the programs to be compiled -> the trials that they are for
@@ -100,7 +111,8 @@ class ProgramCache:
 
         A model of the user's may have drawn constants of its own by the seed.
         """
-        return replace(signature, seed=0) if self._spec.model.kind == "dense" else signature
+        seedless = self._spec.model.kind == "dense" or signature.structure
+        return replace(signature, seed=0) if seedless else signature
 
     def plan(self, signature: Signature, lanes: int, numbers: Collection[int]) -> None:
         """These trials are to train in the signature's program for so many lanes."""
@@ -148,6 +160,28 @@ class ProgramCache:
     def _rows(self, fold: int) -> SearchData:
         return self._search_data.fold(fold) if self._search_data.folds else self._search_data
 
+    def own_model(self, plan: TrainingPlan) -> OwnModel | None:
+        """A trial's model in the structure that it shares with others; None where it can share none, or not be built.
+
+        Only in a space that varies the model: else one template serves all.
+        """
+        varied = [one for one in self._spec.space.parameters if one.name.startswith(MODEL_PREFIX)]
+        if not varied or self._search_data.folds:  # each fold may have columns of its own
+            return None
+        widens = any(not isinstance(one.distribution, Float) for one in varied)
+        steps = self._steps(plan.batch_size)
+        widen = (lambda weights: effort(steps * weights) is not Effort.FULL) if widens else None
+
+        def make() -> OwnModel | None:
+            with self._lock, self.clock.measure("build"):
+                return built_own_model(self._spec, plan, self._rows(0), widen=widen)
+
+        return self._own.get((arguments(plan.model_arguments), plan.batch_size, plan.seed), make)
+
+    def _steps(self, batch_size: int) -> int:
+        """Of the longest trial."""
+        return math.ceil(len(self._rows(0).train) / batch_size) * most_epochs(self._spec)
+
     def program(self, signature: Signature, lanes: int) -> Program | FoldedProgram:
         """The signature's program for so many lanes, compiled; with folds once for those of as many rows."""
 
@@ -160,11 +194,14 @@ class ProgramCache:
             try:
                 with self.clock.measure("compile") as share:
                     alone = self.row_by_row(signature)
+                    worth = self.effort(signature)
                     for template, data in parts:
                         if data.shapes not in programs:
                             rows = len(data.validation_y)
                             batch = validation_batch(template, row_by_row=alone, rows=rows, lanes=lanes)
-                            program = Program(template, lanes, data, validation_batch=batch, carry=not alone)
+                            program = Program(
+                                template, lanes, data, validation_batch=batch, carry=not alone, effort=worth
+                            )
                             programs[data.shapes] = program
             finally:
                 self._count(-1)
@@ -184,7 +221,9 @@ class ProgramCache:
     def row_by_row(self, signature: Signature) -> bool:
         """Whether each validation row of this model stands alone. Tried once for each set of model arguments."""
         template = self.template(signature)
-        return self._alone.get(signature.model, lambda: row_by_row(self._spec, template, self._rows(0).train))
+        return self._alone.get(
+            (signature.model, signature.structure), lambda: row_by_row(self._spec, template, self._rows(0).train)
+        )
 
     def narrowed(self, signature: Signature, variant: OptimizerVariant) -> Signature:
         """The signature with only those variants that can share a program with this one."""
@@ -198,10 +237,30 @@ class ProgramCache:
             return narrow
         return replace(narrow, variants=(variant,))
 
-    def limit(self, signature: Signature, most: int) -> int:
-        """How many lanes of the signature fit into a program's memory, at most `most`, at least 1."""
+    def limit(self, signature: Signature) -> int:
+        """How many lanes of the signature fit into a program's memory, at most the limit, at least 1."""
         template = self.template(signature)
-        return 1 if template.convolves else min(max(PROGRAM_BYTES // template.lane_bytes, 1), most)
+        return 1 if template.convolves else min(max(PROGRAM_BYTES // template.lane_bytes, 1), self._lane_limit)
+
+    def effort(self, signature: Signature) -> Effort:
+        """What compiling a program of this signature is worth."""
+
+        def found() -> Effort:
+            template = self.template(signature)
+            numbers = template.model.count_params() + signature.batch_size * layer_outputs(template.model)
+            worth = effort(self._steps(signature.batch_size) * numbers)
+            return Effort.QUICK if template.convolves and worth is Effort.HURRIED else worth
+
+        return self._efforts.get(signature, found)
+
+    def places(self, signature: Signature, group: int, placed: int) -> int:
+        """How many lanes the program has in which `placed` of a group's lanes train.
+
+        Where lanes have little to do they share one program to the end: an empty place costs less than a compile.
+        """
+        if (group == 1 and not signature.structure) or self.effort(signature) is Effort.FULL:
+            return lane_count(placed)
+        return lane_count(self.limit(signature))
 
     @property
     def data(self) -> list[DeviceData]:

@@ -63,9 +63,8 @@ class CompiledRunner:
         self._spec = spec
         self._data = data
         self._threads = threads or len(os.sched_getaffinity(0))
-        self._lane_limit = lane_limit
         self._clock = SharedClock()
-        self._programs = ProgramCache(spec, data, self._clock)
+        self._programs = ProgramCache(spec, data, self._clock, lane_limit=lane_limit)
         self._kept = EndStates(checkpoints) if keep_states else None
         self._snapshots = Snapshots(checkpoints, spec, data, lane_limit, notice) if checkpoints else None
         self._snapshot_seconds = snapshot_seconds
@@ -83,7 +82,7 @@ class CompiledRunner:
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> tuple[int, float]:
         """How many programs a generation of these needs, and how many each later trial is likely to; trains nothing."""
-        generation = Generation(self._spec, self._programs, self._kept, self._lane_limit)
+        generation = Generation(self._spec, self._programs, self._kept)
         with self._clock.measure("build"):
             list(generation.fill(trials, wanted, watch))
         return self._programs.compiling.total, generation.programs_per_trial
@@ -93,7 +92,7 @@ class CompiledRunner:
 
         A generation that was stopped in training is taken up where it was, if it left a snapshot.
         """
-        generation = Generation(self._spec, self._programs, self._kept, self._lane_limit)
+        generation = Generation(self._spec, self._programs, self._kept)
         with self._clock.measure("build"):
             unbuilt = list(generation.fill(trials, wanted, watch))
         if not generation.filled:
@@ -228,12 +227,12 @@ class CompiledRunner:
                 self._spec,
                 lane.spec.suggestion,
                 curve=lane.curve,
-                weights=template.weights(state),
+                weights=template.weights(state, lane.spec.own),
                 seconds=lane.seconds,
                 runner=self.name,
                 y=self._data.validation.y,
                 right=unpacked(state.right, len(self._data.validation)),
-                predict=lambda: template.predict(state, self._data.validation.x),
+                predict=lambda: template.predict(state, self._data.validation.x, lane.spec.own),
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )
 

@@ -51,6 +51,7 @@ class Signature:
     variants: tuple[OptimizerVariant, ...]  # each lane uses one of them
     batch_size: int
     seed: int  # initial weights and data order: lanes share every batch
+    structure: str = ""  # of models that share a program though they differ; `model` is then empty
 
     @property
     def per_lane(self) -> tuple[str, ...]:
@@ -78,11 +79,12 @@ def variant_of(plan: TrainingPlan, varying: Collection[str] = ()) -> OptimizerVa
     return OptimizerVariant(plan.optimizer, arguments(constants), tuple(per_lane))
 
 
-def signature_of(plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None) -> Signature:
+def signature_of(
+    plan: TrainingPlan, variants: tuple[OptimizerVariant, ...] | None = None, structure: str = ""
+) -> Signature:
     """The plan's signature; `variants` are those that its program offers to lanes (by default the plan's alone)."""
-    return Signature(
-        arguments(plan.model_arguments), variants or (variant_of(plan),), batch_size=plan.batch_size, seed=plan.seed
-    )
+    model = () if structure else arguments(plan.model_arguments)
+    return Signature(model, variants or (variant_of(plan),), plan.batch_size, plan.seed, structure)
 
 
 def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.right_rows import outputs_seen
+from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import Arrays, TrainingState
 
@@ -26,17 +27,18 @@ class Stacked:
         places = [i for i, variable in enumerate(optimizer.variables) if variable is rate]
         self._rate_place = places[0] if places else None
 
-    def initial(self) -> TrainingState:
-        """A lane before its first epoch."""
+    def initial(self, own: OwnModel | None = None) -> TrainingState:
+        """A lane before its first epoch. No structure is shared here."""
+        assert own is None
         slots = tuple(np.array(variable.value) for variable in self._model.optimizer.variables)
         return TrainingState(self._template.trainable, self._template.other, slots)
 
     def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""
-        import jax.numpy as jnp
+        import jax
 
         def stacked(parts: Sequence[Arrays]) -> list[Any]:
-            return [jnp.asarray(np.stack(arrays)) for arrays in zip(*parts, strict=True)]
+            return [jax.device_put(np.stack(arrays)) for arrays in zip(*parts, strict=True)]
 
         return (
             stacked([lane.trainable for lane in lanes]),
@@ -67,8 +69,9 @@ class Stacked:
         trainable, other, slots, metrics = self._mapped(one)(trainable, other, slots, metrics)
         return (list(trainable), list(other), list(slots)), list(metrics)
 
-    def test(self, state: State, metrics: list[Any], x: Any, y: Any) -> tuple[State, list[Any], Any]:
+    def test(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any], Any]:
         """Traced: one more batch of validation rows."""
+        del numbers  # of the optimizer alone
         trainable, other, slots = state
 
         def one(trainable: Any, other: Any, metrics: Any) -> Any:

@@ -4,24 +4,56 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.models.build import build_model
+from keras_sweep.process.process_kept import of_user
+from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import compiled_model, make_optimizer
+from keras_sweep.training.lanes.initial_values import drawn_in_few_shapes
+from keras_sweep.training.lanes.model_numbers import numbers_of_lane
 from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.right_rows import right_rows
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
+from keras_sweep.training.lanes.structure import (
+    OwnModel,
+    in_shapes,
+    model_of,
+    number_places,
+    own_model,
+    wide_axes,
+)
 from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Weights
 
 PREDICT_ROWS = 1024  # rows at once
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What lanes have of their own in a structure that they share."""
+
+    numbers: int  # M
+    widths: int  # U
+    axes: Sequence[tuple[int | None, ...]]  # as `wide_axes` gives them
+    dropouts: Mapping[int, int]
+
+    @classmethod
+    def of(cls, model: Any, structure: str) -> Shared:
+        """That of a model of the structure."""
+        axes, dropouts = wide_axes(model, structure)
+        wider = {index for one in axes for index in one if index is not None}
+        return cls(len(list(number_places(model))), len(wider), axes, dropouts)
 
 
 class Template:
@@ -38,7 +70,11 @@ class Template:
         """
         self.signature = signature
         plan = _plan(signature, signature.variants[0])
-        self.model = compiled_model(spec, plan, data)
+        with drawn_in_few_shapes():
+            self.model = (
+                _shared_model(spec, signature, plan) if signature.structure else compiled_model(spec, plan, data)
+            )
+        self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
         self._batch = train.x[: plan.batch_size].copy()  # a view would keep all rows alive
@@ -96,23 +132,37 @@ class Template:
         outputs = 4 * self.signature.batch_size * layer_outputs(self.model)
         return weights * (2 + 3 * len(self.signature.variants)) + 3 * outputs
 
-    def predict(self, state: TrainingState, x: Array) -> Array:
-        """The model's outputs with a lane's variables, [N, ...]."""
+    def of_lane(self, own: Any) -> AbstractContextManager[None]:
+        """Traced: inside, the model has a lane's own numbers and widths; as they are where it shares no structure."""
+        if own is None or self.shared is None:
+            return nullcontext()
+        return numbers_of_lane(self.model, self.shared.dropouts, *own)
+
+    def predict(self, state: TrainingState, x: Array, own: OwnModel | None = None) -> Array:
+        """The model's outputs with a lane's variables, and its own numbers if it shares a structure; [N, ...]."""
         import jax
 
         if self._call is None:
             mode = _mode(self.model, training=False)
-            self._call = jax.jit(lambda *state_and_x: self.model.stateless_call(*state_and_x, **mode)[0])
+
+            def call(own: Any, *state_and_x: Any) -> Any:
+                with self.of_lane(own):
+                    return self.model.stateless_call(*state_and_x, **mode)[0]
+
+            self._call = jax.jit(call)
         trainable = self.averaged(state.trainable, state.optimizer)
+        numbers = None if own is None else lane_numbers(own)
         parts = [
-            self._call(trainable, list(state.other), x[start : start + PREDICT_ROWS])
+            self._call(numbers, trainable, list(state.other), x[start : start + PREDICT_ROWS])
             for start in range(0, len(x), PREDICT_ROWS)
         ]
         return np.concatenate([np.asarray(part) for part in parts])
 
-    def weights(self, state: TrainingState) -> Weights:
+    def weights(self, state: TrainingState, own: OwnModel | None = None) -> Weights:
         """What `fit` leaves to a lane, in the order of `model.get_weights()`."""
-        both = (*self.averaged(state.trainable, state.optimizer), *state.other)
+        both: Arrays = (*self.averaged(state.trainable, state.optimizer), *state.other)
+        if own is not None:
+            both = in_shapes(both, [value.shape for value in (*own.trainable, *own.other)])
         return tuple(both[place] for place in self._places)
 
 
@@ -138,6 +188,48 @@ def _plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
         batch_size=signature.batch_size,
         seed=signature.seed,
     )
+
+
+def _shared_model(spec: SweepSpec, signature: Signature, plan: TrainingPlan) -> Any:
+    import keras
+
+    with without_tensorflow():
+        keras.utils.set_random_seed(plan.seed)
+        model = model_of(signature.structure)
+    model.compile(optimizer=make_optimizer(plan), loss=spec.loss, metrics=list(spec.metrics))
+    return model
+
+
+def built_own_model(
+    spec: SweepSpec, plan: TrainingPlan, data: SearchData, *, widen: Callable[[int], bool] | None
+) -> OwnModel | None:
+    """A plan's model, built and taken apart by `own_model`; None where it can't be built.
+
+    Not to be called by two threads at once: it seeds the process's global generators.
+    """
+    import keras
+
+    with without_tensorflow():
+        keras.utils.set_random_seed(plan.seed)
+    order = np.random.get_state()
+    try:
+        with drawn_in_few_shapes():
+            model = build_model(spec, plan.model_arguments, data)
+    except BaseException as error:  # it is met again, and reported, where the trial's template is made
+        if not of_user(error):
+            raise
+        return None
+    drawn = any(not np.array_equal(a, b) for a, b in zip(order, np.random.get_state(), strict=True))
+    if drawn:  # which moves the order of the rows
+        return None
+    with without_tensorflow():
+        return own_model(model, widen=widen)
+
+
+def lane_numbers(own: OwnModel) -> tuple[Any, Any]:
+    """[M, 2] and [U] of a lane. A complement is computed in double precision, as Keras does."""
+    values = np.array(own.numbers, np.float64)
+    return np.stack([values, 1 - values], axis=-1).astype(np.float32), np.array(own.widths, np.int32)
 
 
 def _values(variables: Any) -> Arrays:

@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_sweep.data.search_data import Array, Rows
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.lanes.effort import Effort
 from keras_sweep.training.lanes.template import Template, layer_outputs
 from keras_sweep.training.row_values import ACCURACIES
 
@@ -78,7 +79,8 @@ def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
     with template.tracing:
         if changes_state(template, rows):
             return False
-        compare = jax.jit(both).lower(*_arguments(template, rows, range(count))).compile()
+        traced = jax.jit(both).lower(*_arguments(template, rows, range(count)))
+        compare = traced.compile(Effort.HURRIED.options)
     for places, weights in zip(_choices(rows, count), _weights(template), strict=True):
         _, _, metrics, x, y = _arguments(template, rows, places)
         whole, parts = compare(*weights, metrics, x, y)

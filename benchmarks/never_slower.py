@@ -1,0 +1,101 @@
+"""The default runner takes at most the time of `--runner fit`, for every space; for tables with structure 0.3 of it.
+
+    python benchmarks/never_slower.py [SPACE ...] [--trials 16] [--rounds 3] [--quick]
+
+Whole processes from start to exit with empty caches, one after the other in each round, on the same trials: here
+`fit` asks for 16 at once too. Finalists and the test are left out. SPACE is a file, by default every one in
+search_spaces/ and spaces/.
+
+Printout (2026-11-26, two cores of an AMD EPYC, busy with other work: read the CPU times; one round of 16 trials)
+
+    space       trials  ours, s  fit, s  ratio  ours, CPU s  fit, CPU s  ratio of CPU
+    table           16     22.2    98.7   0.22          9.8        39.3          0.25
+    deep_table      16     43.4    87.4   0.50         17.2        41.9          0.41
+    digits          16     18.5   130.5   0.14         17.8        45.6          0.39
+
+Before lanes shared structures and programs were compiled by the work that they do, `table` with its 32 trials took 79 s
+of CPU by lanes and 68 s by fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from printed import print_machine, print_table
+
+HERE = Path(__file__).parent
+SPACES = (*sorted((HERE.parent / "search_spaces").glob("*.yaml")), *sorted((HERE / "spaces").glob("*.yaml")))
+OURS = ("-m", "keras_sweep")
+FIT = (
+    "-c",
+    "from keras_sweep.training.fit.runner import FitRunner; FitRunner.generation = 16; "
+    "from keras_sweep.cli.main import main; main()",
+)
+SAME = ("--set", "finalists=none", "--no-test", "--quiet", "--backend", "jax")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("spaces", nargs="*", type=Path, default=SPACES)
+    parser.add_argument("--trials", type=int, default=16, help="of each space, at most")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="one round of 4 trials of 2 spaces")
+    options = parser.parse_args()
+    if options.quick:
+        options.spaces, options.trials, options.rounds = SPACES[-1:], 4, 1
+    print_machine("at the start")
+    rows = [measured(space, options.trials, options.rounds) for space in options.spaces]
+    head = ["space", "trials", "ours, s", "fit, s", "ratio", "ours, CPU s", "fit, CPU s", "ratio of CPU"]
+    print_table("the default runner against fit on JAX, whole processes, no caches", head, rows)
+    print_machine("at the end")
+
+
+def measured(space: Path, most: int, rounds: int) -> list[str]:
+    """A row of the table: medians of the rounds."""
+    from keras_sweep.space_file.yaml_file import read_space_file
+
+    trials = min(read_space_file(space).search.trials, most)
+    ours, fits = [], []
+    for _ in range(rounds):
+        ours.append(process(space, trials, OURS))
+        fits.append(process(space, trials, FIT, "--runner", "fit"))
+    (wall, cpu), (fit_wall, fit_cpu) = (
+        [statistics.median(one) for one in zip(*each, strict=True)] for each in (ours, fits)
+    )
+    ratio, of_cpu = (statistics.median(a[i] / b[i] for a, b in zip(ours, fits, strict=True)) for i in (0, 1))
+    numbers = [f"{wall:.1f}", f"{fit_wall:.1f}", f"{ratio:.2f}", f"{cpu:.1f}", f"{fit_cpu:.1f}", f"{of_cpu:.2f}"]
+    print(space.stem, trials, *numbers, flush=True)
+    return [space.stem, str(trials), *numbers]
+
+
+def process(space: Path, trials: int, program: Sequence[str], *arguments: str) -> tuple[float, float]:
+    """Wall and CPU seconds of one `sweep run` in an empty folder, with an empty cache.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, *program, "run", str(space), "--sweeps-dir", folder, "--trials", str(trials)]
+        command += [*SAME, *arguments]
+        before, started = os.times(), time.perf_counter()
+        done = subprocess.run(
+            command, env={**os.environ, "XDG_CACHE_HOME": folder}, capture_output=True, text=True, check=False
+        )
+        seconds, after = time.perf_counter() - started, os.times()
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
+    children = after.children_user + after.children_system - before.children_user - before.children_system
+    return seconds, children
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""How much compiling a program is worth: a function of shapes and of the longest trial, never of a clock.
+
+XLA's own choice suits a program that trains for minutes. A small model trains in less time than that takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from keras_sweep.space.distributions import Int
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.trial.plan import DEFAULT_EPOCHS
+
+
+class Effort(Enum):
+    """What XLA is told where it compiles for the CPU; about what it costs beside its own choice."""
+
+    HURRIED = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0})  # a sixth
+    QUICK = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1})  # a third
+    FULL = MappingProxyType[str, Any]({})
+
+    @property
+    def options(self) -> Mapping[str, Any] | None:
+        """For `jax.jit` and `Lowered.compile`."""
+        import jax
+
+        return self.value if self.value and jax.default_backend() == "cpu" else None
+
+
+# Numbers that the longest trial computes, weights and outputs of layers. Hurried code takes 50 ns more for each.
+HURRIED, QUICK = 4e6, 1e8
+
+
+def effort(numbers: float) -> Effort:
+    """What a program is worth whose lanes compute so many numbers each."""
+    if numbers <= HURRIED:
+        return Effort.HURRIED
+    return Effort.QUICK if numbers <= QUICK else Effort.FULL
+
+
+def most_epochs(spec: SweepSpec) -> int:
+    """The most that a trial of this space may train."""
+    searched = next((one.distribution for one in spec.space.parameters if one.name == "epochs"), None)
+    if isinstance(searched, Int):
+        return searched.high
+    values = searched.values() if searched else (spec.space.constants.get("epochs", DEFAULT_EPOCHS),)
+    return max(value for value in values if isinstance(value, int))

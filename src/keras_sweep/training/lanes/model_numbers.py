@@ -1,0 +1,76 @@
+"""A lane's own numbers and widths in a model that lanes share, while a program is traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from keras_sweep.training.lanes.per_lane_value import PerLaneValue
+from keras_sweep.training.lanes.signature import PLACEHOLDER
+from keras_sweep.training.lanes.structure import number_places
+
+_NEVER_COMPARED = frozenset({"LeakyReLU", "L1", "L2"})  # Keras takes an array there
+
+
+class ModelNumber(PerLaneValue):
+    """Stands in for a Python float of a layer that is above zero; a rate is also below one."""
+
+    __hash__ = None
+
+    def __eq__(self, other: object) -> bool:
+        return False if other == 1 else super().__eq__(other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return other * self.__jax_array__()
+
+
+@contextmanager
+def numbers_of_lane(model: Any, dropouts: Mapping[int, int], numbers: Any, widths: Any) -> Iterator[None]:
+    """Inside, the model has the numbers [M, 2] and widths [U] of one lane, traced.
+
+    Args:
+        model: of the structure that lanes share.
+        dropouts: of the dropout layers that come to a wider layer, by place, which that is.
+        numbers: in the order of `number_places`, each with its complement to one.
+        widths: of its wider layers.
+    """
+    places = list(number_places(model))
+    layers = [model.layers[place] for place in dropouts]
+    for index, (owner, name) in enumerate(places):
+        compared = type(owner).__name__ not in _NEVER_COMPARED
+        value = ModelNumber(numbers[index, 0], numbers[index, 1]) if compared else numbers[index, 0]
+        object.__setattr__(owner, name, value)  # past Keras's own tracking of attributes
+    for layer, wider in zip(layers, dropouts.values(), strict=True):
+        object.__setattr__(layer, "call", _Dropout(layer, widths[wider]))
+    try:
+        yield
+    finally:
+        for owner, name in places:
+            object.__setattr__(owner, name, PLACEHOLDER)
+        for layer in layers:
+            object.__delattr__(layer, "call")
+
+
+class _Dropout:
+    """Keras's dropout of a layer that lies in a wider one: it drops what it would drop of the narrow one."""
+
+    def __init__(self, layer: Any, width: Any) -> None:
+        self._layer = layer
+        self._width = width
+
+    def __call__(self, inputs: Any, training: bool = False) -> Any:
+        import jax.numpy as jnp
+        from jax import lax
+        from jax.extend.random import threefry2x32_p
+
+        if not training:
+            return inputs
+        key = self._layer.seed_generator.next()
+        rows, columns = (lax.broadcasted_iota(jnp.uint32, inputs.shape, axis) for axis in (0, 1))
+        place = rows * self._width.astype(jnp.uint32) + columns  # in the narrow layer; what lies beyond it is zero
+        bits = jnp.bitwise_xor(*threefry2x32_p.bind(key[0], key[1], jnp.zeros_like(place), place))
+        one = jnp.uint32(0x3F800000)  # 1.0: the numbers of `jax.random.uniform` are 1.xxx less one
+        uniform = lax.bitcast_convert_type((bits >> 9) | one, jnp.float32) - 1.0
+        kept = 1.0 - self._layer.rate
+        return jnp.where(uniform < kept, inputs / kept, 0.0)

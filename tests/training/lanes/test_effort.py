@@ -1,0 +1,42 @@
+import pytest
+
+from keras_sweep.space.distributions import Categorical, Int
+from keras_sweep.space.search_space import Parameter
+from keras_sweep.training.lanes.effort import HURRIED, QUICK, Effort, effort, most_epochs
+from keras_sweep.training.lanes.runner import CompiledRunner
+from tests.helpers.factory import LEARNING_RATE, digits, make_spec
+from tests.helpers.lane_trials import assert_as_fit, suggestions
+
+
+def test_effort_grows_with_the_updates_of_the_longest_trial():
+    found = [effort(updates) for updates in (1, HURRIED, HURRIED + 1, QUICK, QUICK + 1)]
+    assert found == [Effort.HURRIED, Effort.HURRIED, Effort.QUICK, Effort.QUICK, Effort.FULL]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "most"), [(Int(1, 20), 20), (Categorical((3, 9, 5)), 9), (None, 7)], ids=["range", "choice", "constant"]
+)
+def test_the_longest_trial_is_the_spaces(epochs, most):
+    if epochs is None:
+        assert most_epochs(make_spec((LEARNING_RATE,), constants={"epochs": 7})) == most
+    else:
+        assert most_epochs(make_spec((LEARNING_RATE, Parameter("epochs", epochs)))) == most
+
+
+@pytest.mark.parametrize("most", [2, 2_000, 20_000])
+def test_lanes_have_the_numbers_of_fit_at_every_effort(most):
+    spec = make_spec((LEARNING_RATE, Parameter("epochs", Int(1, most))))
+    runner = CompiledRunner(spec, digits())
+    trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 2} for rate in (0.001, 0.01, 0.05)))
+    assert_as_fit(spec, digits(), trials, runner=runner)
+    (signature,) = {one for one, _ in runner._programs._programs._values}
+    assert runner._programs.effort(signature) is {2: Effort.HURRIED, 2_000: Effort.QUICK, 20_000: Effort.FULL}[most]
+
+
+def test_lanes_with_little_to_do_share_one_program_to_the_end():
+    trials = suggestions(
+        *({"optimizer": "adam", "learning_rate": 0.01 * epochs, "epochs": epochs} for epochs in (1, 2, 3, 4))
+    )
+    runner = CompiledRunner(make_spec(), digits())
+    assert_as_fit(make_spec(), digits(), trials, runner=runner)
+    assert runner.compiled == 1

@@ -1,0 +1,124 @@
+"""Models that differ in widths and in numbers of layers are lanes of one program."""
+
+import pytest
+
+from keras_sweep.space.distributions import Categorical, Float, Int
+from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.training.lanes.runner import CompiledRunner
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
+from tests.helpers.lane_trials import FOLDER, assert_as_fit, suggestions
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+def searching(source=None, arguments=None, **distributions):
+    """A spec that varies these arguments of the dense model, or of one of the user's."""
+    model = ModelSpec("python", f"user_models:{source}", {}) if source else ModelSpec("dense", "dense", arguments or {})
+    varied = (Parameter(f"model.{name}", one) for name, one in distributions.items())
+    return make_spec((LEARNING_RATE, EPOCHS, *varied), model=model, folder=FOLDER)
+
+
+def programs(runner):
+    """The signatures that it has trained with."""
+    return {signature for signature, _ in runner._programs._programs._values}
+
+
+def as_fit(spec, data, *params):
+    """The signatures by which trials came to the numbers of `fit`."""
+    runner = CompiledRunner(spec, data)
+    trials = suggestions(*({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, **one} for one in params))
+    assert_as_fit(spec, data, trials, runner=runner)
+    return programs(runner)
+
+
+def test_rates_of_dropout_and_factors_of_penalties_differ_among_lanes(data):
+    spec = searching(arguments={"hidden": (16,)}, dropout=Float(0.0, 0.9), l2=Float(0.0, 1.0))
+    used = as_fit(
+        spec,
+        data,
+        {"model.dropout": 0.1, "model.l2": 0.01},
+        {"model.dropout": 0.5, "model.l2": 0.001, "learning_rate": 0.003},
+        {"model.dropout": 0.87, "model.l2": 1e-6},
+    )
+    assert len(used) == 1
+
+
+def test_without_dropout_a_trial_has_a_program_of_its_own(data):
+    spec = searching(arguments={"hidden": (16,)}, dropout=Float(0.0, 0.9))
+    assert len(as_fit(spec, data, {"model.dropout": 0.0}, {"model.dropout": 0.3})) == 2
+
+
+@pytest.mark.parametrize("activation", [pytest.param("relu", marks=pytest.mark.soak), "sigmoid"])
+def test_narrow_layers_train_as_lanes_beside_wide_ones(data, activation):
+    spec = searching(
+        arguments={"hidden_activation": activation},
+        hidden=Categorical(((8, 5), (33, 20), (64, 64))),
+        dropout=Float(0.0, 0.9),
+        l2=Float(0.0, 1.0),
+    )
+    used = as_fit(
+        spec,
+        data,
+        {"model.hidden": (8, 5), "model.dropout": 0.1, "model.l2": 0.01},
+        {"model.hidden": (33, 20), "model.dropout": 0.3, "model.l2": 0.001},
+        {"model.hidden": (64, 64), "model.dropout": 0.2, "model.l2": 0.0001},
+    )
+    assert len(used) == 1
+
+
+SOME = ["sgd", "ftrl"]
+OTHERS = ["rmsprop", "adamw", "adamax", "adadelta", "adagrad", "nadam", "lion"]
+
+
+@pytest.mark.parametrize("optimizer", [*SOME, *(pytest.param(one, marks=pytest.mark.soak) for one in OTHERS)])
+def test_every_optimizer_leaves_what_is_beyond_a_narrow_layer_at_zero(data, optimizer):
+    spec = searching(hidden=Int(4, 40))
+    used = as_fit(
+        spec,
+        data,
+        {"optimizer": optimizer, "learning_rate": 0.003, "model.hidden": 7},
+        {"optimizer": optimizer, "learning_rate": 0.01, "model.hidden": 31},
+    )
+    assert len(used) == 1
+
+
+def test_models_of_the_users_share_programs_too(data):
+    names = ("rate", "noise", "slope", "l1", "l2")
+    spec = searching("many_numbers", units=Int(4, 40), **dict.fromkeys(names, Float(0.0, 0.9)))
+    values = ((6, 0.1, 0.3, 0.05, 0.001, 0.01), (12, 0.5, 0.1, 0.3, 0.01, 0.001), (40, 0.3, 0.01, 0.2, 1e-4, 1e-5))
+    trials = [{f"model.{n}": v for n, v in zip(("units", *names), one, strict=True)} for one in values]
+    assert len(as_fit(spec, data, *trials)) == 1
+
+
+def test_a_layer_of_the_users_keeps_each_model_by_itself(data):
+    spec = searching("with_a_lambda", rate=Float(0.0, 1.0))
+    assert len(as_fit(spec, data, {"model.rate": 0.5}, {"model.rate": 0.9})) == 2
+
+
+def test_a_mixing_optimizer_keeps_each_model_by_itself(data):
+    spec = searching(hidden=Int(4, 40))
+    used = as_fit(
+        spec, data, *({"optimizer": "muon", "learning_rate": 0.003, "model.hidden": width} for width in (7, 9))
+    )
+    assert len(used) == 2
+
+
+def test_a_functional_model_of_one_chain_shares_programs(data):
+    spec = searching("functional", units=Int(4, 40), rate=Float(0.0, 0.9))
+    trials = ({"model.units": 6, "model.rate": 0.3}, {"model.units": 33, "model.rate": 0.1})
+    assert len(as_fit(spec, data, *trials)) == 1
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_a_layer_that_drops_nothing_or_all_draws_no_numbers(data, rate):
+    spec = searching("functional", units=Int(4, 40), rate=Float(0.0, 1.0))
+    assert len(as_fit(spec, data, *({"model.units": width, "model.rate": rate} for width in (6, 33)))) == 1
+
+
+def test_a_model_that_is_no_chain_is_compiled_for_its_arguments(data):
+    spec = searching("with_a_skip", units=Int(4, 40))
+    assert len(as_fit(spec, data, {"model.units": 6}, {"model.units": 7})) == 2
