@@ -161,6 +161,9 @@ def test_the_engine_learns_nothing_of_them(tmp_path: Path) -> None:
     without()
     assert plain(results_of(longer)) == plain(results_of(without))
     assert not without.of(FinalistsChosen)
+    (chosen,) = longer.of(FinalistsChosen)
+    (ended,) = without.of(SweepEnded)
+    assert chosen.estimate == ended.comparison.estimate is not None
     assert winner(results_of(without), without.spec.objective).finalists == ()
 
 

@@ -19,6 +19,7 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.plain_text import counted
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.loop import RETRIES
 from keras_sweep.sweep.retrain import AsRecorded, trained_again, weights_again
@@ -77,6 +78,7 @@ class Finalists:
                     tuple(one for one in trained if (one.recipe, one.finalist_seed) in set(choice)),
                     sum(search[recipe].epochs for recipe, _ in missing),
                     self._cut(choice, results),
+                    comparison_of(self.study.folder, self.study.attributes, results).estimate,
                 )
             )
         at_once = max(self.runner.generation // len(choice.recipes), 1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.trial.comparison import Comparison
+from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Curve, Result, Suggestion
@@ -93,6 +93,7 @@ class FinalistsChosen:
     finished: tuple[Result, ...]  # those of the trainings that are in the record already
     epochs: int  # that the others are to train
     note: str = ""  # why they are fewer than usual, and how to ask for all
+    estimate: Estimate | None = None  # of the search's winner, where finalists are to train
 
 
 @dataclass(frozen=True, slots=True)

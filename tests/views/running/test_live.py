@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import (
     EpochEnded,
+    FinalistsChosen,
     GenerationAsked,
     Noticed,
     PhaseBegan,
@@ -90,6 +92,14 @@ def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
     assert ranks == list("12345678")
     assert lines[16] == "training 8 trials"
     assert lines[17].startswith("trial 32") and lines[18].split()[2:4] == ["1/3", "0.8000"]
+
+
+def test_while_finalists_train_the_board_has_the_estimate_of_the_search():
+    progress = half_way()
+    estimate = Estimate(0.8544, 0.8484, 0.8602, 0.8571, "")
+    progress(FinalistsChosen((3, 5), (43,), (), 20, estimate=estimate))
+    line = lines_of(progress, width=80)[3]
+    assert line.startswith("0 of 2 finalists trained · estimate 0.8544 (0.8484 to 0.8602) · ")
 
 
 def test_the_rows_are_those_of_the_leaderboard():

@@ -140,9 +140,14 @@ def leaderboard_notes(
 
 def estimate_text(estimate: Estimate, candidates: int) -> str:
     """`estimate 0.8546 (0.8482 to 0.8608): the best of 60 trials, on new rows`: 95 %, without luck of selection."""
-    value, low, high = (score_text(each) for each in (estimate.value, estimate.low, estimate.high))
     best = f"the best of {candidates:,} trials" if candidates > 1 else "the trial"
-    return f"estimate {value} ({low} to {high}): {best}, on new rows"
+    return f"{interval_text(estimate)}: {best}, on new rows"
+
+
+def interval_text(estimate: Estimate) -> str:
+    """`estimate 0.8546 (0.8482 to 0.8608)`."""
+    value, low, high = (score_text(each) for each in (estimate.value, estimate.low, estimate.high))
+    return f"estimate {value} ({low} to {high})"
 
 
 def more_text(more: MoreTrials, objective: Objective) -> str:

@@ -10,8 +10,10 @@
                       seconds{sampler compile train validate total} curve{name: [number]} engine runner reason
     noticed           message
     finalists_chosen  recipes[number] seeds[number] finished(count) epochs(to train) note
+                      estimate{value low high naive method}(of the search's winner)
     finalist_epoch_ended  recipe(number of the trial) seed epoch
     finalist_ended    recipe seed, and the fields of trial_ended from state on
+    winner_refitted   of the training on all rows: its fields, earlier
     test_evaluated    number seed(of the finalist; null: the trial's own) average(of what) scores{name: number}
                       stderr(of the metric that ranks) stderrs{name: number} looks per_class{class: accuracy}
                       earlier(whether that was in an earlier run)
@@ -161,6 +163,7 @@ def finalist_record(event: FinalistsChosen | FinalistEpochEnded | FinalistEnded)
                 "finished": len(event.finished),
                 "epochs": event.epochs,
                 "note": event.note or None,
+                "estimate": None if event.estimate is None else asdict(event.estimate),
             }
         case FinalistEpochEnded():
             return {"event": "finalist_epoch_ended", "recipe": event.recipe, "seed": event.seed, "epoch": event.epoch}

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.leaderboard.formats import interval_text
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.running.phase_words import phase_text
@@ -194,7 +195,8 @@ def _counts_line(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
         parts[0] += f" ({number_text(progress.epochs / progress.elapsed, 2)}/s)"
     if (chosen := progress.finalists) is not None:
         total = len(chosen.recipes) * len(chosen.seeds)
-        parts.append(f"{len(progress.finalists_ended)} of {count_text(total, 'finalist')} trained")
+        so_far = f"{len(progress.finalists_ended)} of {count_text(total, 'finalist')} trained"
+        parts = [so_far, *([interval_text(chosen.estimate)] if chosen.estimate is not None else []), *parts]
     elif progress.generation is not None:
         parts.append(f"generation {progress.generation + 1}")
     if pruned := progress.counts[TrialState.PRUNED]:
