@@ -46,11 +46,11 @@ def sharing(kind, *, drawing):
     return ["+".join(names[start : start + AT_ONCE]) for start in range(0, len(names), AT_ONCE)]
 
 
-GROUPS = [
-    (kind, drawing, names)
+GROUPS = [  # a third of them: compiling takes minutes; the long form has all, and each layer alone
+    pytest.param(kind, drawing, names, marks=pytest.mark.soak if index % 3 else ())
     for kind in (TOGETHER, ONE_BY_ONE)
     for drawing in (False, True)
-    for names in sharing(kind, drawing=drawing)
+    for index, names in enumerate(sharing(kind, drawing=drawing))
 ]
 
 
