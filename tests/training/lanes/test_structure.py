@@ -7,7 +7,7 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import FOLDER, assert_as_fit, suggestions
+from tests.helpers.lane_trials import FOLDER, assert_as_fit, assert_same_bits, lanes, suggestions
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +122,17 @@ def test_a_layer_that_drops_nothing_or_all_draws_no_numbers(data, rate):
 def test_a_model_that_is_no_chain_is_compiled_for_its_arguments(data):
     spec = searching("with_a_skip", units=Int(4, 40))
     assert len(as_fit(spec, data, {"model.units": 6}, {"model.units": 7})) == 2
+
+
+def test_a_trial_that_is_wanted_alone_has_the_bits_that_it_has_among_all(data):
+    spec = searching(hidden=Int(4, 40), dropout=Float(0.0, 0.9))
+    widths = ((7, 0.2), (31, 0.4), (9, 0.0), (40, 0.1), (12, 0.0))
+    trials = suggestions(
+        *(
+            {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "model.hidden": width, "model.dropout": rate}
+            for width, rate in widths
+        )
+    )
+    together = lanes(spec, data, trials)
+    for number in (1, 4):
+        assert_same_bits(lanes(spec, data, trials, wanted={number}), together, {number})
