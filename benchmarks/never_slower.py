@@ -12,6 +12,8 @@ Printout (2026-11-26, two cores of an AMD EPYC, busy with other work: read the C
     table           16     22.2    98.7   0.22          9.8        39.3          0.25
     deep_table      16     43.4    87.4   0.50         17.2        41.9          0.41
     digits          16     18.5   130.5   0.14         17.8        45.6          0.39
+    cnn             16     30.5    78.2   0.39         17.0        30.5          0.56
+    hyper_model     16     10.1    30.2   0.33          8.6        18.9          0.45
 
 Before lanes shared structures and programs were compiled by the work that they do, `table` with its 32 trials took 79 s
 of CPU by lanes and 68 s by fit.
