@@ -13,6 +13,7 @@ from tests.helpers.plain_fit import plain_fit
 
 ADAM = {"optimizer": "adam", "epochs": 4, "batch_size": 32}
 LEAST = 2e-5  # what weights may part by in any case
+COSINE = 1e-4  # quickly compiled code for the same sums moves them by 4e-5 there, and the loss by 3e-7
 
 
 def apart(ours, theirs):
@@ -36,6 +37,7 @@ def test_lanes_part_from_fit_no_further_than_fit_from_itself(data, model, loss, 
     if loss == "cosine_similarity":
         one_hot = (Rows(rows.x, np.eye(10, dtype=np.float32)[rows.y]) for rows in (data.train, data.validation))
         data = replace(data, **dict(zip(("train", "validation"), one_hot, strict=True)))
+    least = COSINE if loss == "cosine_similarity" else LEAST
     trials = suggestions({**ADAM, **arguments}, {**ADAM, **arguments, "learning_rate": 0.01})
     result = lanes(user_spec(model, loss=loss), data, trials)[0]
 
@@ -43,5 +45,5 @@ def test_lanes_part_from_fit_no_further_than_fit_from_itself(data, model, loss, 
         return getattr(user_models, model)((64,), 10)
 
     fit, reordered = (plain_fit(build, data, trials[0].params, loss=loss, reverse=turned) for turned in (False, True))
-    assert apart(result.weights, fit.weights) <= max(5 * apart(reordered.weights, fit.weights), LEAST)
+    assert apart(result.weights, fit.weights) <= max(5 * apart(reordered.weights, fit.weights), least)
     np.testing.assert_allclose(result.curve["val_loss"], fit.history["val_loss"], rtol=1e-5)
