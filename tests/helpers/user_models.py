@@ -240,3 +240,25 @@ def with_a_skip(input_shape, units=12):
     given = keras.Input(input_shape)
     hidden = keras.layers.Dense(units, activation="relu")(given)
     return keras.Model(given, keras.layers.Dense(10, activation="softmax")(keras.layers.Concatenate()([given, hidden])))
+
+
+def orthogonal(input_shape, units=12):
+    """A penalty of how alike the columns of a kernel are, averaged over all pairs of them."""
+    penalty = keras.regularizers.OrthogonalRegularizer(factor=0.1, mode="columns")
+    hidden = keras.layers.Dense(units, activation="relu", kernel_regularizer=penalty)
+    return keras.Sequential([keras.layers.Input(input_shape), hidden, keras.layers.Dense(10, activation="softmax")])
+
+
+def of_low_rank(input_shape, units=12):
+    """A frozen kernel, beside which a product of two small ones is trained."""
+    hidden = keras.layers.Dense(units, activation="relu")
+    model = keras.Sequential([keras.layers.Input(input_shape), hidden, keras.layers.Dense(10, activation="softmax")])
+    hidden.enable_lora(2)
+    return model
+
+
+def of_unit_norms(input_shape, units=12):
+    """Kernels whose columns, and then rows, keep a length."""
+    keeps = keras.constraints.UnitNorm, keras.constraints.MinMaxNorm
+    hidden = [keras.layers.Dense(units, "relu", kernel_constraint=keep(axis=axis)) for axis, keep in enumerate(keeps)]
+    return keras.Sequential([keras.layers.Input(input_shape), *hidden, keras.layers.Dense(10, activation="softmax")])

@@ -136,3 +136,9 @@ def test_a_trial_that_is_wanted_alone_has_the_bits_that_it_has_among_all(data):
     together = lanes(spec, data, trials)
     for number in (1, 4):
         assert_same_bits(lanes(spec, data, trials, wanted={number}), together, {number})
+
+
+@pytest.mark.parametrize("source", ["orthogonal", "of_low_rank", "of_unit_norms"])
+def test_a_layer_that_is_more_than_its_columns_keeps_each_model_by_itself(data, source):
+    spec = searching(source, units=Int(4, 40))
+    assert len(as_fit(spec, data, {"model.units": 6}, {"model.units": 33})) == 2

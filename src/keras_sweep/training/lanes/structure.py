@@ -154,15 +154,23 @@ def _is_known(model: Any) -> bool:
             return False
         if layer.dtype_policy.name != "float32":
             return False
-        for penalty in (getattr(layer, each, None) for each in _PENALTIES):
-            name = type(penalty).__name__
-            if penalty is not None and type(penalty) is not getattr(keras.regularizers, name, None):
-                return False
+        if not all(_is_sum(penalty) for penalty in (getattr(layer, each, None) for each in _PENALTIES)):
+            return False
+        if getattr(layer, "lora_enabled", False):  # its kernels are of other shapes
+            return False
         try:
             json.dumps(layer.get_config())
         except (TypeError, ValueError, NotImplementedError):  # it holds something of the user's
             return False
     return "registered_name" not in json.dumps([_own_parts(layer.get_config()) for layer in layers_of(model)])
+
+
+def _is_sum(penalty: Any) -> bool:
+    """Whether a penalty adds up what each weight costs, so that zeros cost nothing."""
+    import keras
+
+    known = (getattr(keras.regularizers, name) for name in _FACTORS)
+    return penalty is None or any(type(penalty) is each for each in known)
 
 
 def _is_chain(model: Any) -> bool:
