@@ -6,14 +6,25 @@ Whole processes from start to exit with empty caches, one after the other in eac
 `fit` asks for 16 at once too. Finalists and the test are left out. SPACE is a file, by default every one in
 search_spaces/ and spaces/.
 
-Printout (2026-11-26, two cores of an AMD EPYC, busy with other work: read the CPU times; one round of 16 trials)
+Printout (2026-11-26, two cores of an AMD EPYC, nothing else running; one round)
 
-    space       trials  ours, s  fit, s  ratio  ours, CPU s  fit, CPU s  ratio of CPU
-    table           16     22.2    98.7   0.22          9.8        39.3          0.25
-    deep_table      16     43.4    87.4   0.50         17.2        41.9          0.41
-    digits          16     18.5   130.5   0.14         17.8        45.6          0.39
-    cnn             16     30.5    78.2   0.39         17.0        30.5          0.56
-    hyper_model     16     10.1    30.2   0.33          8.6        18.9          0.45
+    space          trials  ours, s  fit, s  ratio  ours, CPU s  fit, CPU s  ratio of CPU
+    breast_cancer      16      5.3    13.5   0.39          5.5        15.3          0.36
+    cnn                16      9.6    18.7   0.52         13.8        23.3          0.59
+    dense              16      9.1    54.3   0.17         14.4        70.4          0.20
+    diabetes           16      5.0    11.9   0.42          5.8        13.4          0.43
+    digits             16     10.8    25.2   0.43         16.4        34.8          0.47
+    houses             16      4.0     9.8   0.41          4.6        10.9          0.42
+    hyper_model        16      6.1    12.7   0.48          7.4        15.0          0.49
+    hyperband          16      9.4    54.6   0.17         14.9        70.6          0.21
+    keras_tuner        16      4.1    11.2   0.36          4.7        12.8          0.37
+    moons               6      3.9     6.1   0.64          4.3         6.7          0.64
+    own_data           16      4.7     9.0   0.53          5.2         9.8          0.54
+    plants             16      3.8     9.2   0.41          4.3        10.3          0.42
+    reference           1      5.1     5.9   0.87          7.3         8.2          0.89
+    deep_table         16      9.2    24.3   0.38         12.9        32.6          0.40
+    mlp                 8      9.9    19.4   0.51         16.0        28.3          0.57
+    table              16      6.2    23.9   0.26          7.9        31.6          0.25
 
 Before lanes shared structures and programs were compiled by the work that they do, `table` with its 32 trials took 79 s
 of CPU by lanes and 68 s by fit.
@@ -50,7 +61,7 @@ def main() -> None:
     parser.add_argument("spaces", nargs="*", type=Path, default=SPACES)
     parser.add_argument("--trials", type=int, default=16, help="of each space, at most")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="one round of 4 trials of 2 spaces")
+    parser.add_argument("--quick", action="store_true", help="one round of 4 trials of one space")
     options = parser.parse_args()
     if options.quick:
         options.spaces, options.trials, options.rounds = SPACES[-1:], 4, 1
