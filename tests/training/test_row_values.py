@@ -16,7 +16,10 @@ INDICES = RANDOM.integers(0, CLASSES, ROWS)
 ONE_HOT = np.eye(CLASSES, dtype=np.float32)[INDICES]
 LIKELY = RANDOM.random((ROWS, 1)).astype(np.float32)
 BINARY = RANDOM.integers(0, 2, ROWS)
-BY_CLASS = {"categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence", "kld"}
+BY_CLASS = {
+    *("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge", "kl_divergence", "kld"),
+    "cosine_similarity",
+}
 
 
 def labels_and_outputs(name):
@@ -75,6 +78,17 @@ def test_rows_that_do_not_add_up_to_the_metric_are_not_kept():
     assert row_scores("val_accuracy", "mse", 0.99, INDICES, SHARES) is None
     assert row_scores("val_mse", "mse", 99.0, BINARY, LIKELY) is None
     assert row_scores("val_cosine_similarity", "mse", 0.5, ONE_HOT, SHARES) is None
+
+
+def test_a_cosine_similarity_is_maximized_as_a_metric_and_minimized_as_a_loss():
+    import keras
+
+    metric = keras.metrics.CosineSimilarity()
+    metric.update_state(ONE_HOT, SHARES)
+    scores = row_scores("val_cosine_similarity", "mse", float(metric.result()), ONE_HOT, SHARES)
+    assert scores.values().mean() == pytest.approx(float(metric.result()), rel=1e-5)
+    as_loss = row_values("val_loss", "cosine_similarity", ONE_HOT, SHARES)
+    np.testing.assert_allclose(as_loss, -scores.values(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))

@@ -20,7 +20,7 @@ LOSSES = frozenset(
     | {"categorical_focal_crossentropy", "binary_focal_crossentropy", "kl_divergence", "kld", "poisson"}
     | {"categorical_hinge", "hinge", "squared_hinge", "huber", "log_cosh"}
     | {"mean_squared_error", "mse", "mean_absolute_error", "mae", "mean_absolute_percentage_error", "mape"}
-    | {"mean_squared_logarithmic_error", "msle"}
+    | {"mean_squared_logarithmic_error", "msle", "cosine_similarity"}
 )  # means over rows, each of its own output and label alone
 CLOSE = 1e-3  # relative: how far the mean of the rows may be from what was logged
 
@@ -55,6 +55,8 @@ def row_values(metric: str, loss: str, y: Array, outputs: Array) -> Values | Non
     known = name in ACCURACIES | TOP_K
     function = accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
     each = np.asarray(keras.ops.convert_to_numpy(function(_fitting(y, outputs), outputs)), np.float64)
+    if name == "cosine_similarity" and not metric.endswith("loss"):
+        each = -each  # as a loss it is minimized: Keras turns its sign
     values: Values = each.reshape(len(outputs), -1).mean(axis=1)
     return values
 
