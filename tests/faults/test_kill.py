@@ -94,9 +94,12 @@ def test_killed_while_finalists_train_a_sweep_ends_as_if_it_had_not_been(
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(7200)
-def test_killed_before_or_after_every_call_while_finalists_train(driver: Driver, whole: Whole, tmp_path: Path) -> None:
-    faults = after_search(whole("averaged")[0])
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("first", range(8))
+def test_killed_before_or_after_every_call_while_finalists_train(
+    driver: Driver, whole: Whole, tmp_path: Path, first: int
+) -> None:
+    faults = after_search(whole("averaged")[0])[first::8]
     kills = 0
     for nth, fault in enumerate(faults):
         kills += survives(driver, whole, tmp_path / str(nth), "averaged", [fault])
