@@ -12,6 +12,8 @@ device, so that its children can.
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import signal
@@ -19,6 +21,8 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from keras_sweep.record.study_file import empty_tables
 
 
 def main() -> None:
@@ -41,21 +45,22 @@ def main() -> None:
         print(json.dumps(answer), flush=True)  # noqa: T201
 
 
+IMPORTED = """
+    jax.experimental.multihost_utils keras keras_tuner platformdirs.unix polars ruamel.yaml sklearn.datasets
+    keras_sweep.cli.main keras_sweep.cli.showing keras_sweep.search.keras_tuner.engine
+    keras_sweep.search.sampler_engine keras_sweep.sweep.comparison keras_sweep.sweep.replay
+    keras_sweep.training.lanes.lane_support keras_sweep.training.lanes.runner keras_sweep.views.report.page
+    tests.helpers.disk_faults
+"""  # else each command would import them
+
+
 def _import() -> None:
     os.environ["KERAS_BACKEND"] = "jax"
-    import keras  # noqa: F401
-    import keras_tuner  # noqa: F401
-    import optuna  # noqa: F401
-    import sklearn.datasets
-
-    import keras_sweep.cli.main
-    import keras_sweep.cli.showing
-    import keras_sweep.search.keras_tuner.engine
-    import keras_sweep.search.sampler_engine
-    import keras_sweep.training.lanes.runner  # noqa: F401
-    import tests.helpers.disk_faults  # noqa: F401
-
-    sklearn.datasets.load_digits()
+    for name in IMPORTED.split():
+        importlib.import_module(name)
+    sys.modules["sklearn.datasets"].load_digits()
+    empty_tables()
+    gc.freeze()  # or each child would copy what its first collection marks
 
 
 def _run(job: dict[str, Any]) -> None:

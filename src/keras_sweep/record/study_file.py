@@ -14,6 +14,7 @@ import math
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import TracebackType
 from typing import Any
 
@@ -218,29 +219,31 @@ def _check(result: Result) -> None:
 
 
 def _empty_database(name: str, goal: Goal, attributes: Mapping[str, Any]) -> bytes:
-    """A database with one study and no trial: Optuna itself makes the tables, in memory."""
+    """A database with one study and no trial."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.deserialize(empty_tables())
+        study = schema.insert_study(connection, name, goal.value)
+        for key, value in attributes.items():
+            schema.set_study_attribute(connection, study, key, json.dumps(value))
+        connection.commit()
+        return connection.serialize()
+    finally:
+        connection.close()
+
+
+@cache
+def empty_tables() -> bytes:
+    """A database without a study: Optuna itself makes the tables, in memory."""
     import optuna
     from sqlalchemy.pool import StaticPool
 
-    texts = {key: json.dumps(value) for key, value in attributes.items()}
     connection = sqlite3.connect(":memory:")
     try:
-        level = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        try:
-            storage = optuna.storages.RDBStorage(
-                "sqlite://", engine_kwargs={"creator": lambda: connection, "poolclass": StaticPool}
-            )
-            optuna.create_study(storage=storage, study_name=name, direction=goal.value)
-        finally:
-            optuna.logging.set_verbosity(level)
+        optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": lambda: connection, "poolclass": StaticPool})
         if (revision := schema.revision(connection)) != schema.REVISION:
             message = f"Optuna {optuna.__version__} makes tables of revision {revision}, not {schema.REVISION}"
             raise RecordError(message, hint="Install the Optuna that `constraints.txt` names")
-        (study, _, _) = schema.studies(connection)[0]
-        for key, text in texts.items():
-            schema.set_study_attribute(connection, study, key, text)
-        connection.commit()
         return connection.serialize()
     finally:
         connection.close()
