@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the cores: PyTorch's threads would wait for each other
 
 settings.register_profile(
     "busy machine",

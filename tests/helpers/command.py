@@ -29,14 +29,12 @@ class Ended:
 
 
 def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: str) -> Ended:
-    """`sweep ARGUMENTS` in a folder. Of a new interpreter, if so asked, or for another backend or environment."""
+    """`sweep ARGUMENTS` in a folder. Of a new interpreter, if so asked, or for another environment."""
     words = list(map(str, arguments))
-    variables = {name: value for name, value in os.environ.items() if name not in ("KERAS_BACKEND", "SWEEPS_DIR")}
-    if not new and not environment and "--backend" not in words:
-        with tempfile.TemporaryDirectory() as output:
-            ended = forks().run(folder=str(cwd), arguments=words, output=output, environment=variables)
-            out, err = (Path(output, name).read_text() for name in ("out", "err"))
-            return Ended(ended["code"], out, err)
+    variables = _variables()
+    if not new and not environment:
+        backend = words[words.index("--backend") + 1] if "--backend" in words else "jax"
+        return _forked(backend, folder=str(cwd), arguments=words, environment=variables)
     done = subprocess.run(
         [sys.executable, "-m", "keras_sweep", *words],
         cwd=cwd,
@@ -47,6 +45,24 @@ def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: s
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def python(code: str, *arguments: str | Path, cwd: Path, backend: str = "jax", **environment: str) -> Ended:
+    """`python -c CODE ARGUMENTS` in a folder, of an interpreter that has imported Keras on a backend."""
+    variables = {**_variables(), "KERAS_BACKEND": backend, **environment}
+    words = list(map(str, arguments))
+    return _forked(backend, folder=str(cwd), arguments=words, program=code, environment=variables)
+
+
+def _variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("KERAS_BACKEND", "SWEEPS_DIR")}
+
+
+def _forked(backend: str, **job: object) -> Ended:
+    with tempfile.TemporaryDirectory() as output:
+        ended = forks(backend).run(output=output, **job)
+        out, err = (Path(output, name).read_text() for name in ("out", "err"))
+        return Ended(ended["code"], out, err)
 
 
 def called(arguments: list[str], sweeps: Path) -> tuple[int, str, str]:

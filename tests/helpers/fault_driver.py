@@ -1,13 +1,13 @@
-"""Runs `sweep` commands, each in a process forked from one that has imported everything; a second saved every time.
+"""Runs `sweep` commands, each in a process forked from one that has imported everything; seconds saved every time.
 
-    python -m tests.helpers.fault_driver
+    python -m tests.helpers.fault_driver BACKEND
 
-reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, perhaps `kind`, `nth`, `after`, `what` and
-`commits` of a fault (see tests/helpers/disk_faults.py), `kill_after` (seconds), or `signal` (a number) with `epochs`
-(how many must have been told before), `environment` (all of it). For each it prints one line of JSON: `code`
-(negative: by a signal), `calls` (names of the calls to the disk; null where it was killed), `seconds`. What the
-command prints is in `out` and `err` in the folder, or in the folder `output`. The parent starts no thread and uses no
-device, so that its children can.
+reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, perhaps `program` (Python code that is run
+in place of `sweep`), `kind`, `nth`, `after`, `what` and `commits` of a fault (see tests/helpers/disk_faults.py),
+`kill_after` (seconds), or `signal` (a number) with `epochs` (how many must have been told before), `environment` (all
+of it). For each it prints one line of JSON: `code` (negative: by a signal), `calls` (names of the calls to the disk;
+null where it was killed), `seconds`. What the command prints is in `out` and `err` in the folder, or in the folder
+`output`. The parent starts no thread and uses no device, so that its children can.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from keras_sweep.record.study_file import empty_tables
 
 def main() -> None:
     """Serve jobs until the end of the input."""
-    _import()
+    _import(sys.argv[1])
     print("ready", flush=True)  # noqa: T201
     for line in sys.stdin:
         job = json.loads(line)
@@ -45,18 +46,24 @@ def main() -> None:
         print(json.dumps(answer), flush=True)  # noqa: T201
 
 
+# What each command would else import itself.
 IMPORTED = """
-    jax.experimental.multihost_utils keras keras_tuner platformdirs.unix polars ruamel.yaml sklearn.datasets
+    keras keras_tuner platformdirs.unix polars ruamel.yaml sklearn.datasets
     keras_sweep.cli.main keras_sweep.cli.showing keras_sweep.search.keras_tuner.engine
     keras_sweep.search.sampler_engine keras_sweep.sweep.comparison keras_sweep.sweep.replay
-    keras_sweep.training.lanes.lane_support keras_sweep.training.lanes.runner keras_sweep.views.report.page
-    tests.helpers.disk_faults
-"""  # else each command would import them
+    keras_sweep.training.fit.runner keras_sweep.views.report.page tests.helpers.disk_faults
+"""
+OF_BACKEND = {
+    "jax": "jax.experimental.multihost_utils keras_sweep.training.lanes.lane_support keras_sweep.training.lanes.runner",
+    "tensorflow": "tensorflow",
+    "torch": "torch",
+}
 
 
-def _import() -> None:
-    os.environ["KERAS_BACKEND"] = "jax"
-    for name in IMPORTED.split():
+def _import(backend: str) -> None:
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for name in (*IMPORTED.split(), *OF_BACKEND[backend].split()):
         importlib.import_module(name)
     sys.modules["sklearn.datasets"].load_digits()
     empty_tables()
@@ -98,7 +105,7 @@ def _run(job: dict[str, Any]) -> None:
         sys.argv = ["sweep", *job["arguments"]]
         try:
             with injected(faults):
-                sweep()
+                code = _program(job["program"]) if "program" in job else sweep()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
         finally:
@@ -107,6 +114,17 @@ def _run(job: dict[str, Any]) -> None:
             sys.stderr.flush()
     finally:
         os._exit(code)
+
+
+def _program(code: str) -> int:
+    """Run it as `python -c` does; the exit code."""
+    sys.path.insert(0, "")
+    try:
+        exec(code, sys.modules["__main__"].__dict__)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def _ended(child: int, job: dict[str, Any]) -> int:

@@ -12,10 +12,10 @@ from tests.helpers.records import ROOT
 
 
 class Forks:
-    """Runs commands one after the other, on JAX, each in a process of its own."""
+    """Runs commands one after the other, on a backend, each in a process of its own."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.helpers.fault_driver"]
+    def __init__(self, backend: str) -> None:
+        command = [sys.executable, "-m", "tests.helpers.fault_driver", backend]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert self._process.stdout is not None
         while (line := self._process.stdout.readline()) != "ready\n":
@@ -32,6 +32,6 @@ class Forks:
 
 
 @cache
-def forks() -> Forks:
-    """The one of these tests: it ends when its input does, with them."""
-    return Forks()
+def forks(backend: str = "jax") -> Forks:
+    """The one of these tests and a backend: it ends when its input does, with them."""
+    return Forks(backend)
