@@ -13,7 +13,7 @@ import pytest
 
 from keras_sweep.space.registry import Registry
 from tests.helpers import toys
-from tests.helpers.command import sweep
+from tests.helpers.command import Ended, python
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
@@ -40,6 +40,13 @@ metric: {name: val_accuracy}
 parameters: {learning_rate: {values: [0.01, 0.1, 0.5, 1.0]}, epochs: 2}
 search: {sampler: toy, trials: 3}
 early_terminate: {type: toy, min_iter: 1}
+"""
+# `sweep` where the packages of a folder are installed
+SWEEP = """\
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from keras_sweep.cli.main import main
+main()
 """
 
 
@@ -73,11 +80,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(*arguments: str, installed: Path) -> str:
-    source = str(ROOT / "src")
-    paths = {"PYTHONPATH": f"{installed}:{source}", "SWEEP_DATA_DIR": str(installed / "toy")}
-    done = sweep(*arguments, cwd=installed, **paths)
+    done = ended(*arguments, installed=installed)
     assert done.code == 0, done.err
     return done.out + done.err
+
+
+def ended(*arguments: str, installed: Path) -> Ended:
+    return python(SWEEP, installed, *arguments, cwd=installed, SWEEP_DATA_DIR=str(installed / "toy"))
 
 
 def test_the_table_has_every_kind() -> None:
@@ -127,7 +136,7 @@ def test_registered_names_stand_in_help_messages_and_schema(installed: Path) -> 
     (installed / "wrong.yaml").write_text(
         SPACE.replace("sampler: toy", "sampler: toi").replace("type: toy", "type: no").replace("{toy:", "{nothing:")
     )
-    done = sweep("check", "wrong.yaml", cwd=installed, PYTHONPATH=f"{installed}:{ROOT / 'src'}")
+    done = ended("check", "wrong.yaml", installed=installed)
     words = " ".join(done.err.split())
     assert done.code == 2
     assert "csv, parquet, npz, python, toy" in words
@@ -138,7 +147,7 @@ def test_registered_names_stand_in_help_messages_and_schema(installed: Path) -> 
 def test_a_record_is_read_without_importing_other_packages(installed: Path) -> None:
     (installed / "toy_members.py").rename(installed / "gone.py")
     try:
-        done = sweep("check", "space.yaml", cwd=installed, PYTHONPATH=f"{installed}:{ROOT / 'src'}")
+        done = ended("check", "space.yaml", installed=installed)
         assert done.code == 2
         assert "of the package toy-members can't be imported (ModuleNotFoundError" in " ".join(done.err.split())
         assert "Traceback" not in done.err

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from tests.helpers.command import script
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SAID = {
@@ -29,18 +28,9 @@ def test_each_example_has_its_check() -> None:
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
     short = re.sub(r"trials=\d\d?\b", "trials=4", (EXAMPLES / f"{name}.py").read_text())
     (tmp_path / "example.py").write_text(short)
-    environment = {key: value for key, value in os.environ.items() if key not in ("KERAS_BACKEND", "SWEEPS_DIR")}
-    done = subprocess.run(
-        [sys.executable, "example.py"],
-        cwd=tmp_path,
-        env={**environment, "MPLBACKEND": "agg"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert re.search(SAID[name], done.stdout), done.stdout
+    ended = script("example.py", cwd=tmp_path, MPLBACKEND="agg")
+    assert ended.code == 0, ended.err
+    assert re.search(SAID[name], ended.out), ended.out
 
 
 @pytest.mark.filterwarnings("ignore")  # of the machinery that runs notebooks

@@ -7,7 +7,6 @@ README's own.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -20,7 +19,7 @@ import pytest
 import typer
 
 from keras_sweep.cli.main import app
-from tests.helpers.command import Ended, sweep
+from tests.helpers.command import python, sweep
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -53,20 +52,6 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def python(code: str, folder: Path) -> Ended:
-    """Python code in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
-
-
 def block(words: str) -> list[str]:
     """The lines of the one block of Python that has these words."""
     (code,) = [text for kind, text in BLOCKS if kind == "python" and words in text]
@@ -90,7 +75,7 @@ def test_make_has_the_target(target: str) -> None:
 def test_the_exported_model_scores_what_the_leaderboard_shows_on_the_rows_that_were_saved(followed: Path) -> None:
     *lines, last = block("rows.npz")
     assert last.startswith("model.evaluate(")
-    ended = python("\n".join([*lines, f"scores = {last}", "print(f'{scores[1]:.6f}')"]), followed)
+    ended = python("\n".join([*lines, f"scores = {last}", "print(f'{scores[1]:.6f}')"]), cwd=followed)
     assert ended.code == 0, ended.err
     card = json.loads((followed / "best.card.json").read_text())
     assert float(ended.out.split()[-1]) == pytest.approx(card["validation"]["val_accuracy"], abs=1e-6)
@@ -99,14 +84,14 @@ def test_the_exported_model_scores_what_the_leaderboard_shows_on_the_rows_that_w
 def test_a_model_of_a_table_predicts_from_its_columns(followed: Path) -> None:
     *lines, last = block("model_inputs")
     assert last.startswith("model.predict(")
-    ended = python("\n".join([*lines, f"print(({last}).shape)"]), followed)
+    ended = python("\n".join([*lines, f"print(({last}).shape)"]), cwd=followed)
     assert ended.code == 0, ended.err
     assert "(600, 3)" in ended.out
 
 
 def test_the_same_sweep_from_python(followed: Path) -> None:
     code = "\n".join(block("ks.run")).replace("trials=64", "trials=3")
-    ended = python(f"{code}\nprint(type(model).__name__, sweep.path)", followed)
+    ended = python(f"{code}\nprint(type(model).__name__, sweep.path)", cwd=followed)
     assert ended.code == 0, ended.err
     assert "optimizer" in ended.out
     assert "sweeps/dense" in ended.out

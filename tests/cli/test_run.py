@@ -5,14 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
-from tests.helpers.command import sweep
+from tests.helpers.command import python, sweep
 from tests.helpers.space_texts import DIGITS
 
 
@@ -120,16 +117,9 @@ def test_the_exported_model_scores_what_its_card_says_on_every_backend(finished,
     exported = sweep("export", "digits", "-o", model, cwd=finished)
     assert (exported.code, exported.out.strip()) == (0, str(model))
     card = json.loads((tmp_path / "model.card.json").read_text())
-    loaded = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", LOAD, model],
-        cwd=finished,
-        env={**os.environ, "KERAS_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=200,
-    )
-    validation, test = json.loads(loaded.stdout[loaded.stdout.index("[") :])
+    loaded = python(LOAD, model, cwd=finished, backend=backend)
+    assert loaded.code == 0, loaded.err
+    validation, test = json.loads(loaded.out[loaded.out.index("[") :])
     assert validation["accuracy"] == pytest.approx(card["validation"]["val_accuracy"], abs=1e-6)
     assert test["accuracy"] == pytest.approx(card["test"]["accuracy"], abs=1e-6)
     rows = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)

@@ -35,16 +35,7 @@ def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: s
     if not new and not environment:
         backend = words[words.index("--backend") + 1] if "--backend" in words else "jax"
         return _forked(backend, folder=str(cwd), arguments=words, environment=variables)
-    done = subprocess.run(
-        [sys.executable, "-m", "keras_sweep", *words],
-        cwd=cwd,
-        env={**variables, **environment},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return _new(["-m", "keras_sweep", *words], cwd, {**variables, **environment})
 
 
 def python(code: str, *arguments: str | Path, cwd: Path, backend: str = "jax", **environment: str) -> Ended:
@@ -52,6 +43,20 @@ def python(code: str, *arguments: str | Path, cwd: Path, backend: str = "jax", *
     variables = {**_variables(), "KERAS_BACKEND": backend, **environment}
     words = list(map(str, arguments))
     return _forked(backend, folder=str(cwd), arguments=words, program=code, environment=variables)
+
+
+def script(file: str, *, cwd: Path, new: bool = False, **environment: str) -> Ended:
+    """`python FILE` in a folder; of a new interpreter, if so asked."""
+    if new:
+        return _new([file], cwd, {**_variables(), "KERAS_BACKEND": "jax", **environment})
+    return python(f"import runpy\nrunpy.run_path({file!r}, run_name='__main__')", cwd=cwd, **environment)
+
+
+def _new(words: list[str], cwd: Path, environment: dict[str, str]) -> Ended:
+    command = [sys.executable, *words]
+    options = {"capture_output": True, "text": True, "timeout": PATIENCE, "check": False}
+    done = subprocess.run(command, cwd=cwd, env=environment, **options)  # type: ignore[call-overload]
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def _variables() -> dict[str, str]:

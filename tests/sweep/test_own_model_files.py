@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +21,7 @@ from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers import odd_models
+from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
 
 DATA = digits(64, 32)
@@ -83,22 +81,18 @@ def test_the_file_leaves_compiling_to_where_it_is_opened(tmp_path: Path) -> None
         assert json.loads(archive.read("config.json"))["compile_config"]["jit_compile"] == "auto"
     np.save(tmp_path / "x.npy", DATA.validation.x)
     code = (
-        "import keras, numpy, sys\n"
+        "import keras, numpy, sys, warnings\n"
+        "warnings.simplefilter('error', RuntimeWarning)\n"
         "model = keras.models.load_model(sys.argv[1])\n"
         "numpy.save(sys.argv[3], model.predict(numpy.load(sys.argv[2]), verbose=0))\n"
         "print(keras.backend.backend(), model.jit_compile)\n"
     )
     for backend in ("torch", "tensorflow", "jax"):
-        done = subprocess.run(
-            [sys.executable, "-W", "error::RuntimeWarning", "-c", code, path, tmp_path / "x.npy", tmp_path / "y.npy"],
-            env={**os.environ, "KERAS_BACKEND": backend},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert done.stdout.split()[0] == backend
+        ended = python(code, path, tmp_path / "x.npy", tmp_path / "y.npy", cwd=tmp_path, backend=backend)
+        assert ended.code == 0, ended.err
+        assert ended.out.split()[0] == backend
         if backend == "torch":  # for minutes, else
-            assert done.stdout.split()[1] == "False"
+            assert ended.out.split()[1] == "False"
         np.testing.assert_allclose(np.load(tmp_path / "y.npy"), outputs, rtol=1e-4, atol=1e-5)
 
 

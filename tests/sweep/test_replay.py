@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.same_numbers import Match
 from keras_sweep.views.replay_view import verdict_lines
+from tests.helpers.command import python
 from tests.helpers.whole_spaces import SPACES
 
 
@@ -178,8 +177,9 @@ def test_the_script_reads_rows_that_python_packages_do_not_bring(sweeps, tmp_pat
 def values_of(script: Path, folder: Path) -> list[float]:
     """The objective of each epoch that the script prints, in a Python that knows no `keras_sweep`."""
     program = f"import sys; sys.modules['keras_sweep'] = None; exec(open({str(script)!r}).read())"
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
-    return values_in(done.stdout)
+    ended = python(program, cwd=folder)
+    assert ended.code == 0, ended.err
+    return values_in(ended.out)
 
 
 def values_in(text: str) -> list[float]:
