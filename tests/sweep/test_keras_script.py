@@ -11,6 +11,7 @@ from keras_sweep.errors import UsageError
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec
 from keras_sweep.sweep.keras_script import keras_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import FOLDER, user_spec
 
@@ -33,6 +34,22 @@ def test_a_dense_model_is_written_layer_by_layer():
     assert "keras.layers.Dropout(0.1)" in text
     assert "kernel_regularizer=keras.regularizers.L2(0.01)" in text
     assert "use_bias=False" in text
+
+
+WITH_DROPOUT = """
+import sys
+from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.sweep.keras_script import keras_script
+from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.factory import digits, make_spec
+spec = make_spec(model=ModelSpec("dense", "dense", {"hidden": (8,), "dropout": 0.1}))
+result = Result(Suggestion(0, {"learning_rate": 0.1, "epochs": 1}), TrialState.COMPLETE, 0.5, {"val_accuracy": (0.5,)})
+print("Dropout" in keras_script(spec, result, digits(), backend="jax"), "tensorflow" in sys.modules)
+"""
+
+
+def test_writing_it_imports_no_tensorflow(tmp_path):
+    assert python(WITH_DROPOUT, cwd=tmp_path).out == "True False\n"
 
 
 def test_a_users_function_is_imported_and_called_as_the_sweep_calls_it():

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.helpers.command import python, sweep
+
 COMPILE = """\
 import sys
 from pathlib import Path
@@ -14,6 +18,16 @@ import jax
 from keras_sweep.training.compile_cache import enable_compile_cache
 print(enable_compile_cache(Path(sys.argv[1])))
 jax.jit(lambda x: x + 1)(1.0).block_until_ready()
+"""
+
+SPACE = """\
+data: iris
+model: dense
+loss: sparse_categorical_crossentropy
+metrics: [accuracy]
+metric: {name: val_accuracy}
+parameters: {learning_rate: 0.1, epochs: 1}
+search: {sampler: random, trials: 1}
 """
 
 
@@ -43,3 +57,19 @@ def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
 def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
     said, files = kept(tmp_path / "compiled", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "theirs"))
     assert (said, files) == ("None", 0)
+
+
+@pytest.mark.parametrize("look", [["evaluate", "iris"], ["verify", "sweeps/iris/best.keras"]])
+def test_commands_that_look_at_a_model_keep_its_programs_too(ran: Path, tmp_path: Path, look: list[str]) -> None:
+    code = "import sys; from keras_sweep.cli.main import main; main(sys.argv[1:])"
+    ended = python(code, *look, cwd=ran, XDG_CACHE_HOME=str(tmp_path))
+    assert ended.code == 0, ended.err
+    assert list((tmp_path / "keras-sweep" / "compiled").iterdir())
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ran")
+    (folder / "iris.yaml").write_text(SPACE)
+    assert sweep("run", "iris.yaml", cwd=folder).code == 0
+    return folder

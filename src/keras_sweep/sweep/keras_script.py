@@ -20,6 +20,7 @@ from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.given import is_given
 from keras_sweep.process.user_code import load_python
+from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -160,7 +161,8 @@ def _own_rows(script: _Script, spec: SweepSpec) -> None:
 
 def _dense_model(script: _Script, model: Any) -> None:
     script.add("model = keras.Sequential([", f"    keras.layers.Input({model.input_shape[1:]!r}),")
-    script.add(*(f"    {_layer(layer)}," for layer in model.layers), "])")
+    with without_tensorflow():  # which Keras would import to write a layer's dtype
+        script.add(*(f"    {_layer(layer)}," for layer in model.layers), "])")
 
 
 def _layer(layer: Any) -> str:

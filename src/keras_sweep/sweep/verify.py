@@ -30,6 +30,7 @@ from keras_sweep.space.sweep_name import sweep_name_fault
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.sweep.card_file import Card, read_card
 from keras_sweep.sweep.finish_winner import count_look
+from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
@@ -203,6 +204,7 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
 def _opened(path: Path, card: Card) -> Any:
     import keras
 
+    enable_on_jax()
     try:
         with without_tensorflow():
             model = keras.models.load_model(path, safe_mode=True)

@@ -13,6 +13,7 @@ from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.call_model import predicted
+from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.fold_outputs import fold_outputs, weights_of_folds
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.trial.plan import training_plan
@@ -33,6 +34,7 @@ class TestScores:
 
 def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
     """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
+    enable_on_jax()
     model = compiled_model(spec, training_plan(spec, result.params), data)
     model.set_weights(list(weights))
     model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there

@@ -16,6 +16,14 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("keras-sweep")) / "compiled"
 
 
+def enable_on_jax() -> None:
+    """Keep compiled programs where Keras runs on JAX: other backends need not import it."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        enable_compile_cache()
+
+
 def enable_compile_cache(folder: Path | None = None) -> Path | None:
     """Keep compiled programs in the folder, which only the user may read or write.
 

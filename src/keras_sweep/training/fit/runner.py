@@ -14,7 +14,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.call_model import called
-from keras_sweep.training.compile_cache import enable_compile_cache
+from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
 from keras_sweep.training.fit.fit_log import FitLog
 from keras_sweep.training.outcome import failed, scored
@@ -55,9 +55,8 @@ class FitRunner:
         """
         import keras
 
+        enable_on_jax()
         backend = keras.backend.backend()
-        if backend == "jax":
-            enable_compile_cache()
         self.name = f"fit/{backend}"
         self._spec = spec
         self._data = data
