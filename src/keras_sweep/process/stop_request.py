@@ -35,7 +35,7 @@ class StopRequest:
 
     def __init__(self, seconds: float | None = None, *, ends_process: bool = True) -> None:
         """Stop after so many seconds, too. The second signal ends the process, or else raises KeyboardInterrupt."""
-        self._ends_process = ends_process
+        self.ends_process = ends_process
         self._deadline = None if seconds is None else time.monotonic() + seconds
         self._former: dict[signal.Signals, object] = {}
         self._count = 0
@@ -101,10 +101,10 @@ class StopRequest:
         os.close(self._read)
 
     def _in_main_thread(self, _number: int, _frame: FrameType | None) -> None:
-        if self._asked and not self._ends_process:
+        if self._asked and not self.ends_process:
             raise KeyboardInterrupt
         self.signalled = self._asked = True
-        if not (self.can_finish or self._ends_process or self._imports):
+        if not (self.can_finish or self.ends_process or self._imports):
             self._break_off()
 
     def _break_off(self) -> NoReturn:
@@ -120,7 +120,7 @@ class StopRequest:
     def _signal(self) -> None:
         self._count += 1
         self.signalled = True
-        if self._ends_process and self._count > 1:
+        if self.ends_process and self._count > 1:
             end_now(f"stopped at once; {_KEPT}")
-        if self._ends_process and not self.can_finish:
+        if self.ends_process and not self.can_finish:
             end_now(f"interrupted; {_KEPT}")

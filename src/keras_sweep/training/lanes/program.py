@@ -35,24 +35,26 @@ class DeviceData:
 
     @classmethod
     def of(cls, data: SearchData) -> DeviceData:
-        """Put the rows on the device."""
-        import jax.numpy as jnp
+        """Put the rows on the device; on the CPU those that lie well enough stay where they are."""
+        import jax
 
-        train = jnp.asarray(data.train.x), jnp.asarray(data.train.y)
-        same = data.validation is data.train  # where the winner is trained on all rows
-        return cls(*train, *(train if same else (jnp.asarray(data.validation.x), jnp.asarray(data.validation.y))))
+        x, y = jax.device_put((data.train.x, data.train.y))
+        if data.validation is data.train:  # where the winner is trained on all rows
+            return cls(x, y, x, y)
+        return cls(x, y, *jax.device_put((data.validation.x, data.validation.y)))
 
     @classmethod
     def of_folds(cls, data: SearchData) -> list[DeviceData]:
         """The rows of each fold: those that folds share are put on the device once, and validation rows once more."""
-        import jax.numpy as jnp
+        import jax
 
-        shared = jnp.asarray(data.train.x), jnp.asarray(data.train.y)
+        shared = jax.device_put((data.train.x, data.train.y))
         found = []
         for fold in data.folds:
             rows = fold.rows or data.train
-            x, y = shared if fold.rows is None else (jnp.asarray(rows.x), shared[1])
-            found.append(cls(x, y, jnp.asarray(rows.x[fold.held]), jnp.asarray(rows.y[fold.held]), fold.train))
+            x, y = shared if fold.rows is None else (jax.device_put(rows.x), shared[1])
+            held_x, held_y = jax.device_put((rows.x[fold.held], rows.y[fold.held]))
+            found.append(cls(x, y, held_x, held_y, fold.train))
         return found
 
     @property
