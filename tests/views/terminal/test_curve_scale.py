@@ -1,5 +1,6 @@
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,8 +37,13 @@ def test_a_larger_value_is_never_lower(curves, one, other, goal):
 
 def test_the_better_half_of_the_points_has_three_quarters_of_the_height():
     points = [float(point) for point in range(101)]
-    assert CurveScale([points])(50.0) == 0.25
-    assert CurveScale([points], Goal.MINIMIZE)(50.0) == 0.75
+    assert CurveScale([points])(50.0) == pytest.approx(0.25)
+    assert CurveScale([points], Goal.MINIMIZE)(50.0) == pytest.approx(0.75)
+
+
+def test_a_curve_of_thousands_of_epochs_leaves_the_others_their_heights():
+    scale = CurveScale([[0.02, 0.94], [0.03, 0.95], [0.97 + 0.00001 * (epoch % 5) for epoch in range(3000)]])
+    assert len({f"{scale(value):.1f}" for value in (0.02, 0.94, 0.97002)}) == 3
 
 
 def test_first_epochs_and_poor_trials_flatten_no_good_curve():

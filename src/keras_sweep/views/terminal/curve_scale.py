@@ -5,28 +5,31 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from keras_sweep.space.objective import Goal
 
 
 class CurveScale:
-    """Gives a value its height, from 0 to 1, by the share of all points of all curves that lie below it.
+    """Gives a value its height, from 0 to 1, by the share of all curves that lies below it.
 
-    Ranks use the whole height, however far first epochs and poor trials lie below the good ones. Their squares give the
-    better half of the points three quarters of it: trials that are worth looking at differ there.
+    A curve counts as one, however many epochs it has: one of thousands would leave all others a single height. Ranks
+    use the whole height, however far first epochs and poor trials lie below the good ones. Their squares give the
+    better half three quarters of it: trials that are worth looking at differ there.
     """
 
     def __init__(self, curves: Iterable[Sequence[float]] = (), goal: Goal = Goal.MAXIMIZE) -> None:
         self._goal = goal
-        self._points: list[float] = []
-        self._sorted = True
+        self._points: list[tuple[float, float]] = []  # a value, and its part of a curve
+        self._values: list[float] = []
+        self._below: list[float] = [0.0]  # [points + 1] how many curves lie below each, in all that are sorted
         for curve in curves:
             self.add(curve)
 
     def add(self, curve: Sequence[float]) -> None:
         """Take in one more curve [E]; what is no finite number is left out."""
-        self._points += filter(math.isfinite, curve)
-        self._sorted = False
+        finite = [*filter(math.isfinite, curve)]
+        self._points += ((value, 1 / len(finite)) for value in finite)
 
     def __bool__(self) -> bool:
         """Whether there is a point."""
@@ -34,12 +37,17 @@ class CurveScale:
 
     def __call__(self, value: float) -> float:
         """The height of a finite value."""
-        if not self._sorted:  # nearly sorted as it is, that takes little
-            self._points.sort()
-            self._sorted = True
-        points = self._points
-        if not points or points[0] == points[-1]:
+        if len(self._values) < len(self._points):
+            self._points.sort()  # nearly sorted as it is, that takes little
+            self._values = [value for value, _ in self._points]
+            self._below = [0.0, *accumulate(part for _, part in self._points)]
+        if not self._values or self._values[0] == self._values[-1]:
             return 0.5
-        below, not_above = bisect.bisect_left(points, value), bisect.bisect_right(points, value)
-        share = min(max((below + not_above - 1) / (2 * len(points) - 2), 0.0), 1.0)
+        lowest, highest = self._middle(self._values[0]), self._middle(self._values[-1])
+        share = min(max((self._middle(value) - lowest) / (highest - lowest), 0.0), 1.0)
         return share**2 if self._goal is Goal.MAXIMIZE else 1 - (1 - share) ** 2
+
+    def _middle(self, value: float) -> float:
+        """How many curves lie below the value, with half of what is at it."""
+        below, not_above = bisect.bisect_left(self._values, value), bisect.bisect_right(self._values, value)
+        return (self._below[below] + self._below[not_above]) / 2
