@@ -48,31 +48,6 @@ ROWS, RELATIVE = 1, 1e-5  # beyond these a trial is looked at more closely
 ORDERS = 40  # other orders of the rows of a batch that are tried, until one moves `fit` as far as the lane is
 
 
-class Alone:
-    """Stands in for a sweep: nothing is pruned, nobody stops."""
-
-    def epoch(self, number: int, epoch: int, logs: Any) -> None:
-        """Nothing is shown."""
-
-    def phase(self, *about: Any) -> None:
-        """Nothing is shown."""
-
-    def resumed(self, number: int, rows: Any) -> None:
-        """Nothing is kept."""
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        """None."""
-        return ()
-
-    def rung(self, epoch: int, values: Any) -> frozenset[int]:
-        """Nobody."""
-        return frozenset()
-
-    def stopping(self) -> bool:
-        """Never."""
-        return False
-
-
 def main() -> None:
     """Train every trial both ways, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -96,10 +71,11 @@ def compare(spec: Any, data: Any, trials: Sequence[Any]) -> None:
     """Train each trial both ways, and print."""
     from keras_sweep.training.fit.runner import FitRunner
     from keras_sweep.training.lanes.runner import CompiledRunner
+    from keras_sweep.training.runner import NoWatch
 
     numbers = frozenset(trial.number for trial in trials)
-    lanes = {result.number: result for result in CompiledRunner(spec, data).run(trials, numbers, Alone())}
-    fits = {result.number: result for result in FitRunner(spec, data).run(trials, numbers, Alone())}
+    lanes = {result.number: result for result in CompiledRunner(spec, data).run(trials, numbers, NoWatch())}
+    fits = {result.number: result for result in FitRunner(spec, data).run(trials, numbers, NoWatch())}
     rows, close, explained = [], 0, 0
     for trial in trials:
         ours, theirs = lanes[trial.number], fits[trial.number]

@@ -47,6 +47,7 @@ from printed import print_machine, print_table, write_plot
 
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.training.runner import NoWatch
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 HERE = Path(__file__).parent
@@ -125,30 +126,6 @@ def train_table() -> None:
     TABLE.parent.mkdir(exist_ok=True)
     np.savez_compressed(TABLE, learning_rate=RATES, optimizer=np.array(OPTIMIZERS), **arrays)
     print(f"written: {TABLE.name}, {TABLE.stat().st_size / 1024:.0f} KB, best {np.nanmax(arrays['val_accuracy']):.4f}")
-
-
-class NoWatch:
-    """A watch that prunes and stops nothing."""
-
-    def epoch(self, number: int, epoch: int, logs: Any) -> None:
-        del number, epoch, logs
-
-    def phase(self, *about: Any) -> None:
-        del about
-
-    def resumed(self, number: int, rows: Any) -> None:
-        del number, rows
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        del epochs
-        return ()
-
-    def rung(self, epoch: int, values: Any) -> frozenset[int]:
-        del epoch, values
-        return frozenset()
-
-    def stopping(self) -> bool:
-        return False
 
 
 def trained(points: Sequence[dict[str, Any]], size: int, runner: Any = None) -> tuple[list[Result], float]:

@@ -58,7 +58,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait for each other on a busy machine
 
 import numpy as np
-from generation_size import NoWatch
 from printed import print_machine, print_table
 
 from keras_sweep.honest.estimate import corrected
@@ -67,6 +66,7 @@ from keras_sweep.honest.ties import paired_ties
 from keras_sweep.space.sweep_spec import Finalists, SweepSpec
 from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.sweep.comparison import without_luck_of_search
+from keras_sweep.training.runner import NoWatch
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.finalists import chosen, with_finalists
 from keras_sweep.trial.ranking import winner

@@ -102,6 +102,12 @@ def test_a_model_function_may_have_fixed_arguments():
     assert spec.model.arguments == {"units": 4}
 
 
+def test_the_size_of_a_generation_is_the_runners_unless_it_is_given():
+    sizes = [spec_of(digits_spec(search=one), name="mine").search.generation for one in (ks.Optuna(), ks.KerasTuner())]
+    assert sizes == [0, 0]
+    assert spec_of(digits_spec(search=ks.Optuna(generation=8)), name="mine").search.generation == 8
+
+
 def test_changes_are_made_as_by_the_option_set():
     spec = spec_of(digits_spec(), name="mine", changes={"learning_rate.max": 0.5, "search.trials": 7})
     assert distributions(spec)["learning_rate"] == Float(1e-3, 0.5, log=True)

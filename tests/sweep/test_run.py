@@ -145,6 +145,20 @@ def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_as
     assert said == "every one of the 2 different trials of the space has been tried, and nothing is left to do"
 
 
+@pytest.mark.parametrize("runner", ["compiled", "fit"])
+def test_as_many_trials_are_asked_at_once_as_the_space_file_says(tmp_path: Path, runner: str) -> None:
+    text = PLAIN.replace("max: 3", "max: 1").replace("seed: 42}", "seed: 42, generation: 3}")
+    ran = Ran(tmp_path, text=text, runner=runner)
+    generations = [one.suggestion.generation for one in ran().results]
+    assert generations == [0, 0, 0, 1]
+    asked = [len(event.suggestions) for event in ran.of(GenerationAsked) if isinstance(event, GenerationAsked)]
+    assert asked == [3, 3]  # the last ones are asked for in full, too: a longer sweep has the same trials
+    with pytest.raises(ChangedSweep, match=r"search\.generation: 3 -> 4"):
+        Ran(tmp_path, text=text.replace("generation: 3", "generation: 4"))()
+    with pytest.raises(ChangedSweep, match=r"search\.generation: 3 -> not there"):
+        Ran(tmp_path, text=text.replace(", generation: 3", ""))()
+
+
 def test_a_sweep_whose_process_was_killed_is_listed_as_stopped(tmp_path: Path) -> None:
     (tmp_path / "plain.yaml").write_text(PLAIN.replace("epochs: {min: 1, max: 3}", "epochs: 3000"))
     command = [sys.executable, "-m", "keras_sweep", "run", "plain.yaml", "--json"]

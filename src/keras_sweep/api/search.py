@@ -14,6 +14,7 @@ class Optuna:
     sampler: str = "tpe"
     trials: int = 64  # in total
     seed: int = 42
+    generation: int = 0  # trials that are asked at once; 0: as many as the runner likes
 
     def block(self) -> dict[str, Any]:
         """The keys of a space file."""
@@ -28,6 +29,7 @@ class KerasTuner:
     sampler: str = "bayesian"
     trials: int = 64  # in total
     seed: int = 42
+    generation: int = 0  # trials that are asked at once; 0: as many as the runner likes
 
     def block(self) -> dict[str, Any]:
         """The keys of a space file."""
@@ -35,4 +37,5 @@ class KerasTuner:
 
 
 def _block(search: Optuna | KerasTuner) -> dict[str, Any]:
-    return {"engine": search.engine, "sampler": search.sampler, "trials": search.trials, "seed": search.seed}
+    block = {"engine": search.engine, "sampler": search.sampler, "trials": search.trials, "seed": search.seed}
+    return {**block, "generation": search.generation} if search.generation else block

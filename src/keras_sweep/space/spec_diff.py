@@ -30,6 +30,8 @@ def flat_spec(spec: SweepSpec) -> Plain:
         "search.seed": spec.search.seed,
         "epochs.take": "best" if spec.take_best else "last",
     }
+    if spec.search.generation:  # else as in records of versions that had none
+        flat["search.generation"] = spec.search.generation
     for field in fields(spec.data.split):
         if field.name == "folds" and not spec.data.split.folds:  # as in records of versions that had none
             continue

@@ -76,6 +76,13 @@ class SearchSettings:
     sampler: str = "tpe"
     trials: int = Field(default=64, ge=1, le=1_000_000, description="trials in total")
     seed: Seed = Field(default=42, description="of the sampler, and of every trial that has no parameter `seed`")
+    generation: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="trials that are asked at once, before the value of any is known; 0 leaves it to the runner: 16 as "
+        "lanes, 1 by `fit`",
+    )
 
     @property
     def engine_name(self) -> str:

@@ -15,7 +15,7 @@ def search_of(faults: FaultList) -> SearchSettings | None:
     if not faults.has("search"):
         return SearchSettings()
     hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
-    section = faults.section(SearchSection, ("search",), hints, optional=("trials", "seed"))
+    section = faults.section(SearchSection, ("search",), hints, optional=("trials", "seed", "generation"))
     if section is None:
         return None
     samplers = ENGINES[section.engine]
@@ -26,7 +26,7 @@ def search_of(faults: FaultList) -> SearchSettings | None:
         rule = f"must be one of {joined(samplers)} with {section.engine}, but got {quoted(sampler)}"
         faults.fault(("search", "sampler"), rule, hint)
         return None
-    return SearchSettings(section.engine, sampler, section.trials, section.seed)
+    return SearchSettings(section.engine, sampler, section.trials, section.seed, section.generation)
 
 
 def finalists_of(faults: FaultList, space: SearchSpace | None) -> Finalists | None:

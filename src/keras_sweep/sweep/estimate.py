@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from keras_sweep.search.engine import Engine
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.runner import Runner
+from keras_sweep.training.runner import NoWatch, Runner
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.finalists import SHARE, affordable
 from keras_sweep.trial.plan import training_plan
@@ -84,8 +84,8 @@ def _finalists(spec: SweepSpec, length: float, trials: int) -> tuple[int, int]:
     return affordable([length] * min(wanted.top, trials), wanted.seeds, most)
 
 
-class _Probe:
-    """Counts, lets nothing be pruned, and asks to stop when the time is up and something is known."""
+class _Probe(NoWatch):
+    """Counts epochs, and asks to stop when the time is up and something is known."""
 
     def __init__(self, emit: Listener, seconds: float) -> None:
         self.epochs = 0
@@ -98,17 +98,6 @@ class _Probe:
 
     def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
         self._emit(PhaseBegan(name, done, total, per_trial))
-
-    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
-        pass
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        del epochs
-        return ()
-
-    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        del epoch, values
-        return frozenset()
 
     def stopping(self) -> bool:
         return self.epochs > 0 and time.monotonic() > self._end

@@ -7,7 +7,7 @@ Engines never hear of it: finalists stand in a study of their own beside the swe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,7 +25,7 @@ from keras_sweep.sweep.loop import RETRIES
 from keras_sweep.sweep.retrain import AsRecorded, trained_again, weights_again
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.training.runner import Runner
+from keras_sweep.training.runner import NoWatch, Runner
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,
@@ -200,18 +200,10 @@ def _finalist_again(
     raise Interrupted(f"{finalist.name} was not trained again to its end", hint="The same command does it")
 
 
-class _NoPruning:
+class _NoPruning(NoWatch):
     """Lets every finalist train to its end."""
 
     name = "finalists"
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        del epochs
-        return ()
-
-    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        del epoch, values
-        return frozenset()
 
 
 def _told_as_finalists(emit: Listener, asked: Sequence[Suggestion]) -> Listener:

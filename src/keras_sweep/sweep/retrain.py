@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.search.engine import Engine
-from keras_sweep.training.runner import Runner
+from keras_sweep.training.runner import NoWatch, Runner
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 
@@ -106,11 +106,11 @@ class _Again:
         return again if same else known
 
 
-class AsRecorded:
+class AsRecorded(NoWatch):
     """Stops trials at the epochs at which the record says they were stopped."""
 
     def __init__(self, mates: Sequence[Result], stopping: Callable[[], bool], emit: Listener) -> None:
-        self.stopping = stopping
+        self._stopping = stopping
         self._emit = emit
         self._ends = {result.number: result.epochs for result in mates if result.state is TrialState.PRUNED}
 
@@ -121,8 +121,8 @@ class AsRecorded:
     def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
         self._emit(PhaseBegan(name, done, total, per_trial))
 
-    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
-        pass
+    def stopping(self) -> bool:
+        return self._stopping()
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         return tuple(sorted({end for end in self._ends.values() if end < epochs}))

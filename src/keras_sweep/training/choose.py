@@ -59,13 +59,11 @@ def choose_runner(
             "is known, so its value over all folds can't be had from theirs",
             hint="Rank by val_loss or another metric, or leave out `folds`",
         )
-    if wanted is not None:
-        return RUNNERS.find(wanted)(spec, data, checkpoints=checkpoints, notice=notice), None
-    reason = _why_not_compiled(spec, data)
-    make = _lanes if reason is None else _fit
-    return make(spec, data, checkpoints=checkpoints, notice=notice), (
-        None if reason is None else f"trials train one by one with plain fit, since {reason}"
-    )
+    reason = _why_not_compiled(spec, data) if wanted is None else None
+    make = RUNNERS.find(wanted) if wanted is not None else _lanes if reason is None else _fit
+    runner = make(spec, data, checkpoints=checkpoints, notice=notice)
+    runner.generation = spec.search.generation or runner.generation
+    return runner, None if reason is None else f"trials train one by one with plain fit, since {reason}"
 
 
 def _compiled(

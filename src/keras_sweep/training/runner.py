@@ -43,6 +43,33 @@ class Watch(Protocol):
         ...
 
 
+class NoWatch:
+    """A watch that hears of nothing, prunes nothing and never stops; who watches a little begins with it."""
+
+    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
+        """Nothing is kept."""
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """None."""
+        del epochs
+        return ()
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        """Nobody."""
+        del epoch, values
+        return frozenset()
+
+    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
+        """Nothing is shown."""
+
+    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
+        """Nothing is kept."""
+
+    def stopping(self) -> bool:
+        """Never."""
+        return False
+
+
 class Runner(Protocol):
     """Trains the trials of a generation."""
 

@@ -18,7 +18,7 @@ from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.fold_outputs import fold_outputs
 from keras_sweep.training.joined_scores import joined_scores
 from keras_sweep.training.outcome import best_epoch, diverged, failed, scored
-from keras_sweep.training.runner import Watch
+from keras_sweep.training.runner import NoWatch, Watch
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion
 
@@ -145,7 +145,7 @@ def _named(row: Row, *, validation: bool) -> Row:
     return {name: value for name, value in row.items() if name.startswith("val_") is validation}
 
 
-class _Fold:
+class _Fold(NoWatch):
     """Hears of a fold that others follow: no metric of all rows is known yet."""
 
     def __init__(self, watch: Watch, words: str) -> None:
@@ -156,19 +156,8 @@ class _Fold:
         del number, logs
         self._watch.phase(f"training {self._words}, epoch {epoch} is done")
 
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        del epochs
-        return ()
-
-    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        del epoch, values
-        return frozenset()
-
     def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
         self._watch.phase(name, done, total, per_trial)
-
-    def resumed(self, number: int, rows: Sequence[Row]) -> None:
-        pass
 
     def stopping(self) -> bool:
         return self._watch.stopping()
