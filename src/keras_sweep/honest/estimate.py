@@ -16,6 +16,7 @@ from statistics import NormalDist
 import numpy as np
 
 from keras_sweep.honest.scores import Floats, MeanScores, Scores, bags
+from keras_sweep.honest.two_choices import FirstChoice
 from keras_sweep.trial.comparison import Estimate
 
 ROUNDS = 500  # bags
@@ -24,7 +25,14 @@ LEVEL = 0.95
 
 
 def corrected(
-    scores: Scores, best: int, seed: int, *, naive: float, share: bool, maximize: bool = True
+    scores: Scores,
+    best: int,
+    seed: int,
+    *,
+    naive: float,
+    share: bool,
+    maximize: bool = True,
+    after: FirstChoice | None = None,
 ) -> Estimate | None:
     """The bootstrap bias corrected score of the winner, with its 95 % interval; None where rows say nothing of it.
 
@@ -35,12 +43,13 @@ def corrected(
         naive: the winner's score, in the metric's own direction.
         share: whether scores lie in [0, 1], and so does the interval: where rows are right or wrong it is Wilson's.
         maximize: the metric's own direction, in which the estimate is given.
+        after: the choice of finalists, whose means over seeds are the first of `scores`, in its order.
     """
     models, rows = scores.shape
     if rows < 2:
         return None
     sign = 1.0 if maximize else -1.0
-    lost, spread = _optimism(scores, best, np.random.default_rng([seed, 1]), share=share)
+    lost, spread = _optimism(scores, best, seed, after, share=share)
     value = sign * naive - lost
     extra = max(lost, 0.0) / 2  # half of the correction counts as uncertainty, too
     bounds = _bounds(scores, best, value, extra, spread, share=share)
@@ -49,7 +58,8 @@ def corrected(
     least, most = _range(scores, share=share, maximize=maximize)
     value, low, high = (min(max(sign * each, least), most) for each in (value, *bounds[:: int(sign)]))
     words = "Wilson's" if share and isinstance(scores, MeanScores) else "normal"
-    method = f"bootstrap bias corrected over {models} of the models, {words} interval at 95 %, {rows} rows"
+    chosen = "" if after is None else f" (means over {after.seeds} seeds, chosen among {after.scores.shape[0]} trials)"
+    method = f"bootstrap bias corrected over {models} of the models{chosen}, {words} interval at 95 %, {rows} rows"
     return Estimate(value, low, high, naive, method)
 
 
@@ -61,27 +71,35 @@ def _range(scores: Scores, *, share: bool, maximize: bool) -> tuple[float, float
     return (0.0 if not maximize and bool((rows <= 0).all()) else -math.inf), math.inf
 
 
-def _optimism(scores: Scores, best: int, rng: np.random.Generator, *, share: bool) -> tuple[float, float]:
+def _optimism(scores: Scores, best: int, seed: int, after: FirstChoice | None, *, share: bool) -> tuple[float, float]:
     """How much of the best one's score is luck of its choice; the spread of its score over samples of these rows.
 
     What a bag chooses is worth its score less LARGER times its luck in that bag, and the best likewise, so that the
     difference is exact where there is nothing to choose, and steadier elsewhere.
     """
     rows = scores.shape[1]
-    whole = scores.on(np.ones((1, rows), np.float32))[0].astype(np.float64)
-    widths = _widths(scores.rows, whole) if share and isinstance(scores, MeanScores) else np.ones(len(whole))
-    lost, spread = [], []
-    for bag in bags(rng, rows, ROUNDS, LARGER * rows):
-        luck = scores.on(bag).astype(np.float64) - whole
-        spread.append(luck[:, best])
+    every = [scores] if after is None else [scores, after.scores]
+    wholes = [each.on(np.ones((1, rows), np.float32))[0].astype(np.float64) for each in every]
+    blocks = [
+        [each.on(bag).astype(np.float64) - whole for each, whole in zip(every, wholes, strict=True)]
+        for bag in bags(np.random.default_rng([seed, 1]), rows, ROUNDS, LARGER * rows)
+    ]
+    luck, *early = (np.concatenate(each) for each in zip(*blocks, strict=True))
+    whole, own, candidates = wholes[0], luck[:, best].copy(), every[-1]
+    widths = _widths(candidates.rows, wholes[-1]) if share and isinstance(candidates, MeanScores) else 1.0
+    if after is None:
         luck *= widths
         inside = whole + luck
-        each, chosen = np.arange(len(bag)), np.where(np.isnan(inside), -np.inf, inside).argmax(1)
-        lost.append(whole[best] - whole[chosen] + LARGER * (luck[each, chosen] - luck[:, best]))
-    optimism = _mean(np.concatenate(lost))
+        each, chosen = np.arange(len(luck)), np.where(np.isnan(inside), -np.inf, inside).argmax(1)
+        worth, its = whole[chosen], luck[each, chosen]
+    else:
+        first = early[0] * widths
+        known = np.isfinite(luck).all(1) & np.isfinite(first[:, after.places]).all(1)
+        luck = luck[known]
+        worth, its = after.winners(wholes[1], first[known], whole, luck, np.random.default_rng([seed, 2]))
+    optimism = _mean(whole[best] - worth + LARGER * (its - luck[:, best]))
     if share and whole[best] == 1.0:  # bags show no luck of a score without a fault: then by no more than to the mean
-        optimism = min(optimism, 1.0 - float(whole.mean()))
-    own = np.concatenate(spread)
+        optimism = min(optimism, 1.0 - float(wholes[-1].mean()))
     return optimism, math.sqrt(LARGER) * float(np.nanstd(own)) if np.isfinite(own).any() else math.nan
 
 

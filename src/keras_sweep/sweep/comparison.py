@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files.atomic import write_text
@@ -21,14 +19,18 @@ from keras_sweep.record.reader import objective_of
 from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
-from keras_sweep.trial.finalists import score
+from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, MoreTrials
+from keras_sweep.trial.finalists import score, unsteadiness
 from keras_sweep.trial.marginal_ties import marginal, with_company
-from keras_sweep.trial.ranking import average_wins, best_training, can_win, has_value, order_key, winner
-from keras_sweep.trial.result import Result
+from keras_sweep.trial.ranking import average_wins, can_win, has_value, order_key, winner
+from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 
-VERSION = 3
+if TYPE_CHECKING:  # who only reads what is kept does without NumPy
+    from keras_sweep.honest.scores import Scores
+    from keras_sweep.honest.two_choices import FirstChoice
+
+VERSION = 4
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 MOST_BYTES = 64 * 2**20  # of the file
 
@@ -89,25 +91,24 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
     _, errors, ties = paired_ties(
         scores_matrix(list(models.values()), objective), numbers.index(best.number), seed, share=share
     )
-
-    def estimated(candidates: Sequence[Sequence[RowScores]], place: int, naive: float | None) -> Estimate | None:
-        assert naive is not None
-        matrix = scores_matrix(candidates, objective)
-        return corrected(matrix, place, seed, naive=naive, share=share, maximize=objective.goal is Goal.MAXIMIZE)
-
     among = {one.number: models[one.number] for one in results if one.final} or models
     candidates, average = list(among.values()), _average_scores(folder, best, models)
-    if not average_wins(best, objective):
-        estimate = estimated([*candidates, *average], list(among).index(best.number), score(best)[0])
-    else:
+    place, naive = list(among).index(best.number), score(best)[0]
+    if average_wins(best, objective):
         assert best.average is not None
-        estimate = estimated([*candidates, *average], len(candidates), best.average.value) if average else None
-    if estimate is not None and best.final and not _is_of_new_seed(best, objective):
-        search = [replace(one, finalists=(), final=False) for one in results if one.number in found]
-        first = winner(search, objective)
-        assert first is not None
-        once = estimated([[one] for one in found.values()], list(found).index(first.number), first.value)
-        estimate = without_luck_of_search(estimate, once, len(models[best.number]), share=share)
+        place, naive = len(candidates), best.average.value
+    estimate = None
+    if average or place < len(candidates):
+        assert naive is not None
+        estimate = corrected(
+            scores_matrix([*candidates, *average], objective),
+            place,
+            seed,
+            naive=naive,
+            share=share,
+            maximize=objective.goal is Goal.MAXIMIZE,
+            after=_chosen_by(results, found, len(models[best.number]), objective) if best.final else None,
+        )
     behind = dict(single.behind)
     for number, error, tie in zip(numbers, errors, ties, strict=True):
         if number in behind:
@@ -155,19 +156,27 @@ def _average_scores(
     return [[scores]] if (scores.rows, scores.kind) == (own.rows, own.kind) else []
 
 
-def _is_of_new_seed(best: Result, objective: Objective) -> bool:
-    """Whether its model is a mean of epochs with a seed that the search did not choose by."""
-    return average_wins(best, objective) and best_training(best, objective).params != best.params
+def _chosen_by(
+    results: Sequence[Result], found: Mapping[int, RowScores], seeds: int, objective: Objective
+) -> FirstChoice:
+    """What finalists were chosen by: the complete trials of the search of which there are scores of rows."""
+    search = [one for one in results if one.number in found and one.state is TrialState.COMPLETE]
+    scores = scores_matrix([[found[one.number]] for one in search], objective)
+    return first_choice(scores, search, [one.number for one in search if one.final], seeds, objective)
 
 
-def without_luck_of_search(estimate: Estimate, once: Estimate | None, seeds: int, *, share: bool) -> Estimate:
-    """Less what the search's choice added to the one seed of so many that it chose by."""
-    luck = 0.0 if once is None else (once.naive - once.value) / seeds
-    # an interval that begins above 0 is of a metric that has no value below it, as an error
-    least, most = 0.0 if share or estimate.low >= 0 else -math.inf, 1.0 if share else math.inf
-    value, low, high = (min(max(each - luck, least), most) for each in (estimate.value, estimate.low, estimate.high))
-    method = f"{estimate.method}, means over {seeds} seeds, and over the trials of the search for the first seed"
-    return replace(estimate, value=value, low=low, high=high, method=method)
+def first_choice(
+    scores: Scores, search: Sequence[Result], finalists: Sequence[int], seeds: int, objective: Objective
+) -> FirstChoice:
+    """That the finalists, numbers of trials, were chosen among these trials by these scores."""
+    import numpy as np
+
+    from keras_sweep.honest.two_choices import FirstChoice
+
+    numbers = [one.number for one in search]
+    errors = np.array([one.stderr or 0.0 for one in search])
+    unsteady = np.array([unsteadiness(one, objective) for one in search])
+    return FirstChoice(scores, errors, unsteady, [numbers.index(one) for one in finalists], seeds)
 
 
 def _loaded(folder: SweepFolder, expected: Sequence[Result], best: Result) -> dict[int, RowScores]:

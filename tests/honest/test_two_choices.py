@@ -1,0 +1,96 @@
+"""The estimate after finalists: right on average though the same rows chose twice, exact where nothing was chosen."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from keras_sweep.honest.estimate import corrected
+from keras_sweep.honest.metrics import auc
+from keras_sweep.honest.scores import MeanScores, MetricScores
+from keras_sweep.honest.two_choices import FirstChoice
+
+ROWS, RECIPES, SEEDS, TOP = 300, 48, 4, 5
+
+
+def table(index: int) -> tuple[np.ndarray, np.ndarray]:
+    """[S, R, n] right rows of every training, and [S, R] its true share: rows are hard for all, or for a recipe."""
+    random = np.random.default_rng([11, index])
+    truth = 0.84 - 0.03 * random.exponential(1, RECIPES) + 0.004 * random.standard_normal((SEEDS, RECIPES))
+    hard = 0.8 * random.standard_normal(ROWS) + 0.35 * random.standard_normal((RECIPES, ROWS))
+    own = np.sqrt(1 - 0.8**2 - 0.35**2) * random.standard_normal((SEEDS, RECIPES, ROWS))
+    bounds = np.array([[NormalDist().inv_cdf(share) for share in shares] for shares in truth])
+    return (hard + own < bounds[:, :, None]).astype(np.float32), truth
+
+
+def first_choice(first: np.ndarray, unsteady: np.ndarray, places: list[int]) -> FirstChoice:
+    values = first.mean(1)
+    return FirstChoice(MeanScores(first), np.sqrt(values * (1 - values) / ROWS), unsteady, places, SEEDS)
+
+
+def test_the_estimate_after_two_choices_is_right_on_average() -> None:
+    biases, naive, inside = [], [], 0
+    for index in range(120):
+        right, truth = table(index)
+        unsteady = np.random.default_rng(index).random(RECIPES)
+        choice = first_choice(right[0], unsteady, [0] * TOP)
+        places = sorted(choice.finalists(right[0].mean(1, keepdims=True).T)[0].tolist())
+        means = right[:, places].mean(0)
+        best = int(means.mean(1).argmax())
+        score, true = float(means[best].mean()), float(truth[:, places[best]].mean())
+        after = first_choice(right[0], unsteady, places)
+        found = corrected(MeanScores(means), best, index, naive=score, share=True, after=after)
+        assert found is not None
+        error = np.sqrt(true * (1 - true) / ROWS)
+        luck = float(right.mean() - truth.mean())  # of the draw, which is nobody's choice
+        biases.append((found.value - true - luck) / error)
+        naive.append((score - true - luck) / error)
+        inside += found.low <= true <= found.high
+    assert np.mean(naive) > 0.5
+    assert abs(np.mean(biases)) < 0.15  # it is known to 0.04; by the second choice alone it is 0.22
+    assert inside >= 0.93 * 120
+
+
+def test_finalists_of_a_bag_are_those_that_lead_and_the_steadiest_of_the_ties_first() -> None:
+    choice = FirstChoice(
+        MeanScores(np.zeros((4, 9), np.float32)), np.full(4, 0.02), np.array([3.0, 1.0, 2.0, 0.0]), [0, 1], SEEDS
+    )
+    values = np.array([[0.80, 0.79, 0.79, 0.70], [0.70, 0.80, 0.60, 0.75], [0.7, 0.7, np.nan, 0.9]])
+    assert choice.finalists(values).tolist() == [[1, 2], [1, 3], [3, 0]]
+
+
+def test_where_all_recipes_are_alike_the_score_stands() -> None:
+    row = (np.random.default_rng(0).random((1, ROWS)) < 0.8).astype(np.float32)
+    after = first_choice(np.repeat(row, 8, 0), np.zeros(8), [0, 3])
+    found = corrected(MeanScores(np.repeat(row, 2, 0)), 0, 42, naive=float(row.mean()), share=True, after=after)
+    assert found is not None
+    assert found.value == pytest.approx(found.naive, abs=1e-12)
+
+
+def test_a_model_more_may_win_at_the_end_as_the_mean_of_weights_does() -> None:
+    right, _ = table(0)
+    places = [3, 7]
+    means, more = right[:, places].mean(0), (np.random.default_rng(1).random((1, ROWS)) < 0.99).astype(np.float32)
+    after = first_choice(right[0], np.zeros(RECIPES), places)
+    scores = MeanScores(np.concatenate([means, more]))
+    found = corrected(scores, 2, 42, naive=float(more.mean()), share=True, after=after)
+    assert found is not None
+    assert found.value == pytest.approx(found.naive, abs=1e-12)  # every bag chooses it: no luck of a choice
+
+
+def test_a_metric_that_is_no_mean_over_rows_is_corrected_too() -> None:
+    random = np.random.default_rng(5)
+    labels = np.arange(60) % 2
+    outputs = [[0.3 * labels + random.random(60) for _ in range(3)] for _ in range(6)]
+    first = MetricScores([[auc(seeds[0], labels)] for seeds in outputs], 60)
+    values = first.on(np.ones((1, 60), np.float32))[0]
+    places = sorted(np.argsort(-values)[:2].tolist())
+    means = MetricScores([[auc(one, labels) for one in outputs[place]] for place in places], 60)
+    whole = means.on(np.ones((1, 60), np.float32))[0]
+    after = FirstChoice(first, np.full(6, 0.05), np.zeros(6), places, 3)
+    found = corrected(means, int(whole.argmax()), 42, naive=float(whole.max()), share=True, after=after)
+    assert found is not None
+    assert found.low < found.value < found.naive < found.high
+    assert "means over 3 seeds, chosen among 6 trials" in found.method
