@@ -13,6 +13,7 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.record import reader
 from keras_sweep.record.weights import load_weights, weights_file_of
 from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.probe import probed
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.finalists import seed_scores
@@ -55,6 +56,17 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 @pytest.fixture(scope="module")
 def epochs(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return run(tmp_path_factory.mktemp("epochs"), EPOCHS)
+
+
+@pytest.mark.parametrize(
+    ("text", "epochs"),
+    [(SEEDS, 0.0), (EPOCHS, 5.0), (SEEDS.replace(ASKED, ""), None)],
+    ids=["of seeds", "of epochs", "none"],
+)
+def test_the_check_knows_what_it_will_cost(tmp_path: Path, text: str, epochs: float | None) -> None:
+    _, found = probed(Ran(tmp_path, text=text, trials=None).spec, lambda event: None)
+    assert found is not None
+    assert found.average_epochs == (epochs if not epochs else pytest.approx(epochs, abs=1))
 
 
 def test_without_hidden_layers_it_is_the_mean_over_the_seeds(seeds: Ran) -> None:

@@ -180,7 +180,7 @@ def mean_of(
     """
     ended = [recipe, *(one for one in recipe.finalists if recipe.final and has_value(one))]
     model = trained_model(spec, recipe, weights_of(recipe), data)
-    if sum(len(variable.shape) > 1 for variable in model.trainable_weights) <= 1:  # no hidden layer
+    if without_hidden_layer(model):
         if len(ended) < LEAST:
             raise NoAverage("without a hidden layer it is taken over seeds, and there is one")
         return Mean(f"{len(ended)} seeds", recipe.params, _mean(model, [weights_of(one) for one in ended]))
@@ -192,6 +192,11 @@ def mean_of(
     return Mean(
         f"{count} epochs with seed {seed}", run.params, _mean(model, _last_epochs(spec, data, run, count, stopping))
     )
+
+
+def without_hidden_layer(model: Any) -> bool:
+    """Whether the mean of a model's weights is taken over its seeds: its loss has one valley."""
+    return sum(len(variable.shape) > 1 for variable in model.trainable_weights) <= 1
 
 
 def _mean(model: Any, members: Sequence[Weights]) -> Weights:

@@ -53,9 +53,14 @@ class Side:
         return max(self.spent.values(), default=0.0)
 
     @property
+    def model(self) -> Result:
+        """The training of the winner, or the mean of its weights, that was tested and exported."""
+        return best_training(self.best, objective_of(self.attributes))
+
+    @property
     def test(self) -> TestScores | None:
         """The last look at the test rows, if it was at the winner."""
-        return known_scores(self.attributes, best_training(self.best, objective_of(self.attributes)))
+        return known_scores(self.attributes, self.model)
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
         """When a trial was as good as this; None where none was."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -16,7 +16,7 @@ from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.ranking import average_wins
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.formats import behind_text, seeds_texts, strict_json
+from keras_sweep.views.leaderboard.formats import behind_text, is_ahead, seeds_texts, strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, seeds_record
 from keras_sweep.views.leaderboard.table import STATE_STYLES
 from keras_sweep.views.refit_line import refit_line
@@ -126,12 +126,19 @@ def _facts(result: Result, view: TrialView, glyphs: Glyphs) -> list[Text]:
             score.append(f"  {glyphs.tie} a tie with the best", style="cyan")
         facts.append(score)
         if row.behind_stderr is not None:
-            unit = " points" if objective.is_share else ""
-            facts.append(Text(f"behind the best by {behind_text(row, objective, pm=glyphs.pm)}{unit}, row by row"))
+            facts.append(Text(_distance(row, objective, glyphs)))
     if view.refit is not None:
         facts.append(refit_line(view.refit))
     facts.append(Text(_origin(result, row), style="dim"))
     return facts
+
+
+def _distance(row: LeaderboardRow, objective: Objective, glyphs: Glyphs) -> str:
+    unit = " points" if objective.is_share else ""
+    if not is_ahead(row):
+        return f"behind the best by {behind_text(row, objective, pm=glyphs.pm)}{unit}, row by row"
+    text = behind_text(replace(row, behind=-(row.behind or 0.0)), objective, pm=glyphs.pm)
+    return f"with this one seed ahead of the best one's mean over seeds by {text}{unit}, row by row"
 
 
 def _seed_lines(result: Result, seed: int | None, glyphs: Glyphs) -> list[Text]:

@@ -38,6 +38,8 @@ def _facts(found: SideBySide, glyphs: Glyphs) -> Iterator[tuple[str, Callable[[S
         "with the search's seed" if seeds else "best value",
         lambda side: score_text(side.best.value, side.best.stderr, pm=glyphs.pm),
     )
+    if any(side.model.suggestion.average for side in found.sides):
+        yield "averaged", lambda side: _averaged(side, glyphs)
     if found.behind:
         yield f"behind{', points' if found.objective.is_share else ''}", lambda side: _behind(found, side, glyphs)
     if any(side.estimate is not None for side in found.sides):
@@ -49,7 +51,7 @@ def _facts(found: SideBySide, glyphs: Glyphs) -> Iterator[tuple[str, Callable[[S
     yield "time of trials", lambda side: seconds_text(side.seconds)
     yield "near the best after", lambda side: _near(found, side)
     yield "engine", lambda side: safe(str(side.attributes.get("engine", "")))
-    yield "winner", lambda side: f"trial {side.best.number}"
+    yield "winner", lambda side: f"trial {side.best.number}" + (", averaged" if side.model.suggestion.average else "")
 
 
 def _over_seeds(side: Side, glyphs: Glyphs) -> str:
@@ -58,6 +60,11 @@ def _over_seeds(side: Side, glyphs: Glyphs) -> str:
         return "one seed alone"
     count, text = seeds_texts(scores, times=glyphs.times, pm=glyphs.pm)
     return f"{text} {count.removesuffix(' seeds')}"
+
+
+def _averaged(side: Side, glyphs: Glyphs) -> str:
+    model = side.model
+    return score_text(model.value, model.stderr, pm=glyphs.pm) if model.suggestion.average else ""
 
 
 def _behind(found: SideBySide, side: Side, glyphs: Glyphs) -> str:
@@ -95,6 +102,9 @@ def verdict_lines(found: SideBySide, glyphs: Glyphs = UNICODE) -> list[str]:
         lines.append("winners compare by their means over seeds")
     elif len(alone) < len(found.sides):
         lines.append(f"winners compare by the seed of their search: that of {', '.join(alone)} has no other")
+    for side in found.sides:
+        if side.model.suggestion.average:
+            lines.append(f"{side.name} exports {side.model.name}; winners compare without it")
     if not found.behind:
         without = [side.name for side in found.sides if not side.scores]
         why = f" of {', '.join(without)}" if without else " in one form"

@@ -122,6 +122,8 @@ def leaderboard_notes(
     if any(row.seeds is not None and row.seeds.unstable for row in rows):
         notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
     best = next((row for row in rows if row.winner), None)
+    if best is not None and best.seeds is not None and any(is_ahead(row) for row in rows):
+        notes.append(f"behind below 0: with one seed alone; the winner ranks by its mean over {best.seeds.count}")
     if best is not None and best.average is not None:
         verdict = "better, so exported" if best.average.wins else "no better, not exported"
         notes.append(f"averaged: mean of the weights of {safe(best.average.of)}; {verdict}")
@@ -187,6 +189,11 @@ def behind_text(row: LeaderboardRow, objective: Objective, *, pm: str = "±") ->
     if row.behind is None or (row.behind_stderr is None and row.behind == 0):
         return ""
     return difference_text(row.behind, objective, row.behind_stderr or None, pm=pm)
+
+
+def is_ahead(row: LeaderboardRow) -> bool:
+    """Whether it is better than the best on the same rows: with one seed alone, than the mean over the best one's."""
+    return row.behind is not None and row.behind_stderr is not None and row.behind < 0
 
 
 def difference_text(difference: float, objective: Objective, stderr: float | None = None, *, pm: str = "±") -> str:
