@@ -262,3 +262,17 @@ def of_unit_norms(input_shape, units=12):
     keeps = keras.constraints.UnitNorm, keras.constraints.MinMaxNorm
     hidden = [keras.layers.Dense(units, "relu", kernel_constraint=keep(axis=axis)) for axis, keep in enumerate(keeps)]
     return keras.Sequential([keras.layers.Input(input_shape), *hidden, keras.layers.Dense(10, activation="softmax")])
+
+
+def noisy(input_shape, classes, noise, rate, units=12):
+    """Noise on the inputs, and a dropout after what mixes columns."""
+    return keras.Sequential(
+        [
+            layers.Input(input_shape),
+            layers.GaussianNoise(noise),
+            layers.Dense(units, activation="relu"),
+            layers.LayerNormalization(),
+            layers.Dropout(rate),
+            layers.Dense(classes, activation="softmax"),
+        ]
+    )

@@ -18,7 +18,8 @@ where it trains by `fit` a line at the start of the run says why.
 
 - **Lanes**: trials that differ only in numbers train side by side in one compiled program. Where a space varies the
   model, those are also the rates of `Dropout` and `SpatialDropout1D` to `3D`, the deviation of `GaussianNoise`, the
-  slope of `LeakyReLU`, the factors of `L1`, `L2` and `L1L2`, each above zero, and the units of a hidden `Dense`
+  slope of `LeakyReLU`, the factors of `L1`, `L2` and `L1L2`, each above zero, the activation of a hidden layer where
+  the space lists several by their names, and the units of a hidden `Dense`
   layer: a narrow one is a lane of a wider one, whose further weights are zero and stay so. That holds for a
   `Sequential` model of float32 made of these layers and `ReLU`, `ELU`, `Activation`, `Flatten`, `Reshape`,
   `Rescaling`, `BatchNormalization` and `LayerNormalization`, under an optimizer that updates all lanes at once.

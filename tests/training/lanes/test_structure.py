@@ -1,10 +1,13 @@
-"""Models that differ in widths and in numbers of layers are lanes of one program."""
+"""Models that differ in widths, activations and numbers of layers are lanes of one program."""
 
+import keras
+import numpy as np
 import pytest
 
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.training.lanes.activations import ELEMENTWISE, ChosenActivation
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import FOLDER, assert_as_fit, assert_same_bits, lanes, suggestions
@@ -15,11 +18,11 @@ def data():
     return digits()
 
 
-def searching(source=None, arguments=None, **distributions):
-    """A spec that varies these arguments of the dense model, or of one of the user's."""
+def searching(source=None, arguments=None, more=(), **distributions):
+    """A spec that varies these arguments of the dense model, or of one of the user's, and more parameters."""
     model = ModelSpec("python", f"user_models:{source}", {}) if source else ModelSpec("dense", "dense", arguments or {})
     varied = (Parameter(f"model.{name}", one) for name, one in distributions.items())
-    return make_spec((LEARNING_RATE, EPOCHS, *varied), model=model, folder=FOLDER)
+    return make_spec((LEARNING_RATE, EPOCHS, *more, *varied), model=model, folder=FOLDER)
 
 
 def programs(runner):
@@ -142,3 +145,78 @@ def test_a_trial_that_is_wanted_alone_has_the_bits_that_it_has_among_all(data):
 def test_a_layer_that_is_more_than_its_columns_keeps_each_model_by_itself(data, source):
     spec = searching(source, units=Int(4, 40))
     assert len(as_fit(spec, data, {"model.units": 6}, {"model.units": 33})) == 2
+
+
+def test_activations_of_hidden_layers_differ_among_lanes(data):
+    names = ("relu", "tanh", "gelu", "swish")
+    spec = searching(
+        hidden=Categorical(((8, 5), (33, 20))), hidden_activation=Categorical(names), dropout=Float(0, 0.9)
+    )
+    used = as_fit(
+        spec,
+        data,
+        *(
+            {"model.hidden": ((8, 5), (33, 20))[place % 2], "model.hidden_activation": name, "model.dropout": 0.2}
+            for place, name in enumerate(names)
+        ),
+    )
+    assert len(used) == 1
+
+
+def test_what_overflows_in_an_activation_that_another_lane_has_leaves_a_lane_as_it_is():
+    import jax
+    import jax.numpy as jnp
+
+    names = sorted(ELEMENTWISE)
+    at = jnp.array([-3e38, -1e20, -90.0, -1.0, 0.0, 1.0, 90.0, 1e20, 3e38])
+    for place, name in enumerate(names):
+        own = keras.activations.get(name)
+        chosen = jax.vmap(ChosenActivation(names, place))(at), jax.vmap(jax.grad(ChosenActivation(names, place)))(at)
+        np.testing.assert_array_equal(chosen, (own(at), jax.vmap(jax.grad(own))(at)), err_msg=name)
+
+
+def test_batch_sizes_share_a_program_with_whole_and_short_last_batches(data):
+    sizes = Parameter("batch_size", Categorical((16, 32, 50, 64)))
+    spec = searching(hidden=Categorical(((8, 5), (33, 20))), dropout=Float(0.0, 0.9), more=(sizes,))
+    used = as_fit(
+        spec,
+        data,
+        *(
+            {"batch_size": size, "model.hidden": ((8, 5), (33, 20))[place % 2], "model.dropout": 0.3}
+            for place, size in enumerate((16, 32, 50, 64))
+        ),
+    )
+    assert len(used) == 1
+
+
+def test_noise_is_the_same_in_batches_that_are_filled_up(data):
+    sizes = Parameter("batch_size", Int(16, 40))
+    spec = searching("noisy", noise=Float(0.0, 0.9), rate=Float(0.0, 0.9), more=(sizes,))
+    trials = (
+        {"batch_size": 16, "model.noise": 0.1, "model.rate": 0.3},
+        {"batch_size": 37, "model.noise": 0.3, "model.rate": 0.2},
+    )
+    assert len(as_fit(spec, data, *trials)) == 1
+
+
+def test_a_layer_that_looks_at_the_batch_is_compiled_for_each_batch_size(data):
+    sizes = Parameter("batch_size", Categorical((16, 32)))
+    spec = searching("many_numbers", units=Int(4, 40), more=(sizes,))
+    trials = ({"model.units": 6, "batch_size": 16}, {"model.units": 33, "batch_size": 32})
+    assert len(as_fit(spec, data, *trials)) == 2
+
+
+def test_an_output_layer_keeps_its_own_activation(data):
+    spec = searching(
+        hidden=Int(4, 40),
+        activation=Categorical(("sigmoid", "softmax")),
+        hidden_activation=Categorical(("relu", "sigmoid")),
+    )
+    used = as_fit(
+        spec,
+        data,
+        {"model.hidden": 6, "model.activation": "sigmoid", "model.hidden_activation": "relu"},
+        {"model.hidden": 33, "model.activation": "sigmoid", "model.hidden_activation": "sigmoid"},
+        {"model.hidden": 20, "model.activation": "softmax", "model.hidden_activation": "sigmoid"},
+    )
+    assert len(used) == 2

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.training.lanes.layout import Numbers, State
+from keras_sweep.training.lanes.masked import updated_metrics
 from keras_sweep.training.lanes.per_lane_value import PerLaneValue, per_lane_values
+from keras_sweep.training.lanes.shared import LaneNumbers
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import TrainingState
@@ -165,18 +167,20 @@ class Flat:
             return jnp.broadcast_to(values, (shape[1], self._lanes)).reshape(-1, 1)
         return jnp.broadcast_to(values, (*shape, self._lanes)).ravel()
 
-    def step(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
-        """Traced: one batch, shared by all lanes."""
+    def step(
+        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
+    ) -> tuple[State, list[Any]]:
+        """Traced: one batch, shared by all lanes; where steps are masked, [B] is 1 for its rows, 0 for further ones."""
         import jax
         import jax.numpy as jnp
 
         trainable, other, slots = state
         of_optimizer, of_model, inside = numbers
-        axes = ([-1] * len(trainable), 0, 0, -1, None, None)
+        axes = ([-1] * len(trainable), 0, 0, -1, None, None, None)
 
         def loss(trainable: list[Any]) -> Any:
             losses, (other_after, metrics_after, _) = jax.vmap(_forward(self._template, training=True), in_axes=axes)(
-                self._views(trainable), other, metrics, of_model, x, y
+                self._views(trainable), other, metrics, of_model, x, y, counted
             )
             return losses.sum(), (other_after, metrics_after)
 
@@ -226,23 +230,22 @@ class Flat:
                 for shape in self._shapes
             ]
         )
-        of_model = None if numbers.model is None else (numbers.model, numbers.widths)
-        return of_optimizer, of_model, self._inside(numbers.widths)
+        return of_optimizer, numbers.model, self._inside(numbers.model)
 
-    def _inside(self, widths: Any) -> list[Any] | None:
+    def _inside(self, own: LaneNumbers | None) -> list[Any] | None:
         """Of each variable, as it lies, what is in the lane's own model; None where no layer lies in a wider one."""
         import jax
         import jax.numpy as jnp
 
         shared = self._template.shared
-        if shared is None or not shared.widths:
+        if own is None or shared is None or not shared.widths:
             return None
         masks = []
         for shape, axes in zip(self._shapes, shared.axes, strict=True):
             inside = jnp.ones((*shape, self._lanes), bool)
             for axis, wider in enumerate(axes):
                 if wider is not None:
-                    inside &= jax.lax.broadcasted_iota(jnp.int32, inside.shape, axis) < widths[wider]
+                    inside &= jax.lax.broadcasted_iota(jnp.int32, inside.shape, axis) < own.widths[wider]
             masks.append(inside.reshape(shape[0], -1).T if len(shape) == 2 else inside.ravel())
         return masks
 
@@ -277,12 +280,17 @@ def _forward(template: Template, *, training: bool) -> Callable[..., Any]:
     model = template.model
     scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
 
-    def forward(trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any) -> Any:
+    def forward(trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any, counted: Any = None) -> Any:
+        weights = (
+            None if counted is None else counted * (len(counted) / counted.sum())
+        )  # the loss is a sum over all rows
         with template.of_lane(own):
             loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
-                trainable, other, metrics, x, y, None, training=training, optimizer_variables=scale
+                trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale
             )
         unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
+        if counted is not None:
+            return loss, (other, updated_metrics(model, metrics, unscaled, y, y_pred, counted), y_pred)
         _, metrics = model._update_metrics_variables(  # noqa: SLF001  # Keras 3.15: what its `train_step` calls on JAX
             metrics, unscaled, x, y, y_pred, None
         )

@@ -156,7 +156,9 @@ class Generation:
 
     def _grouped(self, lanes: Sequence[LaneProgress], begins: dict[int, TrainingState]) -> list[Group]:
         """Groups of lanes that train on; each begins at its number of epochs, from the given or initial states."""
-        keys = {lane.number: (lane.spec.signature, len(lane.rows)) for lane in lanes if lane.training}
+        keys = {
+            lane.number: (lane.spec.signature, len(lane.rows), lane.spec.batch_size) for lane in lanes if lane.training
+        }
         jobs = [Job(number, key, self.lanes[number].spec.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._programs.limit(key[0]) for key in set(keys.values())}
         return [
@@ -194,6 +196,7 @@ class Generation:
         return LaneSpec(
             suggestion,
             signature,
+            plan.batch_size,
             plan.epochs,
             learning_rate=_number(plan, LEARNING_RATE, template.default_rate(index)),
             variant=index,
@@ -205,7 +208,8 @@ class Generation:
 
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant, own: OwnModel | None) -> Signature:
         variants = self._variants if variant in self._variants else (variant,)
-        return self._programs.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
+        signature = self._programs.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
+        return self._programs.masked(signature)
 
 
 def _number(plan: TrainingPlan, name: str, otherwise: float | None = None) -> float:

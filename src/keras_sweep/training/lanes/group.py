@@ -16,9 +16,9 @@ from keras_sweep.training.lanes.layout import Numbers
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.right_rows import packed
+from keras_sweep.training.lanes.shared import LaneNumbers, stacked
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.lanes.template import lane_numbers
 from keras_sweep.training.outcome import best_epoch, diverged
 from keras_sweep.training.training_state import TrainingState
 
@@ -45,7 +45,10 @@ class Group:
         epoch: int = 0,
         states: Sequence[TrainingState] | None = None,
     ) -> None:
-        """Begin after `epoch`, from the lanes' states there (None: from initial weights). They share a signature."""
+        """Begin after `epoch`, from the lanes' states there (None: from initial weights).
+
+        They share a signature and a batch size.
+        """
         self.signature = lanes[0].spec.signature
         self.lanes = list(lanes)
         self.epoch = epoch  # epochs done
@@ -184,9 +187,7 @@ class Group:
             np.array([lane.spec.learning_rate for lane in filled], np.float32),
             np.array([lane.spec.variant for lane in filled], np.int32),
             np.stack([values, 1 - values], axis=1).astype(np.float32),
+            batch_size=np.int32(self.lanes[0].spec.batch_size) if self.signature.masked else None,
         )
-        own = [lane_numbers(lane.spec.own) for lane in filled if lane.spec.own is not None]
-        if not own:
-            return numbers
-        model, widths = (np.stack(each, axis=-1) for each in zip(*own, strict=True))
-        return numbers._replace(model=model, widths=widths)
+        own = [LaneNumbers.of(lane.spec.own) for lane in filled if lane.spec.own is not None]
+        return numbers._replace(model=stacked(own)) if own else numbers

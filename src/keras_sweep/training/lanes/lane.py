@@ -27,6 +27,7 @@ class LaneSpec:
 
     suggestion: Suggestion
     signature: Signature
+    batch_size: int
     epochs: int  # in total
     learning_rate: float
     variant: int  # which of the signature's variants

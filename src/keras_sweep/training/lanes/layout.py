@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from keras_sweep.training.lanes.shared import LaneNumbers, stacked
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
@@ -26,18 +27,18 @@ class Numbers(NamedTuple):
     learning_rates: Any  # [T]
     variants: Any  # [T] which of the signature's optimizers a lane uses
     per_lane: Any  # [F, 2, T] lanes' own values of optimizer arguments, and one less each
-    model: Any = None  # [M, 2, T] lanes' own numbers of layers, and one less each; None without a shared structure
-    widths: Any = None  # [U, T] lanes' own widths of layers that lie in wider ones
+    model: LaneNumbers | None = None  # of lanes that share a structure
+    batch_size: Any = None  # of all lanes, where steps are masked
 
 
 def no_numbers(template: Template, lanes: int) -> Numbers:
     """Numbers of the right shapes, to trace a program with."""
     per_lane = np.full((len(template.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
-    numbers = Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane)
-    if (shared := template.shared) is None:
+    batch = np.int32(template.signature.batch_size) if template.signature.masked else None
+    numbers = Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, batch_size=batch)
+    if template.shared is None:
         return numbers
-    model = np.full((shared.numbers, 2, lanes), PLACEHOLDER, np.float32)
-    return numbers._replace(model=model, widths=np.zeros((shared.widths, lanes), np.int32))
+    return numbers._replace(model=stacked([template.shared.any_lane(PLACEHOLDER)] * lanes))
 
 
 class Layout(Protocol):
@@ -59,8 +60,10 @@ class Layout(Protocol):
         """Traced: the numbers as the step takes them, computed once an epoch."""
         ...
 
-    def step(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
-        """Traced: one batch, shared by all lanes."""
+    def step(
+        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
+    ) -> tuple[State, list[Any]]:
+        """Traced: one batch, shared by all lanes; where steps are masked, [B] is 1 for its rows, 0 for further ones."""
         ...
 
     def test(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any], Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from keras_sweep.training.lanes.activations import ChosenActivation
 from keras_sweep.training.lanes.per_lane_value import PerLaneValue
+from keras_sweep.training.lanes.shared import LaneNumbers, Shared
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.lanes.structure import number_places
 
@@ -26,30 +28,31 @@ class ModelNumber(PerLaneValue):
 
 
 @contextmanager
-def numbers_of_lane(model: Any, dropouts: Mapping[int, int], numbers: Any, widths: Any) -> Iterator[None]:
-    """Inside, the model has the numbers [M, 2] and widths [U] of one lane, traced.
+def numbers_of_lane(model: Any, shared: Shared, own: LaneNumbers) -> Iterator[None]:
+    """Inside, the model, of a structure that lanes share, has the numbers of one lane, traced."""
+    import keras
 
-    Args:
-        model: of the structure that lanes share.
-        dropouts: of the dropout layers that come to a wider layer, by place, which that is.
-        numbers: in the order of `number_places`, each with its complement to one.
-        widths: of its wider layers.
-    """
+    numbers, widths, choices = own
     places = list(number_places(model))
-    layers = [model.layers[place] for place in dropouts]
+    dropouts = [(model.layers[place], wider) for place, wider in shared.dropouts.items()]
+    choosing = [(model.layers[place], names) for place, names in shared.activations.items()]
     for index, (owner, name) in enumerate(places):
         compared = type(owner).__name__ not in _NEVER_COMPARED
         value = ModelNumber(numbers[index, 0], numbers[index, 1]) if compared else numbers[index, 0]
         object.__setattr__(owner, name, value)  # past Keras's own tracking of attributes
-    for layer, wider in zip(layers, dropouts.values(), strict=True):
+    for layer, wider in dropouts:
         object.__setattr__(layer, "call", _Dropout(layer, widths[wider]))
+    for (layer, names), choice in zip(choosing, choices, strict=True):
+        object.__setattr__(layer, "activation", ChosenActivation(names, choice))
     try:
         yield
     finally:
         for owner, name in places:
             object.__setattr__(owner, name, PLACEHOLDER)
-        for layer in layers:
+        for layer, _ in dropouts:
             object.__delattr__(layer, "call")
+        for layer, _ in choosing:
+            object.__setattr__(layer, "activation", keras.activations.linear)
 
 
 class _Dropout:

@@ -104,9 +104,8 @@ class Program:
         state = self.layout.stack([self.layout.initial()] * lanes)
         numbers = no_numbers(template, lanes)
         order = np.zeros(template.order.rows, np.int32)
-        self._epoch = (
-            self._step_by_step(state, numbers, order) if template.convolves else self._loop(state, numbers, order)
-        )
+        train = self._step_by_step if template.convolves else self._loop
+        self._epoch = (self._masked_loop if template.signature.masked else train)(state, numbers, order)
         with template.tracing:
             validate = jax.jit(self._trace_validate).lower(state, numbers, data.validation_x, data.validation_y)
         quick = effort is Effort.FULL and not template.convolves  # products are all that takes time there
@@ -191,6 +190,33 @@ class Program:
             traced = jax.jit(epoch, donate_argnums=0).lower(state, numbers, *self._steps(order), *rows)
         program = traced.compile(self._options)
         return lambda state, numbers, order, rows: program(state, numbers, *self._steps(order), *rows)
+
+    def _masked_loop(self, state: State, numbers: Numbers, order: Any) -> Epoch:
+        """An epoch in one call, in steps of whatever batch size."""
+        import jax
+        import jax.numpy as jnp
+
+        def epoch(state: State, numbers: Numbers, order: Any, x: Any, y: Any) -> tuple[State, Logs]:
+            prepared, metrics = self._begin(numbers)
+            size = numbers.batch_size
+
+            def body(step: Any, carry: tuple[State, list[Any]]) -> tuple[State, list[Any]]:
+                start = step * size
+                length = jnp.minimum(size, len(order) - start)
+                place = jnp.arange(self._batch)
+                rows = _rows(order, start + jnp.minimum(place, length - 1))  # the last one again, which counts nothing
+                counted = (place < length).astype(jnp.float32)
+                return self.layout.step(*carry, prepared, _rows(x, rows), _rows(y, rows), counted)
+
+            steps = (len(order) + size - 1) // size
+            state, metrics = jax.lax.fori_loop(0, steps, body, (state, metrics))
+            return state, self._logs(metrics)
+
+        rows = (self._data.x, self._data.y)
+        with self._template.tracing:
+            traced = jax.jit(epoch, donate_argnums=0).lower(state, numbers, order, *rows)
+        program = traced.compile(self._options)
+        return lambda state, numbers, order, rows: program(state, numbers, order, *rows)
 
     def _step_by_step(self, state: State, numbers: Numbers, order: Any) -> Epoch:
         """An epoch of a call each step."""

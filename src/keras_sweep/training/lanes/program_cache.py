@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.lanes.activations import offered_activations
 from keras_sweep.training.lanes.effort import Effort, effort, most_epochs
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedProgram, FoldedTemplate
+from keras_sweep.training.lanes.masked import batch_sizes, means_over_rows, rows_a_step
 from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments
-from keras_sweep.training.lanes.structure import OwnModel
+from keras_sweep.training.lanes.structure import OwnModel, rows_alone
 from keras_sweep.training.lanes.template import Template, built_own_model, layer_outputs
 from keras_sweep.training.lanes.validation import row_by_row, validation_batch
 from keras_sweep.trial.plan import MODEL_PREFIX, TrainingPlan
@@ -96,6 +98,7 @@ class ProgramCache:
         self._own: OncePerKeyCache[OwnModel | None] = OncePerKeyCache(CACHE_SIZE, self.clock)
         self._efforts: OncePerKeyCache[Effort] = OncePerKeyCache(CACHE_SIZE, self.clock)
         self._alone: OncePerKeyCache[bool] = OncePerKeyCache(CACHE_SIZE, self.clock)
+        self._activations: Sequence[str] | None = None  # that the space offers
         self._lock = threading.Lock()  # building a model seeds and uses generators of the process
         self._users: dict[Hashable, set[int]] = {}  # of the programs to be compiled -> the trials that they are for
         self._owed: dict[Hashable, dict[int, float]] = {}  # of the programs compiled -> seconds by trial, not paid yet
@@ -174,7 +177,9 @@ class ProgramCache:
 
         def make() -> OwnModel | None:
             with self._lock, self.clock.measure("build"):
-                return built_own_model(self._spec, plan, self._rows(0), widen=widen)
+                if self._activations is None:
+                    self._activations = offered_activations(self._spec)
+                return built_own_model(self._spec, plan, self._rows(0), widen=widen, activations=self._activations)
 
         return self._own.get((arguments(plan.model_arguments), plan.batch_size, plan.seed), make)
 
@@ -221,6 +226,8 @@ class ProgramCache:
     def row_by_row(self, signature: Signature) -> bool:
         """Whether each validation row of this model stands alone. Tried once for each set of model arguments."""
         template = self.template(signature)
+        if signature.structure and means_over_rows(self._spec):
+            return rows_alone(signature.structure, training=False)
         return self._alone.get(
             (signature.model, signature.structure), lambda: row_by_row(self._spec, template, self._rows(0).train)
         )
@@ -236,6 +243,18 @@ class ProgramCache:
         if len(narrow.variants) == 1 or lies_flat(self.template(narrow)):
             return narrow
         return replace(narrow, variants=(variant,))
+
+    def masked(self, signature: Signature) -> Signature:
+        """The signature of the program that trials of other batch sizes share, where there is one."""
+        if not signature.structure or not means_over_rows(self._spec):
+            return signature
+        if not rows_alone(signature.structure, training=True) or self.effort(signature) is Effort.FULL:
+            return signature
+        rows, size = len(self._rows(0).train), signature.batch_size
+        outputs = layer_outputs(self.template(signature).model)
+        _, most = batch_sizes(self._spec)
+        step = rows_a_step(size, most, rows=rows, epochs=most_epochs(self._spec), outputs=outputs)
+        return replace(signature, batch_size=step, masked=True) if step != size or rows % size else signature
 
     def limit(self, signature: Signature) -> int:
         """How many lanes of the signature fit into a program's memory, at most the limit, at least 1."""

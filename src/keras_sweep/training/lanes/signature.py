@@ -52,6 +52,7 @@ class Signature:
     batch_size: int
     seed: int  # initial weights and data order: lanes share every batch
     structure: str = ""  # of models that share a program though they differ; `model` is then empty
+    masked: bool = False  # `batch_size` is the most rows a step, of which a trial's own first ones count
 
     @property
     def per_lane(self) -> tuple[str, ...]:

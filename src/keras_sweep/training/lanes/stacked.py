@@ -55,8 +55,11 @@ class Stacked:
         """Traced: the numbers as the step takes them."""
         return numbers.learning_rates
 
-    def step(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
-        """Traced: one batch, shared by all lanes."""
+    def step(
+        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
+    ) -> tuple[State, list[Any]]:
+        """Traced: one batch, shared by all lanes. No step is masked here."""
+        assert counted is None
         rates = numbers
         trainable, other, slots = state
         if self._rate_place is not None:

@@ -1,8 +1,9 @@
 """What the models of a space have in common, so that they share a program, and what each lane has of its own.
 
 Two models, each a chain of Keras's own layers, have the same structure where they differ only in numbers that enter
-sums and products (rates of dropout, factors of penalties, ...), and in the widths of hidden layers. A narrow layer lies
-in a wide one whose further weights are zero and stay so: what they put out is multiplied by zeros.
+sums and products (rates of dropout, factors of penalties, ...), in the activations of hidden layers, and in their
+widths. A narrow layer lies in a wide one whose further weights are zero and stay so: what they put out is multiplied
+by zeros.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.training.lanes.activations import ELEMENTWISE
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.training_state import Arrays
 
@@ -35,10 +37,6 @@ _KNOWN = frozenset(_NUMBER_OF) | {
     *("BatchNormalization", "LayerNormalization"),
 }
 _EACH_ALONE = frozenset({"Dropout", "ReLU", "LeakyReLU", "Activation", "BatchNormalization"})  # columns do not mix
-_ELEMENTWISE = frozenset(
-    {"linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "celu"}
-    | {"tanh", "sigmoid", "hard_sigmoid", "softplus", "softsign"}
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,16 +46,18 @@ class OwnModel:
     structure: str  # JSON: the layers, placeholders for their numbers, the widths in which they lie
     numbers: tuple[float, ...]  # in the order of `number_places`
     widths: tuple[int, ...]  # of the layers that lie in wider ones, first to last
+    choices: tuple[int, ...]  # which of the activations offered, of the layers that have a choice, first to last
     trainable: Arrays  # initial, in their own shapes
     other: Arrays
 
 
-def own_model(model: Any, *, widen: Callable[[int], bool] | None) -> OwnModel | None:
+def own_model(model: Any, *, widen: Callable[[int], bool] | None, activations: Sequence[str] = ()) -> OwnModel | None:
     """A new model in the structure that it may share; None where a part of it is unknown. The model is used up.
 
     Args:
         model: built, with its initial weights.
         widen: whether layers may lie in wider ones, given how many weights the model then has; None if they may not.
+        activations: those that the space offers.
     """
     if not _is_known(model):
         return None
@@ -73,14 +73,19 @@ def own_model(model: Any, *, widen: Callable[[int], bool] | None) -> OwnModel | 
     widths: tuple[int, ...] = ()
     hidden = _may_be_wider(model)
     wide = {place: next((most for most in WIDTHS if most >= width), width) for place, width in hidden.items()}
+    choices: dict[int, int] = {}
     if widen is not None and widen(_weights(model, wide)):
         widths = tuple(hidden.values())
+        choices = _choices(model, activations)
+        for place in choices:
+            layers[place]["config"]["activation"] = "linear"
+            layers[place]["activations"] = list(activations)
         for place, width in wide.items():
             layers[place]["config"]["units"] = width
             layers[place]["wider"] = True
     (given,) = model.inputs
     text = json.dumps({"input": [list(given.shape[1:]), str(given.dtype)], "layers": layers}, sort_keys=True)
-    return OwnModel(text, numbers, widths, trainable, other)
+    return OwnModel(text, numbers, widths, tuple(choices.values()), trainable, other)
 
 
 def model_of(structure: str) -> Any:
@@ -112,24 +117,11 @@ def layers_of(model: Any) -> list[Any]:
     return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
-def wide_axes(model: Any, structure: str) -> tuple[list[tuple[int | None, ...]], dict[int, int]]:
-    """Which axes of each trainable variable are as long as which of the wider layers; None for those as in the model.
-
-    Beside it, of each dropout that such a layer comes to, by its place among the layers, which it is.
-    """
-    axes: dict[int, tuple[int | None, ...]] = {}
-    dropouts: dict[int, int] = {}
-    current, count = None, 0
-    for place, (layer, facts) in enumerate(zip(layers_of(model), json.loads(structure)["layers"], strict=True)):
-        kind = type(layer).__name__
-        before = current
-        if kind == "Dense":
-            current, count = (count, count + 1) if facts.get("wider") else (None, count)
-        if kind == "Dropout" and current is not None and 0 < layer.rate < 1:
-            dropouts[place] = current
-        for variable in layer.trainable_variables:
-            axes[id(variable)] = (before, current) if len(variable.shape) == 2 else (current,) * len(variable.shape)
-    return [axes[id(variable)] for variable in model.trainable_variables], dropouts
+def rows_alone(structure: str, *, training: bool) -> bool:
+    """Whether each row of a batch goes through a model of this structure alone."""
+    layers = json.loads(structure)["layers"]
+    penalized = any(facts["config"].get("activity_regularizer") is not None for facts in layers)
+    return not penalized and not (training and any(facts["class"] == "BatchNormalization" for facts in layers))
 
 
 def in_shapes(arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> Arrays:
@@ -216,6 +208,14 @@ def _may_be_wider(model: Any) -> dict[int, int]:
     return found
 
 
+def _choices(model: Any, activations: Sequence[str]) -> dict[int, int]:
+    """Of each layer before the last dense one whose activation is among those offered, by its place, which it is."""
+    layers = layers_of(model)
+    last = max((place for place, layer in enumerate(layers) if type(layer).__name__ == "Dense"), default=0)
+    names = [getattr(getattr(layer, "activation", None), "__name__", "") for layer in layers[:last]]
+    return {place: activations.index(name) for place, name in enumerate(names) if name in activations}
+
+
 def _elementwise(layer: Any) -> bool:
     kind = type(layer).__name__
     if kind not in _EACH_ALONE | {"Dense"} or layer.activity_regularizer is not None:
@@ -223,7 +223,7 @@ def _elementwise(layer: Any) -> bool:
     if kind == "Dropout" and layer.noise_shape is not None:
         return False
     activation = getattr(layer, "activation", None)
-    return activation is None or getattr(activation, "__name__", "") in _ELEMENTWISE
+    return activation is None or getattr(activation, "__name__", "") in ELEMENTWISE
 
 
 def _weights(model: Any, wide: dict[int, int]) -> int:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -23,37 +22,19 @@ from keras_sweep.training.lanes.initial_values import drawn_in_few_shapes
 from keras_sweep.training.lanes.model_numbers import numbers_of_lane
 from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.right_rows import right_rows
+from keras_sweep.training.lanes.shared import LaneNumbers, Shared
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.training.lanes.structure import (
     OwnModel,
     in_shapes,
     model_of,
-    number_places,
     own_model,
-    wide_axes,
 )
 from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Weights
 
 PREDICT_ROWS = 1024  # rows at once
-
-
-@dataclass(frozen=True)
-class Shared:
-    """What lanes have of their own in a structure that they share."""
-
-    numbers: int  # M
-    widths: int  # U
-    axes: Sequence[tuple[int | None, ...]]  # as `wide_axes` gives them
-    dropouts: Mapping[int, int]
-
-    @classmethod
-    def of(cls, model: Any, structure: str) -> Shared:
-        """That of a model of the structure."""
-        axes, dropouts = wide_axes(model, structure)
-        wider = {index for one in axes for index in one if index is not None}
-        return cls(len(list(number_places(model))), len(wider), axes, dropouts)
 
 
 class Template:
@@ -132,11 +113,11 @@ class Template:
         outputs = 4 * self.signature.batch_size * layer_outputs(self.model)
         return weights * (2 + 3 * len(self.signature.variants)) + 3 * outputs
 
-    def of_lane(self, own: Any) -> AbstractContextManager[None]:
+    def of_lane(self, own: LaneNumbers | None) -> AbstractContextManager[None]:
         """Traced: inside, the model has a lane's own numbers and widths; as they are where it shares no structure."""
         if own is None or self.shared is None:
             return nullcontext()
-        return numbers_of_lane(self.model, self.shared.dropouts, *own)
+        return numbers_of_lane(self.model, self.shared, own)
 
     def predict(self, state: TrainingState, x: Array, own: OwnModel | None = None) -> Array:
         """The model's outputs with a lane's variables, and its own numbers if it shares a structure; [N, ...]."""
@@ -151,7 +132,7 @@ class Template:
 
             self._call = jax.jit(call)
         trainable = self.averaged(state.trainable, state.optimizer)
-        numbers = None if own is None else lane_numbers(own)
+        numbers = None if own is None else LaneNumbers.of(own)
         parts = [
             self._call(numbers, trainable, list(state.other), x[start : start + PREDICT_ROWS])
             for start in range(0, len(x), PREDICT_ROWS)
@@ -201,7 +182,12 @@ def _shared_model(spec: SweepSpec, signature: Signature, plan: TrainingPlan) -> 
 
 
 def built_own_model(
-    spec: SweepSpec, plan: TrainingPlan, data: SearchData, *, widen: Callable[[int], bool] | None
+    spec: SweepSpec,
+    plan: TrainingPlan,
+    data: SearchData,
+    *,
+    widen: Callable[[int], bool] | None,
+    activations: Sequence[str],
 ) -> OwnModel | None:
     """A plan's model, built and taken apart by `own_model`; None where it can't be built.
 
@@ -223,13 +209,7 @@ def built_own_model(
     if drawn:  # which moves the order of the rows
         return None
     with without_tensorflow():
-        return own_model(model, widen=widen)
-
-
-def lane_numbers(own: OwnModel) -> tuple[Any, Any]:
-    """[M, 2] and [U] of a lane. A complement is computed in double precision, as Keras does."""
-    values = np.array(own.numbers, np.float64)
-    return np.stack([values, 1 - values], axis=-1).astype(np.float32), np.array(own.widths, np.int32)
+        return own_model(model, widen=widen, activations=activations)
 
 
 def _values(variables: Any) -> Arrays:

@@ -15,8 +15,8 @@ import numpy as np
 from keras_sweep.data.search_data import Array, Rows
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.effort import Effort
+from keras_sweep.training.lanes.masked import means_over_rows
 from keras_sweep.training.lanes.template import Template, layer_outputs
-from keras_sweep.training.row_values import ACCURACIES
 
 ROWS = 2048  # at most: enough for speed
 BYTES = 256 << 20  # of what the layers put out for these rows in all lanes, at most
@@ -25,11 +25,6 @@ TRIED = 16  # rows
 CUT = 6  # of them are the first batch: batches of two lengths, since a mean of means is another mean
 CLOSE = 2e-5  # relative: sums of float32 in another order
 
-# Of a dense model it is known without a trial: for each row they are a function of its output alone.
-_KNOWN = frozenset(
-    {"sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"}
-    | {"mean_squared_error", "mse", "mean_absolute_error", "mae"}
-)
 _OF_A_BATCH = frozenset({"circle", "ctc", "dice", "tversky"})  # where they come out as means over rows, it is by chance
 
 
@@ -57,7 +52,7 @@ def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
     import keras
 
     model = template.model
-    if spec.model.kind == "dense" and spec.loss in _KNOWN and set(spec.metrics) <= _KNOWN | ACCURACIES:
+    if spec.model.kind == "dense" and means_over_rows(spec):
         return True
     if spec.loss.lower() in _OF_A_BATCH:
         return False
