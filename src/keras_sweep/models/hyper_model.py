@@ -18,6 +18,7 @@ from typing import Any
 from keras_sweep.errors import ModelError
 from keras_sweep.models.built import built, check_model
 from keras_sweep.models.exploration import PREFIX, Exploration, Values, ordered
+from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.process.user_call import user_code
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -51,7 +52,8 @@ def explored(
         ModelError: it can't be built, returns no Keras model, or trains by a `fit` of its own.
     """
     exploration = Exploration(_builder(found, input_shape, classes), dict(fixed or {}))
-    exploration.run()
+    with drawn_in_few_shapes():
+        exploration.run()
     known = {variant.name for variant in exploration.variants}
     if unknown := sorted(set(exploration.fixed) - known):
         raise _no_hyper_parameter(unknown[0], _name(found), known)

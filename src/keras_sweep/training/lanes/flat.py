@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.masked import updated_metrics
 from keras_sweep.training.lanes.per_lane_value import PerLaneValue, per_lane_values
@@ -93,7 +94,8 @@ class Flat:
         optimizers = self._template.optimizers()
         for optimizer in optimizers:
             optimizer.learning_rate = self._rate
-            optimizer.build(variables)
+            with drawn_in_few_shapes():  # slots of zeros
+                optimizer.build(variables)
         return optimizers
 
     def initial(self, own: OwnModel | None = None) -> TrainingState:

@@ -13,12 +13,13 @@ import numpy as np
 
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.models.build import build_model
+from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.process.process_kept import of_user
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import compiled_model, make_optimizer
-from keras_sweep.training.lanes.initial_values import drawn_in_few_shapes
+from keras_sweep.training.lanes.effort import Effort
 from keras_sweep.training.lanes.model_numbers import numbers_of_lane
 from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.right_rows import right_rows
@@ -130,7 +131,8 @@ class Template:
                 with self.of_lane(own):
                     return self.model.stateless_call(*state_and_x, **mode)[0]
 
-            self._call = jax.jit(call)
+            options = None if self.convolves else Effort.QUICK.options
+            self._call = jax.jit(call, compiler_options=options)
         trainable = self.averaged(state.trainable, state.optimizer)
         numbers = None if own is None else LaneNumbers.of(own)
         parts = [

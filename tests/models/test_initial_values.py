@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import initializers
 
-from keras_sweep.training.lanes.initial_values import drawn_in_few_shapes
+from keras_sweep.models.initial_values import drawn_in_few_shapes
 
 INITIALIZERS = [
     initializers.GlorotUniform(3),

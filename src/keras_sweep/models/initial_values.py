@@ -12,6 +12,11 @@ import numpy as np
 
 LEAST, MOST = 1 << 12, 1 << 20  # numbers at once; what is larger is drawn by JAX as it is
 
+_here = threading.local()  # `inside`: how often this thread is inside; another may be tracing a program meanwhile
+_lock = threading.Lock()
+_originals: list[tuple[Any, str, Callable[..., Any]]] = []  # of JAX, while any thread is inside
+_users = [0]  # how often threads are inside
+
 
 @contextmanager
 def drawn_in_few_shapes() -> Iterator[None]:
@@ -19,31 +24,54 @@ def drawn_in_few_shapes() -> Iterator[None]:
 
     They are the same numbers, since the n-th depends on the key and on n alone; but JAX compiles for a dozen lengths,
     where a model of each new width costs a quarter of a second for each of its kernels. Zeros and ones come from NumPy.
+    On another backend than JAX nothing changes.
     """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        yield
+        return
     import jax
-    import jax.numpy as jnp
 
     if not jax.config.jax_threefry_partitionable:  # else the n-th number depends on how many there are
         yield
         return
-    places = [(jax.random, name) for name in ("uniform", "normal", "truncated_normal")]
-    originals = [(module, name, getattr(module, name)) for module, name in [*places, (jnp, "zeros"), (jnp, "ones")]]
-    for module, name, original in originals:
-        inside = _drawn(original) if module is jax.random else _filled(original, getattr(np, name))
-        setattr(module, name, _in_this_thread(inside, original))
+    with _lock:
+        _users[0] += 1
+        if not _originals:
+            _replace()
+    _here.inside = getattr(_here, "inside", 0) + 1
     try:
         yield
     finally:
-        for module, name, original in originals:
-            setattr(module, name, original)
+        _here.inside -= 1
+        with _lock:
+            _users[0] -= 1
+            if not _users[0]:
+                _restore()
+
+
+def _replace() -> None:
+    import jax
+    import jax.numpy as jnp
+
+    places = [(jax.random, name) for name in ("uniform", "normal", "truncated_normal")]
+    for module, name in [*places, (jnp, "zeros"), (jnp, "ones")]:
+        original = getattr(module, name)
+        inside = _drawn(original) if module is jax.random else _filled(original, getattr(np, name))
+        _originals.append((module, name, original))
+        setattr(module, name, _in_this_thread(inside, original))
+
+
+def _restore() -> None:
+    while _originals:
+        module, name, original = _originals.pop()
+        setattr(module, name, original)
 
 
 def _in_this_thread(inside: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
-    """Another thread may be tracing a program meanwhile."""
-    here = threading.get_ident()
-
     def call(*arguments: Any, **named: Any) -> Any:
-        function = inside if threading.get_ident() == here else original
+        function = inside if getattr(_here, "inside", 0) else original
         return function(*arguments, **named)
 
     return call
