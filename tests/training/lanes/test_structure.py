@@ -206,6 +206,23 @@ def test_a_layer_that_looks_at_the_batch_is_compiled_for_each_batch_size(data):
     assert len(as_fit(spec, data, *trials)) == 2
 
 
+def test_models_of_several_depths_share_a_program(data):
+    sizes = Parameter("batch_size", Categorical((32, 64)))
+    spec = searching(
+        hidden=Categorical(((), (7,), (33, 20), (9, 40, 5))), dropout=Float(0.0, 0.9), l2=Float(0.0, 1.0), more=(sizes,)
+    )
+    used = as_fit(
+        spec,
+        data,
+        {"model.hidden": (9, 40, 5), "model.dropout": 0.1, "model.l2": 0.01, "batch_size": 32},
+        {"model.hidden": (33, 20), "model.dropout": 0.0, "model.l2": 0.001, "batch_size": 32},
+        {"model.hidden": (7,), "model.dropout": 0.3, "model.l2": 0.0001, "batch_size": 64},
+        {"model.hidden": (), "model.dropout": 0.2, "model.l2": 0.0001, "batch_size": 64},
+        {"model.hidden": (), "model.dropout": 0.0, "model.l2": 0.01, "batch_size": 64},
+    )
+    assert len(used) == 1
+
+
 def test_an_output_layer_keeps_its_own_activation(data):
     spec = searching(
         hidden=Int(4, 40),

@@ -240,14 +240,14 @@ class Flat:
         import jax.numpy as jnp
 
         shared = self._template.shared
-        if own is None or shared is None or not shared.widths:
+        if own is None or shared is None or not shared.inputs:
             return None
-        masks = []
+        masks, lengths = [], shared.lengths(own.widths)
         for shape, axes in zip(self._shapes, shared.axes, strict=True):
             inside = jnp.ones((*shape, self._lanes), bool)
-            for axis, wider in enumerate(axes):
-                if wider is not None:
-                    inside &= jax.lax.broadcasted_iota(jnp.int32, inside.shape, axis) < own.widths[wider]
+            for axis, which in enumerate(axes):
+                if which is not None:
+                    inside &= jax.lax.broadcasted_iota(jnp.int32, inside.shape, axis) < lengths[which]
             masks.append(inside.reshape(shape[0], -1).T if len(shape) == 2 else inside.ravel())
         return masks
 

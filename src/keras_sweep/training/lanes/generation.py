@@ -43,6 +43,7 @@ class Generation:
         self.filled = False
         self._spec = spec
         self._programs = programs
+        self._own: dict[int, OwnModel | None] = {}  # by trial
         self._kept = kept
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
         self._variants = optimizer_variants(spec)
@@ -92,17 +93,15 @@ class Generation:
         Of trials that may share a program all are there or none, since how they are packed moves their last digits.
         """
         plans = [training_plan(self._spec, one.params) for one in trials]
-        models = [self._widest(plan) for plan in plans]  # no narrower signature joins two of them
+        owns = self._programs.own_models(plans, joined=self._kept is None)  # a state that is kept has its trial's depth
+        self._own = {one.number: own for one, own in zip(trials, owns, strict=True)}
+        models = [_widest(plan, own) for plan, own in zip(plans, owns, strict=True)]
         used = {
             model
             for one, plan, model in zip(trials, plans, models, strict=True)
             if one.number in wanted or watch.rungs(plan.epochs)
         }
         return [one for one, model in zip(trials, models, strict=True) if model in used]
-
-    def _widest(self, plan: TrainingPlan) -> Signature:
-        own = self._programs.own_model(plan)
-        return replace(signature_of(plan, structure=own.structure if own else ""), variants=())
 
     @property
     def programs_per_trial(self) -> float:
@@ -183,7 +182,7 @@ class Generation:
     def _lane_spec(self, suggestion: Suggestion, watch: Watch, *, wanted: bool) -> LaneSpec:
         plan = training_plan(self._spec, suggestion.params)
         variant = variant_of(plan, self._varying)
-        own = self._programs.own_model(plan)
+        own = self._own[suggestion.number]
         signature = self._signature(plan, variant, own)
         if variant.per_lane:
             make_optimizer(plan)  # which checks the numbers
@@ -210,6 +209,11 @@ class Generation:
         variants = self._variants if variant in self._variants else (variant,)
         signature = self._programs.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
         return self._programs.masked(signature)
+
+
+def _widest(plan: TrainingPlan, own: OwnModel | None) -> Signature:
+    """What trials have in common that may share a program: no narrower signature joins two of them."""
+    return replace(signature_of(plan, structure=own.structure if own else ""), variants=())
 
 
 def _number(plan: TrainingPlan, name: str, otherwise: float | None = None) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,14 +34,17 @@ def numbers_of_lane(model: Any, shared: Shared, own: LaneNumbers) -> Iterator[No
 
     numbers, widths, choices = own
     places = list(number_places(model))
-    dropouts = [(model.layers[place], wider) for place, wider in shared.dropouts.items()]
+    lengths = shared.lengths(widths)
+    calls: list[tuple[Any, Callable[..., Any], Any]]
+    calls = [(model.layers[place], _Dropout, lengths[which]) for place, which in shared.dropouts.items()]
+    calls += [(model.layers[place], _Optional, widths[which]) for place, which in shared.optional.items()]
     choosing = [(model.layers[place], names) for place, names in shared.activations.items()]
     for index, (owner, name) in enumerate(places):
         compared = type(owner).__name__ not in _NEVER_COMPARED
         value = ModelNumber(numbers[index, 0], numbers[index, 1]) if compared else numbers[index, 0]
         object.__setattr__(owner, name, value)  # past Keras's own tracking of attributes
-    for layer, wider in dropouts:
-        object.__setattr__(layer, "call", _Dropout(layer, widths[wider]))
+    for layer, call, width in calls:
+        object.__setattr__(layer, "call", call(layer, width))
     for (layer, names), choice in zip(choosing, choices, strict=True):
         object.__setattr__(layer, "activation", ChosenActivation(names, choice))
     try:
@@ -49,10 +52,23 @@ def numbers_of_lane(model: Any, shared: Shared, own: LaneNumbers) -> Iterator[No
     finally:
         for owner, name in places:
             object.__setattr__(owner, name, PLACEHOLDER)
-        for layer, _ in dropouts:
+        for layer, _, _ in calls:
             object.__delattr__(layer, "call")
         for layer, _ in choosing:
             object.__setattr__(layer, "activation", keras.activations.linear)
+
+
+class _Optional:
+    """A dense layer as wide as what it is given, which hands that on in a lane that lacks it."""
+
+    def __init__(self, layer: Any, width: Any) -> None:
+        self._layer = layer
+        self._width = width
+
+    def __call__(self, inputs: Any, **named: Any) -> Any:
+        import jax.numpy as jnp
+
+        return jnp.where(self._width > 0, type(self._layer).call(self._layer, inputs, **named), inputs)
 
 
 class _Dropout:

@@ -16,7 +16,8 @@ from keras_sweep.training.lanes.activations import offered_activations
 from keras_sweep.training.lanes.effort import Effort, effort, most_epochs
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedProgram, FoldedTemplate
-from keras_sweep.training.lanes.masked import batch_sizes, means_over_rows, rows_a_step
+from keras_sweep.training.lanes.joined import joined_models
+from keras_sweep.training.lanes.masked import EXTRA, batch_sizes, means_over_rows, rows_a_step
 from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.shared_clock import SharedClock
@@ -162,6 +163,23 @@ class ProgramCache:
 
     def _rows(self, fold: int) -> SearchData:
         return self._search_data.fold(fold) if self._search_data.folds else self._search_data
+
+    def own_models(self, plans: Sequence[TrainingPlan], *, joined: bool) -> list[OwnModel | None]:
+        """Of each plan, as `own_model`; where they are joined, shallow models lie in the deepest of these."""
+        owns = [self.own_model(plan) for plan in plans]
+        if not joined:
+            return owns
+        places = [place for place, own in enumerate(owns) if own is not None]
+        steps = {id(own): self._steps(plan.batch_size) for plan, own in zip(plans, owns, strict=True)}
+
+        def pays(own: OwnModel, deeper: OwnModel) -> bool:
+            more = steps[id(own)] * (deeper.weights - own.weights)
+            return more <= EXTRA and effort(steps[id(own)] * deeper.weights) is not Effort.FULL
+
+        together = joined_models([own for own in owns if own is not None], pays)
+        for place, own in zip(places, together, strict=True):
+            owns[place] = own
+        return owns
 
     def own_model(self, plan: TrainingPlan) -> OwnModel | None:
         """A trial's model in the structure that it shares with others; None where it can share none, or not be built.

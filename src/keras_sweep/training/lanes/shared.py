@@ -34,48 +34,53 @@ def stacked(lanes: Sequence[LaneNumbers]) -> LaneNumbers:
 
 @dataclass(frozen=True)
 class Shared:
-    """Where lanes' own numbers go in a model of the structure."""
+    """Where lanes' own numbers go in a model of the structure. Layers are known by their places."""
 
     numbers: int  # M
-    widths: int  # U
-    axes: Sequence[tuple[int | None, ...]]  # of each trainable variable, as `_wide_axes` gives them
-    dropouts: Mapping[int, int]
-    activations: Mapping[int, Sequence[str]]  # of the layers that have a choice, by place: what is offered
+    inputs: Sequence[int | None]  # [U] of each wider layer: how many numbers it is given; None: those of the one before
+    axes: Sequence[tuple[int | None, ...]]  # of each trainable variable: which of `lengths` an axis has, if any
+    dropouts: Mapping[int, int]  # that come to a wider layer: which of `lengths` is in use there
+    optional: Mapping[int, int]  # of the wider layers that a lane may lack: which they are
+    activations: Mapping[int, Sequence[str]]  # of the layers that have a choice: what is offered
 
     @classmethod
     def of(cls, model: Any, structure: str) -> Shared:
         """That of a model of the structure."""
-        axes, dropouts = _wide_axes(model, structure)
-        wider = {index for one in axes for index in one if index is not None}
-        return cls(len(list(number_places(model))), len(wider), axes, dropouts, _chosen_activations(structure))
+        layers = json.loads(structure)["layers"]
+        count = sum(facts.get("wider", False) for facts in layers)
+        axes: dict[int, tuple[int | None, ...]] = {}
+        dropouts, optional = {}, {}
+        inputs: list[int | None] = []
+        current: int | None = None  # the wider layer whose outputs these are
+        for place, (layer, facts) in enumerate(zip(layers_of(model), layers, strict=True)):
+            kind = type(layer).__name__
+            before, own = current, current
+            if kind == "Dense":
+                current, own = None, None
+                if facts.get("wider"):
+                    current = len(inputs)
+                    own = count + current
+                    inputs.append(int(layer.input.shape[-1]) if before is None else None)
+                    if facts["optional"]:
+                        optional[place] = current
+            if kind == "Dropout" and current is not None and 0 < layer.rate < 1:
+                dropouts[place] = current
+            for variable in layer.trainable_variables:
+                axes[id(variable)] = (before, own) if len(variable.shape) == 2 else (own,) * len(variable.shape)
+        in_order = [axes[id(variable)] for variable in model.trainable_variables]
+        chosen = {place: facts["activations"] for place, facts in enumerate(layers) if "activations" in facts}
+        return cls(len(list(number_places(model))), inputs, in_order, dropouts, optional, chosen)
 
     def any_lane(self, value: float) -> LaneNumbers:
         """Numbers of the right shapes, to trace a program with."""
         numbers = np.full((self.numbers, 2), value, np.float32)
-        return LaneNumbers(numbers, np.zeros(self.widths, np.int32), np.zeros(len(self.activations), np.int32))
+        return LaneNumbers(numbers, np.zeros(len(self.inputs), np.int32), np.zeros(len(self.activations), np.int32))
 
+    def lengths(self, widths: Any) -> list[Any]:
+        """Traced: [2U] how many numbers are in use after each wider layer, be it there or not; then its own widths."""
+        import jax.numpy as jnp
 
-def _wide_axes(model: Any, structure: str) -> tuple[list[tuple[int | None, ...]], dict[int, int]]:
-    """Which axes of each trainable variable are as long as which of the wider layers; None for those as in the model.
-
-    Beside it, of each dropout that such a layer comes to, by its place among the layers, which it is.
-    """
-    axes: dict[int, tuple[int | None, ...]] = {}
-    dropouts: dict[int, int] = {}
-    current, count = None, 0
-    for place, (layer, facts) in enumerate(zip(layers_of(model), json.loads(structure)["layers"], strict=True)):
-        kind = type(layer).__name__
-        before = current
-        if kind == "Dense":
-            current, count = (count, count + 1) if facts.get("wider") else (None, count)
-        if kind == "Dropout" and current is not None and 0 < layer.rate < 1:
-            dropouts[place] = current
-        for variable in layer.trainable_variables:
-            axes[id(variable)] = (before, current) if len(variable.shape) == 2 else (current,) * len(variable.shape)
-    return [axes[id(variable)] for variable in model.trainable_variables], dropouts
-
-
-def _chosen_activations(structure: str) -> dict[int, Sequence[str]]:
-    """Of each layer whose activation differs among lanes, by its place, which are offered."""
-    layers = enumerate(json.loads(structure)["layers"])
-    return {place: facts["activations"] for place, facts in layers if "activations" in facts}
+        after: list[Any] = []
+        for width, given in zip(widths, self.inputs, strict=True):
+            after.append(jnp.where(width > 0, width, after[-1] if given is None else given))
+        return [*after, *widths]

@@ -22,15 +22,11 @@ from keras_sweep.training.build_trial import compiled_model, make_optimizer
 from keras_sweep.training.lanes.effort import Effort
 from keras_sweep.training.lanes.model_numbers import numbers_of_lane
 from keras_sweep.training.lanes.order import DataOrder
+from keras_sweep.training.lanes.own_model import own_model
 from keras_sweep.training.lanes.right_rows import right_rows
 from keras_sweep.training.lanes.shared import LaneNumbers, Shared
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
-from keras_sweep.training.lanes.structure import (
-    OwnModel,
-    in_shapes,
-    model_of,
-    own_model,
-)
+from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of
 from keras_sweep.training.training_state import Arrays, TrainingState
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Weights
@@ -146,7 +142,7 @@ class Template:
         both: Arrays = (*self.averaged(state.trainable, state.optimizer), *state.other)
         if own is not None:
             both = in_shapes(both, [value.shape for value in (*own.trainable, *own.other)])
-        return tuple(both[place] for place in self._places)
+        return tuple(both[place] for place in self._places if both[place].size)  # none of a layer that it lacks
 
 
 def _mode(model: Any, *, training: bool) -> dict[str, bool]:

@@ -1,0 +1,64 @@
+"""Models of several depths in one structure: one lies in a deeper one, whose further layers hand on what they get."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from keras_sweep.training.lanes.structure import NUMBER_OF, OwnLayer, OwnModel
+from keras_sweep.training.training_state import Arrays
+
+
+def joined_models(owns: Sequence[OwnModel], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel]:
+    """Each of these in the structure of the deepest one that it may lie in; in its own where there is none.
+
+    A function of these alone. `pays` says whether a model may be trained as if it were another one.
+    """
+    kinds = {own.structure: own for own in owns}
+    deepest = [
+        one for one in kinds.values() if not any(_lying_in(one, other) for other in kinds.values() if other is not one)
+    ]
+    deepest.sort(key=lambda one: (-len(one.layers), one.structure))
+
+    def deepened(own: OwnModel) -> OwnModel:
+        found = (_lying_in(own, other) for other in deepest if pays(own, other))
+        return next((one for one in found if one is not None), own)
+
+    return [deepened(own) for own in owns]
+
+
+def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
+    """A model in the structure of another one; None where it does not lie in it."""
+    if own.given != other.given:
+        return None
+    left = list(own.layers)
+    layers = []
+    for layer in other.layers:
+        if left and left[0].facts == layer.facts:
+            layers.append(left.pop(0))
+        elif (absent := _absent(layer)) is not None:
+            layers.append(absent)
+        else:
+            return None
+    return replace(other, layers=tuple(layers)) if not left else None
+
+
+def _absent(layer: OwnLayer) -> OwnLayer | None:
+    """A layer as one that hands on what it is given; None where it can't."""
+    facts = json.loads(layer.facts)
+    name = NUMBER_OF.get(facts["class"])
+    if name is not None and layer.numbers:
+        return replace(layer, numbers=(1.0 if name == "negative_slope" else 0.0,), other=_nothing(layer.other))
+    if facts.get("optional"):
+        choice = None if layer.choice is None else 0
+        nothing = tuple(np.zeros((0,) * array.ndim, array.dtype) for array in layer.trainable)
+        return replace(layer, width=0, choice=choice, trainable=nothing)
+    return None
+
+
+def _nothing(arrays: Arrays) -> Arrays:
+    """As of a layer that draws no numbers, whose seeds are never read."""
+    return tuple(np.zeros_like(array) for array in arrays)
