@@ -264,8 +264,8 @@ def of_unit_norms(input_shape, units=12):
     return keras.Sequential([keras.layers.Input(input_shape), *hidden, keras.layers.Dense(10, activation="softmax")])
 
 
-def noisy(input_shape, classes, noise, rate, units=12):
-    """Noise on the inputs, and a dropout after what mixes columns."""
+def noisy(input_shape, classes, noise, rate, gaussian, alpha, units=12):
+    """Noise on the inputs, and a dropout of each kind after what mixes columns."""
     return keras.Sequential(
         [
             layers.Input(input_shape),
@@ -273,6 +273,8 @@ def noisy(input_shape, classes, noise, rate, units=12):
             layers.Dense(units, activation="relu"),
             layers.LayerNormalization(),
             layers.Dropout(rate),
+            layers.GaussianDropout(gaussian),
+            layers.AlphaDropout(alpha),
             layers.Dense(classes, activation="softmax"),
         ]
     )

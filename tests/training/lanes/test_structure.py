@@ -191,11 +191,13 @@ def test_batch_sizes_share_a_program_with_whole_and_short_last_batches(data):
 
 def test_noise_is_the_same_in_batches_that_are_filled_up(data):
     sizes = Parameter("batch_size", Int(16, 40))
-    spec = searching("noisy", noise=Float(0.0, 0.9), rate=Float(0.0, 0.9), more=(sizes,))
-    trials = (
-        {"batch_size": 16, "model.noise": 0.1, "model.rate": 0.3},
-        {"batch_size": 37, "model.noise": 0.3, "model.rate": 0.2},
-    )
+    names = ("noise", "rate", "gaussian", "alpha")
+    spec = searching("noisy", **dict.fromkeys(names, Float(0.0, 0.9)), more=(sizes,))
+    values = {16: (0.1, 0.3, 0.2, 0.1), 37: (0.3, 0.2, 0.4, 0.3)}
+    trials = [
+        {"batch_size": size, **{f"model.{name}": value for name, value in zip(names, one, strict=True)}}
+        for size, one in values.items()
+    ]
     assert len(as_fit(spec, data, *trials)) == 1
 
 

@@ -26,6 +26,8 @@ class ModelNumber(PerLaneValue):
     def __rmul__(self, other: Any) -> Any:
         return other * self.__jax_array__()
 
+    __mul__ = __rmul__
+
 
 @contextmanager
 def numbers_of_lane(model: Any, shared: Shared, own: LaneNumbers) -> Iterator[None]:
@@ -35,16 +37,18 @@ def numbers_of_lane(model: Any, shared: Shared, own: LaneNumbers) -> Iterator[No
     numbers, widths, choices = own
     places = list(number_places(model))
     lengths = shared.lengths(widths)
-    calls: list[tuple[Any, Callable[..., Any], Any]]
-    calls = [(model.layers[place], _Dropout, lengths[which]) for place, which in shared.dropouts.items()]
-    calls += [(model.layers[place], _Optional, widths[which]) for place, which in shared.optional.items()]
+    calls: dict[Any, Callable[..., Any]] = {
+        **{one: _GaussianDropout(one) for one, _ in places if type(one).__name__ == "GaussianDropout"},
+        **{(one := model.layers[place]): _Dropout(one, lengths[which]) for place, which in shared.dropouts.items()},
+        **{(one := model.layers[place]): _Optional(one, widths[which]) for place, which in shared.optional.items()},
+    }
     choosing = [(model.layers[place], names) for place, names in shared.activations.items()]
     for index, (owner, name) in enumerate(places):
         compared = type(owner).__name__ not in _NEVER_COMPARED
         value = ModelNumber(numbers[index, 0], numbers[index, 1]) if compared else numbers[index, 0]
         object.__setattr__(owner, name, value)  # past Keras's own tracking of attributes
-    for layer, call, width in calls:
-        object.__setattr__(layer, "call", call(layer, width))
+    for layer, call in calls.items():
+        object.__setattr__(layer, "call", call)
     for (layer, names), choice in zip(choosing, choices, strict=True):
         object.__setattr__(layer, "activation", ChosenActivation(names, choice))
     try:
@@ -52,7 +56,7 @@ def numbers_of_lane(model: Any, shared: Shared, own: LaneNumbers) -> Iterator[No
     finally:
         for owner, name in places:
             object.__setattr__(owner, name, PLACEHOLDER)
-        for layer, _, _ in calls:
+        for layer in calls:
             object.__delattr__(layer, "call")
         for layer, _ in choosing:
             object.__setattr__(layer, "activation", keras.activations.linear)
@@ -69,6 +73,23 @@ class _Optional:
         import jax.numpy as jnp
 
         return jnp.where(self._width > 0, type(self._layer).call(self._layer, inputs, **named), inputs)
+
+
+class _GaussianDropout:
+    """Keras's, which takes the square root of a Python float."""
+
+    def __init__(self, layer: Any) -> None:
+        self._layer = layer
+
+    def __call__(self, inputs: Any, training: bool = False) -> Any:
+        import jax.numpy as jnp
+        import keras
+
+        if not training:
+            return inputs
+        rate = self._layer.rate
+        deviation = jnp.sqrt(rate * (1 / (1.0 - rate)))
+        return inputs * keras.random.normal(inputs.shape, 1.0, deviation, seed=self._layer.seed_generator)
 
 
 class _Dropout:

@@ -23,6 +23,8 @@ NUMBER_OF = {  # a layer's number that may differ per lane
     "SpatialDropout1D": "rate",
     "SpatialDropout2D": "rate",
     "SpatialDropout3D": "rate",
+    "GaussianDropout": "rate",
+    "AlphaDropout": "rate",
     "GaussianNoise": "stddev",
     "LeakyReLU": "negative_slope",
 }
