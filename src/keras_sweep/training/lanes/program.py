@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -104,12 +105,15 @@ class Program:
         state = self.layout.stack([self.layout.initial()] * lanes)
         numbers = no_numbers(template, lanes)
         order = np.zeros(template.order.rows, np.int32)
-        train = self._step_by_step if template.convolves else self._loop
-        self._epoch = (self._masked_loop if template.signature.masked else train)(state, numbers, order)
         with template.tracing:
-            validate = jax.jit(self._trace_validate).lower(state, numbers, data.validation_x, data.validation_y)
+            traced = jax.jit(self._trace_validate).lower(state, numbers, data.validation_x, data.validation_y)
         quick = effort is Effort.FULL and not template.convolves  # products are all that takes time there
-        self._validate = validate.compile(Effort.QUICK.options if quick else self._options)
+        options: Any = Effort.QUICK.options if quick else self._options
+        train = self._step_by_step if template.convolves else self._loop
+        with ThreadPoolExecutor(1) as meanwhile:
+            validate = meanwhile.submit(traced.compile, options)
+            self._epoch = (self._masked_loop if template.signature.masked else train)(state, numbers, order)
+            self._validate = validate.result()
 
     def of(self, template: Template, data: DeviceData) -> Program:
         """The program for a template and rows that differ from its own only in numbers: weights, an order, the rows."""
