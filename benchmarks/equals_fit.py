@@ -43,7 +43,8 @@ import numpy as np
 from printed import print_machine, print_table
 
 SPACE = Path(__file__).parent.parent / "search_spaces" / "dense.yaml"
-TABLE = Path(__file__).parent / "spaces" / "table.yaml"  # whose lanes have their own widths, rates and penalties
+TABLE = Path(__file__).parent / "spaces" / "table.yaml"  # lanes of other widths, activations, rates, batch sizes
+DEPTHS = SPACE.parent / "digits.yaml"  # of no, one or two hidden layers
 ROWS, RELATIVE = 1, 1e-5  # beyond these a trial is looked at more closely
 ORDERS = 40  # other orders of the rows of a batch that are tried, until one moves `fit` as far as the lane is
 
@@ -59,7 +60,7 @@ def main() -> None:
     from keras_sweep.space_file.yaml_file import read_space_file
 
     print_machine("at the start")
-    for space in (SPACE, TABLE) if options.space is None else (options.space,):
+    for space in (SPACE, TABLE, DEPTHS) if options.space is None else (options.space,):
         spec = read_space_file(space)
         data = load_search_data(spec)
         count = 3 if options.quick else options.trials

@@ -17,13 +17,22 @@ agree to 1e-5, the weights to 2e-5. Nothing here is asked of you: keras-sweep lo
 where it trains by `fit` a line at the start of the run says why.
 
 - **Lanes**: trials that differ only in numbers train side by side in one compiled program. Where a space varies the
-  model, those are also the rates of `Dropout` and `SpatialDropout1D` to `3D`, the deviation of `GaussianNoise`, the
-  slope of `LeakyReLU`, the factors of `L1`, `L2` and `L1L2`, each above zero, the activation of a hidden layer where
-  the space lists several by their names, and the units of a hidden `Dense`
-  layer: a narrow one is a lane of a wider one, whose further weights are zero and stay so. That holds for a
-  `Sequential` model of float32 made of these layers and `ReLU`, `ELU`, `Activation`, `Flatten`, `Reshape`,
-  `Rescaling`, `BatchNormalization` and `LayerNormalization`, under an optimizer that updates all lanes at once.
-  Another model is compiled for each set of its arguments.
+  model, those are also
+  - the rates of `Dropout`, `GaussianDropout`, `AlphaDropout` and `SpatialDropout1D` to `3D`, the deviation of
+    `GaussianNoise`, the slope of `LeakyReLU`, the factors of `L1`, `L2` and `L1L2`, each above zero;
+  - the units of a hidden `Dense` layer: a narrow one is a lane of a wider one, whose further weights are zero and stay
+    so;
+  - the activation of a hidden layer, where the space lists several of `celu`, `elu`, `gelu`, `hard_sigmoid`, `leaky_relu`, `linear`, `mish`, `relu`, `relu6`, `selu`, `sigmoid`,
+    `silu`, `softplus`, `softsign` and `tanh` by their names;
+  - how many hidden `Dense` and dropout layers there are: a model that lacks one is a lane whose layer hands on what it
+    is given (not where trials continue others, as in KerasTuner's hyperband);
+  - `batch_size`: rows of a step beyond a trial's own batch count for nothing. Not where a layer looks at the batch, as
+    `BatchNormalization` does, nor under a loss or metric that is not known to be a mean over rows.
+
+  That holds for a `Sequential` model of float32 made of these layers and `ReLU`, `ELU`, `Activation`, `Flatten`,
+  `Reshape`, `Rescaling`, `BatchNormalization` and `LayerNormalization`, under an optimizer that updates all lanes at
+  once, and as long as the work that it adds is less than another program takes to compile: for small models. Another
+  model is compiled for each set of its arguments.
 - **One lane at a time**: a model that convolves trains one trial after the other in a program of its own, a call a
   step, since a convolution that is mapped over lanes is slower on a CPU.
 - **`fit`**: Keras's own `fit`, trial by trial. So train a model with a `train_step`, `test_step`, `fit` or
