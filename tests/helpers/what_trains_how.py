@@ -22,8 +22,9 @@ where it trains by `fit` a line at the start of the run says why.
     `GaussianNoise`, the slope of `LeakyReLU`, the factors of `L1`, `L2` and `L1L2`, each above zero;
   - the units of a hidden `Dense` layer: a narrow one is a lane of a wider one, whose further weights are zero and stay
     so;
-  - the activation of a hidden layer, where the space lists several of `celu`, `elu`, `gelu`, `hard_sigmoid`, `leaky_relu`, `linear`, `mish`, `relu`, `relu6`, `selu`, `sigmoid`,
-    `silu`, `softplus`, `softsign` and `tanh` by their names;
+  - the activation of a hidden layer, where the space lists several of `celu`, `elu`, `gelu`, `hard_sigmoid`,
+    `leaky_relu`, `linear`, `mish`, `relu`, `relu6`, `selu`, `sigmoid`, `silu`, `softplus`, `softsign` and `tanh` by
+    their names;
   - how many hidden `Dense` and dropout layers there are: a model that lacks one is a lane whose layer hands on what it
     is given (not where trials continue others, as in KerasTuner's hyperband);
   - `batch_size`: rows of a step beyond a trial's own batch count for nothing. Not where a layer looks at the batch, as
