@@ -2,9 +2,11 @@ import time
 
 import pytest
 
+from keras_sweep.space.distributions import Categorical
+from keras_sweep.space.search_space import Parameter
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.snapshot import FILE
-from tests.helpers.factory import digits, make_spec
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import Watching, assert_same_bits, lanes, suggestions, train, user_spec
 
 TRIALS = suggestions(
@@ -172,3 +174,26 @@ def test_a_larger_total_after_a_stop_trains_also_those_that_nobody_wanted_before
         done |= train(runner, TRIALS, Watching(stop_after=after, **rungs), set(range(total)) - set(done))
     assert set(done) == set(whole)
     assert_same_bits(done, whole)
+
+
+def test_lanes_of_other_depths_and_batch_sizes_go_on_with_the_same_bits(data, tmp_path):
+    hidden = Parameter("model.hidden", Categorical(((), (7,), (33, 20))))
+    activation = Parameter("model.hidden_activation", Categorical(("relu", "tanh")))
+    spec = make_spec((LEARNING_RATE, EPOCHS, Parameter("batch_size", Categorical((32, 64))), hidden, activation))
+    values = (((), "relu", 32), ((7,), "tanh", 64), ((33, 20), "relu", 64), ((33, 20), "tanh", 32))
+    trials = suggestions(
+        *(
+            {
+                "optimizer": "adam",
+                "learning_rate": 0.01,
+                "epochs": 18,
+                "batch_size": size,
+                "model.hidden": widths,
+                "model.hidden_activation": name,
+            }
+            for widths, name, size in values
+        )
+    )
+    whole = lanes(spec, data, trials)
+    done = stopped(spec, data, tmp_path, trials, after=9)
+    assert_same_bits(go_on(spec, data, tmp_path, done, trials), whole)
