@@ -1,10 +1,11 @@
 import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
 
-from keras_sweep.process.garbage import no_gc
+from keras_sweep.process.garbage import no_gc, only_new_garbage
 
 
 def test_nothing_is_collected_while_modules_are_imported():
@@ -28,6 +29,20 @@ def test_who_had_switched_it_off_finds_it_off():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_was_there_is_not_looked_at_and_what_is_new_is_collected():
+    class Cycle:
+        def __init__(self):
+            self.itself = self
+
+    before, frozen = weakref.ref(Cycle()), gc.get_freeze_count()
+    with only_new_garbage():
+        new = weakref.ref(Cycle())
+        gc.collect()
+        assert (before() is not None, new()) == (True, None)
+    gc.collect()
+    assert (before(), gc.get_freeze_count()) == (None, frozen)
 
 
 AT_THE_END = """

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.process.garbage import only_new_garbage
 from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
@@ -84,14 +85,15 @@ class FitRunner:
 
     def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
         """Yield the wanted trials' results in order."""
-        for suggestion in trials:
-            if suggestion.number not in wanted:
-                continue
-            result = self._train(suggestion, watch)
-            if result is None:
-                return
-            yield result
-            self._forget()  # only now, when the result is kept
+        with only_new_garbage():
+            for suggestion in trials:
+                if suggestion.number not in wanted:
+                    continue
+                result = self._train(suggestion, watch)
+                if result is None:
+                    return
+                yield result
+                self._forget()  # only now, when the result is kept
 
     def _forget(self) -> None:
         """What is kept of a trial in training is needed no more."""
