@@ -168,7 +168,7 @@ def test_what_overflows_in_an_activation_that_another_lane_has_leaves_a_lane_as_
     import jax.numpy as jnp
 
     names = sorted(ELEMENTWISE)
-    at = jnp.array([-3e38, -1e20, -90.0, -1.0, 0.0, 1.0, 90.0, 1e20, 3e38])
+    at = jnp.array([-np.inf, -3e38, -90.0, -1.0, 0.0, 1.0, 90.0, 3e38, np.inf])
     for place, name in enumerate(names):
         own = keras.activations.get(name)
         chosen = jax.vmap(ChosenActivation(names, place))(at), jax.vmap(jax.grad(ChosenActivation(names, place)))(at)
