@@ -20,12 +20,13 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.sweep.baseline import fit_baseline
-from keras_sweep.sweep.keras_script import keras_script
+from keras_sweep.sweep.keras_script import keras_script, write_rows
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.views.data_view import data_facts
+from tests.helpers.command import script
 
 SPACE = """\
 data: digits
@@ -144,9 +145,24 @@ def test_the_baseline_predicts_each_row_by_the_fit_that_left_it_out(spec: SweepS
     assert fit_baseline(spec, data).validation["val_accuracy"] == right / 1437
 
 
+def test_the_script_of_a_trial_trains_it_on_every_fold_to_the_values_of_the_record(
+    folder: Path, spec: SweepSpec, tmp_path: Path
+) -> None:
+    data, recorded = load_search_data(spec), read_results(SweepFolder(folder / "sweeps" / "few"))[1]
+    rows = tmp_path / "rows.npz"
+    write_rows(data, rows)
+    (tmp_path / "trial.py").write_text(keras_script(spec, recorded, data, backend="jax", rows=rows))
+    ended = script("trial.py", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    printed = [line.split() for line in ended.out.splitlines()]
+    assert [line[:2] for line in printed] == [[str(epoch), "val_accuracy"] for epoch in (1, 2, 3)]
+    values = [float(line[2]) for line in printed]
+    assert values == pytest.approx(recorded.curve["val_accuracy"], abs=1.1 / 1437)  # one row
+
+
 def test_what_folds_can_not_do_is_said(folder: Path, spec: SweepSpec, tmp_path: Path) -> None:
     data, result = load_search_data(spec), read_results(SweepFolder(folder / "sweeps" / "few"))[0]
-    with pytest.raises(UsageError, match="with folds trial 0 is 3 trainings, which one script does not show"):
+    with pytest.raises(UsageError, match="the script can't have the folds of digits by itself"):
         keras_script(spec, result, data, backend="jax")
     by_auc = replace(spec, metrics=("auc",), objective=replace(spec.objective, name="val_auc"))
     with pytest.raises(UsageError, match="val_auc is none that is known"):

@@ -65,29 +65,43 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         rows: the file that `write_rows` wrote; None where the script can have the rows itself.
 
     Raises:
-        UsageError: the rows are needed in a file, the model is of a program that is no longer there, or there are
-            folds.
+        UsageError: the rows are needed in a file, or the model is of a program that is no longer there.
     """
-    if data.folds:
-        raise UsageError(
-            f"with folds {result.name} is {len(data.folds)} trainings, which one script does not show",
-            hint="`sweep export --trial N` gives its model, trained on all rows",
-        )
     plan = training_plan(spec, result.params)
     script = _Script()
     if rows is not None:
         script.use("import numpy as np")
         script.add(f"rows = np.load({str(rows)!r})")
-        script.add('x, y, x_val, y_val = (rows[name] for name in ("x", "y", "x_val", "y_val"))')
+    if data.folds:
+        if rows is None:
+            raise _needs_rows("the folds", spec)
+        script.add("curves = []  # of each fold, weighed by its rows", f"for fold in range({len(data.folds)}):")
+        script.indent = "    "
+    if rows is not None:
+        name = 'f"{name}_{fold}"' if data.folds else "name"
+        script.add(f'x, y, x_val, y_val = (rows[{name}] for name in ("x", "y", "x_val", "y_val"))')
     else:
         _own_rows(script, spec)
-    script.add("", f"keras.utils.set_random_seed({plan.seed})")
+    if not data.folds:
+        script.add("")
+    script.add(f"keras.utils.set_random_seed({plan.seed})")
     if spec.model.kind == "dense":
         _dense_model(script, dense(data, spec.loss, **plan.model_arguments))  # type: ignore[arg-type]
     else:
         _users_model(script, spec, plan, data)
     _compile(script, spec, plan, data)
-    _fit(script, spec, plan, result)
+    _fit(script, plan, result)
+    objective = repr(spec.objective.name)
+    if data.folds:
+        share = "y_val" if spec.objective.name.startswith("val_") else "y"
+        script.add(f"curves.append([value * len({share}) for value in log.history[{objective}]])")
+        script.indent = ""
+        scored = sum(len(fold.held if share == "y_val" else fold.train) for fold in data.folds)
+        script.add("for epoch, values in enumerate(zip(*curves), start=1):")
+        script.add(f"    print(epoch, {objective}, sum(values) / {scored})")
+    else:
+        script.add(f"for epoch, value in enumerate(log.history[{objective}], start=1):")
+        script.add(f"    print(epoch, {objective}, value)")
     value = f"{spec.objective.name} {result.value!r}" if result.value is not None else str(result.state)
     end = f" ({result.reason})" if result.reason else ""
     return script.text(
@@ -100,13 +114,18 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
 def write_rows(data: SearchData, path: Path) -> None:
     """Write training and validation rows as the model takes them, for a script: x, y, x_val, y_val. No test row.
 
-    Raises RecordError where the disk fails.
+    With folds these are x_0, y_0, ... of the first, and so on. Raises RecordError where the disk fails.
     """
     import numpy as np
 
-    train, validation = data.train, data.validation
+    parts = {f"_{index}": data.fold(index) for index in range(len(data.folds))} or {"": data}
+    arrays: dict[str, Any] = {}
+    for end, part in parts.items():
+        train, validation = part.train, part.validation
+        named = {"x": train.x, "y": train.y, "x_val": validation.x, "y_val": validation.y}
+        arrays |= {f"{name}{end}": array for name, array in named.items()}
     with replacing(path, mode=SHARED) as file:
-        np.savez(file, x=train.x, y=train.y, x_val=validation.x, y_val=validation.y)
+        np.savez(file, **arrays)
 
 
 class _Script:
@@ -116,6 +135,7 @@ class _Script:
         self._system = {"import os"}
         self._imports = {"import keras"}
         self._body: list[str] = []
+        self.indent = ""  # of the lines that are added
 
     def use(self, line: str, *, system: bool = False) -> None:
         """Import something."""
@@ -123,7 +143,7 @@ class _Script:
 
     def add(self, *lines: str) -> None:
         """Go on with these lines."""
-        self._body += lines
+        self._body += [f"{self.indent}{line}" for line in lines]
 
     def text(self, *head: str, backend: str) -> str:
         """The whole script, with these sentences as comments at its head."""
@@ -138,10 +158,7 @@ def _own_rows(script: _Script, spec: SweepSpec) -> None:
     name, how, form = spec.data.source, spec.data.split, loss_needs(spec.loss).form
     classes = form in (LabelForm.INDEX, LabelForm.ONE_HOT)
     if spec.data.kind != "named" or not classes or name not in ("digits", *KERAS_SETS):
-        raise UsageError(
-            f"the script can't have the rows of {name} by itself, encoded as the sweep had them",
-            hint="Give `--rows rows.npz`: training and validation rows are written there, and the script reads them",
-        )
+        raise _needs_rows("the rows", spec)
     more = ", stratify=y" if how.stratify else ""
     split = f"train_test_split(x, y, test_size={{}}, random_state={how.seed}{more})"
     script.use("from sklearn.model_selection import train_test_split")
@@ -159,8 +176,15 @@ def _own_rows(script: _Script, spec: SweepSpec) -> None:
         script.add("y, y_val = (np.eye(10, dtype='float32')[labels] for labels in (y, y_val))")
 
 
+def _needs_rows(what: str, spec: SweepSpec) -> UsageError:
+    return UsageError(
+        f"the script can't have {what} of {spec.data.source} by itself, encoded as the sweep had them",
+        hint="Give `--rows rows.npz`: training and validation rows are written there, and the script reads them",
+    )
+
+
 def _dense_model(script: _Script, model: Any) -> None:
-    script.add("model = keras.Sequential([", f"    keras.layers.Input({model.input_shape[1:]!r}),")
+    script.add("model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),")
     with without_tensorflow():  # which Keras would import to write a layer's dtype
         script.add(*(f"    {_layer(layer)}," for layer in model.layers), "])")
 
@@ -217,7 +241,7 @@ def _compile(script: _Script, spec: SweepSpec, plan: TrainingPlan, data: SearchD
     script.add(f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})")
 
 
-def _fit(script: _Script, spec: SweepSpec, plan: TrainingPlan, result: Result) -> None:
+def _fit(script: _Script, plan: TrainingPlan, result: Result) -> None:
     averages = ", callbacks=[keras.callbacks.SwapEMAWeights()]" if plan.optimizer_arguments.get("use_ema") else ""
     epochs = result.epochs or plan.epochs
     if epochs < plan.epochs:
@@ -227,8 +251,6 @@ def _fit(script: _Script, spec: SweepSpec, plan: TrainingPlan, result: Result) -
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     script.add("validation = (x_val, y_val)")
     script.add(f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{averages})")
-    script.add(f"for epoch, value in enumerate(log.history[{spec.objective.name!r}], start=1):")
-    script.add(f"    print(epoch, {spec.objective.name!r}, value)")
 
 
 def _taken(function: Any, known: Mapping[str, Any]) -> dict[str, Any]:
