@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.command import PATIENCE
-from tests.helpers.long_sweep import start, write
-from tests.helpers.whole_sweeps import Driver, check_sound, folder_of, outcome
+from tests.helpers.long_sweep import write
+from tests.helpers.whole_sweeps import Driver, Ended, check_sound, folder_of, outcome
 
 
 @pytest.mark.parametrize(
@@ -19,34 +18,27 @@ from tests.helpers.whole_sweeps import Driver, check_sound, folder_of, outcome
     [pytest.param("torch", 21, marks=pytest.mark.soak), ("tensorflow", 1)],  # JAX's is below
 )
 def test_a_trial_of_fit_on_other_backends_is_stopped_then_killed_then_left_alone(
-    tmp_path: Path, backend: str, first: int
+    driver: Driver, tmp_path: Path, backend: str, first: int
 ) -> None:
     """TensorFlow's shuffle can't be set to where it stood: there a trial begins anew, and ends with the same bits."""
-    words = ["--runner", "fit", "--backend", backend]
-    for name in ("whole", "pieces"):
-        (tmp_path / name).mkdir()
-        write(tmp_path / name, trials=1, epochs=60)
-    whole = start(tmp_path / "whole", *words)
-    _, err = whole.communicate(timeout=PATIENCE)
-    assert whole.returncode == 0, err
-    pieces = tmp_path / "pieces"
-    stopped = start(pieces, *words, "--json")
-    _wait_for_epochs(stopped, 20)
-    stopped.send_signal(signal.SIGINT)
-    stopped.communicate(timeout=PATIENCE)
-    assert stopped.returncode == 130
+    run = ["run", "long.yaml", "--runner", "fit", "--backend", backend]
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    for folder in (whole, pieces):
+        folder.mkdir()
+        write(folder, trials=1, epochs=60)
+    ended = driver.sweep(whole, run)
+    assert ended.code == 0, ended.err
+    stopped = driver.sweep(pieces, [*run, "--json"], signal=signal.SIGINT, epochs=20)
+    assert stopped.code == 130, stopped.err
     sweep = folder_of(pieces, "long")
     assert (sweep.checkpoints / "trial.npz").exists() == (first > 1)
-    killed = start(pieces, *words, "--json")
-    line = _wait_for_epochs(killed, 5)
-    assert json.loads(line)["epoch"] >= first - 1
-    killed.kill()
-    killed.communicate()
+    killed = driver.sweep(pieces, [*run, "--json"], signal=signal.SIGKILL, epochs=5)
+    assert killed.code == -signal.SIGKILL, killed.err
+    assert _first_epoch(killed) >= first - 1
     check_sound(sweep)
-    last = start(pieces, *words)
-    _, err = last.communicate(timeout=PATIENCE)
-    assert last.returncode == 0, err
-    assert _outcome(pieces) == _outcome(tmp_path / "whole")
+    last = driver.sweep(pieces, run)
+    assert last.code == 0, last.err
+    assert _outcome(pieces) == _outcome(whole)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +72,7 @@ def test_stopped_then_killed_then_left_alone(
     for _ in range(2):
         killed = driver.sweep(pieces, run, signal=signal.SIGKILL, epochs=5)
         assert killed.code == -signal.SIGKILL, killed.err
-        first = next(line for line in map(json.loads, killed.out.splitlines()) if line["event"] == "epoch_ended")
-        assert first["epoch"] >= least
+        assert _first_epoch(killed) >= least
         check_sound(sweep)
     last = driver.sweep(pieces, run)
     assert last.code == 0, last.err
@@ -95,13 +86,7 @@ def _outcome(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _wait_for_epochs(process, count: int) -> str:  # type: ignore[no-untyped-def]
-    """The first epoch's line, after so many epochs were shown."""
-    first = ""
-    while count:
-        line = process.stdout.readline()
-        assert line, process.communicate()  # it ended
-        if '"epoch_ended"' in line:
-            first = first or line
-            count -= 1
-    return first
+def _first_epoch(ended: Ended) -> int:
+    """The first epoch that a command told of."""
+    lines = map(json.loads, ended.out.splitlines())
+    return next(int(line["epoch"]) for line in lines if line["event"] == "epoch_ended")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.cli.main import main
-from tests.helpers.forks import forks
+from tests.helpers.forks import backend_of, forks
 
 PATIENCE = 800.0  # seconds before what is waited for counts as hanging: no test may depend on a machine's speed
 
@@ -33,8 +33,7 @@ def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: s
     words = list(map(str, arguments))
     variables = _variables()
     if not new and not environment:
-        backend = words[words.index("--backend") + 1] if "--backend" in words else "jax"
-        return _forked(backend, folder=str(cwd), arguments=words, environment=variables)
+        return _forked(backend_of(words), folder=str(cwd), arguments=words, environment=variables)
     return _new(["-m", "keras_sweep", *words], cwd, {**variables, **environment})
 
 

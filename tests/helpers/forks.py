@@ -35,3 +35,8 @@ class Forks:
 def forks(backend: str = "jax") -> Forks:
     """The one of these tests and a backend: it ends when its input does, with them."""
     return Forks(backend)
+
+
+def backend_of(words: list[str]) -> str:
+    """The backend that the words of a command name."""
+    return words[words.index("--backend") + 1] if "--backend" in words else "jax"

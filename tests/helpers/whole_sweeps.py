@@ -19,7 +19,7 @@ from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores
-from tests.helpers.forks import forks
+from tests.helpers.forks import backend_of, forks
 from tests.helpers.records import integrity
 from tests.helpers.whole_spaces import arguments, whole_text
 
@@ -40,7 +40,7 @@ class Driver:
 
     def sweep(self, folder: Path, words: list[str], **fault: Any) -> Ended:
         """Run `sweep` with these words in a folder. `fault`: as fault_driver.py says."""
-        answer = forks().run(folder=str(folder), arguments=words, **fault)
+        answer = forks(backend_of(words)).run(folder=str(folder), arguments=words, **fault)
         out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
         return Ended(answer["code"], answer["calls"], answer["seconds"], out, err)
 
