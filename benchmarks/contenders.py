@@ -1,4 +1,4 @@
-"""Whole processes that train the dense model on Fashion-MNIST, ours and the peers', and what they say meanwhile."""
+"""Whole processes that train the trials of a space, ours and the peers', and what they say meanwhile."""
 
 from __future__ import annotations
 
@@ -86,11 +86,17 @@ class Run:
         return 1000 * sum(trial.train or 0.0 for trial in known) / max(sum(trial.epochs for trial in known), 1)
 
 
-def run_ours(arguments: Sequence[str], *, until: Callable[[Trial], bool] | None = None, limit: float = 3600) -> Run:
-    """`sweep run search_spaces/dense.yaml` with these arguments, in an empty folder."""
+def run_ours(
+    arguments: Sequence[str],
+    *,
+    space: Path = SPACE,
+    until: Callable[[Trial], bool] | None = None,
+    limit: float = 3600,
+) -> Run:
+    """`sweep run` of a space file with these arguments, in an empty folder."""
     with tempfile.TemporaryDirectory() as folder:
         sweep = Path(sys.executable).with_name("sweep")
-        command = [str(sweep), "run", str(SPACE), "--json", "--sweeps-dir", folder, *arguments]
+        command = [str(sweep), "run", str(space), "--json", "--sweeps-dir", folder, *arguments]
         return _run(command, os.environ, until, limit)
 
 
@@ -98,17 +104,18 @@ def run_peer(
     name: str,
     python: Path,
     *,
+    task: str = SPACE.stem,
     points: Sequence[Mapping[str, Any]] | None = None,
     seed: int = 42,
     until: Callable[[Trial], bool] | None = None,
     limit: float = 3600,
 ) -> Run:
-    """A peer on these points, or searching on its own."""
+    """A peer on these points of a task of peers/tasks.py, or searching on its own."""
     from keras_sweep.data.fashion_mnist import FASHION_MNIST
 
     peer = PEER_PROGRAMS[name]
     command = [str(python), str(PEERS / peer.script), "--backend", peer.backend, "--data", str(FASHION_MNIST.locate())]
-    command += ["--seed", str(seed), "--steps-per-execution", str(peer.steps_per_execution)]
+    command += ["--task", task, "--seed", str(seed), "--steps-per-execution", str(peer.steps_per_execution)]
     with tempfile.TemporaryDirectory() as folder:
         if points is not None:
             file = Path(folder) / "points.json"

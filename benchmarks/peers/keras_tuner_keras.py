@@ -2,23 +2,20 @@
 
 import tempfile
 
-from task import TRIALS, arguments, model, print_trial, splits, train
+from task import TRIALS, arguments, model, print_trial, train
 
 options = arguments()
 
 import keras_tuner  # noqa: E402
 
-data = splits(options.data)
+data = options.task.rows(options.data)
 
 
-class Dense(keras_tuner.HyperModel):
+class Model(keras_tuner.HyperModel):
     """What KerasTuner asks of a user."""
 
     def build(self, hp):
-        optimizer = hp.Choice("optimizer", ["sgd", "rmsprop", "adam"])
-        learning_rate = hp.Float("learning_rate", 1e-4, 1.0, sampling="log")
-        hp.Int("epochs", 1, 20)
-        return model(optimizer, learning_rate, options.seed)
+        return model(options.task, options.task.params(hp), options.seed)
 
 
 class Listed(keras_tuner.oracles.RandomSearchOracle):
@@ -35,8 +32,8 @@ class Tuner(keras_tuner.Tuner):
     """Trains a trial with its own number of epochs."""
 
     def run_trial(self, trial, *args, **kwargs):
-        params = {name: trial.hyperparameters.get(name) for name in ("optimizer", "learning_rate", "epochs")}
-        value, seconds = train(data, params, options.seed, options.steps_per_execution)
+        params = options.task.params(trial.hyperparameters)
+        value, seconds = train(options.task, data, params, options.seed, options.steps_per_execution)
         print_trial(int(trial.trial_id), params, value, seconds)
         return {"val_accuracy": value}
 
@@ -47,5 +44,5 @@ with tempfile.TemporaryDirectory() as folder:
         max_trials=len(options.points or []) or TRIALS,
         seed=options.seed,
     )
-    tuner = Tuner(oracle=oracle, hypermodel=Dense(), directory=folder, project_name="peer")
+    tuner = Tuner(oracle=oracle, hypermodel=Model(), directory=folder, project_name="peer")
     tuner.search(verbose=0)

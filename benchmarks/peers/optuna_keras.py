@@ -1,22 +1,30 @@
 """Plain Optuna and Keras: an objective that calls fit and evaluate."""
 
-from task import TRIALS, arguments, print_trial, splits, train
+from task import TRIALS, arguments, print_trial, train
 
 options = arguments()
 
 import optuna  # noqa: E402
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-data = splits(options.data)
+data = options.task.rows(options.data)
+
+
+class Suggested:
+    """A trial's values by KerasTuner's method names."""
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self.Choice = trial.suggest_categorical
+        self.Int = trial.suggest_int
+        self._trial = trial
+
+    def Float(self, name: str, low: float, high: float, sampling: str = "linear") -> float:  # noqa: N802
+        return self._trial.suggest_float(name, low, high, log=sampling == "log")
 
 
 def objective(trial: optuna.Trial) -> float:
-    params = {
-        "optimizer": trial.suggest_categorical("optimizer", ["sgd", "rmsprop", "adam"]),
-        "learning_rate": trial.suggest_float("learning_rate", 1e-4, 1.0, log=True),
-        "epochs": trial.suggest_int("epochs", 1, 20),
-    }
-    value, seconds = train(data, params, options.seed, options.steps_per_execution)
+    params = options.task.params(Suggested(trial))
+    value, seconds = train(options.task, data, params, options.seed, options.steps_per_execution)
     print_trial(trial.number, params, value, seconds)
     return value
 

@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 
-from task import TRIALS, arguments, print_trial, splits, train
+from task import TRIALS, arguments, print_trial, train
 
 options = arguments()
 if [interface for _, interface in socket.if_nameindex()] != ["lo"]:
@@ -28,7 +28,7 @@ SECONDS = ("compile", "train", "validate")
 
 def trial(params: dict, data: tuple) -> None:
     """Train one trial in a worker process."""
-    value, seconds = train(data, params["point"], options.seed, options.steps_per_execution)
+    value, seconds = train(options.task, data, params["point"], options.seed, options.steps_per_execution)
     tune.report({"val_accuracy": value, **{f"{name}_seconds": seconds[name] for name in SECONDS}})
 
 
@@ -47,19 +47,25 @@ class Printed(tune.Callback):
         self._number += 1
 
 
+class Domains:
+    """The values to sample from, by KerasTuner's method names."""
+
+    Choice = staticmethod(lambda name, values: tune.choice(values))
+    Int = staticmethod(lambda name, low, high: tune.randint(low, high + 1))
+    Float = staticmethod(
+        lambda name, low, high, sampling="linear": (tune.loguniform if sampling == "log" else tune.uniform)(low, high)
+    )
+
+
 if options.points:
     space, samples = tune.grid_search(options.points), 1
 else:
-    space, samples = {
-        "optimizer": tune.choice(["sgd", "rmsprop", "adam"]),
-        "learning_rate": tune.loguniform(1e-4, 1.0),
-        "epochs": tune.randint(1, 21),
-    }, TRIALS
+    space, samples = options.task.params(Domains), TRIALS
 
 with tempfile.TemporaryDirectory() as folder:
     ray.init(num_cpus=CORES, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False)
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(trial, data=splits(options.data)), {"cpu": 1}),
+        tune.with_resources(tune.with_parameters(trial, data=options.task.rows(options.data)), {"cpu": 1}),
         param_space={"point": space},
         tune_config=tune.TuneConfig(num_samples=samples, reuse_actors=True),
         run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[Printed()]),
