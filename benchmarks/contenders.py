@@ -66,6 +66,7 @@ class Run:
     """A process from start to exit."""
 
     seconds: float  # wall time
+    cpu: float  # seconds of it and of those processes it started that it waited for
     trials: tuple[Trial, ...]
     ended: bool  # by itself; else it was stopped
 
@@ -164,7 +165,7 @@ def _run(
     """
     trials: list[Trial] = []
     with tempfile.TemporaryFile("w+") as complaints:
-        started = time.perf_counter()
+        before, started = os.times(), time.perf_counter()
         process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -188,7 +189,7 @@ def _run(
             if stopped:
                 _stop(process)
             code = process.wait()
-            seconds = time.perf_counter() - started
+            seconds, after = time.perf_counter() - started, os.times()
         finally:
             stopped = stopped or not timer.is_alive()
             timer.cancel()
@@ -196,7 +197,8 @@ def _run(
         if code and not stopped:
             complaints.seek(0)
             raise RuntimeError(f"{' '.join(command)} ended with {code}:\n{complaints.read()[-2000:]}")
-    return Run(seconds, tuple(trials), ended=not stopped)
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Run(seconds, cpu, tuple(trials), ended=not stopped)
 
 
 def _trial(line: Mapping[str, Any], at: float) -> Trial:

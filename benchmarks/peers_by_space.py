@@ -46,7 +46,7 @@ def main() -> None:
     rows = []
     for space in options.spaces:
         rows += measured(space, options.trials, options.rounds, peers, options.peer_python)
-    head = ["space", "whole process", "trials", "epochs", "seconds (from-to)", "of ours", "differ"]
+    head = ["space", "whole process", "trials", "epochs", "seconds (from-to)", "of ours", "CPU, s", "of ours", "differ"]
     print_table(f"the same trials, median of {options.rounds} rounds", head, rows, notes)
     print_machine("at the end")
 
@@ -63,18 +63,23 @@ def measured(space: str, trials: int, rounds: int, peers: Sequence[str], python:
                 points = [dict(trial.params) for trial in runs[OURS][0].trials]
                 found.append(run_peer(name, python, task=space, points=points))
             load = os.getloadavg()[0]
-            print(f"{space}, round {number}: {name}: {found[-1].seconds:.1f} s, load {load:.1f}", file=sys.stderr)
+            times = f"{found[-1].seconds:.1f} s, {found[-1].cpu:.1f} s of CPU"
+            print(f"{space}, round {number}: {name}: {times}, load {load:.1f}", file=sys.stderr, flush=True)
     return [row(space, name, found, runs[OURS]) for name, found in runs.items()]
 
 
 def row(space: str, name: str, runs: Sequence[Run], ours: Sequence[Run]) -> list[str]:
     """What a contender took."""
-    seconds = [run.seconds for run in runs]
-    times = statistics.median(run.seconds / our.seconds for run, our in zip(runs, ours, strict=True))
     values = {trial.params["learning_rate"]: trial.value for trial in ours[0].trials}
     differ = sum(trial.value != values[trial.params["learning_rate"]] for trial in runs[0].trials)
-    spread = f"{statistics.median(seconds):.1f} ({min(seconds):.1f}-{max(seconds):.1f})"
-    return [space, name, str(len(runs[0].trials)), str(runs[0].epochs), spread, f"{times:.1f}", str(differ)]
+    pairs = list(zip(runs, ours, strict=True))
+    of_wall = statistics.median(run.seconds / our.seconds for run, our in pairs)
+    of_cpu = statistics.median(run.cpu / our.cpu for run, our in pairs)
+    wall = [run.seconds for run in runs]
+    spread = f"{statistics.median(wall):.1f} ({min(wall):.1f}-{max(wall):.1f})"
+    cpu = f"{statistics.median(run.cpu for run in runs):.1f}"
+    counts = [str(len(runs[0].trials)), str(runs[0].epochs)]
+    return [space, name, *counts, spread, f"{of_wall:.1f}", cpu, f"{of_cpu:.1f}", str(differ)]
 
 
 if __name__ == "__main__":

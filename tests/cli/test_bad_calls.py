@@ -41,6 +41,7 @@ CALLS = {
     "a name with a slash": (["run", "space.yaml", "--name", "a/b"], ["a/b"]),
     "a negative bound of failures": (["run", "space.yaml", "--max-failures", "-1"], ["--max-failures"]),
     "check without a file": (["check"], ["space file"]),
+    "check by an unknown runner": (["check", "space.yaml", "--no-probe", "--runner", "fits"], ["--runner", "fit"]),
     "check of a broken file": (["check", "broken.yaml"], ["broken.yaml:1"]),
     "a leaderboard where there is no sweep": (["leaderboard"], ["no sweep"]),
     "an unknown sweep": (["leaderboard", "dense"], ["dense"]),

@@ -5,7 +5,7 @@ import pytest
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.sweep.estimate import estimate
+from keras_sweep.sweep.estimate import PROBE_TRIALS, estimate
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import PhaseBegan
@@ -49,8 +49,18 @@ def test_trials_that_need_a_program_each_are_expected_to_compile_one_each(data):
 
 def test_each_trial_of_fit_compiles(data):
     spec = wanting(5, RATE, constants={"optimizer": "adam", "epochs": 2})
-    found, _ = of(spec, FitRunner(spec, data))
+    found, told = of(spec, FitRunner(spec, data))
     assert found.programs == 5 and found.trial_epochs == 10
+    assert [event.phase for event in told].count("compile") == PROBE_TRIALS < 5  # the first of a process tells little
+
+
+def test_what_scoring_compiles_is_no_part_of_an_epoch(data):
+    spec = wanting(64, RATE, constants={"optimizer": "adam", "epochs": 100})
+    runner = CompiledRunner(spec, data)
+    found, _ = of(spec, runner)
+    spent = runner.spent
+    assert found.epoch_seconds == pytest.approx((spent["train"] + spent["validate"]) / (16 * 2))
+    assert found.compile_seconds == pytest.approx(spent["compile"] + spent["score"] + spent["build"])
 
 
 def test_a_space_smaller_than_the_trials_asked_for_is_counted_whole(data):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend
+from keras_sweep.cli.options import Backend, one_of
 
 
 def check(
@@ -25,6 +25,9 @@ def check(
         ),
     ] = None,
     backend: Backend = None,
+    runner: Annotated[
+        str | None, typer.Option("--runner", metavar="NAME", help="As of `sweep run`: compiled or fit.")
+    ] = None,
 ) -> None:
     """List the faults and warnings of a space file, the size of the space, and how long a sweep would take."""
     import json
@@ -36,12 +39,14 @@ def check(
         return
     from keras_sweep.errors import UsageError
     from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.training.choose import RUNNERS
     from keras_sweep.views.space_view import print_space
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice, print_warning
 
     if space is None:
         raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check search_spaces/dense.yaml`")
+    one_of("--runner", runner, RUNNERS)
     spec = read_space_file(space, sets=sets or ())
     for warning in spec.warnings:
         print_warning(stderr_console(), warning)
@@ -60,6 +65,6 @@ def check(
         from keras_sweep.views.space_view import print_estimate
 
         with LibraryNoise(), answer_stream(), status_view() as view:
-            data, found = probed(spec, view)
+            data, found = probed(spec, view, runner=runner)
         print_estimate(stdout_console(), data, found)
     stdout_console().print("no faults")  # only now: the data and a trial were looked at too

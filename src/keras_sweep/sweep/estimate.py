@@ -1,4 +1,4 @@
-"""How long a sweep will take: a timed probe of one generation, for one epoch."""
+"""How long a sweep will take: a timed probe of one generation, for two epochs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import TrialState
 
 PROBE_SECONDS = 20.0  # then the probe ends with the programs that are compiled by now
+PROBE_TRIALS = 4  # at least: the first warms up the process, and later ones compile in less time
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +47,29 @@ def estimate(
     *,
     probe_seconds: float = PROBE_SECONDS,
 ) -> Estimate | None:
-    """Train one generation for one epoch, or as much of it as there is time for; None if all of its trials fail."""
-    asked = engine.ask(max(runner.generation, 1))
+    """Train one generation for two epochs, or as much of it as there is time for; None if all of its trials fail."""
+    asked = engine.ask(max(runner.generation, PROBE_TRIALS))
     trials = min(spec.search.trials, spec.space.size)
     wanted = frozenset(one.number for one in asked if one.number < trials)
     lengths = [training_plan(spec, one.params).epochs for one in asked]
     watch = _Probe(emit, probe_seconds)
     first, per_trial = runner.programs(asked, wanted, watch)
-    short = [replace(one, params={**one.params, "epochs": 1}) for one in asked]
-    results = list(runner.run(short, wanted, watch))
-    if not watch.epochs or not any(one.state is TrialState.COMPLETE for one in results):
+    short = [replace(one, params={**one.params, "epochs": min(max(lengths), 2)}) for one in asked]
+    ended, compiling = set(), _Compiling(runner)
+    for result in runner.run(short, wanted, watch):
+        ended.add(result.state)
+        compiling.note()
+    if not watch.epochs or (ended and TrialState.COMPLETE not in ended):
         return None
-    spent = runner.spent
     later = per_trial * max(trials - len(wanted), 0)
-    training = sum(spent.get(part, 0.0) for part in ("train", "validate", "score"))
-    compiling = spent.get("compile", 0.0) / max(runner.compiled, 1) * (first + later)
-    building = spent.get("build", 0.0) * (1 + later / len(asked))
     length = sum(lengths) / len(lengths)
     finalists = _finalists(spec, length, int(trials))
     return Estimate(
         runner.name,
-        epoch_seconds=training / watch.epochs,
+        epoch_seconds=sum(runner.spent.get(part, 0.0) for part in ("train", "validate")) / watch.epochs,
         trial_epochs=length * trials,
         programs=first + later,
-        compile_seconds=building + compiling,
+        compile_seconds=compiling.seconds(first + later) + runner.spent.get("build", 0.0) * (1 + later / len(asked)),
         finalists=finalists,
         finalist_epochs=math.prod(finalists) * length,
         refit_epochs=length if spec.refits else 0.0,
@@ -84,6 +84,29 @@ def _finalists(spec: SweepSpec, length: float, trials: int) -> tuple[int, int]:
         return 0, 0
     most = math.inf if spec.finalists_asked else SHARE * length * trials
     return affordable([length] * min(wanted.top, trials), wanted.seeds, most)
+
+
+class _Compiling:
+    """What programs cost until they train, and the first use of each to score a trial, which compiles too."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._first: tuple[float, int] | None = None  # seconds and programs once a trial has ended
+
+    def note(self) -> None:
+        """A trial has ended."""
+        if self._first is None:
+            self._first = self._so_far()
+
+    def _so_far(self) -> tuple[float, int]:
+        return sum(self._runner.spent.get(part, 0.0) for part in ("compile", "score")), self._runner.compiled
+
+    def seconds(self, programs: float) -> float:
+        """Expected of so many: those not seen cost what the later ones did, which found the process warm."""
+        total, seen = self._so_far()
+        seconds, count = self._first or (0.0, 0)
+        each = (total - seconds) / (seen - count) if seen > count else total / max(seen, 1)
+        return total + each * max(programs - seen, 0)
 
 
 class _Probe(NoWatch):

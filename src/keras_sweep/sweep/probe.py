@@ -21,10 +21,10 @@ from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 
 
-def probed(spec: SweepSpec, emit: Listener) -> tuple[SearchData, Estimate | None]:
+def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tuple[SearchData, Estimate | None]:
     """The data, and how long the sweep will take; nothing is written. Raises UsageError where the two do not fit.
 
-    What a run would say of the model, and of how it trains, is said here too.
+    `runner` is that of `choose_runner`. What a run would say of the model, and of how it trains, is said here too.
     """
     emit(PhaseBegan("data"))
     data = load_search_data(spec)
@@ -32,10 +32,10 @@ def probed(spec: SweepSpec, emit: Listener) -> tuple[SearchData, Estimate | None
     inspected = inspect_model(spec, data)
     spec = inspected.spec
     check_task(spec, data, inspected.output_shape, inspected.activation)
-    runner, note = choose_runner(spec, data, None)
+    chosen, note = choose_runner(spec, data, runner)
     for text in (*inspected.notices, *([note] if note else ())):
         emit(Noticed(text))
-    found = estimate(spec, make_engine(spec), runner, emit)
+    found = estimate(spec, make_engine(spec), chosen, emit)
     if found is not None and found.average_epochs and not _may_have_hidden_layers(spec, data):
         found = replace(found, average_epochs=0.0)
     return data, found

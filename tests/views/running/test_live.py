@@ -205,6 +205,45 @@ def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
     assert progress.remaining == pytest.approx(31 * 2.0)
 
 
+def test_an_epoch_is_foretold_from_those_that_trained_while_nothing_else_was_done():
+    clock = Clock()
+    progress = SweepProgress(clock=clock)
+    progress(SweepStarted(*vars_of(STARTED, total=2).values()))
+    progress(PhaseBegan("sampler"))
+    clock.now = 30.0  # the first look for a trial imports the sampler
+    progress(GenerationAsked(0, tuple(result(number, params={"epochs": 20}).suggestion for number in (0, 1))))
+    progress(PhaseBegan("build", 0, 2))
+    clock.now = 50.0
+    progress(PhaseBegan("compile", 0, 2, 0.0))
+    clock.now = 60.0
+    progress(PhaseBegan("compile", 1, 2, 0.0))
+    for epoch in range(5):  # of the first program, while the second is compiled
+        progress(EpochEnded(0, epoch + 1, {}))
+    clock.now = 70.0
+    progress(PhaseBegan("train", 2, 2, 0.0))
+    assert progress.remaining is None
+    clock.now = 78.0
+    for epoch in range(8):
+        progress(EpochEnded(1, epoch + 1, {}))
+    assert progress.remaining == pytest.approx(15 + 12)
+
+
+def test_what_later_generations_need_beside_training_is_part_of_the_time_that_is_left():
+    clock = Clock()
+    progress = SweepProgress(clock=clock)
+    progress(SweepStarted(*vars_of(STARTED, total=5).values()))
+    for generation, seconds in enumerate((40.0, 3.0)):  # the first imports the sampler
+        progress(PhaseBegan("sampler"))
+        clock.now += seconds
+        progress(GenerationAsked(generation, (result(generation, params={"epochs": 8}).suggestion,)))
+        progress(PhaseBegan("train", 0, 0, 0.0))
+        clock.now += 8.0
+        for epoch in range(8):
+            progress(EpochEnded(generation, epoch + 1, {}))
+        progress(TrialEnded(result(generation, epochs=8)))
+    assert progress.remaining == pytest.approx(3 * (8.0 + 3.0))
+
+
 def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
     clock = Clock()
     progress = SweepProgress(clock=clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,8 @@ class FitLog:
         self._before = {"compile": 0.0, "train": 0.0, "validate": 0.0}  # seconds until the checkpoint
         self._restore: Callable[[Any], None] | None = None
         self._validate_seconds = 0.0
-        self._test_started = self._written = time.perf_counter()
+        self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation, since it began or went on
+        self._test_started = self._written = self._epoch_ended = time.perf_counter()
         self._first_batch: float | None = None
         read = checkpoint.read(suggestion) if checkpoint else None
         if read is not None:
@@ -91,11 +92,20 @@ class FitLog:
 
     @property
     def spent(self) -> dict[str, float]:
-        """Seconds by part since the trial began, or went on."""
+        """Seconds by part since the trial began, or went on.
+
+        Compiling lasts until the first batch; then a shorter last batch is compiled, and validation: that is what the
+        first epoch takes more than those after it.
+        """
         now = time.perf_counter()
         compiling = (self._first_batch or now) - self._started
         training = max(now - self._started - compiling - self._validate_seconds, 0.0)
-        return {"compile": compiling, "train": training, "validate": self._validate_seconds}
+        late, late_validation = (_first_beyond([one[part] for one in self._epochs]) for part in (0, 1))
+        return {
+            "compile": compiling + late + late_validation,
+            "train": max(training - late, 0.0),
+            "validate": self._validate_seconds - late_validation,
+        }
 
     def _parts(self) -> dict[str, float]:
         return {name: self._before[name] + seconds for name, seconds in self.spent.items()}
@@ -121,6 +131,10 @@ class FitLog:
         self._validate_seconds += time.perf_counter() - self._test_started
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
+        now, validating = time.perf_counter(), self._validate_seconds - sum(seconds for _, seconds in self._epochs)
+        began = self._epoch_ended if self._epochs else self._first_batch or now
+        self._epochs.append((now - began - validating, validating))
+        self._epoch_ended = now
         scalars = {name: value for name, value in (logs or {}).items() if np.ndim(value) == 0}
         row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
         self.rows.append(row)
@@ -154,3 +168,9 @@ class FitLog:
                 TrialProgress(self.rows, self.best_weights, self._parts(), self.every_weights),
             )
         self._written = time.perf_counter()
+
+
+def _first_beyond(seconds: Sequence[float]) -> float:
+    """How much longer the first took than those after it on average; 0 where it is alone."""
+    first, *later = seconds or (0.0,)
+    return max(first - sum(later) / len(later), 0.0) if later else 0.0

@@ -70,7 +70,7 @@ class FitRunner:
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """Seconds by part: build, compile (until the first batch is trained), train, validate, score."""
+        """Seconds by part: build, compile (building and tracing included), train, validate, score."""
         return dict(self._spent)
 
     @property

@@ -164,9 +164,10 @@ class Group:
         count = self._places_for(placed)
         if self._program is None or self._state is None or count != self._program.lanes:
             program = self._programs.program(self.signature, count)
-            states = [self.state(lane) or program.layout.initial(lane.spec.own) for lane in placed]
-            self._program = program
-            self._place(placed, states)
+            with self._programs.clock.measure("build"):
+                states = [self.state(lane) or program.layout.initial(lane.spec.own) for lane in placed]
+                self._program = program
+                self._place(placed, states)
         assert self._program is not None and self._state is not None
         return self._program, self._state
 

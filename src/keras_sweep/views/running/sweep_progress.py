@@ -27,6 +27,8 @@ from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.curve_scale import CurveScale
 
+ENOUGH_EPOCHS = 8  # tell how long an epoch takes
+
 
 @dataclass(slots=True)
 class Training:
@@ -63,8 +65,12 @@ class SweepProgress:
         self._keep = keep
         self._clock = clock
         self.phase: PhaseBegan | None = None
-        self._begin = self._phase_begin = self._search_begin = self._told = clock()
-        self._compiling = 0.0  # seconds in which programs were compiled
+        self._begin = self._phase_begin = self._told = clock()
+        self._spent = {"compile": 0.0, "train": 0.0, "other": 0.0}  # seconds of the search
+        self._alone = 0  # epochs that ended while nothing was compiled
+        self._generations = 0
+        self._size = 1  # of a generation
+        self._first_other = 0.0  # of `other`: until the first generation trained
         self._compiled = 0  # programs of earlier generations
         self._plan: PhaseBegan | None = None  # the programs of this generation
         self._trained_epochs = (0, 0)  # of the trials that have ended, and how many these are
@@ -77,7 +83,7 @@ class SweepProgress:
             self._begin_phase(event)
         elif isinstance(event, SweepStarted):
             self.started = event
-            self._search_begin = self._clock()
+            self._spent, self._told = dict.fromkeys(self._spent, 0.0), self._clock()
             self.objective = event.objective
             self._scale = CurveScale(goal=self.objective.goal)
             for result in event.finished:
@@ -90,6 +96,7 @@ class SweepProgress:
                 trial.values = list(event.curve.get(self.objective.name, ()))
         elif isinstance(event, EpochEnded):
             self.epochs += 1
+            self._alone += _part(self.phase) == "train"
             if trial := self.training.get(event.number):
                 trial.values.append(float(event.logs.get(self.objective.name, math.nan)))
         elif isinstance(event, TrialEnded):
@@ -120,7 +127,8 @@ class SweepProgress:
         self.leading.sort(key=lambda other: order_key(other, self.objective))
 
     def _begin_generation(self, event: GenerationAsked) -> None:
-        self.generation = event.generation
+        self.generation, self._size = event.generation, max(len(event.suggestions), 1)
+        self._generations += 1
         if any(result.final for result in self.leading):  # of an earlier end: the search goes on
             self.leading = [replace(result, final=False) for result in self.leading]
             self.leading.sort(key=lambda other: order_key(other, self.objective))
@@ -179,7 +187,8 @@ class SweepProgress:
     def remaining(self) -> float | None:
         """Seconds that it will take still; None while that is a guess.
 
-        Epochs go on taking as long as so far, and each program that is still to be compiled as long as those before.
+        Epochs go on taking as long as those that trained while nothing was compiled, each program that is still to be
+        compiled as long as those before, and what else a generation needs as long as in those after the first.
         """
         if self.finalists is not None:
             begin, before = self._finalists_begin
@@ -187,18 +196,20 @@ class SweepProgress:
             seconds = self._clock() - begin
             return max(self.finalists.epochs - epochs, 0) * seconds / epochs if epochs and seconds >= 1 else None
         left, a_trial = self._epochs_left()
-        if not self.epochs or self.epochs < a_trial / 2 or self.elapsed < 1:
+        enough = self._alone >= min(a_trial / 2, ENOUGH_EPOCHS) or self.epochs >= 2 * a_trial
+        if not self.epochs or not enough or self.elapsed < 1:
             return None
-        now = self._clock()
-        compiling = self._compiling + (now - self._told if self.phase and self.phase.phase == "compile" else 0.0)
-        training = max(now - self._search_begin - compiling, 0.0)
-        seconds = left * training / self.epochs
+        self._spend()
+        seconds = left * self._spent["train"] / max(self._alone, 1)
+        later = max(self.total - self.done - len(self.training), 0)
+        if self._generations > 1:
+            each = (self._spent["other"] - self._first_other) / (self._generations - 1)
+            seconds += each * math.ceil(later / self._size)
         plan = self._plan
         if plan is not None and plan.total is not None:
             done = self._compiled + (plan.done or 0)
-            later = max(self.total - self.done - len(self.training), 0)
             programs = plan.total - (plan.done or 0) + (plan.per_trial or 0.0) * later
-            seconds += programs * compiling / max(done, 1)
+            seconds += programs * self._spent["compile"] / max(done, 1)
         return seconds
 
     def _epochs_left(self) -> tuple[float, float]:
@@ -211,14 +222,20 @@ class SweepProgress:
         return left + later * a_trial, a_trial
 
     def _begin_phase(self, event: PhaseBegan) -> None:
-        now = self._clock()
-        if self.phase is not None and self.phase.phase == "compile":
-            self._compiling += now - self._told
+        self._spend()
         if self.phase is None or _work(self.phase) != _work(event):
-            self._phase_begin = now
-        self.phase, self._told = event, now
+            self._phase_begin = self._told
+        self.phase = event
         if event.phase in ("compile", "train"):
             self._plan = event
+            if self._generations <= 1:
+                self._first_other = self._spent["other"]
+
+    def _spend(self) -> None:
+        """Count the time until now."""
+        now = self._clock()
+        self._spent[_part(self.phase)] += now - self._told
+        self._told = now
 
     def is_best(self, result: Result) -> bool:
         """Whether the result leads."""
@@ -244,6 +261,11 @@ class SweepProgress:
         for name in (*self._first, *params):
             if name not in self._varying and _differ(self._first, params, name):
                 self._varying[name] = None
+
+
+def _part(phase: PhaseBegan | None) -> str:
+    """What the time of a phase is counted as."""
+    return "train" if phase is None else phase.phase if phase.phase in ("compile", "train") else "other"
 
 
 def _work(event: PhaseBegan) -> tuple[str, int | None]:

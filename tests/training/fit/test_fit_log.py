@@ -1,0 +1,50 @@
+from types import SimpleNamespace
+
+import pytest
+
+from keras_sweep.training.fit import fit_log
+from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import Suggestion
+from tests.helpers.factory import make_spec
+from tests.helpers.lane_trials import Watching
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(fit_log, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    return clock
+
+
+def trained(clock, *epochs):
+    """A log that was told of so many seconds: of the first batch of all, of training, of validation."""
+    spec, suggestion = make_spec(), Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 9})
+    plan = training_plan(spec, suggestion.params)
+    told = {"started": clock.now, "checkpoint": None, "checkpoint_seconds": 1e9}
+    log = FitLog(spec, suggestion, plan, None, Watching(), **told)
+    callback = log.callback()
+    for number, (first, training, validation) in enumerate(epochs):
+        clock.now += first
+        callback.on_train_batch_end(0)
+        clock.now += training
+        callback.on_train_batch_end(1)
+        callback.on_test_begin()
+        clock.now += validation
+        callback.on_test_end()
+        callback.on_epoch_end(number, {"val_accuracy": 0.5})
+    return log
+
+
+def test_until_there_is_a_second_epoch_compiling_is_the_time_until_the_first_batch(clock):
+    assert trained(clock, (5.0, 3.0, 2.0)).spent == pytest.approx({"compile": 5.0, "train": 3.0, "validate": 2.0})
+
+
+def test_what_the_first_epoch_takes_more_than_those_after_it_is_compiling_too(clock):
+    log = trained(clock, (5.0, 3.0, 2.0), (0.0, 1.0, 0.5), (0.0, 2.0, 0.5))
+    assert log.spent == pytest.approx({"compile": 5.0 + 1.5 + 1.5, "train": 4.5, "validate": 1.5})
+
+
+def test_a_first_epoch_that_is_no_slower_leaves_the_times_as_they_were(clock):
+    log = trained(clock, (5.0, 1.0, 0.5), (0.0, 1.0, 1.0))
+    assert log.spent == pytest.approx({"compile": 5.0, "train": 2.0, "validate": 1.5})
