@@ -28,6 +28,8 @@ bench: data  ## a short form of every benchmark
 	$(BIN)/python benchmarks/equals_fit.py --quick
 	$(BIN)/python benchmarks/never_slower.py --quick
 	$(BIN)/python benchmarks/honest_winner.py --quick
+	$(BIN)/python benchmarks/peers_by_space.py --quick
+	$(BIN)/python benchmarks/convolutions.py --quick
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -33,6 +33,7 @@ class Peer:
     least: tuple[int, ...] = ()  # version of the package
     steps_per_execution: int = 1
     alone: bool = False  # it listens on every network interface, so it runs only where there is none but loopback
+    workers: bool = False  # it trains in processes that nobody waits for: their CPU time is not known
 
 
 PEER_PROGRAMS: Mapping[str, Peer] = {
@@ -40,8 +41,10 @@ PEER_PROGRAMS: Mapping[str, Peer] = {
     "Optuna + Keras, JAX": Peer("optuna_keras.py", "jax", "optuna"),
     "KerasTuner, TensorFlow": Peer("keras_tuner_keras.py", "tensorflow", "keras_tuner"),
     "KerasTuner, JAX": Peer("keras_tuner_keras.py", "jax", "keras_tuner"),
-    "Ray Tune + Keras, TensorFlow": Peer("ray_tune_keras.py", "tensorflow", "ray", (2, 60, 0), alone=True),
-    "Ray Tune + Keras, JAX": Peer("ray_tune_keras.py", "jax", "ray", (2, 60, 0), alone=True),
+    "Ray Tune + Keras, TensorFlow": Peer(
+        "ray_tune_keras.py", "tensorflow", "ray", (2, 60, 0), alone=True, workers=True
+    ),
+    "Ray Tune + Keras, JAX": Peer("ray_tune_keras.py", "jax", "ray", (2, 60, 0), alone=True, workers=True),
     "Optuna + Keras, TensorFlow, 50 steps per execution": Peer(
         "optuna_keras.py", "tensorflow", "optuna", steps_per_execution=50
     ),

@@ -77,9 +77,11 @@ def row(space: str, name: str, runs: Sequence[Run], ours: Sequence[Run]) -> list
     of_cpu = statistics.median(run.cpu / our.cpu for run, our in pairs)
     wall = [run.seconds for run in runs]
     spread = f"{statistics.median(wall):.1f} ({min(wall):.1f}-{max(wall):.1f})"
-    cpu = f"{statistics.median(run.cpu for run in runs):.1f}"
+    cpu = [f"{statistics.median(run.cpu for run in runs):.1f}", f"{of_cpu:.1f}"]
+    if name != OURS and PEER_PROGRAMS[name].workers:
+        cpu = ["-", "-"]
     counts = [str(len(runs[0].trials)), str(runs[0].epochs)]
-    return [space, name, *counts, spread, f"{of_wall:.1f}", cpu, f"{of_cpu:.1f}", str(differ)]
+    return [space, name, *counts, spread, f"{of_wall:.1f}", *cpu, str(differ)]
 
 
 if __name__ == "__main__":
