@@ -228,6 +228,22 @@ def test_an_epoch_is_foretold_from_those_that_trained_while_nothing_else_was_don
     assert progress.remaining == pytest.approx(15 + 12)
 
 
+def test_while_all_epochs_train_beside_compiling_what_is_left_is_compiling():
+    clock = Clock()
+    progress = SweepProgress(clock=clock)
+    progress(SweepStarted(*vars_of(STARTED, total=4).values()))
+    progress(GenerationAsked(0, tuple(result(number, params={"epochs": 20}).suggestion for number in range(4))))
+    progress(PhaseBegan("train", 0, 4, 0.0))
+    clock.now = 1.0  # until the first program begins to be compiled
+    progress(PhaseBegan("compile", 0, 4, 0.0))
+    clock.now = 21.0
+    progress(PhaseBegan("compile", 2, 4, 0.0))
+    for number in (0, 1):
+        for epoch in range(20):
+            progress(EpochEnded(number, epoch + 1, {}))
+    assert progress.remaining == pytest.approx(20.0)
+
+
 def test_what_later_generations_need_beside_training_is_part_of_the_time_that_is_left():
     clock = Clock()
     progress = SweepProgress(clock=clock)

@@ -196,11 +196,11 @@ class SweepProgress:
             seconds = self._clock() - begin
             return max(self.finalists.epochs - epochs, 0) * seconds / epochs if epochs and seconds >= 1 else None
         left, a_trial = self._epochs_left()
-        enough = self._alone >= min(a_trial / 2, ENOUGH_EPOCHS) or self.epochs >= 2 * a_trial
-        if not self.epochs or not enough or self.elapsed < 1:
+        enough = self._alone > 0 and self._alone >= min(a_trial / 2, ENOUGH_EPOCHS)
+        if not self.epochs or self.elapsed < 1 or not (enough or self.epochs >= 2 * a_trial):
             return None
         self._spend()
-        seconds = left * self._spent["train"] / max(self._alone, 1)
+        seconds = left * self._spent["train"] / self._alone if enough else 0.0  # all train while others compile
         later = max(self.total - self.done - len(self.training), 0)
         if self._generations > 1:
             each = (self._spent["other"] - self._first_other) / (self._generations - 1)
@@ -233,8 +233,8 @@ class SweepProgress:
 
     def _spend(self) -> None:
         """Count the time until now."""
-        now = self._clock()
-        self._spent[_part(self.phase)] += now - self._told
+        now, part = self._clock(), _part(self.phase)
+        self._spent[part if part == "compile" or self.epochs else "other"] += now - self._told
         self._told = now
 
     def is_best(self, result: Result) -> bool:
