@@ -1,4 +1,4 @@
-"""Convolutions of several lanes at once cost no less than one lane at a time, a call a step, as they are trained today.
+"""Convolutions of several lanes at once, in every form, against one lane at a time, a call a step, as they are trained.
 
     python benchmarks/convolutions.py [--rounds 5] [--quick]
 

@@ -1,4 +1,4 @@
-"""For spaces that vary more than numbers of the optimizer, a sweep is faster than every peer on the same trials.
+"""On spaces that vary more than numbers of the optimizer a sweep takes no more time than any peer on the same trials.
 
     python benchmarks/peers_by_space.py [SPACE ...] [--trials 16] [--rounds 3] [--peers NAME ...] [--peer-python PATH]
 
@@ -6,6 +6,8 @@ Whole processes from start to exit, one after the other in each round; ours with
 test. Every peer trains the very trials that `sweep run` asks for first: the same rows, points, epochs and batches.
 SPACE is table, deep_table, mlp or cnn, by default each of them. "Of ours" is how many times our time it takes, the
 median of the rounds; "differ" is in how many trials the peer's value is another than ours, which on JAX should be none.
+
+README.md has the printout: `table` 2.9 to 5.1 times ours, `deep_table` 2.3 to 3.4, `cnn` 1.0 to 2.7, on a busy machine.
 """
 
 from __future__ import annotations
