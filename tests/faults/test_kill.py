@@ -107,6 +107,16 @@ def test_killed_before_or_after_every_call_while_finalists_train(
     assert kills > 0.9 * len(faults)
 
 
+def test_killed_while_the_winner_of_folds_is_trained_on_all_rows_it_ends_with_the_same_model(
+    driver: Driver, whole: Whole, tmp_path: Path
+) -> None:
+    before = whole("folds_in_lanes")[0].count("COMMIT") - 4  # the refit, the look, its scores, the times
+    points = {"its weights have their name": ("rename", 2), "it is recorded": ("COMMIT", 1)}  # 1 names the comparison
+    for index, (point, (what, nth)) in enumerate(points.items()):
+        fault: dict[str, object] = {"what": what, "commits": before, "nth": nth, "after": False, "kind": "kill"}
+        assert survives(driver, whole, tmp_path / str(index), "folds_in_lanes", [fault]) == 1, point
+
+
 @pytest.mark.parametrize("what", ["open_new spool", "rename spool", "remove spool"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_around_a_trial_that_waits_its_turn_what_was_told_is_not_trained_again(

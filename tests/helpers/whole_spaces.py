@@ -23,6 +23,8 @@ SPACES = {
     "search: {engine: optuna, sampler: tpe, trials: 3, seed: 42}\n",
     "folds": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: {{max: 2, take: best}}\n"
     "split: {folds: 2}\nsearch: {engine: optuna, sampler: random, trials: 1, seed: 42}\n",
+    "folds_in_lanes": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: {{max: 2, take: best}}\n"
+    "split: {folds: 2}\nsearch: {engine: optuna, sampler: random, trials: 3, seed: 42}\n",
 }
 FEW_FINALISTS = "finalists: {top: 2, seeds: 1}\n"  # enough to see what befalls them
 PLAIN = SPACES["plain"] + "finalists: none\n"
