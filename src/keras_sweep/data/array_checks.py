@@ -103,6 +103,11 @@ def of_32_bits(x: Array) -> Array:
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
+def own(array: Array) -> Array:
+    """A contiguous array that is no view: a view would keep alive, and lead to, rows that are not its own."""
+    return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)
+
+
 def _as_array(value: Any, what: str) -> Array:
     if value is None:
         raise DataError(f"{what} is None", hint="Give an array")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.array_checks import is_too_fine, of_32_bits, too_fine_columns
+from keras_sweep.data.array_checks import is_too_fine, of_32_bits, own, too_fine_columns
 from keras_sweep.data.labels import Labels, fit_labels
 from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.search_data import Array, Rows
@@ -86,8 +86,3 @@ def picture_labels(spec: SweepSpec, labels: npt.NDArray[np.uint8], names: tuple[
     if form is LabelForm.INDEX:
         return labels
     return fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")
-
-
-def own(array: Array) -> Array:
-    """A contiguous array that is no view: a view would keep alive, and lead to, rows that are not its own."""
-    return np.array(array, order="C") if array.base is not None else np.ascontiguousarray(array)

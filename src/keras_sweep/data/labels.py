@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_sweep.data.array_checks import own
 from keras_sweep.data.losses import LabelForm
 from keras_sweep.data.search_data import Array
 from keras_sweep.errors import DataError
@@ -37,7 +38,7 @@ class Labels:
             brought: whether the source itself says that these rows are the part; else a split held them out.
         """
         if self.values is None:
-            return _own(y.astype(np.float32))
+            return own(y.astype(np.float32))
         if y.ndim == 2 and y.shape[1] > 1:
             if y.shape[1] != len(self.values):
                 raise DataError(
@@ -152,8 +153,3 @@ def _name(value: object) -> str:
 def _shown(values: list[str]) -> str:
     shown = ", ".join(repr(value[:40]) for value in values[:MOST_SHOWN])
     return f"{shown}, ..." if len(values) > MOST_SHOWN else shown
-
-
-def _own(array: Array) -> Array:
-    """A contiguous array that is no view of another."""
-    return np.array(array, order="C", copy=True) if array.base is not None else np.ascontiguousarray(array)

@@ -25,6 +25,12 @@ class Rows:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def classes(self) -> npt.NDArray[np.intp]:
+        """[N] the class of each row, where each has one."""
+        y = self.y
+        return (y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.intp)
+
 
 @dataclass(frozen=True, slots=True)
 class Fold:
@@ -67,6 +73,11 @@ class SearchData:
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), where a row of x is a picture
     notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect
     folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold
+
+    @property
+    def names_of_classes(self) -> tuple[str, ...]:
+        """What the classes are called, or their numbers; () where a row has no class, or more than one."""
+        return self.class_names or tuple(map(str, range(self.classes))) if self.classes else ()
 
     @property
     def input_shape(self) -> tuple[int, ...]:

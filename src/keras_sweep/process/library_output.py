@@ -8,7 +8,6 @@ import sys
 import tempfile
 import weakref
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TextIO
 
 APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -42,9 +41,7 @@ class LibraryNoise:
         os.dup2(self._file.fileno(), 2)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         own, sys.stderr = sys.stderr, self._stderr or sys.stderr
         with contextlib.suppress(OSError):  # the terminal may be gone
             own.flush()

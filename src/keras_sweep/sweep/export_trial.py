@@ -21,7 +21,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import model_card, test_record
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.export import EXPORT_FORMATS, ExportFormat, check_target, file_model
-from keras_sweep.sweep.finish_winner import known_test, looks_at_test
+from keras_sweep.sweep.finish_winner import known_scores, looks_at_test
 from keras_sweep.sweep.kept_model import copy_kept, kept_card
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, refuse_imported, trial_of
 from keras_sweep.sweep.refit import final_weights
@@ -88,7 +88,7 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
     copy_kept(study.folder, card, path)
     # The test rows may have been looked at since the card was written.
     objective = objective_of(study.attributes)
-    return {**card, "test": test_record(known_test(study, result), objective.name, looks_at_test(study))}
+    return {**card, "test": test_record(known_scores(study.attributes, result), objective.name, looks_at_test(study))}
 
 
 def _built(
@@ -110,7 +110,7 @@ def _built(
         emit(Noticed(words))
     whole = file_model(spec, model, own)
     form.write(whole, path)
-    results, test, looks = study.ranked_results(), known_test(study, result), looks_at_test(study)
+    results, test, looks = study.ranked_results(), known_scores(study.attributes, result), looks_at_test(study)
     opening, recipe = form.opening or opening_call(whole), results[result.recipe]
     comparison = comparison_of(study.folder, study.attributes, results)
     card = model_card(

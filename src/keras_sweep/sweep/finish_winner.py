@@ -99,11 +99,6 @@ def looks_at_test(study: StudyFile) -> int:
     return int(study.attributes.get("test_looks", 0))
 
 
-def known_test(study: StudyFile, best: Result) -> TestScores | None:
-    """The last look at the test set, if it was at this training."""
-    return known_scores(study.attributes, best)
-
-
 def known_scores(attributes: Mapping[str, Any], best: Result) -> TestScores | None:
     """The scores of the last look that a record tells of, if it was at this training."""
     kept = attributes.get("test")
@@ -146,7 +141,7 @@ def finish(
     file's checksum and is written last: a kill leaves a model without a card, never with one of another model.
     """
     folder, wall = study.folder, wall or WallTime()
-    scores = known_test(study, best)
+    scores = known_scores(study.attributes, best)
     if scores is not None:
         emit(known_look(best, scores, looks_at_test(study)))
     card = _card_on_disk(folder, emit)

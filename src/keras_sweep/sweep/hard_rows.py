@@ -22,7 +22,7 @@ from keras_sweep.record.weights import load_weights, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, unfollowed_spec
-from keras_sweep.sweep.validation_outputs import as_probabilities, check_at_hand, class_names, classes_of
+from keras_sweep.sweep.validation_outputs import as_probabilities, check_at_hand
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.row_values import ACCURACIES
 from keras_sweep.trial.comparison import PAIRED, Comparison
@@ -145,13 +145,14 @@ def hard_rows(folder: SweepFolder, emit: Listener, *, spec: SweepSpec | None = N
         rows = [HardRow(*one, None, 0) for one in zip(missed.rows, labels, strict=True)]
         return HardRows(missed, tuple(rows), (), why, data, table)
     outputs = np.stack([_outputs(own, data, one, folder, places) for one in asked])
-    chosen = _agreed(missed.rows, labels, outputs, class_names(data) or ())
+    chosen = _agreed(missed.rows, labels, outputs, data.names_of_classes)
     return HardRows(missed, chosen, tuple(one.number for one in asked), "", data, table)
 
 
 def _labels(data: SearchData, places: npt.NDArray[np.intp]) -> list[str]:
-    y, names = data.validation.y[places], class_names(data)
-    return [str(value) for value in y.tolist()] if names is None else [names[index] for index in classes_of(y)]
+    if not (names := data.names_of_classes):
+        return [str(value) for value in data.validation.y[places].tolist()]
+    return [names[index] for index in data.validation.classes[places]]
 
 
 def _outputs(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.catalog import validation_table
-from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.sources import image_set
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.backend import choose_backend
@@ -35,15 +35,15 @@ class ValidationOutputs:
     outputs: npt.NDArray[np.floating]  # [N, C] or [N, 1]
     table: pl.DataFrame | None  # [N] the columns of the rows as they were read; None for arrays
 
-    @cached_property
-    def classes(self) -> tuple[str, ...] | None:
-        """Their names; None where a row has no class, or more than one."""
-        return class_names(self.data)
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names; () where a row has no class, or more than one."""
+        return self.data.names_of_classes
 
     @cached_property
     def labels(self) -> npt.NDArray[np.intp]:
         """[N] the class of each row."""
-        return classes_of(self.data.validation.y)
+        return self.data.validation.classes
 
     @cached_property
     def chosen(self) -> npt.NDArray[np.intp]:
@@ -54,16 +54,6 @@ class ValidationOutputs:
     def certainty(self) -> npt.NDArray[np.floating]:
         """[N] how sure the model is of the class that it names, from 0 to 1."""
         return np.asarray(as_probabilities(self.outputs).max(axis=1))
-
-
-def class_names(data: SearchData) -> tuple[str, ...] | None:
-    """The names of the classes, or their numbers; None where a row has no class, or more than one."""
-    return None if data.classes is None else data.class_names or tuple(map(str, range(data.classes)))
-
-
-def classes_of(y: Array) -> npt.NDArray[np.intp]:
-    """Labels as class numbers: [N], [N, 1] or one-hot [N, C] -> [N]."""
-    return np.asarray(y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(np.intp)
 
 
 def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

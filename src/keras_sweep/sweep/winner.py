@@ -66,17 +66,16 @@ def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestS
     outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
     errors = {name: standard_error(name, spec.loss, value, rows.y, lambda: outputs) for name, value in scores.items()}
     known = {name: error for name, error in errors.items() if error is not None}
-    return TestScores(len(rows), scores, known, _per_class(rows.y, outputs, data))
+    return TestScores(len(rows), scores, known, _per_class(rows, outputs, data))
 
 
-def _per_class(y: Array, outputs: npt.NDArray[np.floating], data: SearchData) -> dict[str, float] | None:
+def _per_class(rows: Rows, outputs: npt.NDArray[np.floating], data: SearchData) -> dict[str, float] | None:
     if data.classes is None:
         return None
-    labels = np.asarray(y.argmax(axis=1) if y.ndim > 1 and y.shape[1] > 1 else y.reshape(-1)).astype(int)
+    labels = rows.classes
     chosen = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
-    names = data.class_names or tuple(str(index) for index in range(data.classes))
     return {
-        names[index]: float((chosen[labels == index] == index).mean())
-        for index in range(data.classes)
+        name: float((chosen[labels == index] == index).mean())
+        for index, name in enumerate(data.names_of_classes)
         if (labels == index).any()
     }

@@ -93,14 +93,10 @@ def _row_text(array: Array) -> str:
 def _classes(data: SearchData) -> tuple[ClassRow, ...]:
     if data.classes is None:
         return ()
-    names = data.class_names or tuple(str(index) for index in range(data.classes))
-    counts = [
-        np.bincount(rows.y.argmax(axis=1) if rows.y.ndim > 1 else rows.y.astype(np.int64), minlength=data.classes)
-        for rows in (data.train, data.validation)
-    ]
+    counts = [np.bincount(rows.classes, minlength=data.classes) for rows in (data.train, data.validation)]
     return tuple(
         ClassRow(name, int(training), None if data.folds else int(validation))
-        for name, training, validation in zip(names, *counts, strict=True)
+        for name, training, validation in zip(data.names_of_classes, *counts, strict=True)
     )
 
 

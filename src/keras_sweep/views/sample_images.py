@@ -28,10 +28,9 @@ PNG_SCALE = 3  # each pixel of a sample is so many wide and high in the file
 
 def samples_by_class(data: SearchData, each: int) -> list[list[npt.NDArray[np.intp]]]:
     """For each class, in order, the first `each` training rows that are of it; without classes, one group."""
-    y = data.train.y
     if data.classes is None:
-        return [[np.asarray(row) for row in range(min(each, len(y)))]]
-    labels = y.argmax(axis=1) if y.ndim > 1 else y
+        return [[np.asarray(row) for row in range(min(each, len(data.train)))]]
+    labels = data.train.classes
     return [list(np.flatnonzero(labels == index)[:each]) for index in range(data.classes)]
 
 

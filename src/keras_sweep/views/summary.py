@@ -137,12 +137,12 @@ def print_summary(console: Console, summary: Summary, *, top: int | None = None,
     On a terminal of 24 lines a sweep of a few parameters is seen whole. `times` draws where the time went.
     """
     table, lines = _fitting(console, summary, top, times)
-    _print(console, headline(summary, len(table.rows)))
+    console.print(headline(summary, len(table.rows)))
     if summary.rows:
         console.print(table)
         console.print()
     for line in lines:
-        _print(console, line)
+        console.print(line)
 
 
 def _fitting(console: Console, summary: Summary, top: int | None, times: bool) -> tuple[LeaderboardTable, list[Text]]:
@@ -274,9 +274,8 @@ def headline(summary: Summary, shown: int) -> Text:
 
 def print_test(console: Console, test: TestEvaluated) -> None:
     """The winner's scores on the sealed test set, and how often it has been looked at."""
-    glyphs = glyphs_of(console)
-    for line in test_lines(test, glyphs):
-        _print(console, line)
+    for line in test_lines(test, glyphs_of(console)):
+        console.print(line)
 
 
 def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> list[Text]:
@@ -332,7 +331,3 @@ def time_lines(parts: Sequence[TimePart], glyphs: Glyphs) -> list[Text]:
         )
         for part in parts
     ]
-
-
-def _print(console: Console, text: Text) -> None:
-    console.print(text)

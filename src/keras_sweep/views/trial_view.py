@@ -20,7 +20,7 @@ from keras_sweep.views.leaderboard.formats import behind_text, is_ahead, seeds_t
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, seeds_record
 from keras_sweep.views.leaderboard.table import STATE_STYLES
 from keras_sweep.views.refit_line import refit_line
-from keras_sweep.views.running.json_lines import result_record
+from keras_sweep.views.running.json_lines import averaged_record, result_record
 from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import MARK, Glyphs, glyphs_for, plot
@@ -51,8 +51,7 @@ def trial_json(
         "behind_stderr": row.behind_stderr,
     }
     record |= {"seed": row.seed, **seeds_record(row.seeds), **result_record(result)}
-    if (average := result.average) is not None:
-        record["averaged"] = {"of": average.suggestion.average, "value": average.value, "stderr": average.stderr}
+    record |= averaged_record(result)
     if result.finalists:
         record["finalists"] = [{"seed": one.finalist_seed, **result_record(one)} for one in result.finalists]
     return strict_json({**record, "traceback": result.traceback}) + "\n"

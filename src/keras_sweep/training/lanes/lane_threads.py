@@ -6,7 +6,6 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 from keras_sweep.training.lanes.group import Epoch, Group
@@ -47,7 +46,7 @@ class LaneThreads:
             thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(self, *raised: object) -> None:
         """End after the epochs that are being trained."""
         with self._changed:
             self._open = False

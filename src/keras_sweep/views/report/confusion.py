@@ -23,7 +23,7 @@ NAME = 16  # characters of a class
 
 def said_against_true(found: ValidationOutputs) -> Markup | None:
     """The drawing that suits the data; None where a row has several labels."""
-    if found.classes is not None:
+    if found.classes:
         return confusion_matrix(found) if len(found.classes) <= MOST_CLASSES else None
     y = found.data.validation.y
     if y.size != len(y) or found.outputs.shape[1] != 1:
@@ -33,7 +33,6 @@ def said_against_true(found: ValidationOutputs) -> Markup | None:
 
 def counts_of(found: ValidationOutputs) -> npt.NDArray[np.intp]:
     """[C, C] rows of each class (first) that the model names as each class (second)."""
-    assert found.classes is not None
     counts = np.zeros((len(found.classes), len(found.classes)), np.intp)
     np.add.at(counts, (found.labels, found.chosen), 1)
     return counts
@@ -41,7 +40,7 @@ def counts_of(found: ValidationOutputs) -> npt.NDArray[np.intp]:
 
 def confusion_matrix(found: ValidationOutputs) -> Markup:
     """A square for each pair of classes; the diagonal is right."""
-    counts, names = counts_of(found), found.classes or ()
+    counts, names = counts_of(found), found.classes
     cell = min(LARGEST_CELL, SIDE / len(names))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     foot = TOP + cell * len(names)

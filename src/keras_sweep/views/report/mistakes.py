@@ -44,7 +44,7 @@ class Mistakes:
 
 def mistakes(found: ValidationOutputs) -> Mistakes | None:
     """The worst of them; None where nothing is wrong, or a row has several labels."""
-    if found.classes is None:
+    if not found.classes:
         return _misses(found)
     wrong = np.flatnonzero(found.labels != found.chosen)
     if not len(wrong):

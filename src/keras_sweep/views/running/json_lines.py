@@ -26,20 +26,17 @@ What is not there is null; so is a number that is not finite. Fields may be adde
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, TextIO
 
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.events import (
-    EpochEnded,
     Event,
     FinalistEnded,
-    FinalistEpochEnded,
     FinalistsChosen,
     GenerationAsked,
-    Noticed,
-    PhaseBegan,
     SweepEnded,
     SweepStarted,
     TestEvaluated,
@@ -71,130 +68,65 @@ class JsonLines(ProgressView):
 
 def event_record(event: Event, objective: Objective) -> dict[str, Any]:
     """The event as the fields of its line."""
+    name = re.sub("(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    return {"event": name, **_fields(event, objective)}
+
+
+def _fields(event: Event, objective: Objective) -> dict[str, Any]:
     match event:
         case SweepStarted():
-            return {
-                "event": "sweep_started",
-                "name": event.name,
-                "folder": event.folder,
-                "engine": event.engine,
-                "runner": event.runner,
-                "total": event.total,
-                "finished": len(event.finished),
-                "metric": event.metric,
-                "goal": event.goal,
-                "space_size": event.space_size,
-                "parameters": list(event.parameters),
-            }
+            return {**_own(event, "take_best"), "finished": len(event.finished)}
         case GenerationAsked():
-            trials = [
-                {"number": s.number, "params": dict(s.params), "continues": s.continues} for s in event.suggestions
-            ]
-            return {"event": "generation_asked", "generation": event.generation, "trials": trials}
-        case PhaseBegan():
-            return {
-                "event": "phase_began",
-                "phase": event.phase,
-                "done": event.done,
-                "total": event.total,
-                "per_trial": event.per_trial,
-            }
+            trials = [{"number": s.number, "params": s.params, "continues": s.continues} for s in event.suggestions]
+            return {"generation": event.generation, "trials": trials}
         case TrialResumed():
-            curve = {name: list(values) for name, values in event.curve.items()}
-            epochs = max(map(len, curve.values()), default=0)
-            return {"event": "trial_resumed", "number": event.number, "epochs": epochs, "curve": curve}
-        case EpochEnded():
-            return {"event": "epoch_ended", "number": event.number, "epoch": event.epoch, "logs": dict(event.logs)}
+            return {"number": event.number, "epochs": max(map(len, event.curve.values()), default=0), **_own(event)}
         case TrialEnded():
-            return {"event": "trial_ended", **result_record(event.result)}
-        case Noticed():
-            return {"event": "noticed", "message": event.message}
-        case FinalistsChosen() | FinalistEpochEnded() | FinalistEnded():
-            return finalist_record(event)
-        case WinnerRefitted() | TestEvaluated() | SweepEnded():
-            return _end_record(event, objective)
-
-
-def _end_record(event: WinnerRefitted | TestEvaluated | SweepEnded, objective: Objective) -> dict[str, Any]:
-    match event:
+            return result_record(event.result)
+        case FinalistsChosen():
+            counted = {"finished": len(event.finished), "note": event.note or None}
+            return {**_own(event), **counted, "estimate": event.estimate and asdict(event.estimate)}
+        case FinalistEnded():
+            result, record = event.result, result_record(event.result)
+            del record["number"], record["generation"]
+            return {"recipe": result.recipe, "seed": result.finalist_seed, **record}
         case WinnerRefitted():
             refit = asdict(event.refit)
             del refit["digest"]
-            return {"event": "winner_refitted", **refit, "earlier": event.earlier}
+            return {**refit, "earlier": event.earlier}
         case TestEvaluated():
-            return {
-                "event": "test_evaluated",
-                "number": event.number,
-                "seed": event.seed,
-                **({"average": event.average} if event.average else {}),
-                "scores": dict(event.scores),
-                "stderr": event.stderrs.get(objective.name.removeprefix("val_")),
-                "stderrs": dict(event.stderrs),
-                "looks": event.looks,
-                "per_class": None if event.per_class is None else dict(event.per_class),
-                "earlier": event.earlier,
-            }
+            whose = {"number": event.number, "seed": event.seed} | ({"average": event.average} if event.average else {})
+            stderr = event.stderrs.get(objective.name.removeprefix("val_"))
+            return {**whose, "scores": event.scores, "stderr": stderr, **_own(event, "average")}
         case SweepEnded():
             counts = Counter(result.state for result in event.results)
-            return {
-                "event": "sweep_ended",
-                "name": event.name,
-                "reason": event.reason,
-                "trials": {state.value: counts[state] for state in TrialState},
-                "best": _best(event.results, objective),
-                "seconds": dict(event.seconds),
-                "model": event.model,
-                "kept": {str(number): epoch for number, epoch in event.kept.items()},
-                "waiting": list(event.waiting),
-                "estimate": asdict(event.comparison.estimate)
-                if event.comparison is not None and event.comparison.estimate is not None
-                else None,
-            }
+            ended = {state.value: counts[state] for state in TrialState}
+            best, estimate = _best(event.results, objective), event.comparison and event.comparison.estimate
+            told = {"name": event.name, "reason": event.reason, "trials": ended, "best": best}
+            return {**told, **_own(event, "results", "comparison"), "estimate": estimate and asdict(estimate)}
+        case _:
+            return _own(event)
 
 
-def finalist_record(event: FinalistsChosen | FinalistEpochEnded | FinalistEnded) -> dict[str, Any]:
-    """An event of the finalists as the fields of its line."""
-    match event:
-        case FinalistsChosen():
-            return {
-                "event": "finalists_chosen",
-                "recipes": list(event.recipes),
-                "seeds": list(event.seeds),
-                "finished": len(event.finished),
-                "epochs": event.epochs,
-                "note": event.note or None,
-                "estimate": None if event.estimate is None else asdict(event.estimate),
-            }
-        case FinalistEpochEnded():
-            return {"event": "finalist_epoch_ended", "recipe": event.recipe, "seed": event.seed, "epoch": event.epoch}
-        case FinalistEnded():
-            result = event.result
-            record = result_record(result)
-            del record["number"], record["generation"]
-            return {"event": "finalist_ended", "recipe": result.recipe, "seed": result.finalist_seed, **record}
+def _own(event: Event, *left_out: str) -> dict[str, Any]:
+    """The fields that the event itself has, in their order."""
+    return {field.name: getattr(event, field.name) for field in fields(event) if field.name not in left_out}
 
 
 def result_record(result: Result) -> dict[str, Any]:
     """A result with all that is known of it but its weights."""
-    seconds = result.seconds
     return {
         "number": result.number,
         "generation": result.suggestion.generation,
         "state": result.state.value,
         "value": result.value,
         "stderr": result.stderr,
-        "params": dict(result.params),
+        "params": result.params,
         "metrics": result.metrics,
         "epoch": result.epoch,
         "epochs": result.epochs,
-        "seconds": {
-            "sampler": seconds.sampler,
-            "compile": seconds.compile,
-            "train": seconds.train,
-            "validate": seconds.validate,
-            "total": round(seconds.total, 6),
-        },
-        "curve": {name: list(values) for name, values in result.curve.items()},
+        "seconds": {**asdict(result.seconds), "total": round(result.seconds.total, 6)},
+        "curve": result.curve,
         "engine": result.engine,
         "runner": result.runner,
         "reason": result.reason,
@@ -205,11 +137,15 @@ def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] |
     best = winner(results, objective)
     if best is None:
         return None
-    record = {"number": best.number, "value": best.value, "stderr": best.stderr, "params": dict(best.params)}
-    if best.average is not None:
-        average = best.average
-        record["averaged"] = {"of": average.suggestion.average, "value": average.value, "stderr": average.stderr}
-    seeds = seed_scores(best)
-    if seeds is None:
+    record = {"number": best.number, "value": best.value, "stderr": best.stderr, "params": best.params}
+    record |= averaged_record(best)
+    if (seeds := seed_scores(best)) is None:
         return {**record, "seeds": 1, "seeds_mean": None, "seeds_stderr": None}
     return {**record, "seeds": seeds.count, "seeds_mean": seeds.mean, "seeds_stderr": seeds.stderr}
+
+
+def averaged_record(result: Result) -> dict[str, Any]:
+    """What the mean of its weights scores, where that was taken."""
+    if (average := result.average) is None:
+        return {}
+    return {"averaged": {"of": average.suggestion.average, "value": average.value, "stderr": average.stderr}}

@@ -6,7 +6,6 @@ import threading
 import time
 import warnings
 from html import escape
-from types import TracebackType
 from typing import Any, Self
 
 from keras_sweep.trial.events import Event, Noticed, SweepEnded
@@ -40,9 +39,7 @@ class NotebookBoard:
         self._handle = display(HTML(self.html()), display_id=True)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._draw()
 
     def __call__(self, event: Event) -> None:

@@ -20,9 +20,6 @@ def print_error(console: Console, error: BaseException) -> None:
         console.print(Text("\n".join(error_lines(error)), style="yellow"))
         return
     for index, line in enumerate(error_lines(error)):
-        if isinstance(error, Interrupted):  # that is what the user wanted
-            console.print(Text(line, style="yellow"))
-            continue
         text = Text()
         if index == 0:
             text.append("error: ", style="bold red")
