@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from keras_sweep.training.transient_failure import is_transient
+from keras_sweep.training.outcome import is_transient
 
 
 def caused(error: BaseException, cause: BaseException) -> BaseException:

@@ -24,8 +24,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export_trial import export_trial
-from keras_sweep.sweep.no_winner import no_winner
-from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
+from keras_sweep.sweep.recorded import backend_of, no_winner, recorded_data, recorded_spec, trial_of
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate

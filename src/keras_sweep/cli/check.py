@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, one_of
+from keras_sweep.cli.options import Backend, Sets, one_of
+from keras_sweep.errors import UsageError
 
 
 def check(
     space: Annotated[Path | None, typer.Argument(metavar="SPACE", help="A space file.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of space files instead.")] = False,
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of `sweep run` (repeatable).")
-    ] = None,
+    sets: Sets = None,
     probe: Annotated[
         bool | None,
         typer.Option(
@@ -37,7 +36,6 @@ def check(
 
         typer.echo(json.dumps(space_file_schema(), indent=2))
         return
-    from keras_sweep.errors import UsageError
     from keras_sweep.space_file.yaml_file import read_space_file
     from keras_sweep.training.choose import RUNNERS
     from keras_sweep.views.space_view import print_space

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keras_sweep.cli.options import SweepsDir, one_of
+from keras_sweep.cli.options import Sets, SweepsDir, one_of
+from keras_sweep.cli.options import found as sweep_of
+from keras_sweep.errors import DataError, UsageError
+from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
+from keras_sweep.record.sweep_folder import sweeps_dir as where_sweeps_live
 
 if TYPE_CHECKING:
     from keras_sweep.space.sweep_spec import SweepSpec
-
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of `sweep run` (repeatable).")
-]
 
 
 def data(
@@ -38,11 +38,10 @@ def data(
     trust: Annotated[
         bool, typer.Option("--trust", help="With --hard: import and run the `python:` code that the record names.")
     ] = False,
-    sets: SetOption = None,
+    sets: Sets = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
-    from keras_sweep.errors import DataError, UsageError
     from keras_sweep.process.streams import answer_stream
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
@@ -87,8 +86,6 @@ def data(
 
 def _hard(name: str, picture: Path | None, sweeps_dir: Path | None, *, trust: bool) -> None:
     """`sweep data NAME --hard`."""
-    from keras_sweep.cli.options import found as sweep_of
-    from keras_sweep.errors import DataError
     from keras_sweep.process.library_output import LibraryNoise
     from keras_sweep.process.streams import answer_stream
     from keras_sweep.sweep.hard_rows import hard_rows
@@ -114,7 +111,7 @@ def baseline(
         str | None, typer.Option("--name", metavar="NAME", help="The sweep.", show_default="the file's stem")
     ] = None,
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
-    sets: SetOption = None,
+    sets: Sets = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Fit scikit-learn's linear model on the same rows, and put it in the sweep's leaderboard as a reference."""
@@ -127,8 +124,6 @@ def baseline(
     from keras_sweep.process.streams import answer_stream
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
-    from keras_sweep.record.sweep_folder import sweep_folder
-    from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.sweep.baseline import fit_baseline
     from keras_sweep.views.baseline_view import baseline_json, baseline_record, print_baseline
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
@@ -138,7 +133,7 @@ def baseline(
         found = load_search_data(spec)
     check_task(spec, found)
     fitted = fit_baseline(spec, found)
-    folder = sweep_folder(spec.name, where(sweeps_dir))
+    folder = sweep_folder(spec.name, where_sweeps_live(sweeps_dir))
     if folder.exists():
         with SweepLock(folder), StudyFile.open(folder) as study:
             if study.attributes.get("fingerprint") == found.fingerprint:
@@ -175,8 +170,6 @@ def import_search(
     """Read another program's search into a sweep; nothing is written at its source."""
     from keras_sweep.importing.read import read_trials
     from keras_sweep.importing.write import write_alone, write_into
-    from keras_sweep.record.sweep_folder import sweep_folder
-    from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.space_file.yaml_file import read_space_file
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
@@ -185,13 +178,13 @@ def import_search(
     spec = read_space_file(space, name=name) if space is not None else None
     imported = read_trials(source, study=study, metric=metric)
     if spec is None:
-        folder = sweep_folder(name or imported.name, where(sweeps_dir))
+        folder = sweep_folder(name or imported.name, where_sweeps_live(sweeps_dir))
         write_alone(imported, folder)
     else:
         from keras_sweep.data.catalog import load_search_data
         from keras_sweep.process.streams import answer_stream
 
-        folder = sweep_folder(spec.name, where(sweeps_dir))
+        folder = sweep_folder(spec.name, where_sweeps_live(sweeps_dir))
         with answer_stream():
             fingerprint = load_search_data(spec).fingerprint
         imported = write_into(imported, folder, spec, fingerprint)
@@ -202,8 +195,6 @@ def import_search(
 
 def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | None) -> tuple[SweepSpec, str | None]:
     """(spec, the recorded fingerprint of the rows of a sweep). Raises UsageError."""
-    from keras_sweep.errors import UsageError
-
     if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
         from keras_sweep.space_file.yaml_file import read_space_file
 
@@ -213,12 +204,10 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
     from keras_sweep.data.catalog import named_set
     from keras_sweep.data.names import DATA_NAMES
     from keras_sweep.data.sources import unknown_name
-    from keras_sweep.record.sweep_folder import all_sweeps
-    from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.views.terminal.console import stderr_console
     from keras_sweep.views.terminal.messages import print_notice
 
-    sweeps = {folder.name: folder for folder in all_sweeps(where(sweeps_dir))}
+    sweeps = {folder.name: folder for folder in all_sweeps(where_sweeps_live(sweeps_dir))}
     if source in DATA_NAMES:
         if source in sweeps:
             print_notice(stderr_console(), f"{source!r} is a sweep too: give its space file to see the sweep's rows")

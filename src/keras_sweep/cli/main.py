@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from keras_sweep import __version__
-from keras_sweep.cli import check, compare, dashboard, data, model, read_commands, replay, report, run, verify
+from keras_sweep.cli import check, data, model, pages, read_commands, run
 from keras_sweep.cli.registered_names import NamesRegistered
 from keras_sweep.errors import Interrupted, SweepError
 from keras_sweep.process.garbage import skip_teardown_at_exit
@@ -52,17 +52,15 @@ app.command("run", cls=NamesRegistered, short_help="Search, test the winner once
 app.command("list")(read_commands.list_sweeps)
 app.command("leaderboard")(read_commands.leaderboard)
 app.command("show", short_help="One trial: parameters, curve, time, and why it ended.")(read_commands.show)
-app.command("report", short_help="Write a sweep as one self-contained page.")(report.report)
+app.command("report", short_help="Write a sweep as one self-contained page.")(pages.report)
 app.command("evaluate")(model.evaluate)
 app.command("export", cls=NamesRegistered, short_help="Write a trial's model, with its card beside it.")(model.export)
-app.command("verify", short_help="Open an exported model: do the scores of its card come out?")(verify.verify)
+app.command("verify", short_help="Open an exported model: do the scores of its card come out?")(model.verify)
 app.command("replay", cls=NamesRegistered, short_help="Train a trial again by fit: are its numbers the record's?")(
-    replay.replay
+    model.replay
 )
-app.command("compare", cls=compare.ManyNames, short_help="Sweeps side by side: do their winners differ?")(
-    compare.compare
-)
-app.command("dashboard", short_help="Show the record in optuna-dashboard, until Ctrl-C.")(dashboard.dashboard)
+app.command("compare", cls=pages.ManyNames, short_help="Sweeps side by side: do their winners differ?")(pages.compare)
+app.command("dashboard", short_help="Show the record in optuna-dashboard, until Ctrl-C.")(pages.dashboard)
 app.command("data", short_help="Shapes, class counts and samples of a data set.")(data.data)
 app.command("baseline", short_help="Fit a linear model on the same rows, as a reference.")(data.baseline)
 app.command("import", short_help="Read another program's search into a sweep.")(data.import_search)

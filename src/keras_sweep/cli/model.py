@@ -1,4 +1,4 @@
-"""Commands on a sweep's models: `sweep evaluate`, `sweep export`."""
+"""Commands on a sweep's models: `sweep evaluate`, `export`, `verify`, `replay`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, Name, SweepsDir, found, one_of, whole
+from keras_sweep.cli.options import Backend, Name, SweepsDir, TrialNumber, found, one_of, whole
+from keras_sweep.errors import UsageError
 
 Trust = Annotated[
     bool, typer.Option("--trust", help="Import and run the `python:` code that the sweep's record names.")
@@ -80,3 +81,95 @@ def export(
         written = export_trial(folder, path, trial, progress_view("quiet"), format=format, trust=trust, backend=backend)
     typer.echo(str(written.model))
     stderr_console().print(f"{written.trial.name} of {folder.name}; its card is {safe(str(written.card))}")
+
+
+def verify(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras file, its card beside it.")],
+    test: Annotated[
+        bool, typer.Option("--test", help="Look at the test rows, too; the look is counted where the sweep is here.")
+    ] = False,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--data-dir",
+            metavar="PATH",
+            help="Where the card's data file lies.",
+            show_default="beside the sweep's space file, or here",
+        ),
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Import and run the `python:` code that the card names for its rows.")
+    ] = False,
+    backend: Backend = None,
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
+    one_of("--format", format, ("table", "json"))
+    from keras_sweep.process.library_output import LibraryNoise
+    from keras_sweep.process.streams import answer_stream
+    from keras_sweep.record.sweep_folder import sweeps_dir as where
+    from keras_sweep.sweep.verify import verify_model
+    from keras_sweep.views.running.progress import status_view
+    from keras_sweep.views.terminal.console import stdout_console
+    from keras_sweep.views.verify_view import VerifyView, verify_json
+
+    with answer_stream(), LibraryNoise(), status_view() as view:
+        done = verify_model(
+            model, view, sweeps=where(sweeps_dir), test=test, trust=trust, backend=backend, data_dir=data_dir
+        )
+    if format == "json":
+        typer.echo(verify_json(done), nl=False)
+    else:
+        stdout_console().print(VerifyView(done))
+    raise typer.Exit(0 if done.matches else 1)
+
+
+def replay(
+    name: Name = None,
+    trial: TrialNumber = None,
+    runner: Annotated[
+        str | None,
+        typer.Option("--runner", metavar="NAME", help="compiled (lanes, on jax) or fit.", show_default="fit"),
+    ] = None,
+    script: Annotated[
+        bool, typer.Option("--script", help="Train nothing; print a script of plain Keras that trains the trial.")
+    ] = False,
+    rows: Annotated[
+        Path | None,
+        typer.Option("--rows", metavar="FILE", help="Write the rows that the script reads there, as .npz."),
+    ] = None,
+    trust: Trust = False,
+    backend: Backend = None,
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Train one trial again by plain `model.fit`, and say whether its numbers are those of the record (exit code 0)."""
+    from keras_sweep.training.choose import RUNNERS
+
+    one_of("--format", format, ("table", "json"))
+    one_of("--runner", runner, RUNNERS)
+    if rows is not None and not script:
+        raise UsageError("`--rows` is for the script", hint="Give `--script` too")
+    folder = found(name, sweeps_dir)
+    from keras_sweep.process.library_output import LibraryNoise
+    from keras_sweep.process.streams import answer_stream
+    from keras_sweep.sweep.replay import replay as replayed
+    from keras_sweep.views.replay_view import ReplayView, replay_json
+    from keras_sweep.views.running.progress import progress_view, status_view
+    from keras_sweep.views.terminal.console import stdout_console
+
+    if script:
+        from keras_sweep.sweep.keras_script import trial_script
+
+        with answer_stream(), LibraryNoise():
+            text = trial_script(folder, trial, progress_view("quiet"), rows=rows, trust=trust, backend=backend)
+        typer.echo(text, nl=False)
+        return
+    with answer_stream(), LibraryNoise(), status_view() as view:
+        done = replayed(folder, trial, view, runner=runner, trust=trust, backend=backend)
+    if format == "json":
+        typer.echo(replay_json(done), nl=False)
+    else:
+        stdout_console().print(ReplayView(done))
+    raise typer.Exit(0 if done.matches else 1)

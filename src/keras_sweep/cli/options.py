@@ -28,22 +28,26 @@ def names_of_sweeps(context: typer.Context, incomplete: str) -> list[str]:
     return [sweep.name for sweep in all_sweeps(folder) if sweep.name.startswith(incomplete)]
 
 
-Name = Annotated[
-    str | None,
-    typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=names_of_sweeps),
-]
-Backend = Annotated[
-    str | None, typer.Option("--backend", metavar="NAME", help="Keras backend: jax, tensorflow or torch.")
-]
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
-
-
 def whole(text: str) -> int:
     """A whole number; for `typer.Option(parser=...)`, whose own message does not say what was given."""
     try:
         return int(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
+
+
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=names_of_sweeps),
+]
+TrialNumber = Annotated[
+    int | None, typer.Argument(parser=whole, metavar="TRIAL", help="The trial's number.", show_default="the winner")
+]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of `sweep run` (repeatable).")]
+Backend = Annotated[
+    str | None, typer.Option("--backend", metavar="NAME", help="Keras backend: jax, tensorflow or torch.")
+]
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 def one_of(option: str, value: str | None, known: Collection[str]) -> str | None:

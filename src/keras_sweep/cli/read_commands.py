@@ -7,7 +7,10 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Name, SweepsDir, found, one_of, whole
+from keras_sweep.cli.options import Name, SweepsDir, TrialNumber, found, one_of, whole
+from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.record.sweep_folder import all_sweeps
+from keras_sweep.record.sweep_folder import sweeps_dir as where_sweeps_live
 
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it into an SVG or PNG file instead.")]
 FORMATS = ("table", "json", "csv", "markdown")
@@ -18,23 +21,19 @@ def list_sweeps(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The sweeps here, newest first."""
-    from keras_sweep.errors import RecordError
     from keras_sweep.record.lock import living_owner
     from keras_sweep.record.reader import choice_of, objective_of, read_summary
     from keras_sweep.record.spool import waiting_beside
-    from keras_sweep.record.sweep_folder import all_sweeps
-    from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.trial.finalists import final_score
     from keras_sweep.trial.ranking import imported
-    from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, sweep_list_json
-    from keras_sweep.views.sweep_list_table import SweepTable
+    from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, SweepTable, sweep_list_json
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import waiting_text
 
     one_of("--format", format, FORMATS[:2])
     rows: list[SweepRow] = []
-    for folder in all_sweeps(where(sweeps_dir)):
+    for folder in all_sweeps(where_sweeps_live(sweeps_dir)):
         active = folder.study.lstat().st_mtime
         try:
             known = read_summary(folder)
@@ -129,8 +128,7 @@ def leaderboard(
         return
     if format == "table":
         from keras_sweep.trial.refit import refit_of_winner
-        from keras_sweep.views.leaderboard.table import LeaderboardTable
-        from keras_sweep.views.refit_line import refit_line
+        from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 
         stdout_console().print(
             LeaderboardTable(rows, objective, comparison, of=ranked, references=reference_rows(attributes, objective))
@@ -151,16 +149,12 @@ def leaderboard(
 
 def show(
     name: Name = None,
-    trial: Annotated[
-        int | None,
-        typer.Argument(parser=whole, metavar="TRIAL", help="The trial's number.", show_default="the winner"),
-    ] = None,
+    trial: TrialNumber = None,
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
     plot: Plot = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
-    from keras_sweep.errors import UsageError
     from keras_sweep.record.reader import objective_of, read_attributes, read_results
     from keras_sweep.record.spool import waiting_beside
     from keras_sweep.sweep.comparison import comparison_of

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from keras_sweep.cli.options import Backend, SweepsDir, at_least, one_of, seconds_of, whole
+from keras_sweep.errors import UsageError
 
 
 def run(
@@ -76,8 +77,6 @@ def run(
     at_least("--more", more, 1)
     at_least("--max-failures", max_failures, 0)
     if trials is not None and more is not None:
-        from keras_sweep.errors import UsageError
-
         raise UsageError("`--trials` is the total and `--more` is on top", hint="Give one of them")
     seconds = seconds_of("--for", time)
     spec = read_space_file(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,6 @@ import numpy.typing as npt
 
 from keras_sweep.data.cache import load_array, load_facts, sha256, store_array, store_facts, user_cache
 from keras_sweep.data.fetch import KERAS_ADDRESS, FetchError, download, unpack_debian_package
-from keras_sweep.data.folders import DEBIAN_FOLDER, folder_with, known_folders
 from keras_sweep.data.idx import decode_idx
 from keras_sweep.errors import DataError
 
@@ -183,3 +183,30 @@ class ImageSet:
     def _by_debian_package(self, work: Path) -> Path:
         unpack_debian_package(str(self.debian_package), work)
         return work / DEBIAN_FOLDER.relative_to("/") / self.folder
+
+
+DEBIAN_FOLDER = Path("/usr/share/datasets")
+
+
+def known_folders(name: str) -> Iterator[Path]:
+    """Where the files of a data set may be, the user's own choice first.
+
+    $SWEEP_DATA_DIR and its subfolder `name`, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder of data sets.
+    """
+    chosen = os.environ.get("SWEEP_DATA_DIR")
+    if chosen:
+        yield Path(chosen).expanduser()
+        yield Path(chosen).expanduser() / name
+    keras_home = os.environ.get("KERAS_HOME")
+    keras_cache = Path(keras_home).expanduser() if keras_home else Path("~/.keras").expanduser()
+    yield keras_cache / "datasets" / name
+    yield keras_cache / "datasets"
+    yield DEBIAN_FOLDER / name
+
+
+def folder_with(files: Sequence[str], folders: Iterator[Path]) -> Path | None:
+    """The first folder that has all of these files."""
+    for folder in folders:
+        if all((folder / file).is_file() for file in files):
+            return folder
+    return None

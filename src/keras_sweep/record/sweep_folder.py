@@ -20,46 +20,39 @@ _ASIDE = re.compile(r"(?P<name>.+)~[1-9][0-9]*")  # "dense~1": no valid name has
 
 
 @dataclass(frozen=True, slots=True)
+class _Inside:
+    """The path of a file or folder of a sweep, or of the part of it that is meant."""
+
+    name: str
+    of_part: bool = False
+
+    def __get__(self, folder: SweepFolder, _: type[SweepFolder]) -> Path:
+        return folder.path / (folder.part if self.of_part else "") / self.name
+
+
+@dataclass(frozen=True, slots=True)
 class SweepFolder:
     """The folder of one sweep. Making the object touches no disk."""
 
     path: Path
     part: str = ""  # where the weights and the spool of finalists stand, whose numbers are those of other trials, too
 
+    study = _Inside("study.db")  # the record
+    space = _Inside("space.yaml")  # the space file as it was run
+    weights = _Inside("weights", of_part=True)  # of the best trials
+    scores = _Inside("scores", of_part=True)  # what each trial scored on each validation row
+    spool = _Inside("spool", of_part=True)  # trials that ended, until their turn in the record comes
+    checkpoints = _Inside("checkpoints")  # of trials that still train
+    best = _Inside("best.keras")  # the winner's model
+    card = _Inside("card.json")  # what is known of the winner
+    log = _Inside("run.log")  # what happened, line by line
+    lock = _Inside("lock")  # held by the process that runs the sweep
+    owner = _Inside("lock.json")  # who holds the lock
+
     @property
     def name(self) -> str:
         """The folder's name; for a sweep moved aside it is not the study's."""
         return self.path.name
-
-    @property
-    def study(self) -> Path:
-        """The record."""
-        return self.path / "study.db"
-
-    @property
-    def space(self) -> Path:
-        """The space file as it was run."""
-        return self.path / "space.yaml"
-
-    @property
-    def weights(self) -> Path:
-        """The folder of the best trials' weights."""
-        return self.path / self.part / "weights"
-
-    @property
-    def scores(self) -> Path:
-        """The folder of what each trial scored on each validation row."""
-        return self.path / self.part / "scores"
-
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of trials that still train."""
-        return self.path / "checkpoints"
-
-    @property
-    def spool(self) -> Path:
-        """The folder of trials that ended, until their turn in the record comes."""
-        return self.path / self.part / "spool"
 
     @property
     def finalists(self) -> SweepFolder:
@@ -75,31 +68,6 @@ class SweepFolder:
     def average(self) -> SweepFolder:
         """The same sweep, with the weights and the scores of the mean of its winner's weights."""
         return replace(self, part="average")
-
-    @property
-    def best(self) -> Path:
-        """The winner's model."""
-        return self.path / "best.keras"
-
-    @property
-    def card(self) -> Path:
-        """What is known of the winner."""
-        return self.path / "card.json"
-
-    @property
-    def log(self) -> Path:
-        """What happened, line by line."""
-        return self.path / "run.log"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the process that runs the sweep."""
-        return self.path / "lock"
-
-    @property
-    def owner(self) -> Path:
-        """Who holds the lock."""
-        return self.path / "lock.json"
 
     def exists(self) -> bool:
         """Whether there is a record, whole or damaged."""

@@ -6,10 +6,11 @@ where the user trusts it (`--trust`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ChangedSweep, SpaceFileError, UsageError
+from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
@@ -18,9 +19,8 @@ from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_text
-from keras_sweep.sweep.no_winner import no_winner
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.ranking import IMPORTED, best_training, winner
+from keras_sweep.trial.ranking import IMPORTED, best_training, imported, winner
 from keras_sweep.trial.result import Result, Weights
 
 
@@ -176,3 +176,11 @@ def _trained_again(study: StudyFile, spec: SweepSpec, data: SearchData, result: 
     if result.suggestion.recipe is not None:
         return finalist_weights(runner, study, study.results(), result)
     return retrained_weights(lambda: make_engine(spec), runner, study.results(), result.number)
+
+
+def no_winner(name: str, results: Sequence[Result]) -> RecordError:
+    """The error to raise where a winner was asked for: no trial was trained here, or none completed."""
+    if results and all(imported(result) for result in results):
+        message = f"no trial of sweep {name!r} was trained here: those imported can't win, and have no weights"
+        return RecordError(message, hint="`sweep run` of its space file goes on from them")
+    return RecordError(f"no trial of sweep {name!r} has completed", hint="Run it, or mend what failed")

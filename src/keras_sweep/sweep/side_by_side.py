@@ -13,7 +13,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.objective import Objective
 from keras_sweep.sweep.comparison import comparison_of, scores_matrix, scores_of_seeds
 from keras_sweep.sweep.finish_winner import known_scores
-from keras_sweep.sweep.no_winner import no_winner
+from keras_sweep.sweep.recorded import no_winner
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.best_so_far import improvements, spent_seconds, trained_epochs
 from keras_sweep.trial.comparison import Behind, Estimate

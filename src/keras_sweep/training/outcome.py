@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,7 +16,6 @@ from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.row_values import has_row_scores, row_scores
 from keras_sweep.training.standard_error import standard_error
-from keras_sweep.training.transient_failure import is_transient
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import of_values
 
@@ -105,3 +105,26 @@ def failed(
         runner=runner,
         is_transient=error is not None and is_transient(error),
     )
+
+
+_ERRNOS = frozenset(
+    {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
+    | {errno.EBUSY, errno.ETIMEDOUT, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENOLCK}
+)
+_MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "OOM when allocating")  # XLA, PyTorch, TensorFlow
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether memory ran out, or the disk or the network failed; not a file that is missing or forbidden."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError | ConnectionError | TimeoutError):
+            return True
+        if isinstance(seen, OSError) and seen.errno in _ERRNOS:
+            return True
+        if isinstance(seen, RuntimeError) and any(words in str(seen) for words in _MEMORY):
+            return True
+        if type(seen).__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
+            return True
+        seen = seen.__cause__
+    return False

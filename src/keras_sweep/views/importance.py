@@ -106,7 +106,7 @@ def importances(
 
 
 def _as_optuna(value: Value) -> Scalar:
-    """A list is its JSON text in Optuna's distributions, as `search/optuna/categories.py` writes them."""
+    """A list is its JSON text in Optuna's distributions, as `search/optuna/samplers.py` writes them."""
     return json.dumps(value) if isinstance(value, tuple) else value
 
 

@@ -20,8 +20,7 @@ from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.formats import texts_below, unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
-from keras_sweep.views.leaderboard.table import LeaderboardTable
-from keras_sweep.views.refit_line import refit_line
+from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.drawing import Glyphs, bar
 from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text, shorten

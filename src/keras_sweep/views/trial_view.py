@@ -18,8 +18,7 @@ from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import behind_text, is_ahead, seeds_texts, strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, seeds_record
-from keras_sweep.views.leaderboard.table import STATE_STYLES
-from keras_sweep.views.refit_line import refit_line
+from keras_sweep.views.leaderboard.table import STATE_STYLES, refit_line
 from keras_sweep.views.running.json_lines import averaged_record, result_record
 from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value

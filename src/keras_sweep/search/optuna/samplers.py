@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.search.grid import grid_space, shuffled_points
-from keras_sweep.search.optuna.categories import decode, encode
-from keras_sweep.space.distributions import Categorical, Float, Value
+from keras_sweep.space.distributions import Categorical, Float, Scalar, Value
 from keras_sweep.space.registry import Registry
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import Result, TrialState
@@ -242,3 +242,21 @@ def optuna_distribution(parameter: Parameter) -> optuna.distributions.BaseDistri
     return optuna.distributions.IntDistribution(
         distribution.low, distribution.high, log=distribution.log, step=distribution.step
     )
+
+
+def as_scalar(value: Value) -> Scalar:
+    """The value itself, or the JSON text of a list."""
+    return json.dumps(value) if isinstance(value, tuple) else value
+
+
+def encode(distribution: Categorical) -> list[Scalar]:
+    """The choices, in order, as scalars."""
+    return [as_scalar(choice) for choice in distribution.choices]
+
+
+def decode(distribution: Categorical, scalar: Scalar) -> Value:
+    """The choice that the scalar stands for. Raises ValueError where there is none."""
+    for choice, known in zip(distribution.choices, encode(distribution), strict=True):
+        if type(known) is type(scalar) and known == scalar:
+            return choice
+    raise ValueError(f"{scalar!r} is none of {encode(distribution)}")

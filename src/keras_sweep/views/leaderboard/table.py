@@ -11,6 +11,7 @@ from rich.text import Text
 
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.comparison import Comparison
+from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import (
     behind_text,
@@ -154,3 +155,9 @@ def _row_style(row: LeaderboardRow) -> str:
     if row.state is TrialState.FAIL:
         return "dim"
     return "bold green" if row.winner else ""
+
+
+def refit_line(refit: Refit) -> Text:
+    """`refit trial 36 with seed 43: trained again on all 60,000 rows for 17 epochs`."""
+    seed = "" if refit.seed is None else f" with seed {refit.seed}"
+    return Text.assemble(("refit ", "bold"), f"trial {refit.trial}{seed}: {refit.text}")

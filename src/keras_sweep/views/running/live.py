@@ -18,8 +18,7 @@ from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.formats import interval_text
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
-from keras_sweep.views.running.phase_words import phase_text
-from keras_sweep.views.running.sweep_progress import SweepProgress
+from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.drawing import Glyphs, sparkline
 from keras_sweep.views.terminal.messages import print_notice

@@ -22,8 +22,7 @@ from keras_sweep.trial.events import (
     WinnerRefitted,
 )
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.running.phase_words import phase_text
-from keras_sweep.views.running.sweep_progress import SweepProgress
+from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import glyphs_of
 from keras_sweep.views.terminal.messages import print_notice
 from keras_sweep.views.terminal.text import count_text, elapsed_text, safe, score_text, seconds_text, value_text

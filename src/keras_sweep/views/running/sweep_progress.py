@@ -26,6 +26,7 @@ from keras_sweep.trial.finalists import LEADING, Choice, with_finalists
 from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.curve_scale import CurveScale
+from keras_sweep.views.terminal.text import count_text, safe
 
 ENOUGH_EPOCHS = 8  # tell how long an epoch takes
 
@@ -280,3 +281,31 @@ def _differ(a: Params, b: Mapping[str, object], name: str) -> bool:
 def _asked(params: Params) -> int | None:
     epochs = params.get("epochs")
     return epochs if isinstance(epochs, int) and epochs > 0 else None
+
+
+WORDS = {
+    "data": "importing Keras, reading the data",
+    "import": "importing Keras",
+    "build": "building models",
+    "record": "opening the record",
+    "sampler": "asking the sampler",
+    "compile": "compiling",
+    "train": "training",
+    "test": "evaluating the test rows",
+    "export": "writing best.keras",
+    "average": "taking the mean of the winner's weights",
+    "retrain": "training the winner once more, for its weights",
+}
+
+
+def phase_text(event: PhaseBegan | None) -> str:
+    """`compiling 3 of 8 programs`, `building models, 3 of 16`, `training`."""
+    if event is None:
+        return "starting"
+    words = WORDS.get(event.phase, safe(event.phase))
+    if event.done is None or not event.total:
+        return words
+    if event.phase == "compile":
+        number = min(event.done + 1, event.total)
+        return f"{words} {number:,} of {count_text(event.total, 'program')}" if event.total > 1 else words
+    return f"{words}, {event.done:,} of {event.total:,}" if event.phase == "build" else words

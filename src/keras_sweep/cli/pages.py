@@ -1,0 +1,96 @@
+"""Commands that show sweeps in a browser: `sweep report`, `compare`, `dashboard`."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from keras_sweep.cli.options import Name, SweepsDir, found, names_of_sweeps, one_of, whole
+
+
+def report(
+    name: Name = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where it is written.", show_default="reports/NAME"),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Keep it current while the sweep runs; the open page reads itself anew.")
+    ] = False,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Import and run the `python:` code that the record names, to show the winner's mistakes.",
+        ),
+    ] = False,
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
+    folder = found(name, sweeps_dir)
+    from keras_sweep.api.report import watch_report, write_report
+    from keras_sweep.process.library_output import LibraryNoise
+    from keras_sweep.process.streams import answer_stream
+    from keras_sweep.views.running.progress import progress_view
+
+    write = watch_report if watch else write_report
+    with answer_stream(), LibraryNoise():
+        page = write(folder, output, progress_view("quiet"), trust=trust)
+    typer.echo(str(page))
+
+
+class ManyNames(TyperCommand):
+    """A command of several names, whose help does not say that these are text."""
+
+    def get_help(self, ctx: Any) -> str:
+        """The help."""
+        return super().get_help(ctx).replace(" <list[str]>", "")
+
+
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=names_of_sweeps),
+    ],
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, too.")] = None,
+    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Sweeps of one metric and the same rows side by side, and whether their winners differ."""
+    one_of("--format", format, ("table", "json"))
+    from keras_sweep.api.compare import compare as compared
+    from keras_sweep.api.compare import write_page
+    from keras_sweep.views.compare.table import CompareView, compare_json
+    from keras_sweep.views.terminal.console import stderr_console, stdout_console
+    from keras_sweep.views.terminal.text import safe
+
+    found = compared(*names, sweeps_dir=sweeps_dir)
+    if format == "json":
+        typer.echo(compare_json(found), nl=False)
+    else:
+        stdout_console().print(CompareView(found))
+    if html is not None:
+        write_page(found, html)
+        stderr_console().print(f"written: {safe(str(html))}")
+
+
+def dashboard(
+    name: Name = None,
+    port: Annotated[
+        int, typer.Option("--port", parser=whole, metavar="N", help="Where it listens; 0 is any free port.")
+    ] = 8080,
+    sweeps_dir: SweepsDir = None,
+) -> None:
+    """Show the record in optuna-dashboard until Ctrl-C: on this machine alone, and without writing to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    folder = found(name, sweeps_dir)
+    from keras_sweep.sweep.dashboard import dashboard_server
+
+    with contextlib.suppress(KeyboardInterrupt), dashboard_server(folder, port) as server:
+        typer.echo(server.address)
+        server.serve_forever()
