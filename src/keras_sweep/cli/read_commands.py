@@ -26,7 +26,8 @@ def list_sweeps(
     from keras_sweep.record.spool import waiting_beside
     from keras_sweep.trial.finalists import final_score
     from keras_sweep.trial.ranking import imported
-    from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, SweepTable, sweep_list_json
+    from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, sweep_list_json
+    from keras_sweep.views.sweep_list_table import SweepTable
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import waiting_text

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"  # as in keras/src/datasets
 SILENCE = 10  # seconds without an answer after which a download is given up
-PATIENCE = 300  # seconds for one apt command
+APT_SECONDS = 300  # for one command of apt
 
 
 class FetchError(Exception):
@@ -70,13 +70,13 @@ def _own_apt_state(work: Path) -> list[str]:
 
 
 def _apt(apt: str, work: Path, *arguments: str) -> None:
-    patience = ["-o", f"Acquire::http::Timeout={SILENCE}", "-o", "Acquire::Retries=1"]
-    _call([apt, "-q", *patience, *arguments], work)
+    limits = ["-o", f"Acquire::http::Timeout={SILENCE}", "-o", "Acquire::Retries=1"]
+    _call([apt, "-q", *limits, *arguments], work)
 
 
 def _call(command: list[str], work: Path) -> None:
     try:
-        done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=APT_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise FetchError(str(error)) from error
     if done.returncode:

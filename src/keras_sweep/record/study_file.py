@@ -183,9 +183,8 @@ class StudyFile:
 
     def _check_trials(self) -> None:
         schema.next_number(self._connection, self._study)
-        foreign = schema.unfinished(self._connection, self._study)
-        if foreign:
-            message = f"{self.folder.study} holds unfinished trials, which no sweep writes: {foreign[:5]}"
+        if unfinished := schema.unfinished(self._connection, self._study):
+            message = f"{self.folder.study} holds unfinished trials, which no sweep writes: {unfinished[:5]}"
             raise RecordError(message, hint="Another program asked for them: end them there (`optuna tell`)")
 
     @contextmanager

@@ -57,7 +57,7 @@ def with_options(root: Node, sets: tuple[str, ...], overrides: Overrides) -> tup
         except _OptionError as error:
             faults.append(Fault(error.rule, escaped(option), None, error.hint))
     if overrides.engine is not None and overrides.sampler is None:
-        root, dropped = _without_foreign_sampler(root, overrides.engine)
+        root, dropped = _with_its_sampler(root, overrides.engine)
         changes.extend(dropped)
     return root, changes, faults
 
@@ -77,7 +77,7 @@ def put(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
     return replace(root, value=here)
 
 
-def _without_foreign_sampler(root: Node, engine: str) -> tuple[Node, list[Change]]:
+def _with_its_sampler(root: Node, engine: str) -> tuple[Node, list[Change]]:
     """`--engine` alone takes that engine's default sampler where it has not the file's."""
     search = root.at("search")
     sampler = root.at("search", "sampler")

@@ -14,7 +14,7 @@ from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.views.sample_images import SampleView
-from keras_sweep.views.terminal.drawing import bar, glyphs_for
+from keras_sweep.views.terminal.drawing import bar, drawing_for
 from keras_sweep.views.terminal.table import Column, drawn, fitted, needed
 from keras_sweep.views.terminal.text import safe, shorten
 
@@ -166,15 +166,15 @@ def _part_columns(parts: Sequence[PartRow]) -> list[Column]:
 
 
 def _class_columns(classes: Sequence[ClassRow], options: ConsoleOptions) -> list[Column]:
-    glyphs = glyphs_for(options.encoding)
+    drawing = drawing_for(options.encoding)
     most = max(row.training for row in classes) or 1
     folded = any(row.validation is None for row in classes)
     validation = Column("validation", tuple(Text(f"{row.validation or 0:,}") for row in classes), right=True)
     columns = [
-        Column("class", tuple(Text(shorten(safe(row.name), LONGEST, glyphs.ellipsis)) for row in classes)),
+        Column("class", tuple(Text(shorten(safe(row.name), LONGEST, drawing.ellipsis)) for row in classes)),
         Column("rows" if folded else "training", tuple(Text(f"{row.training:,}") for row in classes), right=True),
         *([] if folded else [validation]),
-        Column("", tuple(Text(bar(row.training / most, BAR, glyphs), "cyan") for row in classes), keep=1),
+        Column("", tuple(Text(bar(row.training / most, BAR, drawing), "cyan") for row in classes), keep=1),
     ]
     return fitted([lambda: columns], options.max_width)[0]
 

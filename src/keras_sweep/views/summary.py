@@ -21,8 +21,8 @@ from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.formats import texts_below, unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
 from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
-from keras_sweep.views.terminal.console import glyphs_of
-from keras_sweep.views.terminal.drawing import Glyphs, bar
+from keras_sweep.views.terminal.console import drawing_of
+from keras_sweep.views.terminal.drawing import Drawing, bar
 from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text, shorten
 
 TOP = 10  # rows of the leaderboard at most
@@ -164,32 +164,32 @@ def _fitting(console: Console, summary: Summary, top: int | None, times: bool) -
 
 def _lines_below(console: Console, summary: Summary, times: bool, bars: int) -> list[Text]:
     """What stands below the table; the best trial last."""
-    glyphs = glyphs_of(console)
+    drawing = drawing_of(console)
     lines = [refit_line(summary.refit)] if summary.refit is not None else []
-    lines += test_lines(summary.test, glyphs, classes=False) if summary.test is not None else []
+    lines += test_lines(summary.test, drawing, classes=False) if summary.test is not None else []
     if (unlike := unlike_line(summary)) is not None:
         lines.append(unlike)
-    lines += importance_lines(summary.importances[:bars], glyphs, console.width, settled=settled(summary.importances))
+    lines += importance_lines(summary.importances[:bars], drawing, console.width, settled=settled(summary.importances))
     if summary.parts and times:
         lines.append(Text.assemble(("time ", "bold"), seconds_text(summary.seconds)))
-        lines += time_lines(summary.parts, glyphs)
+        lines += time_lines(summary.parts, drawing)
     elif summary.parts:
         lines.append(time_line(summary.parts, summary.seconds))
     if summary.model is not None:
         lines.append(Text.assemble(("model ", "bold"), safe(summary.model)))
-    lines += _next_lines(summary.next_commands, glyphs, console.width)
-    if (best := best_line(summary.rows, summary.objective, glyphs)) is not None:
+    lines += _next_lines(summary.next_commands, drawing, console.width)
+    if (best := best_line(summary.rows, summary.objective, drawing)) is not None:
         lines.append(best)
     return lines
 
 
-def importance_lines(found: Sequence[Importance], glyphs: Glyphs, width: int, *, settled: bool) -> list[Text]:
+def importance_lines(found: Sequence[Importance], drawing: Drawing, width: int, *, settled: bool) -> list[Text]:
     """A bar a parameter with the interval of its share, and whether the order is settled.
 
     `importance learning_rate ━━━━━━━━━━   0.83 (0.11 to 0.91)  order not settled`; narrow terminals get no bars.
     """
     room = min(max(width - IMPORTANCE_WORDS - IMPORTANCE_BAR, SHORTEST_NAME), LONGEST_NAME)
-    names = [shorten(safe(one.name), room, glyphs.ellipsis) for one in found]
+    names = [shorten(safe(one.name), room, drawing.ellipsis) for one in found]
     longest = max(map(len, names), default=0)
     drawn = longest + IMPORTANCE_WORDS + IMPORTANCE_BAR <= width
     lines = []
@@ -198,7 +198,7 @@ def importance_lines(found: Sequence[Importance], glyphs: Glyphs, width: int, *,
         line.pad_right(len("importance ") - len(line))
         line.append(f"{name:{longest}}  ")
         if drawn:
-            line.append(bar(one.share, IMPORTANCE_BAR, glyphs), style="cyan").append("  ")
+            line.append(bar(one.share, IMPORTANCE_BAR, drawing), style="cyan").append("  ")
         line.append(f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})")
         if index == 0 and not settled:
             line.append("  order not settled", style="yellow")
@@ -221,28 +221,28 @@ def unlike_line(summary: Summary) -> Text | None:
     return None if words is None else Text(f"  {words}", style="yellow")
 
 
-def _next_lines(commands: Sequence[str], glyphs: Glyphs, width: int) -> list[Text]:
+def _next_lines(commands: Sequence[str], drawing: Drawing, width: int) -> list[Text]:
     """All commands in one line where they fit, else a line each."""
     if not commands:
         return []
     each = [safe(command) for command in commands]
-    joined = f" {glyphs.dot} ".join(each)
+    joined = f" {drawing.dot} ".join(each)
     return [Text.assemble(("next ", "bold"), words) for words in ([joined] if len(joined) + 5 <= width else each)]
 
 
-def best_line(rows: Sequence[LeaderboardRow], objective: Objective, glyphs: Glyphs) -> Text | None:
+def best_line(rows: Sequence[LeaderboardRow], objective: Objective, drawing: Drawing) -> Text | None:
     """`best trial 36: val_accuracy 0.8573 ±0.0032  optimizer=adam learning_rate=0.000675 epochs=17`."""
     winner = next((row for row in rows if row.winner), None)
     if winner is None:
         return None
     varying = set(varying_names(rows)) or set(winner.params)
     params = {name: value for name, value in winner.params.items() if name in varying}
-    score, seeds = score_text(winner.value, winner.stderr, pm=glyphs.pm), ""
+    score, seeds = score_text(winner.value, winner.stderr, pm=drawing.pm), ""
     if winner.seeds is not None and winner.final:
-        score = score_text(winner.seeds.mean, winner.seeds.stderr, pm=glyphs.pm)
+        score = score_text(winner.seeds.mean, winner.seeds.stderr, pm=drawing.pm)
         seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
     if winner.average is not None and winner.average.wins:
-        score = score_text(winner.average.value, winner.average.stderr, pm=glyphs.pm)
+        score = score_text(winner.average.value, winner.average.stderr, pm=drawing.pm)
         seeds = f", the mean of {safe(winner.average.of)}"
     return Text.assemble(
         ("best ", "bold"),
@@ -273,17 +273,17 @@ def headline(summary: Summary, shown: int) -> Text:
 
 def print_test(console: Console, test: TestEvaluated) -> None:
     """The winner's scores on the sealed test set, and how often it has been looked at."""
-    for line in test_lines(test, glyphs_of(console)):
+    for line in test_lines(test, drawing_of(console)):
         console.print(line)
 
 
-def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> list[Text]:
+def test_lines(test: TestEvaluated, drawing: Drawing, *, classes: bool = True) -> list[Text]:
     """Trial, scores each with its own standard error, looks; then a bar a class, or the weakest classes in a line."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     seed += f", the mean of {safe(test.average)}" if test.average else ""
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
-        score = score_text(value, test.stderrs.get(name), pm=glyphs.pm)
+        score = score_text(value, test.stderrs.get(name), pm=drawing.pm)
         text.append("  " if index else " ").append(f"{safe(name)} ").append(score, style="bold green")
     lines = [text]
     if test.earlier:
@@ -303,7 +303,7 @@ def test_lines(test: TestEvaluated, glyphs: Glyphs, *, classes: bool = True) -> 
         return lines
     width = max((len(safe(name)) for name in per_class), default=0)
     for name, value in per_class.items():
-        line = Text.assemble(f"  {safe(name):{width}}  ", (bar(value, BAR, glyphs), "cyan"), f"  {score_text(value)}")
+        line = Text.assemble(f"  {safe(name):{width}}  ", (bar(value, BAR, drawing), "cyan"), f"  {score_text(value)}")
         lines.append(line)
     return lines
 
@@ -319,13 +319,13 @@ def time_line(parts: Sequence[TimePart], seconds: float) -> Text:
     return Text.assemble(("time ", "bold"), seconds_text(seconds), f": {words}" if words else "")
 
 
-def time_lines(parts: Sequence[TimePart], glyphs: Glyphs) -> list[Text]:
+def time_lines(parts: Sequence[TimePart], drawing: Drawing) -> list[Text]:
     """A bar a part."""
     width = max(len(safe(part.name)) for part in parts)
     return [
         Text.assemble(
             f"  {safe(part.name):{width}}  ",
-            (bar(part.share, BAR, glyphs), "cyan"),
+            (bar(part.share, BAR, drawing), "cyan"),
             f"  {100 * part.share:3.0f}%  {seconds_text(part.seconds)}",
         )
         for part in parts

@@ -1,20 +1,11 @@
-"""`sweep list`: one row a sweep, newest first, for a terminal, a pipe and other programs."""
+"""`sweep list`: one row a sweep, newest first."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
-
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.text import Text
 
 from keras_sweep.views.leaderboard.formats import strict_json
-from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for
-from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import ago_text, safe, score_text, shorten
 
 EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
 
@@ -49,57 +40,3 @@ def sweep_list_json(rows: Sequence[SweepRow]) -> str:
     """A list with one object a sweep, one a line; strict JSON in ASCII."""
     lines = ",\n".join("  " + strict_json({f: getattr(row, f) for f in row.__slots__}) for row in ordered(rows))
     return f"[\n{lines}\n]\n" if lines else "[]\n"
-
-
-STATE_STYLES = {"done": "green", EXHAUSTED: "green", "running": "bold cyan", "stopped": "yellow"}
-LONGEST_VALUES = (32, 24, 16)  # cells of one value on a terminal, tried in this order
-
-
-@dataclass(frozen=True, slots=True)
-class SweepTable:
-    """A rich renderable; `now` is in seconds since 1970."""
-
-    rows: Sequence[SweepRow]
-    now: float | None = None
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if not self.rows:
-            yield Text("no sweeps here yet: start one with `sweep run search_spaces/dense.yaml`", style="dim")
-            return
-        glyphs = glyphs_for(options.encoding)
-        forms = [partial(self.columns, glyphs, longest_value(options.max_width, n)) for n in LONGEST_VALUES]
-        columns, _ = fitted(forms, options.max_width)
-        yield drawn(columns, options)
-
-    def columns(self, glyphs: Glyphs, longest: int) -> list[Column]:
-        """All columns, left to right."""
-        rows = ordered(self.rows)
-        now = time.time() if self.now is None else self.now
-
-        def texts(of: Sequence[str], style: str = "") -> tuple[Text, ...]:
-            return tuple(Text(shorten(safe(text), longest, glyphs.ellipsis), style=style) for text in of)
-
-        columns = [
-            Column("sweep", texts([row.name for row in rows], "bold")),
-            Column("trials", texts([_trials(row) for row in rows]), right=True),
-            Column("best", texts([_best(row, glyphs) for row in rows], "green")),
-            Column("metric", texts([row.metric for row in rows]), keep=3),
-            Column("engine", texts([row.engine for row in rows], "dim"), keep=4),
-            Column("last change", texts([ago_text(now - row.last_activity) for row in rows], "dim"), keep=2),
-            Column("state", tuple(_state(row, longest, glyphs) for row in rows), keep=1),
-        ]
-        if any(row.failed for row in rows):
-            columns.insert(2, Column("failed", texts([str(row.failed or "") for row in rows], "red"), 5, right=True))
-        return columns
-
-
-def _best(row: SweepRow, glyphs: Glyphs) -> str:
-    return score_text(row.value, row.stderr, pm=glyphs.pm) + (" imported" if row.imported else "")
-
-
-def _trials(row: SweepRow) -> str:
-    return f"{row.trials:,}" if row.total is None else f"{row.trials:,}/{row.total:,}"
-
-
-def _state(row: SweepRow, longest: int, glyphs: Glyphs) -> Text:
-    return Text(shorten(safe(row.state), longest, glyphs.ellipsis), style=STATE_STYLES.get(row.state, "red"))

@@ -22,7 +22,7 @@ from keras_sweep.views.leaderboard.table import STATE_STYLES, refit_line
 from keras_sweep.views.running.json_lines import averaged_record, result_record
 from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.drawing import MARK, Glyphs, glyphs_for, plot
+from keras_sweep.views.terminal.drawing import MARK, Drawing, drawing_for, plot
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
 
@@ -68,8 +68,8 @@ class TrialView:
     seed: int | None = None  # that trials without a parameter of this name were trained with
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        result, glyphs = self.result, glyphs_for(options.encoding)
-        yield from _facts(result, self, glyphs)
+        result, drawing = self.result, drawing_for(options.encoding)
+        yield from _facts(result, self, drawing)
         if result.params:
             yield Text("\nparameters", style="bold")
         width = max((len(safe(name)) for name in result.params), default=0)
@@ -79,12 +79,12 @@ class TrialView:
         if result.epochs:
             yield Text("\ncurve", style="bold")
             yield CurveTable(result, self.objective)
-            yield from plot_lines(result, self.objective, glyphs, options.max_width)
+            yield from plot_lines(result, self.objective, drawing, options.max_width)
         if result.finalists:
             yield Text("\nseeds", style="bold")
-            yield from _seed_lines(result, self.seed, glyphs)
+            yield from _seed_lines(result, self.seed, drawing)
         if (average := result.average) is not None:
-            score = score_text(average.value, average.stderr, pm=glyphs.pm)
+            score = score_text(average.value, average.stderr, pm=drawing.pm)
             wins = average_wins(result, self.objective)
             yield Text(f"\nmean of the weights of {safe(average.suggestion.average)}", style="bold")
             yield Text(f"  {score}", style="bold green" if wins else "")
@@ -94,14 +94,14 @@ class TrialView:
         shown, total = time_parts(parts)
         if total:
             yield Text.assemble(("\ntime ", "bold"), seconds_text(total))
-            yield from time_lines(shown, glyphs)
+            yield from time_lines(shown, drawing)
         if result.traceback:
             yield Text("\ntraceback", style="bold")
             for line in result.traceback.rstrip().splitlines():
                 yield Text(f"  {safe(line)}", style="red")
 
 
-def _facts(result: Result, view: TrialView, glyphs: Glyphs) -> list[Text]:
+def _facts(result: Result, view: TrialView, drawing: Drawing) -> list[Text]:
     objective = view.objective
     rows = leaderboard_rows(view.results, objective, view.comparison, seed=view.seed)
     row = next((row for row in rows if row.number == result.number), None)
@@ -111,7 +111,7 @@ def _facts(result: Result, view: TrialView, glyphs: Glyphs) -> list[Text]:
     facts = [title]
     if row is not None and row.value is not None:
         score = Text.assemble(
-            f"{safe(objective.name)} ", (score_text(row.value, row.stderr, pm=glyphs.pm), "bold green")
+            f"{safe(objective.name)} ", (score_text(row.value, row.stderr, pm=drawing.pm), "bold green")
         )
         score.append(f"  rank {row.rank} of {len(rows):,}")
         if row.winner:
@@ -121,33 +121,33 @@ def _facts(result: Result, view: TrialView, glyphs: Glyphs) -> list[Text]:
         if result.epoch is not None and result.epoch < result.epochs:
             score.append(f", scored at epoch {result.epoch}")
         if row.tie and not row.winner:
-            score.append(f"  {glyphs.tie} a tie with the best", style="cyan")
+            score.append(f"  {drawing.tie} a tie with the best", style="cyan")
         facts.append(score)
         if row.behind_stderr is not None:
-            facts.append(Text(_distance(row, objective, glyphs)))
+            facts.append(Text(_distance(row, objective, drawing)))
     if view.refit is not None:
         facts.append(refit_line(view.refit))
     facts.append(Text(_origin(result, row), style="dim"))
     return facts
 
 
-def _distance(row: LeaderboardRow, objective: Objective, glyphs: Glyphs) -> str:
+def _distance(row: LeaderboardRow, objective: Objective, drawing: Drawing) -> str:
     unit = " points" if objective.is_share else ""
     if not is_ahead(row):
-        return f"behind the best by {behind_text(row, objective, pm=glyphs.pm)}{unit}, row by row"
-    text = behind_text(replace(row, behind=-(row.behind or 0.0)), objective, pm=glyphs.pm)
+        return f"behind the best by {behind_text(row, objective, pm=drawing.pm)}{unit}, row by row"
+    text = behind_text(replace(row, behind=-(row.behind or 0.0)), objective, pm=drawing.pm)
     return f"with this one seed ahead of the best one's mean over seeds by {text}{unit}, row by row"
 
 
-def _seed_lines(result: Result, seed: int | None, glyphs: Glyphs) -> list[Text]:
+def _seed_lines(result: Result, seed: int | None, drawing: Drawing) -> list[Text]:
     """A line a training of the recipe, and one for their mean."""
     own = result.params.get("seed", seed)
     lines = []
     for number, one in ((own, result), *((one.finalist_seed, one) for one in result.finalists)):
-        score = score_text(one.value, one.stderr, pm=glyphs.pm) if one.value is not None else safe(one.reason or "")
+        score = score_text(one.value, one.stderr, pm=drawing.pm) if one.value is not None else safe(one.reason or "")
         lines.append(Text(f"  {number}  {score}"))
     if (scores := seed_scores(result)) is not None:
-        _, mean = seeds_texts(scores, pm=glyphs.pm)
+        _, mean = seeds_texts(scores, pm=drawing.pm)
         lines.append(Text(f"  mean  {mean}", style="bold green" if result.final else ""))
     return lines
 
@@ -197,7 +197,7 @@ class CurveTable:
             yield Text(f"{left_out:,} epochs in the middle are left out", style="dim")
 
 
-def plot_lines(result: Result, objective: Objective, glyphs: Glyphs, width: int) -> list[Text]:
+def plot_lines(result: Result, objective: Objective, drawing: Drawing, width: int) -> list[Text]:
     """The objective over the epochs, its values at the left and the epochs below; on training rows, marks."""
     name = objective.name
     values, training = result.curve.get(name, ()), result.curve.get(name.removeprefix("val_"), ())
@@ -213,9 +213,9 @@ def plot_lines(result: Result, objective: Objective, glyphs: Glyphs, width: int)
     columns = min(len(points), room)
     title = f"{safe(name)} after each epoch" + (f"; {MARK} on training rows" if training else "")
     text = [Text(f"\n{'':{margin}}  {title}", style="dim")]
-    for index, line in enumerate(plot(points, glyphs, width=columns, height=PLOT_HEIGHT, also=also)):
+    for index, line in enumerate(plot(points, drawing, width=columns, height=PLOT_HEIGHT, also=also)):
         text.append(Text.assemble((f"{labels.get(index, ''):>{margin}}  ", "dim"), (line, "cyan")))
-    text.append(Text(f"{'':{margin}}  {glyphs.rule * columns}", style="dim"))
+    text.append(Text(f"{'':{margin}}  {drawing.rule * columns}", style="dim"))
     first, middle, last = "1", str((len(values) + 1) // 2), str(len(values))
     gap = columns - len(last)
     below = f"{first:<{gap // 2}}{middle}" if gap // 2 > len(first) else first

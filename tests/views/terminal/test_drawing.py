@@ -3,15 +3,15 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_sweep.views.terminal.drawing import ASCII, UNICODE, bar, glyphs_for, plot, resampled, sparkline
+from keras_sweep.views.terminal.drawing import ASCII, UNICODE, bar, drawing_for, plot, resampled, sparkline
 
 CURVES = st.lists(st.floats(width=32), max_size=40)
 
 
 def test_an_encoding_without_block_characters_gets_ascii():
-    assert glyphs_for("utf-8") is UNICODE
+    assert drawing_for("utf-8") is UNICODE
     for encoding in ("ascii", "latin-1", "no such encoding"):
-        assert glyphs_for(encoding) is ASCII
+        assert drawing_for(encoding) is ASCII
     assert all(str(getattr(ASCII, name)).isascii() for name in ASCII.__slots__)
 
 

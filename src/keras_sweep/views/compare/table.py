@@ -15,7 +15,7 @@ from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.rows import seeds_record
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.curve_scale import CurveScale
-from keras_sweep.views.terminal.drawing import UNICODE, Glyphs, glyphs_for, sparkline
+from keras_sweep.views.terminal.drawing import UNICODE, Drawing, drawing_for, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, needed
 from keras_sweep.views.terminal.text import safe, shorten
 
@@ -30,30 +30,30 @@ class CompareView:
     found: SideBySide
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        found, glyphs = self.found, glyphs_for(options.encoding)
+        found, drawing = self.found, drawing_for(options.encoding)
         goal = found.objective.goal.value
         yield Text.assemble((safe(found.objective.name), "bold"), f", to {goal}; the same rows in all")
-        label, *sides = compare_columns(found, glyphs, longest_value(options.max_width, LONGEST))
+        label, *sides = compare_columns(found, drawing, longest_value(options.max_width, LONGEST))
         for chosen in _blocks(label, sides, options.max_width):
             yield Text()
             yield drawn([label, *chosen], options)
         yield Text()
-        for line in verdict_lines(found, glyphs):
+        for line in verdict_lines(found, drawing):
             yield Text(line)
 
 
-def compare_columns(found: SideBySide, glyphs: Glyphs = UNICODE, longest: int = LONGEST) -> list[Column]:
+def compare_columns(found: SideBySide, drawing: Drawing = UNICODE, longest: int = LONGEST) -> list[Column]:
     """What the facts are, then a column a sweep."""
-    rows = fact_rows(found, glyphs)
+    rows = fact_rows(found, drawing)
     labels = [*(f"  {row.label}" if row.group else row.label for row in rows), "best so far"]
     curves = [best_curve(side) for side in found.sides]
     scale = CurveScale(curves, found.objective.goal)
-    columns = [Column("", tuple(Text(shorten(label, longest, glyphs.ellipsis)) for label in labels))]
+    columns = [Column("", tuple(Text(shorten(label, longest, drawing.ellipsis)) for label in labels))]
     for index, side in enumerate(found.sides):
         texts = [row.cells[index] for row in rows]
-        cells = [Text(shorten(text, longest, glyphs.ellipsis)) for text in texts]
-        cells.append(Text(sparkline(curves[index], glyphs, width=CURVE, scale=scale), style="cyan"))
-        columns.append(Column(shorten(safe(side.name), longest, glyphs.ellipsis), tuple(cells)))
+        cells = [Text(shorten(text, longest, drawing.ellipsis)) for text in texts]
+        cells.append(Text(sparkline(curves[index], drawing, width=CURVE, scale=scale), style="cyan"))
+        columns.append(Column(shorten(safe(side.name), longest, drawing.ellipsis), tuple(cells)))
     return columns
 
 

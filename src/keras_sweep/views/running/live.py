@@ -19,8 +19,8 @@ from keras_sweep.views.leaderboard.formats import interval_text
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
-from keras_sweep.views.terminal.console import glyphs_of
-from keras_sweep.views.terminal.drawing import Glyphs, sparkline
+from keras_sweep.views.terminal.console import drawing_of
+from keras_sweep.views.terminal.drawing import Drawing, sparkline
 from keras_sweep.views.terminal.messages import print_notice
 from keras_sweep.views.terminal.text import (
     count_text,
@@ -51,7 +51,7 @@ class LiveBoard:
     def __init__(self, console: Console, *, top: int = TOP) -> None:
         self.progress = SweepProgress(keep=top)
         self._console = console
-        self._glyphs = glyphs_of(console)
+        self._drawing = drawing_of(console)
         self._failures: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._ended = False
@@ -129,14 +129,14 @@ class Redrawn(LiveRender):
 def board(progress: SweepProgress, console: Console) -> RenderableType:
     """The board as it stands, for the width and height that `console` has now."""
     width, height = console.size
-    glyphs = glyphs_of(console)
+    drawing = drawing_of(console)
     if progress.started is None:
-        return _phase_line(progress, width, glyphs)
+        return _phase_line(progress, width, drawing)
     room = TRAINING if height >= 24 else 2 if height >= 18 else 0
     training = min(len(progress.training) or len(progress.finalists_training), room)
     rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
-    parts: list[RenderableType] = [_headline(progress, width, glyphs), _bar_line(progress, width, glyphs)]
-    parts += [_phase_line(progress, width, glyphs), _counts_line(progress, width, glyphs)]
+    parts: list[RenderableType] = [_headline(progress, width, drawing), _bar_line(progress, width, drawing)]
+    parts += [_phase_line(progress, width, drawing), _counts_line(progress, width, drawing)]
     if progress.best and rows > 0:
         shown = leaderboard_rows(progress.best, progress.objective)[:rows]
         table = LeaderboardTable(
@@ -144,48 +144,48 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
         )
         parts += [Text(), table]
     if training:
-        parts += [Text(), *_training_lines(progress, training, width, glyphs)]
+        parts += [Text(), *_training_lines(progress, training, width, drawing)]
     return Group(*parts)
 
 
-def _headline(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
+def _headline(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
     started = progress.started
     assert started is not None
-    name = shorten(safe(started.name), max(width // 3, 8), glyphs.ellipsis)
-    rest = f" {glyphs.dot} {safe(started.engine)} {glyphs.dot} {safe(started.runner)}"
+    name = shorten(safe(started.name), max(width // 3, 8), drawing.ellipsis)
+    rest = f" {drawing.dot} {safe(started.engine)} {drawing.dot} {safe(started.runner)}"
     text = Text(name, style="bold")
-    text.append(shorten(rest, width - text.cell_len, glyphs.ellipsis), style="dim")
+    text.append(shorten(rest, width - text.cell_len, drawing.ellipsis), style="dim")
     return text
 
 
-def _bar_line(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
+def _bar_line(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
     count = f"{progress.done:,}/{progress.total:,} trials"
     times = [elapsed_text(progress.elapsed)]
     if progress.remaining is not None:
         times.append(f"about {seconds_text(progress.remaining)} left")
-    words = f"  {count}  " + f" {glyphs.dot} ".join(times)
-    longest = f"  {progress.total:,}/{progress.total:,} trials  59m59s {glyphs.dot} about 59m59s left"
+    words = f"  {count}  " + f" {drawing.dot} ".join(times)
+    longest = f"  {progress.total:,}/{progress.total:,} trials  59m59s {drawing.dot} about 59m59s left"
     room = min(width - max(len(words), len(longest)), 40)  # so that the bar keeps its length
     text = Text()
     if room >= 8:
         whole = progress.before + progress.trained
         share = whole / progress.total if progress.total else 0.0
         filled = round(min(share, 1.0) * room)
-        text.append(glyphs.full * filled, style="green").append(glyphs.track * (room - filled), style="dim")
+        text.append(drawing.full * filled, style="green").append(drawing.track * (room - filled), style="dim")
     else:
         words = words.strip()
-    text.append(shorten(words, width, glyphs.ellipsis))
+    text.append(shorten(words, width, drawing.ellipsis))
     return text
 
 
-def _phase_line(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
+def _phase_line(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
     """`⠹ compiling 3 of 8 programs  12 s`."""
-    turn = glyphs.spinner[int(progress.elapsed * REFRESHES_PER_SECOND) % len(glyphs.spinner)]
+    turn = drawing.spinner[int(progress.elapsed * REFRESHES_PER_SECOND) % len(drawing.spinner)]
     words = f" {phase_text(progress.phase)}  {elapsed_text(progress.phase_seconds)}"
-    return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1), glyphs.ellipsis))
+    return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1), drawing.ellipsis))
 
 
-def _counts_line(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
+def _counts_line(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
     parts = [count_text(progress.epochs, "epoch")]
     if progress.elapsed >= 1 and progress.epochs:
         parts[0] += f" ({number_text(progress.epochs / progress.elapsed, 2)}/s)"
@@ -199,13 +199,13 @@ def _counts_line(progress: SweepProgress, width: int, glyphs: Glyphs) -> Text:
         parts.append(f"{pruned:,} pruned")
     if failed := progress.counts[TrialState.FAIL]:
         parts.append(f"{failed:,} failed")
-    return Text(shorten(f" {glyphs.dot} ".join(parts), width, glyphs.ellipsis), style="dim")
+    return Text(shorten(f" {drawing.dot} ".join(parts), width, drawing.ellipsis), style="dim")
 
 
-def _training_lines(progress: SweepProgress, count: int, width: int, glyphs: Glyphs) -> list[Text]:
+def _training_lines(progress: SweepProgress, count: int, width: int, drawing: Drawing) -> list[Text]:
     """Those furthest on; one line each."""
     if progress.finalists_training:
-        return _finalist_lines(progress, count, width, glyphs)
+        return _finalist_lines(progress, count, width, drawing)
     order = sorted(progress.training, key=lambda number: (-len(progress.training[number].values), number))
     shown = sorted(order[:count])
     scale = progress.scale
@@ -216,19 +216,19 @@ def _training_lines(progress: SweepProgress, count: int, width: int, glyphs: Gly
         done = f"{len(trial.values)}/{trial.epochs}" if trial.epochs else f"{len(trial.values)}"
         last = score_text(trial.values[-1]) if trial.values else ""
         line = f"trial {number:>{digits}}  {done:>7}  {last:>6}  "
-        line += f"{sparkline(trial.values, glyphs, width=CURVE, scale=scale):{CURVE}}  "
+        line += f"{sparkline(trial.values, drawing, width=CURVE, scale=scale):{CURVE}}  "
         params = {name: value for name, value in trial.params.items() if name != "epochs" and name in progress.columns}
-        text = Text(shorten(line + params_text(params), width, glyphs.ellipsis), style="dim")
+        text = Text(shorten(line + params_text(params), width, drawing.ellipsis), style="dim")
         lines.append(text)
     heading = f"training {count_text(len(progress.training), 'trial')}"
     return [Text(heading, style="bold"), *lines]
 
 
-def _finalist_lines(progress: SweepProgress, count: int, width: int, glyphs: Glyphs) -> list[Text]:
+def _finalist_lines(progress: SweepProgress, count: int, width: int, drawing: Drawing) -> list[Text]:
     training = progress.finalists_training
     asked = {result.number: result.epochs for result in progress.leading}
     lines = [Text(f"training {count_text(len(training), 'finalist')}", style="bold")]
     for (recipe, seed), epochs in sorted(training.items())[:count]:
         done = f"{epochs}/{asked[recipe]}" if recipe in asked else f"{epochs}"
-        lines.append(Text(shorten(f"trial {recipe}  seed {seed}  {done:>7}", width, glyphs.ellipsis), style="dim"))
+        lines.append(Text(shorten(f"trial {recipe}  seed {seed}  {done:>7}", width, drawing.ellipsis), style="dim"))
     return lines

@@ -23,7 +23,7 @@ from keras_sweep.trial.events import (
 )
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
-from keras_sweep.views.terminal.console import glyphs_of
+from keras_sweep.views.terminal.console import drawing_of
 from keras_sweep.views.terminal.messages import print_notice
 from keras_sweep.views.terminal.text import count_text, elapsed_text, safe, score_text, seconds_text, value_text
 
@@ -37,7 +37,7 @@ class PlainLines:
     def __init__(self, console: Console, *, silence: float = SILENCE) -> None:
         """`silence`: seconds without a line after which the phase is said; each further time after twice as long."""
         self._console = console
-        self._glyphs = glyphs_of(console)
+        self._drawing = drawing_of(console)
         self._progress = SweepProgress(keep=1)
         self._silence = silence
         self._changed = threading.Condition()
@@ -114,7 +114,7 @@ class PlainLines:
         progress = self._progress
         width = len(str(progress.total))
         parts = [f"[{progress.done:{width}}/{progress.total}]", f"trial {result.number:{width}}"]
-        parts.append(trial_text(result, progress.objective.name, pm=self._glyphs.pm))
+        parts.append(trial_text(result, progress.objective.name, pm=self._drawing.pm))
         names = progress.columns or tuple(result.params)
         parts.append(columns_text(result.params, [name for name in names if name != "epochs"]))
         parts.append(f"{count_text(result.epochs, 'epoch')} in {seconds_text(result.seconds.training)}")
@@ -127,7 +127,7 @@ class PlainLines:
         assert progress.finalists is not None
         total = len(progress.finalists.recipes) * len(progress.finalists.seeds)
         done = f"[{len(progress.finalists_ended):{len(str(total))}}/{total}]"
-        score = trial_text(result, progress.objective.name, pm=self._glyphs.pm)
+        score = trial_text(result, progress.objective.name, pm=self._drawing.pm)
         return f"{done}  trial {result.recipe} with seed {result.finalist_seed}  {score}"
 
     def _line(self, text: str, style: str = "") -> None:

@@ -11,7 +11,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from keras_sweep.views.terminal.drawing import Glyphs, glyphs_for
+from keras_sweep.views.terminal.drawing import Drawing, drawing_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,6 +51,6 @@ def longest_value(width: int, longest: int) -> int:
     return width if width >= PIPE_WIDTH else longest
 
 
-def glyphs_of(console: Console) -> Glyphs:
+def drawing_of(console: Console) -> Drawing:
     """The drawing characters that the console can show."""
-    return glyphs_for(console.encoding)
+    return drawing_for(console.encoding)

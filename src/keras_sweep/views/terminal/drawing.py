@@ -11,7 +11,7 @@ MARK = "o"  # of a second curve; unlike every level of the first
 
 
 @dataclass(frozen=True, slots=True)
-class Glyphs:
+class Drawing:
     """One set of drawing characters."""
 
     spark: str  # low to high; a whole cell would run into the line above
@@ -31,11 +31,11 @@ class Glyphs:
     times: str  # before a count
 
 
-UNICODE = Glyphs("▁▂▃▄▅▆▇", "█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "×")
-ASCII = Glyphs("_.-~=+*", "#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-", "|/-\\", "x")
+UNICODE = Drawing("▁▂▃▄▅▆▇", "█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "×")
+ASCII = Drawing("_.-~=+*", "#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-", "|/-\\", "x")
 
 
-def glyphs_for(encoding: str) -> Glyphs:
+def drawing_for(encoding: str) -> Drawing:
     """Unicode's drawing characters where the encoding has them."""
     try:
         (UNICODE.spark + UNICODE.bar + UNICODE.tie + UNICODE.spinner).encode(encoding)
@@ -54,7 +54,7 @@ def resampled(values: Sequence[float], width: int) -> list[float]:
 
 
 def sparkline(
-    values: Sequence[float], glyphs: Glyphs, *, width: int = 20, scale: Callable[[float], float] | None = None
+    values: Sequence[float], drawing: Drawing, *, width: int = 20, scale: Callable[[float], float] | None = None
 ) -> str:
     """A curve in one line of at most `width` characters; `scale` gives a value's height, else its own range does."""
     finite = [value for value in values if math.isfinite(value)]
@@ -62,24 +62,24 @@ def sparkline(
     line = ""
     for value in resampled(values, width):
         if not math.isfinite(value):
-            line += glyphs.gap
+            line += drawing.gap
             continue
         share = scale(value) if scale is not None else (value - low) / (high - low) if high > low else 0.5
-        line += glyphs.spark[min(max(int(share * len(glyphs.spark)), 0), len(glyphs.spark) - 1)]
+        line += drawing.spark[min(max(int(share * len(drawing.spark)), 0), len(drawing.spark) - 1)]
     return line
 
 
-def bar(share: float, width: int, glyphs: Glyphs) -> str:
+def bar(share: float, width: int, drawing: Drawing) -> str:
     """A horizontal bar: `share` in [0, 1] of `width` cells."""
     share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
-    steps = len(glyphs.bar)
+    steps = len(drawing.bar)
     filled, rest = divmod(round(share * width * steps), steps)
-    line = glyphs.bar[-1] * filled + (glyphs.bar[rest - 1] if rest else "")
-    return line + glyphs.empty * (width - len(line))
+    line = drawing.bar[-1] * filled + (drawing.bar[rest - 1] if rest else "")
+    return line + drawing.empty * (width - len(line))
 
 
 def plot(
-    values: Sequence[float], glyphs: Glyphs, *, width: int = 60, height: int = 8, also: Sequence[float] = ()
+    values: Sequence[float], drawing: Drawing, *, width: int = 60, height: int = 8, also: Sequence[float] = ()
 ) -> list[str]:
     """A curve as `height` lines of columns, lowest line last. Empty where there is no finite point.
 
@@ -90,7 +90,7 @@ def plot(
     if not finite:
         return []
     low, high = min(finite), max(finite)
-    levels = glyphs.spark + glyphs.block
+    levels = drawing.spark + drawing.block
     steps = len(levels)
     columns = []
     for point in points:
@@ -104,7 +104,7 @@ def plot(
         line = ""
         for column in columns:
             if column < 0:
-                line += glyphs.gap if row == 0 else " "
+                line += drawing.gap if row == 0 else " "
             else:
                 fill = min(max(column - row * steps, 0), steps)
                 line += levels[fill - 1] if fill else " "

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import ConsoleOptions, Group
 from rich.text import Text
 
-from keras_sweep.views.terminal.drawing import glyphs_for
+from keras_sweep.views.terminal.drawing import drawing_for
 
 GAP = 2  # cells between two columns
 
@@ -65,7 +65,7 @@ def drawn(columns: Sequence[Column], options: ConsoleOptions) -> Group:
     for index in range(depth):
         cells = [Text(([""] * (depth - len(head)) + head)[index], style="bold") for head in heads]
         lines.append(_line(cells, columns, widths))
-    rule = glyphs_for(options.encoding).rule * needed(columns)
+    rule = drawing_for(options.encoding).rule * needed(columns)
     lines.append(Text(rule, style="dim", no_wrap=True, overflow="crop"))
     rows = zip(*(column.cells for column in columns), strict=True)
     lines += [_line(row, columns, widths) for row in rows]
