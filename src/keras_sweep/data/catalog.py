@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_sweep.data.cache import load_facts, store_facts, user_cache
-from keras_sweep.data.encoding import encoded, fit_encoding, labels_are_classes, picture_labels
+from keras_sweep.data.encoding import encoded, fit_encoding, picture_labels, read_parts
 from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.folds import left_out, with_own_columns
 from keras_sweep.data.image_set import ImageSet
@@ -19,8 +19,8 @@ from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import Fold, Rows, SearchData
-from keras_sweep.data.sources import image_set, read_source, unknown_name
-from keras_sweep.data.split import held_out, held_out_by_class, split
+from keras_sweep.data.sources import image_set, unknown_name
+from keras_sweep.data.split import held_out, held_out_by_class
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
@@ -41,8 +41,7 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     pictures = image_set(spec.data)
     if pictures is not None:
         return _pictures(spec, pictures)
-    source = read_source(spec.data, spec.folder)
-    parts = split(source, spec.data.split, classes=labels_are_classes(spec))
+    source, parts = read_parts(spec)
     encoding = fit_encoding(spec, source, parts)
     train, validation = encoded(encoding, source, parts)
     folds = parts.folds
@@ -91,7 +90,7 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
     """
     if data.preprocessing is None:
         return data.train.x, data.validation.x
-    parts = split(read_source(spec.data, spec.folder), spec.data.split, classes=labels_are_classes(spec))
+    _, parts = read_parts(spec)
     return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
 
 
@@ -99,8 +98,7 @@ def validation_table(spec: SweepSpec, data: SearchData) -> pl.DataFrame | None:
     """The validation rows of a table with their columns as they were read; None for arrays. Raises DataError."""
     if data.preprocessing is None:
         return None
-    parts = split(read_source(spec.data, spec.folder), spec.data.split, classes=labels_are_classes(spec))
-    return parts.validation.x  # type: ignore[return-value]  # what is preprocessed is a table
+    return read_parts(spec)[1].validation.x  # type: ignore[return-value]  # what is preprocessed is a table
 
 
 def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:

@@ -68,11 +68,11 @@ def check_task(
         raise SpaceFileError(path if path.is_file() else Path(f"{spec.name}.yaml"), faults)
 
 
-def units_needed(spec: SweepSpec, data: SearchData) -> int:
-    """How many outputs fit the labels: one a class, one for two classes or one number, one a column of [N, K]."""
+def units_needed(loss: str, data: SearchData) -> int:
+    """How many outputs fit the labels: one a column of [N, K], one a class for class indices, else one."""
     if data.train.y.ndim > 1:
         return int(data.train.y.shape[1])
-    return data.classes or 1 if loss_needs(spec.loss).form is LabelForm.INDEX else 1
+    return data.classes or 1 if loss_needs(loss).form is LabelForm.INDEX else 1
 
 
 def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
@@ -113,7 +113,7 @@ def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
 
 
 def _units_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
-    needed = units_needed(spec, data)
+    needed = units_needed(spec.loss, data)
     for key, values, only in _values(spec, "units"):
         wrong = [value for value in values if value is not None and value != needed]
         if wrong or not only:
@@ -139,7 +139,7 @@ def _activation_faults(spec: SweepSpec) -> Iterator[Fault]:
 
 
 def _shape_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...]) -> Iterator[Fault]:
-    needed = units_needed(spec, data)
+    needed = units_needed(spec.loss, data)
     if len(output_shape) != 2 or output_shape[-1] != needed:
         yield Fault(
             f"the model must give {_outputs(needed)} a row for `loss: {spec.loss}` and the labels of {data.name}, "

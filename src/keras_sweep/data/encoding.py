@@ -12,6 +12,8 @@ from keras_sweep.data.labels import Labels, fit_labels
 from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.search_data import Array, Rows
 from keras_sweep.data.source import Parts, RawRows, Source
+from keras_sweep.data.sources import read_source
+from keras_sweep.data.split import split
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -49,6 +51,12 @@ class Encoding:
         return Rows(own(of_32_bits(x)), self.labels.encode(raw.y, f"{part} rows of {self.name}", brought=brought))
 
 
+def read_parts(spec: SweepSpec) -> tuple[Source, Parts]:
+    """A source that is read whole, and its rows as they are split. Raises DataError."""
+    source = read_source(spec.data, spec.folder)
+    return source, split(source, spec.data.split, classes=loss_needs(spec.loss).form is not LabelForm.NUMBER)
+
+
 def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
     """The encoding, from training rows alone. Raises DataError."""
     import polars as pl
@@ -73,11 +81,6 @@ def encoded(encoding: Encoding, source: Source, parts: Parts) -> tuple[Rows, Row
     if parts.validation is parts.train:
         return train, train
     return train, encoding.rows(parts.validation, "validation", brought=source.validation is not None)
-
-
-def labels_are_classes(spec: SweepSpec) -> bool:
-    """Whether the loss takes classes; else numbers."""
-    return loss_needs(spec.loss).form is not LabelForm.NUMBER
 
 
 def picture_labels(spec: SweepSpec, labels: npt.NDArray[np.uint8], names: tuple[str, ...]) -> Array:

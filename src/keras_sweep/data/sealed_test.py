@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from keras_sweep.data.encoding import Encoding, encoded, fit_encoding, labels_are_classes, picture_labels
+from keras_sweep.data.encoding import Encoding, encoded, fit_encoding, picture_labels, read_parts
 from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.data.search_data import Array, Rows, SearchData
-from keras_sweep.data.source import Parts, RawRows, Source
-from keras_sweep.data.sources import image_set, read_source
-from keras_sweep.data.split import split
+from keras_sweep.data.source import RawRows
+from keras_sweep.data.sources import image_set
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -62,7 +61,7 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, RawRows | None]:
     if pictures is not None:
         images, labels = pictures.test_arrays()
         return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures.class_names)), None
-    source, parts = _parts(spec)
+    source, parts = read_parts(spec)
     encoding = fit_encoding(spec, source, parts)
     train, validation = encoded(encoding, source, parts)
     changed = "" if fingerprint(train, validation, folds=parts.folds) == data.fingerprint else "rows"
@@ -77,8 +76,3 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, RawRows | None]:
             hint="Bring the former rows back, or run the sweep anew with `--fresh`",
         )
     return test, parts.test
-
-
-def _parts(spec: SweepSpec) -> tuple[Source, Parts]:
-    source = read_source(spec.data, spec.folder)
-    return source, split(source, spec.data.split, classes=labels_are_classes(spec))

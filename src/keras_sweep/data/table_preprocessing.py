@@ -13,6 +13,7 @@ this dict, and reads the widths from the model itself.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -84,21 +85,14 @@ class TablePreprocessing:
         absent = [column.name for column in used if column.name not in there]
         if absent:
             raise DataError(f"{_columns(absent)} missing", hint="Bring the columns that the model was trained on")
-        matrix = number_matrix(frame, [column.name for column in self._numbers])
-        with np.errstate(over="ignore"):
-            values = matrix.astype(np.float32)
         if self.takes_matrix:  # a column that gives no feature stands as missing, whatever it holds by now
             whole = np.full((len(frame), len(self.columns)), np.nan, np.float32)
-            whole[:, self._used] = values
+            whole[:, self._used] = _matrix(frame, [column.name for column in self._numbers])
             return whole
         count = len(self._numbers)
-        inputs: dict[str, Array] = {
-            name: np.ascontiguousarray(values[:, index : index + 1])
-            for index, name in enumerate(self.input_names[:count])
-        }
-        for name, column in zip(self.input_names[count:], self._texts, strict=True):
-            inputs[name] = code_points(_texts_of(frame[column.name]), column.width)
-        return inputs
+        numbers = {name: one.name for name, one in zip(self.input_names[:count], self._numbers, strict=True)}
+        texts = {name: (one.name, one.width) for name, one in zip(self.input_names[count:], self._texts, strict=True)}
+        return _by_column(frame, numbers, texts)
 
     @cached_property
     def input_names(self) -> tuple[str, ...]:
@@ -234,22 +228,28 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
                 f"the model takes {width} columns, but there are {frame.width}",
                 hint="Give those of the training file, without the target, in its order",
             )
-        with np.errstate(over="ignore"):
-            return number_matrix(frame, frame.columns).astype(np.float32)
+        return _matrix(frame, frame.columns)
     columns = _columns_of(list(model.input), frame.columns)
     absent = [column_name(name) for name in model.input if name not in columns]
     if absent:
         raise DataError(f"{_columns(absent)} missing", hint="Bring the columns that the model was trained on")
-    texts = {name: tensor.shape[1] for name, tensor in model.input.items() if str(tensor.dtype) == "int32"}
-    numbered = [name for name in model.input if name not in texts]
+    widths = {name: tensor.shape[1] for name, tensor in model.input.items() if str(tensor.dtype) == "int32"}
+    texts = {name: (columns[name], width) for name, width in widths.items()}
+    return _by_column(frame, {name: columns[name] for name in model.input if name not in texts}, texts)
+
+
+def _by_column(
+    frame: pl.DataFrame, numbers: Mapping[str, str], texts: Mapping[str, tuple[str, int]]
+) -> dict[str, Array]:
+    """The dict of a model's inputs: of numbers by their columns, of texts by theirs and how long they are."""
+    matrix = _matrix(frame, list(numbers.values()))
+    inputs = {name: np.ascontiguousarray(matrix[:, index : index + 1]) for index, name in enumerate(numbers)}
+    return {**inputs, **{name: code_points(_texts_of(frame[column]), width) for name, (column, width) in texts.items()}}
+
+
+def _matrix(frame: pl.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
-        matrix = number_matrix(frame, [columns[name] for name in numbered]).astype(np.float32)
-    inputs: dict[str, Array] = {
-        name: np.ascontiguousarray(matrix[:, index : index + 1]) for index, name in enumerate(numbered)
-    }
-    for name, width in texts.items():
-        inputs[name] = code_points(_texts_of(frame[columns[name]]), width)
-    return inputs
+        return number_matrix(frame, columns).astype(np.float32)
 
 
 def _columns_of(names: list[str], columns: list[str]) -> dict[str, str]:

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.encoding import fit_encoding, labels_are_classes
+from keras_sweep.data.encoding import fit_encoding, read_parts
 from keras_sweep.data.fingerprint import fingerprint
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.source import Parts, RawRows, Source
-from keras_sweep.data.sources import read_source
-from keras_sweep.data.split import split
 from keras_sweep.space.sweep_spec import SweepSpec
 
 
@@ -49,8 +47,7 @@ def _raw(spec: SweepSpec) -> tuple[Source, RawRows]:
     """A table and those of its rows that are no test rows."""
     import polars as pl
 
-    source = read_source(spec.data, spec.folder)
-    parts = split(source, spec.data.split, classes=labels_are_classes(spec))
+    source, parts = read_parts(spec)
     if parts.folds:
         return source, parts.train
     x: Any = pl.concat([parts.train.x, parts.validation.x])  # type: ignore[type-var]  # what is preprocessed is a table

@@ -10,7 +10,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.built import built, check_model
 from keras_sweep.models.dense import dense
-from keras_sweep.process.user_call import user_code
+from keras_sweep.process.user_call import taken, user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -43,21 +43,12 @@ def _custom(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -
     if not callable(function):
         raise ModelError(f"{spec.model.source} is not a function", hint="Name a function that returns a keras.Model")
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
-    given = {**_context(function, data), **listed}
+    given = {**taken(function, {"input_shape": data.input_shape, "classes": data.classes}), **listed}
     _check_call(spec.model.source, function, given)
     with user_code(f"{spec.model.source} failed", spec.folder, ModelError):
         model = function(**given)
     check_model(model, spec.model.source)
     return built(model, spec.model.source, spec.folder, data.input_shape, dtype)
-
-
-def _context(function: Callable[..., Any], data: SearchData) -> dict[str, Any]:
-    known = {"input_shape": data.input_shape, "classes": data.classes}
-    try:
-        wanted = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # built-in callables have none
-        return {}
-    return {name: value for name, value in known.items() if name in wanted}
 
 
 def _check_call(source: str, function: Callable[..., Any], given: Mapping[str, Any]) -> None:

@@ -5,15 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from keras_sweep.data.losses import LabelForm, loss_needs, output_activation
+from keras_sweep.data.compatibility import units_needed
+from keras_sweep.data.losses import output_activation
 from keras_sweep.data.search_data import SearchData
-
-
-def default_units(data: SearchData, loss: str) -> int:
-    """Outputs that fit the labels: one a column of [N, K], one a class for class indices, else one."""
-    if data.train.y.ndim > 1:
-        return int(data.train.y.shape[1])
-    return data.classes or 1 if loss_needs(loss).form is LabelForm.INDEX else 1
 
 
 def dense(
@@ -61,7 +55,7 @@ def dense(
         layers.append(keras.layers.Dropout(dropout))
     layers.append(
         keras.layers.Dense(
-            default_units(data, loss) if units is None else units,
+            units_needed(loss, data) if units is None else units,
             activation=output_activation(loss) if activation is None else activation,
             use_bias=use_bias,
             kernel_regularizer=penalty,

@@ -19,7 +19,7 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.built import built, check_model
 from keras_sweep.models.exploration import PREFIX, Exploration, Values, ordered
 from keras_sweep.models.initial_values import drawn_in_few_shapes
-from keras_sweep.process.user_call import user_code
+from keras_sweep.process.user_call import taken, user_code
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -133,7 +133,7 @@ def _builder(found: object, input_shape: tuple[int, ...], classes: int | None) -
     function, name = _function(found, context)
     written = getattr(getattr(function, "__self__", None), "_build", function)  # a HyperModel wraps the user's method
     folder = _folder(written)
-    given = {key: value for key, value in context.items() if key in _parameters(written)}
+    given = taken(written, context)
 
     def build(values: Values) -> tuple[Any, Any]:
         import keras_tuner
@@ -154,7 +154,7 @@ def _function(found: object, context: Mapping[str, Any]) -> tuple[Callable[..., 
 
     name = _name(found)
     if isinstance(found, type):
-        wanted = {key: value for key, value in context.items() if key in _parameters(found)}
+        wanted = taken(found, context)
         hint = "Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`"
         with user_code(f"HyperModel {name} can't be made from {wanted}", _folder(found), ModelError, hint=hint):
             found = found(**wanted)
@@ -167,13 +167,6 @@ def _function(found: object, context: Mapping[str, Any]) -> tuple[Callable[..., 
         return found.build, name
     assert callable(found), found
     return found, name
-
-
-def _parameters(function: Any) -> Mapping[str, inspect.Parameter]:
-    try:
-        return inspect.signature(function).parameters
-    except (TypeError, ValueError):  # built-in callables have none
-        return {}
 
 
 def _name(found: Any) -> str:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.process_kept import of_user, process_kept
 from keras_sweep.process.user_code import user_place
+
+
+def taken(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the facts that the function has a parameter for."""
+    try:
+        wanted = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # built-in callables have none
+        return {}
+    return {name: value for name, value in facts.items() if name in wanted}
 
 
 @contextmanager

@@ -5,7 +5,6 @@ Names that come from a record become code only where they are identifiers, value
 
 from __future__ import annotations
 
-import inspect
 import keyword
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from keras_sweep.models.dense import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.given import is_given
+from keras_sweep.process.user_call import taken
 from keras_sweep.process.user_code import load_python
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.record.study_file import StudyFile
@@ -216,16 +216,16 @@ def _users_model(script: _Script, spec: SweepSpec, plan: TrainingPlan, data: Sea
     script.add(f"sys.path.insert(0, {str(spec.folder.resolve())!r})")
     script.add(f"from {module} import {attribute.split('.')[0]}")
     if not is_hyper_model(found):
-        script.add(f"model = {attribute}({_arguments({**_taken(found, known), **plan.model_arguments})})")
+        script.add(f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})")
     else:
         script.use("import keras_tuner")
         script.add("hp = keras_tuner.HyperParameters()", f"hp.values = {dict(plan.model_arguments)!r}")
         if isinstance(found, type):
-            script.add(f"tuned = {attribute}({_arguments(_taken(found, known))})")
+            script.add(f"tuned = {attribute}({_arguments(taken(found, known))})")
             attribute, found = "tuned.build", getattr(found, "build", None)
         elif not callable(found):
             attribute, found = f"{attribute}.build", getattr(found, "_build", None)  # `build` wraps the user's method
-        script.add(f"model = {attribute}({', '.join(filter(None, ('hp', _arguments(_taken(found, known)))))})")
+        script.add(f"model = {attribute}({', '.join(filter(None, ('hp', _arguments(taken(found, known)))))})")
     script.add("if not model.built:")
     script.add(f"    model(keras.KerasTensor({(None, *data.input_shape)!r}, dtype={str(data.train.x.dtype)!r}))")
 
@@ -251,15 +251,6 @@ def _fit(script: _Script, plan: TrainingPlan, result: Result) -> None:
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     script.add("validation = (x_val, y_val)")
     script.add(f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{averages})")
-
-
-def _taken(function: Any, known: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the data's facts the function has a parameter for."""
-    try:
-        wanted = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # built-in callables have none
-        return {}
-    return {name: value for name, value in known.items() if name in wanted}
 
 
 def _arguments(values: Mapping[str, Any]) -> str:
