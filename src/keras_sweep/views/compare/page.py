@@ -13,7 +13,7 @@ from keras_sweep.views.compare.facts import fact_rows, verdict_lines
 from keras_sweep.views.report.assets import asset, content_security_policy, template
 from keras_sweep.views.report.axes import Axis, clipped_range
 from keras_sweep.views.report.scale import along
-from keras_sweep.views.report.svg import cross_axes, figure, px
+from keras_sweep.views.report.svg import cross_axes, figure, steps
 from keras_sweep.views.terminal.text import safe, score_text
 
 SIZE = (480, 260)
@@ -65,11 +65,8 @@ def _laid_over(
     across, up = along(x, LEFT, RIGHT), along(y, FOOT, TOP)
     parts, said = [cross_axes(x, y, across, up)], []
     for index, side in enumerate(found.sides):
-        steps = [(across(place(side, one)), up(one.value or 0.0)) for one in side.improvements]
-        line = "".join(
-            (f"M{px(at)} " if number == 0 else f"H{px(at)}V") + px(height) for number, (at, height) in enumerate(steps)
-        )
-        parts.append(f'<path class="ln hot k{index % COLOURS + 1}" d="{line}H{px(across(end(side)))}"/>')
+        points = ((across(place(side, one)), up(one.value or 0.0)) for one in side.improvements)
+        parts.append(f'<path class="ln hot k{index % COLOURS + 1}" d="{steps(points, across(end(side)))}"/>')
         said.append(f"{side.name} comes to {score_text(side.improvements[-1].value)}")
     title = f"Best so far by {'trial' if over == 'trial' else 'time'}"
     seed = ", each trial with the seed of its search" if any(side.over_seeds for side in found.sides) else ""

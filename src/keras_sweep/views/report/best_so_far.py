@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from markupsafe import Markup
 
@@ -13,11 +14,8 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.colours import Colours
 from keras_sweep.views.report.scale import along
-from keras_sweep.views.report.svg import cross_axes, figure, px
+from keras_sweep.views.report.svg import FOOT, LEFT, RIGHT, SIZE, TOP, cross_axes, dot, figure, px, steps
 from keras_sweep.views.terminal.text import score_text, seconds_text
-
-SIZE = (400, 240)
-LEFT, RIGHT, TOP, FOOT = 50, 390, 26, 196
 
 
 def best_so_far(
@@ -31,52 +29,35 @@ def best_so_far(
     """Two drawings. The line is of all `rows`, the dots are of those `drawn`."""
     numbered = sorted(rows, key=lambda row: row.number)
     spent = spent_seconds(results)
-    steps = _steps(numbered, objective)
-    if not steps:
+    leaders = _leaders(numbered, objective)
+    if not leaders:
         return []
-    best = steps[-1]
+    best = leaders[-1]
     of_one = " of one seed" if any(row.final for row in rows) else ""
     reached = f"The best {objective.name}{of_one}, {score_text(best.value)}, was first reached by trial {best.number}"
     trials = Axis("trial", 0, max(numbered[-1].number, 1), {row.number: float(row.number) for row in rows}, whole=True)
     seconds = Axis("seconds of training, summed", 0, max(spent.values(), default=0.0) or 1.0, spent)
     decided = _decided(next((row for row in rows if row.winner), None))
     note = "Each dot is a trial, the ring the winner, the line the best so far."
+    by_trial = f"{reached} of {len(rows):,}.{decided}"
+    by_second = f"{reached}, after {seconds_text(spent[best.number])} of {seconds_text(seconds.high)}"
+    took = "what each trial took of sampling, compiling and training, one after the other."
+    draw = partial(_drawing, best=leaders, drawn=drawn, value=value, colours=colours)
     return [
-        _drawing(
-            "best-by-trial",
-            "Best so far by trial",
-            f"{reached} of {len(rows):,}.{decided}",
-            trials,
-            steps,
-            drawn,
-            value,
-            colours,
-            f"{reached} of {len(rows):,}.{decided} {note}",
-        ),
-        _drawing(
-            "best-by-second",
-            "Best so far by time",
-            f"{reached}, after {seconds_text(spent[best.number])} of {seconds_text(seconds.high)}.",
-            seconds,
-            steps,
-            drawn,
-            value,
-            colours,
-            f"{reached}, after {seconds_text(spent[best.number])} of {seconds_text(seconds.high)}: what each trial "
-            "took of sampling, compiling and training, one after the other.",
-        ),
+        draw("best-by-trial", "Best so far by trial", by_trial, f"{by_trial} {note}", trials),
+        draw("best-by-second", "Best so far by time", f"{by_second}.", f"{by_second}: {took}", seconds),
     ]
 
 
-def _steps(numbered: Sequence[LeaderboardRow], objective: Objective) -> list[LeaderboardRow]:
+def _leaders(numbered: Sequence[LeaderboardRow], objective: Objective) -> list[LeaderboardRow]:
     """The trials that were the best when they ended: only values that can be compared count."""
-    steps: list[LeaderboardRow] = []
+    leaders: list[LeaderboardRow] = []
     for row in numbered:
         if row.value is None or not row.comparable:
             continue
-        if not steps or objective.key(row.value) < objective.key(steps[-1].value or 0.0):
-            steps.append(row)
-    return steps
+        if not leaders or objective.key(row.value) < objective.key(leaders[-1].value or 0.0):
+            leaders.append(row)
+    return leaders
 
 
 def _decided(winner: LeaderboardRow | None) -> str:
@@ -90,29 +71,22 @@ def _drawing(
     name: str,
     title: str,
     description: str,
+    note: str,
     x: Axis,
-    steps: Sequence[LeaderboardRow],
+    *,
+    best: Sequence[LeaderboardRow],
     drawn: Sequence[LeaderboardRow],
     value: Axis,
     colours: Colours,
-    note: str,
 ) -> Markup:
     across, up = along(x, LEFT, RIGHT), along(value, FOOT, TOP)
     parts = [cross_axes(x, value, across, up)]
     for row in reversed(drawn):
-        at = px(across(x.values.get(row.number, 0.0)))
+        at = across(x.values.get(row.number, 0.0))
         if row.value is None:
-            parts.append(f'<path class="no" data-t="{row.number}" d="M{at} {FOOT}m-3-3l6 6m0-6l-6 6"/>')
+            parts.append(f'<path class="no" data-t="{row.number}" d="M{px(at)} {FOOT}m-3-3l6 6m0-6l-6 6"/>')
         else:
-            parts.append(_dot(row, at, px(up(row.value)), colours))
-    line = "".join(
-        (f"M{px(across(x.values[row.number]))} " if index == 0 else f"H{px(across(x.values[row.number]))}V")
-        + px(up(row.value or 0.0))
-        for index, row in enumerate(steps)
-    )
-    parts.append(f'<path class="best" d="{line}H{RIGHT}"/>')
+            parts.append(dot(row, at, up(row.value), colours))
+    line = steps(((across(x.values[row.number]), up(row.value or 0.0)) for row in best), RIGHT)
+    parts.append(f'<path class="best" d="{line}"/>')
     return figure(name, title, description, "".join(parts), SIZE, note=note)
-
-
-def _dot(row: LeaderboardRow, x: str, y: str, colours: Colours) -> str:
-    return f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{x}" cy="{y}" r="3.2"/>'

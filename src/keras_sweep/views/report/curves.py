@@ -12,12 +12,10 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, clipped_range
 from keras_sweep.views.report.colours import Colours
 from keras_sweep.views.report.scale import Scale, along
-from keras_sweep.views.report.svg import cross_axes, figure, path
+from keras_sweep.views.report.svg import FOOT, LEFT, RIGHT, SIZE, TOP, cross_axes, figure, path
 from keras_sweep.views.terminal.drawing import resampled
 from keras_sweep.views.terminal.text import count_text
 
-SIZE = (400, 240)
-LEFT, RIGHT, TOP, FOOT = 50, 390, 26, 196
 MOST_POINTS = 48  # of a line
 SPARK = (80, 22)
 SPARK_POINTS = 24

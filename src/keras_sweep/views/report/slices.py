@@ -11,11 +11,9 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
 from keras_sweep.views.report.colours import Colours
 from keras_sweep.views.report.scale import along
-from keras_sweep.views.report.svg import cross_axes, figure, px
+from keras_sweep.views.report.svg import FOOT, LEFT, RIGHT, SIZE, TOP, cross_axes, dot, figure, px
 from keras_sweep.views.terminal.text import score_text
 
-SIZE = (400, 240)
-LEFT, RIGHT, TOP, FOOT = 50, 390, 26, 196
 SPREAD = 17  # places over which the trials of one choice are spread
 BEST_SHARE = 0.1  # of the trials, that are "the best" in words
 FEWEST_BEST = 5
@@ -42,8 +40,7 @@ def slice_of(
     parts = [cross_axes(axis, value, across, up)]
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
-            x, y = px(_place(axis, row.number, across)), px(up(row.value))
-            parts.append(f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{x}" cy="{y}" r="3.2"/>')
+            parts.append(dot(row, _place(axis, row.number, across), up(row.value), colours))
     words = _words(axis, rows, objective)
     description = f"{value.name} over {axis.name}. {words}"
     return figure(f"slice-{index}", axis.name, description, "".join(parts), SIZE, note=words)

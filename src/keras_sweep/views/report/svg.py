@@ -6,11 +6,16 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
+from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
+from keras_sweep.views.report.colours import Colours
 from keras_sweep.views.report.scale import Scale, ticks_of
 from keras_sweep.views.terminal.text import safe, shorten
 
 LONGEST_LABEL = 18
+# of most drawings: the whole, and between which places its axes lie
+SIZE = (400, 240)
+LEFT, RIGHT, TOP, FOOT = 50, 390, 26, 196
 
 
 def px(value: float) -> str:
@@ -47,6 +52,17 @@ def figure(name: str, title: str, description: str, body: str, size: tuple[int, 
         body=Markup(body),  # made of escaped parts alone
         note=safe(note or description),
     )
+
+
+def steps(points: Iterable[tuple[float, float]], end: float) -> str:
+    """A line that goes on level from each point until the next one, and from the last one to `end`."""
+    (x, y), *others = points
+    return f"M{px(x)} {px(y)}" + "".join(f"H{px(x)}V{px(y)}" for x, y in others) + f"H{px(end)}"
+
+
+def dot(row: LeaderboardRow, x: float, y: float, colours: Colours) -> str:
+    """A trial."""
+    return f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{px(x)}" cy="{px(y)}" r="3.2"/>'
 
 
 def cross_axes(x: Axis, y: Axis, across: Scale, up: Scale) -> str:
