@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.plain_text import quoted
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
@@ -19,16 +17,9 @@ MOST_PARAMETERS = 200
 MOST_BRANCHES = 20_000  # so that counting a space takes no time
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """What the section says."""
-
-    space: SearchSpace
-    take_best: bool
-
-
-def parameters(faults: FaultList, model: ModelSpec | None) -> Parameters | None:
-    """The section as a search space; None, with all faults noted, where it has any. Warnings are noted too."""
+def parameters(faults: FaultList, model: ModelSpec | None) -> tuple[SearchSpace, bool] | None:
+    """The section as a search space, and whether `take: best` stands there; None, with all faults noted, where it has
+    any. Warnings are noted too."""
     before = len(faults.found)
     section = faults.root.at("parameters")
     python = model is not None and model.kind == "python"  # a HyperModel may bring all parameters itself
@@ -66,7 +57,7 @@ def parameters(faults: FaultList, model: ModelSpec | None) -> Parameters | None:
     if space.branches > MOST_BRANCHES:
         faults.fault(("parameters",), f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more")
         return None
-    return Parameters(space, take_best)
+    return space, take_best
 
 
 def _is_constant(entry: ParameterEntry) -> bool:

@@ -99,14 +99,14 @@ def read_space_text(
     loss = loss_of(faults)
     metrics = metrics_of(faults)
     objective = objective_of(faults, metrics)
-    section = parameters(faults, model) if faults.has("parameters") else None
+    space, take_best = (parameters(faults, model) if faults.has("parameters") else None) or (None, False)
     search = search_of(faults)
     early = early_terminate_of(faults)
-    finalists = finalists_of(faults, section.space if section else None)
+    finalists = finalists_of(faults, space)
     finish = finish_of(faults)
-    if section is not None and search is not None:
-        warn_about_search(faults, section.space, search, early)
-    if faults.found or not (data and model and loss and objective and section and search and metrics is not None):
+    if space is not None and search is not None:
+        warn_about_search(faults, space, search, early)
+    if faults.found or not (data and model and loss and objective and space and search and metrics is not None):
         raise SpaceFileError(where, _few(faults.found))
     return SweepSpec(
         name=sweep_name,
@@ -116,8 +116,8 @@ def read_space_text(
         model=model,
         loss=loss,
         metrics=metrics,
-        objective=replace(objective, take_best=section.take_best),
-        space=section.space,
+        objective=replace(objective, take_best=take_best),
+        space=space,
         search=search,
         early_terminate=early,
         finalists=finalists,

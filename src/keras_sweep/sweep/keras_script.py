@@ -45,12 +45,12 @@ def trial_script(
 ) -> str:
     """The script of a trial of a sweep, or of its winner; its rows are written to `rows`. Raises as `replay`."""
     with StudyFile.open(folder) as study:
-        trial = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
+        spec, data, trial = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
     import keras
 
-    text = keras_script(trial.spec, trial.recorded, trial.data, backend=keras.backend.backend(), rows=rows)
+    text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
     if rows is not None:
-        write_rows(trial.data, rows)
+        write_rows(data, rows)
     return text
 
 

@@ -120,9 +120,8 @@ def replay(
     """
     emit(PhaseBegan("data"))
     with StudyFile.open(folder) as study:
-        trial = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
-        train_again = training_again(study, trial.spec, trial.recorded)
-    spec, data, recorded = trial.spec, trial.data, trial.recorded
+        spec, data, recorded = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
+        train_again = training_again(study, spec, recorded)
 
     def compared(with_runner: Runner) -> Comparison:
         again = train_again(with_runner, emit=emit)
@@ -141,15 +140,6 @@ def replay(
     return Replay(folder.name, spec.objective, recorded, plain, movement, own, (len(data.train), len(data.validation)))
 
 
-@dataclass(frozen=True, slots=True)
-class Replayable:
-    """A recorded trial with all that it takes to train it."""
-
-    spec: SweepSpec
-    data: SearchData
-    recorded: Result
-
-
 def replayable(
     study: StudyFile,
     number: int | None,
@@ -158,8 +148,8 @@ def replayable(
     spec: SweepSpec | None = None,
     trust: bool = False,
     backend: str | None = None,
-) -> Replayable:
-    """A trial of the record, its spec, its data; Keras is set to its backend. Raises as `replay`."""
+) -> tuple[SweepSpec, SearchData, Result]:
+    """Spec and data of a trial of the record, and the trial; Keras is set to its backend. Raises as `replay`."""
     spec = spec or recorded_spec(study, trust=trust, emit=emit)
     recorded = trial_of(study, spec.objective, number)
     if recorded.suggestion.average:
@@ -174,7 +164,7 @@ def replayable(
         )
     choose_backend(backend, "--backend", default=backend_of(recorded))
     spec, data = recorded_data(study, spec)
-    return Replayable(spec, data, recorded)
+    return spec, data, recorded
 
 
 def _compared(recorded: Result, again: Result, runner: str, data: SearchData, objective: Objective) -> Comparison:

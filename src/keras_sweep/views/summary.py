@@ -12,7 +12,6 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from keras_sweep.space.objective import Objective
-from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.refit import Refit
@@ -51,19 +50,12 @@ class TimePart:
 class Summary:
     """What is said at the end."""
 
-    name: str
-    reason: EndReason
+    ended: SweepEnded
     objective: Objective
     rows: tuple[LeaderboardRow, ...]  # all of them
-    parts: tuple[TimePart, ...]  # they add up to the wall time
-    seconds: float  # the wall time
     test: TestEvaluated | None
     refit: Refit | None
-    model: str | None
-    next_commands: tuple[str, ...]
-    comparison: Comparison | None = None  # of all trials with the winner
-    kept: str = ""  # what is kept of trials that are not in the record
-    importances: tuple[Importance, ...] = ()  # of the parameters, most important first
+    importances: tuple[Importance, ...]  # of the parameters, most important first
 
 
 def summary(
@@ -76,22 +68,8 @@ def summary(
 ) -> Summary:
     """Everything the end says, before any of it is drawn; importance where the record's `distributions` are given."""
     rows = tuple(leaderboard_rows(ended.results, objective, ended.comparison))
-    parts, total = time_parts(ended.seconds)
-    return Summary(
-        name=ended.name,
-        reason=ended.reason,
-        objective=objective,
-        rows=rows,
-        parts=parts,
-        seconds=total,
-        test=test,
-        refit=refit,
-        model=ended.model,
-        next_commands=next_commands(ended.name, rows),
-        comparison=ended.comparison,
-        kept=kept_text(ended.kept, ended.waiting),
-        importances=tuple(importances(rows, objective, distributions)) if distributions is not None else (),
-    )
+    weighed = tuple(importances(rows, objective, distributions)) if distributions is not None else ()
+    return Summary(ended, objective, rows, test, refit, weighed)
 
 
 def time_parts(seconds: Mapping[str, float]) -> tuple[tuple[TimePart, ...], float]:
@@ -147,7 +125,7 @@ def print_summary(console: Console, summary: Summary, *, top: int | None = None,
 def _fitting(console: Console, summary: Summary, top: int | None, times: bool) -> tuple[LeaderboardTable, list[Text]]:
     """The table and what stands below it, in the fullest of the forms that the terminal is high enough for."""
     rows = summary.rows
-    whole = LeaderboardTable(rows[: TOP if top is None else top], summary.objective, summary.comparison, of=rows)
+    whole = LeaderboardTable(rows[: TOP if top is None else top], summary.objective, summary.ended.comparison, of=rows)
     if top is not None or not console.is_terminal:
         return whole, _lines_below(console, summary, times, FORMS[0][2])
     for brief, fewest, bars in FORMS:
@@ -170,14 +148,15 @@ def _lines_below(console: Console, summary: Summary, times: bool, bars: int) -> 
     if (unlike := unlike_line(summary)) is not None:
         lines.append(unlike)
     lines += importance_lines(summary.importances[:bars], drawing, console.width, settled=settled(summary.importances))
-    if summary.parts and times:
-        lines.append(Text.assemble(("time ", "bold"), seconds_text(summary.seconds)))
-        lines += time_lines(summary.parts, drawing)
-    elif summary.parts:
-        lines.append(time_line(summary.parts, summary.seconds))
-    if summary.model is not None:
-        lines.append(Text.assemble(("model ", "bold"), safe(summary.model)))
-    lines += _next_lines(summary.next_commands, drawing, console.width)
+    parts, seconds = time_parts(summary.ended.seconds)
+    if parts and times:
+        lines.append(Text.assemble(("time ", "bold"), seconds_text(seconds)))
+        lines += time_lines(parts, drawing)
+    elif parts:
+        lines.append(time_line(parts, seconds))
+    if summary.ended.model is not None:
+        lines.append(Text.assemble(("model ", "bold"), safe(summary.ended.model)))
+    lines += _next_lines(next_commands(summary.ended.name, summary.rows), drawing, console.width)
     if (best := best_line(summary.rows, summary.objective, drawing)) is not None:
         lines.append(best)
     return lines
@@ -211,7 +190,7 @@ def unlike_line(summary: Summary) -> Text | None:
 
     Luck in choosing the winner is no part of it: the estimate is without that.
     """
-    estimate = summary.comparison.estimate if summary.comparison is not None else None
+    estimate = summary.ended.comparison.estimate if summary.ended.comparison is not None else None
     if summary.test is None or estimate is None or summary.refit is not None:  # which is tested is another model
         return None
     name = summary.objective.name.removeprefix("val_")
@@ -255,15 +234,15 @@ def best_line(rows: Sequence[LeaderboardRow], objective: Objective, drawing: Dra
 
 def headline(summary: Summary, shown: int) -> Text:
     """`dense: 64 trials, 4 failed; the best 10:` with how many were pruned and how many failed."""
-    counts = Counter(row.state for row in summary.rows)
-    text = Text.assemble((safe(summary.name), "bold"), f": {count_text(len(summary.rows), 'trial')}")
+    ended, counts = summary.ended, Counter(row.state for row in summary.rows)
+    text = Text.assemble((safe(ended.name), "bold"), f": {count_text(len(summary.rows), 'trial')}")
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
         if counts[state]:
             text.append(f", {counts[state]:,} {word}", style=style)
-    if summary.reason is not EndReason.DONE:
-        text.append(f"; {safe(summary.reason)}", style="yellow")
-    if summary.kept:
-        text.append(f": {summary.kept}", style="yellow")
+    if ended.reason is not EndReason.DONE:
+        text.append(f"; {safe(ended.reason)}", style="yellow")
+    if kept := kept_text(ended.kept, ended.waiting):
+        text.append(f": {kept}", style="yellow")
     if summary.rows and not any(row.comparable for row in summary.rows):
         text.append("; no trial completed", style="red")
     if shown < len(summary.rows):
