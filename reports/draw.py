@@ -10,6 +10,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from terminal_svg import progress_at, record_svg
+
 from keras_sweep.api.report import write_report
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import find, sweeps_dir
@@ -18,7 +20,6 @@ from keras_sweep.sweep.finish_winner import recorded_errors
 from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary, summary
-from keras_sweep.views.terminal.terminal_svg import progress_at, record_svg
 
 
 def draw(name: str) -> None:

@@ -22,9 +22,9 @@ from keras_sweep.space_file.keras_names import (
 from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, DEFAULT_OPTIMIZER, OPTIMIZERS, argument
 from keras_sweep.space_file.parameter_values import FIT_ARGUMENTS
 from keras_sweep.space_file.rules import NumberRule
-from keras_sweep.space_file.write_keras_tables import FILE, as_text, keras_tables
 from keras_sweep.trial.plan import DEFAULT_OPTIMIZER as PLAN_DEFAULT
 from keras_sweep.trial.plan import FIT_PARAMETERS
+from tests.helpers.keras_tables import FILE, as_text, keras_tables
 
 WRAPPERS = {"lossscaleoptimizer", "multioptimizer", "optimizer", "optimizermap"}
 ONLY_BY_CLASS = {"lamb"}  # `keras.optimizers.get` does not know it by name (3.15.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +42,7 @@ class Spec:
         Raises:
             UsageError: not exactly one of `maximize` and `minimize` is given, or the data or model is of no known kind.
         """
-        from ruamel.yaml import YAML
+        from keras_sweep.space_file.options import block_yaml
 
         if (self.maximize is None) == (self.minimize is None):
             raise UsageError(
@@ -63,13 +62,7 @@ class Spec:
             "finalists": dict(self.finalists) if isinstance(self.finalists, Mapping) else self.finalists,
             "finish": dict(self.finish) if self.finish else None,
         }
-        text = io.StringIO()
-        writer = YAML(typ="safe", pure=True)
-        writer.default_flow_style = None
-        writer.width = 4096
-        writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-        writer.dump({key: _plain(value) for key, value in sections.items() if value is not None}, text)
-        return text.getvalue()
+        return block_yaml({key: _plain(value) for key, value in sections.items() if value is not None}, width=4096)
 
 
 def _data_block(data: Any) -> Any:

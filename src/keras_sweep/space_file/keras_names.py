@@ -1,6 +1,6 @@
 """The names that Keras knows, from keras_tables.json, so that a space file is checked without importing Keras.
 
-`python -m keras_sweep.space_file.write_keras_tables` writes the file anew; the tests compare it with Keras.
+`python -m tests.helpers.keras_tables` writes the file anew; the tests compare it with Keras.
 """
 
 from __future__ import annotations

@@ -168,7 +168,7 @@ def edited_text(text: str, changes: list[Change], root: Node) -> str:
 
 def plain_yaml(value: Plain) -> str:
     """A map as YAML that reads back to an equal one."""
-    return _if_it_reads_back(lambda: _block_yaml(value), value) or _json(value)
+    return _if_it_reads_back(lambda: block_yaml(value), value) or _json(value)
 
 
 def _if_it_reads_back(write: Callable[[], str], value: Plain) -> str | None:
@@ -199,7 +199,8 @@ def _commented(text: str, changes: list[Change]) -> str:
     return out.getvalue()
 
 
-def _block_yaml(value: Plain) -> str:
+def block_yaml(value: Plain, *, width: int = 120) -> str:
+    """A map as YAML in blocks, lists of scalars in one line."""
     import io
 
     from ruamel.yaml import YAML
@@ -208,7 +209,7 @@ def _block_yaml(value: Plain) -> str:
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = None
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
-    writer.width = 120
+    writer.width = width
     writer.dump(value, out)
     return out.getvalue()
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.leaderboard.formats import json_list
 
 EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
 
@@ -38,5 +38,4 @@ def ordered(rows: Sequence[SweepRow]) -> list[SweepRow]:
 
 def sweep_list_json(rows: Sequence[SweepRow]) -> str:
     """A list with one object a sweep, one a line; strict JSON in ASCII."""
-    lines = ",\n".join("  " + strict_json({f: getattr(row, f) for f in row.__slots__}) for row in ordered(rows))
-    return f"[\n{lines}\n]\n" if lines else "[]\n"
+    return json_list(map(asdict, ordered(rows)))

@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_sweep.space.distributions import Value
@@ -17,13 +17,11 @@ from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import (
-    AVERAGE_KEYS,
-    SEEDS_KEYS,
+    FIRST_KEYS,
+    LAST_KEYS,
     LeaderboardRow,
-    average_record,
     cell,
     common_params,
-    seeds_record,
     varying_names,
 )
 from keras_sweep.views.terminal.text import (
@@ -37,33 +35,19 @@ from keras_sweep.views.terminal.text import (
 )
 
 CHANCE = 1.96  # standard errors
-OWN_COLUMNS = (
-    "rank",
-    "number",
-    "state",
-    "value",
-    "stderr",
-    "tie",
-    "behind",
-    "behind_stderr",
-    *SEEDS_KEYS,
-    *AVERAGE_KEYS,
-)
-LAST_COLUMNS = ("epochs", "seconds", "engine", "seed", "reason")
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
 
 
 def leaderboard_json(rows: Sequence[LeaderboardRow]) -> str:
     """A list with one object a row, one a line; strict JSON in ASCII."""
-    lines = ",\n".join("  " + strict_json(row_record(row)) for row in rows)
-    return f"[\n{lines}\n]\n" if lines else "[]\n"
+    return json_list(map(row_record, rows))
 
 
 def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
     """A header and one line a row; columns `params.NAME` and `metrics.NAME`; nothing that a spreadsheet would run."""
     params = dict.fromkeys(f"params.{name}" for row in rows for name in row.params)
     metrics = dict.fromkeys(f"metrics.{name}" for row in rows for name in row.metrics)
-    columns = [*OWN_COLUMNS, *params, *metrics, *LAST_COLUMNS]
+    columns = [*FIRST_KEYS, *params, *metrics, *LAST_KEYS]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([_csv_cell(column) for column in columns])
@@ -261,24 +245,18 @@ def _equal_values(rows: Sequence[LeaderboardRow]) -> bool:
 def row_record(row: LeaderboardRow) -> dict[str, Any]:
     """The row as the JSON format has it."""
     return {
-        "rank": row.rank,
-        "number": row.number,
+        **{key: cell(row, key) for key in FIRST_KEYS},
         "state": str(row.state),
-        "value": row.value,
-        "stderr": row.stderr,
-        "tie": row.tie,
-        "behind": row.behind,
-        "behind_stderr": row.behind_stderr,
-        **seeds_record(row.seeds),
-        **average_record(row),
         "params": dict(row.params),
         "metrics": dict(row.metrics),
-        "epochs": row.epochs,
-        "seconds": row.seconds,
-        "engine": row.engine,
-        "seed": row.seed,
-        "reason": row.reason,
+        **{key: cell(row, key) for key in LAST_KEYS},
     }
+
+
+def json_list(records: Iterable[Mapping[str, Any]]) -> str:
+    """A list with one object a record, one a line; strict JSON in ASCII."""
+    lines = ",\n".join("  " + strict_json(record) for record in records)
+    return f"[\n{lines}\n]\n" if lines else "[]\n"
 
 
 def strict_json(record: Any) -> str:

@@ -179,8 +179,21 @@ def ties(rows: Iterable[LeaderboardRow]) -> int:
 
 SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
 AVERAGE_KEYS = ("average", "average_stderr")
-ROW_KEYS: tuple[str, ...] = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr")
-ROW_KEYS += (*SEEDS_KEYS, *AVERAGE_KEYS, "epochs", "seconds", "engine", "seed", "reason")
+# a row's own, before and after its parameters and metrics
+FIRST_KEYS = (
+    "rank",
+    "number",
+    "state",
+    "value",
+    "stderr",
+    "tie",
+    "behind",
+    "behind_stderr",
+    *SEEDS_KEYS,
+    *AVERAGE_KEYS,
+)
+LAST_KEYS = ("epochs", "seconds", "engine", "seed", "reason")
+ROW_KEYS: tuple[str, ...] = (*FIRST_KEYS, *LAST_KEYS)
 HEADS = {
     "#": "rank",
     "trial": "number",

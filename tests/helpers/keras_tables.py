@@ -1,4 +1,4 @@
-"""Writes keras_tables.json from the installed Keras: `python -m keras_sweep.space_file.write_keras_tables`.
+"""Writes keras_tables.json from the installed Keras: `python -m tests.helpers.keras_tables`.
 
 Names, kinds and directions are Keras's. Bounds are not, for Keras checks few of them: what the file says of an argument
 is kept, and an argument that is new stands there by the kind of its default, for a person to bound.
@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).with_name("keras_tables.json")
+from keras_sweep.space_file import keras_names
+
+FILE = Path(keras_names.__file__).with_name("keras_tables.json")
 
 # not searched: what names or wraps an optimizer, and `lamb`, which `keras.optimizers.get` can't find (3.15.1)
 OTHER_OPTIMIZERS = ("lamb", "lossscaleoptimizer", "multioptimizer", "optimizer", "optimizermap")

@@ -2,13 +2,13 @@ import re
 from xml.etree import ElementTree
 
 import pytest
+from reports.terminal_svg import progress_at, record_svg, without_hosts
 
 from keras_sweep.errors import SweepError
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, SweepStarted
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary, summary
-from keras_sweep.views.terminal.terminal_svg import progress_at, record_svg, without_hosts
 from tests.helpers.results import ACCURACY, dense_sweep
 
 RESULTS = dense_sweep()
