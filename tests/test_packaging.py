@@ -70,13 +70,14 @@ def test_the_sdist_holds_the_tests_and_the_examples(built: Path) -> None:
     assert {"tests/helpers/command.py", "search_spaces/dense.yaml", "examples/own_model.py", "LICENSE"} <= names
 
 
-def test_an_installed_wheel_runs_a_sweep(built: Path, tmp_path: Path) -> None:
-    """In an environment that has the dependencies of this one and of the package only the wheel."""
-    (wheel,) = built.glob("*.whl")
+@pytest.mark.parametrize("form", ["*.whl", "*.tar.gz"])
+def test_what_was_built_installs_and_runs_a_sweep(form: str, built: Path, tmp_path: Path) -> None:
+    """In an environment that has the dependencies of this one and of the package only what was built."""
+    (archive,) = built.glob(form)
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
     site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
-    call(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel, cwd=tmp_path)
+    call(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, archive, cwd=tmp_path)
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     code = "import keras_sweep; print(keras_sweep.__file__)"
     assert call(python, "-c", code, cwd=tmp_path).startswith(str(site))

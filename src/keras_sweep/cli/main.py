@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 import typer
 
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
         if code == INTERRUPTED:  # typer's answer to Ctrl-C, which says nothing
             raise KeyboardInterrupt
     except BaseException as error:
-        code = 0 if _reader_is_gone(error) else _say(error, debug=debug)
+        code = 0 if _reader_is_gone(error) else error.code if _is_typers_end(error) else _say(error, debug=debug)
     settle_streams()
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -87,6 +87,12 @@ def _reader_is_gone(error: BaseException) -> bool:
     """Whether the reader of our output has seen enough: typer answers that by `sys.exit(1)`."""
     cause = error.__context__ if isinstance(error, SystemExit) else error
     return isinstance(cause, BrokenPipeError)
+
+
+def _is_typers_end(error: BaseException) -> TypeGuard[SystemExit]:
+    """Whether typer ends the process by itself: once it has completed a word, or installed completion in a shell."""
+    frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+    return isinstance(error, SystemExit) and frame.f_globals["__name__"].startswith("typer.")
 
 
 def _say(error: BaseException, *, debug: bool) -> int:
