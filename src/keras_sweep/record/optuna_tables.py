@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from keras_sweep.record import encoding
-from keras_sweep.space.distributions import Value
+from keras_sweep.space.distributions import Value, as_scalar
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.result import Result, TrialState
 
@@ -240,7 +240,7 @@ def internal_value(value: Value, distribution: Mapping[str, Any]) -> float | Non
     """What Optuna keeps for a value: the index of a choice, or the number; None where the distribution lacks it."""
     attributes = distribution["attributes"]
     if distribution["name"] == "CategoricalDistribution":
-        wanted = choice(value)
+        wanted = as_scalar(value)
         for index, each in enumerate(attributes["choices"]):
             if type(each) is type(wanted) and (each == wanted or (each != each and wanted != wanted)):
                 return float(index)
@@ -248,17 +248,6 @@ def internal_value(value: Value, distribution: Mapping[str, Any]) -> float | Non
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if attributes["low"] <= value <= attributes["high"] and abs(value) < 2**1000 else None
-
-
-def choice(value: Value) -> bool | int | float | str | None:
-    """A value as Optuna takes a choice: a list, which it does not know, is its JSON."""
-    if isinstance(value, tuple):
-        return json.dumps(_listed(value))
-    return value
-
-
-def _listed(value: Value) -> Any:
-    return [_listed(item) for item in value] if isinstance(value, tuple) else value
 
 
 _parsed_distributions: dict[str, Any] = {}
@@ -282,7 +271,7 @@ def _lone(value: Value) -> tuple[float, str]:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
         attributes = {"log": False, "step": 1, "low": value, "high": value}
         return float(value), json.dumps({"name": "IntDistribution", "attributes": attributes})
-    return 0.0, json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": [choice(value)]}})
+    return 0.0, json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": [as_scalar(value)]}})
 
 
 def _times(seconds: float) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Int
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, as_scalar
 from keras_sweep.space.objective import Goal
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
@@ -271,4 +271,4 @@ def _optuna_distribution(distribution: Distribution) -> Any:
         case Int(low, high, log, step):
             return IntDistribution(low, high, log=log, step=step)
         case Categorical(choices):
-            return CategoricalDistribution([schema.choice(value) for value in choices])
+            return CategoricalDistribution([as_scalar(value) for value in choices])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import TypeAlias, Union
@@ -161,3 +162,8 @@ class Categorical:
 
 
 Distribution: TypeAlias = Float | Int | Categorical
+
+
+def as_scalar(value: Value) -> Scalar:
+    """The value itself; a list, which Optuna does not know as a choice, as its JSON text."""
+    return json.dumps(value) if isinstance(value, tuple) else value

@@ -6,13 +6,12 @@ Watanabe, Bansal, Hutter 2023, "PED-ANOVA: Efficiently quantifying hyperparamete
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keras_sweep.space.distributions import Scalar, Value
+from keras_sweep.space.distributions import as_scalar
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 
@@ -54,7 +53,7 @@ def importances(
     draw = random.Random(0)  # the same page from the same record
     trials = []
     for row in rows:
-        params = {name: _as_optuna(row.params[name]) for name in names if name in row.params}
+        params = {name: as_scalar(row.params[name]) for name in names if name in row.params}
         own = {name: known[name] for name in params}
         with contextlib.suppress(ValueError):  # a value that is not of the space, of an imported trial
             trials.append(optuna.trial.create_trial(params=params, distributions=own, value=row.value))
@@ -103,11 +102,6 @@ def importances(
         low, high = min(ordered[cut], whole[name]), max(ordered[-1 - cut], whole[name])  # the bar ends between them
         found.append(Importance(name, whole[name], low, high))
     return found
-
-
-def _as_optuna(value: Value) -> Scalar:
-    """A list is its JSON text in Optuna's distributions, as `search/optuna/samplers.py` writes them."""
-    return json.dumps(value) if isinstance(value, tuple) else value
 
 
 def settled(found: Sequence[Importance]) -> bool:

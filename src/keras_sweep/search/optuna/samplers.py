@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.search.grid import grid_space, shuffled_points
-from keras_sweep.space.distributions import Categorical, Float, Scalar, Value
+from keras_sweep.space.distributions import Categorical, Float, Scalar, Value, as_scalar
 from keras_sweep.space.registry import Registry
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import Result, TrialState
@@ -242,11 +241,6 @@ def optuna_distribution(parameter: Parameter) -> optuna.distributions.BaseDistri
     return optuna.distributions.IntDistribution(
         distribution.low, distribution.high, log=distribution.log, step=distribution.step
     )
-
-
-def as_scalar(value: Value) -> Scalar:
-    """The value itself, or the JSON text of a list."""
-    return json.dumps(value) if isinstance(value, tuple) else value
 
 
 def encode(distribution: Categorical) -> list[Scalar]:
