@@ -79,7 +79,7 @@ def test_every_loss_passes_with_what_it_needs(loss: str) -> None:
     data = data_of(needs.form)
     if loss in ("poisson", "msle", "mean_squared_logarithmic_error"):
         data = replace(data, train=Rows(data.train.x, np.abs(data.train.y)))
-    units = units_needed(spec_of(loss), data)
+    units = units_needed(loss, data)
     for activation in needs.activations:
         assert not faults(spec_of(loss, units=units, activation=activation), data)
     assert not faults(spec_of(loss), data, (None, units))
@@ -154,5 +154,5 @@ def test_a_loss_of_numbers_on_classes_names_the_loss_of_classes() -> None:
 def test_several_targets_a_row() -> None:
     rows = Rows(np.zeros((4, 2), np.float32), np.arange(12, dtype=np.float32).reshape(4, 3))
     data = SearchData("it", rows, rows, "", None)
-    assert units_needed(spec_of("mse"), data) == 3
+    assert units_needed("mse", data) == 3
     assert not faults(spec_of("mse", "r2_score", units=3), data)
