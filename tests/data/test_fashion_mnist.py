@@ -14,7 +14,7 @@ import pytest
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.fashion_mnist import FASHION_MNIST
 from keras_sweep.data.fetch import FetchError, download, unpack_debian_package
-from keras_sweep.data.image_set import scaled_pixels
+from keras_sweep.data.images import scaled_pixels
 from keras_sweep.errors import DataError
 from tests.helpers.data_specs import named
 

@@ -24,6 +24,7 @@ from keras_sweep.data.idx import decode_idx
 from keras_sweep.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
+DEBIAN_FOLDER = Path("/usr/share/datasets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +184,6 @@ class ImageSet:
     def _by_debian_package(self, work: Path) -> Path:
         unpack_debian_package(str(self.debian_package), work)
         return work / DEBIAN_FOLDER.relative_to("/") / self.folder
-
-
-DEBIAN_FOLDER = Path("/usr/share/datasets")
 
 
 def known_folders(name: str) -> Iterator[Path]:
