@@ -196,9 +196,9 @@ def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
     progress(PhaseBegan("compile", 0, 16, 1.0))
     clock.now = 10.0
     progress(PhaseBegan("train", 1, 16, 1.0))
-    clock.now = 12.0
-    for epoch in (1, 2):
-        progress(EpochEnded(0, epoch, {}))
+    progress(EpochEnded(0, 1, {}))
+    clock.now = 11.0
+    progress(EpochEnded(0, 2, {}))
     progress(TrialEnded(result(0, epochs=2)))
     assert progress.remaining == pytest.approx(31 * 2.0 + 31 * 10.0)  # 15 more of this generation, 16 of the next
     progress(PhaseBegan("train", 1, 1, 0.0))
@@ -228,6 +228,22 @@ def test_an_epoch_is_foretold_from_those_that_trained_while_nothing_else_was_don
     assert progress.remaining == pytest.approx(15 + 12)
 
 
+def test_programs_of_later_generations_are_foretold_from_one_another():
+    clock = Clock()
+    progress = SweepProgress(clock=clock)
+    progress(SweepStarted(*vars_of(STARTED, total=5).values()))
+    for number, seconds in enumerate((40.0, 3.0)):  # a process compiles its first program slowly
+        progress(GenerationAsked(number, (result(number, params={"epochs": 8}).suggestion,)))
+        progress(PhaseBegan("compile", 0, 1, 1.0))
+        clock.now += seconds
+        progress(PhaseBegan("train", 1, 1, 1.0))
+        for epoch in range(8):
+            clock.now += 1.0
+            progress(EpochEnded(number, epoch + 1, {}))
+        progress(TrialEnded(result(number, epochs=8)))
+    assert progress.remaining == pytest.approx(3 * (8.0 + 3.0))
+
+
 def test_while_all_epochs_train_beside_compiling_what_is_left_is_compiling():
     clock = Clock()
     progress = SweepProgress(clock=clock)
@@ -253,8 +269,8 @@ def test_what_later_generations_need_beside_training_is_part_of_the_time_that_is
         clock.now += seconds
         progress(GenerationAsked(generation, (result(generation, params={"epochs": 8}).suggestion,)))
         progress(PhaseBegan("train", 0, 0, 0.0))
-        clock.now += 8.0
         for epoch in range(8):
+            clock.now += 1.0 if generation or epoch else 20.0  # the first of all compiles what others find
             progress(EpochEnded(generation, epoch + 1, {}))
         progress(TrialEnded(result(generation, epochs=8)))
     assert progress.remaining == pytest.approx(3 * (8.0 + 3.0))

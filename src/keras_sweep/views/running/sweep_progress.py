@@ -72,6 +72,7 @@ class SweepProgress:
         self._generations = 0
         self._size = 1  # of a generation
         self._first_other = 0.0  # of `other`: until the first generation trained
+        self._first_compiling = (0.0, 0)  # seconds and programs of the first generation
         self._compiled = 0  # programs of earlier generations
         self._plan: PhaseBegan | None = None  # the programs of this generation
         self._trained_epochs = (0, 0)  # of the trials that have ended, and how many these are
@@ -96,15 +97,22 @@ class SweepProgress:
             if trial := self.training.get(event.number):
                 trial.values = list(event.curve.get(self.objective.name, ()))
         elif isinstance(event, EpochEnded):
-            self.epochs += 1
-            self._alone += _part(self.phase) == "train"
-            if trial := self.training.get(event.number):
-                trial.values.append(float(event.logs.get(self.objective.name, math.nan)))
+            self._end_epoch(event)
         elif isinstance(event, TrialEnded):
             self.training.pop(event.result.number, None)
             self._add(event.result)
         else:
             self._take_in_finalists(event)
+
+    def _end_epoch(self, event: EpochEnded) -> None:
+        if not self.epochs and self.phase is not None:  # the first of all compiles what later ones find
+            self._spend()
+            self._first_other = self._spent["other"]
+        else:
+            self._alone += _part(self.phase) == "train"
+        self.epochs += 1
+        if trial := self.training.get(event.number):
+            trial.values.append(float(event.logs.get(self.objective.name, math.nan)))
 
     def _take_in_finalists(self, event: Event) -> None:
         if isinstance(event, FinalistsChosen):
@@ -134,6 +142,8 @@ class SweepProgress:
             self.leading = [replace(result, final=False) for result in self.leading]
             self.leading.sort(key=lambda other: order_key(other, self.objective))
         self._compiled += self._plan.done or 0 if self._plan else 0
+        if self._generations == 2:
+            self._first_compiling = self._spent["compile"], self._compiled
         self._plan = None
         self.training = {
             suggestion.number: Training(suggestion.params, _asked(suggestion.params))
@@ -210,7 +220,8 @@ class SweepProgress:
         if plan is not None and plan.total is not None:
             done = self._compiled + (plan.done or 0)
             programs = plan.total - (plan.done or 0) + (plan.per_trial or 0.0) * later
-            seconds += programs * self._spent["compile"] / max(done, 1)
+            first, known = self._first_compiling if done > self._first_compiling[1] else (0.0, 0)  # which was cold
+            seconds += programs * (self._spent["compile"] - first) / max(done - known, 1)
         return seconds
 
     def _epochs_left(self) -> tuple[float, float]:
