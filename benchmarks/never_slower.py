@@ -29,13 +29,14 @@ Printout (2026-11-26, two cores of an AMD EPYC, nothing else running; one round)
 Since lanes differ in activations, batch sizes and depth as well (the same day, one round; a dozen other programs ran on
 both cores, so that seconds of CPU say more than seconds from start to end)
 
-    deep_table         16      39.0   200.6   0.19          9.4        45.0          0.21
+    deep_table         16      16.2    66.4   0.22          8.7        42.3          0.21
     digits             16      37.5   110.1   0.34          9.1        44.2          0.21
     table              16      42.2   188.2   0.22          9.8        51.0          0.19
     hyper_model        16      39.2   126.4   0.31          7.7        22.7          0.34
     diabetes           16      27.7    81.1   0.34          7.7        18.9          0.41
 
-The other spaces, and these with nothing else running, are not measured anew.
+Of deep_table these are medians of three rounds at a load of 5 to 8. The other spaces, and these with nothing else
+running, are not measured anew.
 
 Before lanes shared structures and programs were compiled by the work that they do, `table` with its 32 trials took 79 s
 of CPU by lanes and 68 s by fit.
