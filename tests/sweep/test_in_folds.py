@@ -160,13 +160,45 @@ def test_the_script_of_a_trial_trains_it_on_every_fold_to_the_values_of_the_reco
     assert values == pytest.approx(recorded.curve["val_accuracy"], abs=1.1 / 1437)  # one row
 
 
+BY_AUC = """\
+data: breast_cancer
+split: {folds: 3}
+model: {dense: {hidden: [4]}}
+loss: binary_crossentropy
+metrics: [auc]
+metric: {name: val_auc, goal: maximize}
+parameters: {optimizer: adam, learning_rate: {values: [0.01, 0.03]}, batch_size: 64, epochs: {max: 2, take: best}}
+search: {trials: 2, seed: 42, sampler: grid}
+finalists: none
+"""
+
+
+def test_a_metric_of_all_rows_is_ranked_and_estimated_and_its_script_prints_the_values(tmp_path: Path) -> None:
+    (tmp_path / "few.yaml").write_text(BY_AUC)
+    run(tmp_path)
+    sweep, spec = ks.open("few", sweeps_dir=tmp_path / "sweeps"), read_space_file(tmp_path / "few.yaml")
+    best = sweep.best
+    assert sweep.estimate is not None and best.value is not None
+    assert sweep.estimate.low < best.value < sweep.estimate.high
+    data, recorded = load_search_data(spec), read_results(SweepFolder(tmp_path / "sweeps" / "few"))[best.number]
+    write_rows(data, tmp_path / "rows.npz")
+    (tmp_path / "trial.py").write_text(keras_script(spec, recorded, data, backend="jax", rows=tmp_path / "rows.npz"))
+    ended = script("trial.py", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    values = [float(line.split()[2]) for line in ended.out.splitlines()]
+    assert values == pytest.approx(recorded.curve["val_auc"], abs=1e-4)
+
+
 def test_what_folds_can_not_do_is_said(folder: Path, spec: SweepSpec, tmp_path: Path) -> None:
     data, result = load_search_data(spec), read_results(SweepFolder(folder / "sweeps" / "few"))[0]
     with pytest.raises(UsageError, match="the script can't have the folds of digits by itself"):
         keras_script(spec, result, data, backend="jax")
+    by_dice = replace(spec, loss="dice", objective=replace(spec.objective, name="val_loss"))  # of a batch as a whole
+    with pytest.raises(UsageError, match="val_loss is none that is known"):
+        choose_runner(by_dice, data, None)
     by_auc = replace(spec, metrics=("auc",), objective=replace(spec.objective, name="val_auc"))
-    with pytest.raises(UsageError, match="val_auc is none that is known"):
-        choose_runner(by_auc, data, None)
+    with pytest.raises(UsageError, match="compiled runner can't be used: val_auc over the rows of all folds needs"):
+        choose_runner(by_auc, data, "compiled")
     x, y = data.train.x[:90], data.train.y[:90]
     np.savez(tmp_path / "split.npz", x_train=x, y_train=y, x_validation=x[:9], y_validation=y[:9])
     brought = replace(spec, folder=tmp_path, data=replace(spec.data, kind="npz", source="split.npz"))

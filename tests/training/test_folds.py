@@ -11,6 +11,7 @@ import pytest
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.folds import left_out
 from keras_sweep.space.sweep_spec import DataSpec, Goal, Objective, Split
+from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.fit.folded import FoldedFitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
@@ -167,3 +168,27 @@ def test_the_columns_of_a_table_are_fitted_on_the_training_rows_of_each_fold(tmp
         size = fold.rows.x[fold.train][:, 0]
         assert abs(float(size.mean())) < 1e-6
     assert_as_fit(spec, data, suggestions(ADAM))
+
+
+@pytest.mark.parametrize("metric", ["auc", "recall"])
+def test_a_metric_of_all_rows_is_taken_over_out_of_fold_predictions_of_plain_fits(data, metric):
+    one = (data.train.y > 4).astype(np.float32)[:, None]
+    pairs = replace(data, train=replace(data.train, y=one), validation=replace(data.train, y=one), classes=None)
+
+    def logistic():
+        return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(1, activation="sigmoid")])
+
+    spec = make_spec(
+        loss="binary_crossentropy", metrics=("accuracy", metric), objective=Objective(f"val_{metric}", Goal.MAXIMIZE)
+    )
+    runner, why = choose_runner(spec, pairs, None)
+    result = train(runner, TRIALS[:1])[0]
+    outputs = np.empty((200, 1), np.float32)
+    for index, fold in enumerate(pairs.folds):
+        model = logistic()
+        model.set_weights(plain_fit(logistic, pairs.fold(index), ADAM, loss="binary_crossentropy").weights)
+        outputs[fold.held] = model.predict(pairs.fold(index).validation.x, verbose=0)
+    of_all = keras.metrics.get(metric)
+    of_all.update_state(one, outputs)
+    assert result.value == pytest.approx(np.asarray(of_all.result()).item(), abs=1e-6)
+    assert "needs what the models say of each after every epoch" in why

@@ -26,6 +26,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.replay import replayable
 from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
+from keras_sweep.training.row_values import metrics_of_all_rows
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
@@ -68,6 +69,8 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         UsageError: the rows are needed in a file, or the model is of a program that is no longer there.
     """
     plan = training_plan(spec, result.params)
+    metric = spec.objective.name.removeprefix("val_")
+    anew = data.folds and metric in metrics_of_all_rows(spec)  # of what the models say of all rows
     script = _Script()
     if rows is not None:
         script.use("import numpy as np")
@@ -75,7 +78,8 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     if data.folds:
         if rows is None:
             raise _needs_rows("the folds", spec)
-        script.add("curves = []  # of each fold, weighed by its rows", f"for fold in range({len(data.folds)}):")
+        kept = "said, labels = [], []  # of each fold" if anew else "curves = []  # of each fold, weighed by its rows"
+        script.add(kept, f"for fold in range({len(data.folds)}):")
         script.indent = "    "
     if rows is not None:
         name = 'f"{name}_{fold}"' if data.folds else "name"
@@ -90,9 +94,16 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     else:
         _users_model(script, spec, plan, data)
     _compile(script, spec, plan, data)
-    _fit(script, plan, result)
+    _fit(script, plan, result, "outputs" if anew else None)
     objective = repr(spec.objective.name)
-    if data.folds:
+    if anew:
+        script.add("said.append(outputs)", "labels.append(y_val)")
+        script.indent = ""
+        script.add("for epoch, parts in enumerate(zip(*said), start=1):")
+        script.add(f"    metric = keras.metrics.get({metric!r})")
+        script.add("    metric.update_state(np.concatenate(labels), np.concatenate(parts))")
+        script.add(f"    print(epoch, {objective}, float(metric.result()))")
+    elif data.folds:
         share = "y_val" if spec.objective.name.startswith("val_") else "y"
         script.add(f"curves.append([value * len({share}) for value in log.history[{objective}]])")
         script.indent = ""
@@ -241,8 +252,9 @@ def _compile(script: _Script, spec: SweepSpec, plan: TrainingPlan, data: SearchD
     script.add(f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})")
 
 
-def _fit(script: _Script, plan: TrainingPlan, result: Result) -> None:
-    averages = ", callbacks=[keras.callbacks.SwapEMAWeights()]" if plan.optimizer_arguments.get("use_ema") else ""
+def _fit(script: _Script, plan: TrainingPlan, result: Result, outputs: str | None) -> None:
+    """Train; `outputs` is a list for what the model says of the validation rows after each epoch."""
+    callbacks = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
     epochs = result.epochs or plan.epochs
     if epochs < plan.epochs:
         script.add(f"epochs = {epochs}  # of {plan.epochs}: it was stopped there")
@@ -250,7 +262,12 @@ def _fit(script: _Script, plan: TrainingPlan, result: Result) -> None:
         script.add(f"epochs = {epochs}")
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     script.add("validation = (x_val, y_val)")
-    script.add(f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{averages})")
+    if outputs is not None:
+        said = f"{outputs}.append(model.predict(x_val, verbose=0))"
+        script.add(f"{outputs} = []", f"after = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: {said})")
+        callbacks.append("after")
+    more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
+    script.add(f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})")
 
 
 def _arguments(values: Mapping[str, Any]) -> str:

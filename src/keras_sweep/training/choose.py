@@ -12,7 +12,7 @@ from keras_sweep.models.inspect_model import first_model
 from keras_sweep.space.registry import Registry
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
-from keras_sweep.training.row_values import is_row_by_row
+from keras_sweep.training.row_values import is_row_by_row, metrics_of_all_rows
 from keras_sweep.training.runner import Runner
 
 Notice = Callable[[str], None]
@@ -51,13 +51,14 @@ def choose_runner(
     `wanted` is the name of one of `RUNNERS`, or None for the fastest that can be had; the rest is as in `MakeRunner`.
 
     Raises:
-        UsageError: the runner that is wanted can't be had, or there are folds and the objective is no mean over rows.
+        UsageError: the runner that is wanted can't be had, or the objective can't be had over the rows of folds.
     """
-    if data.folds and not is_row_by_row(spec.objective.name, spec.loss):
+    name = spec.objective.name
+    if data.folds and not is_row_by_row(name, spec.loss) and not _is_of_all_rows(spec):
         raise UsageError(
-            f"with folds trials are ranked by a mean over rows, as val_accuracy is; {spec.objective.name} is none that "
-            "is known, so its value over all folds can't be had from theirs",
-            hint="Rank by val_loss or another metric, or leave out `folds`",
+            f"with folds trials are ranked by a metric over the rows that are left out; {name} is none that is known, "
+            "so its value over all folds can't be had from theirs",
+            hint="Rank by a metric of `metrics`, or leave out `folds`",
         )
     reason = _why_not_compiled(spec, data) if wanted is None else None
     make = RUNNERS.find(wanted) if wanted is not None else _lanes if reason is None else _fit
@@ -91,7 +92,14 @@ def _fit(spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, 
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     from keras_sweep.training.lanes.lane_support import why_not_lanes
 
+    if data.folds and _is_of_all_rows(spec):
+        return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
     return _own_optimizer(spec, data) or why_not_lanes(spec, data)
+
+
+def _is_of_all_rows(spec: SweepSpec) -> bool:
+    name = spec.objective.name
+    return name.startswith("val_") and name.removeprefix("val_") in metrics_of_all_rows(spec)
 
 
 def _own_optimizer(spec: SweepSpec, data: SearchData) -> str | None:

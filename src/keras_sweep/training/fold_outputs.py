@@ -29,10 +29,25 @@ def fold_outputs(
     call: Callable[[Any, Array], Array] = called,
 ) -> Array:
     """[N, ...] the outputs on all rows of models with these weights, one a fold, in the order of the rows."""
-    outputs = []
-    for index, each in enumerate(weights):
+    (outputs,) = epoch_outputs(spec, data, params, [[each] for each in weights], call)
+    return outputs
+
+
+def epoch_outputs(
+    spec: SweepSpec,
+    data: SearchData,
+    params: Params,
+    weights: Sequence[Sequence[Weights]],
+    call: Callable[[Any, Array], Array] = called,
+) -> list[Array]:
+    """As `fold_outputs`, after each of several epochs: of each fold the weights of every one are given."""
+    parts = []
+    for index, epochs in enumerate(weights):
         rows = data.fold(index)
         model = compiled_model(spec, training_plan(spec, params), rows)
-        model.set_weights(list(each))
-        outputs.append(call(model, rows.validation.x))
-    return rows_together(outputs, [fold.held for fold in data.folds])
+        outputs = []
+        for each in epochs:
+            model.set_weights(list(each))
+            outputs.append(call(model, rows.validation.x))
+        parts.append(outputs)
+    return [rows_together(each, [fold.held for fold in data.folds]) for each in zip(*parts, strict=True)]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
 
 Values: TypeAlias = npt.NDArray[np.float64]
@@ -34,6 +35,26 @@ def is_row_by_row(metric: str, loss: str) -> bool:
 def has_row_scores(metric: str, loss: str) -> bool:
     """Whether `row_scores` knows the metric: row by row, or as one of all rows that can be computed anew on some."""
     return is_row_by_row(metric, loss) or _named(metric, loss) in OF_ALL_ROWS
+
+
+def metrics_of_all_rows(spec: SweepSpec) -> tuple[str, ...]:
+    """Those of the metrics of the space file ("auc") that are no means over rows: of folds they are had anew."""
+    return tuple(name for name in spec.metrics if not is_row_by_row(name, spec.loss))
+
+
+def over_all_rows(metric: str, y: Array, outputs: Array) -> float:
+    """One of `metrics_of_all_rows`, by Keras's own class.
+
+    Args:
+        metric: its name ("auc").
+        y: labels of the rows, [N] or [N, ...].
+        outputs: of the model, [N, ...].
+    """
+    import keras
+
+    found = keras.metrics.get(metric)
+    found.update_state(_fitting(y, outputs), outputs)
+    return float(keras.ops.convert_to_numpy(found.result()).item())
 
 
 def row_values(metric: str, loss: str, y: Array, outputs: Array) -> Values | None:

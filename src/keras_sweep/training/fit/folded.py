@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +16,10 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.checkpoint import FitCheckpoint
 from keras_sweep.training.fit.fold_ends import FoldEnd, FoldEnds
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.fold_outputs import fold_outputs
+from keras_sweep.training.fold_outputs import epoch_outputs, fold_outputs
 from keras_sweep.training.joined_scores import joined_scores
 from keras_sweep.training.outcome import best_epoch, diverged, failed, scored
+from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import NoWatch, Watch
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion
@@ -48,6 +50,9 @@ class FoldedFitRunner(FitRunner):
         self._ends = FoldEnds(checkpoints, spec, data, notice)
         self._kept = checkpoints if self._checkpoint is not None else None  # where a fold in training is kept
         self._notice = notice
+        whole = metrics_of_all_rows(spec)
+        ranked = spec.objective.name.removeprefix("val_") in whole
+        self._anew = whole if ranked else ()  # computed over all rows, after every epoch
 
     def without_checkpoints(self) -> Self:
         """A runner that reads and writes no file: for trials that are trained once more."""
@@ -86,7 +91,7 @@ class FoldedFitRunner(FitRunner):
         last = fold + 1 == len(self._data.folds)
         count = len(self._data.folds)
         watching = _LastFold(watch, partial(self._row, before)) if last else _Fold(watch, f"fold {fold + 1} of {count}")
-        every = self._spec.take_best or bool(watch.rungs(plan.epochs))
+        every = bool(self._anew) or self._spec.take_best or bool(watch.rungs(plan.epochs))
         fitted = self._fitted(spec, suggestion, data, kept, watching, at_most=epochs, every=every)
         if isinstance(fitted, Result):
             return fitted
@@ -106,7 +111,9 @@ class FoldedFitRunner(FitRunner):
         """The trial's result from those of its folds."""
         objective, plan = self._spec.objective, training_plan(self._spec, suggestion.params)
         epochs = min(len(end.rows) for end in ends)
-        rows = [self._row(ends[:-1], epoch, ends[-1].rows[epoch - 1]) for epoch in range(1, epochs + 1)]
+        rows: list[Row] = [self._row(ends[:-1], epoch, ends[-1].rows[epoch - 1]) for epoch in range(1, epochs + 1)]
+        if self._anew:
+            rows = self._of_all_rows(suggestion, ends, rows)
         parts = {name: sum(end.seconds[name] for end in ends) for name in ends[0].seconds}
         seconds = Seconds(sampler=suggestion.sampler_seconds, **parts)
         pruned_at = None
@@ -132,13 +139,26 @@ class FoldedFitRunner(FitRunner):
             pruned_at=pruned_at,
         )
 
+    def _of_all_rows(self, suggestion: Suggestion, ends: Sequence[FoldEnd], rows: Sequence[Row]) -> list[Row]:
+        """The epochs with those metrics too that are had of all outputs alone; NaN where a fold diverged."""
+        finite = len(list(takewhile(lambda row: not diverged(list(row.values())), rows)))
+        weights = [[end.weights[epoch] for epoch in range(1, finite + 1)] for end in ends]
+        outputs = epoch_outputs(self._spec, self._data, suggestion.params, weights)
+        y = self._data.validation.y
+        values = {name: [over_all_rows(name, y, each) for each in outputs] for name in self._anew}
+        return [
+            {**row, **{f"val_{name}": of[place] if place < finite else math.nan for name, of in values.items()}}
+            for place, row in enumerate(rows)
+        ]
+
     def _row(self, before: Sequence[FoldEnd], epoch: int, last: Row) -> dict[str, float]:
-        """The joined metrics of an epoch that every fold has trained, counted from 1."""
+        """The joined metrics of an epoch that every fold has trained, counted from 1; without `_of_all_rows`."""
         rows = [*(end.rows[epoch - 1] for end in before), last]
         folds = self._data.folds
         held = joined_scores([_named(row, validation=True) for row in rows], [len(fold.held) for fold in folds])
         train = joined_scores([_named(row, validation=False) for row in rows], [len(fold.train) for fold in folds])
-        return {name: float(value) for name, value in (train | held).items()}
+        anew = {f"val_{name}" for name in self._anew}
+        return {name: float(value) for name, value in (train | held).items() if name not in anew}
 
 
 def _named(row: Row, *, validation: bool) -> Row:
