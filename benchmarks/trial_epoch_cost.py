@@ -52,10 +52,10 @@ def main() -> None:
     parser.add_argument("--peer-python", type=Path, default=Path(sys.executable), help="interpreter of the peers")
     parser.add_argument("--plot", type=Path, help="write a plot: .html, or .svg with kaleido")
     options = parser.parse_args()
-    whole: list[str] = []
+    whole = ["--set", "finalists=none"]  # which no peer trains
     if options.quick:
         options.trials, options.rounds, options.peers = 3, 1, list(TARGETS)
-        whole = ["--set", "epochs.max=4", "--trials", "16"]
+        whole += ["--set", "epochs.max=4", "--trials", "16"]
     notes = [note for name in options.peers if (note := missing(name, options.peer_python))]
     peers = [name for name in options.peers if missing(name, options.peer_python) is None]
     print_machine("at the start")
