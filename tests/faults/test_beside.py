@@ -98,7 +98,7 @@ COMMANDS = [["leaderboard", "--format", "json"], ["leaderboard"], ["list"], ["sh
 def test_readers_neither_stop_a_sweep_nor_see_half_of_one(
     tmp_path: Path, commands: list[list[str]], optunas: int
 ) -> None:
-    write(tmp_path, trials=64, epochs=2)
+    write(tmp_path, trials=32, epochs=2)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     programs = [[sys.executable, "-c", READ, *words] for words in commands] + [[sys.executable, "-c", OPTUNA]] * optunas
     first = start(tmp_path, "--trials", "2")  # so that there is something to read
@@ -119,7 +119,7 @@ def test_readers_neither_stop_a_sweep_nor_see_half_of_one(
         for reader in readers:
             reader.kill()
     assert code == 0
-    assert trials(tmp_path) == 64
+    assert trials(tmp_path) == 32
     assert [reader.returncode for reader in readers] == [0] * len(readers), ends
     assert all(int(end.split()[-2]) >= 1 for end in ends), ends
     check_sound(folder_of(tmp_path, "long"))

@@ -43,7 +43,7 @@ def faults(calls: int, step: int, start: int = 1) -> list[dict[str, object]]:
 
 def test_every_so_many_calls_fail(driver: Driver, whole: Whole, tmp_path: Path) -> None:
     calls, _, _ = whole("plain")
-    codes = [survives(driver, whole, tmp_path / "x", "plain", one) for one in faults(len(calls), 97, 3)]
+    codes = [survives(driver, whole, tmp_path / "x", "plain", one) for one in faults(len(calls), 193, 3)]
     assert codes.count(1) > len(codes) / 2
 
 

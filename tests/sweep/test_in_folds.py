@@ -162,7 +162,7 @@ def test_the_script_of_a_trial_trains_it_on_every_fold_to_the_values_of_the_reco
 
 BY_AUC = """\
 data: breast_cancer
-split: {folds: 3}
+split: {folds: 2}
 model: {dense: {hidden: [4]}}
 loss: binary_crossentropy
 metrics: [auc]

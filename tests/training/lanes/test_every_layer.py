@@ -46,8 +46,8 @@ def sharing(kind, *, drawing):
     return ["+".join(names[start : start + AT_ONCE]) for start in range(0, len(names), AT_ONCE)]
 
 
-GROUPS = [  # a third of them: compiling takes minutes; the long form has all, and each layer alone
-    pytest.param(kind, drawing, names, marks=pytest.mark.soak if index % 3 else ())
+GROUPS = [  # a fifth of them: compiling takes minutes; the long form has all, and each layer alone
+    pytest.param(kind, drawing, names, marks=pytest.mark.soak if index % 5 else ())
     for kind in (TOGETHER, ONE_BY_ONE)
     for drawing in (False, True)
     for index, names in enumerate(sharing(kind, drawing=drawing))
