@@ -3,9 +3,9 @@
     python benchmarks/trial_epoch_cost.py [--quick] [--trials 8] [--rounds 3] [--peer-python PATH] [--plot FILE]
 
 Whole processes from start to exit, one after the other in each round, so that all meet the same load. `sweep run` does
-the 64 trials of search_spaces/dense.yaml, test and export included; then it and every peer train the same few trials:
-the first that it asks for. "Training alone" leaves out start-up, compiling and validation. Peers are described in
-peers/, and run by the interpreter given.
+the 64 trials of search_spaces/dense.yaml, test and export included, without finalists; then it and every peer train the
+same few trials: the first that it asks for. "Training alone" leaves out start-up, compiling and validation. Peers are
+described in peers/, and run by the interpreter given.
 
 Machine: two shared cores of an AMD EPYC, nothing else running, 2026-11-25; medians of three rounds
 
@@ -20,8 +20,15 @@ Machine: two shared cores of an AMD EPYC, nothing else running, 2026-11-25; medi
 
     First finished trial 4.2 s after the start of 'sweep run, 64 trials, test and export'.
 
-An hour before, with a `sweep run` of 15.3 s: KerasTuner, TensorFlow 99.2 s (1055 ms); Optuna + Keras, TensorFlow, 50
-steps per execution 37.2 s (396 ms). Ray Tune was not measured: it listens on every network interface.
+On another host, 2026-11-26, nothing else running, two rounds, four trials a peer:
+
+    sweep run, 64 trials, test, export, no caches       64     856  26.7                31.2   1.2      18.3   1.0
+    sweep run, 64 trials, test and export               64     856  22.3 (22.0-22.7)    26.1   1.0      18.7   1.0
+    Optuna + Keras, TensorFlow                           4      53 114.6 (112.8-116.5) 2163.1 82.9    1744.1  93.4
+    Optuna + Keras, JAX                                  4      53  29.6 (28.7-30.5)   559.0  21.4     338.5  18.1
+
+An hour before the first, with a `sweep run` of 15.3 s: KerasTuner, TensorFlow 99.2 s (1055 ms); Optuna + Keras,
+TensorFlow, 50 steps per execution 37.2 s (396 ms). Ray Tune was not measured on this space.
 """
 
 from __future__ import annotations
