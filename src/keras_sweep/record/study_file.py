@@ -14,7 +14,6 @@ import math
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 from keras_sweep.errors import RecordError
@@ -22,6 +21,7 @@ from keras_sweep.files import atomic, disk
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
+from keras_sweep.record.empty_tables import empty_tables
 from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, as_scalar
@@ -223,23 +223,6 @@ def _empty_database(name: str, goal: Goal, attributes: Mapping[str, Any]) -> byt
         for key, value in attributes.items():
             schema.set_study_attribute(connection, study, key, json.dumps(value))
         connection.commit()
-        return connection.serialize()
-    finally:
-        connection.close()
-
-
-@cache
-def empty_tables() -> bytes:
-    """A database without a study: Optuna itself makes the tables, in memory."""
-    import optuna
-    from sqlalchemy.pool import StaticPool
-
-    connection = sqlite3.connect(":memory:")
-    try:
-        optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": lambda: connection, "poolclass": StaticPool})
-        if (revision := schema.revision(connection)) != schema.REVISION:
-            message = f"Optuna {optuna.__version__} makes tables of revision {revision}, not {schema.REVISION}"
-            raise RecordError(message, hint="Install the Optuna that `constraints.txt` names")
         return connection.serialize()
     finally:
         connection.close()
