@@ -13,6 +13,7 @@ from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.masked import updated_metrics
 from keras_sweep.training.lanes.per_lane_value import PerLaneValue, per_lane_values
 from keras_sweep.training.lanes.shared import LaneNumbers
+from keras_sweep.training.lanes.softmax_regression import SoftmaxRegression, is_softmax_regression
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import TrainingState
@@ -71,6 +72,7 @@ class Flat:
         self._lanes = lanes
         self._shapes = [tuple(int(n) for n in value.shape) for value in template.trainable]
         self._rate = _Rate()
+        self._softmax = SoftmaxRegression(template, lanes) if is_softmax_regression(template) else None
         flat = [
             keras.Variable(np.zeros(self._lying(shape), value.dtype), name=f"variable_{i}")
             for i, (shape, value) in enumerate(zip(self._shapes, template.trainable, strict=True))
@@ -173,11 +175,25 @@ class Flat:
         self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
     ) -> tuple[State, list[Any]]:
         """Traced: one batch, shared by all lanes; where steps are masked, [B] is 1 for its rows, 0 for further ones."""
-        import jax
         import jax.numpy as jnp
 
         trainable, other, slots = state
         of_optimizer, of_model, inside = numbers
+        if self._softmax is not None:
+            gradients, metrics = self._softmax.gradients(trainable, metrics, x, y)
+        else:
+            gradients, other, metrics = self._gradients(trainable, other, metrics, of_model, x, y, counted)
+        if inside is not None:  # what makes a layer wider than the lane's own stays zero
+            gradients = [jnp.where(mask, each, 0) for mask, each in zip(inside, gradients, strict=True)]
+        new_trainable, new_slots = self._apply(trainable, slots, gradients, of_optimizer)
+        return (new_trainable, list(other), new_slots), list(metrics)
+
+    def _gradients(
+        self, trainable: list[Any], other: list[Any], metrics: list[Any], of_model: Any, x: Any, y: Any, counted: Any
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """Traced: of one batch the gradients, by Keras's own code mapped over lanes, and the others after it."""
+        import jax
+
         axes = ([-1] * len(trainable), 0, 0, -1, None, None, None)
 
         def loss(trainable: list[Any]) -> Any:
@@ -187,10 +203,7 @@ class Flat:
             return losses.sum(), (other_after, metrics_after)
 
         gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
-        if inside is not None:  # what makes a layer wider than the lane's own stays zero
-            gradients = [jnp.where(mask, each, 0) for mask, each in zip(inside, gradients, strict=True)]
-        new_trainable, new_slots = self._apply(trainable, slots, gradients, of_optimizer)
-        return (new_trainable, list(other), new_slots), list(metrics)
+        return gradients, other, metrics
 
     def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
         import jax.numpy as jnp

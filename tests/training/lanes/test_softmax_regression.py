@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import keras
+import pytest
+
+from keras_sweep.data.search_data import Rows
+from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.softmax_regression import is_softmax_regression
+from keras_sweep.training.lanes.template import Template
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import TrialState
+from tests.helpers.factory import digits, make_spec
+from tests.helpers.lane_trials import assert_as_fit, fitted, lanes, suggestions, user_spec
+
+ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
+THREE = suggestions(
+    ADAM,
+    {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2},
+    {"optimizer": "rmsprop", "learning_rate": 0.003, "epochs": 3},
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+def changed(data, x=lambda rows: rows, y=lambda labels: labels):
+    rows = {part: Rows(x(getattr(data, part).x), y(getattr(data, part).y)) for part in ("train", "validation")}
+    return replace(data, **rows)
+
+
+def recognized(spec, data, params=ADAM):
+    return is_softmax_regression(Template(spec, signature_of(training_plan(spec, params)), data))
+
+
+@pytest.mark.parametrize("params", [{}, {"model.use_bias": False}])
+def test_one_layer_has_the_numbers_of_fit(data, params):
+    trials = [replace(trial, params={**trial.params, **params}) for trial in THREE]
+    assert recognized(make_spec(), data, {**ADAM, **params})
+    assert_as_fit(make_spec(), data, trials)
+
+
+def test_pictures_are_made_flat_and_labels_may_be_a_column(data):
+    pictures = changed(data, lambda rows: rows.reshape(-1, 8, 8), lambda labels: labels.reshape(-1, 1))
+    trials = [replace(trial, params={**trial.params, "model.units": 10}) for trial in THREE]
+    assert recognized(make_spec(), pictures, trials[0].params)
+    assert_as_fit(make_spec(), pictures, trials)
+
+
+@pytest.mark.parametrize("metrics", [(), ("sparse_categorical_accuracy",)])
+def test_other_names_of_the_accuracy_or_none(data, metrics):
+    spec = make_spec(metrics=metrics)
+    spec = replace(spec, objective=replace(spec.objective, name="val_loss"))
+    assert recognized(spec, data)
+    assert_as_fit(spec, data, THREE)
+
+
+def test_a_lane_that_overflows_diverges_as_by_fit_and_its_neighbour_does_not(data):
+    trials = suggestions({**ADAM, "optimizer": "sgd", "learning_rate": 3e38}, ADAM)
+    ours, theirs = lanes(make_spec(), data, trials), fitted(make_spec(), data, trials)
+    assert [ours[number].state for number in (0, 1)] == [TrialState.FAIL, TrialState.COMPLETE]
+    assert (ours[0].reason, ours[0].epoch) == (theirs[0].reason, theirs[0].epoch)
+
+
+@pytest.mark.parametrize(
+    "params", [{"model.hidden": 4}, {"model.l2": 0.1}, {"model.dropout": 0.5}, {"model.activation": "sigmoid"}]
+)
+def test_any_other_model_is_left_to_keras(data, params):
+    assert not recognized(make_spec(), data, {**ADAM, **params})
+
+
+@pytest.mark.parametrize("name", ["convolutional", "regularized"])
+def test_models_of_more_parts_are_left_to_keras(data, name):
+    assert not recognized(user_spec(name), data)
+
+
+def test_other_metrics_and_losses_are_left_to_keras(data):
+    assert not recognized(make_spec(metrics=("accuracy", "sparse_top_k_categorical_accuracy")), data)
+    whole = changed(data, y=lambda labels: keras.utils.to_categorical(labels, 10))
+    assert not recognized(make_spec(loss="categorical_crossentropy"), whole)
+
+
+def test_half_precision_is_left_to_keras(data):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        assert not recognized(make_spec(), data)
+    finally:
+        keras.config.set_dtype_policy(before)
