@@ -216,6 +216,26 @@ def many_numbers(input_shape, units=12, rate=0.2, noise=0.1, slope=0.2, l1=0.01,
     )
 
 
+def penalized(input_shape, units=12, l1=0.0, l2=0.0, bias=0.0, activity=0.0, rate=0.0, noise=0.0, slope=0.0):
+    """Every kind of penalty, and layers whose number may be zero; a number of None is left out as a user would."""
+    regularizers = keras.regularizers
+    return keras.Sequential(
+        [
+            keras.layers.Input(input_shape),
+            keras.layers.GaussianNoise(noise),
+            keras.layers.Dense(
+                units,
+                kernel_regularizer=None if l2 is None else regularizers.L1L2(l1, l2),
+                bias_regularizer=None if bias is None else regularizers.L2(bias),
+                activity_regularizer=regularizers.L1(activity) if activity else None,
+            ),
+            keras.layers.LeakyReLU(slope),
+            keras.layers.Dropout(rate),
+            keras.layers.Dense(10, activation="softmax", kernel_regularizer=regularizers.L1(l1) if l1 else None),
+        ]
+    )
+
+
 def with_a_lambda(input_shape, units=12, rate=0.2):
     """Code of the user's in the middle."""
     return keras.Sequential(

@@ -176,11 +176,17 @@ def test_a_larger_total_after_a_stop_trains_also_those_that_nobody_wanted_before
     assert_same_bits(done, whole)
 
 
-def test_lanes_of_other_depths_and_batch_sizes_go_on_with_the_same_bits(data, tmp_path):
+def test_lanes_of_other_depths_penalties_and_batch_sizes_go_on_with_the_same_bits(data, tmp_path):
+    l2 = Parameter("model.l2", Categorical((0.0, 0.01)))
     hidden = Parameter("model.hidden", Categorical(((), (7,), (33, 20))))
     activation = Parameter("model.hidden_activation", Categorical(("relu", "tanh")))
-    spec = make_spec((LEARNING_RATE, EPOCHS, Parameter("batch_size", Categorical((32, 64))), hidden, activation))
-    values = (((), "relu", 32), ((7,), "tanh", 64), ((33, 20), "relu", 64), ((33, 20), "tanh", 32))
+    spec = make_spec((LEARNING_RATE, EPOCHS, Parameter("batch_size", Categorical((32, 64))), hidden, activation, l2))
+    values = (
+        ((), "relu", 32, 0.0),
+        ((7,), "tanh", 64, 0.01),
+        ((33, 20), "relu", 64, 0.0),
+        ((33, 20), "tanh", 32, 0.01),
+    )
     trials = suggestions(
         *(
             {
@@ -190,8 +196,9 @@ def test_lanes_of_other_depths_and_batch_sizes_go_on_with_the_same_bits(data, tm
                 "batch_size": size,
                 "model.hidden": widths,
                 "model.hidden_activation": name,
+                "model.l2": factor,
             }
-            for widths, name, size in values
+            for widths, name, size, factor in values
         )
     )
     whole = lanes(spec, data, trials)

@@ -8,6 +8,7 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.lanes.activations import ELEMENTWISE, ChosenActivation
+from keras_sweep.training.lanes.penalties import FACTORS, LanePenalty
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import FOLDER, assert_as_fit, assert_same_bits, lanes, suggestions
@@ -48,6 +49,49 @@ def test_rates_of_dropout_and_factors_of_penalties_differ_among_lanes(data):
         {"model.dropout": 0.87, "model.l2": 1e-6},
     )
     assert len(used) == 1
+
+
+def test_a_trial_without_a_penalty_is_a_lane_whose_factor_is_zero(data):
+    spec = searching(l2=Float(0.0, 1.0), hidden=Categorical(((), (16,))), dropout=Float(0.0, 0.9))
+    used = as_fit(
+        spec,
+        data,
+        {"model.l2": 0.0, "model.hidden": (16,), "model.dropout": 0.0},
+        {"model.l2": 0.01, "model.hidden": (16,), "model.dropout": 0.3},
+        {"model.l2": 0.0, "model.hidden": (), "model.dropout": 0.3},
+    )
+    assert len(used) == 1
+
+
+def test_numbers_of_zero_in_models_of_the_users_are_lanes_beside_others(data):
+    names = ("l1", "l2", "bias", "rate", "noise", "slope", "activity")
+    spec = searching("penalized", **dict.fromkeys(names, Float(0.0, 0.9)))
+    values = (
+        (0.001, 0.01, 0.1, 0.3, 0.2, 0.1, 0.001),
+        (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        (0.0, 0.01, None, 0.1, 0.0, 0.2, 0.0),
+    )
+    trials = [{f"model.{name}": value for name, value in zip(names, one, strict=True)} for one in values]
+    assert len(as_fit(spec, data, *trials)) == 1
+
+
+def test_a_trial_without_a_penalty_trains_alone_as_if_the_space_had_none(data):
+    spec = searching(arguments={"hidden": (16,)}, l2=Float(0.0, 1.0))
+    (signature,) = as_fit(spec, data, {"model.l2": 0.0})
+    assert "L2" not in signature.structure
+
+
+@pytest.mark.parametrize(("kind", "weight"), [("L1", 3e38), ("L2", 1e38), ("L1L2", 1e38)])
+def test_a_factor_of_zero_adds_nothing_where_the_sum_over_weights_overflows(kind, weight):
+    import jax
+    import jax.numpy as jnp
+
+    penalty = LanePenalty(getattr(keras.regularizers, kind)(**dict.fromkeys(FACTORS[kind], 0.1)))
+    for name in FACTORS[kind]:
+        setattr(penalty, name, jnp.float32(0.0))
+    cost, gradient = jax.value_and_grad(penalty)(jnp.array([weight, -weight, 1.0]))
+    assert cost == 0.0
+    np.testing.assert_array_equal(gradient, 0.0)
 
 
 def test_a_trial_without_dropout_is_a_lane_that_drops_nothing(data):

@@ -1,4 +1,7 @@
-"""Models of several depths in one structure: one lies in a deeper one, whose further layers hand on what they get."""
+"""Models of several depths in one structure: one lies in a deeper one, whose further layers hand on what they get.
+
+So does a model without penalties in one that has them: its factors are zero.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from keras_sweep.training.lanes.structure import NUMBER_OF, OwnLayer, OwnModel
+from keras_sweep.training.lanes.penalties import KINDS
+from keras_sweep.training.lanes.structure import NUMBER_OF, SLOPE, OwnLayer, OwnModel, names_of_numbers
 from keras_sweep.training.training_state import Arrays
 
 
@@ -37,8 +41,9 @@ def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
     left = list(own.layers)
     layers = []
     for layer in other.layers:
-        if left and left[0].facts == layer.facts:
-            layers.append(left.pop(0))
+        if left and (placed := _in_place_of(left[0], layer)) is not None:
+            layers.append(placed)
+            del left[0]
         elif (absent := _absent(layer)) is not None:
             layers.append(absent)
         else:
@@ -46,12 +51,28 @@ def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
     return replace(other, layers=tuple(layers)) if not left else None
 
 
+def _in_place_of(own: OwnLayer, other: OwnLayer) -> OwnLayer | None:
+    """A layer in the place of another one, which may have further penalties; None where they differ in more."""
+    if own.facts == other.facts:
+        return own
+    mine, its = json.loads(own.facts), json.loads(other.facts)
+    numbers = dict(zip(names_of_numbers(mine), own.numbers, strict=True))
+    names = names_of_numbers(its)
+    for facts in (mine, its):
+        for kind in KINDS:
+            facts["config"].pop(kind, None)
+    if mine != its or not set(numbers) <= set(names):
+        return None
+    return replace(own, facts=other.facts, numbers=tuple(numbers.get(name, 0.0) for name in names))
+
+
 def _absent(layer: OwnLayer) -> OwnLayer | None:
     """A layer as one that hands on what it is given; None where it can't."""
     facts = json.loads(layer.facts)
     name = NUMBER_OF.get(facts["class"])
-    if name is not None and layer.numbers:
-        return replace(layer, numbers=(1.0 if name == "negative_slope" else 0.0,), other=_nothing(layer.other))
+    if name is not None and ("", name) in names_of_numbers(facts):
+        rest = 1.0 if name == SLOPE else 0.0
+        return replace(layer, numbers=(rest, *(0.0 for _ in layer.numbers[1:])), other=_nothing(layer.other))
     if facts.get("optional"):
         choice = None if layer.choice is None else 0
         nothing = tuple(np.zeros((0,) * array.ndim, array.dtype) for array in layer.trainable)

@@ -12,7 +12,7 @@ from keras_sweep.training.lanes.shared import LaneNumbers, Shared
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.lanes.structure import number_places
 
-_NEVER_COMPARED = frozenset({"LeakyReLU", "L1", "L2"})  # Keras takes an array there
+_NEVER_COMPARED = frozenset({"LeakyReLU", "LanePenalty"})  # an array is taken there
 
 
 class ModelNumber(PerLaneValue):

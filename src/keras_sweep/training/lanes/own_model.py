@@ -11,16 +11,9 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.training.lanes.activations import ELEMENTWISE
+from keras_sweep.training.lanes.penalties import FACTORS, KINDS, simplify_penalties
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.lanes.structure import (
-    FACTORS,
-    NUMBER_OF,
-    PENALTIES,
-    OwnLayer,
-    OwnModel,
-    layers_of,
-    numbers_of_layer,
-)
+from keras_sweep.training.lanes.structure import NUMBER_OF, OwnLayer, OwnModel, layers_of, numbers_of_layer
 
 WIDTHS = (64, 128, 256, 512)  # in which narrower hidden layers lie
 
@@ -42,6 +35,8 @@ def own_model(model: Any, *, widen: Callable[[int], bool] | None, activations: S
     if not _is_known(model):
         return None
     layers = layers_of(model)
+    for layer in layers:
+        simplify_penalties(layer)
     hidden = _may_be_wider(model)
     wide = {place: next((most for most in WIDTHS if most >= width), width) for place, width in hidden.items()}
     weights = _weights(model, wide)
@@ -63,6 +58,8 @@ def own_model(model: Any, *, widen: Callable[[int], bool] | None, activations: S
         setattr(owner, name, PLACEHOLDER)
     found, given = [], None
     for place, layer in enumerate(layers):
+        if _is_at_rest(layer):
+            continue
         facts = _described(layer)
         if place in choices:
             facts["config"]["activation"] = "linear"
@@ -91,7 +88,7 @@ def _is_known(model: Any) -> bool:
             return False
         if layer.dtype_policy.name != "float32":
             return False
-        if not all(_is_sum(penalty) for penalty in (getattr(layer, each, None) for each in PENALTIES)):
+        if not all(_is_sum(penalty) for penalty in (getattr(layer, each, None) for each in KINDS)):
             return False
         if getattr(layer, "lora_enabled", False):  # its kernels are of other shapes
             return False
@@ -151,6 +148,12 @@ def _may_be_wider(model: Any) -> dict[int, int]:
         if rank == 2 and all(_elementwise(layer) for layer in (layers[place], *between)):
             found[place] = int(layers[place].units)
     return found
+
+
+def _is_at_rest(layer: Any) -> bool:
+    """Whether it drops nothing and adds no noise, so that it hands on what it is given."""
+    name = NUMBER_OF.get(type(layer).__name__)
+    return name in ("rate", "stddev") and getattr(layer, name) == 0 and layer.activity_regularizer is None
 
 
 def _choices(model: Any, activations: Sequence[str]) -> dict[int, int]:

@@ -9,15 +9,18 @@ by zeros. A layer that a model lacks hands on what it is given.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from keras_sweep.training.lanes.penalties import FACTORS, KINDS, factors_of, guard_penalties
+from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.training_state import Arrays
 
+SLOPE = "negative_slope"
 NUMBER_OF = {  # a layer's number that may differ per lane
     "Dropout": "rate",
     "SpatialDropout1D": "rate",
@@ -26,10 +29,8 @@ NUMBER_OF = {  # a layer's number that may differ per lane
     "GaussianDropout": "rate",
     "AlphaDropout": "rate",
     "GaussianNoise": "stddev",
-    "LeakyReLU": "negative_slope",
+    "LeakyReLU": SLOPE,
 }
-PENALTIES = ("kernel_regularizer", "bias_regularizer", "gamma_regularizer", "beta_regularizer", "activity_regularizer")
-FACTORS = {"L1": ("l1",), "L2": ("l2",), "L1L2": ("l1", "l2")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +92,8 @@ def model_of(structure: str) -> Any:
     facts = json.loads(structure)
     shape, dtype = facts["input"]
     layers = [getattr(keras.layers, one["class"]).from_config(one["config"]) for one in facts["layers"]]
+    for layer in layers:
+        guard_penalties(layer)
     return keras.Sequential([keras.layers.Input(tuple(shape), dtype=dtype), *layers])
 
 
@@ -103,12 +106,21 @@ def number_places(model: Any) -> Iterator[tuple[Any, str]]:
 def numbers_of_layer(layer: Any) -> Iterator[tuple[Any, str]]:
     """As `number_places`, of one layer."""
     name = NUMBER_OF.get(type(layer).__name__)
-    if name is not None and 0 < getattr(layer, name) < (1 if name == "rate" else np.inf):
-        yield layer, name
-    for penalty in (getattr(layer, kind, None) for kind in PENALTIES):
-        names = FACTORS.get(type(penalty).__name__, ())
-        if all(float(getattr(penalty, name)) > 0 for name in names):
-            yield from ((penalty, name) for name in names)
+    if name is not None:
+        value = getattr(layer, name)
+        if (value > 0 or name == SLOPE) and value < (1 if name == "rate" else np.inf):
+            yield layer, name
+    for penalty in (getattr(layer, kind, None) for kind in KINDS):
+        yield from ((penalty, factor) for factor in factors_of(penalty))
+
+
+def names_of_numbers(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Of a layer's facts, as JSON says them: the penalty that has each number, or "", and its name; in their order."""
+    config = facts["config"]
+    name = NUMBER_OF.get(facts["class"])
+    own = (("", name),) if name is not None and config[name] == PLACEHOLDER else ()
+    penalties = ((kind, config[kind]["class_name"]) for kind in KINDS if config.get(kind) is not None)
+    return *own, *((kind, factor) for kind, penalty in penalties for factor in FACTORS[penalty])
 
 
 def layers_of(model: Any) -> list[Any]:
