@@ -1,12 +1,12 @@
 """The default runner takes at most the time of `--runner fit`, for every space; for tables with structure 0.3 of it.
 
-    python benchmarks/never_slower.py [SPACE ...] [--trials 16] [--rounds 3] [--quick]
+    python benchmarks/never_slower.py [SPACE ...] [--trials N] [--rounds 3] [--quick]
 
 Whole processes from start to exit with empty caches, one after the other in each round, on the same trials: here
 `fit` asks for 16 at once too. Finalists and the test are left out. SPACE is a file, by default every one in
-search_spaces/ and spaces/.
+search_spaces/ and spaces/; each has as many trials as the file says, or N at most.
 
-Printout (2026-11-26, two cores of an AMD EPYC, nothing else running; one round)
+Printout (2026-11-26, two cores of an AMD EPYC, nothing else running; one round, `--trials 16`)
 
     space          trials  ours, s  fit, s  ratio  ours, CPU s  fit, CPU s  ratio of CPU
     breast_cancer      16      5.3    13.5   0.39          5.5        15.3          0.36
@@ -71,7 +71,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("spaces", nargs="*", type=Path, default=SPACES)
-    parser.add_argument("--trials", type=int, default=16, help="of each space, at most")
+    parser.add_argument("--trials", type=int, help="of each space, at most; by default what its file says")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round of 4 trials of one space")
     options = parser.parse_args()
@@ -84,11 +84,12 @@ def main() -> None:
     print_machine("at the end")
 
 
-def measured(space: Path, most: int, rounds: int) -> list[str]:
+def measured(space: Path, most: int | None, rounds: int) -> list[str]:
     """A row of the table: medians of the rounds."""
     from keras_sweep.space_file.yaml_file import read_space_file
 
-    trials = min(read_space_file(space).search.trials, most)
+    trials = read_space_file(space).search.trials
+    trials = trials if most is None else min(trials, most)
     ours, fits = [], []
     for _ in range(rounds):
         ours.append(process(space, trials, OURS))
