@@ -233,6 +233,11 @@ def test_batch_sizes_share_a_program_with_whole_and_short_last_batches(data):
     assert len(used) == 1
 
 
+def test_batches_that_fill_every_step_share_the_program_of_shorter_ones(data):
+    spec = searching(hidden=Int(4, 40), more=(Parameter("batch_size", Categorical((15, 60))),))
+    assert len(as_fit(spec, data, *({"batch_size": size, "model.hidden": 9} for size in (15, 60)))) == 1
+
+
 def test_noise_is_the_same_in_batches_that_are_filled_up(data):
     sizes = Parameter("batch_size", Int(16, 40))
     names = ("noise", "rate", "gaussian", "alpha")

@@ -270,9 +270,11 @@ class ProgramCache:
             return signature
         rows, size = len(self._rows(0).train), signature.batch_size
         outputs = layer_outputs(self.template(signature).model)
-        _, most = batch_sizes(self._spec)
-        step = rows_a_step(size, most, rows=rows, epochs=most_epochs(self._spec), outputs=outputs)
-        return replace(signature, batch_size=step, masked=True) if step != size or rows % size else signature
+        least, most = batch_sizes(self._spec)
+        epochs = most_epochs(self._spec)
+        step, of_least = (rows_a_step(one, most, rows=rows, epochs=epochs, outputs=outputs) for one in (size, least))
+        shorter = step != size or (least != size and of_least == step)  # a trial's batch, or that of another one there
+        return replace(signature, batch_size=step, masked=True) if shorter or rows % size else signature
 
     def limit(self, signature: Signature) -> int:
         """How many lanes of the signature fit into a program's memory, at most the limit, at least 1."""
