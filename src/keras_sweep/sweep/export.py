@@ -10,6 +10,7 @@ from typing import Any
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError, UsageError
 from keras_sweep.files.atomic import replacing_path
+from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.models.model_as_file import fileable
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.space.registry import Registry
@@ -34,6 +35,15 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     Raises:
         ModelError: Keras can't write the model down.
     """
+    with drawn_in_few_shapes():  # they are overwritten, and slots are zeros
+        whole = _fileable(spec, model, data)
+    config = whole._compile_config.config  # noqa: SLF001  # Keras 3.15: it writes what "auto" is on this machine
+    config["jit_compile"] = "auto"
+    return whole
+
+
+def _fileable(spec: SweepSpec, model: Any, data: SearchData) -> Any:
+    """As `file_model`, before Keras is left to choose."""
     try:
         whole = fileable(model, data.train.x)
     except ValueError as error:
@@ -50,8 +60,6 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
         whole.compile(loss=spec.loss, metrics=list(spec.metrics))
     if whole is not model:
         whole.optimizer.build(whole.trainable_variables)  # else loading warns of variables that are not there
-    config = whole._compile_config.config  # noqa: SLF001  # Keras 3.15: it writes what "auto" is on this machine
-    config["jit_compile"] = "auto"
     return whole
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array
+from keras_sweep.process.xla_options import HURRIED, on_cpu
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
 
@@ -75,11 +77,20 @@ def row_values(metric: str, loss: str, y: Array, outputs: Array) -> Values | Non
     outputs = outputs.reshape(-1, 1) if outputs.ndim == 1 else outputs
     known = name in ACCURACIES | TOP_K
     function = accuracy_function(name, y.shape, outputs.shape) if known else keras.losses.get(name)
+    function = _compiled(function) if keras.backend.backend() == "jax" else function
     each = np.asarray(keras.ops.convert_to_numpy(function(_fitting(y, outputs), outputs)), np.float64)
     if name == "cosine_similarity" and not metric.endswith("loss"):
         each = -each  # as a loss it is minimized: Keras turns its sign
     values: Values = each.reshape(len(outputs), -1).mean(axis=1)
     return values
+
+
+@cache
+def _compiled(function: Callable[[Any, Any], Any]) -> Any:
+    """One program, where JAX would compile one for each operation."""
+    import jax
+
+    return jax.jit(function, compiler_options=on_cpu(HURRIED))
 
 
 def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:

@@ -10,24 +10,23 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
+from keras_sweep.process import xla_options
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import DEFAULT_EPOCHS
 
 
 class Effort(Enum):
-    """What XLA is told where it compiles for the CPU; about what it costs beside its own choice."""
+    """What XLA is told where it compiles for the CPU."""
 
-    HURRIED = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0})  # a sixth
-    QUICK = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1})  # a third
+    HURRIED = xla_options.HURRIED
+    QUICK = xla_options.QUICK
     FULL = MappingProxyType[str, Any]({})
 
     @property
     def options(self) -> Mapping[str, Any] | None:
         """For `jax.jit` and `Lowered.compile`."""
-        import jax
-
-        return self.value if self.value and jax.default_backend() == "cpu" else None
+        return xla_options.on_cpu(self.value)
 
 
 # Numbers that the longest trial computes, weights and outputs of layers. Hurried code takes 50 ns more for each.

@@ -74,7 +74,7 @@ class Flat:
         self._rate = _Rate()
         self._softmax = SoftmaxRegression(template, lanes) if is_softmax_regression(template) else None
         flat = [
-            keras.Variable(np.zeros(self._lying(shape), value.dtype), name=f"variable_{i}")
+            keras.Variable(np.zeros(self._lying(shape), value.dtype), dtype=str(value.dtype), name=f"variable_{i}")
             for i, (shape, value) in enumerate(zip(self._shapes, template.trainable, strict=True))
         ]
         self._optimizers = [self._built([variable]) for variable in flat]  # [variable][variant]
@@ -117,7 +117,6 @@ class Flat:
     def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""
         import jax
-        import jax.numpy as jnp
 
         def vector(arrays: list[Any], shape: tuple[int, ...]) -> Any:
             if len(shape) == 2:
@@ -129,7 +128,7 @@ class Flat:
         ]
         other = [jax.device_put(np.stack(arrays)) for arrays in zip(*(lane.other for lane in lanes), strict=True)]
         slots = [
-            jnp.array(lanes[0].optimizer[place])
+            jax.device_put(lanes[0].optimizer[place].copy())
             if index is None
             else vector([lane.optimizer[place] for lane in lanes], self._shapes[index])
             for place, index in enumerate(self._slots)

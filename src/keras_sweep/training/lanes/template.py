@@ -52,13 +52,13 @@ class Template:
             self.model = (
                 _shared_model(spec, signature, plan) if signature.structure else compiled_model(spec, plan, data)
             )
-        self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
-        self.order = DataOrder(np.random.get_state(), len(data.train))
-        train = data.train
-        self._batch = train.x[: plan.batch_size].copy()  # a view would keep all rows alive
-        one_batch = (self._batch, train.y[: plan.batch_size])
-        self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
-        self.model.reset_metrics()
+            self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
+            self.order = DataOrder(np.random.get_state(), len(data.train))
+            train = data.train
+            self._batch = train.x[: plan.batch_size].copy()  # a view would keep all rows alive
+            one_batch = (self._batch, train.y[: plan.batch_size])
+            self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
+            self.model.reset_metrics()
         self.trainable = _values(self.model.trainable_variables)
         self.other = _values(self.model.non_trainable_variables)
         self.metrics = _values(self.model.metrics_variables)
@@ -70,7 +70,8 @@ class Template:
 
     def optimizers(self) -> list[Any]:
         """A new `keras.optimizers.Optimizer` for each of the signature's variants, not built."""
-        return [make_optimizer(_plan(self.signature, variant)) for variant in self.signature.variants]
+        with drawn_in_few_shapes():
+            return [make_optimizer(_plan(self.signature, variant)) for variant in self.signature.variants]
 
     @property
     def scales_loss(self) -> bool:
