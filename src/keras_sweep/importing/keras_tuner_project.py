@@ -13,7 +13,6 @@ from keras_sweep.errors import UsageError
 from keras_sweep.files.plain_file import read_plain
 from keras_sweep.importing.imported import Imported
 from keras_sweep.models.hyper_parameters import parameters_of
-from keras_sweep.search.keras_tuner.oracle import condition
 from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.space.plain_text import counted, quoted
@@ -179,13 +178,14 @@ def _curve(trial: Mapping[str, Any], objective: Objective) -> tuple[Curve, int |
 def _hyper_parameters(oracle: Mapping[str, Any]) -> list[Any]:
     """The search space as `keras_tuner` objects, made by name from a fixed list: a file chooses no class."""
     from keras_tuner.engine import hyperparameters as kinds
+    from keras_tuner.src.engine.conditions import Parent
 
     found = []
     for entry in oracle["hyperparameters"]["space"]:
         if entry["class_name"] not in KINDS:
             raise ValueError(f"unknown hyperparameter {entry['class_name']!r}")
         config = dict(entry["config"])
-        conditions = [condition(one["config"]["name"], one["config"]["values"]) for one in config.pop("conditions")]
+        conditions = [Parent(one["config"]["name"], list(one["config"]["values"])) for one in config.pop("conditions")]
         if not _of_tuner(config["name"]):
             made = getattr(kinds, entry["class_name"])(**config, conditions=conditions)
             _check_range(made)

@@ -96,9 +96,10 @@ def _drawn(original: Function) -> Function:
     def draw(key: Any, *arguments: Any, **named: Any) -> Any:
         shape: Any = named.get("shape")  # as Keras gives it
         count = math.prod(shape) if _is_concrete(shape) else 0
-        if 0 < count <= MOST and not arguments and not isinstance(jax.device_put(key), jax.core.Tracer):
+        others = {name: value for name, value in named.items() if name not in ("shape", "dtype")}
+        traced = any(isinstance(value, jax.core.Tracer) for value in (jax.device_put(key), *others.values()))
+        if 0 < count <= MOST and not arguments and not traced:
             length = max(LEAST, 1 << (count - 1).bit_length())
-            others = {name: value for name, value in named.items() if name not in ("shape", "dtype")}
             numbers = _program(original, length, named.get("dtype"))(key, **others)
             return jax.device_put(np.asarray(numbers)[:count].reshape(shape))
         return original(key, *arguments, **named)

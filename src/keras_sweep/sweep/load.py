@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 from keras_sweep.data.catalog import load_search_data
@@ -11,7 +10,7 @@ from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.process.garbage import no_gc
-from keras_sweep.process.keras_import import without_drawing
+from keras_sweep.process.keras_import import import_keras
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -55,13 +54,6 @@ def load(
 
 def _data_beside_keras(spec: SweepSpec, wall: WallTime, stop: StopRequest) -> SearchData:
     """The data, read while Keras is imported by another thread."""
-
-    no_code_of_the_user = stop.ends_process and spec.model.kind == "dense" and spec.data.kind == "named"
-
-    def import_keras() -> None:
-        with without_drawing() if no_code_of_the_user else nullcontext():
-            import keras  # noqa: F401
-
     thread = threading.Thread(target=import_keras)
     with wall.phase("data"), stop.imports_beside(thread):
         try:

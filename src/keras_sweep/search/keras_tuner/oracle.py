@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -269,21 +269,15 @@ def predicted(gpr: Any, x: Any, return_std: bool = True) -> tuple[Any, Any]:
     return mean, np.sqrt(variance * std**2)
 
 
-def condition(parameter: str, values: Sequence[Code]) -> Any:
-    """KerasTuner's condition that a parameter has one of these values."""
-    from keras_tuner.src.engine.conditions import Parent
-
-    return Parent(parameter, list(values))
-
-
 def _hyperparameters(space: CodedSpace) -> Any:
     """The space as `keras_tuner.HyperParameters`."""
     import keras_tuner
+    from keras_tuner.src.engine.conditions import Parent
 
     hyperparameters = keras_tuner.HyperParameters()
     entries = space.entries()
     for parameter, parents in entries:
-        conditions = [condition(name, values) for name, values in parents]
+        conditions = [Parent(name, list(values)) for name, values in parents]
         hyperparameters.merge([hyper_parameter(parameter, conditions)])
     if not entries:
         hyperparameters.Fixed(NOTHING, 0)
