@@ -69,6 +69,15 @@ def test_rows_of_the_dense_model_stand_alone(data):
     assert row_by_row(make_spec(), data)
 
 
+def test_metrics_made_of_counts_stand_alone_by_what_is_known_and_by_trying(data):
+    train, validation = (Rows(rows.x, (rows.y % 2).astype(np.float32)) for rows in (data.train, data.validation))
+    halves = replace(data, train=train, validation=validation, classes=2)
+    changes = {**BY_LOSS, "loss": "binary_crossentropy", "metrics": ("auc", "precision", "recall")}
+    assert row_by_row(make_spec(**changes), halves)
+    spec = user_spec("one_output", **changes)
+    assert row_by_row(replace(spec, model=replace(spec.model, arguments={"activation": "sigmoid"})), halves)
+
+
 @pytest.fixture(scope="module")
 def numbers(data):
     """One column of labels, which is no class."""

@@ -15,8 +15,9 @@ import numpy as np
 from keras_sweep.data.search_data import Array, Rows
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.effort import Effort
-from keras_sweep.training.lanes.masked import means_over_rows
+from keras_sweep.training.lanes.masked import ROW_LOSSES
 from keras_sweep.training.lanes.template import Template, layer_outputs
+from keras_sweep.training.row_values import ACCURACIES
 
 ROWS = 2048  # at most: enough for speed
 BYTES = 256 << 20  # of what the layers put out for these rows in all lanes, at most
@@ -26,6 +27,7 @@ CUT = 6  # of them are the first batch: batches of two lengths, since a mean of 
 CLOSE = 2e-5  # relative: sums of float32 in another order
 
 _OF_A_BATCH = frozenset({"circle", "ctc", "dice", "tversky"})  # where they come out as means over rows, it is by chance
+_COUNTING = frozenset({"auc", "precision", "recall"})  # of keras.metrics: made of counts of rows, which add up
 
 
 def validation_batch(template: Template, *, row_by_row: bool, rows: int, lanes: int) -> int:
@@ -52,7 +54,8 @@ def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
     import keras
 
     model = template.model
-    if spec.model.kind == "dense" and means_over_rows(spec):
+    known = spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES | _COUNTING
+    if spec.model.kind == "dense" and known:
         return True
     if spec.loss.lower() in _OF_A_BATCH:
         return False
