@@ -28,6 +28,21 @@ import psutil
 psutil.virtual_memory()
 """
 
+TUNER = """
+import sys
+from keras_sweep.process.keras_import import LATER, OF_KERAS_TUNER, import_keras
+from keras_sweep.process.lazy_modules import loaded_later
+
+import_keras()
+with loaded_later(OF_KERAS_TUNER):
+    import keras_tuner
+assert not {"sklearn.base", "scipy.optimize._minimize"} & set(sys.modules)
+oracle = keras_tuner.oracles.BayesianOptimizationOracle()
+assert type(oracle._make_gpr()).__module__ == "sklearn.gaussian_process._gpr"
+from sklearn.linear_model import SGDClassifier
+from scipy.optimize import minimize
+"""
+
 RUN = """
 import os, sys
 os.environ["KERAS_BACKEND"] = "jax"
@@ -64,6 +79,10 @@ def run(script, folder):
 
 def test_keras_is_imported_without_what_draws_and_whoever_asks_finds_it(tmp_path):
     run(SCRIPT, tmp_path)
+
+
+def test_keras_tuner_is_imported_without_what_its_bayesian_search_uses(tmp_path):
+    run(TUNER, tmp_path)
 
 
 def test_the_dense_model_is_searched_without_what_it_does_not_use(tmp_path):

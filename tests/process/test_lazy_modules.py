@@ -47,13 +47,26 @@ def test_a_module_loads_when_something_is_asked_of_it(modules):
 
 
 def test_what_is_imported_from_it_or_below_it_is_loaded(modules):
-    with loaded_later(NAMES):
+    with loaded_later(["lazy_a"]):
         importlib.import_module("lazy_a.inner")
-    assert modules == ["a"]  # which is asked where its own modules are
-    from lazy_a.inner import y
-
-    assert y == 2
     assert modules == ["a", "inner"]
+    with loaded_later(["lazy_b"]):
+        from lazy_b import z
+
+    assert z == 3
+    assert modules == ["a", "inner", "b"]
+
+
+def test_a_module_below_one_that_is_loaded_later_can_be_so_too(modules, tmp_path):
+    with loaded_later(["lazy_a", "lazy_a.inner", "lazy_a.absent"]):
+        import lazy_a.inner
+    assert modules == []
+    assert lazy_a.inner.y == 2
+    assert modules == ["inner"]  # which imports nothing of the package
+    assert lazy_a.x == 1
+    assert modules == ["inner", "a"]
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("lazy_a.absent")
 
 
 def test_a_hollow_package_is_not_loaded_by_what_is_below_it(modules):

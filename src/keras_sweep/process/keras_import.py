@@ -14,6 +14,13 @@ LATER = frozenset(
     }
 )
 
+OF_KERAS_TUNER = frozenset(
+    {
+        *("sklearn", "sklearn.exceptions", "sklearn.gaussian_process", "sklearn.model_selection", "sklearn.pipeline"),
+        "scipy.optimize",
+    }
+)  # which it imports for its Bayesian search and for models of scikit-learn
+
 
 def import_keras() -> None:
     """Import Keras in this thread."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -50,16 +51,20 @@ class _Finder(MetaPathFinder):
         for finder in sys.meta_path:
             if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
                 if spec.loader is not None:
-                    spec.loader = _Later(spec.loader, self._hollow)
+                    spec.loader = _Later(spec.loader, [] if self._hollow else self._below(name), self._hollow)
                 return spec
         return None
+
+    def _below(self, name: str) -> list[str]:
+        return sorted(each for each in self._names if each.rpartition(".")[0] == name)
 
 
 class _Later(Loader):
     """Stands for a module's loader until the module is loaded."""
 
-    def __init__(self, loader: Loader, hollow: bool) -> None:
+    def __init__(self, loader: Loader, below: Sequence[str], hollow: bool) -> None:
         self.loader = loader
+        self._below = below
         self._hollow = hollow
 
     def __getattr__(self, name: str) -> Any:
@@ -70,7 +75,10 @@ class _Later(Loader):
         return self.loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Make it a module that loads itself."""
+        """Make it a module that loads itself, and so those right below it, while it can be had without loading it."""
+        for name in self._below:
+            with suppress(ModuleNotFoundError):
+                import_module(name)
         if not self._hollow:
             module.__dict__.pop("__path__", None)  # whoever imports a module below it asks for this, and so loads it
         module.__class__ = _Lazy

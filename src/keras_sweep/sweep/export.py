@@ -71,7 +71,7 @@ def save_keras(model: Any, path: Path) -> None:
     """
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another file with -o")
-    with replacing_path(path) as part, without_tensorflow():
+    with replacing_path(path) as part, without_tensorflow(), drawn_in_few_shapes():
         model.save(part)
 
 
