@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.helpers.compile_effort import hurry
+
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers share the cores: PyTorch's threads would wait for each other
@@ -23,6 +25,7 @@ settings.register_profile(
 settings.load_profile("busy machine")
 
 LONG = ("faults", "sweep", "training", "cli", "api")  # folders
+HURRIED = ("training", "sweep")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,3 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     folder = {item: item.path.relative_to(here).parts[0] for item in items}
     items.sort(key=lambda item: LONG.index(folder[item]) if folder[item] in LONG else len(LONG))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before the fixtures: XLA hurries where tests train much, but for long tests and those that ask for its best."""
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    asked = any(item.iter_markers("full_effort")) or any(item.iter_markers("soak"))
+    hurry(hurried=folder in HURRIED and not asked)

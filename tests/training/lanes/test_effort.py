@@ -7,6 +7,8 @@ from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import assert_as_fit, suggestions
 
+pytestmark = pytest.mark.full_effort
+
 
 def test_effort_grows_with_the_updates_of_the_longest_trial():
     found = [effort(updates) for updates in (1, HURRIED, HURRIED + 1, QUICK, QUICK + 1)]

@@ -8,6 +8,8 @@ from keras_sweep.space.sweep_spec import Goal, Objective
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import assert_as_fit, suggestions, user_spec
 
+pytestmark = pytest.mark.full_effort
+
 
 @pytest.fixture(scope="module")
 def data():

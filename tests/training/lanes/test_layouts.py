@@ -48,6 +48,7 @@ def test_a_model_that_convolves_is_stacked_and_trains_one_lane_at_a_time(data):
     assert ProgramCache(make_spec(), data, lane_limit=8).limit(signature_of(training_plan(make_spec(), ADAM))) == 8
 
 
+@pytest.mark.full_effort
 def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):
     trials = suggestions(ADAM)
     spec = user_spec("convolutional")

@@ -9,6 +9,8 @@ from tests.helpers.factory import digits
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec
 from tests.helpers.plain_fit import plain_fit
 
+pytestmark = pytest.mark.full_effort
+
 
 @pytest.fixture(scope="module")
 def data():

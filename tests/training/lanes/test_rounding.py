@@ -11,6 +11,8 @@ from tests.helpers.factory import digits
 from tests.helpers.lane_trials import lanes, suggestions, user_spec
 from tests.helpers.plain_fit import plain_fit
 
+pytestmark = pytest.mark.full_effort
+
 ADAM = {"optimizer": "adam", "epochs": 4, "batch_size": 32}
 LEAST = 2e-5  # what weights may part by in any case
 COSINE = 1e-4  # quickly compiled code for the same sums moves them by 4e-5 there, and the loss by 3e-7

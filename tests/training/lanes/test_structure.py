@@ -133,6 +133,7 @@ def test_every_optimizer_leaves_what_is_beyond_a_narrow_layer_at_zero(data, opti
     assert len(used) == 1
 
 
+@pytest.mark.full_effort  # normalized batches make roundings large
 def test_models_of_the_users_share_programs_too(data):
     names = ("rate", "noise", "slope", "l1", "l2")
     spec = searching("many_numbers", units=Int(4, 40), **dict.fromkeys(names, Float(0.0, 0.9)))
