@@ -48,6 +48,14 @@ def test_a_model_that_convolves_is_stacked_and_trains_one_lane_at_a_time(data):
     assert ProgramCache(make_spec(), data, lane_limit=8).limit(signature_of(training_plan(make_spec(), ADAM))) == 8
 
 
+def test_a_model_of_many_weights_trains_one_lane_a_program(data):
+    def limit(hidden):
+        signature = signature_of(training_plan(make_spec(), {**ADAM, "model.hidden": hidden}))
+        return ProgramCache(make_spec(), data, lane_limit=8).limit(signature)
+
+    assert [limit(hidden) for hidden in (8, 128, 256)] == [8, 8, 1]  # 730, 9,610 and 19,210 weights
+
+
 @pytest.mark.full_effort
 def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):
     trials = suggestions(ADAM)

@@ -28,6 +28,9 @@ from keras_sweep.training.lanes.validation import row_by_row, validation_batch
 from keras_sweep.trial.plan import MODEL_PREFIX, TrainingPlan
 
 PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
+# On a CPU models of more weights train one lane a program: beside others a lane is hardly faster (784-16-10 by a fifth,
+# 784-32-10 by a tenth, 784-128-10 slower, at any batch size), and alone it needs no programs for 4, 2 and 1 of them.
+MOST_WEIGHTS_BESIDE = 10_000
 CACHE_SIZE = 64  # programs and templates kept; a sweep over model arguments has a signature for nearly every trial
 
 T = TypeVar("T")
@@ -277,9 +280,15 @@ class ProgramCache:
         return replace(signature, batch_size=step, masked=True) if shorter or rows % size else signature
 
     def limit(self, signature: Signature) -> int:
-        """How many lanes of the signature fit into a program's memory, at most the limit, at least 1."""
+        """How many lanes a program of the signature has at most: 1 where more would be no faster, or too large."""
+        import jax
+
         template = self.template(signature)
-        return 1 if template.convolves else min(max(PROGRAM_BYTES // template.lane_bytes, 1), self._lane_limit)
+        if template.convolves or (
+            sum(value.size for value in template.trainable) > MOST_WEIGHTS_BESIDE and jax.default_backend() == "cpu"
+        ):
+            return 1
+        return min(max(PROGRAM_BYTES // template.lane_bytes, 1), self._lane_limit)
 
     def effort(self, signature: Signature) -> Effort:
         """What compiling a program of this signature is worth."""
