@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import sweep
+from tests.helpers.command import python, sweep
 
 SPACES = Path(__file__).parents[1] / "search_spaces"
 FILES = sorted(SPACES.glob("*.yaml"))
@@ -19,8 +16,10 @@ TRIALS = {"dense": 4, "hyperband": 4, "reference": 1}
 SHORT = {"dense": ["--set", "epochs.max=2"], "hyperband": ["--set", "epochs.max=4"], "cnn": ["--set", "epochs.max=2"]}
 
 PREDICT = """
-import json, sys, traceback
+import json, sys, traceback, warnings
 from pathlib import Path
+warnings.simplefilter("error")
+warnings.simplefilter("ignore", DeprecationWarning)
 import keras, numpy as np
 from keras_sweep.data.catalog import load_search_data, raw_rows
 from keras_sweep.record.study_file import StudyFile
@@ -61,16 +60,9 @@ def ran(tmp_path_factory):
 @pytest.fixture(scope="module")
 def predicted(ran):
     """What plain Keras makes of each exported model: one process, in which the models of all examples live together."""
-    ended = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", PREDICT, *(ran(f)[1] for f in FILES)],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
+    ended = python(PREDICT, *(ran(file)[1] for file in FILES), cwd=SPACES.parent)
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -15,15 +15,13 @@ import pytest
 
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.command import PATIENCE
-from tests.helpers.long_sweep import begun, start, trials, wait_for, write
+from tests.helpers.long_sweep import Started, begun, trials, wait_for, write
 from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
-
-NOWHERE = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}  # a pipe that nobody reads would fill
 
 
 def test_the_second_of_two_says_who_runs_it_and_leaves_the_first_alone(driver: Driver, tmp_path: Path) -> None:
     write(tmp_path, trials=100_000, epochs=2)
-    first = start(tmp_path, **NOWHERE)
+    first = Started(tmp_path)
     try:
         wait_for(begun(tmp_path), first)
         first.send_signal(signal.SIGSTOP)  # it computes nothing in the meantime
@@ -101,8 +99,8 @@ def test_readers_neither_stop_a_sweep_nor_see_half_of_one(
     write(tmp_path, trials=32, epochs=2)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     programs = [[sys.executable, "-c", READ, *words] for words in commands] + [[sys.executable, "-c", OPTUNA]] * optunas
-    first = start(tmp_path, "--trials", "2")  # so that there is something to read
-    _, err = first.communicate(timeout=PATIENCE)
+    first = Started(tmp_path, "--trials", "2")  # so that there is something to read
+    _, err = first.communicate()
     assert first.returncode == 0, err
     readers = [
         subprocess.Popen(
@@ -111,8 +109,7 @@ def test_readers_neither_stop_a_sweep_nor_see_half_of_one(
         for one in programs
     ]
     try:
-        writer = start(tmp_path, **NOWHERE)
-        code = writer.wait(timeout=PATIENCE)
+        code = Started(tmp_path).wait()
         (tmp_path / "enough").touch()
         ends = [reader.communicate(timeout=PATIENCE)[1] for reader in readers]
     finally:

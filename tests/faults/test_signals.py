@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import PATIENCE
-from tests.helpers.long_sweep import begun, start, trials, wait_for, write
+from tests.helpers.long_sweep import Started, begun, start_new, trials, wait_for, write
 from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
 
 ENDLESS = """\
@@ -40,10 +40,10 @@ def test_the_first_signal_finishes_records_and_says_how_to_resume(
     driver: Driver, tmp_path: Path, number: signal.Signals
 ) -> None:
     write(tmp_path, trials=100_000, epochs=2)
-    process = start(tmp_path)
+    process = Started(tmp_path)
     wait_for(begun(tmp_path), process)
     process.send_signal(number)
-    out, err = process.communicate(timeout=PATIENCE)
+    out, err = process.communicate()
     assert process.returncode == 130, err
     last = err.splitlines()[-1]  # perhaps with what is kept of those in training
     assert last.startswith("interrupted; every finished trial is kept")
@@ -81,7 +81,7 @@ def test_signals_stop_a_run_also_in_compiled_code(tmp_path: Path, searching: boo
     """The main thread is in a program that takes minutes, where Python runs no signal handler."""
     write(tmp_path, trials=4, epochs=2)
     (tmp_path / "slow.py").write_text(ENDLESS.replace("SEARCHING", str(searching)))
-    process = start(tmp_path)
+    process = Started(tmp_path)
     wait_for((tmp_path / "computing").exists, process)
     time.sleep(1.0)
     if searching:
@@ -89,17 +89,17 @@ def test_signals_stop_a_run_also_in_compiled_code(tmp_path: Path, searching: boo
         time.sleep(0.5)
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=PATIENCE)
+    _, err = process.communicate()
     assert process.returncode == 130
     assert err.endswith(f"{said}; everything finished is kept, and the same command resumes\n")
 
 
 def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     write(tmp_path, trials=40, epochs=2)
-    process = start(tmp_path, "--nohup")
+    process = Started(tmp_path, nohup=True)
     wait_for(begun(tmp_path), process)
     process.send_signal(signal.SIGHUP)
-    _, err = process.communicate(timeout=PATIENCE)
+    _, err = process.communicate()
     assert process.returncode == 0, err
     assert trials(tmp_path) == 40
 
@@ -133,7 +133,7 @@ def on_terminal(folder: Path) -> tuple[subprocess.Popen[str], int]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color"}
-    process = start(folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment)
+    process = start_new(folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment)
     os.close(theirs)
     os.set_blocking(ours, False)
     return process, ours

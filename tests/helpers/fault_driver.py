@@ -4,10 +4,11 @@
 
 reads jobs as JSON, one a line: `folder` (the working folder), `arguments`, perhaps `program` (Python code that is run
 in place of `sweep`), `kind`, `nth`, `after`, `what` and `commits` of a fault (see tests/helpers/disk_faults.py),
-`kill_after` (seconds), or `signal` (a number) with `epochs` (how many must have been told before), `environment` (all
-of it). For each it prints one line of JSON: `code` (negative: by a signal), `calls` (names of the calls to the disk;
-null where it was killed), `seconds`. What the command prints is in `out` and `err` in the folder, or in the folder
-`output`. The parent starts no thread and uses no device, so that its children can.
+`kill_after` (seconds), or `signal` (a number) with `epochs` (how many must have been told before), `nohup` (SIGHUP is
+ignored), `environment` (all of it). For each it prints one line of JSON: `code` (negative: by a signal), `calls` (names
+of the calls to the disk; null where it was killed), `seconds`. A job that is `detached` is answered at once by its
+`pid`, and `poll` with that number by its `code`, null while it runs. What the command prints is in `out` and `err` in
+the folder, or in the folder `output`. The parent starts no thread and uses no device, so that its children can.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ def main() -> None:
     print("ready", flush=True)  # noqa: T201
     for line in sys.stdin:
         job = json.loads(line)
+        if "poll" in job:
+            found, status = os.waitpid(job["poll"], os.WNOHANG)
+            print(json.dumps({"code": os.waitstatus_to_exitcode(status) if found else None}), flush=True)  # noqa: T201
+            continue
         output = Path(job.setdefault("output", job["folder"]))
         calls = output / "calls"
         calls.unlink(missing_ok=True)
@@ -40,6 +45,9 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             _run(job)
+        if job.get("detached"):
+            print(json.dumps({"pid": child}), flush=True)  # noqa: T201
+            continue
         code = _ended(child, job)
         names = json.loads(calls.read_text()) if calls.exists() else None
         answer = {"code": code, "calls": names, "seconds": time.monotonic() - started}
@@ -73,7 +81,10 @@ def _import(backend: str) -> None:
 def _run(job: dict[str, Any]) -> None:
     """The child: never returns."""
     os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever it is in the process that runs the tests
+    # As a shell leaves them, whatever they are in the process that runs the tests.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if job.get("nohup") else signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for name, descriptor in (("out", 1), ("err", 2)):
         file = os.open(Path(job["output"], name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from keras_sweep.record import reader
 from tests.helpers.command import PATIENCE
+from tests.helpers.forks import forks
 from tests.helpers.whole_sweeps import folder_of
 
 LONG = """\
@@ -35,9 +39,6 @@ START = """\
 import signal, sys
 for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(name, signal.SIG_DFL if name != signal.SIGINT else signal.default_int_handler)
-if "--nohup" in sys.argv:
-    sys.argv.remove("--nohup")
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 from keras_sweep.cli.main import main
 sys.argv[0] = "sweep"
 main()
@@ -49,10 +50,47 @@ def write(folder: Path, *, trials: int, epochs: int | str) -> None:
     (folder / "long.yaml").write_text(LONG.replace("EPOCHS", str(epochs)).replace("TRIALS", str(trials)))
 
 
-def start(folder: Path, *words: str, **options: object) -> subprocess.Popen[str]:
+def start_new(folder: Path, *words: str, **options: object) -> subprocess.Popen[str]:
+    """Of a new interpreter."""
     command = [sys.executable, "-c", START, "run", "long.yaml", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen(command, cwd=folder, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
+
+
+class Started:
+    """A sweep in a process that is forked from one that has imported everything."""
+
+    def __init__(self, folder: Path, *words: str, nohup: bool = False) -> None:
+        self._output = Path(tempfile.mkdtemp(dir=folder))
+        self.returncode: int | None = None
+        words = ("run", "long.yaml", *words)
+        job = {"folder": str(folder), "output": str(self._output), "arguments": words, "nohup": nohup}
+        self.pid: int = forks().run(detached=True, **job)["pid"]
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = forks().run(poll=self.pid)["code"]
+        return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def wait(self) -> int:
+        deadline = time.monotonic() + PATIENCE
+        while (code := self.poll()) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return code
+
+    def communicate(self) -> tuple[str, str]:
+        """What it has written, once it has ended."""
+        self.wait()
+        out, err = ((self._output / name).read_text(errors="replace") for name in ("out", "err"))
+        return out, err
 
 
 def trials(folder: Path) -> int:
@@ -60,7 +98,7 @@ def trials(folder: Path) -> int:
     return len(reader.read_results(sweep)) if sweep.exists() else 0
 
 
-def wait_for(what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(what: Callable[[], bool], process: subprocess.Popen[str] | Started) -> None:
     deadline = time.monotonic() + PATIENCE
     while not what():
         assert process.poll() is None, process.communicate()

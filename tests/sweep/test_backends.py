@@ -30,7 +30,7 @@ def boards(folders):
     for backend, runner in RUNS:
         folder = folders[backend, runner]
         (folder / "digits.yaml").write_text(DIGITS + FEW_FINALISTS)
-        call = ["run", "digits.yaml", "--sampler", "qmc", "--trials", "4", "--backend", backend, "--runner", runner]
+        call = ["run", "digits.yaml", "--sampler", "qmc", "--trials", "3", "--backend", backend, "--runner", runner]
         ended = sweep(*call, cwd=folder)
         assert ended.code == 0, ended.err
         found[backend, runner] = json.loads(sweep("leaderboard", "--format", "json", cwd=folder).out)
@@ -44,7 +44,7 @@ def test_every_backend_is_asked_for_the_same_trials(boards):
 
 def test_the_best_recipes_train_with_a_new_seed_on_every_backend(boards):
     for rows in boards.values():
-        assert [row["seeds"] for row in rows] == [2, 2, 1, 1]
+        assert [row["seeds"] for row in rows] == [2, 2, 1]
         assert rows[0]["seeds_mean"] >= rows[1]["seeds_mean"]
 
 
