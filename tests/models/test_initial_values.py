@@ -4,7 +4,6 @@ import pytest
 from keras import initializers
 
 from keras_sweep.models.initial_values import drawn_in_few_shapes
-from keras_sweep.models.uniform_numbers import uniform_numbers
 
 INITIALIZERS = [
     initializers.GlorotUniform(3),
@@ -22,16 +21,6 @@ def test_weights_are_the_same_to_the_last_bit(initializer):
         expected = np.asarray(initializer(shape))
         with drawn_in_few_shapes():
             assert np.array_equal(initializer(shape), expected)
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2**31 + 7])
-def test_uniform_numbers_are_those_of_jax_to_the_last_bit(seed):
-    import jax
-
-    key = jax.random.PRNGKey(seed)
-    for count, high in ((1, 1.0), (4096, 0.123), (100_003, 0.3), (1 << 18, 7.7)):
-        expected = np.asarray(jax.random.uniform(key, (count,), "float32", -high, high))
-        assert np.array_equal(uniform_numbers(key, count=count, minval=-high, maxval=high), expected)
 
 
 def test_a_seed_that_is_drawn_comes_out_the_same():

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from keras_sweep.models.uniform_numbers import uniform_numbers
 from keras_sweep.process.xla_options import QUICK, on_cpu
 
 LEAST, MOST = 1 << 12, 1 << 20  # numbers at once; what is larger is drawn by JAX as it is
@@ -63,7 +62,7 @@ def _replace() -> None:
     import jax
     import jax.numpy as jnp
 
-    _replace_one(jax.random, "uniform", partial(_drawn, bits=True))
+    _replace_one(jax.random, "uniform", _drawn)
     _replace_one(jax.random, "normal", _drawn)
     _replace_one(jax.random, "truncated_normal", _drawn)
     _replace_one(jnp, "zeros", partial(_filled, fill=np.zeros))
@@ -91,30 +90,21 @@ def _in_this_thread(inside: Function, original: Function) -> Function:
     return call
 
 
-def _drawn(original: Function, *, bits: bool = False) -> Function:
-    """With `bits` of NumPy's where they can be."""
+def _drawn(original: Function) -> Function:
     import jax
 
-    def drawn(key: Any, *arguments: Any, **named: Any) -> Any:
+    def draw(key: Any, *arguments: Any, **named: Any) -> Any:
         shape: Any = named.get("shape")  # as Keras gives it
         count = math.prod(shape) if _is_concrete(shape) else 0
         others = {name: value for name, value in named.items() if name not in ("shape", "dtype")}
         traced = any(isinstance(value, jax.core.Tracer) for value in (jax.device_put(key), *others.values()))
         if 0 < count <= MOST and not arguments and not traced:
             length = max(LEAST, 1 << (count - 1).bit_length())
-            of_bits = bits and _takes_bits(key, named)
-            draw = partial(uniform_numbers, count=length) if of_bits else _program(original, length, named.get("dtype"))
-            numbers = draw(key, **others)
+            numbers = _program(original, length, named.get("dtype"))(key, **others)
             return jax.device_put(np.asarray(numbers)[:count].reshape(shape))
         return original(key, *arguments, **named)
 
-    return drawn
-
-
-def _takes_bits(key: Any, named: Mapping[str, Any]) -> bool:
-    """Whether a call of `jax.random.uniform` is Keras's, with a key of JAX's own generator."""
-    plain = getattr(key, "dtype", None) == np.uint32 and key.shape == (2,)
-    return plain and set(named) == {"shape", "dtype", "minval", "maxval"} and named["dtype"] == "float32"
+    return draw
 
 
 @cache
