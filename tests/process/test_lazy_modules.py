@@ -103,6 +103,30 @@ def test_two_threads_that_ask_at_once_both_find_all_of_it(modules):
     assert modules == ["slow"]
 
 
+def test_a_thread_that_loads_one_module_does_not_wait_for_a_thread_that_loads_another(modules, tmp_path):
+    (tmp_path / "lazy_outer.py").write_text("import lazy_turns\nlazy_turns.outer.set()\nimport lazy_shared\nx = 1")
+    (tmp_path / "lazy_shared.py").write_text(
+        "import lazy_turns\nlazy_turns.shared.set()\nlazy_turns.outer.wait(20)\nfrom lazy_b import z"
+    )
+    (tmp_path / "lazy_turns.py").write_text("import threading\nouter, shared = threading.Event(), threading.Event()")
+    turns = importlib.import_module("lazy_turns")
+    with loaded_later([*NAMES, "lazy_outer"]):
+        import lazy_b  # noqa: F401
+        import lazy_outer
+
+    def ask():
+        turns.shared.wait(20)  # until the other thread is inside of the module that this one is about to import
+        assert lazy_outer.x == 1
+
+    threads = [threading.Thread(target=importlib.import_module, args=("lazy_shared",)), threading.Thread(target=ask)]
+    for thread in threads:
+        thread.daemon = True
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+
+
 def test_what_fails_to_load_fails_where_it_is_used_each_time(modules):
     with loaded_later(NAMES):
         import lazy_broken

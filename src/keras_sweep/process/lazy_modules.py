@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-_lock = threading.RLock()  # held while a module is loaded: another thread that asks it for a name waits for all of it
+_LOCK = "__loading__"  # of a module, held while it loads: another thread that asks it for a name waits for all of it
 
 
 @contextmanager
@@ -81,6 +81,7 @@ class _Later(Loader):
                 import_module(name)
         if not self._hollow:
             module.__dict__.pop("__path__", None)  # whoever imports a module below it asks for this, and so loads it
+        module.__dict__.setdefault(_LOCK, threading.RLock())
         module.__class__ = _Lazy
 
 
@@ -96,7 +97,7 @@ class _Lazy(ModuleType):
 
 def _load(module: ModuleType) -> None:
     """Load it, unless it is loaded, or this thread is just loading it."""
-    with _lock:
+    with module.__dict__.get(_LOCK, nullcontext()):
         spec = module.__spec__
         assert spec is not None
         later = spec.loader
@@ -112,3 +113,4 @@ def _load(module: ModuleType) -> None:
             later.exec_module(module)
             raise
         module.__class__ = ModuleType
+        del module.__dict__[_LOCK]
