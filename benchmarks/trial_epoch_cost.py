@@ -27,6 +27,14 @@ On another host, 2026-11-26, nothing else running, two rounds, four trials a pee
     Optuna + Keras, TensorFlow                           4      53 114.6 (112.8-116.5) 2163.1 82.9    1744.1  93.4
     Optuna + Keras, JAX                                  4      53  29.6 (28.7-30.5)   559.0  21.4     338.5  18.1
 
+There, since softmax has its rows last and imports are spared, nothing else running, two rounds:
+
+    sweep run, 64 trials, test, export, no caches       64     856  25.6                29.9   1.3      16.6   1.0
+    sweep run, 64 trials, test and export               64     856  19.2 (19.0-19.4)    22.4   1.0      16.6   1.0
+    sweep run, 4 trials                                  4      53   4.7 (4.6-4.8)      88.0   3.9      15.8   0.9
+    Optuna + Keras, TensorFlow                           4      53 106.7 (105.8-107.7) 2014.1 89.9    1641.3  99.0
+    Optuna + Keras, JAX                                  4      53  27.1 (26.5-27.7)   512.1  22.9     312.1  18.8
+
 An hour before the first, with a `sweep run` of 15.3 s: KerasTuner, TensorFlow 99.2 s (1055 ms); Optuna + Keras,
 TensorFlow, 50 steps per execution 37.2 s (396 ms). Ray Tune was not measured on this space.
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,11 +129,11 @@ def _read(
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        storage = open_storage()
-        names = optuna.get_all_study_names(storage)
-        searches = [one for one in names if not (one.endswith(FINALISTS) and one.removesuffix(FINALISTS) in names)]
-        name = _chosen(names if study in names else searches, study, shown)
-        return _imported(optuna.load_study(study_name=name, storage=storage), shown, metric)
+        with _closed(open_storage()) as storage:
+            names = optuna.get_all_study_names(storage)
+            searches = [one for one in names if not (one.endswith(FINALISTS) and one.removesuffix(FINALISTS) in names)]
+            name = _chosen(names if study in names else searches, study, shown)
+            return _imported(optuna.load_study(study_name=name, storage=storage), shown, metric)
     except SweepError:
         raise
     except ImportError as error:
@@ -147,6 +147,19 @@ def _read(
         raise UsageError(f"the Optuna storage {shown} can't be read: {said}", hint="Nothing was imported") from None
     finally:
         optuna.logging.set_verbosity(level)
+
+
+@contextmanager
+def _closed(storage: optuna.storages.BaseStorage) -> Iterator[optuna.storages.BaseStorage]:
+    """Let go of the database at the end, which Optuna never does."""
+    import optuna
+
+    try:
+        yield storage
+    finally:
+        if isinstance(storage, optuna.storages.RDBStorage):
+            storage.remove_session()
+            storage.engine.dispose()
 
 
 def _chosen(names: Sequence[str], study: str | None, shown: str) -> str:
