@@ -90,14 +90,18 @@ def test_the_second_signal_ends_the_process_also_with_stderr_closed() -> None:
 
 def test_while_another_thread_imports_nothing_is_raised_amid_an_import_of_this_one() -> None:
     imported, steps = threading.Event(), []
-    with StopRequest(ends_process=False) as stop, pytest.raises(Interrupted):
-        thread = threading.Thread(target=imported.wait, daemon=True)
-        with stop.imports_beside(thread):
-            signal.raise_signal(signal.SIGINT)
-            steps.append("went on")
-            imported.set()
-            thread.join()
-        steps.append("forgot the signal")
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where a shell runs this beside
+    try:
+        with StopRequest(ends_process=False) as stop, pytest.raises(Interrupted):
+            thread = threading.Thread(target=imported.wait, daemon=True)
+            with stop.imports_beside(thread):
+                signal.raise_signal(signal.SIGINT)
+                steps.append("went on")
+                imported.set()
+                thread.join()
+            steps.append("forgot the signal")
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert steps == ["went on"]
 
 
