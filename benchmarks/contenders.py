@@ -101,7 +101,7 @@ def run_ours(
     with tempfile.TemporaryDirectory() as folder:
         sweep = Path(sys.executable).with_name("sweep")
         command = [str(sweep), "run", str(space), "--json", "--sweeps-dir", folder, *arguments]
-        return _run(command, os.environ, until, limit)
+        return _run(command, until, limit)
 
 
 def run_peer(
@@ -125,7 +125,7 @@ def run_peer(
             file = Path(folder) / "points.json"
             file.write_text(json.dumps(list(points)))
             command += ["--points", str(file)]
-        return _run(command, os.environ, until, limit)
+        return _run(command, until, limit)
 
 
 def missing(name: str, python: Path) -> str | None:
@@ -158,9 +158,12 @@ def empty_caches() -> Iterator[None]:
                 os.environ["XDG_CACHE_HOME"] = before
 
 
-def _run(
-    command: Sequence[str], environment: Mapping[str, str], until: Callable[[Trial], bool] | None, limit: float
-) -> Run:
+def as_installed() -> dict[str, str]:
+    """The environment of a process, in which Python keeps what it compiled of our source: a package has it compiled."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def _run(command: Sequence[str], until: Callable[[Trial], bool] | None, limit: float) -> Run:
     """Start a process, read its finished trials, and stop it once one is what is looked for, or at the limit.
 
     Raises:
@@ -174,7 +177,7 @@ def _run(
             stdout=subprocess.PIPE,
             stderr=complaints,
             text=True,
-            env=dict(environment),
+            env=as_installed(),
             start_new_session=True,  # so that its own children end with it
         )
         timer = threading.Timer(limit, _stop, [process])

@@ -47,6 +47,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from contenders import as_installed
 from printed import print_machine, print_table
 
 HERE = Path(__file__).parent
@@ -107,7 +108,7 @@ def process(space: Path, trials: int, program: Sequence[str], *arguments: str) -
         command += [*SAME, *arguments]
         before, started = os.times(), time.perf_counter()
         done = subprocess.run(
-            command, env={**os.environ, "XDG_CACHE_HOME": folder}, capture_output=True, text=True, check=False
+            command, env={**as_installed(), "XDG_CACHE_HOME": folder}, capture_output=True, text=True, check=False
         )
         seconds, after = time.perf_counter() - started, os.times()
     if done.returncode:

@@ -147,3 +147,27 @@ def test_faults_of_many_columns_are_told_one_a_line_and_the_rest_counted() -> No
         check_columns(pl.DataFrame({"day": [date(2024, 1, 1)]}), "it.csv")
     (line,) = error_lines(caught.value)
     assert line.startswith("it.csv: column 'day' is of type Date")
+
+
+@pytest.mark.parametrize("name", ["age", "*", "^b$", ""])
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([f"t{number}" for number in range(150)], "has 150 different texts"),
+        (["x" * 300] + ["y"] * 149, "has texts of up to 300 characters"),
+        (["1"] * 140 + ["z"] * 10, "has text where numbers should be: 'z' in row 141"),
+        ([1e39] + [1.0] * 149, "has 1e+39 in row 1"),
+        ([float("inf")] + [1.0] * 149, "has 1 infinite values, the first in row 1"),
+        ([date(2020, 1, 1)] * 150, "is of type Date"),
+        ([1.0] * 150, "is dropped: it has one value, '1.0',"),
+        (["x"] * 150, "is dropped: it has one value, 'x',"),
+    ],
+)
+def test_a_fault_names_its_column_whatever_it_is_called(name: str, values: object, said: str) -> None:
+    table = pl.DataFrame({name: values, "z": range(150)})
+    try:
+        check_columns(table)
+        _, notices = fit_columns(table)
+    except DataError as fault:
+        notices = (str(fault),)
+    assert f"column {name!r} {said}" in notices[0]

@@ -6,13 +6,12 @@ from tests.helpers.command import PATIENCE
 
 SCRIPT = """
 import sys
-from keras_sweep.process.keras_import import LATER, import_keras
+from keras_sweep.process.keras_import import import_keras
 
 import_keras()
 import keras
 heavy = {"matplotlib", "sklearn", "scipy", "IPython.core", "requests.api", "psutil._common"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
-assert LATER <= set(sys.modules), LATER - set(sys.modules)
 keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
 assert not heavy & set(sys.modules)
 
@@ -30,17 +29,30 @@ psutil.virtual_memory()
 
 TUNER = """
 import sys
-from keras_sweep.process.keras_import import LATER, OF_KERAS_TUNER, import_keras
-from keras_sweep.process.lazy_modules import loaded_later
+from keras_sweep.process.keras_import import LATER, OF_NOTEBOOKS, import_keras, spared
 
 import_keras()
-with loaded_later(OF_KERAS_TUNER):
+with spared():
     import keras_tuner
-assert not {"sklearn.base", "scipy.optimize._minimize"} & set(sys.modules)
+heavy = {"sklearn.base", "scipy.optimize._minimize", "IPython.core", "grpc._cython"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+lazy = LATER | OF_NOTEBOOKS
+assert lazy <= set(sys.modules), lazy - set(sys.modules)
+from IPython import get_ipython
+assert get_ipython() is None and "IPython.core" not in sys.modules
 oracle = keras_tuner.oracles.BayesianOptimizationOracle()
 assert type(oracle._make_gpr()).__module__ == "sklearn.gaussian_process._gpr"
 from sklearn.linear_model import SGDClassifier
 from scipy.optimize import minimize
+import grpc
+assert grpc.insecure_channel
+
+from IPython.core.interactiveshell import InteractiveShell
+assert get_ipython() is None
+shell = InteractiveShell.instance()
+import IPython
+assert get_ipython() is shell is IPython.get_ipython()
+assert IPython.version_info and IPython.display.Markdown
 """
 
 RUN = """
@@ -51,7 +63,7 @@ try:
     main(["run", "space.yaml", "--quiet"])
 except SystemExit as end:
     assert not end.code, end.code
-print({"matplotlib", "scipy", "sklearn", "sqlalchemy"} & set(sys.modules) or "none")
+print({"matplotlib", "polars", "scipy", "sklearn", "sqlalchemy"} & set(sys.modules) or "none")
 """
 SPACE = """
 data: {data}

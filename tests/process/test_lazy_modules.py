@@ -57,6 +57,14 @@ def test_what_is_imported_from_it_or_below_it_is_loaded(modules):
     assert modules == ["a", "inner", "b"]
 
 
+def test_what_is_known_of_it_is_told_until_it_loads(modules):
+    with loaded_later(["lazy_a"], known={"lazy_a": {"x": "told", "more": "only told"}}):
+        import lazy_a
+    assert (lazy_a.x, lazy_a.more, modules) == ("told", "only told", [])
+    assert not hasattr(lazy_a, "y")
+    assert (lazy_a.x, hasattr(lazy_a, "more"), modules) == (1, False, ["a"])
+
+
 def test_a_module_below_one_that_is_loaded_later_can_be_so_too(modules, tmp_path):
     with loaded_later(["lazy_a", "lazy_a.inner", "lazy_a.absent"]):
         import lazy_a.inner

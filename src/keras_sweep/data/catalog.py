@@ -17,6 +17,7 @@ from keras_sweep.data.image_set import ImageSet
 from keras_sweep.data.images import scaled_pixels
 from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.names import DATA_NAMES
+from keras_sweep.data.number_table import polars_table
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import Fold, Rows, SearchData
 from keras_sweep.data.sources import image_set, unknown_name
@@ -98,7 +99,7 @@ def validation_table(spec: SweepSpec, data: SearchData) -> pl.DataFrame | None:
     """The validation rows of a table with their columns as they were read; None for arrays. Raises DataError."""
     if data.preprocessing is None:
         return None
-    return read_parts(spec)[1].validation.x  # type: ignore[return-value]  # what is preprocessed is a table
+    return polars_table(read_parts(spec)[1].validation.x)
 
 
 def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:

@@ -59,14 +59,12 @@ def read_parts(spec: SweepSpec) -> tuple[Source, Parts]:
 
 def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
     """The encoding, from training rows alone. Raises DataError."""
-    import polars as pl
-
     train = parts.train
     labels = fit_labels(train.y, loss_needs(spec.loss).form, spec.loss, source.class_names)
     notices = []
     if labels.form is LabelForm.NUMBER and any(is_too_fine(column) for column in np.atleast_2d(train.y.T)):
         notices.append(f"the labels of {source.name} {BLURRED}")
-    if isinstance(train.x, pl.DataFrame):
+    if not isinstance(train.x, np.ndarray):
         preprocessing, of_columns = TablePreprocessing.fit(train.x, source.name)
         return Encoding(source.name, labels, preprocessing, (*notices, *of_columns))
     if fine := too_fine_columns(train.x):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.number_table import NumberTable
 from keras_sweep.data.source import RawRows, Source
 
 _OF_NUCLEI = (
@@ -55,10 +56,7 @@ def read_sklearn_set(name: str) -> Source:
     if name == "digits":
         pixels = (found.data / 16.0).astype(np.float32)  # the pixels are whole numbers from 0 to 16
         return Source(name, RawRows(pixels, found.target), class_names=found.classes, image_shape=(8, 8))
-    import polars as pl
-
-    columns = {column: found.data[:, index] for index, column in enumerate(found.columns)}
-    return Source(name, RawRows(pl.DataFrame(columns), found.target), class_names=found.classes)
+    return Source(name, RawRows(NumberTable(found.columns, found.data), found.target), class_names=found.classes)
 
 
 def from_files(name: str) -> _Set:

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.number_table import Table
 from keras_sweep.data.search_data import Array, Fold
 
-if TYPE_CHECKING:
-    import polars as pl
-
-Features: TypeAlias = "Array | pl.DataFrame"
+Features: TypeAlias = "Array | Table"
 
 
 @dataclass(frozen=True, slots=True)
 class RawRows:
     """Rows of a source: an array, or a table of columns, and one label a row."""
 
-    x: Features  # [N, ...] array, or a polars DataFrame of N rows without the target
+    x: Features  # [N, ...] array, or a table of N rows without the target
     y: Array  # [N] numbers or text, or [N, C]
 
     def __len__(self) -> int:

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.array_checks import LARGEST_FLOAT32, is_too_fine
+from keras_sweep.data.number_table import NumberTable, Table
 from keras_sweep.errors import DataError, TableError
 
 if TYPE_CHECKING:
@@ -77,28 +78,29 @@ class TextColumn:
 Column = NumberColumn | TextColumn
 
 
-def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Column, ...], tuple[str, ...]]:
+def fit_columns(train: Table, place: str = "the table") -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """(columns, notices) from the training rows. Raises TableError with every fault of every column."""
     faults: list[DataError] = []
     columns: list[Column] = []
     notices: list[str] = []
-    matrix = iter(number_matrix(train, [series.name for series in train if is_number(series.dtype)]).T)
-    for series in train.get_columns():
+    numeric = _numeric(train)
+    values = dict(zip(numeric, number_matrix(train, numeric).T, strict=True))
+    for name in train.columns:
         column: Column
         notice = ""
         try:
-            if is_number(series.dtype):
-                column, notice = _number_column(series.name, np.ascontiguousarray(next(matrix)))
+            if name in values:
+                column, notice = _number_column(name, np.ascontiguousarray(values[name]))
             else:
-                column = _text_column(series)
+                column = _text_column(train.get_column(name))
         except DataError as error:
             faults.append(error)
             continue
         columns.append(column)
         if not column.used:
-            notice = f"is dropped: it has {_only(series)} in the training rows"
+            notice = f"is dropped: it has {_only(train.get_column(name))} in the training rows"
         if notice:
-            notices.append(f"column {_short(series.name)} {notice}")
+            notices.append(f"column {_short(name)} {notice}")
     if faults:
         raise TableError(place, faults)
     if len(notices) > MOST_NOTICES:
@@ -116,6 +118,13 @@ def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Co
             hint="Bring more rows, or other columns",
         )
     return tuple(columns), tuple(notices)
+
+
+def _numeric(table: Table) -> Sequence[str]:
+    """The columns of numbers."""
+    if isinstance(table, NumberTable):
+        return table.columns
+    return [series.name for series in table if is_number(series.dtype)]
 
 
 def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
@@ -137,11 +146,13 @@ def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
         raise TableError(place, faults)
 
 
-def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float64]:
+def number_matrix(table: Table, names: Sequence[str]) -> npt.NDArray[np.float64]:
     """These columns as real numbers, [N, len(names)], NaN where a value is missing.
 
     All at once, since a call of polars for each of thousands of columns takes minutes. Raises DataError as `numbers`.
     """
+    if isinstance(table, NumberTable):
+        return table.matrix(names)
     import polars as pl
 
     part = pl.DataFrame({name: table.get_column(name) for name in names})  # `select` takes "*" as all
@@ -199,6 +210,7 @@ def check_width(columns: int, place: str) -> None:
 
 def must_fit_32_bits(values: pl.Series, what: str) -> None:
     """Raises DataError for a number that float32 does not hold, by its row."""
+    values = values.alias("")  # polars takes some names for patterns
     largest = values.abs().max()
     if isinstance(largest, float) and largest > LARGEST_FLOAT32:
         beyond = values.abs() > LARGEST_FLOAT32
@@ -225,7 +237,7 @@ def is_text(dtype: pl.DataType) -> bool:
 
 def _only(series: pl.Series) -> str:
     """What a column without differences has."""
-    known = series.drop_nulls()
+    known = series.alias("").drop_nulls()  # polars takes some names for patterns
     if known.is_empty():
         return "no value"
     bits = " in 32 bits" if is_number(series.dtype) and known.n_unique() > 1 else ""
@@ -273,7 +285,7 @@ def _text_column(series: pl.Series) -> Column:
     if known.is_empty():  # such a column of a CSV file is neither text nor numbers
         return NumberColumn(series.name, 0.0, 0.0, 0.0, indicator=False)
     _must_not_be_numbers(series)
-    _must_be_categories(known)
+    _must_be_categories(known, series.name)
     categories = set(known.unique().to_list())
     if len(known) < len(texts):
         categories.add(MISSING)
@@ -296,18 +308,18 @@ def _must_not_be_numbers(series: pl.Series) -> None:
         )
 
 
-def _must_be_categories(known: pl.Series) -> None:
+def _must_be_categories(known: pl.Series, name: str) -> None:
     different = known.n_unique()
     if different > MOST_CATEGORIES:
         raise DataError(
-            f"column {_short(known.name)} has {different} different texts in {len(known)} rows; "
+            f"column {_short(name)} has {different} different texts in {len(known)} rows; "
             f"at most {MOST_CATEGORIES} make categories",
             hint="Take it out of the file, or group its values",
         )
     longest = known.str.len_chars().max()
     if isinstance(longest, int) and longest > LONGEST_CATEGORY:
         raise DataError(
-            f"column {_short(known.name)} has texts of up to {longest} characters; "
+            f"column {_short(name)} has texts of up to {longest} characters; "
             f"a category has at most {LONGEST_CATEGORY}",
             hint="Take it out of the file, or shorten its values",
         )

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.number_table import NumberTable, Table
 from keras_sweep.data.search_data import Array
 from keras_sweep.data.table_columns import (
     MISSING,
@@ -48,7 +49,7 @@ class TablePreprocessing:
     columns: tuple[Column, ...]  # all columns of the file but the target, in its order
 
     @classmethod
-    def fit(cls, train: pl.DataFrame, place: str = "the table") -> tuple[TablePreprocessing, tuple[str, ...]]:
+    def fit(cls, train: Table, place: str = "the table") -> tuple[TablePreprocessing, tuple[str, ...]]:
         """(preprocessing, notices) from training rows. Raises DataError with every fault of the table."""
         columns, notices = fit_columns(train, place)
         return cls(columns), notices
@@ -223,9 +224,9 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
     frame = _frame(raw)
     if not isinstance(model.input, dict):
         width = model.input.shape[-1]
-        if frame.width != width:
+        if len(frame.columns) != width:
             raise DataError(
-                f"the model takes {width} columns, but there are {frame.width}",
+                f"the model takes {width} columns, but there are {len(frame.columns)}",
                 hint="Give those of the training file, without the target, in its order",
             )
         return _matrix(frame, frame.columns)
@@ -238,21 +239,20 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
     return _by_column(frame, {name: columns[name] for name in model.input if name not in texts}, texts)
 
 
-def _by_column(
-    frame: pl.DataFrame, numbers: Mapping[str, str], texts: Mapping[str, tuple[str, int]]
-) -> dict[str, Array]:
+def _by_column(frame: Table, numbers: Mapping[str, str], texts: Mapping[str, tuple[str, int]]) -> dict[str, Array]:
     """The dict of a model's inputs: of numbers by their columns, of texts by theirs and how long they are."""
     matrix = _matrix(frame, list(numbers.values()))
     inputs = {name: np.ascontiguousarray(matrix[:, index : index + 1]) for index, name in enumerate(numbers)}
-    return {**inputs, **{name: code_points(_texts_of(frame[column]), width) for name, (column, width) in texts.items()}}
+    codes = {name: code_points(_texts_of(frame.get_column(column)), width) for name, (column, width) in texts.items()}
+    return {**inputs, **codes}
 
 
-def _matrix(frame: pl.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.float32]:
+def _matrix(frame: Table, columns: Sequence[str]) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
         return number_matrix(frame, columns).astype(np.float32)
 
 
-def _columns_of(names: list[str], columns: list[str]) -> dict[str, str]:
+def _columns_of(names: list[str], columns: Sequence[str]) -> dict[str, str]:
     """The column of each input that has one."""
     there = set(columns)
     found = {name: column_name(name) for name in names if column_name(name) in there}
@@ -271,7 +271,9 @@ def _columns(absent: list[str]) -> str:
     return f"column {few} is" if len(absent) == 1 else f"columns {few} are"
 
 
-def _frame(raw: Any) -> pl.DataFrame:
+def _frame(raw: Any) -> Table:
+    if isinstance(raw, NumberTable):
+        return raw
     import polars as pl
 
     if isinstance(raw, pl.DataFrame):

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_sweep.data.encoding import fit_encoding, read_parts
 from keras_sweep.data.fingerprint import fingerprint
+from keras_sweep.data.number_table import polars_table
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.source import Parts, RawRows, Source
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -50,5 +51,5 @@ def _raw(spec: SweepSpec) -> tuple[Source, RawRows]:
     source, parts = read_parts(spec)
     if parts.folds:
         return source, parts.train
-    x: Any = pl.concat([parts.train.x, parts.validation.x])  # type: ignore[type-var]  # what is preprocessed is a table
+    x = pl.concat(polars_table(part.x) for part in (parts.train, parts.validation))
     return source, RawRows(x, np.concatenate([parts.train.y, parts.validation.y]))

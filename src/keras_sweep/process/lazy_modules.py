@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
@@ -15,8 +15,11 @@ from typing import Any
 _LOCK = "__loading__"  # of a module, held while it loads: another thread that asks it for a name waits for all of it
 
 
+Known = Mapping[str, Mapping[str, object]]  # module -> name in it -> what that is, for which it does not load
+
+
 @contextmanager
-def loaded_later(names: Collection[str], *, hollow: bool = False) -> Iterator[None]:
+def loaded_later(names: Collection[str], *, hollow: bool = False, known: Known | None = None) -> Iterator[None]:
     """Inside, these modules are only found where this thread imports them; other threads load them as ever.
 
     They load when a name is asked of them that they do not have yet, by whatever thread, also long after. What fails
@@ -27,8 +30,9 @@ def loaded_later(names: Collection[str], *, hollow: bool = False) -> Iterator[No
         names: full names.
         hollow: whether to import a module below one of these does not load that one. For packages whose modules do
             without what their `__init__` does.
+        known: what stands for a name of a module until the module loads.
     """
-    finder = _Finder(frozenset(names), hollow)
+    finder = _Finder(frozenset(names), hollow, known or {})
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -37,9 +41,10 @@ def loaded_later(names: Collection[str], *, hollow: bool = False) -> Iterator[No
 
 
 class _Finder(MetaPathFinder):
-    def __init__(self, names: frozenset[str], hollow: bool) -> None:
+    def __init__(self, names: frozenset[str], hollow: bool, known: Known) -> None:
         self._names = names
         self._hollow = hollow
+        self._known = known
         self._thread = threading.get_ident()
 
     def find_spec(
@@ -51,7 +56,7 @@ class _Finder(MetaPathFinder):
         for finder in sys.meta_path:
             if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
                 if spec.loader is not None:
-                    spec.loader = _Later(spec.loader, [] if self._hollow else self._below(name), self._hollow)
+                    spec.loader = _Later(spec.loader, self._below(name), self._hollow, self._known.get(name, {}))
                 return spec
         return None
 
@@ -62,8 +67,9 @@ class _Finder(MetaPathFinder):
 class _Later(Loader):
     """Stands for a module's loader until the module is loaded."""
 
-    def __init__(self, loader: Loader, below: Sequence[str], hollow: bool) -> None:
+    def __init__(self, loader: Loader, below: Sequence[str], hollow: bool, known: Mapping[str, object]) -> None:
         self.loader = loader
+        self.known = known
         self._below = below
         self._hollow = hollow
 
@@ -82,6 +88,7 @@ class _Later(Loader):
         if not self._hollow:
             module.__dict__.pop("__path__", None)  # whoever imports a module below it asks for this, and so loads it
         module.__dict__.setdefault(_LOCK, threading.RLock())
+        module.__dict__.update(self.known)
         module.__class__ = _Lazy
 
 
@@ -106,6 +113,8 @@ def _load(module: ModuleType) -> None:
         module.__loader__ = spec.loader = later.loader
         if spec.submodule_search_locations is not None:
             module.__path__ = spec.submodule_search_locations
+        for name in later.known:
+            del module.__dict__[name]
         try:
             later.loader.exec_module(module)
         except BaseException:

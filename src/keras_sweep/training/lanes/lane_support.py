@@ -10,7 +10,10 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.process_kept import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.random_states import generator_states
+from keras_sweep.training.lanes.layout import Layout, no_numbers
+from keras_sweep.training.lanes.program import layout_of
 from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.trial.plan import training_plan
 
 MAX_DATA_BYTES = 4 << 30  # training and validation rows, as they lie on the device
@@ -41,16 +44,13 @@ def why_not_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MA
 
 
 def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
-    import jax
     import keras
 
-    from keras_sweep.training.lanes.layout import no_numbers
-    from keras_sweep.training.lanes.program import layout_of
-    from keras_sweep.training.lanes.template import Template
-
-    middle = spec.space.at(iter([0.5] * len(spec.space.parameters)))
+    plan = training_plan(spec, spec.space.at(iter([0.5] * len(spec.space.parameters))))
+    if built_own_model(spec, plan, data, widen=None, activations=()) is not None:
+        return None  # all of its layers are known: there is no need to trace them
     try:
-        template = Template(spec, signature_of(training_plan(spec, middle)), data)
+        template = Template(spec, signature_of(plan), data)
         layout = layout_of(template, 2)  # which traces the model
     except BaseException as error:  # the runner meets it again, trial by trial, and reports it
         if not of_user(error):
@@ -59,6 +59,13 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     for name in ("train_step", "test_step", "fit", "evaluate"):
         if getattr(type(template.model), name) is not getattr(keras.Model, name):
             return f"the model has its own `{name}`"
+    return _unfit_step(template, layout, data)
+
+
+def _unfit_step(template: Template, layout: Layout, data: SearchData) -> str | None:
+    """Why a step of two lanes can't be traced, or is not the same each time; None if it can and is."""
+    import jax
+
     state = layout.stack([layout.initial()] * 2)
     numbers = no_numbers(template, 2)
     metrics = [np.stack([value, value]) for value in template.metrics]
