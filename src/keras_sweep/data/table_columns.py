@@ -319,8 +319,7 @@ def _must_be_categories(known: pl.Series, name: str) -> None:
     longest = known.str.len_chars().max()
     if isinstance(longest, int) and longest > LONGEST_CATEGORY:
         raise DataError(
-            f"column {_short(name)} has texts of up to {longest} characters; "
-            f"a category has at most {LONGEST_CATEGORY}",
+            f"column {_short(name)} has texts of up to {longest} characters; a category has at most {LONGEST_CATEGORY}",
             hint="Take it out of the file, or shorten its values",
         )
 

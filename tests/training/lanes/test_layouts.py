@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from keras_sweep.training.lanes.flat import Flat
+from keras_sweep.training.lanes.layout import Numbers
 from keras_sweep.training.lanes.program import layout_of
 from keras_sweep.training.lanes.program_cache import ProgramCache
-from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
 from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.training_state import TrainingState
@@ -108,6 +109,31 @@ def test_one_lane_alone_has_the_numbers_that_it_has_among_many(data):
         np.testing.assert_allclose(result.curve["loss"], alone[number].curve["loss"], rtol=RELATIVE)
         for ours, theirs in zip(result.weights, alone[number].weights, strict=True):
             np.testing.assert_allclose(ours, theirs, atol=WEIGHTS, rtol=1e-4)
+
+
+def after_an_epoch(spec, optimizers, data):
+    """Lanes of these optimizers after an epoch of one program."""
+    params = {**ADAM, "optimizer": optimizers[0]}
+    signature = signature_of(training_plan(spec, params), optimizer_variants(spec))
+    count = len(optimizers)
+    program = ProgramCache(spec, data).program(signature, count)
+    state = program.layout.stack([program.layout.initial()] * count)
+    rates, which = np.full(count, 0.01, np.float32), np.arange(count, dtype=np.int32)
+    state, _ = program.epoch(state, Numbers(rates, which, np.zeros((0, 2, count), np.float32)), program.order(0))
+    return [program.layout.lane(state, lane) for lane in range(count)]
+
+
+def test_each_optimizer_updates_its_own_lanes_alone(data):
+    names = ("sgd", "rmsprop", "adam")
+    alone = [
+        after_an_epoch(make_spec((LEARNING_RATE, EPOCHS), constants={"optimizer": name}), [name], data)[0]
+        for name in names
+    ]
+    for own, lane, single in zip(range(3), after_an_epoch(make_spec(), names, data), alone, strict=True):
+        for ours, theirs in zip(lane.trainable, single.trainable, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=WEIGHTS, rtol=1e-4)
+        moved = [slot.any() for slot in lane.optimizer if slot.ndim]  # of the kernel, then of the bias
+        assert moved == [own == 1, own == 2, own == 2] * 2  # sgd has none
 
 
 def test_the_same_trials_have_the_same_bits_twice(data):

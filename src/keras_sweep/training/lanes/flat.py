@@ -60,8 +60,8 @@ class Flat:
     """Every variable of all lanes is one array: kernels [out * T, in], as XLA emits their gradients, others a vector.
 
     Rates are a column beside a kernel, so that they cost no memory traffic. Each variable has its own optimizer, built
-    on that array. Where lanes use different optimizers each of them computes its update of the whole array and a lane
-    takes its own: that costs less than a program for each.
+    on that array. Where lanes use different optimizers each of them updates its own lanes of the array: that costs less
+    than a program for each.
     """
 
     def __init__(self, template: Template, lanes: int) -> None:
@@ -73,7 +73,7 @@ class Flat:
         self._shapes = [tuple(int(n) for n in value.shape) for value in template.trainable]
         self._rate = _Rate()
         self._softmax = SoftmaxRegression(template, lanes) if is_softmax_regression(template) else None
-        flat = [
+        self._variables = flat = [
             keras.Variable(np.zeros(self._lying(shape), value.dtype), dtype=str(value.dtype), name=f"variable_{i}")
             for i, (shape, value) in enumerate(zip(self._shapes, template.trainable, strict=True))
         ]
@@ -205,22 +205,24 @@ class Flat:
         return gradients, other, metrics
 
     def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
-        import jax.numpy as jnp
-
         new_trainable, new_slots, place = [], [], 0
         variants = self._template.signature.variants
-        for optimizers, vector, gradient, (rate, masks, per_lane) in zip(
-            self._optimizers, trainable, gradients, numbers, strict=True
+        for variable, optimizers, value, gradient, (rate, masks, per_lane) in zip(
+            self._variables, self._optimizers, trainable, gradients, numbers, strict=True
         ):
             self._rate.value = rate
-            new = vector
+            new = value
             for index, (optimizer, variant) in enumerate(zip(optimizers, variants, strict=True)):
                 count = len(optimizer.variables)
+                before = slots[place : place + count]
                 with per_lane_values(optimizer, {name: PerLaneValue(*per_lane[name]) for name in variant.per_lane}):
-                    (updated,), after = optimizer.stateless_apply(slots[place : place + count], [gradient], [vector])
+                    if len(optimizers) == 1:
+                        (new,), after = optimizer.stateless_apply(before, [gradient], [value])
+                    else:
+                        state = list(zip((variable, *optimizer.variables), (new, *before), strict=True))
+                        new, *after = _own_update(optimizer, state, gradient, masks[index])
                 place += count
                 new_slots.extend(after)
-                new = updated if len(optimizers) == 1 else jnp.where(masks[index], updated, new)
             new_trainable.append(new)
         self._rate.value = None
         return new_trainable, new_slots
@@ -285,6 +287,35 @@ class Flat:
 
         views = [jnp.isfinite(view).all(tuple(range(view.ndim - 1))) for view in self._views(state[0])]
         return jnp.stack([jnp.ones(self._lanes, bool), *views]).all(0)
+
+
+def _own_update(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mask: Any) -> list[Any]:
+    """Traced: the values of a variable and of its optimizer's after a step, in the lanes that the mask is true of.
+
+    In other lanes they stay. That is chosen at each assignment: XLA then passes over a lane's rows only for the
+    optimizer that it uses. Chosen at the end, old and new values would both have to be kept.
+
+    Args:
+        optimizer: built on the variable alone.
+        state: the variable, then the optimizer's, each with its value.
+        gradient: of the variable.
+        mask: broadcasts to the variable.
+    """
+    import jax.numpy as jnp
+    import keras
+
+    (variable, _), *_ = state
+
+    class OwnLanes(keras.StatelessScope):  # type: ignore[misc]
+        def add_update(self, update: tuple[Any, Any]) -> None:
+            assigned, value = update
+            if assigned.shape == variable.shape:  # else all lanes share it
+                value = jnp.where(mask, value, self.get_current_value(assigned))
+            super().add_update((assigned, value))
+
+    with OwnLanes(state_mapping=state) as scope:
+        optimizer.apply([gradient])
+    return [scope.get_current_value(each) for each, _ in state]
 
 
 def _forward(template: Template, *, training: bool) -> Callable[..., Any]:
