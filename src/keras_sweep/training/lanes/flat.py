@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from keras_sweep.training.lanes.shared import LaneNumbers
 from keras_sweep.training.lanes.softmax_regression import SoftmaxRegression, is_softmax_regression
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes
 from keras_sweep.training.lanes.template import Template
-from keras_sweep.training.training_state import TrainingState
+from keras_sweep.training.training_state import Arrays, TrainingState
 
 ELEMENTWISE = frozenset(
     {"SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Adadelta", "Adagrad", "Nadam", "Ftrl", "Lion"}
@@ -44,7 +45,7 @@ def lies_flat(template: Template) -> bool:
         for variable in template.model.trainable_variables
     )
     plain = plain and not template.scales_loss and not template.convolves
-    return plain and all(elementwise(optimizer) for optimizer in template.optimizers())
+    return plain and all(elementwise(optimizer) for optimizer in template.optimizer_kinds)
 
 
 class _Rate:
@@ -100,19 +101,23 @@ class Flat:
                 optimizer.build(variables)
         return optimizers
 
-    def initial(self, own: OwnModel | None = None) -> TrainingState:
-        """A lane before its first epoch; of a model that shares a structure if it is given."""
-        slots = [
+    @cached_property
+    def _initial_slots(self) -> Arrays:
+        """The optimizers' variables of a lane before its first step; they do not depend on the lane."""
+        return tuple(
             np.array(slot.value)
             for variable in self._model.trainable_variables
             for optimizer in self._built([variable])
             for slot in optimizer.variables
-        ]
+        )
+
+    def initial(self, own: OwnModel | None = None) -> TrainingState:
+        """A lane before its first epoch; of a model that shares a structure if it is given."""
         trainable, other = self._template.trainable, self._template.other
         if own is not None:
             trainable = in_shapes(own.trainable, [value.shape for value in trainable])
             other = in_shapes(own.other, [value.shape for value in other])
-        return TrainingState(trainable, other, tuple(slots))
+        return TrainingState(trainable, other, self._initial_slots)
 
     def stack(self, lanes: Sequence[TrainingState]) -> State:
         """Device arrays of these lanes."""

@@ -258,7 +258,7 @@ class ProgramCache:
         if len(signature.variants) == 1:
             return signature
         template = self.template(signature)
-        optimizers = zip(signature.variants, template.optimizers(), strict=True)
+        optimizers = zip(signature.variants, template.optimizer_kinds, strict=True)
         sharing = tuple(one for one, optimizer in optimizers if elementwise(optimizer))
         narrow = replace(signature, variants=sharing if variant in sharing else (variant,))
         if len(narrow.variants) == 1 or lies_flat(self.template(narrow)):

@@ -68,6 +68,11 @@ class Template:
         self._call: Any = None
         self.right = right_rows(spec)
 
+    @cached_property
+    def optimizer_kinds(self) -> list[Any]:
+        """An optimizer of each of the signature's variants, to look at: they are never built."""
+        return self.optimizers()
+
     def optimizers(self) -> list[Any]:
         """A new `keras.optimizers.Optimizer` for each of the signature's variants, not built."""
         with drawn_in_few_shapes():
@@ -87,7 +92,7 @@ class Template:
 
     def default_rate(self, variant: int) -> float:
         """The learning rate that this variant has if it is given none."""
-        return float(self.optimizers()[variant].learning_rate)
+        return float(self.optimizer_kinds[variant].learning_rate)
 
     @cached_property
     def convolves(self) -> bool:
