@@ -312,7 +312,7 @@ def _own_update(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mas
     (variable, _), *_ = state
 
     class OwnLanes(keras.StatelessScope):  # type: ignore[misc]
-        def add_update(self, update: tuple[Any, Any]) -> None:
+        def add_update(self, update: tuple[Any, Any]) -> None:  # Keras 3.15: called by `Variable.assign`
             assigned, value = update
             if assigned.shape == variable.shape:  # else all lanes share it
                 value = jnp.where(mask, value, self.get_current_value(assigned))
