@@ -35,6 +35,17 @@ There, since softmax has its rows last and imports are spared, nothing else runn
     Optuna + Keras, TensorFlow                           4      53 106.7 (105.8-107.7) 2014.1 89.9    1641.3  99.0
     Optuna + Keras, JAX                                  4      53  27.1 (26.5-27.7)   512.1  22.9     312.1  18.8
 
+And since optimizers pass over their own lanes alone, nothing else running, three rounds:
+
+    sweep run, 64 trials, test, export, no caches       64     856  27.3                31.9   1.3      19.1   1.1
+    sweep run, 64 trials, test and export               64     856  20.4 (19.8-21.2)    23.8   1.0      16.9   1.0
+    sweep run, 4 trials                                  4      53   5.6 (4.6-5.8)     105.8   4.4      16.5   1.0
+    Optuna + Keras, TensorFlow                           4      53 117.2 (102.5-124.8) 2211.1 92.8    1872.2 110.5
+    Optuna + Keras, JAX                                  4      53  28.9 (28.8-31.1)   545.1  22.9     335.2  19.8
+
+    First finished trial 4.2 s after the start. The host was slower that hour: in turn with the code before, the main
+    job took 17.7 s for 18.6.
+
 An hour before the first, with a `sweep run` of 15.3 s: KerasTuner, TensorFlow 99.2 s (1055 ms); Optuna + Keras,
 TensorFlow, 50 steps per execution 37.2 s (396 ms). Ray Tune was not measured on this space.
 """
