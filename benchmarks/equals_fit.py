@@ -32,6 +32,9 @@ to 64) of their own in one program, and of digits.yaml, whose trials have no, on
 the table 0 rows of 64, 1.4e-7 to 2.4e-7 of the loss; digits 0 rows of 288, 1.1e-7 to 6.8e-6. Of diabetes.yaml, whose
 trials have a penalty or none in one program, 9 of 9: 1.2e-7 to 3.7e-7 of loss and error. Where rows are dropped their
 order is no matter of sums alone, so such a trial is not trained again in other orders.
+
+Since each optimizer of a program passes over its own lanes alone (2026-11-26, `--trials 12`): 12 of 12 of the table, of
+digits and of diabetes equal; of the dense model 6, and 6 at rates from 0.017 by no more than `fit` moves.
 """
 
 from __future__ import annotations
