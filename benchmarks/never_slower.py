@@ -7,7 +7,8 @@ Whole processes from start to exit with empty caches, one after the other in eac
 search_spaces/ and spaces/; each has as many trials as the file says, or N at most.
 
 Printout (2026-11-26, two cores of an AMD EPYC, nothing else running; digits, deep_table and table three rounds,
-diabetes and hyper_model five, the others one; dense and hyperband some hours before the others)
+diabetes and hyper_model five, the others one; dense and hyperband some hours before the others; short measurements ran
+beside some rounds of deep_table and digits)
 
     space          trials  ours, s  fit, s  ratio  ours, CPU s  fit, CPU s  ratio of CPU
     breast_cancer      24      7.0    15.8   0.44          7.5        18.1          0.42
