@@ -10,12 +10,10 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeAlias
 
+Known: TypeAlias = Mapping[str, Mapping[str, object]]  # module -> name in it -> what stands for that name
 _LOCK = "__loading__"  # of a module, held while it loads: another thread that asks it for a name waits for all of it
-
-
-Known = Mapping[str, Mapping[str, object]]  # module -> name in it -> what that is, for which it does not load
 
 
 @contextmanager
