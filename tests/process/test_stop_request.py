@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -88,17 +87,14 @@ def test_the_second_signal_ends_the_process_also_with_stderr_closed() -> None:
         )
 
 
-def test_while_another_thread_imports_nothing_is_raised_amid_an_import_of_this_one() -> None:
-    imported, steps = threading.Event(), []
+def test_a_signal_amid_an_import_raises_once_that_has_ended() -> None:
+    steps = []
     former = signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where a shell runs this beside
     try:
         with StopRequest(ends_process=False) as stop, pytest.raises(Interrupted):
-            thread = threading.Thread(target=imported.wait, daemon=True)
-            with stop.imports_beside(thread):
+            with stop.importing():
                 signal.raise_signal(signal.SIGINT)
                 steps.append("went on")
-                imported.set()
-                thread.join()
             steps.append("forgot the signal")
     finally:
         signal.signal(signal.SIGINT, former)

@@ -29,8 +29,8 @@ class StopRequest:
     keep it from for minutes. So the C handler writes each signal's number into a pipe, and a thread reads it there.
 
     Until there is something to finish the first signal ends the process at once. Where that is not ours to end, it
-    raises Interrupted, but not while another thread imports (`imports_beside`): a handler that raises amid an import of
-    the main thread can leave Python's import lock held for good.
+    raises Interrupted, but not amid an import (`importing`): a package of which half was imported can't be imported
+    again.
     """
 
     def __init__(self, seconds: float | None = None, *, ends_process: bool = True) -> None:
@@ -42,7 +42,7 @@ class StopRequest:
         self._asked = False  # whether the main thread has seen the first signal
         self.signalled = False
         self.can_finish = False  # whether there is something to finish; until then the first signal ends the command
-        self._importing: threading.Thread | None = None
+        self._importing = False
 
     def limit(self, seconds: float) -> None:
         """Ask for the end so many seconds from now, if no earlier end was asked for."""
@@ -58,21 +58,19 @@ class StopRequest:
         return self.signalled or self.out_of_time
 
     @contextlib.contextmanager
-    def imports_beside(self, thread: threading.Thread) -> Iterator[None]:
-        """Start a thread that imports; the block is to wait for it.
+    def importing(self) -> Iterator[None]:
+        """Inside, packages are imported, and a signal raises nothing.
 
         Raises:
-            Interrupted: a signal came meanwhile, and the process is not ours to end.
+            Interrupted: at the end, where a signal came meanwhile and the process is not ours to end.
         """
-        self._importing = thread
-        thread.start()
-        yield
+        self._importing = True
+        try:
+            yield
+        finally:
+            self._importing = False
         if self._asked and not self.can_finish:
             self._break_off()
-
-    @property
-    def _imports(self) -> bool:
-        return self._importing is not None and self._importing.is_alive()
 
     def __enter__(self) -> Self:
         self._handles = threading.current_thread() is threading.main_thread()
@@ -102,7 +100,7 @@ class StopRequest:
         if self._asked and not self.ends_process:
             raise KeyboardInterrupt
         self.signalled = self._asked = True
-        if not (self.can_finish or self.ends_process or self._imports):
+        if not (self.can_finish or self.ends_process or self._importing):
             self._break_off()
 
     def _break_off(self) -> NoReturn:

@@ -14,7 +14,6 @@ from types import ModuleType
 
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import given, is_given
-from keras_sweep.process.keras_import import spared
 from keras_sweep.process.process_kept import of_user, process_kept
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -105,7 +104,7 @@ def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> Mo
         importlib.invalidate_caches()
     try:
         file = _file_in(folder, name) if "." not in name else None
-        with process_kept(), spared():
+        with process_kept():
             return importlib.import_module(name) if file is None else _from_file(name, file)
     except BaseException as fault:
         if isinstance(fault, SweepError) or not of_user(fault):

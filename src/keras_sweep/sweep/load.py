@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 from keras_sweep.data.catalog import load_search_data
@@ -10,7 +9,6 @@ from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.process.garbage import no_gc
-from keras_sweep.process.keras_import import import_keras
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -40,7 +38,10 @@ def load(
         UsageError: the data, the model or the space do not fit each other, or the runner can't be had.
     """
     with no_gc():
-        data = _data_beside_keras(spec, wall, stop)
+        with wall.phase("import"), stop.importing():  # whole, before a module of the user's imports parts of it
+            import keras  # noqa: F401
+        with wall.phase("data"):
+            data = load_search_data(spec)
     with wall.phase("build"):
         inspected = inspect_model(spec, data)
         spec = inspected.spec
@@ -50,14 +51,3 @@ def load(
         )
     notices = (*data.notices, *inspected.notices, *([why_plain] if why_plain else []))
     return Loaded(spec, data, chosen, notices)
-
-
-def _data_beside_keras(spec: SweepSpec, wall: WallTime, stop: StopRequest) -> SearchData:
-    """The data, read while Keras is imported by another thread."""
-    thread = threading.Thread(target=import_keras)
-    with wall.phase("data"), stop.imports_beside(thread):
-        try:
-            return load_search_data(spec)
-        finally:
-            with wall.phase("import"):
-                thread.join()

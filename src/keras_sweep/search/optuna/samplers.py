@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from keras_sweep.process.lazy_modules import loaded_later
 from keras_sweep.search.grid import grid_space, shuffled_points
 from keras_sweep.space.distributions import Categorical, Float, Scalar, Value, as_scalar
 from keras_sweep.space.registry import Registry
@@ -164,22 +162,17 @@ SAMPLERS: Registry[Callable[[SweepSpec], Sampler]] = Registry(
 
 def _sobol(dimensions: int, seed: int, index: int) -> list[float]:
     """Point `index` of the sequence, each number in [0, 1)."""
-    import numpy as np
-
     if dimensions == 0:
         return []
-    sequence = _quasi_monte_carlo().Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
+    import numpy as np
+    from scipy.stats import qmc
+
+    sequence = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
     if index:  # scipy's own 0 overflows
         sequence.fast_forward(index)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the balance of whole powers of two is not asked for
         return [float(unit) for unit in sequence.random(1)[0]]
-
-
-def _quasi_monte_carlo() -> Any:
-    """`scipy.stats.qmc` without the rest of `scipy.stats`, whose import takes twice as long."""
-    with loaded_later({"scipy.stats", "numpy.f2py"}, hollow=True):
-        return importlib.import_module("scipy.stats.qmc")
 
 
 def _suggest(trial: optuna.Trial, parameter: Parameter) -> Value:
