@@ -39,7 +39,7 @@ def main(call: str, file: str) -> int:
         Path(file).write_text(json.dumps(found, indent=1, sort_keys=True))
         return 0
     lines = list(differences(json.loads(Path(file).read_text()), json.loads(json.dumps(found))))
-    print("\n".join(lines[:40]) or f"{len(found)} sweeps are as they were, to the bit")
+    sys.stdout.write(("\n".join(lines[:40]) or f"{len(found)} sweeps are as they were, to the bit") + "\n")
     return 1 if lines else 0
 
 
@@ -52,12 +52,11 @@ def outcomes() -> Iterator[tuple[str, Any]]:
             path.write_text(whole_text(space))
             calls[f"whole {space}"] = [str(path), "--name", f"whole-{space}", *RUNNERS.get(space, [])]
         for name, words in calls.items():
-            print(name, end=" ", flush=True, file=sys.stderr)
+            sys.stderr.write(f"{name}\n")
             command = [sys.executable, "-m", "keras_sweep", "run", *words, "--quiet"]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{name}: {done.stderr}"
             yield name, outcome(Path(folder, "sweeps", name.replace(" ", "-")))
-        print(file=sys.stderr)
 
 
 def outcome(sweep: Path) -> dict[str, Any]:
