@@ -141,7 +141,7 @@ class Sweep:
             spec = self._spec or recorded_spec(study, trust=self._trust, emit=warn_of_notices)
             result = trial_of(study, spec.objective, number)
             choose_backend(None, default=backend_of(result))
-            spec, data = recorded_data(study, spec)
+            spec, data = recorded_data(study, spec, warn_of_notices)
             weights, own, _ = final_weights(study, spec, data, result, warn_of_notices)
             return trained_model(spec, result, weights, own)
 
@@ -156,7 +156,7 @@ class Sweep:
         with StudyFile.open(self._folder) as study:
             spec = self._spec or recorded_spec(study, trust=self._trust, emit=warn_of_notices)
             choose_backend(None)
-            return recorded_data(study, spec)[1].validation
+            return recorded_data(study, spec, warn_of_notices)[1].validation
 
     def hard_rows(self) -> RowsNoTrialGetsRight:
         """The validation rows that no good trial gets right: `.rows`, each with `.row`, `.label`, `.said`, `.votes`.

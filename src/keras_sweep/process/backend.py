@@ -7,6 +7,7 @@ import os
 import sys
 
 from keras_sweep.errors import MissingPackage, UsageError
+from keras_sweep.process.keras_config import keras_config
 
 BACKENDS = ("jax", "tensorflow", "torch")
 DEFAULT = "jax"
@@ -16,7 +17,7 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
     """Settle the backend: the one wanted, the one that Keras runs on already, KERAS_BACKEND, the default, or jax.
 
     Raises:
-        UsageError: there is no such backend, or Keras was imported with another one.
+        UsageError: there is no such backend, Keras was imported with another one, or its keras.json is broken.
         MissingPackage: it is not installed.
     """
     running = _running()
@@ -30,6 +31,8 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
     if not _installed(backend):
         package = f"keras-sweep[{backend}]" if backend == "torch" else backend
         raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
+    if running is None:
+        keras_config()  # which raises in one line what `import keras` would raise from any place
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return backend

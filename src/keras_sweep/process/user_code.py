@@ -14,6 +14,7 @@ from types import ModuleType
 
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import given, is_given
+from keras_sweep.process.keras_config import keras_config
 from keras_sweep.process.process_kept import of_user, process_kept
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -112,6 +113,7 @@ def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> Mo
         if isinstance(fault, ModuleNotFoundError) and fault.name and f"{name}.".startswith(f"{fault.name}."):
             hint = f"modules are looked for in {folder} and in the Python environment"
             raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None
+        keras_config()  # raises where a broken keras.json is why: the fault itself does not name that file
         raise error(f"`python: {source}`: importing {name!r} failed: {user_place(fault, folder)}") from fault
 
 

@@ -142,6 +142,7 @@ ATTRIBUTES: Mapping[str, Check] = {
     "fingerprint": text,
     "test_fingerprint": optional(text),
     "versions": map_of(text),
+    "keras_config": map_of(anything),  # as Keras's functions of these names say it
     "origin": text,  # the folder of the space file
     "model_code": map_of(text),  # file -> SHA-256
     "spec": map_of(anything),

@@ -10,6 +10,7 @@ from typing import Any
 from keras_sweep.errors import RecordError
 from keras_sweep.files.model_file import file_digest
 from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
+from keras_sweep.process.keras_config import KERAS_CONFIG, config_changes, keras_config
 from keras_sweep.record.lock import read_owner
 from keras_sweep.record.reader import read_attributes, read_results
 from keras_sweep.record.row_scores import load_scores, scores_file
@@ -85,7 +86,8 @@ def _already_done(
             return None
         if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
             return None
-        if changed_code(attributes.get(MODEL_CODE), model_code(spec)):
+        changes = config_changes(attributes.get(KERAS_CONFIG, {}), keras_config())  # code of the model may set it, too
+        if changes or changed_code(attributes.get(MODEL_CODE), model_code(spec)):
             return None
         written = folder.card.stat().st_mtime
         if any(path.stat().st_mtime >= written for path in _sources(spec)):

@@ -16,6 +16,7 @@ from keras_sweep import __version__
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.sources import image_set
 from keras_sweep.models.model_as_file import PLAIN
+from keras_sweep.process.keras_config import keras_config
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.comparison import Estimate
@@ -99,6 +100,7 @@ def model_card(
         "estimate": None if estimate is None else asdict(estimate),
         "test": test_record(test, spec.objective.name, looks),
         "versions": versions(),
+        "keras_config": keras_config(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

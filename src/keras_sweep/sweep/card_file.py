@@ -68,6 +68,7 @@ class Card(_Part):
     validation: dict[str, float | None]
     test: dict[str, Any] | None
     refit: CardRefit | None = None
+    keras_config: dict[str, Any] | None = None
 
 
 def card_path(model: Path) -> Path:

@@ -36,7 +36,7 @@ def evaluate_winner(
         spec = spec or recorded_spec(study, trust=trust, emit=emit)
         best = trial_of(study, spec.objective, None)
         choose_backend(backend, "--backend", default=backend_of(best))
-        spec, data = recorded_data(study, spec)
+        spec, data = recorded_data(study, spec, emit)
         weights, own, _ = final_weights(study, spec, data, best, emit)
         model = trained_model(spec, best, weights, own)
         scores = look_at_test(spec, study, best, model, data, own, emit)

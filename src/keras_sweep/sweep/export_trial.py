@@ -103,7 +103,7 @@ def _built(
 ) -> dict[str, Any]:
     """Build the trial's model with its weights, and write it. Returns its card."""
     choose_backend(backend, "--backend", default=backend_of(result))
-    spec, data = recorded_data(study, spec)
+    spec, data = recorded_data(study, spec, emit)
     weights, own, refit = final_weights(study, spec, data, result, emit)
     model = trained_model(spec, result, weights, own)
     if refit is None and (words := other_score(spec, result, model, data)) is not None:

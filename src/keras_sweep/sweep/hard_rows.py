@@ -131,7 +131,7 @@ def hard_rows(folder: SweepFolder, emit: Listener, *, spec: SweepSpec | None = N
             own = spec or recorded_spec(study, trust=trust, emit=emit)
         check_at_hand(own)
         choose_backend(None, default=backend_of(asked[0]) if asked else None)
-        own, data = recorded_data(study, own, model=may_ask)
+        own, data = recorded_data(study, own, emit, model=may_ask)
     if missed.total != len(data.validation):
         raise RecordError(f"the scores of {folder.name!r} are of {missed.total} rows, not {len(data.validation)}")
     places = np.array(missed.rows, np.intp)

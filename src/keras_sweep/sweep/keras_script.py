@@ -18,6 +18,7 @@ from keras_sweep.models.dense import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
 from keras_sweep.process.given import is_given
+from keras_sweep.process.keras_config import DEFAULTS, keras_config
 from keras_sweep.process.user_call import taken
 from keras_sweep.process.user_code import load_python
 from keras_sweep.process.without_tensorflow import without_tensorflow
@@ -72,6 +73,8 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
     metric = spec.objective.name.removeprefix("val_")
     anew = data.folds and metric in metrics_of_all_rows(spec)  # of what the models say of all rows
     script = _Script()
+    own = [(name, value) for name, value in keras_config().items() if value != DEFAULTS[name]]
+    script.add(*(f"keras.config.set_{name}({value!r})" for name, value in own))
     if rows is not None:
         script.use("import numpy as np")
         script.add(f"rows = np.load({str(rows)!r})")

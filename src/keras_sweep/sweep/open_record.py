@@ -10,6 +10,7 @@ from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain_file import read_plain
 from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
+from keras_sweep.process.keras_config import KERAS_CONFIG, config_changes, keras_json
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import load_weights, saved_trials, weights_file
@@ -29,6 +30,7 @@ def open_study(
     emit: Listener = lambda _: None,
     *,
     test_fingerprint: str | None = None,
+    keras_config: Mapping[str, Any] | None = None,
 ) -> StudyFile:
     """The sweep's record, ready to be written, and sound files beside it. The caller holds the lock.
 
@@ -41,14 +43,16 @@ def open_study(
         fingerprint: of its training and validation rows.
         emit: hears what was moved aside.
         test_fingerprint: of its test rows, if they are known by one.
+        keras_config: what Keras is configured to be, where trials are to be trained.
 
     Raises:
-        ChangedSweep: the one there was run with another space, data, seed or code of the model.
+        ChangedSweep: the one there was run with another space, data, seed, code of the model or Keras configuration.
         RecordError: it is damaged, or the disk fails.
     """
     said: dict[str, object] = {"spec": flat_spec(spec), "fingerprint": fingerprint}
     code = model_code(spec)
-    sealed = {} if test_fingerprint is None else {TEST_FINGERPRINT: test_fingerprint}
+    known_later = {TEST_FINGERPRINT: test_fingerprint, KERAS_CONFIG: keras_config}
+    sealed = {key: value for key, value in known_later.items() if value is not None}
     if folder.exists():
         study = StudyFile.open(folder)
     else:
@@ -138,6 +142,11 @@ def _check_same(spec: SweepSpec, old: Mapping[str, Any], new: Mapping[str, Any])
         changes.append("the data: its rows are not those that the sweep was begun with")
     elif TEST_FINGERPRINT in new and old.get(TEST_FINGERPRINT) not in (None, new[TEST_FINGERPRINT]):
         changes.append("the data: its test rows are not those that the sweep was begun with")
+    config = old.get(KERAS_CONFIG)
+    if KERAS_CONFIG in new and isinstance(config, dict):
+        changes += [
+            f"{line} ({keras_json()}, or code that sets it)" for line in config_changes(config, new[KERAS_CONFIG])
+        ]
     now = new[MODEL_CODE]
     assert isinstance(now, dict)
     if files := changed_code(old.get(MODEL_CODE), now):

@@ -12,6 +12,7 @@ from pathlib import Path
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS
+from keras_sweep.process.keras_config import KERAS_CONFIG, use_keras_config
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file_of
@@ -75,8 +76,10 @@ def refuse_imported(study: StudyFile) -> None:
         )
 
 
-def recorded_data(study: StudyFile, spec: SweepSpec, *, model: bool = True) -> tuple[SweepSpec, SearchData]:
-    """The sweep's data, read again, and its spec with what a HyperModel adds to it.
+def recorded_data(
+    study: StudyFile, spec: SweepSpec, emit: Listener, *, model: bool = True
+) -> tuple[SweepSpec, SearchData]:
+    """The sweep's data, read again, and its spec with what a HyperModel adds to it; Keras is configured as it was.
 
     Without `model` no code of a model is looked at, and the spec stays as it is.
 
@@ -94,6 +97,8 @@ def recorded_data(study: StudyFile, spec: SweepSpec, *, model: bool = True) -> t
             f"{spec.folder}; its trials are of the former code",
             hint="Bring the former code back, or run the sweep anew under another name",
         )
+    if (words := use_keras_config(study.attributes.get(KERAS_CONFIG))) is not None:
+        emit(Noticed(words))
     data = load_search_data(spec)
     if data.fingerprint != study.attributes.get("fingerprint"):
         raise ChangedSweep(

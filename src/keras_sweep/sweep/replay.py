@@ -163,7 +163,7 @@ def replayable(
             hint="Replay a trial that was trained here",
         )
     choose_backend(backend, "--backend", default=backend_of(recorded))
-    spec, data = recorded_data(study, spec)
+    spec, data = recorded_data(study, spec, emit)
     return spec, data, recorded
 
 

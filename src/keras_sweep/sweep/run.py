@@ -8,6 +8,7 @@ from typing import Any
 
 from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.process.keras_config import keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_attributes
@@ -85,7 +86,12 @@ def run_sweep(
             emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
         with wall.phase("record"):
             study = open_study(
-                folder, loaded.spec, loaded.data.fingerprint, emit, test_fingerprint=loaded.data.test_fingerprint
+                folder,
+                loaded.spec,
+                loaded.data.fingerprint,
+                emit,
+                test_fingerprint=loaded.data.test_fingerprint,
+                keras_config=keras_config(),
             )
         with study:
             for text in loaded.notices:

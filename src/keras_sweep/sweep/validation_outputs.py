@@ -87,6 +87,6 @@ def winner_outputs(
             raise UsageError(f"the weights of {best.name} are not kept")
         check_at_hand(spec)
         choose_backend(None, default=backend_of(best))
-        spec, data = recorded_data(study, spec)
+        spec, data = recorded_data(study, spec, emit)
         outputs = validation_outputs(spec, best, load_weights(path), data)
         return ValidationOutputs(best.recipe, data, outputs.reshape(len(outputs), -1), validation_table(spec, data))

@@ -18,6 +18,7 @@ from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError,
 from keras_sweep.files.model_file import check_keras_file, file_digest
 from keras_sweep.process.backend import BACKENDS, choose_backend
 from keras_sweep.process.given import was_given
+from keras_sweep.process.keras_config import use_keras_config
 from keras_sweep.process.user_code import place_of
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.record.lock import SweepLock
@@ -115,6 +116,8 @@ def verify_model(
         raise UsageError(f"{card_file} has no test scores to compare with", hint="Leave out `--test`")
     trained_on = card.runner.partition("/")[2]
     choose_backend(backend, "--backend", default=trained_on if trained_on in BACKENDS else None)
+    if (words := use_keras_config(card.keras_config)) is not None:
+        emit(Noticed(words))
     home = _sweep_of(card, sweeps)
     spec = _spec_of(card, _data_folder(home, data_dir), trust=trust, emit=emit)
     emit(PhaseBegan("data"))

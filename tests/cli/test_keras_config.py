@@ -1,0 +1,133 @@
+"""Keras's own configuration, of keras.json or set by code, belongs to a sweep as its seed does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.errors import UsageError
+from keras_sweep.process.backend import choose_backend
+from tests.helpers.command import python, script, sweep
+
+OTHER = {"floatx": "float32", "epsilon": 0.01, "image_data_format": "channels_first"}
+
+
+@pytest.fixture
+def keras_home(tmp_path: Path) -> str:
+    """A folder whose keras.json is not Keras's own."""
+    (tmp_path / "keras.json").write_text(json.dumps(OTHER))
+    return str(tmp_path)
+
+
+def test_a_sweep_does_not_go_on_with_another_configuration_than_it_was_begun_with(finished, keras_home):
+    for more in ([], ["--more", "1"]):
+        ended = sweep("run", "digits.yaml", *more, cwd=finished, KERAS_HOME=keras_home)
+        assert ended.code == 2
+        place = f"({keras_home}/keras.json, or code that sets it)"
+        assert f"\n  keras.config.epsilon: 1e-07 -> 0.01 {place}\n" in ended.err
+        assert f"\n  keras.config.image_data_format: channels_last -> channels_first {place}\n" in ended.err
+        assert "`--fresh`" in ended.err
+
+
+def test_the_card_says_the_configuration_and_a_model_is_verified_with_it(finished, keras_home):
+    card = json.loads((finished / "sweeps/digits/card.json").read_text())
+    former = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last", "dtype_policy": "float32"}
+    assert card["keras_config"] == former
+    ended = sweep("verify", "sweeps/digits/best.keras", cwd=finished, KERAS_HOME=keras_home)
+    assert ended.code == 0, ended.err
+    assert "Keras is configured as it was for these trials: keras.config.epsilon: 0.01 -> 1e-07;" in ended.err
+
+
+def test_a_trial_is_replayed_with_the_configuration_that_it_was_trained_with(finished, keras_home):
+    ended = sweep("replay", "digits", "0", cwd=finished, KERAS_HOME=keras_home)
+    assert ended.code == 0, ended.err
+    assert ended.out.endswith("the numbers are those of the record\n")
+    assert "Keras is configured as it was for these trials: keras.config.epsilon: 0.01 -> 1e-07;" in ended.err
+
+
+PROGRAM = """
+import warnings, keras, keras_sweep as ks
+spec = ks.Spec(data="digits", model={"dense": {"units": 10, "activation": "softmax"}}, metrics=["accuracy"],
+    loss="sparse_categorical_crossentropy", maximize="val_accuracy", parameters={"learning_rate": ks.Float(0.1, 1.0),
+    "optimizer": "sgd", "epochs": 1}, search=ks.Optuna("random", trials=2, seed=1), finalists="none")
+keras.config.set_epsilon(0.001)
+sweep = ks.run(spec, name="own", trials=1)
+assert ks.run(spec, name="own", trials=2).best.value is not None
+keras.config.set_epsilon(0.1)
+for again in (lambda: ks.run(spec, name="own", trials=2), lambda: ks.run(spec, name="own", trials=3)):
+    try:
+        again()
+    except ks.UsageError as error:
+        assert "keras.config.epsilon: 0.001 -> 0.1" in str(error), error
+    else:
+        raise AssertionError("it went on")
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    model, rows = sweep.load_model(), sweep.validation()
+assert [str(one.message) for one in told] == [
+    "Keras is configured as it was for these trials: keras.config.epsilon: 0.1 -> 0.001"
+]
+assert keras.config.epsilon() == 0.001
+loss, _ = model.evaluate(rows.x, rows.y, verbose=0)
+assert abs(loss - sweep.best.metrics["val_loss"]) < 1e-5
+"""
+
+
+def test_what_a_program_sets_belongs_to_its_sweep_and_comes_back_with_its_model(tmp_path):
+    ended = python(PROGRAM, cwd=tmp_path)
+    assert ended.code == 0, ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"epsilon": 1}', "`epsilon` must be a number with a point, as 1e-07, but got 1"),
+        ('{"floatx": "float8"}', "`floatx` must be one of float16, float32, float64, but got 'float8'"),
+        ('{"image_data_format": ["a"]}', "`image_data_format` must be one of channels_last, channels_first, but got"),
+        ('{"epsilon": ', "can't be read: Expecting value"),
+        ("[1]", "must be a JSON object, but it is [1]"),
+        (None, "can't be read: [Errno 21] Is a directory"),
+    ],
+)
+def test_a_broken_keras_json_is_told_by_its_path_and_what_to_do(tmp_path, monkeypatch, text, why):
+    file = tmp_path / "keras.json"
+    file.mkdir() if text is None else file.write_text(text)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    with pytest.raises(UsageError) as raised:
+        choose_backend(None)
+    assert f"Keras's configuration {file}" in str(raised.value)
+    assert why in str(raised.value)
+    assert str(raised.value).endswith("Mend that file, or delete it: Keras then writes its defaults")
+
+
+def test_a_broken_keras_json_ends_commands_in_one_line(finished, keras_home, tmp_path):
+    Path(keras_home, "keras.json").write_text('{"floatx": 1}')
+    (tmp_path / "rows.py").write_text("import keras\n\n\ndef rows(): ...\n")
+    own = (finished / "digits.yaml").read_text().replace("data: digits", "data: {python: rows:rows}")
+    (tmp_path / "own.yaml").write_text(own)
+    for words in (["run", "digits.yaml"], ["evaluate", "digits"], ["data", f"{tmp_path}/own.yaml"]):
+        ended = sweep(*words, cwd=finished, KERAS_HOME=keras_home)
+        assert ended.code == 2
+        (line,) = [one for one in ended.err.splitlines() if one.startswith("error")]
+        assert line.startswith(f"error: Keras's configuration {keras_home}/keras.json: `floatx` must be one of")
+
+
+ASKED = """
+from keras_sweep.process.keras_config import keras_config
+before = keras_config()
+import keras
+print(before == keras_config(), before["epsilon"])
+"""
+
+
+@pytest.mark.parametrize("place", ["KERAS_HOME", "HOME"])
+def test_what_is_read_of_keras_json_is_what_keras_says_once_it_is_imported(tmp_path, place):
+    (tmp_path / "asked.py").write_text(ASKED)
+    home = tmp_path if place == "KERAS_HOME" else tmp_path / ".keras"
+    home.mkdir(exist_ok=True)
+    (home / "keras.json").write_text(json.dumps(OTHER))
+    assert script("asked.py", cwd=tmp_path, new=True, **{place: str(tmp_path)}).out == "True 0.01\n"
