@@ -17,13 +17,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from keras_sweep.files.arrays import read_arrays
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import load_weights, saved_trials, weights_file
+from keras_sweep.record.weights import saved_trials, weights_file
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.space.sweep_spec import Finalists as FinalistSettings
@@ -216,7 +217,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert {one[0]: one for one in found} == {number: self.expected[number] for number in range(self.done)}
         for number in saved_trials(self.folder):
             value = self.expected[number][4] if number in self.expected else None
-            (array,) = load_weights(weights_file(self.folder, number))
+            (array,) = read_arrays(weights_file(self.folder, number))
             assert value is None or np.array_equal(array, np.full((2, 2), value))
 
     @invariant()
@@ -231,7 +232,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert one.value == results[one.recipe].value + luck(one)  # type: ignore[operator]
             assert one.params == {**results[one.recipe].params, "seed": one.finalist_seed}
         for number in saved_trials(self.folder.finalists):
-            (array,) = load_weights(weights_file(self.folder.finalists, number))
+            (array,) = read_arrays(weights_file(self.folder.finalists, number))
             assert number >= len(trained) or np.array_equal(array, np.full((2, 2), trained[number].value))
 
     def teardown(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 
 from keras_sweep.files import atomic
+from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import delete_others, load_weights, save_weights, saved_trials, weights_file
+from keras_sweep.record.weights import delete_others, save_weights, saved_trials, weights_file
 from tests.helpers.records import DENSE, SPEC, identical, integrity, same
 from tests.helpers.results import dense_sweep
 
@@ -39,7 +40,7 @@ def check_sound(folder: SweepFolder) -> None:
     if folder.card.exists():
         assert folder.card.read_text() == '{"trial": 3}'
     for number in saved_trials(folder):
-        assert identical(load_weights(weights_file(folder, number)), DENSE)
+        assert identical(read_arrays(weights_file(folder, number)), DENSE)
 
 
 def check_done(folder: SweepFolder) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import load_weights, saved_trials, weights_file
+from keras_sweep.record.weights import saved_trials, weights_file
 from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores
@@ -131,7 +132,7 @@ def model_arrays(path: Path) -> dict[str, Any]:
 
 def _weights(sweep: SweepFolder) -> dict[int, Any]:
     return {
-        number: [_bits(array) for array in load_weights(weights_file(sweep, number))] for number in saved_trials(sweep)
+        number: [_bits(array) for array in read_arrays(weights_file(sweep, number))] for number in saved_trials(sweep)
     }
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.record import encoding
 from keras_sweep.trial.result import Result, Suggestion, TrialState
+from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.records import results, same
 from tests.helpers.results import result
 
@@ -57,9 +58,10 @@ def test_another_value_or_state_or_number_is_found() -> None:
             decoded(other, texts)
 
 
-def test_weights_are_left_out() -> None:
+def test_of_weights_their_digest_is_kept() -> None:
     with_weights = replace(COMPLETE, weights=(np.ones(3),))
-    assert decoded(with_weights, encoding.encode(with_weights, 42)) == COMPLETE
+    light = replace(COMPLETE, weights_digest=arrays_digest([np.ones(3)]))
+    assert decoded(with_weights, encoding.encode(with_weights, 42)) == light
 
 
 def test_numpy_scalars_become_plain_numbers() -> None:

@@ -157,5 +157,5 @@ def test_a_database_locked_by_another_program_is_named(tmp_path: Path, monkeypat
 
 def test_weights_that_can_not_be_read_are_not_called_damaged(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="Is a directory") as caught:
-        load_weights(tmp_path)
+        load_weights(tmp_path, None)
     assert not isinstance(caught.value, DamagedWeights)

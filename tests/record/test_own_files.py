@@ -73,7 +73,7 @@ def test_a_pipe_in_place_of_weights_is_named(tmp_path: Path) -> None:
     folder.weights.mkdir()
     os.mkfifo(weights_file(folder, 0))
     with pytest.raises(RecordError, match=r"000000\.npz: it is a pipe, not a file"):
-        load_weights(weights_file(folder, 0))
+        load_weights(weights_file(folder, 0), None)
 
 
 def test_only_weights_that_a_sweep_wrote_are_deleted(tmp_path: Path) -> None:

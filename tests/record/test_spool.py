@@ -13,6 +13,7 @@ from keras_sweep.record.spool import Spool
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import save_weights
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.records import DENSE, identical, same
 from tests.helpers.results import dense_sweep
 
@@ -32,7 +33,9 @@ def trials() -> list[Result]:
     """Of every state, with weights where there are some."""
     results = dense_sweep(40)
     assert {one.state for one in results} == set(TrialState)
-    return [replace(one, weights=DENSE if one.state is TrialState.COMPLETE else None) for one in results]
+    digest = arrays_digest(DENSE)
+    complete = TrialState.COMPLETE
+    return [replace(one, weights=DENSE, weights_digest=digest) if one.state is complete else one for one in results]
 
 
 def test_what_is_kept_comes_back_to_the_last_bit(folder: SweepFolder) -> None:

@@ -21,6 +21,7 @@ from keras_sweep.record.weights import (
     saved_trials,
     weights_file,
 )
+from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.records import DENSE, identical
 
 arrays = hnp.arrays(
@@ -35,19 +36,19 @@ def test_any_arrays_come_back_bit_for_bit(some: list[npt.NDArray[np.generic]]) -
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights" / "000000.npz"
         save_weights(path, tuple(some))
-        assert identical(load_weights(path), tuple(some))
+        assert identical(load_weights(path, arrays_digest(some)), tuple(some))
 
 
 def test_types_that_numpy_lacks_come_back_too(tmp_path: Path) -> None:
     some = (np.arange(6).astype(ml_dtypes.bfloat16).reshape(2, 3), np.ones(3, ml_dtypes.float8_e4m3fn))
     save_weights(tmp_path / "000000.npz", some)
-    assert identical(load_weights(tmp_path / "000000.npz"), some)
+    assert identical(load_weights(tmp_path / "000000.npz", arrays_digest(some)), some)
 
 
 def test_column_order_and_views_come_back_equal(tmp_path: Path) -> None:
     some = (np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.arange(10)[::2])
     save_weights(tmp_path / "000000.npz", some)
-    for read, one in zip(load_weights(tmp_path / "000000.npz"), some, strict=True):
+    for read, one in zip(load_weights(tmp_path / "000000.npz", arrays_digest(some)), some, strict=True):
         np.testing.assert_array_equal(read, one)
 
 
@@ -71,7 +72,7 @@ def test_every_truncation_is_found(tmp_path: Path) -> None:
     for size in [*range(0, len(whole), 997), len(whole) - 1]:
         path.write_bytes(whole[:size])
         with pytest.raises(DamagedWeights, match=r"000000\.npz are damaged"):
-            load_weights(path)
+            load_weights(path, arrays_digest(DENSE))
 
 
 def test_every_altered_byte_is_found_or_harmless(tmp_path: Path) -> None:
@@ -85,7 +86,8 @@ def test_every_altered_byte_is_found_or_harmless(tmp_path: Path) -> None:
         altered[index] ^= 0xFF
         path.write_bytes(altered)
         try:
-            assert identical(load_weights(path), small), index  # a date or another field that nobody reads
+            read = load_weights(path, arrays_digest(small))
+            assert identical(read, small), index  # a date or another field that nobody reads
             harmless += 1
         except DamagedWeights:
             pass
@@ -107,6 +109,13 @@ def _npy(array: npt.NDArray[np.generic], *, pickle: bool = False) -> bytes:
     return stream.getvalue()
 
 
+def test_another_trials_weights_are_refused(tmp_path: Path) -> None:
+    save_weights(tmp_path / "000000.npz", (*DENSE[:1], DENSE[1] + 1))
+    for digest in (arrays_digest(DENSE), None):
+        with pytest.raises(DamagedWeights, match="they are not those that the record tells of"):
+            load_weights(tmp_path / "000000.npz", digest)
+
+
 def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
     good = _npy(np.zeros(3))
     huge = _npy(np.zeros(3)).replace(b"(3,), }", b"(999999999999,), }".ljust(7))
@@ -126,15 +135,15 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         path = tmp_path / f"{number:06d}.npz"
         _archive(path, members, compression)
         with pytest.raises(DamagedWeights):
-            load_weights(path)
+            load_weights(path, None)
     (tmp_path / "text.npz").write_text("no archive")
     with pytest.raises(DamagedWeights):
-        load_weights(tmp_path / "text.npz")
+        load_weights(tmp_path / "text.npz", None)
 
 
 def test_a_missing_file_is_not_a_damaged_one(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="No such file") as caught:
-        load_weights(tmp_path / "000000.npz")
+        load_weights(tmp_path / "000000.npz", None)
     assert not isinstance(caught.value, DamagedWeights)
 
 

@@ -10,8 +10,9 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
+from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record import reader
-from keras_sweep.record.weights import load_weights, weights_file_of
+from keras_sweep.record.weights import weights_file_of
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.probe import probed
 from keras_sweep.training.build_trial import compiled_model
@@ -71,9 +72,9 @@ def test_the_check_knows_what_it_will_cost(tmp_path: Path, text: str, epochs: fl
 
 def test_without_hidden_layers_it_is_the_mean_over_the_seeds(seeds: Ran) -> None:
     best = best_of(seeds)
-    members = [load_weights(weights_file_of(seeds.sweep, one)) for one in (best, *best.finalists)]
+    members = [read_arrays(weights_file_of(seeds.sweep, one)) for one in (best, *best.finalists)]
     assert (best.average.suggestion.average, len(members)) == ("3 seeds", 3)
-    for mean, *each in zip(load_weights(weights_file_of(seeds.sweep, best.average)), *members, strict=True):
+    for mean, *each in zip(read_arrays(weights_file_of(seeds.sweep, best.average)), *members, strict=True):
         np.testing.assert_allclose(mean, np.mean(each, axis=0), atol=1e-6)
 
 
@@ -88,7 +89,7 @@ def test_with_hidden_layers_it_is_the_mean_of_the_last_epochs_of_the_first_new_s
     keep = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: after.append(model.get_weights()))
     rows, size = data.train, plan.batch_size
     model.fit(rows.x, rows.y, epochs=plan.epochs, batch_size=size, verbose=0, callbacks=[keep])
-    for mean, *each in zip(load_weights(weights_file_of(epochs.sweep, best.average)), *after[-count:], strict=True):
+    for mean, *each in zip(read_arrays(weights_file_of(epochs.sweep, best.average)), *after[-count:], strict=True):
         np.testing.assert_allclose(mean, np.mean(each, axis=0), atol=1e-5)
 
 

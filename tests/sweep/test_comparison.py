@@ -13,6 +13,7 @@ import pytest
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_attributes, read_results
 from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_file
@@ -117,13 +118,27 @@ def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, m
     assert read(copy) == "computed"
 
 
+def test_an_altered_comparison_is_computed_anew_and_written_again_by_the_next_run(copy):
+    expected, file = read(copy), comparison_file(copy)
+    kept = file.read_text()
+    said = json.loads(kept)
+    said["estimate"]["value"] = 0.99
+    said["behind"] = {number: [0.0, 0.0, True] for number in said["behind"]}
+    file.write_text(json.dumps(said))
+    assert read(copy) == expected
+    (copy.path.parent.parent / "s.yaml").write_text(SPACE)
+    assert run(copy.path.parent.parent, SPACE)[1].comparison == expected
+    assert file.read_text() == kept
+
+
 def test_what_stands_in_its_place_is_neither_waited_for_nor_followed(copy, tmp_path):
-    attributes, results = read_attributes(copy), read_results(copy)
+    results = read_results(copy)
     expected = read(copy)
     for place in (os.mkfifo, lambda path: path.symlink_to(tmp_path / "mine")):
         comparison_file(copy).unlink()
         place(comparison_file(copy))
-        assert read(copy) == expected == keep_comparison(copy, attributes, results)
+        with StudyFile.open(copy) as study:
+            assert read(copy) == expected == keep_comparison(study, results)
         assert not comparison_file(copy).is_symlink() and comparison_file(copy).is_file()
     assert not (tmp_path / "mine").exists()
 

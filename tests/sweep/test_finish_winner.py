@@ -18,6 +18,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
 from keras_sweep.sweep import finish_winner as finish_module
 from keras_sweep.sweep.finish_winner import finish, recorded_errors
+from keras_sweep.sweep.kept_model import kept_card
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.sweep.wall_time import WallTime
@@ -159,3 +160,17 @@ def test_another_model_in_its_place_is_set_aside(study: StudyFile, results) -> N
     assert any(isinstance(event, Noticed) and "best.keras~1" in event.message for event in events)
     assert card(study)["test"] == good["test"]
     assert study.attributes["test_looks"] == 1
+
+
+def test_a_card_that_was_altered_is_set_aside_and_neither_exported_nor_reported(study: StudyFile, results) -> None:
+    finished(study, results)
+    good = card(study)
+    best = winner(results, SPEC.objective)
+    study.folder.card.write_text(json.dumps({**good, "params": {**good["params"], "learning_rate": 0.5}}))
+    with pytest.raises(RecordError, match=r"card\.json is not as the sweep wrote it"):
+        kept_card(study.folder, study.attributes, best)
+    events = finished(study, results)
+    assert any("card.json~1 now, and written again" in event.message for event in events if isinstance(event, Noticed))
+    again = kept_card(study.folder, study.attributes, best)
+    changing = {"created", "sha256"}
+    assert {**again, **dict.fromkeys(changing)} == {**good, **dict.fromkeys(changing)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from keras_sweep.errors import ChangedSweep, RecordError
@@ -14,6 +16,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.records import DENSE
+from tests.helpers.results import result
 
 SPEC = make_spec(text="data: digits\n")
 
@@ -115,13 +118,16 @@ def test_what_stands_in_a_folders_place_is_set_aside(tmp_path: Path) -> None:
 def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path / "digits")
     opened(folder, make_spec((LEARNING_RATE,), text="x"))
-    for number in (1, 2):
-        save_weights(weights_file(folder, number), DENSE)
+    results = [result(number, weights=(*DENSE, np.array([number]))).light() for number in range(4)]
+    for number in (1, 2, 3, 4):  # of trial 4 the record does not know yet
+        save_weights(weights_file(folder, number), (*DENSE, np.array([number])))
     weights_file(folder, 2).write_bytes(weights_file(folder, 2).read_bytes()[:100])
+    shutil.copy(weights_file(folder, 1), weights_file(folder, 3))
     told: list[str] = []
-    assert set_damaged_weights_aside(folder, lambda event: told.append(event.message)) == [2]  # type: ignore[union-attr]
+    assert set_damaged_weights_aside(folder, results, lambda event: told.append(event.message)) == [2, 3]  # type: ignore[union-attr]
     assert "000002.npz are damaged" in told[0]
-    assert saved_trials(folder) == [1]
+    assert "000003.npz are damaged: they are not those that the record tells of" in told[1]
+    assert saved_trials(folder) == [1, 4]
     assert (folder.weights / "000002.npz~1").exists()
 
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.files.arrays import read_arrays
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import load_weights, saved_trials, weights_file
+from keras_sweep.record.weights import saved_trials, weights_file
 from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.verify import verify_model
@@ -116,11 +117,11 @@ def test_it_is_trained_once_and_again_where_it_is_damaged(tmp_path: Path) -> Non
     assert (again.earlier, again.refit) == (True, first.refit)
     part = SweepFolder(tmp_path / "sweeps" / "few").refit
     (number,) = saved_trials(part)
-    whole = load_weights(weights_file(part, number))
+    whole = read_arrays(weights_file(part, number))
     weights_file(part, number).write_bytes(b"damaged")
     (mended,) = refits(ran(tmp_path, SPACE + REFIT))
     assert (mended.earlier, mended.refit) == (False, first.refit)
-    for mine, before in zip(load_weights(weights_file(part, number)), whole, strict=True):
+    for mine, before in zip(read_arrays(weights_file(part, number)), whole, strict=True):
         np.testing.assert_array_equal(mine, before)
 
 

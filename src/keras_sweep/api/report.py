@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_sweep.errors import SweepError, UsageError
+from keras_sweep.errors import RecordError, SweepError, UsageError
 from keras_sweep.files.marked_folder import check_place, write_folder
-from keras_sweep.files.plain_file import read_plain
 from keras_sweep.record.lock import living_owner
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.hard_rows import Missed, missed_rows
+from keras_sweep.sweep.kept_model import own_card
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.result import Result
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 REPORTS_DIR = Path("reports")
 PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
-MOST_CARD = 2**20  # bytes
 EVERY = 2.0  # seconds between two looks at a record that may have grown
 SHARE = 5  # of the time that writing took is waited
 STILL_RUNS = "the sweep still runs"
@@ -113,7 +111,7 @@ def read_facts(folder: SweepFolder, outputs: Callable[[], ValidationOutputs | st
         rows=rows,
         comparison=comparison,
         results=numbered,
-        card=_card(folder, winner),
+        card=_card(folder, attributes, winner),
         running=running,
         outputs=outputs() if winner is not None and not running else STILL_RUNS if running else NO_WINNER,
         missed=None if running else _missed(folder, attributes, results, comparison),
@@ -141,10 +139,10 @@ def _outputs(folder: SweepFolder, emit: Listener, spec: SweepSpec | None, trust:
         return f"the winner's model can't be used ({type(error).__name__}: {error})"
 
 
-def _card(folder: SweepFolder, winner: int | None) -> Mapping[str, Any]:
-    """The card of the winner's model; {} where there is none, or it is of another trial or damaged."""
+def _card(folder: SweepFolder, attributes: Mapping[str, Any], winner: int | None) -> Mapping[str, Any]:
+    """The card of the winner's model; {} where there is none, or it is of another trial or altered."""
     try:
-        card = json.loads(read_plain(folder.card, MOST_CARD))
-    except (OSError, ValueError, RecursionError):
+        card = own_card(folder, attributes)
+    except RecordError:
         return {}
-    return card if isinstance(card, dict) and winner is not None and card.get("trial") == winner else {}
+    return card if card.get("trial") == winner else {}

@@ -25,10 +25,10 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
     """The user attributes of a trial, each a JSON text; those without a value are left out.
 
     Args:
-        result: what is to be kept; its weights are not, and of its scores their digest.
+        result: what is to be kept; of its weights and scores their digests.
         seed: the study's seed, for a trial without a parameter of that name.
     """
-    suggestion = result.suggestion
+    result, suggestion = result.light(), result.suggestion
     seconds = result.seconds
     attributes: dict[str, Any] = {
         "params": {name: _value(value) for name, value in suggestion.params.items()},
@@ -37,7 +37,8 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         "stderr": None if result.stderr is None else _number(result.stderr),
         "seconds": {part: _number(getattr(seconds, part)) for part in Seconds.__dataclass_fields__},
         "seed": _value(suggestion.params.get("seed", seed)),
-        "scores": result.scores.digest if result.scores is not None else result.scores_digest,
+        "scores": result.scores_digest,
+        "weights": result.weights_digest,
         "engine": result.engine,
         "runner": result.runner,
         "generation": suggestion.generation,
@@ -86,6 +87,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
             runner=_text(read, "runner"),
             stderr=None if stderr is None else float(stderr),
             scores_digest=_text(read, "scores") if "scores" in read else None,
+            weights_digest=_text(read, "weights") if "weights" in read else None,
         )
     except KeyError as error:
         raise ValueError(f"its attribute {error} is missing") from error
@@ -103,7 +105,7 @@ def bounded(text: str | None) -> str | None:
 
 _KEYS = frozenset(
     {"params", "curve", "epoch", "stderr", "scores", "seconds", "seed", "engine", "runner", "generation", "continues"}
-    | {"sampler_seconds", "reason", "traceback", "recipe", "average"}
+    | {"sampler_seconds", "reason", "traceback", "recipe", "average", "weights"}
 )
 
 

@@ -20,6 +20,7 @@ from keras_sweep.record.row_scores import scores_of, scores_text
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import numbered_files
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.row_scores import arrays_digest
 
 if TYPE_CHECKING:
     from keras_sweep.trial.result import Weights
@@ -126,6 +127,9 @@ def _decoded(number: int, text: str, arrays: Weights) -> Result:
         scores = scores_of(about["scores"], arrays[:count]) if count else None
         if scores is not None and scores.digest != result.scores_digest:
             raise ValueError("its scores are not those that it tells of")
-        return replace(result, weights=arrays[count:] if about["weights"] else None, scores=scores)
+        weights = arrays[count:] if about["weights"] else None
+        if weights is not None and arrays_digest(weights) != result.weights_digest:
+            raise ValueError("its weights are not those that it tells of")
+        return replace(result, weights=weights, scores=scores)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"its text is not what it should be ({error})") from error

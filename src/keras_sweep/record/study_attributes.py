@@ -156,6 +156,8 @@ ATTRIBUTES: Mapping[str, Check] = {
         with_keys({"value": number, "texts": map_of(text), "none": text}, trials=count, recipe=count, of=text)
     ),
     "test_looks": count,
+    "comparison": text,  # SHA-256 of scores/comparison.json
+    "card": text,  # SHA-256 of card.json
     "test": with_keys(
         {"stderrs": map_of(number), "seed": optional(whole), "refit": anything, "average": text},  # older: fewer
         number=count,

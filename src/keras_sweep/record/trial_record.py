@@ -53,8 +53,9 @@ class TrialRecord:
         """Keep a trial whose turn has not come; return it without its weights and scores. Raises RecordError."""
         weights = result.weights if self._may_be_among(result, self._kept) else None
         scores = result.scores if self._may_keep_scores(result) else None
-        self._spool.keep(replace(result, weights=weights, scores=scores, scores_digest=_digest(result)))
-        return _light(result)
+        light = result.light()
+        self._spool.keep(replace(light, weights=weights, scores=scores))
+        return light
 
     def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
         """Those of the trials that wait, by number, with weights and scores if they may be among the best.
@@ -82,7 +83,7 @@ class TrialRecord:
 
         Raises RecordError, and then neither the trial nor a part of its weights or scores is there.
         """
-        light, folder = _light(result), self._study.folder
+        light, folder = result.light(), self._study.folder
         scores = result.scores if self._may_keep_scores(result) else None
         ranked_before, before = self._ranked, set(self.best)
         self._place(light)
@@ -120,12 +121,3 @@ class TrialRecord:
         if can_win(result, self._objective):
             ranked = sorted([*self._ranked, result], key=lambda one: order_key(one, self._objective))
             self._ranked = ranked[: max(self._kept, BEST_WITH_VALUES)]
-
-
-def _digest(result: Result) -> str | None:
-    return result.scores_digest if result.scores is None else result.scores.digest
-
-
-def _light(result: Result) -> Result:
-    """Without what memory would not hold of thousands."""
-    return replace(result, weights=None, scores=None, scores_digest=_digest(result))

@@ -1,4 +1,7 @@
-"""A trial's weights on disk, as a file of arrays in the order of `keras.Model.get_weights`."""
+"""A trial's weights on disk, as a file of arrays in the order of `keras.Model.get_weights`.
+
+The trial's record holds the digest of its weights, as of its scores, so that a file is never taken for another trial's.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from keras_sweep.files import atomic, disk
 from keras_sweep.files.arrays import DamagedArrays, is_array_file, read_arrays, write_arrays
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.trial.row_scores import arrays_digest
 
 if TYPE_CHECKING:
     from keras_sweep.trial.result import Result, Weights
@@ -30,9 +34,14 @@ def weights_file(folder: SweepFolder, number: int) -> Path:
 
 def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
     """Where the weights of a trial, of a finalist, or of their mean are kept."""
+    return weights_file(part_of(folder, trial), trial.number)
+
+
+def part_of(folder: SweepFolder, trial: Result) -> SweepFolder:
+    """The part of a sweep's folder that holds the files of a trial, of a finalist, or of their mean."""
     if trial.suggestion.average:
-        return weights_file(folder.average, trial.number)
-    return weights_file(folder if trial.suggestion.recipe is None else folder.finalists, trial.number)
+        return folder.average
+    return folder if trial.suggestion.recipe is None else folder.finalists
 
 
 def save_weights(path: Path, weights: Weights) -> None:
@@ -43,15 +52,18 @@ def save_weights(path: Path, weights: Weights) -> None:
     write_arrays(path, weights)
 
 
-def load_weights(path: Path) -> Weights:
-    """Read what `save_weights` wrote, to the last bit.
+def load_weights(path: Path, digest: str | None) -> Weights:
+    """Read the weights of that digest, as a trial's record has it, to the last bit.
 
     Raises:
-        DamagedWeights: the file is cut short, altered, too large or something else.
+        DamagedWeights: the file is cut short, altered, too large, or of other weights.
         RecordError: it is missing or can't be read.
     """
     try:
-        return read_arrays(path)
+        weights = read_arrays(path)
+        if arrays_digest(weights) != digest:
+            raise DamagedArrays("they are not those that the record tells of")
+        return weights
     except DamagedArrays as error:
         raise DamagedWeights(
             f"the weights {path} are damaged: {error}", hint="`sweep run` of the space file trains the trial again"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ from keras_sweep.record.lock import read_owner
 from keras_sweep.record.reader import read_attributes, read_results
 from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import load_weights, saved_trials, weights_file
+from keras_sweep.record.weights import load_weights, part_of, weights_file, weights_file_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.average import is_settled
 from keras_sweep.sweep.card import is_card_of, refit_record
-from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.comparison import comparison_of, is_altered
 from keras_sweep.sweep.finish_winner import known_look, known_scores
+from keras_sweep.sweep.kept_model import own_card
 from keras_sweep.sweep.started import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores
@@ -28,7 +28,7 @@ from keras_sweep.trial.end_reason import EndReason, exhausted_text
 from keras_sweep.trial.events import Listener, Noticed, SweepEnded, WinnerRefitted
 from keras_sweep.trial.finalists import chosen
 from keras_sweep.trial.ranking import best_training, winner
-from keras_sweep.trial.refit import recorded_refit
+from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result
 
 
@@ -75,11 +75,11 @@ def _already_done(
             return None
         if read_owner(folder) is not None or _is_waiting(folder) or folder.space.read_text() != spec.text:
             return None
-        _read_what_is_kept(folder, results)
-        card: dict[str, Any] = json.loads(folder.card.read_bytes())
+        card = own_card(folder, attributes)
         training = best_training(best, spec.objective)
         scores = known_scores(attributes, training)
         refit = recorded_refit(attributes, training)
+        _read_what_is_kept(folder, results, refit)
         if (refit is not None) is not spec.refits or card.get("refit") != refit_record(refit):
             return None
         if not _is_written(card, spec, results, best) or card["sha256"] != file_digest(folder.best):
@@ -87,7 +87,8 @@ def _already_done(
         if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
             return None
         changes = config_changes(attributes.get(KERAS_CONFIG, {}), keras_config())  # code of the model may set it, too
-        if changes or changed_code(attributes.get(MODEL_CODE), model_code(spec)):
+        changes += changed_code(attributes.get(MODEL_CODE), model_code(spec))
+        if changes or is_altered(folder, attributes, results):
             return None
         written = folder.card.stat().st_mtime
         if any(path.stat().st_mtime >= written for path in _sources(spec)):
@@ -97,15 +98,18 @@ def _already_done(
         return None
 
 
-def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result]) -> None:
+def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result], refit: Refit | None) -> None:
     """Read the weights of the best trials, and their scores, which could be computed again. Raises RecordError."""
-    for number in saved_trials(folder):
-        load_weights(weights_file(folder, number))
-        if digest := results[number].scores_digest:
-            load_scores(scores_file(folder, number), digest)
-    for part in (folder.finalists, folder.refit, folder.average):
-        for number in saved_trials(part):
-            load_weights(weights_file(part, number))
+    if refit is not None:
+        load_weights(weights_file(folder.refit, refit.trial), refit.digest)
+    finalists = [one for result in results for one in result.finalists]
+    averages = [one.average for one in results if one.average is not None]
+    for trial in (*results, *finalists, *averages):
+        path = weights_file_of(folder, trial)
+        if path.exists():
+            load_weights(path, trial.weights_digest)
+            if trial.scores_digest:
+                load_scores(scores_file(part_of(folder, trial), trial.number), trial.scores_digest)
 
 
 def _has_ended(spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result], best: Result) -> bool:

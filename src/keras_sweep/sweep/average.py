@@ -96,7 +96,7 @@ class Averaging:
             return True
         folder = self.study.folder
         try:
-            load_weights(weights_file_of(folder, average))
+            load_weights(weights_file_of(folder, average), average.weights_digest)
             if average.scores_digest:
                 load_scores(scores_file(folder.average, average.number), average.scores_digest)
         except RecordError:
@@ -134,13 +134,7 @@ class Averaging:
         save_weights(weights_file_of(folder, average), mean.weights)
         if average.scores is not None:
             save_scores(scores_file(folder.average, number), average.scores)
-        return replace(
-            average,
-            engine="average",
-            weights=None,
-            scores=None,
-            scores_digest=average.scores.digest if average.scores else None,
-        )
+        return replace(average.light(), engine="average")
 
     def _tell(self, recipe: Result) -> None:
         average, seeds = recipe.average, seed_scores(recipe)

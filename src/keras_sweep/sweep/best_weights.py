@@ -18,6 +18,7 @@ from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result, Weights
+from keras_sweep.trial.row_scores import arrays_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class BestWeights:
         """
         path = weights_file_of(self.study.folder, trial)
         try:
-            return load_weights(path)
+            return load_weights(path, trial.weights_digest)
         except RecordError as error:
             self.emit(Noticed(f"{trial.name} is trained again, since {_why_not_loaded(path, error)}"))
             with self.wall.phase("retrain"):
@@ -65,7 +66,11 @@ class BestWeights:
             except RecordError as error:  # other packages than then: the trial's record is sound all the same
                 self.emit(Noticed(f"the weights of {trial.name} are lost: {error.message}"))
                 continue
-            save_weights(weights_file_of(self.study.folder, trial), weights)
+            if arrays_digest(weights) == trial.weights_digest:
+                save_weights(weights_file_of(self.study.folder, trial), weights)
+            else:  # another processor or backend: the value is the same, and the last digits are not
+                lost = "trained again it has the same value by weights that differ in their last digits"
+                self.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
 
 
 def _why_not_loaded(path: Path, error: RecordError) -> str:

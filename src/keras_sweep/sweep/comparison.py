@@ -1,7 +1,8 @@
 """The trials of a sweep against its winner, on the rows that they were all scored on.
 
 It is computed once, at the end of a run, and kept beside the scores under a digest of the trials that it is of, so that
-a reader has it at once and never another's. Of a sweep that runs or was cut short it is computed when it is read.
+a reader has it at once and never another's. The record holds the digest of what is kept: where the file was altered
+since, and of a sweep that runs or was cut short, the comparison is computed from the scores when it is read.
 """
 
 from __future__ import annotations
@@ -29,8 +30,10 @@ from keras_sweep.trial.row_scores import Kind, RowScores
 if TYPE_CHECKING:  # who only reads what is kept does without NumPy
     from keras_sweep.honest.scores import Scores
     from keras_sweep.honest.two_choices import FirstChoice
+    from keras_sweep.record.study_file import StudyFile
 
 VERSION = 4
+KEPT = "comparison"  # the study's attribute with the digest of what is kept
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 MOST_BYTES = 64 * 2**20  # of the file
 
@@ -45,25 +48,37 @@ def comparison_of(folder: SweepFolder, attributes: Mapping[str, Any], results: S
     objective = objective_of(attributes)
     if not any(result.scores_digest for result in results):
         return marginal(results, objective)
-    return _kept(folder, _digest(attributes, results, objective)) or compared(folder, attributes, results)
+    return _kept(folder, attributes, results) or compared(folder, attributes, results)
 
 
-def keep_comparison(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison:
+def keep_comparison(study: StudyFile, results: Sequence[Result]) -> Comparison:
     """Compute it, where that is not kept already, and keep it for readers. Raises RecordError."""
-    digest = _digest(attributes, results, objective_of(attributes))
-    comparison = _kept(folder, digest)
+    folder, attributes = study.folder, study.attributes
+    comparison = _kept(folder, attributes, results)
     if comparison is None:
         comparison = compared(folder, attributes, results)
         if comparison.method == PAIRED:
-            write_text(comparison_file(folder), json.dumps({"digest": digest, **comparison.to_json()}) + "\n")
+            of = _digest(attributes, results, objective_of(attributes))
+            text = json.dumps({"digest": of, **comparison.to_json()}) + "\n"
+            study.set_attributes({KEPT: hashlib.sha256(text.encode()).hexdigest()})
+            write_text(comparison_file(folder), text)
     return comparison
 
 
-def _kept(folder: SweepFolder, digest: str) -> Comparison | None:
-    """What was kept under that digest, if it can be read."""
+def is_altered(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> bool:
+    """Whether a comparison stands there that is not the one of these trials which the run kept."""
+    return comparison_file(folder).exists() and _kept(folder, attributes, results) is None
+
+
+def _kept(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison | None:
+    """What a run kept of these very trials, if it stands there to the letter."""
     try:
-        kept = json.loads(read_plain(comparison_file(folder), MOST_BYTES))
-        return Comparison.from_json(kept) if kept["digest"] == digest else None
+        text = read_plain(comparison_file(folder), MOST_BYTES)
+        if hashlib.sha256(text).hexdigest() != attributes.get(KEPT):
+            return None
+        kept = json.loads(text)
+        same = kept["digest"] == _digest(attributes, results, objective_of(attributes))
+        return Comparison.from_json(kept) if same else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 

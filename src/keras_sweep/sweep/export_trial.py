@@ -79,7 +79,7 @@ def export_trial(
 def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:
     """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
     try:
-        card = kept_card(study.folder, result, study.attributes["seed"])
+        card = kept_card(study.folder, study.attributes, result)
     except RecordError as error:
         emit(Noticed(f"{error.message}: the model is built anew"))
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -15,14 +16,13 @@ from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.model_file import check_keras_file, file_digest
 from keras_sweep.files.plain_errors import plain_errors
-from keras_sweep.files.plain_file import read_plain
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, model_card, refit_record, seeds_record
 from keras_sweep.sweep.export import file_model, save_keras
-from keras_sweep.sweep.kept_model import MOST_CARD
+from keras_sweep.sweep.kept_model import CARD, own_card
 from keras_sweep.sweep.open_record import TEST_FINGERPRINT
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
@@ -144,7 +144,7 @@ def finish(
     scores = known_scores(study.attributes, best)
     if scores is not None:
         emit(known_look(best, scores, looks_at_test(study)))
-    card = _card_on_disk(folder, emit)
+    card = _card_on_disk(folder, study.attributes, emit)
     recipe = next(one for one in results if one.number == best.recipe)
     current = card.get("trials") == len(results) and is_card_of(card, best, spec.search.seed)
     current = current and card.get("seeds") == seeds_record(recipe, spec.search.seed)
@@ -187,7 +187,9 @@ def finish(
         refit=refit,
     )
     card["sha256"] = file_digest(folder.best)
-    write_text(folder.card, json.dumps(card, indent=2) + "\n", mode=SHARED)
+    text = json.dumps(card, indent=2) + "\n"
+    study.set_attributes({CARD: hashlib.sha256(text.encode()).hexdigest()})
+    write_text(folder.card, text, mode=SHARED)
 
 
 def _make_way(folder: SweepFolder) -> None:
@@ -196,20 +198,13 @@ def _make_way(folder: SweepFolder) -> None:
         disk.remove(folder.card)
 
 
-def _card_on_disk(folder: SweepFolder, emit: Listener) -> dict[str, Any]:
-    """The card; {} without one. One that can't be read is moved aside."""
+def _card_on_disk(folder: SweepFolder, attributes: Mapping[str, Any], emit: Listener) -> dict[str, Any]:
+    """The card; {} without one. One that was altered is moved aside."""
     try:
-        card = json.loads(read_plain(folder.card, MOST_CARD))
-        if isinstance(card, dict):
-            return card
-        why = "it is no JSON object"
-    except FileNotFoundError:
+        return own_card(folder, attributes)
+    except RecordError as error:
+        emit(Noticed(f"{error.message}: it is {set_aside(folder.card).name} now, and written again"))
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        why = str(error)
-    moved = set_aside(folder.card)
-    emit(Noticed(f"{folder.card} was damaged ({why}): it is {moved.name} now, and written again"))
-    return {}
 
 
 def _is_sound(folder: SweepFolder, card: Mapping[str, Any] | None, emit: Listener) -> bool:

@@ -159,7 +159,7 @@ def _outputs(
     spec: SweepSpec, data: SearchData, result: Result, folder: SweepFolder, places: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.floating]:
     """[M, C] of one trial's model."""
-    weights = load_weights(weights_file(folder, result.number))
+    weights = load_weights(weights_file(folder, result.number), result.weights_digest)
     outputs = validation_outputs(spec, result, weights, data, places=places)
     return as_probabilities(outputs.reshape(len(places), -1))
 

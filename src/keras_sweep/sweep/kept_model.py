@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +19,31 @@ from keras_sweep.sweep.card import is_card_of
 from keras_sweep.trial.result import Result
 
 MOST_CARD = 16 * 2**20  # bytes
+CARD = "card"  # the study's attribute with the digest of card.json
 
 
-def kept_card(folder: SweepFolder, trial: Result, seed: int) -> dict[str, Any] | None:
-    """The card of `best.keras`, where both are there and of this trial, or finalist; `seed` is the search's.
+def own_card(folder: SweepFolder, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The card in a sweep's folder, as the sweep wrote it; {} where there is none.
 
-    Raises RecordError: the model is damaged, or not the file that the card is of.
+    Raises RecordError: it was altered since, by the digest in the record, or can't be read.
     """
-    if not (folder.card.exists() and folder.best.exists()):
-        return None
+    if not (folder.card.exists() or folder.card.is_symlink()):
+        return {}
     with plain_errors("read", folder.card):
         text = read_plain(folder.card, MOST_CARD)
-    try:
-        card = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"the card {folder.card} is damaged: {error}", hint="`sweep run` writes it again") from error
-    if not isinstance(card, dict) or not is_card_of(card, trial, seed) or type(card["trial"]) is not int:
+    if hashlib.sha256(text).hexdigest() != attributes.get(CARD):
+        message = f"the card {folder.card} is not as the sweep wrote it"
+        raise RecordError(message, hint="`sweep run` of its space file writes it again")
+    return dict(json.loads(text))
+
+
+def kept_card(folder: SweepFolder, attributes: Mapping[str, Any], trial: Result) -> dict[str, Any] | None:
+    """The card of `best.keras`, where both are there and of this trial, or finalist.
+
+    Raises RecordError: the card was altered, or the model is damaged, or not the file that the card is of.
+    """
+    card = own_card(folder, attributes) if folder.best.exists() else {}
+    if not card or not is_card_of(card, trial, attributes["seed"]):
         return None
     check_keras_file(folder.best)
     if file_digest(folder.best) != card.get("sha256"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_sweep.errors import ChangedSweep, RecordError
@@ -18,6 +18,7 @@ from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import versions
 from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.result import Result
 
 TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the record is of an older version
 MOST_TEXT = 64 * 2**20  # bytes of a space file
@@ -86,13 +87,18 @@ def _make_way(folder: SweepFolder, emit: Listener) -> None:
             emit(Noticed(f"{path} is of a record that is gone: it is {moved.name} now"))
 
 
-def set_damaged_weights_aside(folder: SweepFolder, emit: Listener) -> list[int]:
-    """Move weights that can't be read aside; returns the trials whose they were. Raises RecordError."""
-    damaged = []
+def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[int]:
+    """Move weights that are damaged, or not of their trial, aside; returns the trials whose they were.
+
+    `results` are all that are recorded of this part of the sweep. Raises RecordError.
+    """
+    digests, damaged = {one.number: one.weights_digest for one in results}, []
     for number in saved_trials(folder):
         path = weights_file(folder, number)
+        if number not in digests:  # a kill came before the trial was recorded
+            continue
         try:
-            load_weights(path)
+            load_weights(path, digests[number])
         except RecordError as error:
             emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
             damaged.append(number)

@@ -34,7 +34,7 @@ def rebuild_scores(
             if path.exists() or path.is_symlink():
                 emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
         try:
-            weights = load_weights(weights_file(folder, result.number))
+            weights = load_weights(weights_file(folder, result.number), result.weights_digest)
         except RecordError:
             lost += 1
             continue

@@ -148,7 +148,7 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
     why = "its weights are not kept, as those of the best are"
     if path.exists():
         try:
-            weights = load_weights(path)
+            weights = load_weights(path, result.weights_digest)
         except DamagedWeights as error:
             why = error.message
         else:

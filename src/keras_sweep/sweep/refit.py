@@ -9,7 +9,6 @@ from pathlib import Path
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.whole import whole
 from keras_sweep.errors import Interrupted, RecordError, SweepError
-from keras_sweep.files.model_file import file_digest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import delete_others, load_weights, save_weights, weights_file
 from keras_sweep.space.search_space import SearchSpace
@@ -20,6 +19,7 @@ from keras_sweep.training.choose import choose_runner
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan, WinnerRefitted
 from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
+from keras_sweep.trial.row_scores import arrays_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Refitting:
 
     def weights(self, refit: Refit) -> Weights:
         """Its weights, which `of` has seen to. Raises RecordError."""
-        return load_weights(weights_file(self.study.folder.refit, refit.trial))
+        return load_weights(weights_file(self.study.folder.refit, refit.trial), refit.digest)
 
     def _trained(self, training: Result) -> Refit:
         rows = whole(self.spec, self.data)
@@ -64,7 +64,7 @@ class Refitting:
         assert again.weights is not None
         path = weights_file(self.study.folder.refit, training.recipe)
         save_weights(path, again.weights)
-        refit = _refit(training, again, rows, file_digest(path))
+        refit = _refit(training, again, rows, arrays_digest(again.weights))
         self.study.set_attributes({"refit": asdict(refit)})
         delete_others(path.parent, [training.recipe])
         return refit
@@ -135,10 +135,9 @@ def _refit(training: Result, again: Result, rows: SearchData, digest: str) -> Re
 
 def _kept(study: StudyFile, refit: Refit) -> Weights | None:
     """Its weights; None where they are missing, damaged or others."""
-    path = weights_file(study.folder.refit, refit.trial)
     try:
-        return load_weights(path) if file_digest(path) == refit.digest else None
-    except (RecordError, OSError):
+        return load_weights(weights_file(study.folder.refit, refit.trial), refit.digest)
+    except RecordError:
         return None
 
 

@@ -15,6 +15,7 @@ from keras_sweep.record.reader import read_attributes
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.record.weights import saved_trials
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.already_done import tell_again
@@ -131,9 +132,10 @@ class _Run:
         spec, folder = self.loaded.spec, self.study.folder
         with self.wall.part("record"):
             record = TrialRecord(self.study, spec.objective, notice=lambda text: self.emit(Noticed(text)))
-            damaged = set_damaged_weights_aside(folder, self.emit)
-            damaged_finalists = set_damaged_weights_aside(folder.finalists, self.emit)
             earlier = record.results()
+            damaged = set_damaged_weights_aside(folder, earlier, self.emit)
+            trained = self.study.finalists().results() if saved_trials(folder.finalists) else []
+            damaged_finalists = set_damaged_weights_aside(folder.finalists, trained, self.emit)
         total = self._total(len(earlier))
         self.emit(sweep_started(spec, folder, self.loaded.runner.name, total, earlier))
         ended, finalists_ended = self._search(record, total)
@@ -213,7 +215,7 @@ class _Run:
             )
             results = averaging.of(results, best)
             training = best_training(results[best.number], spec.objective)
-            comparison = keep_comparison(self.study.folder, self.study.attributes, results)
+            comparison = keep_comparison(self.study, results)
             refitting = Refitting(spec, self.study, data, runner.name, self.emit, lambda: self.stop.signalled)
             with self.wall.part("refit"):
                 refit = refitting.of(training)

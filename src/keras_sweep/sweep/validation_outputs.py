@@ -88,5 +88,5 @@ def winner_outputs(
         check_at_hand(spec)
         choose_backend(None, default=backend_of(best))
         spec, data = recorded_data(study, spec, emit)
-        outputs = validation_outputs(spec, best, load_weights(path), data)
+        outputs = validation_outputs(spec, best, load_weights(path, best.weights_digest), data)
         return ValidationOutputs(best.recipe, data, outputs.reshape(len(outputs), -1), validation_table(spec, data))

@@ -20,7 +20,7 @@ class Refit:
     epochs: int  # as many as its value is of
     rows: int
     scores: Mapping[str, float]  # "loss", "accuracy": on those rows, to tell the model by
-    digest: str  # SHA-256 (hex) of its weights' file
+    digest: str  # of its weights
 
     @property
     def text(self) -> str:

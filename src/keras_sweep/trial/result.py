@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 from keras_sweep.space.search_space import Params
+from keras_sweep.trial.row_scores import RowScores, arrays_digest
 
 if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to show
     import numpy as np
     import numpy.typing as npt
-
-    from keras_sweep.trial.row_scores import RowScores
 
 Curve: TypeAlias = Mapping[str, tuple[float, ...]]  # metric name -> [E], one value an epoch, as `fit` logs it
 Weights: TypeAlias = "tuple[npt.NDArray[np.generic], ...]"  # in the order of `keras.Model.get_weights`
@@ -79,6 +78,7 @@ class Result:
         None  # of each validation row, as in `value`; None without, and when read from the record
     )
     scores_digest: str | None = None  # of those scores, where they were written
+    weights_digest: str | None = None  # of those weights; None for FAIL
     engine: str = ""  # "optuna/tpe"
     runner: str = ""  # "compiled/jax"
     stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula
@@ -115,6 +115,12 @@ class Result:
         """The seed that a finalist was trained with; None for a trial of the search, and for a mean of weights."""
         seed, suggestion = self.params.get("seed"), self.suggestion
         return seed if suggestion.recipe is not None and not suggestion.average and isinstance(seed, int) else None
+
+    def light(self) -> Result:
+        """Without weights and scores, of which memory would not hold thousands; their digests stay."""
+        weights = self.weights_digest if self.weights is None else arrays_digest(self.weights)
+        scores = self.scores_digest if self.scores is None else self.scores.digest
+        return replace(self, weights=None, weights_digest=weights, scores=None, scores_digest=scores)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,15 @@ if TYPE_CHECKING:  # numpy takes longer to import than a leaderboard takes to sh
 
 # Metrics that are no mean over rows, so that their outputs are kept; `honest/metrics.py` computes them again.
 OF_ALL_ROWS = frozenset({"auc", "precision", "recall", "r2_score", "root_mean_squared_error"})
+
+
+def arrays_digest(arrays: Sequence[Any], head: str = "") -> str:
+    """SHA-256 (hex) of a text and of arrays: their types, shapes and values, however they lie in memory."""
+    total = hashlib.sha256(head.encode())
+    for array in arrays:
+        total.update(f" {array.dtype.str} {array.shape} ".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
 
 
 class Kind(StrEnum):
@@ -33,11 +43,7 @@ class RowScores:
     @property
     def digest(self) -> str:
         """Its kind, a colon, and SHA-256 (hex) of all that is in it."""
-        total = hashlib.sha256(f"{self.kind} {self.rows}".encode())
-        for array in self.arrays:
-            total.update(f" {array.dtype.str} {array.shape} ".encode())
-            total.update(array.tobytes())
-        return f"{self.kind}:{total.hexdigest()}"
+        return f"{self.kind}:{arrays_digest(self.arrays, f'{self.kind} {self.rows}')}"
 
     def values(self) -> npt.NDArray[Any]:
         """[N] float32, a score a row. Only of bits and values."""

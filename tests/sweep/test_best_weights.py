@@ -1,0 +1,79 @@
+"""The weights of the best trials: another trial's in their place are never used, and the right ones come back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import keras_sweep as ks
+from keras_sweep.files.arrays import read_arrays
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.reader import read_attributes
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.weights import saved_trials, weights_file
+from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.sweep.evaluate import evaluate_winner
+from keras_sweep.sweep.run import RunOptions, run_sweep
+from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.events import Event, Noticed
+from keras_sweep.trial.row_scores import arrays_digest
+from tests.helpers.space_texts import DIGITS, changed
+
+SPACE = changed(DIGITS, epochs="  epochs: {min: 1, max: 3}", search="search: {trials: 4, seed: 42}\nfinalists: none")
+
+
+def run(folder: Path) -> tuple[SweepFolder, int, list[str]]:
+    """Run a sweep `s`; its folder, its winner, and its notices."""
+    (folder / "s.yaml").write_text(SPACE)
+    events: list[Event] = []
+    sweep = SweepFolder(folder / "sweeps" / "s")
+    spec = read_space_file(folder / "s.yaml")
+    ended = run_sweep(spec, sweep, RunOptions(), events.append, WallTime(), StopRequest())
+    assert ended.comparison is not None and ended.comparison.best is not None
+    return sweep, ended.comparison.best, [event.message for event in events if isinstance(event, Noticed)]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepFolder, int]:
+    sweep, best, _ = run(tmp_path_factory.mktemp("done"))
+    return sweep, best
+
+
+@pytest.fixture
+def swapped(done: tuple[SweepFolder, int], tmp_path: Path) -> SweepFolder:
+    """A copy, the winner's weights another trial's, and its model gone."""
+    shutil.copytree(done[0].path.parent, tmp_path / "sweeps")
+    sweep = SweepFolder(tmp_path / "sweeps" / "s")
+    other = next(number for number in saved_trials(sweep) if number != done[1])
+    shutil.copy(weights_file(sweep, other), weights_file(sweep, done[1]))
+    sweep.best.unlink()
+    return sweep
+
+
+def test_another_trials_weights_are_set_aside_and_the_trial_is_trained_again(done, swapped, tmp_path):
+    _, best, notices = run(tmp_path)
+    file = weights_file(swapped, best)
+    assert any(f"{file} are damaged: they are not those that the record tells of" in notice for notice in notices)
+    assert any(f"trial {best} is trained again" in notice for notice in notices)
+    assert file.with_name(f"{file.name}~1").exists()
+    right = arrays_digest(read_arrays(weights_file(done[0], best)))
+    assert arrays_digest(read_arrays(file)) == right
+    import keras
+
+    assert arrays_digest(keras.models.load_model(swapped.best).get_weights()) == right
+
+
+def test_nothing_is_evaluated_loaded_or_exported_by_another_trials_weights(done, swapped, tmp_path):
+    events: list[Event] = []
+    scores = evaluate_winner(swapped, events.append)
+    assert scores.scores == read_attributes(done[0])["test"]["scores"]
+    assert any("is trained again, since the weights" in event.message for event in events if isinstance(event, Noticed))
+    with pytest.warns(UserWarning, match="is trained again, since the weights"):
+        sweep = ks.open("s", sweeps_dir=swapped.path.parent)
+        loaded = sweep.load_model().get_weights()
+    assert arrays_digest(loaded) == arrays_digest(read_arrays(weights_file(done[0], done[1])))
+    with pytest.warns(UserWarning, match="is trained again, since the weights"):
+        sweep.export(tmp_path / "best.keras")
+    assert ks.verify(tmp_path / "best.keras", sweeps_dir=swapped.path.parent).matches
