@@ -31,6 +31,8 @@ def test_a_byte_order_mark_and_quotes_are_no_part_of_a_name(tmp_path: Path) -> N
     source = read_table(csv(tmp_path, b'\xef\xbb\xbf"a","the, b"\n1,2\n3,4\n'), "csv", "the, b")
     assert source.rows is not None and source.rows.x.columns == ["a"]
     assert source.rows.y.tolist() == [2, 4]
+    source = read_table(csv(tmp_path, '"a ""b""","the ""c"""\n1,2\n3,4\n'), "csv", 'the "c"')
+    assert source.rows is not None and source.rows.x.columns == ['a "b"']
 
 
 def test_parquet_gives_the_same(tmp_path: Path) -> None:

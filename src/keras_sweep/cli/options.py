@@ -11,6 +11,7 @@ import typer
 
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.plain_text import nearest
 
 SweepsDir = Annotated[
     Path | None,
@@ -53,10 +54,8 @@ _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\
 def one_of(option: str, value: str | None, known: Collection[str]) -> str | None:
     """The value, if it is one of the known ones. Raises UsageError."""
     if value is not None and value not in known:
-        import difflib
-
-        near = difflib.get_close_matches(value, known, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else None
+        near = nearest(value, known)
+        hint = f"Did you mean {near!r}?" if near else None
         words = f"one of {', '.join(known)}" if len(known) > 1 else next(iter(known))
         raise UsageError(f"`{option}` must be {words}, but got {value!r}", hint=hint)
     return value

@@ -12,7 +12,7 @@ from keras_sweep.data.sklearn_sets import read_sklearn_set
 from keras_sweep.data.source import Source
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
-from keras_sweep.space.plain_text import did_you_mean, joined
+from keras_sweep.space.plain_text import joined, nearest
 from keras_sweep.space.sweep_spec import DataSpec
 
 MOST_SHOWN = 10  # sweeps that an error lists
@@ -55,9 +55,9 @@ def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
         name: of neither a data set nor one of the sweeps.
         sweeps: that could have been meant.
     """
-    near = did_you_mean(name, (*DATA_NAMES, *sweeps))
+    near = nearest(name, (*DATA_NAMES, *sweeps))
     here = f"; the sweeps here are {joined(sweeps)}" if 0 < len(sweeps) <= MOST_SHOWN else ""
     return DataError(
         f"there is no data set {name!r}" + (", nor a sweep of that name" if sweeps else ""),
-        hint=f"{near[0].upper()}{near[1:]}" if near else f"The data sets are {joined(DATA_NAMES)}{here}",
+        hint=f"Did you mean `{near}`?" if near else f"The data sets are {joined(DATA_NAMES)}{here}",
     )

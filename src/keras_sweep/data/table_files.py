@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from keras_sweep.data.table_columns import (
     numbers,
 )
 from keras_sweep.errors import DataError
+from keras_sweep.space.plain_text import nearest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,9 +35,11 @@ def read_table(path: Path, kind: str, target: str) -> Source:
     must_be_file(path)
     try:
         if kind == "csv":
-            _check_header(path)
+            header = _checked_header(path)
             # Types come from all rows, so that a late text in a column of numbers is seen for what it is.
             frame = pl.read_csv(path, infer_schema_length=None, try_parse_dates=True)
+            if len(header) == frame.width:
+                frame.columns = header  # polars leaves quotes that stand in a name doubled, as they are in the file
         else:
             check_width(len(pl.read_parquet_schema(path)), str(path))
             frame = pl.read_parquet(path)
@@ -55,11 +57,11 @@ def table_source(frame: pl.DataFrame, target: str, name: str, place: str) -> Sou
     import polars as pl
 
     if target not in frame.columns:
-        near = difflib.get_close_matches(target, frame.columns, n=1, cutoff=0.5)
+        near = nearest(target, frame.columns)
         few = ", ".join(repr(name[:40]) for name in frame.columns[:10]) + (", ..." if frame.width > 10 else "")
         raise DataError(
             f"{place} has no column {target!r}",
-            hint=f"Did you mean {near[0]!r}?" if near else f"Its columns are {few}",
+            hint=f"Did you mean {near!r}?" if near else f"Its columns are {few}",
         )
     if frame.width < 2:
         raise DataError(f"{place} has no column but the target {target!r}", hint="Bring columns to learn from")
@@ -80,13 +82,14 @@ def must_be_file(path: Path) -> None:
         raise DataError(f"{path} is empty", hint="Write it again")
 
 
-def _check_header(path: Path) -> None:
+def _checked_header(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file), [])
     check_width(len(header), str(path))
     twice = [name for name, count in Counter(header).items() if count > 1]
     if twice:
         raise DataError(f"{path} has several columns called {', '.join(map(repr, twice))}", hint="Rename them")
+    return header
 
 
 def _target(series: pl.Series, place: str) -> Array:

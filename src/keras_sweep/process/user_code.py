@@ -16,6 +16,7 @@ from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import given, is_given
 from keras_sweep.process.keras_config import keras_config
 from keras_sweep.process.process_kept import of_user, process_kept
+from keras_sweep.space.plain_text import did_you_mean
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -155,7 +156,4 @@ def _made_by_python(found: object, folder: Path) -> bool:
 
 
 def _near(name: str, holder: object) -> str | None:
-    import difflib
-
-    near = difflib.get_close_matches(name, [known for known in dir(holder) if not known.startswith("_")], n=1)
-    return f"did you mean `{near[0]}`?" if near else None
+    return did_you_mean(name, [known for known in dir(holder) if not known.startswith("_")])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from keras_sweep.errors import UsageError
 from keras_sweep.files import disk
 from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.space.plain_text import nearest
 from keras_sweep.space.sweep_name import sweep_name_fault
 
 DEFAULT_SWEEPS_DIR = "sweeps"
@@ -147,15 +147,15 @@ def find(name: str | None, sweeps: Path) -> SweepFolder:
         for folder in existing:
             if not _ASIDE.fullmatch(folder.name):
                 return folder
-        hint = "Run one: `sweep run search_spaces/dense.yaml`; sweeps elsewhere are read with `--sweeps-dir`"
+        hint = "Run one: `sweep run SPACE.yaml`; sweeps elsewhere are read with `--sweeps-dir`"
         raise UsageError(f"there is no sweep in {sweeps}", hint=hint)
     if fault := _name_fault(name):
         raise UsageError(fault, hint=_known(existing))
     folder = SweepFolder(sweeps / name)
     if folder.exists():
         return folder
-    close = difflib.get_close_matches(name, [each.name for each in existing], n=1)
-    hint = f"Did you mean {close[0]!r}? " if close else ""
+    near = nearest(name, [each.name for each in existing])
+    hint = f"Did you mean {near!r}? " if near else ""
     raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=hint + _known(existing))
 
 
@@ -166,7 +166,7 @@ def _name_fault(name: str) -> str | None:
 
 def _known(existing: list[SweepFolder]) -> str:
     if not existing:
-        return "There are none yet: `sweep run search_spaces/dense.yaml` makes one"
+        return "There are none yet: `sweep run SPACE.yaml` makes one"
     shown = ", ".join(folder.name for folder in existing[:8])
     more = f" and {len(existing) - 8} more" if len(existing) > 8 else ""
     return f"The sweeps there are: {shown}{more}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 LONGEST = 60  # characters of a value that an error repeats
+MOST_SLIPS = 2  # of a name that a hint mends
 
 
 def escaped(text: str) -> str:
@@ -31,15 +31,40 @@ def quoted(value: object) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
+def nearest(name: object, known: Iterable[str]) -> str | None:
+    """The known name that a slip of one or two letters makes `name`, in any case; None where there is none.
+
+    At least half of its letters are right, so that no two-letter name stands for every other.
+    """
+    wanted = str(name)[:LONGEST].lower()
+    names = list(known)
+    for slips in range(min(MOST_SLIPS, len(wanted) // 2) + 1):
+        for candidate in names:
+            if _turned(wanted, candidate.lower(), slips):
+                return candidate
+    return None
+
+
 def did_you_mean(name: object, known: Iterable[str]) -> str | None:
     """A hint with the nearest known name, or None where none is near."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    parts = set(str(name)[:LONGEST].lower().split("_"))
-    longer = [known for known in by_lower if parts < set(known.split("_"))]
-    if longer:  # sparse_crossentropy, rate: a word was left out
-        return f"did you mean `{by_lower[min(longer, key=len)]}`?"
-    near = difflib.get_close_matches(str(name)[:LONGEST].lower(), by_lower, n=1, cutoff=0.6)
-    return f"did you mean `{by_lower[near[0]]}`?" if near else None
+    near = nearest(name, known)
+    return f"did you mean `{near}`?" if near else None
+
+
+def _turned(text: str, wanted: str, slips: int) -> bool:
+    """Whether so many letters put in, left out, changed or swapped with the next turn one text into the other."""
+    if abs(len(text) - len(wanted)) > slips:
+        return False
+    while text and text[:1] == wanted[:1]:
+        text, wanted = text[1:], wanted[1:]
+    if not text or not wanted or not slips:
+        return text == wanted or max(len(text), len(wanted)) <= slips
+    return (
+        _turned(text[1:], wanted, slips - 1)
+        or _turned(text, wanted[1:], slips - 1)
+        or _turned(text[1:], wanted[1:], slips - 1)
+        or (text[:2] == wanted[1::-1] and _turned(text[2:], wanted[2:], slips - 1))
+    )
 
 
 def counted(count: int, noun: str) -> str:

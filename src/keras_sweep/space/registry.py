@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from keras_sweep.errors import UsageError
-from keras_sweep.space.plain_text import did_you_mean, joined
+from keras_sweep.space.plain_text import joined, nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -49,8 +49,8 @@ class Registry(Mapping[str, Member], Generic[Member]):
     def find(self, name: str) -> Member:
         """The member of that name. Raises UsageError with the nearest name, or where its package can't be imported."""
         if name not in self:
-            near = did_you_mean(name, self)
-            hint = f"{near[0].upper()}{near[1:]}" if near else f"There are {joined(self)}"
+            near = nearest(name, self)
+            hint = f"Did you mean `{near}`?" if near else f"There are {joined(self)}"
             raise UsageError(f"there is no {self.noun.partition(' ')[2]} {name!r}", hint=hint)
         return self[name]
 

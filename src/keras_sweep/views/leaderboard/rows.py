@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 import re
@@ -13,6 +12,7 @@ from typing import Any
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.objective import Objective
+from keras_sweep.space.plain_text import nearest
 from keras_sweep.space.search_space import Params
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import SeedScores, seed_scores
@@ -323,9 +323,9 @@ def _known_key(key: str, keys: tuple[str, ...], option: str) -> str:
         return key
     if key in HEADS:
         return HEADS[key]
-    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.6)
+    near = nearest(key, keys)
     known = ", ".join(name for name in keys if "." not in name or not name.startswith(("params.", "metrics.")))
-    hint = f"Did you mean `{near[0]}`? Known: {known}" if near else f"Known: {known}"
+    hint = f"Did you mean `{near}`? Known: {known}" if near else f"Known: {known}"
     raise UsageError(f"`{option}`: no trial has {key!r}", hint=hint)
 
 
