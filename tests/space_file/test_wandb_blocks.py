@@ -11,9 +11,11 @@ from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, Goal, Objective, SweepSpec
-from keras_sweep.space_file.wandb_keys import REFUSED
+from keras_sweep.space_file.wandb_keys import PASSED_OVER, REFUSED
 from keras_sweep.space_file.yaml_file import read_space_text
-from tests.helpers.space_texts import OURS, WANDB_BLOCK, dense, with_parameters
+from keras_sweep.space_file.yaml_tree import tree_of_text
+from tests.helpers.json_schema import schema_errors
+from tests.helpers.space_texts import DENSE, OURS, WANDB_BLOCK, dense, with_parameters
 
 
 def read(text: str) -> SweepSpec:
@@ -38,12 +40,27 @@ def test_a_pasted_block_keeps_its_meaning() -> None:
     assert spec.early_terminate == EarlyTerminate("hyperband", 3, 3)
 
 
-def test_a_whole_wandb_file_is_told_what_is_missing_and_what_is_said_otherwise() -> None:
+def test_keys_of_a_whole_wandb_file_are_passed_over_with_what_they_become() -> None:
+    whole = (
+        "program: train.py\nmethod: bayes\nrun_cap: 10\nname: n\ndescription: d\ncommand: [a]\nproject: p\nentity: e\n"
+    )
     with pytest.raises(SpaceFileError) as caught:
-        read("program: train.py\nmethod: bayes\nrun_cap: 10\n" + WANDB_BLOCK)
-    told = {fault.key: fault.text("f") for fault in caught.value.faults}
-    assert set(told) == {"data", "model", "loss", "program", "method", "run_cap"}
-    assert "search: {trials: 64}" in told["run_cap"]
+        read(whole + WANDB_BLOCK)
+    assert {fault.key for fault in caught.value.faults} == {"data", "model", "loss"}
+    warnings = read(whole + OURS + WANDB_BLOCK).warnings
+    assert [line.split(": ")[1] for line in warnings if "is a key of W&B and passed over; here" in line] == [
+        *PASSED_OVER
+    ]
+    told = dict(line.split(": ", 2)[1:] for line in warnings)
+    assert told["method"].endswith("here the sampler is `search: {sampler: tpe}`")
+    assert told["run_cap"].endswith("`search: {trials: 10}`")
+    assert "`model: {python: module:function}`" in told["program"]
+    assert schema_errors(tree_of_text(whole + OURS + WANDB_BLOCK).plain) == []
+
+
+@pytest.mark.parametrize(("method", "sampler"), [("grid", "grid"), ("random", "random"), ("[3]", "tpe"), ("", "tpe")])
+def test_a_method_of_wandb_names_the_sampler_that_does_the_like(method: str, sampler: str) -> None:
+    assert f"`search: {{sampler: {sampler}}}`" in read(f"{DENSE}method: {method}\n").warnings[0]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,13 @@ OTHER_NAMES: Mapping[str, str] = {
     "num_epochs": "epochs",
     "max_epochs": "epochs",
     "random_state": "seed",
-    "decay": "weight_decay",
+}
+# arguments of `fit` that are no parameter -> what serves instead
+INSTEAD: Mapping[str, str] = {
+    "callbacks": "`epochs: {max: 20, take: best}` keeps each trial's best epoch, and `early_terminate` "
+    "stops poor trials",
+    "class_weight": "a model of your own may weigh classes in `compute_loss`, or a `python:` function "
+    "gives more rows of rare classes",
 }
 
 
@@ -50,7 +56,9 @@ def check_name(name: str, model: ModelSpec | None, faults: FaultList) -> None:
         elif not inner.isidentifier():
             faults.fault(path, f"a model's argument is a Python name, but got {quoted(inner)}")
         return
-    if name in OTHER_NAMES:
+    if name in INSTEAD:
+        hint = INSTEAD[name]
+    elif name in OTHER_NAMES:
         hint = f"did you mean `{OTHER_NAMES[name]}`?"
     elif name in DENSE_ARGUMENTS or (model is not None and name in model.arguments):
         hint = f"an argument of the model is written `model.{name}`"

@@ -10,6 +10,7 @@ from pydantic import create_model
 from keras_sweep.space.plain_text import joined
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SpaceFile, data_section
 from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, optimizers_with
+from keras_sweep.space_file.wandb_keys import PASSED_OVER
 
 _EXAMPLES: Mapping[str, Any] = {
     "optimizer": {"values": ["sgd", "rmsprop", "adam"]},
@@ -35,6 +36,8 @@ def space_file_schema() -> dict[str, Any]:
     names = {name: _OURS[name] for name in _OURS}
     names.update({name: _taken_by(name) for name in ARGUMENTS})
     names.update({f"model.{name}": "an argument of the dense model" for name in DENSE_ARGUMENTS})
+    for name in PASSED_OVER:
+        schema["properties"][name] = {"description": "a key of a W&B sweep file, which is passed over"}
     properties = {name: {**parameter, "description": text} for name, text in names.items()}
     for name, example in _EXAMPLES.items():
         properties[name]["examples"] = [example]

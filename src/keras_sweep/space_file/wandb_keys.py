@@ -1,4 +1,4 @@
-"""One parameter's keys -> a distribution. The keys mean what they mean in a W&B sweep file.
+"""One parameter's keys -> a distribution, and the keys of a whole sweep file. They mean what they mean in W&B's.
 
 Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys (distribution options for random and Bayesian search).
 """
@@ -30,6 +30,18 @@ REFUSED: Mapping[str, str] = {
     "inv_log_uniform_values": "use `distribution: log_uniform_values`",
     "categorical_w_probabilities": "use `values` with `probabilities`",
 }
+# keys at the top of a W&B sweep file that have no meaning here -> what they become
+PASSED_OVER: Mapping[str, str] = {
+    "program": "the model is `model: {{python: module:function}}`",
+    "method": "the sampler is `search: {{sampler: {sampler}}}`",
+    "run_cap": "how many trials there are is `search: {{trials: {value}}}`",
+    "name": "a sweep has the name of its file, or that of `--name`",
+    "description": "a comment says it",
+    "command": "`sweep run` has options for what it may change",
+    "project": "a folder, `--sweeps-dir`, holds the sweeps that belong together",
+    "entity": "a sweep has no owner",
+}
+_SAMPLERS = {"grid": "grid", "random": "random"}  # of W&B's `method`; `bayes` is `tpe`
 _FORM = {"constant": "value", "categorical": "values"}  # every other distribution has a range
 _EXPONENTS = ("log_uniform", "q_log_uniform")
 
@@ -42,6 +54,11 @@ class Constant(Categorical):
     def value(self) -> Value:
         """The value."""
         return self.choices[0]
+
+
+def instead_of(key: str, plain: object) -> str:
+    """What a key of `PASSED_OVER` with this value becomes here."""
+    return PASSED_OVER[key].format(value=quoted(plain), sampler=_SAMPLERS.get(str(plain), "tpe"))
 
 
 def as_value(plain: object) -> Value:

@@ -15,10 +15,12 @@ from keras_sweep.space_file.fault_list import FaultList, unknown
 from keras_sweep.space_file.file_model import SECTIONS
 from keras_sweep.space_file.model_section import model_of
 from keras_sweep.space_file.options import Overrides, edited_text, with_options
+from keras_sweep.space_file.parameter_values import INSTEAD
 from keras_sweep.space_file.parameters import parameters
 from keras_sweep.space_file.score_section import loss_of, metrics_of, objective_of
 from keras_sweep.space_file.search_section import early_terminate_of, finalists_of, finish_of, search_of
 from keras_sweep.space_file.search_warnings import warn_about_search
+from keras_sweep.space_file.wandb_keys import PASSED_OVER, instead_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
 
 MOST_FAULTS = 100
@@ -29,17 +31,9 @@ REQUIRED = {
     "metric": "as in `metric: {name: val_accuracy, goal: maximize}`",
     "parameters": "as in `parameters: {learning_rate: {min: 1e-4, max: 1.0, log: true}}`",
 }
-# keys of a whole W&B sweep file, and of others' files, that are said otherwise here
+# keys that others expect at the top of the file -> where that stands here
 OTHER_KEYS = {
-    "method": "here it is `search: {sampler: random}`",
-    "run_cap": "here it is `search: {trials: 64}`",
-    "name": "give it by `--name`; by default it is the file's name",
-    "program": "here it is `model: {python: module:function}`",
-    "command": "leave it out",
-    "project": "leave it out",
-    "entity": "leave it out",
-    "description": "write it as a comment",
-    "imports": "leave it out",
+    **INSTEAD,
     "optimizer": "it is a parameter: put it under `parameters`",
     "learning_rate": "it is a parameter: put it under `parameters`",
     "epochs": "it is a parameter: put it under `parameters`",
@@ -173,7 +167,9 @@ def _few(faults: Sequence[Fault]) -> list[Fault]:
 def _check_keys(faults: FaultList) -> None:
     assert isinstance(faults.root.value, dict)
     for key in faults.root.value:
-        if key not in SECTIONS:
+        if key in PASSED_OVER:
+            faults.warn((key,), f"is a key of W&B and passed over; here {instead_of(key, faults.root.at(key).plain)}")
+        elif key not in SECTIONS:
             faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
     for key, hint in REQUIRED.items():
         if not faults.has(key):
