@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -52,6 +53,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     call(sys.executable, "-m", "build", "--outdir", folder, ROOT, cwd=folder)
     return folder
+
+
+def test_no_message_names_a_file_that_an_installed_package_lacks() -> None:
+    for file in (ROOT / "src").rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        documented = [node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+        prose = {id(node.body[0].value) for node in documented if node.body and isinstance(node.body[0], ast.Expr)}
+        texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+        told = [node.value for node in texts if id(node) not in prose]
+        assert not [text for text in told if "search_spaces/" in text or "examples/" in text], file
 
 
 def test_the_wheel_holds_every_module_and_every_file_of_data(built: Path) -> None:

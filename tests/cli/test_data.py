@@ -50,7 +50,10 @@ def test_a_record_alone_runs_no_code_for_its_rows(here: Path, capsys: pytest.Cap
     (here / "search_spaces/own_data.py").write_text("raise SystemExit('it was imported')")
     assert called("own_data") == 2
     told = " ".join(capsys.readouterr().err.split())
-    assert "come from `python: own_data:rings`, and a record alone runs no code. Give the space file" in told
+    assert (
+        "come from `python: own_data:rings`, and a record alone runs no code. "
+        "Give the space file, as in `sweep data SPACE.yaml`" in told
+    )
 
 
 def test_a_data_set_comes_before_a_sweep_of_its_name_which_is_said(

@@ -43,7 +43,7 @@ def check(
     from keras_sweep.views.terminal.messages import print_notice, print_warning
 
     if space is None:
-        raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check search_spaces/dense.yaml`")
+        raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check SPACE.yaml`")
     one_of("--runner", runner, RUNNERS)
     spec = read_space_file(space, sets=sets or ())
     for warning in spec.warnings:

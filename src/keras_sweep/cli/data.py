@@ -223,6 +223,6 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
     if spec.data.kind == "python":
         raise UsageError(
             f"the rows of the sweep {source!r} come from `python: {spec.data.source}`, and a record alone runs no code",
-            hint="Give the space file, as in `sweep data search_spaces/own_data.yaml`",
+            hint="Give the space file, as in `sweep data SPACE.yaml`",
         )
     return spec, fingerprint

@@ -12,7 +12,7 @@ from keras_sweep.errors import UsageError
 
 
 def run(
-    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A space file, such as search_spaces/dense.yaml.")],
+    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")],
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The sweep's name.", show_default="the file's stem")
     ] = None,

@@ -127,7 +127,7 @@ def tree_of_text(text: str) -> Node:
     if builder.faults:
         raise TreeError(*builder.faults)
     if builder.root is None or builder.root.value is None:
-        raise TreeError(Fault("the file is empty", hint="start from search_spaces/dense.yaml"))
+        raise TreeError(Fault("the file is empty", hint="it needs `data`, `model`, `loss`, `metric` and `parameters`"))
     return builder.root
 
 

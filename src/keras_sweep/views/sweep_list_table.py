@@ -29,7 +29,7 @@ class SweepTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self.rows:
-            yield Text("no sweeps here yet: start one with `sweep run search_spaces/dense.yaml`", style="dim")
+            yield Text("no sweeps here yet: start one with `sweep run SPACE.yaml`", style="dim")
             return
         drawing = drawing_for(options.encoding)
         forms = [partial(self.columns, drawing, longest_value(options.max_width, n)) for n in LONGEST_VALUES]
