@@ -20,6 +20,7 @@ from keras_sweep.views.terminal.text import safe, shorten
 
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
 LONGEST = 40  # characters of a name
+LONGEST_PIPED = 120  # of one where all is written: each line is as wide as the longest name
 SHORTEST = 12  # characters of a detail, below which it says nothing
 SHORT_NAME = 20  # characters of a name where there is no room for more
 BAR = 20  # cells
@@ -182,7 +183,7 @@ def _class_columns(classes: Sequence[ClassRow], options: ConsoleOptions) -> list
 def _fitted_values(rows: Sequence[ColumnRow], options: ConsoleOptions, cut: bool = True) -> list[Column]:
     """Where details and names do not fit, they are cut short before any column is left out."""
     if not cut:
-        return _value_columns(rows, None, None)
+        return _value_columns(rows, LONGEST_PIPED, None)
     forms = [lambda: _value_columns(rows, LONGEST, LONGEST)]
     for names in (LONGEST, SHORT_NAME):
         least = needed(_value_columns(rows, names, SHORTEST))
