@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import ModelError, SpaceFileError
@@ -20,7 +21,8 @@ from keras_sweep.models.build import build_model
 from keras_sweep.models.inspect_model import Inspected, inspect_model
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
+from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SweepSpec
+from tests.helpers.data_specs import spec_of
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
 
 DATA = digits(64, 32)
@@ -45,6 +47,34 @@ def test_a_subclassed_model_is_built_with_all_of_its_weights(function: str) -> N
 
 def test_a_model_of_one_named_input_takes_the_array() -> None:
     assert seen("named_input").output_shape == (None, 10)
+
+
+@pytest.mark.parametrize("model", ["functional", "own"])
+def test_a_column_that_is_dropped_is_named_where_the_model_counts_on_it(tmp_path: Path, model: str) -> None:
+    (tmp_path / "it.csv").write_text("a,constant,b,y\n" + "".join(f"{k},5,{k % 7},{k % 2}\n" for k in range(40)))
+    (tmp_path / "counts_columns.py").write_text(
+        """
+import keras
+
+class Model(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.shaped, self.last = keras.layers.Reshape((3,)), keras.layers.Dense(1, "sigmoid")
+
+    def call(self, x):
+        return self.last(self.shaped(x))
+
+def own():
+    return Model()
+
+def functional():
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
+"""
+    )
+    spec = spec_of(DataSpec("csv", "it.csv", "y"), "binary_crossentropy", tmp_path)
+    spec = replace(spec, model=ModelSpec("python", f"counts_columns:{model}"), space=make_spec(()).space)
+    with pytest.raises(ModelError, match=r"rows of shape \[2\] \(without 'constant': one value in the training"):
+        inspect_model(spec, load_search_data(spec))
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ class Fold:
 class Preprocessing(Protocol):
     """Turns raw rows into what the model trains on; fitted on training rows only."""
 
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """The columns that give no feature: training rows have one value there, or none."""
+        ...
+
     def transform(self, raw: Any) -> Array:
         """Raw columns -> [N, F] float32."""
         ...
@@ -83,6 +88,13 @@ class SearchData:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one row of x."""
         return tuple(self.train.x.shape[1:])
+
+    @property
+    def row_shape(self) -> str:
+        """The same for a message, with what of a table is not in it: a model may count on each of its columns."""
+        dropped = self.preprocessing.dropped if self.preprocessing else ()
+        names = ", ".join(repr(name[:60]) for name in dropped[:5]) + (", ..." if len(dropped) > 5 else "")
+        return f"{list(self.input_shape)}" + (f" (without {names}: one value in the training rows)" if names else "")
 
     def fold(self, index: int) -> SearchData:
         """What a fold trains and validates on, copied out of all rows."""

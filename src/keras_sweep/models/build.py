@@ -48,7 +48,7 @@ def _custom(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -
     with user_code(f"{spec.model.source} failed", spec.folder, ModelError):
         model = function(**given)
     check_model(model, spec.model.source)
-    return built(model, spec.model.source, spec.folder, data.input_shape, dtype)
+    return built(model, spec.model.source, spec.folder, data.input_shape, dtype, data.row_shape)
 
 
 def _check_call(source: str, function: Callable[..., Any], given: Mapping[str, Any]) -> None:

@@ -24,7 +24,9 @@ def check_model(model: object, source: str) -> None:
     raise ModelError(f"{source} returned {type(model).__name__}, not a keras.Model", hint="Return the model")
 
 
-def built(model: Any, source: str, folder: Path, input_shape: tuple[int, ...], dtype: str = "float32") -> Any:
+def built(
+    model: Any, source: str, folder: Path, input_shape: tuple[int, ...], dtype: str = "float32", rows: str = ""
+) -> Any:
     """The model with all of its variables. One of a class of the user's is called once on a symbol of a batch.
 
     Raises:
@@ -36,7 +38,9 @@ def built(model: Any, source: str, folder: Path, input_shape: tuple[int, ...], d
         warnings.filterwarnings("ignore", "The structure of `inputs` doesn't match", UserWarning)
     if model.built:
         return model
-    with user_code(f"the model of {source} can't be built for rows of shape {list(input_shape)}", folder, ModelError):
+    with user_code(
+        f"the model of {source} can't be built for rows of shape {rows or list(input_shape)}", folder, ModelError
+    ):
         if isinstance(model, keras.Sequential):
             model.build((None, *input_shape))
         else:

@@ -127,7 +127,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> tuple[int | 
             f"the model of {source} takes {len(inputs)} inputs ({names}), but the data are one array of rows",
             hint="Take one input, and cut it into parts inside the model (`x[:, :3]`, `x[:, 3:]`)",
         )
-    what = f"the model of {source} does not take rows of shape {list(data.input_shape)}"
+    what = f"the model of {source} does not take rows of shape {data.row_shape}"
     with user_code(what, spec.folder, ModelError, hint="It is called with one array of inputs, [N, ...]"):
         outputs = called(model, data.input_shape, str(data.train.x.dtype))
     shape = getattr(outputs, "shape", None)
