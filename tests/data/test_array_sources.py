@@ -14,6 +14,7 @@ import pytest
 from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.source import Source
+from keras_sweep.data.table_columns import is_number, numbers
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec, Split
@@ -92,10 +93,14 @@ def test_npz_never_unpickles(tmp_path: Path) -> None:
         ({"x": X.astype("S"), "y": Y}, None, "of type bytes, not numbers"),
         ({"x": np.zeros(6, [("a", "f4"), ("b", "i4")]), "y": Y}, None, "of type record"),
         ({"x": np.zeros((6, 0)), "y": Y}, None, r"no numbers in its rows: its shape is \[6, 0\]"),
-        ({"x": np.array(3.0), "y": Y}, None, r"but its shape is \[\]"),
-        ({"x": X, "y": np.array(3)}, None, r"must be \[N\] or \[N, C\], but its shape is \[\]"),
+        ({"x": np.array(3.0), "y": Y}, None, r"`x` of .* is ndarray of shape \[\], not an array of rows"),
+        ({"x": X, "y": np.array(3)}, None, r"`y` of .* is ndarray of shape \[\], not an array of rows"),
         ({"x": X, "y": np.zeros((6, 0))}, None, r"but its shape is \[6, 0\]"),
-        ({"x": X, "y": Y.reshape(6, 1, 1)}, None, r"but its shape is \[6, 1, 1\]"),
+        (
+            {"x": X, "y": Y.reshape(6, 1, 1)},
+            None,
+            r"its shape is \[6, 1, 1\]. One label a row.* for each pixel or step is not",
+        ),
         ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y.astype(str)}, None, "`y_train` numbers, `y_test` text"),
         ({"x_train": X, "y_train": Y, "x_test": X, "y_test": np.eye(2)[Y]}, None, "labels of different shapes"),
     ],
@@ -234,31 +239,43 @@ def test_tables_of_polars(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("return None", r"returned nothing. Is its `return` missing\? It may return \(x, y\)"),
-        ("return X", r"returned one array of shape \[6, 2\], without labels"),
-        ("return 5", "returned a value of type int. It may return"),
-        ("return 'xy'", "returned a value of type str. It may return"),
+        ("return None", r"returned None. It may return \(x, y\)"),
+        ("return X", r"returned ndarray of shape \[6, 2\]. It may return \(x, y\)"),
+        ("return 5", "returned int. It may return"),
+        ("return 'xy'", "returned str. It may return"),
         ("return []", "returned a list of 0. It may return"),
-        ("return X, Y, Y", "returned a tuple of 3. It may return"),
-        ("return X, Y, X, Y", r"returned a tuple of 4. Return \(\(x_train, y_train\), \(x_test, y_test\)\)"),
+        (
+            "return X, Y, Y",
+            r"returned a tuple of 3 \(ndarray of shape \[6, 2\], ndarray of shape \[6\], ndarray of shape \[6\]\). "
+            "It may return .*; weights of rows are not taken",
+        ),
+        ("return X, Y, X, Y", r"returned a tuple of 4 \(ndarray.*It may return .*\(\(x_train, y_train\), \(x_test"),
         ("return {'x': X}", "gives 'x'. It must give"),
         (
             "return {'a': X, 'b': X}, Y",
             r"is a dict of 2 \('a', 'b'\), but there is one input alone.*side by side",
         ),
-        ("return [X, X[:, :1]], Y", "is a list of 2 arrays, but there is one input alone"),
-        ("return (X, X), Y", "is a tuple of 2 arrays, but there is one input alone"),
+        ("return [X, X[:, :1]], Y", r"is a list of 2 \(ndarray .*\), but there is one input alone"),
+        ("return (X, X), Y", r"is a tuple of 2 \(ndarray .*\), but there is one input alone"),
         ("return X, None", "`y` of .* is None"),
         ("return None, Y", "`x` of .* is None"),
         ("return {'x': X, 'y': [None] * 6}", "mixes types, or has missing labels: None is label 1"),
-        ("return {'x': [[1], [1, 2]], 'y': [0, 1]}", "rows of different lengths"),
+        (
+            "return {'x': [[1], [1, 2]], 'y': [0, 1]}",
+            r"is a list of 2 \(a list of 1, a list of 2\), whose rows have different",
+        ),
+        ("return X, {'a': Y, 'b': Y}", r"`y` of .* is a dict of 2 \('a', 'b'\), not an array of rows"),
+        (
+            "return X.astype(str), Y",
+            "of type text, not numbers. Categories.* as columns of a DataFrame.*TextVectorization",
+        ),
         ("return X, Y[:3]", "6 rows, but `y` has 3"),
         ("return np.ma.masked_array(X, X > 3), Y", "has masked values"),
-        ("import scipy.sparse\nreturn scipy.sparse.csr_matrix(X), Y", "is a sparse matrix"),
-        ("return (row for row in X)", "returned a generator, which gives rows bit by bit"),
+        ("import scipy.sparse\nreturn scipy.sparse.csr_matrix(X), Y", r"is csr_matrix of shape \[6, 2\], not.*toarray"),
+        ("return (row for row in X)", "returned generator, whose rows come bit by bit"),
         (
             "import polars as pl\nreturn pl.DataFrame({'a': [1, 2]})",
-            r"one DataFrame, without labels",
+            r"returned DataFrame of shape \[2, 1\]. It may return \(x, y\)",
         ),
         ("import polars as pl\nreturn pl.DataFrame({'a': [1, 2]}), [1]", "has 2 rows, but `y` has 1"),
         (
@@ -272,7 +289,15 @@ def test_tables_of_polars(tmp_path: Path) -> None:
         ),
         (
             "import tensorflow as tf\nreturn tf.data.Dataset.from_tensor_slices((X, Y)).batch(2)",
-            r"returned a tf.data.Dataset. Return arrays: `x, y = map\(np.array, zip\(\*dataset.unbatch",
+            r"returned BatchDataset, whose rows come.* by `x, y = map\(np.array, zip\(\*dataset.unbatch",
+        ),
+        (
+            "import tensorflow as tf\nrows = tf.data.Dataset.from_tensor_slices((X, Y)).batch(2)\nreturn rows, rows",
+            r"returned a tuple of 2 \(BatchDataset, BatchDataset\), whose rows come bit by bit",
+        ),
+        (
+            "import tensorflow as tf\nrows = tf.data.Dataset.range(6)\nreturn {'x': rows, 'y': rows}",
+            "`y` of .* is RangeDataset, not an array of rows",
         ),
         ("return 1 / 0", r"failed: .*\.py:4: ZeroDivisionError"),
         ("return len()", r"failed: .*\.py:4: TypeError: .*It is called without arguments"),
@@ -296,18 +321,43 @@ def test_the_rows_of_a_tensorflow_dataset_by_the_line_that_the_message_names(tmp
     assert source.rows is not None and (source.rows.x == X).all() and (source.rows.y == Y).all()
 
 
-def test_a_table_of_another_library_is_taken_by_its_columns(tmp_path: Path) -> None:
-    """pandas is no dependency: what counts are names, columns by name, and `to_numpy`."""
-    body = """
-    class DataFrame(dict):
-        pass
-    return DataFrame({'a': pl.Series([1, 2]), 'b': pl.Series(['x', 'y'])}), ['p', 'q']
-    """
-    source = python(tmp_path, f"import polars as pl\n{textwrap.dedent(body)}")
-    assert source.rows is not None and source.rows.x.columns == ["a", "b"]
-    twice = body.replace("{'a'", "{1: pl.Series([1, 2]), '1'")
+def test_a_table_of_pandas_is_taken_with_its_gaps(tmp_path: Path) -> None:
+    """Text is a type of its own to pandas 3 and a gap in it a float, objects are of any type, others know `NA`."""
+    source = python(
+        tmp_path,
+        """
+        import pandas as pd
+        return pd.DataFrame({
+            "cabin": ["C85", None, np.nan, "E46", "C85", None],
+            "port": pd.Series(["S", "C", None, "S", "Q", "S"], dtype="category"),
+            "ticket": pd.Series(["a", None, np.nan, "b", "a", "b"], dtype=object),
+            "name": pd.Series(["x", pd.NA, "y", "x", "y", "x"], dtype="string"),
+            "age": [22.0, np.nan, 26.0, 35.0, 35.0, 54.0],
+            "kin": pd.Series([1, None, 0, 3, 4, 0], dtype="Int64"),
+            "alone": pd.Series([True, None, False, True, True, False]),
+            "fare": pd.Series([7, None, 8.5, 53, 8, 51], dtype=object),
+            7: [1, 2, 3, 4, 5, 6],
+        }), pd.Series(["yes", "no"] * 3)
+        """,
+    )
+    assert source.rows is not None
+    x = source.rows.x
+    assert {name: x[name].to_list() for name in x.columns[:4]} == {
+        "cabin": ["C85", None, None, "E46", "C85", None],
+        "port": ["S", "C", None, "S", "Q", "S"],
+        "ticket": ["a", None, None, "b", "a", "b"],
+        "name": ["x", None, "y", "x", "y", "x"],
+    }
+    assert x.columns[4:] == ["age", "kin", "alone", "fare", "7"]
+    assert all(is_number(x[name].dtype) for name in x.columns[4:])
+    assert [numbers(x[name]).is_null().sum() for name in x.columns[4:]] == [1, 1, 1, 1, 0]
+    assert source.rows.y.tolist() == ["yes", "no"] * 3
     with pytest.raises(DataError, match="several columns called '1'"):
-        python(tmp_path, f"import polars as pl\n{textwrap.dedent(twice)}")
+        python(tmp_path, "import pandas as pd\nreturn pd.DataFrame({1: [1, 2], '1': [1, 2]}), ['p', 'q']")
+    with pytest.raises(DataError, match="column 'at' is of type Datetime"):
+        python(
+            tmp_path, "import pandas as pd\nreturn pd.DataFrame({'at': pd.date_range('2020', periods=2)}), ['p', 'q']"
+        )
 
 
 def test_what_is_no_function_is_refused(tmp_path: Path) -> None:

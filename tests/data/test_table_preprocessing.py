@@ -173,6 +173,16 @@ def test_a_loaded_model_says_itself_how_it_wants_rows(model_file: Path) -> None:
         model_inputs(model, NEW.drop("soil"))
 
 
+def test_a_loaded_model_takes_a_table_of_pandas_with_gaps(model_file: Path) -> None:
+    import keras
+    import pandas
+
+    model = keras.models.load_model(model_file)
+    same = model_inputs(model, pandas.DataFrame({column.name: column.to_list() for column in NEW}))
+    for name, values in model_inputs(model, NEW).items():
+        np.testing.assert_array_equal(same[name], values)
+
+
 def test_a_column_without_a_value_in_training_may_hold_anything_later() -> None:
     frame = pl.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "note": [None, None, "late", "later"]})
     preprocessing, notices = TablePreprocessing.fit(frame[:2])

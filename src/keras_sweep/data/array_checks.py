@@ -13,7 +13,23 @@ from keras_sweep.errors import DataError
 
 INT32 = np.iinfo(np.int32)
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+TEXT = (
+    "Categories, texts of few kinds, are taken as columns of a DataFrame or a file; other text must be turned into "
+    "numbers, as by `keras.layers.TextVectorization`"
+)
 STEPS_THAT_MATTER = 100  # that 32-bit numbers should have between a column's lowest and highest value
+
+
+def described(value: Any, *, parts: bool = True) -> str:
+    """What was given, by its type and shape, and by what its parts are, for a message."""
+    kind = type(value).__name__.lstrip("_")
+    if isinstance(value, Mapping | list | tuple):
+        few = list(value)[:5]
+        few = [repr(part)[:40] if isinstance(value, Mapping) else described(part, parts=False) for part in few]
+        more = ["..."] if len(value) > 5 else []
+        return f"a {kind} of {len(value):,}" + (f" ({', '.join(few + more)})" if parts and value else "")
+    shape = getattr(value, "shape", None)
+    return str(value) if value is None else kind if shape is None else f"{kind} of shape {list(shape)}"
 
 
 def input_array(x: Any, rows: int, what: str, labels: str) -> Array:
@@ -28,14 +44,19 @@ def input_array(x: Any, rows: int, what: str, labels: str) -> Array:
     Raises:
         DataError: it is something else, or holds a number that 32 bits can't.
     """
-    _must_be_one_input(x, rows, what)
+    several = isinstance(x, list | tuple) and len(x) != rows and x and all(_length(part) == rows for part in x)
+    if several or isinstance(x, Mapping):
+        raise DataError(
+            f"{what} is {described(x)}, but there is one input alone: one array, or one DataFrame",
+            hint="Put several side by side, as by `np.concatenate([a, b], axis=1)`, and let the model take them apart",
+        )
     array = _as_array(x, what)
     if array.dtype.kind not in "fiub":
         raise DataError(f"{what} is of type {_type(array)}, not numbers", hint=_instead_of(array))
     if array.ndim < 2:
         raise DataError(
             f"{what} must be [N, ...], one row an example, but its shape is {list(array.shape)}",
-            hint="`x.reshape(-1, 1)` makes it one column" if array.ndim else None,
+            hint="`x.reshape(-1, 1)` makes it one column",
         )
     if len(array) != rows:
         raise DataError(
@@ -56,7 +77,10 @@ def label_array(y: Any, what: str) -> Array:
     if array.dtype.kind not in "fiubUO":
         raise DataError(f"{what} is of type {_type(array)}, neither numbers nor text", hint=_instead_of(array))
     if array.ndim not in (1, 2) or (array.ndim == 2 and not array.shape[1]):
-        raise DataError(f"{what} must be [N] or [N, C], but its shape is {list(array.shape)}")
+        raise DataError(
+            f"{what} must be [N] or [N, C], but its shape is {list(array.shape)}",
+            hint="One label a row, or one column a class or a number: a label for each pixel or step is not taken",
+        )
     if array.dtype.kind == "O":
         strange = [row for row, value in enumerate(array.reshape(-1)) if not isinstance(value, str)]
         if strange:
@@ -109,34 +133,21 @@ def own(array: Array) -> Array:
 
 
 def _as_array(value: Any, what: str) -> Array:
-    if value is None:
-        raise DataError(f"{what} is None", hint="Give an array")
+    """Raises DataError for what NumPy does not take for an array, or takes for one object."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise DataError(f"{what} has masked values", hint="Fill them, as by `x.filled(0)`, or leave such rows out")
-    if hasattr(value, "toarray") and hasattr(value, "nnz"):
-        raise DataError(f"{what} is a sparse matrix ({type(value).__name__})", hint="Give it as `x.toarray()`")
+    hint = "Give one NumPy array, of a sparse matrix by `.toarray()`"
     try:
-        return np.asarray(value)
-    except ValueError as error:
-        if "inhomogeneous" not in str(error):
-            raise DataError(f"{what} is not an array: {error}", hint="Give a NumPy array") from error
-        raise DataError(f"{what} has rows of different lengths", hint="Pad or cut them to one length") from error
+        array = np.asarray(value)
     except Exception as error:  # whatever the user's type raises
-        raise DataError(f"{what} is not an array: {error}", hint="Give a NumPy array") from error
-
-
-def _must_be_one_input(x: Any, rows: int, what: str) -> None:
-    """Raises DataError for several inputs in one, which NumPy would take for ragged rows or for an object."""
-    names = ""
-    if isinstance(x, Mapping):
-        names = f"a dict of {len(x)} ({', '.join(repr(str(name)[:40]) for name in list(x)[:5])})"
-    elif isinstance(x, list | tuple) and len(x) != rows and x and all(_length(part) == rows for part in x):
-        names = f"a {type(x).__name__} of {len(x)} arrays"
-    if names:
-        raise DataError(
-            f"{what} is {names}, but there is one input alone: one array, or one DataFrame",
-            hint="Put several side by side, as by `np.concatenate([a, b], axis=1)`, and let the model take them apart",
-        )
+        if "inhomogeneous" in str(error):
+            raise DataError(
+                f"{what} is {described(value)}, whose rows have different lengths", hint="Pad or cut them to one length"
+            ) from error
+        raise DataError(f"{what} is {described(value)}, not an array: {error}", hint=hint) from error
+    if not array.ndim:
+        raise DataError(f"{what} is {described(value)}, not an array of rows", hint=hint)
+    return array
 
 
 def _length(part: Any) -> int:
@@ -191,13 +202,13 @@ def _instead_of(array: Array) -> str:
         case "M" | "m":
             return "Turn times into numbers, as days since the first"
         case "U":
-            return "Give a DataFrame (or a CSV file) where columns are text"
+            return TEXT
         case "S":
             return "Turn bytes into text, as by `.astype(str)`"
         case "c":
             return "Give real and imaginary parts as columns of their own"
         case "O":
-            return "Give an array of one type of number, as by `.astype('float32')`, or a DataFrame of columns"
+            return f"Give numbers of one type, as by `.astype('float32')`. {TEXT}"
     return "Give an array of numbers, as by `.astype('float32')`"
 
 

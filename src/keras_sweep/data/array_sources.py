@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.array_checks import input_array, label_array
+from keras_sweep.data.array_checks import described, input_array, label_array
+from keras_sweep.data.number_table import polars_table
 from keras_sweep.data.search_data import Array
 from keras_sweep.data.source import RawRows, Source
 from keras_sweep.data.table_columns import check_columns
@@ -71,6 +73,12 @@ def call_python(source: str, folder: Path) -> Source:
     if isinstance(returned, Mapping):
         return _of_dict(dict(returned), name, place)
     pairs = list(returned) if isinstance(returned, Sequence) and not isinstance(returned, str | bytes) else []
+    if any(map(_gives_rows_bit_by_bit, (returned, *pairs[:5]))):
+        raise DataError(
+            f"{place} returned {described(returned)}, whose rows come bit by bit",
+            hint="Return all rows as arrays, of a tf.data.Dataset by "
+            "`x, y = map(np.array, zip(*dataset.unbatch().as_numpy_iterator()))`",
+        )
     if 2 <= len(pairs) <= 3 and all(isinstance(pair, Sequence) and _is_pair(pair) for pair in pairs):
         nested = any(hasattr(part, "shape") or isinstance(part, Sequence) for pair in pairs for part in pair)
         if nested and (len(pairs) == 3 or any(hasattr(part, "shape") for pair in pairs for part in pair)):
@@ -81,33 +89,19 @@ def call_python(source: str, folder: Path) -> Source:
             return _of_dict(arrays, name, place)
     if len(pairs) == 2:
         return _of_dict({"x": pairs[0], "y": pairs[1]}, name, place)
-    what, hint = _what_else(returned)
-    raise DataError(f"{place} returned {what}", hint=hint)
+    raise DataError(
+        f"{place} returned {described(returned)}", hint=f"It may return {RESULTS}; weights of rows are not taken"
+    )
+
+
+def _gives_rows_bit_by_bit(value: Any) -> bool:
+    """Whether it is an iterator, or a data set of TensorFlow, PyTorch or Keras."""
+    names = {kind.__name__ for kind in type(value).__mro__}
+    return isinstance(value, Iterator) or bool(names & {"DatasetV2", "DataLoader", "Dataset", "PyDataset"})
 
 
 def _is_pair(pair: Sequence[Any]) -> bool:
     return not isinstance(pair, str | bytes) and len(pair) == 2
-
-
-def _what_else(returned: Any) -> tuple[str, str]:
-    """What a function returned that is no pair and no dict, in words, and what it should return instead."""
-    kind = type(returned)
-    if returned is None:
-        return "nothing", f"Is its `return` missing? It may return {RESULTS}"
-    if hasattr(returned, "as_numpy_iterator"):
-        return "a tf.data.Dataset", (
-            "Return arrays: `x, y = map(np.array, zip(*dataset.unbatch().as_numpy_iterator()))`"
-        )
-    if kind.__name__ in ("DataFrame", "LazyFrame"):
-        return f"one {kind.__name__}, without labels", "Return the columns and the labels apart: (frame, labels)"
-    if hasattr(returned, "shape"):
-        return f"one array of shape {list(returned.shape)}, without labels", "Return (x, y)"
-    if isinstance(returned, Iterator) or kind.__name__ in ("DataLoader", "PyDataset"):
-        return f"a {kind.__name__}, which gives rows bit by bit", "Return all rows as arrays: (x, y)"
-    if isinstance(returned, list | tuple):
-        pairs = "Return ((x_train, y_train), (x_test, y_test))" if len(returned) == 4 else f"It may return {RESULTS}"
-        return f"a {kind.__name__} of {len(returned)}", pairs
-    return f"a value of type {kind.__name__}", f"It may return {RESULTS}"
 
 
 def _member(file: Any, name: str, path: Path) -> Array:
@@ -171,19 +165,13 @@ def _rows(x: Any, y: Any, part: str, place: str) -> RawRows:
 
 def _polars_frame(x: Any, what: str) -> Any:
     """A table of polars, pandas or the like as one of polars."""
-    import polars as pl
-
-    if isinstance(x, pl.DataFrame):
-        return x
+    names = [str(name) for name in getattr(x, "columns", x)]
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise DataError(f"{what} has several columns called {', '.join(map(repr, twice))}", hint="Rename them")
     try:
-        names = [str(name) for name in x]
-        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-        columns = {} if twice else {str(name): pl.Series(x[name].to_numpy(), strict=False) for name in x}
+        return polars_table(x)
     except Exception as error:  # whatever the user's type raises
         raise DataError(f"{what} can't be read as a table: {error}", hint="Give a DataFrame of polars") from error
-    if twice:
-        raise DataError(f"{what} has several columns called {', '.join(map(repr, twice))}", hint="Rename them")
-    return pl.DataFrame(columns)
 
 
 def _must_agree(rows: Mapping[str, RawRows], place: str) -> None:

@@ -104,7 +104,11 @@ def _numbers(y: Array, loss: str) -> Labels:
 
 def _columns(y: Array, form: LabelForm, names: tuple[str, ...] | None) -> Labels:
     if not np.isin(y, (0, 1)).all():
-        raise DataError(f"labels of shape {y.shape} must be 0 or 1 in each column", hint="Use a loss of numbers")
+        raise DataError(
+            f"labels of {y.shape[1]} columns have values besides 0 and 1, as {y[~np.isin(y, (0, 1))][0]}",
+            hint="Give one class a row, or 0 and 1 in a column for each class; a class for each pixel or step is not "
+            "taken, and several numbers a row take a loss such as `mean_squared_error`",
+        )
     if form is LabelForm.BINARY:  # several yes-or-no answers a row
         return Labels(form)
     if (y.sum(axis=1) != 1).any():

@@ -50,5 +50,25 @@ class NumberTable:
 
 
 def polars_table(table: Any) -> pl.DataFrame:
-    """The same table as polars has it."""
-    return table.to_polars() if isinstance(table, NumberTable) else table
+    """A table as polars has it: one of polars, of pandas or the like, or a mapping of columns by name.
+
+    Whatever the columns' own types raise is raised.
+    """
+    import polars as pl
+
+    if isinstance(table, NumberTable):
+        return table.to_polars()
+    if isinstance(table, pl.DataFrame):
+        return table
+    return pl.DataFrame({str(name): _with_nulls(table[name]) for name in table}, strict=False)
+
+
+def _with_nulls(column: Any) -> Any:
+    """A column of pandas with None for each gap; others as they are.
+
+    A gap in a column of text is a float NaN to pandas, which polars takes for a value of another type.
+    """
+    if not hasattr(column, "isna"):
+        return column
+    values = column.to_numpy()
+    return list(np.where(column.isna(), None, values)) if values.dtype == object else values

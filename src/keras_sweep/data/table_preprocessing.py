@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.number_table import NumberTable, Table
+from keras_sweep.data.number_table import NumberTable, Table, polars_table
 from keras_sweep.data.search_data import Array
 from keras_sweep.data.table_columns import (
     MISSING,
@@ -61,6 +61,11 @@ class TablePreprocessing:
         missing = [f"{column.name} is missing" for column in self._numbers if column.indicator]
         hot = [f"{column.name}={text or 'missing'}" for column in self._texts for text in column.categories]
         return (*scaled, *missing, *hot)
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """The columns that give no feature: training rows have one value there, or none."""
+        return tuple(column.name for column in self.columns if not column.used)
 
     @property
     def takes_matrix(self) -> bool:
@@ -274,13 +279,9 @@ def _columns(absent: list[str]) -> str:
 def _frame(raw: Any) -> Table:
     if isinstance(raw, NumberTable):
         return raw
-    import polars as pl
-
-    if isinstance(raw, pl.DataFrame):
-        return raw
     try:
-        return pl.DataFrame({str(name): raw[name] for name in raw}, strict=False)
-    except (TypeError, pl.exceptions.PolarsError) as error:
+        return polars_table(raw)
+    except Exception as error:  # whatever the user's type raises
         raise DataError(f"rows must be a table or a mapping of columns by name ({error})") from error
 
 
