@@ -26,7 +26,9 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import Goal, Objective
 from keras_sweep.trial.result import TrialState
+from tests.helpers.calls import calls_of
 from tests.helpers.engine_contract import CONDITIONAL, flat, in_space, searched, spec
+from tests.helpers.results import dense_sweep
 
 SGD = (Condition("optimizer", ("sgd",)),)
 
@@ -237,6 +239,16 @@ def test_a_sweeps_own_record_keeps_curves_and_lists(tmp_path: Path) -> None:
     assert [result.curve for result in found.results] == [result.curve for result in results]
     assert found.space.constants == CONDITIONAL.constants
     assert all(in_space(found.space, result.params) for result in found.results)
+
+
+def test_four_times_the_trials_take_four_times_the_work(tmp_path: Path) -> None:
+    work = []
+    for trials in (300, 300, 1200):  # the first time imports what is used
+        folder = SweepFolder(tmp_path / f"{trials}_{len(work)}")
+        with StudyFile.create(folder, spec(CONDITIONAL, "optuna", "random"), {}) as study:
+            study.add_many(dense_sweep(trials))
+        work.append(calls_of(lambda folder=folder: read_trials(str(folder.study))))  # type: ignore[misc]
+    assert work[2] < 5 * work[1]
 
 
 def test_what_is_no_storage_is_refused(tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def test_a_note_says_whether_its_process_still_lives(tmp_path: Path) -> None:
     note = json.loads(folder.owner.read_text())
     folder.owner.write_text(json.dumps({**note, "pid": os.getpid()}))  # a later process of its number
     assert living_owner(folder) is None
+    folder.owner.write_text(json.dumps({**note, "pid": 10**19}))  # no process can have that number
+    assert living_owner(folder) is None
     folder.owner.write_text(json.dumps({**note, "host": "elsewhere"}))
     assert living_owner(folder) is not None
 

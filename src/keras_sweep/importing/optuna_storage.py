@@ -251,10 +251,11 @@ def _space(trials: Sequence[optuna.trial.FrozenTrial], results: Sequence[Result]
 
     A parameter that only some trials have is conditional on the first other one whose values tell them apart.
     """
+    lists = {name for result in results for name, value in result.params.items() if isinstance(value, tuple)}
     found: dict[str, Distribution] = {}
     for trial in trials:
         for name, drawn_from in trial.distributions.items():
-            new = _distribution(drawn_from, [result.params.get(name) for result in results])
+            new = _distribution(drawn_from, lists=name in lists)
             found[name] = _united(found[name], new) if name in found else new
     constants = {
         name: distribution.choices[0]
@@ -285,7 +286,8 @@ def _condition(
     return ()
 
 
-def _distribution(distribution: optuna.distributions.BaseDistribution, values: Sequence[Value]) -> Distribution:
+def _distribution(distribution: optuna.distributions.BaseDistribution, *, lists: bool) -> Distribution:
+    """`lists`: whether its choices are lists, which a sweep's record holds as their JSON."""
     import optuna
 
     if isinstance(distribution, optuna.distributions.FloatDistribution):
@@ -293,7 +295,6 @@ def _distribution(distribution: optuna.distributions.BaseDistribution, values: S
     if isinstance(distribution, optuna.distributions.IntDistribution):
         return Int(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
     assert isinstance(distribution, optuna.distributions.CategoricalDistribution), distribution
-    lists = any(isinstance(value, tuple) for value in values)  # a sweep's record holds lists as their JSON
     return Categorical(tuple(_choice(choice, lists) for choice in distribution.choices))
 
 

@@ -225,9 +225,9 @@ def _may_live(owner: Owner) -> bool:
         return True
     try:
         os.kill(owner.pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # or a number that no process can have
         return False
-    except (OSError, OverflowError):
+    except OSError:
         return True
     now = _birth(owner.pid)
     return not (owner.birth and now) or owner.birth == now  # else a later process has its number

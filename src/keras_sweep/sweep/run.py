@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -236,6 +237,8 @@ class _Run:
 
     def _write_down(self) -> dict[str, float]:
         """Write into the record what all runs together took; returns the seconds of this one."""
+        with contextlib.suppress(OSError):  # it holds what still trains, if anything
+            self.study.folder.checkpoints.rmdir()
         seconds = self.wall.total()
         self.study.set_attributes({"seconds": _added(self.study.attributes.get("seconds"), seconds)})
         return seconds
