@@ -92,7 +92,10 @@ def _take_in(value: Any, update: Callable[[bytes], object]) -> None:
             update(str(name).encode())
             _take_in(value[name].to_numpy(), update)
     else:
-        array = np.asarray(value)
+        try:
+            array = np.asarray(value)
+        except ValueError:  # lists of different lengths, which the reader of the data refuses by name
+            array = np.asarray(value, object)
         update(f"{array.dtype.str}{array.shape}".encode())
         update(repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes())
 
