@@ -72,6 +72,22 @@ def test_the_same_call_again_resumes_also_from_another_thread(tmp_path):
     assert len(after) == 4
 
 
+def test_what_does_not_go_with_the_data_is_told_of_the_spec_and_of_no_file(tmp_path):
+    dense = {"dense": {"units": 3, "activation": "softmax"}}
+    wrong = digits_spec(data="digits", model=dense, loss="mse", parameters={"learning_rate": 0.1, "epochs": 1})
+    with pytest.raises(ks.UsageError) as caught:
+        ks.run(wrong, name="mine", sweeps_dir=tmp_path, listener=print)
+    lines = str(caught.value).splitlines()
+    assert lines[0].startswith("Spec: loss: `mse` takes numbers")
+    assert all(line.startswith("Spec: ") for line in lines)
+
+
+def test_rows_of_different_lengths_are_refused_in_plain_words(tmp_path):
+    ragged = digits_spec(data=([[1.0, 2.0], [3.0]] * 20, [0, 1] * 20))
+    with pytest.raises(ks.UsageError, match="`x` of the arrays given has rows of different lengths"):
+        ks.run(ragged, name="mine", sweeps_dir=tmp_path, listener=print)
+
+
 def test_other_arrays_or_another_function_are_refused_as_a_changed_sweep(finished):
     (x, y), test = digits_arrays()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import numpy as np
 
@@ -64,8 +63,7 @@ def check_task(
     elif spec.model.kind == "dense":
         faults += [*_units_faults(spec, data), *_activation_faults(spec)]
     if faults:
-        path = spec.folder / f"{spec.name}.yaml"
-        raise SpaceFileError(path if path.is_file() else Path(f"{spec.name}.yaml"), faults)
+        raise SpaceFileError(spec.file, faults)
 
 
 def units_needed(loss: str, data: SearchData) -> int:

@@ -127,6 +127,7 @@ class SweepSpec:
     finalists: Finalists | None = dataclasses.field(default_factory=Finalists)  # None: none are trained
     finalists_asked: bool = False  # the file asks for them: they may take more than a quarter of the search's epochs
     finish: Finish = dataclasses.field(default_factory=Finish)
+    file: str = dataclasses.field(default="space file", compare=False)  # in messages: its path, or `Spec`
     warnings: tuple[str, ...] = ()  # what does not stop a sweep but is likely a slip
 
     @property

@@ -117,6 +117,7 @@ def read_space_text(
         finalists=finalists,
         finalists_asked=faults.has("finalists") and finalists is not None,
         finish=finish,
+        file=where,
         warnings=faults.warnings,
     )
 
