@@ -33,7 +33,8 @@ def test_a_name_with_one_or_two_slips_is_known(name: str, known: list[str], mean
         ("loss", ["loss_scale_factor"]),
         ("rmsprop_weight_decay", ["adam_weight_decay"]),
         ("lerning_raet", ["learning_rates"]),
-        ("a", ["b", "ab"]),  # as near to any other
+        ("fast", ["fit"]),  # as near to any other
+        ("lr", ["l2", "r"]),
         ("", ["a"]),
     ],
 )

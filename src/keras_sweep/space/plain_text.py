@@ -34,11 +34,11 @@ def quoted(value: object) -> str:
 def nearest(name: object, known: Iterable[str]) -> str | None:
     """The known name that a slip of one or two letters makes `name`, in any case; None where there is none.
 
-    At least half of its letters are right, so that no two-letter name stands for every other.
+    Two of three letters are right, so that no short name stands for every other.
     """
     wanted = str(name)[:LONGEST].lower()
     names = list(known)
-    for slips in range(min(MOST_SLIPS, len(wanted) // 2) + 1):
+    for slips in range(min(MOST_SLIPS, len(wanted) // 3) + 1):
         for candidate in names:
             if _turned(wanted, candidate.lower(), slips):
                 return candidate
