@@ -36,8 +36,7 @@ OTHER_NAMES: Mapping[str, str] = {
 INSTEAD: Mapping[str, str] = {
     "callbacks": "`epochs: {max: 20, take: best}` keeps each trial's best epoch, and `early_terminate` "
     "stops poor trials",
-    "class_weight": "a model of your own may weigh classes in `compute_loss`, or a `python:` function "
-    "gives more rows of rare classes",
+    "class_weight": "a model of your own may weigh classes in `compute_loss`",
 }
 
 
