@@ -131,6 +131,19 @@ def with_lambda():
     return _model(layers.Lambda(lambda x: x * 2))
 
 
+def with_function_of_keras():
+    return _model(layers.Lambda(keras.activations.relu))
+
+
+def twice(inputs):
+    """A function of the user's."""
+    return inputs * 2
+
+
+def with_own_function():
+    return _model(layers.Dense(10, activation=twice))
+
+
 def with_own_layer():
     return _model(Twice())
 
@@ -159,6 +172,11 @@ def two_inputs():
 def two_outputs():
     pixels = layers.Input((64,))
     return keras.Model(pixels, [layers.Dense(10)(pixels), layers.Dense(1)(pixels)])
+
+
+def output_by_name():
+    pixels = layers.Input((64,))
+    return keras.Model(pixels, {"digit": layers.Dense(10)(pixels)})
 
 
 def named_input():

@@ -49,6 +49,12 @@ def one_output(input_shape, activation="linear"):
     return keras.Sequential([layers.Input(input_shape), layers.Dense(1, activation=activation)])
 
 
+def in_lists(input_shape, classes, units=8):
+    """One input and one output, each in a list."""
+    rows = keras.Input(input_shape)
+    return keras.Model(inputs=[rows], outputs=[layers.Dense(classes, activation="softmax")(layers.Dense(units)(rows))])
+
+
 def failing(input_shape, classes, units=8):
     """Can't be built with an odd number of units."""
     if units % 2:

@@ -86,6 +86,7 @@ def functional():
         ("recursion", r"odd_models:recursion failed: .*odd_models.py:\d+: RecursionError: maximum recursion depth"),
         ("two_inputs", r"takes 2 inputs \('left', 'right'\), but the data are one array of rows. Take one input"),
         ("two_outputs", r"gives 2 outputs, but a sweep trains one"),
+        ("output_by_name", r"gives its output in a dict, but a sweep trains one"),
         ("other_rows", r"does not take rows of shape \[64\]: .*expected shape=\(None, 7\), found shape=\(None, 64\)"),
         ("wanting", r"can't be built for rows of shape \[64\]: .*odd_models.py:\d+: TypeError: .*'pixels'"),
         ("frozen", r"has no weights to train. Leave a layer of it trainable"),
@@ -176,8 +177,9 @@ def test_where_its_layers_do_not_tell_a_model_is_asked_for_its_outputs() -> None
 def test_what_opens_the_file_is_said_before_the_search() -> None:
     assert seen("with_lambda").notices[0].endswith("this opens it: `keras.models.load_model(path, safe_mode=False)`")
     call = "`keras.models.load_model(path, custom_objects={'Twice': tests.helpers.odd_models.Twice})`"
-    assert seen("with_own_layer").notices[0].endswith(f"since it holds code of your own; this opens it: {call}")
-    assert seen("subclassed").notices == ()
+    (words,) = seen("with_own_layer").notices
+    assert words.endswith(f" unless your code in it is registered with Keras and imported; this opens it: {call}")
+    assert seen("subclassed").notices == seen("with_function_of_keras").notices == ()
     assert "can't be written as a .keras file, since the class Unwritable has no `get_config`" in str(
         seen("unwritable").notices
     )

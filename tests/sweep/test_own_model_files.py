@@ -52,7 +52,9 @@ def written(function: str, folder: Path) -> tuple[str, Path, np.ndarray]:
         ("named_input", {}),
         ("with_build", {"custom_objects": {"WithBuild": odd_models.WithBuild}}),
         ("with_own_layer", {"custom_objects": {"Twice": odd_models.Twice}}),
+        ("with_own_function", {"custom_objects": {"twice": odd_models.twice}}),
         ("with_lambda", {"safe_mode": False}),
+        ("with_function_of_keras", {}),
     ],
 )
 def test_the_call_of_the_card_opens_the_file(function: str, arguments: dict[str, object], tmp_path: Path) -> None:

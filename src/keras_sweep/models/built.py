@@ -34,7 +34,7 @@ def built(
     """
     import keras
 
-    if isinstance(getattr(model, "input", None), dict):  # of one input, which Keras gives the rows all the same
+    if isinstance(getattr(model, "input", None), dict | list):  # of one input, which Keras gives the rows all the same
         warnings.filterwarnings("ignore", "The structure of `inputs` doesn't match", UserWarning)
     if model.built:
         return model

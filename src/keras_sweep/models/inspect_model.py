@@ -130,11 +130,14 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> tuple[int | 
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
     with user_code(what, spec.folder, ModelError, hint="It is called with one array of inputs, [N, ...]"):
         outputs = called(model, data.input_shape, str(data.train.x.dtype))
+    if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
+        (outputs,) = outputs  # of `outputs=[output]`: on rows Keras gives the one array
     shape = getattr(outputs, "shape", None)
     if shape is None:
         count = len(outputs) if isinstance(outputs, dict | list | tuple) else 0
+        many = f"{count or 'no single'} outputs" if count != 1 else f"its output in a {type(outputs).__name__}"
         raise ModelError(
-            f"the model of {source} gives {count or 'no single'} outputs, but a sweep trains one, by one loss",
+            f"the model of {source} gives {many}, but a sweep trains one, by one loss",
             hint="Return a model with the one output that is to be searched for: `keras.Model(inputs, output)`",
         )
     return tuple(shape)

@@ -47,13 +47,15 @@ def opening_call(model: Any) -> str:
     code = False
     with without_tensorflow():
         config = keras.saving.serialize_keras_object(model)
-    for part in _parts(config):
-        if part.get("class_name") == "Lambda" and str(part.get("module")).startswith("keras"):
-            code = True
-        module = part.get("module")
-        if part.get("registered_name") and module and str(module).split(".")[0] not in ("keras", "builtins"):
-            own = part["config"] if part["class_name"] == "function" else part["class_name"]
-            names[str(own if part["class_name"] == "function" else part["registered_name"])] = f"{module}.{own}"
+        for part in _parts(config):
+            module = str(part.get("module") or "")
+            if part["class_name"] == "__lambda__":
+                code = True
+            elif part["class_name"] == "function":
+                if not _known_to_keras(part):  # Keras keeps no module of a function
+                    names[part["config"]] = part["config"].rpartition(">")[2]
+            elif part.get("registered_name") and module and module.split(".")[0] not in ("keras", "builtins"):
+                names[part["registered_name"]] = f"{module}.{part['class_name']}"
     arguments = ["path"]
     if names:
         arguments.append(f"custom_objects={{{', '.join(f'{name!r}: {place}' for name, place in names.items())}}}")
@@ -66,8 +68,22 @@ def opening_words(call: str) -> str | None:
     """What a user should know of a file that is opened by this call; None where plain `load_model` opens it."""
     if call == PLAIN:
         return None
-    why = "it holds code of your own" if "custom_objects" in call else "its Lambda layers hold code"
-    return f"plain `load_model` refuses the model's file, since {why}; this opens it: `{call}`"
+    why = " unless your code in it is registered with Keras and imported"
+    why = why if "custom_objects" in call else ", since its Lambda layers hold code"
+    return f"plain `load_model` refuses the model's file{why}; this opens it: `{call}`"
+
+
+def _known_to_keras(function: Mapping[str, Any]) -> bool:
+    """Whether a function is one that Keras finds by its name, in a process without code of the user's."""
+    import keras
+
+    if keras.saving.get_registered_object(function["config"]) is not None:
+        return False
+    try:
+        keras.saving.deserialize_keras_object(dict(function))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _why_not(model: Any) -> str | None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.space.sweep_spec import Goal, Objective
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import assert_as_fit, suggestions, user_spec
@@ -49,6 +50,13 @@ def test_convolution_with_batch_normalization_and_dropout(data):
         {"optimizer": "sgd", "learning_rate": 0.05, "epochs": 2},
     )
     assert_as_fit(user_spec("convolutional"), data, trials)
+
+
+def test_a_model_of_one_input_and_one_output_in_lists(data):
+    trial = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2}
+    spec = user_spec("in_lists")
+    assert inspect_model(spec, data).output_shape == (None, 10)
+    assert_as_fit(spec, data, suggestions(trial, {**trial, "model.units": 5}))
 
 
 def test_a_penalty_is_part_of_the_loss(data):
