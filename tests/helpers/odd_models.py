@@ -158,6 +158,10 @@ def too_small(units):
     return _model(layers.Dense(units))
 
 
+def too_small_for_hp(hp):
+    return too_small(hp.Int("units", 4, 8))
+
+
 def frozen():
     model = _model()
     model.trainable = False

@@ -182,6 +182,42 @@ def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> No
         build(found, {"kind": "good"})
 
 
+def narrow(hp: Any) -> Any:
+    """Raises at its default width, before the rest is asked for, and with three layers, after all is."""
+    width = hp.Choice("width", [2, 8, 16])
+    if width < 8:
+        raise ValueError("too narrow")
+    model = keras.Sequential([keras.layers.Input((4,))])
+    count = hp.Int("layers", 1, 3)
+    for index in range(count):
+        model.add(keras.layers.Dense(width, activation=hp.Choice(f"activation_{index}", ["relu", "tanh"])))
+    if count == 3:
+        raise ValueError("too deep")
+    return model
+
+
+def test_where_a_build_raises_the_space_is_that_of_the_other_points() -> None:
+    assert explored(narrow).parameters() == (
+        Parameter("model.width", Categorical((2, 8, 16))),
+        Parameter("model.layers", Int(1, 3)),
+        Parameter("model.activation_0", Categorical(("relu", "tanh"))),
+        Parameter("model.activation_1", Categorical(("relu", "tanh")), (Condition("model.layers", (2, 3)),)),
+        Parameter("model.activation_2", Categorical(("relu", "tanh")), (Condition("model.layers", (3,)),)),
+    )
+
+
+def test_a_build_that_raises_everywhere_is_refused_after_a_few() -> None:
+    tried = []
+
+    def never(hp: Any) -> Any:
+        tried.append((hp.Int("a", 1, 9), hp.Int("b", 1, 9), hp.Choice("c", list(range(20)))))
+        raise ValueError("never")
+
+    with pytest.raises(ModelError, match=r"never can't be built with the default values: .*ValueError: never"):
+        explored(never)
+    assert 1 < len(tried) <= 16
+
+
 RANGES: list[tuple[str, dict[str, Any], object]] = [
     ("Int", {"min_value": 1, "max_value": 9, "step": 4}, Int(1, 9, step=4)),
     ("Int", {"min_value": 2, "max_value": 32, "sampling": "log"}, Int(2, 32, log=True)),

@@ -103,6 +103,10 @@ def test_a_model_that_can_be_built_at_some_points_only_is_looked_at_there() -> N
     assert inspected.output_shape == (None, 10)
     (notice,) = inspected.notices
     assert notice.startswith("trials with units=4 will fail: ") and "at least 5 units" in notice
+    hyper = seen("too_small_for_hp")
+    assert hyper.spec.space.parameters == (Parameter("model.units", Int(4, 8)),)
+    (notice,) = hyper.notices
+    assert notice.startswith("trials with units=4 will fail: ") and "at least 5 units" in notice
 
 
 def test_a_compile_of_its_own_is_said_to_have_no_effect() -> None:

@@ -302,6 +302,13 @@ def test_a_likely_slip_is_a_warning(text: str, words: str) -> None:
     assert any(words in warning for warning in warnings), warnings
 
 
+def test_a_model_that_may_bring_hyperparameters_is_not_said_to_have_few_points() -> None:
+    text = with_parameters("epochs: {min: 1, max: 3}").replace(
+        "dense: {units: 10, activation: softmax}", "python: tests.helpers.odd_models:tuned"
+    )
+    assert "odd_models" in text and not any("more than the space" in warning for warning in read(text).warnings)
+
+
 def test_warnings_come_in_the_order_of_the_file() -> None:
     text = with_parameters("epochs: {min: 5, max: 5}", "learning_rate: {min: 0.1, max: 1.0}", "seed: {values: [1]}")
     lines = [int(warning.split(":")[0].removeprefix("line ")) for warning in read(text).warnings]

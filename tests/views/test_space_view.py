@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from keras_sweep.data.folds import left_out
-from keras_sweep.space.sweep_spec import SearchSettings, Split
+from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, Split
 from keras_sweep.sweep.estimate import Estimate
 from keras_sweep.views.space_view import print_estimate, print_space
 from tests.helpers.factory import digits, make_spec
@@ -19,6 +19,12 @@ def test_the_last_line_says_how_large_the_space_is_and_how_many_trials_there_are
     spec = make_spec(search=SearchSettings("optuna", "tpe", trials, 42))
     *_, last = on_pipe(lambda console: print_space(console, spec, "dense.yaml")).splitlines()
     assert last == f"infinitely many different trials; {said}"
+
+
+def test_of_a_model_that_may_bring_hyperparameters_the_size_is_not_said_to_be_all() -> None:
+    spec = make_spec((), model=ModelSpec("python", "models:tuned"), search=SearchSettings("optuna", "tpe", 4, 42))
+    *_, last = on_pipe(lambda console: print_space(console, spec, "tuned.yaml")).splitlines()
+    assert last.startswith("1 different trial, times those that models:tuned makes if it is a HyperModel; 4 trials are")
 
 
 def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -10,13 +9,14 @@ from typing import Any, TypeAlias
 from keras_sweep.errors import ModelError
 from keras_sweep.models.hyper_parameters import parameters_of
 from keras_sweep.models.model_facts import ModelFacts, model_facts
-from keras_sweep.space.distributions import Categorical, Float, Int, Value
+from keras_sweep.space.distributions import Categorical, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter
 
 Values: TypeAlias = Mapping[str, Value]  # by the hyperparameters' own names
 
 PREFIX = "model."
 MOST_BUILDS = 100  # while discovering
+MOST_FAULTS = 16  # builds that raise before any does not
 MOST_VALUES = 16  # of one hyperparameter, that are tried
 
 
@@ -24,31 +24,39 @@ MOST_VALUES = 16  # of one hyperparameter, that are tried
 class Exploration:
     """Builds with one value changed at a time, and what each build asked for."""
 
-    build: Callable[[Values], tuple[Any, Any]]
+    build: Callable[[Any], Any]  # of `keras_tuner.HyperParameters` a model; raises ModelError
     fixed: dict[str, Value]
     builds: int = 0
+    faults: list[ModelError] = field(default_factory=list)  # of the builds that raised
     variants: list[Any] = field(default_factory=list)  # every hyperparameter met, by name and conditions
     found_in: dict[str, Values] = field(default_factory=dict)  # name -> the values with which it was first asked for
-    # name -> its tried values -> the names that are asked for then
-    asked: dict[str, dict[Value, frozenset[str]]] = field(default_factory=dict)
+    unsure: set[str] = field(default_factory=set)  # names met so far only in builds that raised
+    done: set[str] = field(default_factory=set)  # names whose values have been tried
+    # name -> its tried values -> the names that are asked for then, and whether those are all: the build did not raise
+    asked: dict[str, dict[Value, tuple[frozenset[str], bool]]] = field(default_factory=dict)
     # name -> the models that differ in its value alone
     models: dict[str, list[ModelFacts]] = field(default_factory=dict)
 
     def run(self) -> None:
+        """Build until all is known. Raises ModelError where no build gives a model."""
         self._try({})
-        done: set[str] = set()
-        while self.builds < MOST_BUILDS:
-            name = next((name for name in self.found_in if name not in done), None)
+        while self._may_build():
+            name = next((name for name in self.found_in if name not in self.done), None)
             if name is not None:
                 self._vary(name)
             else:  # scopes that no build so far was in
-                unmet = (one for one in self.variants if one.name not in self.found_in and one.name not in done)
+                unmet = (one for one in self.variants if one.name not in {*self.found_in, *self.done})
                 hidden = next(unmet, None)
                 if hidden is None:
-                    return
+                    break
                 name = hidden.name
                 self._try(self._entering(hidden.conditions))
-            done.add(name)
+            self.done.add(name)
+        if len(self.faults) == self.builds:
+            raise self.faults[0]
+
+    def _may_build(self) -> bool:
+        return self.builds < (MOST_FAULTS if len(self.faults) == self.builds else MOST_BUILDS)
 
     def _vary(self, name: str) -> None:
         hyper_parameter = next(one for one in self.variants if one.name == name)
@@ -56,11 +64,7 @@ class Exploration:
         self.asked[name] = {}
         for value in _probes(parameter):
             self._probe(name, value)
-        if isinstance(parameter.distribution, Float):  # its ends may be where no model can be built
-            with contextlib.suppress(ModelError):
-                self._probe(name, parameter.distribution.low)
-                self._probe(name, parameter.distribution.high)
-        if len(set(self.asked[name].values())) > 1:
+        if len({names for names, _ in self.asked[name].values()}) > 1:
             listed = _all_values(parameter)
             for value in listed:
                 self._probe(name, value)
@@ -91,36 +95,56 @@ class Exploration:
             Condition(PREFIX + parent, there)
             for parent, asked in self.asked.items()
             if parent != name and PREFIX + parent not in given and parent not in self.fixed
-            if (there := tuple(value for value, names in asked.items() if name in names))
-            if len(there) < len(asked)
+            if any(name in names for names, _ in asked.values())
+            if len(there := tuple(value for value, (names, whole) in asked.items() if name in names or not whole))
+            < len(asked)
         ]
         return replace(parameter, when=(*parameter.when, *inferred))
 
     def _probe(self, name: str, value: Value) -> None:
-        if name not in self.fixed and value not in self.asked[name] and self.builds < MOST_BUILDS:
+        if name not in self.fixed and value not in self.asked[name] and self._may_build():
             self.asked[name][value] = self._try({**self.found_in[name], name: value}, name)
 
-    def _try(self, values: Values, varied: str | None = None) -> frozenset[str]:
+    def _try(self, values: Values, varied: str | None = None) -> tuple[frozenset[str], bool]:
         self.builds += 1
-        model, hyper_parameters = self.build({**values, **self.fixed})
+        model, hyper_parameters = None, asking({**values, **self.fixed})
+        try:
+            model = self.build(hyper_parameters)
+        except ModelError as fault:  # a trial there fails; what was asked for before is known all the same
+            self.faults.append(fault)
         active = [one for one in hyper_parameters.space if hyper_parameters.is_active(one)]
         for one in hyper_parameters.space:
             if not any(known.name == one.name and known.conditions == one.conditions for known in self.variants):
                 self.variants.append(one)
         for one in active:
-            self.found_in.setdefault(one.name, values)
-        if varied is not None:
+            if one.name not in self.found_in or (one.name in self.unsure and model is not None):
+                self.found_in[one.name] = values
+                self.done.discard(one.name)
+                (self.unsure.add if model is None else self.unsure.discard)(one.name)
+        if varied is not None and model is not None:
             self.models.setdefault(varied, []).append(model_facts(model))
-        return frozenset(one.name for one in active)
+        return frozenset(one.name for one in active), model is not None
+
+
+def asking(values: Values) -> Any:
+    """`keras_tuner.HyperParameters` with these values; others have their defaults."""
+    import keras_tuner
+
+    hyper_parameters = keras_tuner.HyperParameters()
+    hyper_parameters.values = dict(values)
+    return hyper_parameters
 
 
 def _probes(parameter: Parameter) -> Iterator[Value]:
-    """Values that may lead to other code: every choice, and both ends of a range of whole numbers."""
+    """Values that may lead to other code: every choice, and both ends of a range."""
     if isinstance(parameter.distribution, Categorical):
         yield from parameter.distribution.choices[:MOST_VALUES]
     elif isinstance(parameter.distribution, Int):
         yield parameter.distribution.low
         yield parameter.distribution.values()[-1]
+    else:
+        yield parameter.distribution.low
+        yield parameter.distribution.high
 
 
 def _all_values(parameter: Parameter) -> tuple[Value, ...]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from keras_sweep.errors import ModelError
 from keras_sweep.models.built import built, check_model
-from keras_sweep.models.exploration import PREFIX, Exploration, Values, ordered
+from keras_sweep.models.exploration import PREFIX, Exploration, Values, asking, ordered
 from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.process.user_call import taken, user_code
 from keras_sweep.space.search_space import Parameter, SearchSpace
@@ -49,7 +49,7 @@ def explored(
     HyperModel's class, has parameters named `input_shape` (of one row) and `classes`, it is given these.
 
     Raises:
-        ModelError: it can't be built, returns no Keras model, or trains by a `fit` of its own.
+        ModelError: no build gives a Keras model, or it trains by a `fit` of its own.
     """
     exploration = Exploration(_builder(found, input_shape, classes), dict(fixed or {}))
     with drawn_in_few_shapes():
@@ -75,7 +75,7 @@ def build(
     Raises:
         ModelError: the function raises (the message has the user's file and line), or returns no Keras model.
     """
-    model, _ = _builder(found, input_shape, classes)(values)
+    model = _builder(found, input_shape, classes)(asking(values))
     return built(model, _name(found), _folder(found), input_shape, dtype)
 
 
@@ -127,24 +127,21 @@ def _no_hyper_parameter(name: str, model: str, known: set[str]) -> ModelError:
     )
 
 
-def _builder(found: object, input_shape: tuple[int, ...], classes: int | None) -> Callable[[Values], tuple[Any, Any]]:
-    """A function from values to (model, the `keras_tuner.HyperParameters` that were asked for)."""
+def _builder(found: object, input_shape: tuple[int, ...], classes: int | None) -> Callable[[Any], Any]:
+    """A function from `keras_tuner.HyperParameters` to the model; they then hold what was asked for."""
     context = {"input_shape": input_shape, "classes": classes}
     function, name = _function(found, context)
     written = getattr(getattr(function, "__self__", None), "_build", function)  # a HyperModel wraps the user's method
     folder = _folder(written)
     given = taken(written, context)
 
-    def build(values: Values) -> tuple[Any, Any]:
-        import keras_tuner
-
-        hyper_parameters = keras_tuner.HyperParameters()
-        hyper_parameters.values = dict(values)
-        said = ", ".join(f"{key}={value!r}" for key, value in values.items()) or "the default values"
+    def build(hyper_parameters: Any) -> Any:
+        values = hyper_parameters.values.items()
+        said = ", ".join(f"{key}={value!r}" for key, value in values) or "the default values"
         with user_code(f"{name} can't be built with {said}", folder, ModelError):
             model = function(hyper_parameters, **given)
         check_model(model, name)
-        return model, hyper_parameters
+        return model
 
     return build
 

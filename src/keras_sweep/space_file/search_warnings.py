@@ -12,10 +12,10 @@ from keras_sweep.space_file.fault_list import FaultList
 
 
 def warn_about_search(
-    faults: FaultList, space: SearchSpace, search: SearchSettings, early: EarlyTerminate | None
+    faults: FaultList, space: SearchSpace, search: SearchSettings, early: EarlyTerminate | None, *, whole: bool
 ) -> None:
-    """Note the warnings."""
-    if search.trials > space.size:
+    """Note the warnings. `whole`: the model adds no hyperparameters of its own to the space, as a HyperModel does."""
+    if whole and search.trials > space.size:
         points = f"the space's {counted(int(space.size), 'point')}"
         faults.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
     for parameter in space.parameters:

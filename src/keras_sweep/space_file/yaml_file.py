@@ -99,7 +99,8 @@ def read_space_text(
     finalists = finalists_of(faults, space)
     finish = finish_of(faults)
     if space is not None and search is not None:
-        warn_about_search(faults, space, search, early)
+        whole = model is None or model.kind != "python"
+        warn_about_search(faults, space, search, early, whole=whole)
     if faults.found or not (data and model and loss and objective and space and search and metrics is not None):
         raise SpaceFileError(where, _few(faults.found))
     return SweepSpec(

@@ -29,6 +29,8 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
         table.add_row(Text(safe(name), style="bold"), Text(f"always {value_text(value)}"))
     console.print(table)
     size = "infinitely many different trials" if spec.space.size == math.inf else size_text(spec.space.size)
+    if spec.model.kind == "python" and spec.space.finite:
+        size += f", times those that {safe(spec.model.source)} makes if it is a HyperModel"
     search = spec.search.engine_name
     verb = "is" if spec.search.trials == 1 else "are"
     console.print(Text(f"{size}; {count_text(spec.search.trials, 'trial')} {verb} to be run by {search}"))
