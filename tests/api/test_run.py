@@ -156,3 +156,63 @@ def test_a_runner_that_is_not_there_is_refused_before_anything_is_done(tmp_path)
     with pytest.raises(ks.UsageError, match=r"there is no runner 'fits'\. Did you mean `fit`\?"):
         ks.run(digits_spec(), name="mine", runner="fits", sweeps_dir=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+SHIFT = 0.0
+
+
+def made(activation, units=8):
+    def build(input_shape, classes, *, width=units):
+        import keras
+
+        hidden = keras.layers.Dense(width, activation)
+        return keras.Sequential([keras.Input(input_shape), hidden, keras.layers.Rescaling(1.0, SHIFT), last(classes)])
+
+    return build
+
+
+def last(classes):
+    import keras
+
+    return keras.layers.Dense(classes, "softmax")
+
+
+def test_a_function_made_with_something_else_is_another_and_the_first_models_keep_their_scores(tmp_path, monkeypatch):
+    def spec(model):
+        return digits_spec(model=model, parameters={"learning_rate": [0.01, 0.1]}, finalists="none")
+
+    def score():
+        rows = sweep.validation()
+        return sweep.load_model(0).evaluate(rows.x, rows.y, verbose=0)[0]
+
+    build = made("relu")
+    sweep = ks.run(spec(build), name="mine", sweeps_dir=tmp_path, trials=1)
+    loss = sweep.trial(0).metrics["val_loss"]
+    for other, what in (
+        (made("tanh"), "the variable `activation`"),
+        (made("relu", 4), "the default of `width`"),  # another shape
+        (partial(build, width=4), "the argument `width`"),
+    ):
+        with pytest.raises(ks.UsageError, match=f"begun with something else: model: .*{what}"):
+            ks.run(spec(other), name="mine", sweeps_dir=tmp_path, trials=2)
+    assert score() == pytest.approx(loss, rel=1e-6)
+    monkeypatch.setitem(globals(), "SHIFT", 1.0)
+    with pytest.raises(ks.UsageError, match="begun with something else: model: .*the global `SHIFT`"):
+        ks.run(spec(build), name="mine", sweeps_dir=tmp_path, trials=2)
+    with pytest.raises(ks.UsageError, match="has changed since the sweep 'mine' was run: the global `SHIFT` in build"):
+        score()
+    monkeypatch.setitem(globals(), "SHIFT", 0.0)
+    assert score() == pytest.approx(loss, rel=1e-6)
+    assert len(ks.run(spec(made("relu")), name="mine", sweeps_dir=tmp_path, trials=2).trials) == 2
+
+
+def test_a_model_that_uses_what_has_no_digest_is_refused_before_anything_is_written(tmp_path):
+    lock = threading.Lock()
+
+    def locked(input_shape, classes):
+        with lock:
+            return made("relu")(input_shape, classes)
+
+    with pytest.raises(ks.UsageError, match=r"`locked` uses the variable `lock`: a value of type lock.*no digest"):
+        ks.run(digits_spec(model=locked), name="mine", sweeps_dir=tmp_path)
+    assert not list(tmp_path.iterdir())

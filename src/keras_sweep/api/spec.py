@@ -71,7 +71,7 @@ def _data_block(data: Any) -> Any:
     if isinstance(data, Csv | Parquet | Npz):
         return data.block()
     if callable(data):
-        return {"python": give_function(data)}
+        return {"python": give_function(data, of_rows=True)}
     if isinstance(data, Sequence):
         return {"python": give_arrays(data)}
     raise UsageError(

@@ -5,16 +5,15 @@ A name like `__program__:build_3f2a90c1d4e5` says nothing to another program, so
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import textwrap
-from collections.abc import Callable, Mapping
+import functools
 from typing import Any
 
 from keras_sweep.errors import UsageError
+from keras_sweep.process.digest import digest_of, digests_of_parts
 
 PREFIX = "__program__:"
 _given: dict[str, object] = {}
+_parts: dict[str, dict[str, str]] = {}  # of each function, when it was given
 
 
 def is_given(source: str) -> bool:
@@ -46,60 +45,43 @@ def given(source: str, error: type[UsageError] = UsageError) -> object:
         ) from None
 
 
-def give_function(function: Any) -> str:
-    """Give a function, a class or an instance; its name bears the digest of its source."""
-    named = function if hasattr(function, "__name__") else type(function)
-    source = f"{PREFIX}{named.__name__.strip('<>')}_{_digest_of_source(named)}"
-    _given[source] = function
+def give_function(function: Any, *, of_rows: bool = False) -> str:
+    """Give a function, a class or an instance; its name bears the digest of all that it is made of.
+
+    A function `of_rows` may use what has no digest, since the rows that it returns have one. Raises UsageError.
+    """
+    named = function
+    while isinstance(named, functools.partial):
+        named = named.func
+    name = getattr(named, "__name__", type(named).__name__).strip("<>")
+    try:
+        parts = digests_of_parts(function, name)
+    except UsageError:
+        if not of_rows:
+            raise
+        parts = {"its code": digest_of(getattr(function, "__code__", name), name)}
+    source = f"{PREFIX}{name}_{digest_of(parts, name)[:12]}"
+    _given[source], _parts[source] = function, parts
     return source
 
 
 def give_arrays(arrays: Any) -> str:
     """Give arrays, or pairs or a dict of them, as the result of a function without arguments."""
-    digest = hashlib.sha256()
-    _take_in(arrays, digest.update)
-    source = f"{PREFIX}arrays_{digest.hexdigest()[:12]}"
+    name = "the arrays given"
+    try:
+        digest = digest_of(arrays, name)
+    except UsageError:  # they are no arrays, of which the reader says more
+        digest = digest_of(type(arrays).__name__, name)
+    source = f"{PREFIX}arrays_{digest[:12]}"
     _given[source] = lambda: arrays
     return source
 
 
-def _digest_of_source(code: Any) -> str:
-    try:
-        text = textwrap.dedent(inspect.getsource(code)).encode()
-    except (OSError, TypeError):  # typed into a plain interpreter: there is no source, but there is code
-        body = getattr(code, "__code__", None)
-        if body is None:
-            raise UsageError(
-                f"the source of {code.__name__} can't be read, so a changed one could not be told",
-                hint="Define it in a file or a notebook",
-            ) from None
-        text = body.co_code + repr((body.co_consts, body.co_names)).encode()
-    return hashlib.sha256(text).hexdigest()[:12]
+def parts_given(source: str) -> dict[str, str]:
+    """What a given function was made of when it was given, each with its digest; {} where this program has not."""
+    return _parts.get(source, {})
 
 
-def _take_in(value: Any, update: Callable[[bytes], object]) -> None:
-    import numpy as np
-
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            update(str(name).encode())
-            _take_in(inner, update)
-    elif _holds_arrays(value):
-        for inner in value:
-            _take_in(inner, update)
-    elif type(value).__name__ == "DataFrame":
-        for name in value.columns:
-            update(str(name).encode())
-            _take_in(value[name].to_numpy(), update)
-    else:
-        try:
-            array = np.asarray(value)
-        except ValueError:  # lists of different lengths, which the reader of the data refuses by name
-            array = np.asarray(value, object)
-        update(f"{array.dtype.str}{array.shape}".encode())
-        update(repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes())
-
-
-def _holds_arrays(value: Any) -> bool:
-    """Whether it is a list or tuple of arrays, or of pairs of them, and not one array written as a list."""
-    return isinstance(value, list | tuple) and any(hasattr(part, "shape") or _holds_arrays(part) for part in value[:4])
+def parts_now(source: str) -> dict[str, str]:
+    """What a given function is made of now: a global may have changed since. Raises UsageError."""
+    return digests_of_parts(_given[source], name_of(source)) if source in _parts else {}

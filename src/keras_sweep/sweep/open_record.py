@@ -65,7 +65,7 @@ def open_study(
             closing = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
             emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {closing}"))
     try:
-        _check_same(spec, study.attributes, {**said, **sealed, MODEL_CODE: code})
+        _check_same(spec, study.attributes, {**said, **sealed})
         for path in (folder.weights, folder.scores, folder.checkpoints, folder.spool):
             if path.exists() and not path.is_dir():
                 emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
@@ -133,7 +133,7 @@ def check_spec(folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, An
     if spec.model.kind != "dense":
         old, new = _in_both(old, new), _in_both(new, old)
     if changes := differences(old, new):
-        raise _changed(folder.name, changes, attributes, spec)
+        raise _changed(folder.name, changes + _code_changes(attributes, spec), attributes, spec)
 
 
 def _in_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,12 +153,13 @@ def _check_same(spec: SweepSpec, old: Mapping[str, Any], new: Mapping[str, Any])
         changes += [
             f"{line} ({keras_json()}, or code that sets it)" for line in config_changes(config, new[KERAS_CONFIG])
         ]
-    now = new[MODEL_CODE]
-    assert isinstance(now, dict)
-    if files := changed_code(old.get(MODEL_CODE), now):
-        changes.append(f"the code of the model: {', '.join(files)} (bring it back to go on)")
-    if changes:
+    if changes := changes + _code_changes(old, spec):
         raise _changed(spec.name, changes, old, spec)
+
+
+def _code_changes(recorded: Mapping[str, Any], spec: SweepSpec) -> list[str]:
+    parts = changed_code(recorded.get(MODEL_CODE), model_code(spec))
+    return [f"the code of the model: {', '.join(parts)} (bring it back to go on)"] if parts else []
 
 
 def _changed(name: str, changes: list[str], attributes: Mapping[str, Any], spec: SweepSpec) -> ChangedSweep:

@@ -13,6 +13,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS
 from keras_sweep.process.keras_config import KERAS_CONFIG, use_keras_config
+from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file_of
@@ -91,10 +92,11 @@ def recorded_data(
     from keras_sweep.models.inspect_model import with_own_parameters
     from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 
-    if model and (files := changed_code(study.attributes.get(MODEL_CODE), model_code(spec))):
+    if model and (parts := changed_code(study.attributes.get(MODEL_CODE), model_code(spec, now=True))):
+        source = spec.model.source
         raise ChangedSweep(
-            f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(files)} in "
-            f"{spec.folder}; its trials are of the former code",
+            f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(parts)} in "
+            f"{name_of(source) if is_given(source) else spec.folder}; its trials are of the former code",
             hint="Bring the former code back, or run the sweep anew under another name",
         )
     if (words := use_keras_config(study.attributes.get(KERAS_CONFIG))) is not None:

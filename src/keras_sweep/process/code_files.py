@@ -1,0 +1,130 @@
+"""Whose code a module is: an installed package's, known by its version, or the user's, by a digest of its files.
+
+Nothing is imported for that.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import io
+import sys
+import sysconfig
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MOST_FILES = 1_000
+STANDARD = Path(sysconfig.get_path("stdlib"))
+
+
+def module_facts(name: str) -> Any:
+    """What tells a module from a changed one: the version of its package, or the files of the user's own."""
+    place = _place_of(name.partition(".")[0])
+    if place is None or is_installed(name):
+        return name, version_of(name)
+    return name, code_files(name, place.parents[place.name == "__init__.py"])
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module is of Python or of an installed package, and none of the user's own."""
+    top = module.partition(".")[0]
+    if top in ("keras_sweep", "__main__"):
+        return top == "keras_sweep"
+    place = _place_of(module)
+    if place is None:
+        return top in sys.stdlib_module_names
+    return bool({"site-packages", "dist-packages"} & set(place.parts)) or STANDARD in place.parents
+
+
+def _place_of(module: str) -> Path | None:
+    """The file of a module, or of the package that it is in; it is not imported for that."""
+    if file := getattr(sys.modules.get(module), "__file__", None):
+        return Path(file)
+    with contextlib.suppress(ImportError, ValueError):
+        spec = importlib.util.find_spec(module.partition(".")[0])
+        if spec is not None and spec.submodule_search_locations:
+            return Path(next(iter(spec.submodule_search_locations)), "__init__.py")
+        return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
+    return None
+
+
+@functools.cache
+def version_of(module: str) -> str:
+    """That of the installed package which a module is of; "" for Python's own."""
+    package = module.partition(".")[0]
+    if package in sys.stdlib_module_names:
+        return ""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    return ",".join(map(importlib.metadata.version, importlib.metadata.packages_distributions().get(package, ())))
+
+
+def code_files(module: str, folder: Path) -> dict[str, str]:
+    """The files of a module of that folder and of what it imports from there, each with its SHA-256 (hex).
+
+    Imports are read from the source, also those inside of functions. Comments and blank lines do not count. Empty for a
+    module that does not lie in the folder.
+    """
+    waiting = list(_files_of(module.split("."), folder))
+    found: dict[str, str] = {}
+    while waiting and len(found) < MOST_FILES:
+        path = waiting.pop()
+        name = path.relative_to(folder).as_posix()
+        if name in found:
+            continue
+        try:
+            source = path.read_bytes()
+        except OSError:  # the import of it tells
+            continue
+        found[name] = hashlib.sha256(_without_comments(source)).hexdigest()
+        waiting.extend(_imported(source, path, folder))
+    return dict(sorted(found.items()))
+
+
+def _files_of(parts: list[str], folder: Path) -> Iterator[Path]:
+    """The files that importing `a.b.c` reads, as far as they lie in the folder."""
+    place = folder
+    for part in parts:
+        if (file := place / f"{part}.py").is_file():
+            yield file
+            return
+        place = place / part
+        if (file := place / "__init__.py").is_file():
+            yield file
+
+
+def _imported(source: bytes, path: Path, folder: Path) -> Iterator[Path]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the import of it tells
+        return
+    package = list(path.parent.relative_to(folder).parts)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield from _files_of(name.name.split("."), folder)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = [*base, *(node.module.split(".") if node.module else [])]
+            yield from _files_of(module, folder)
+            for name in node.names:  # which may be a module, too
+                yield from _files_of([*module, name.name], folder)
+
+
+def _without_comments(source: bytes) -> bytes:
+    try:
+        lines = io.BytesIO(source).readlines()
+        text = [line.decode() for line in lines]
+        for token in tokenize.tokenize(io.BytesIO(source).readline):
+            if token.type == tokenize.COMMENT:
+                row, column = token.start
+                text[row - 1] = text[row - 1][:column]
+    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError, IndexError):
+        return source
+    return "\n".join(line.rstrip() for line in text if line.strip()).encode()

@@ -1,0 +1,68 @@
+"""What a function uses, told from its byte code: the names that it reads, and the modules that it imports."""
+
+from __future__ import annotations
+
+import contextlib
+import dis
+import importlib.util
+import itertools
+from types import CodeType, ModuleType
+from typing import Any
+
+from keras_sweep.process.code_files import is_installed
+
+READS_GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+READS_OUTER = ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")  # variables of the function around it
+WRITES = ("STORE_GLOBAL", "STORE_DEREF", "STORE_NAME")
+NOTES = ("append", "add", "extend", "update")
+
+
+def reached(name: str, value: Any, attributes: tuple[str, ...]) -> tuple[str, Any]:
+    """What `name.a.b` is, as far as it leads through modules of the user's: of these counts alone what is used."""
+    for attribute in attributes:
+        if not isinstance(value, ModuleType) or is_installed(value.__name__) or not hasattr(value, attribute):
+            break
+        name, value = f"{name}.{attribute}", getattr(value, attribute)
+    return name, value
+
+
+def is_noted_in(value: Any, uses: set[tuple[str, ...]]) -> bool:
+    """Whether it is a list or the like that is only added to: a note, which changes nothing."""
+    return isinstance(value, list | set | dict) and all(
+        attributes[:1] and attributes[0] in NOTES for attributes in uses
+    )
+
+
+def reads(code: CodeType, instructions: tuple[str, ...]) -> dict[str, set[tuple[str, ...]]]:
+    """The names that a function, and those inside of it, read so; each with the attributes that are taken of it.
+
+    A name that it also sets is state of its own, which was not given to it.
+    """
+    listed = list(dis.get_instructions(code))
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for at, instruction in enumerate(listed):
+        if instruction.opname in instructions:
+            rest = itertools.takewhile(lambda one: one.opname in ("LOAD_ATTR", "LOAD_METHOD"), listed[at + 1 : at + 9])
+            found.setdefault(instruction.argval, set()).add(tuple(one.argval for one in rest))
+    for instruction in listed:
+        if instruction.opname in WRITES:
+            found.pop(instruction.argval, None)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            for name, uses in reads(inner, instructions).items():
+                found.setdefault(name, set()).update(uses)
+    return found
+
+
+def imported(code: CodeType, namespace: dict[str, Any]) -> set[str]:
+    """The modules that a function, and those inside of it, import when they run, and what they import from these."""
+    listed, found = list(dis.get_instructions(code)), set()
+    for level, names, instruction in zip(listed, listed[1:], listed[2:], strict=False):
+        if instruction.opname == "IMPORT_NAME":
+            with contextlib.suppress(ImportError):  # the call tells
+                relative = "." * level.argval + instruction.argval
+                module = importlib.util.resolve_name(relative, namespace.get("__package__") or "")
+                found |= {module, *(f"{module}.{name}" for name in names.argval or ())}  # which may be a module, too
+    for inner in code.co_consts:
+        found |= imported(inner, namespace) if isinstance(inner, CodeType) else set()
+    return found

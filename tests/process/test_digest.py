@@ -1,0 +1,392 @@
+"""A digest is of all that a value is, and of nothing else: the same in each process, another once a part is another."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import enum
+import functools
+import logging
+import math
+import os
+import pathlib
+import random
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+import types
+import typing
+from collections import OrderedDict, defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies
+
+from keras_sweep.errors import UsageError
+from keras_sweep.process.digest import digest_of, digests_of_parts
+
+ATOMS = strategies.one_of(
+    strategies.none(),
+    strategies.booleans(),
+    strategies.integers(),
+    strategies.floats(allow_nan=False),
+    strategies.text(),
+    strategies.binary(),
+)
+KEYS = strategies.one_of(strategies.integers(), strategies.text())
+VALUES = strategies.recursive(
+    ATOMS,
+    lambda inner: strategies.one_of(
+        strategies.lists(inner), strategies.tuples(inner, inner), strategies.dictionaries(KEYS, inner)
+    ),
+)
+
+
+def digest(value: object) -> str:
+    return digest_of(value, "it")
+
+
+def copied(value):
+    """The same value of other objects."""
+    if isinstance(value, dict):
+        return {key: copied(inner) for key, inner in value.items()}
+    return type(value)(map(copied, value)) if isinstance(value, list | tuple) else value
+
+
+def exact(value):
+    """Equal only where type and value of every part are, and -0.0 is not 0.0."""
+    if isinstance(value, dict):
+        return dict, [(exact(key), exact(inner)) for key, inner in value.items()]
+    return (type(value), [exact(inner) for inner in value] if isinstance(value, list | tuple) else repr(value))
+
+
+@given(VALUES, VALUES)
+def test_values_have_one_digest_exactly_where_they_are_equal_in_type_and_value(one, other):
+    assert digest(one) == digest(copied(one))
+    assert (digest(one) == digest(other)) == (exact(one) == exact(other))
+
+
+@given(strategies.sets(strategies.one_of(ATOMS, strategies.tuples(ATOMS, ATOMS))), strategies.randoms())
+def test_the_order_of_a_set_does_not_count(values, rng):
+    shuffled = list(values)
+    rng.shuffle(shuffled)
+    assert digest(set(shuffled)) == digest(values)
+    assert digest(frozenset(shuffled)) == digest(values)
+    assert digest({*values, "one more"}) != digest(values) or "one more" in values
+
+
+@given(strategies.integers(-5, 5), strategies.text(max_size=3), strategies.lists(strategies.integers(0, 3), max_size=3))
+def test_a_function_is_what_it_is_given_in_every_way(number, text, numbers):
+    def made(number, text, numbers):
+        def build(units, scale=number, *, kind=text):
+            return units, scale, kind, numbers
+
+        return build
+
+    same = digest(made(number, text, list(numbers)))
+    assert digest(made(number, text, numbers)) == same
+    others = [(number + 1, text, numbers), (number, text + "x", numbers), (number, text, [*numbers, 1])]
+    assert len({same, *(digest(made(*other)) for other in others)}) == 4
+    assert digest(functools.partial(made(number, text, numbers), units=number)) not in (
+        same,
+        digest(functools.partial(made(number, text, numbers), units=number + 1)),
+    )
+
+
+def in_a_module(text: str, **given: object) -> dict[str, typing.Any]:
+    module = types.ModuleType("of_the_users")
+    vars(module).update(given)
+    exec(textwrap.dedent(text), vars(module))
+    return vars(module)
+
+
+HELPED = """
+    import math
+    RATE, UNUSED, TABLE = 0.5, 1, {"a": [1, 2]}
+    def helper(x, depth=2):
+        return x if depth == 0 else helper(x * RATE, depth - 1)
+    def build(units):
+        class Inner:
+            factor = TABLE["a"]
+        return [helper(unit) for unit in range(units)], math.pi
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("    def build", "    # a comment\n\n\n    def build", True),
+        ("range(units)", "range(  units  )", True),
+        ("UNUSED, TABLE = 0.5, 1,", "UNUSED, TABLE = 0.5, 2,", True),
+        ("RATE, UNUSED, TABLE = 0.5", "RATE, UNUSED, TABLE = 0.25", False),
+        ("[1, 2]", "[1, 3]", False),
+        ("depth=2", "depth=3", False),
+        ("x * RATE", "x / RATE", False),
+        ("math.pi", "math.e", False),
+    ],
+)
+def test_what_a_function_reaches_counts_and_what_it_does_not_use_does_not(before, after, same):
+    assert before in HELPED
+    changed = digest(in_a_module(HELPED.replace(before, after))["build"])
+    assert (changed == digest(in_a_module(HELPED)["build"])) is same
+
+
+def test_two_lambdas_on_one_line_are_two():
+    one, other = (lambda units: units + 1), (lambda units: units + 2)
+    assert digest(one) != digest(other)
+
+
+def test_an_attribute_that_bears_the_name_of_a_global_is_no_use_of_it():
+    module = in_a_module("def build(x): return x.handle", handle=threading.Lock())
+    digest(module["build"])
+
+
+def test_of_a_module_of_the_users_what_is_used_counts(tmp_path, monkeypatch):
+    (tmp_path / "my_parts.py").write_text("RATE = 1\nOTHER = 1\ndef block(x):\n    return x\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_parts", raising=False)
+    import my_parts  # type: ignore[import-not-found]
+
+    build = in_a_module("def build(x): return my_parts.block(x) * my_parts.RATE", my_parts=my_parts)["build"]
+    first = digest(build)
+    my_parts.OTHER = 2
+    assert digest(build) == first
+    my_parts.RATE = 2
+    assert digest(build) != first
+    monkeypatch.delitem(sys.modules, "my_parts")
+
+
+def test_a_module_that_a_function_imports_itself_counts_by_its_files_and_is_not_imported(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    file = tmp_path / "my_late_parts.py"
+    build = in_a_module("def build(x):\n    from my_late_parts import block\n    return block(x)")["build"]
+    file.write_text("raise ValueError\n")
+    first = digest(build)
+    file.write_text("raise ValueError  # a comment\n")
+    assert digest(build) == first
+    file.write_text("raise TypeError\n")
+    assert digest(build) != first
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+@dataclasses.dataclass
+class Config:
+    units: int = 3
+    names: list[str] = dataclasses.field(default_factory=list)
+
+
+class Slotted:
+    __slots__ = ("units",)
+
+    def __init__(self, units):
+        self.units = units
+
+
+class Base:
+    scale = 1
+
+    @property
+    def twice(self):
+        return 2 * self.scale
+
+    @functools.cached_property
+    def thrice(self):
+        return 3 * self.scale
+
+
+class Model(Base):
+    def __init__(self, units):
+        self.units = units
+        self.myself = self.build  # a circle
+
+    def build(self, hp):
+        self.built = hp
+        return super().__init__, Model, self.units
+
+    @staticmethod
+    def of_none():
+        return None
+
+    @classmethod
+    def small(cls):
+        return cls(1)
+
+
+@functools.lru_cache
+def cached(x):
+    return x
+
+
+COMMON = {
+    "enum": (Colour.RED, Colour.BLUE),
+    "path": (pathlib.Path("a"), pathlib.Path("b")),
+    "dataclass": (Config(), Config(names=["a"])),
+    "slots": (Slotted(1), Slotted(2)),
+    "instance": (Model(1), Model(2)),
+    "bound method": (Model(1).build, Model(2).build),
+    "class": (Model, Base),
+    "static method": (Model.of_none, Model.small),
+    "named": (argparse.Namespace(a=1), argparse.Namespace(a=2)),
+    "simple": (types.SimpleNamespace(a=1), types.SimpleNamespace(a=2)),
+    "logger": (logging.getLogger("a"), logging.getLogger("b")),
+    "pattern": (re.compile("a"), re.compile("a", re.IGNORECASE)),
+    "date": (datetime.datetime(2026, 1, 1), datetime.datetime(2026, 1, 2)),
+    "typing": (typing.Optional[int], typing.Optional[str]),  # noqa: UP045
+    "generic": (list[int], list[str]),
+    "union": (int | str, int | float),
+    "ordered": (OrderedDict(a=1), OrderedDict(a=2)),
+    "default": (defaultdict(list, a=1), defaultdict(dict, a=1)),
+    "cached": (cached, functools.lru_cache(math.sin)),
+    "module": (math, random),
+    "of C": (len, math.sin),
+    "of C, bound": ([1].count, [2].count),
+    "of C, of a class": (dict.fromkeys, str.upper),
+    "installed": (np.linspace, np.linalg.norm),
+    "ufunc": (np.tanh, np.sin),
+    "array": (np.zeros(3), np.zeros((3, 1))),
+    "scalar": (np.float32(1), np.float64(1)),
+    "array of objects": (np.array(["a", None]), np.array(["a", "b"])),
+    "array of text": (np.array(["a", "b"]), np.array(["a", "c"])),
+    "text of any length": (np.array(["a"], np.dtypes.StringDType()), np.array(["b"], np.dtypes.StringDType())),
+    "masked": (np.ma.array([1, 2], mask=[0, 1]), np.ma.array([1, 2], mask=[0, 0])),
+    "type of numbers": (np.dtype("float32"), np.dtype("float64")),
+    "generator": (np.random.default_rng(1), np.random.default_rng(2)),
+    "random": (random.Random(1), random.Random(2)),
+    "environment": (frozenset({("a", 1)}), frozenset({("a", 2)})),
+    "sentinel": (object(), Ellipsis),
+}
+
+
+@pytest.mark.parametrize("name", COMMON)
+def test_what_is_common_has_a_digest_and_another_has_another(name):
+    one, other = COMMON[name]
+    assert digest(one) == digest(one) != digest(other)
+
+
+def test_of_keras_and_its_backends_numbers_and_configuration_count():
+    import jax
+    import keras
+    import polars as pl
+    import tensorflow as tf
+
+    def layer(units=2, **more):
+        return keras.layers.Dense(units, **more)
+
+    def model(units=2):
+        keras.utils.set_random_seed(1)
+        return keras.Sequential([keras.Input((3,)), layer(), layer(units)])
+
+    pairs = [
+        (layer(), layer(), layer(3)),  # their names count the layers made before
+        (model(), model(), model(3)),
+        (keras.optimizers.Adam(0.1), keras.optimizers.Adam(0.1), keras.optimizers.Adam(0.2)),
+        (keras.initializers.HeNormal(1), keras.initializers.HeNormal(1), keras.initializers.HeNormal(2)),
+        (keras.Variable([1.0]), keras.Variable([1.0]), keras.Variable([2.0])),
+        (jax.numpy.ones(2), jax.numpy.ones(2), jax.numpy.ones(3)),
+        (jax.random.key(1), jax.random.key(1), jax.random.key(2)),
+        (jax.numpy.tanh, jax.numpy.tanh, jax.numpy.sin),
+        (jax.jit(cached), jax.jit(cached), jax.jit(digest)),
+        (tf.constant([1]), tf.constant([1]), tf.constant([2])),
+        (tf.function(digest), tf.function(digest), tf.function(copied)),
+        (pl.DataFrame({"a": ["x"]}), pl.DataFrame({"a": ["x"]}), pl.DataFrame({"a": ["y"]})),
+        (pl.Series([1]), pl.Series([1]), pl.Series([2])),
+    ]
+    for one, same, other in pairs:
+        assert digest(one) == digest(same) != digest(other), one
+    moved = model()
+    moved.set_weights([weight + 1 for weight in moved.get_weights()])
+    assert digest(moved) != digest(model())
+
+
+@pytest.mark.parametrize(
+    "make", [threading.Lock, lambda: (x for x in "ab"), lambda: sys.__stderr__, lambda: memoryview(b"")]
+)
+def test_what_has_no_digest_is_refused_with_where_it_stands(make):
+    value = make()
+    build = in_a_module("def helper(): return config['log']\ndef build(): return helper()", config={"log": value})[
+        "build"
+    ]
+    with pytest.raises(
+        UsageError, match=r"`build` uses \['log'\] of the global `config` of the global `helper`: a value"
+    ):
+        digest_of(build, "build")
+
+
+def test_what_a_function_keeps_for_itself_does_not_count():
+    module = in_a_module("""
+        calls, built = 0, []
+        def build(units):
+            global calls
+            calls += 1
+            built.append(units)
+            return calls
+    """)
+    first = digest(module["build"])
+    module["build"](3)
+    assert digest(module["build"]) == first
+    model = Model(1)
+    first = digest(model)
+    model.build(3)
+    assert digest(model) == first
+
+
+def test_a_value_that_holds_itself_ends():
+    ring: list[object] = [1]
+    ring.append(ring)
+    other: list[object] = [2]
+    other.append(other)
+    assert digest(ring) != digest(other)
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep, threading]
+    with pytest.raises(UsageError, match="no digest"):
+        digest(deep)
+
+
+def test_parts_say_what_changed():
+    def made(rate):
+        def build(units=2):
+            return units * rate
+
+        return build
+
+    one, other = digests_of_parts(made(1), "build"), digests_of_parts(made(2), "build")
+    assert [name for name in one if one[name] != other[name]] == ["the variable `rate`"]
+
+
+def test_each_process_finds_the_same(tmp_path):
+    script = tmp_path / "script.py"
+    text = f"""
+        import sys, argparse, functools, enum
+        sys.path[:0] = {sys.path!r}
+        import numpy as np
+        from keras_sweep.process.digest import digest_of
+        KINDS = {{"relu", "tanh", "elu", ("a", 1)}}
+        class Mode(enum.Enum):
+            ONE = 1
+        RNG, TABLE = np.random.default_rng(1), {{"a": Mode.ONE}}
+        class Own(argparse.Namespace):
+            def call(self, x):
+                return x if x in KINDS else x * RNG.random() * TABLE["a"].value
+        def a(x): return b(x)
+        def b(x): return a(x) if x else SET
+        SET = {{a, b, Own}}
+        def build(units, activation=np.tanh):
+            return Own(), units, a
+        print(digest_of(functools.partial(build, 3), "build"))
+    """
+    found = set()
+    for seed in ("1", "2"):
+        script.write_text(
+            textwrap.dedent(text if seed == "1" else text.replace("def build", "# a comment\n\n        def build"))
+        )
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        found.add(subprocess.run([sys.executable, script], capture_output=True, env=environment, check=True).stdout)
+    assert len(found) == 1
