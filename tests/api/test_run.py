@@ -197,9 +197,9 @@ def test_a_function_made_with_something_else_is_another_and_the_first_models_kee
             ks.run(spec(other), name="mine", sweeps_dir=tmp_path, trials=2)
     assert score() == pytest.approx(loss, rel=1e-6)
     monkeypatch.setitem(globals(), "SHIFT", 1.0)
-    with pytest.raises(ks.UsageError, match="begun with something else: model: .*the global `SHIFT`"):
+    with pytest.raises(ks.UsageError, match=r"begun with something else: model: .*the global `SHIFT`"):
         ks.run(spec(build), name="mine", sweeps_dir=tmp_path, trials=2)
-    with pytest.raises(ks.UsageError, match="has changed since the sweep 'mine' was run: the global `SHIFT` in build"):
+    with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'mine' was run: the global `SHIFT` in build"):
         score()
     monkeypatch.setitem(globals(), "SHIFT", 0.0)
     assert score() == pytest.approx(loss, rel=1e-6)

@@ -9,7 +9,6 @@ import ast
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
 import importlib.util
 import io
 import sys
@@ -54,15 +53,20 @@ def _place_of(module: str) -> Path | None:
     return None
 
 
-@functools.cache
 def version_of(module: str) -> str:
     """That of the installed package which a module is of; "" for Python's own."""
-    package = module.partition(".")[0]
+    return _version(module.partition(".")[0])
+
+
+@functools.cache
+def _version(package: str) -> str:
     if package in sys.stdlib_module_names:
         return ""
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(package)
-    return ",".join(map(importlib.metadata.version, importlib.metadata.packages_distributions().get(package, ())))
+    from importlib.metadata import PackageNotFoundError, packages_distributions, version
+
+    with contextlib.suppress(PackageNotFoundError):
+        return version(package)
+    return ",".join(map(version, packages_distributions().get(package, ())))  # which takes a second
 
 
 def code_files(module: str, folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a function uses, told from its byte code: the names that it reads, and the modules that it imports."""
+"""What a function does and uses, told from its byte code: its steps, the names that it reads, what it imports."""
 
 from __future__ import annotations
 
@@ -15,6 +15,21 @@ READS_GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 READS_OUTER = ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")  # variables of the function around it
 WRITES = ("STORE_GLOBAL", "STORE_DEREF", "STORE_NAME")
 NOTES = ("append", "add", "extend", "update")
+
+
+def steps_of(code: CodeType) -> tuple[list[tuple[str, int | None]], list[Any]]:
+    """What the code does, step by step, and the constants that it loads: without the lines on which it stands.
+
+    Python 3.13 writes into the body of a class on which line it begins, and which attributes its methods set, in any
+    order.
+    """
+    listed = [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
+    of_a_class = {
+        at - 1 for at, step in enumerate(listed) if step.argval in ("__firstlineno__", "__static_attributes__")
+    }
+    kept = [step for at, step in enumerate(listed) if at not in of_a_class]
+    constants = [step.argval for step in kept if step.opcode in dis.hasconst]
+    return [(step.opname, None if step.opcode in dis.hasconst else step.arg) for step in kept], constants
 
 
 def reached(name: str, value: Any, attributes: tuple[str, ...]) -> tuple[str, Any]:

@@ -30,7 +30,7 @@ from typing import Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.process.code_files import is_installed, module_facts, version_of
-from keras_sweep.process.code_reads import READS_GLOBAL, READS_OUTER, imported, is_noted_in, reached, reads
+from keras_sweep.process.code_reads import READS_GLOBAL, READS_OUTER, imported, is_noted_in, reached, reads, steps_of
 
 Apart = tuple[Any, list[tuple[str, Any]]]  # what a value is by itself; its parts, each with what messages call it
 
@@ -124,11 +124,10 @@ def _dict(value: Any) -> Apart:
 
 
 def _code(code: CodeType) -> Apart:
-    """The byte code and its names, without the file, the lines and the name of the function."""
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
-    constants = [("a constant", constant) for constant in code.co_consts]
-    return ("code", code.co_code, code.co_exceptiontable, names, counts), constants
+    steps, constants = steps_of(code)
+    return ("code", steps, code.co_exceptiontable, names, counts), [("a constant", inner) for inner in constants]
 
 
 def _function(function: FunctionType) -> Apart:
