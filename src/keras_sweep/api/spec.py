@@ -20,7 +20,7 @@ class Spec:
 
     It is written out as the text of a space file and read by the same reader, so the same rules hold and the same
     faults are listed, all at once. Arrays, and functions that stand in a script or a notebook, are recorded by a
-    digest: a sweep that was begun with others is refused as changed.
+    digest of all that they are made of: a sweep that was begun with others is refused as changed.
     """
 
     data: Any  # a name, Csv, Parquet, Npz, a function without arguments, (x, y), or ((x, y), (x_test, y_test))

@@ -144,7 +144,7 @@ ATTRIBUTES: Mapping[str, Check] = {
     "versions": map_of(text),
     "keras_config": map_of(anything),  # as Keras's functions of these names say it
     "origin": text,  # the folder of the space file
-    "model_code": map_of(text),  # file -> SHA-256
+    "model_code": map_of(text),  # file, or what a given function is made of -> SHA-256
     "spec": map_of(anything),
     "imported": text,  # from where
     "seconds": map_of(number),

@@ -12,8 +12,8 @@ from pathlib import Path
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS
-from keras_sweep.process.keras_config import KERAS_CONFIG, use_keras_config
 from keras_sweep.process.given import is_given, name_of
+from keras_sweep.process.keras_config import KERAS_CONFIG, use_keras_config
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file_of
