@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_sweep.honest.metrics import auc
+from keras_sweep.honest.metrics import auc, r2_score
 from keras_sweep.honest.scores import MeanScores, MetricScores
 from keras_sweep.honest.ties import paired_ties
 
@@ -59,3 +59,15 @@ def test_a_metric_of_all_rows_is_compared_on_bags():
     assert ties.tolist() == [True, True, False]
     assert stderr[1] < 0.02 < stderr[2]
     assert behind[2] > 0.2
+
+
+def test_where_the_metric_of_no_bag_is_known_nothing_is_told_apart_and_numpy_is_silent():
+    equal = np.full(32, 3.0)
+    outputs = np.random.default_rng(0).normal(3, 0.1, (2, 32))
+    _, stderr, ties = paired_ties(MetricScores([[r2_score(each, equal)] for each in outputs], 32), 0, 42)
+    assert np.isnan(stderr[1]) and ties.all()
+
+
+def test_one_row_tells_nothing_apart():
+    _, stderr, ties = paired_ties(MeanScores(np.array([[1.0], [0.0]], np.float32)), 0, 42, share=True)
+    assert np.isnan(stderr).all() and ties.all()

@@ -39,9 +39,11 @@ def paired_ties(
         behind, stderr, centred = _paired(scores.rows, best)
     else:
         behind, stderr, centred = _over_bags(scores, best, rng)
+    if rows < 2:  # one row tells none of them apart
+        return behind, np.full(models, np.nan), np.ones(models, bool)
     if share:  # half of Wilson's 68.3 % interval where no row differs
         stderr = np.maximum(stderr, 0.5 / (rows + 1))
-    mask = behind <= 0
+    mask = ~(behind > 0)
     mask[best] = True
     live = np.flatnonzero((stderr > 0) & (np.arange(models) != best))
     live = _step_down(live, behind, stderr, centred, rows - 1, rng, level)
@@ -64,6 +66,8 @@ def _over_bags(scores: Scores, best: int, rng: np.random.Generator) -> tuple[Flo
     whole = scores.on(np.ones((1, rows), np.float32))[0].astype(np.float64)
     values = np.concatenate([scores.on(bag) for bag in bags(rng, rows, BAGS)])
     values = values[np.isfinite(values).all(1)].astype(np.float64)
+    if len(values) < 2:  # no bag has the metric, as R2 of labels that are all equal: no error is known
+        return whole[best] - whole, np.full(len(whole), np.nan), np.zeros((len(whole), 1))
     differences = values[:, [best]] - values
     centred = (differences - differences.mean(0)).T
     return whole[best] - whole, np.asarray(differences.std(0, ddof=1)), centred

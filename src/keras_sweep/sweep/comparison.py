@@ -127,7 +127,7 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
     behind = dict(single.behind)
     for number, error, tie in zip(numbers, errors, ties, strict=True):
         if number in behind:
-            stderr = None if number == best.number else float(error)
+            stderr = float(error) if number != best.number and error >= 0 else None  # NaN where none is known
             behind[number] = Behind(behind[number].behind, stderr, bool(tie))
     more = None if attributes.get("exhausted") == len(results) else _more(results, objective, behind)
     return Comparison(best.number, estimate, with_company(behind), PAIRED, found[best.number].rows, more)
