@@ -47,3 +47,18 @@ def test_several_targets_are_refused() -> None:
     rows = Rows(data.train.x, np.stack([data.train.y] * 2, axis=1))
     with pytest.raises(DataError, match="2 columns"):
         fit_baseline(spec, replace(data, train=rows, validation=rows))
+
+
+def test_fewer_rows_than_folds_are_refused_in_one_sentence() -> None:
+    from dataclasses import replace
+
+    from keras_sweep.data.search_data import Rows
+
+    spec = named("diabetes")
+    data = load_search_data(spec)
+    few = replace(
+        data, train=Rows(data.train.x[:3], data.train.y[:3]), validation=Rows(data.train.x[:1], data.train.y[:1])
+    )
+    with pytest.raises(DataError) as raised:
+        fit_baseline(spec, few)
+    assert str(raised.value).endswith("the number of samples: n_samples=4. Bring more rows")

@@ -78,7 +78,8 @@ def _cross_validated(model: Any, x: Array, y: Array) -> tuple[float, ...]:
         with _quiet(), parallel_config("threading", n_jobs=min(FOLDS, os.cpu_count() or 1, MOST_THREADS)):
             scores = cross_validate(model, x, y, cv=FOLDS)["test_score"]
     except ValueError as error:
-        raise DataError(f"the baseline can't be cross-validated: {error}", hint="Bring more rows") from error
+        why = str(error).rstrip(".")
+        raise DataError(f"the baseline can't be cross-validated: {why}", hint="Bring more rows") from error
     return tuple(float(score) for score in scores)
 
 
