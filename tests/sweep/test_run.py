@@ -212,3 +212,25 @@ def test_a_total_below_what_is_there_changes_nothing(tmp_path: Path) -> None:
 def test_errors_have_the_exit_codes_that_are_documented() -> None:
     codes = {SweepError: 1, UsageError: 2, ChangedSweep: 2, SweepBusy: 3, Interrupted: 130}
     assert {error: error.exit_code for error in codes} == codes
+
+
+HUGE = """\
+data: {csv: huge.csv, target: y}
+model:
+  dense: {units: 1, activation: linear}
+loss: mse
+metric: {name: val_loss, goal: minimize}
+parameters: {learning_rate: {min: 0.01, max: 0.1}, epochs: 2}
+search: {engine: optuna, sampler: random, trials: 2, seed: 42}
+"""
+
+
+def test_where_no_trial_completes_the_error_says_how_they_ended_and_what_helps(tmp_path: Path) -> None:
+    (tmp_path / "huge.csv").write_text("x,y\n" + "".join(f"{row / 10},{row}e30\n" for row in range(50)))
+    for _ in range(2):
+        with pytest.raises(SweepError) as raised:
+            Ran(tmp_path, trials=2, text=HUGE)()
+        assert str(raised.value) == (
+            "no trial completed, 2 of 2 as trial 0: diverged (loss inf, val_loss inf in epoch 1). `sweep show plain 0` "
+            "says more; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
+        )

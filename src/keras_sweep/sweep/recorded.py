@@ -6,6 +6,8 @@ where the user trusts it (`--trust`).
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -190,4 +192,15 @@ def no_winner(name: str, results: Sequence[Result]) -> RecordError:
     if results and all(imported(result) for result in results):
         message = f"no trial of sweep {name!r} was trained here: those imported can't win, and have no weights"
         return RecordError(message, hint="`sweep run` of its space file goes on from them")
-    return RecordError(f"no trial of sweep {name!r} has completed", hint="Run it, or mend what failed")
+    why = f": {why_none(results)}" if results else ""
+    return RecordError(f"no trial of sweep {name!r} has completed{why}", hint="Run it, or mend what failed")
+
+
+def why_none(results: Sequence[Result]) -> str:
+    """How most of the trials ended, none of which completed: "4 of 4 as trial 0: diverged (loss inf in epoch 1)"."""
+    reasons = Counter(one.reason for one in results)
+    most, count = reasons.most_common(1)[0]
+    first = next(one for one in results if one.reason == most)
+    last = {name: values[-1] for name, values in first.curve.items() if values and not math.isfinite(values[-1])}
+    where = f" ({', '.join(f'{name} {value}' for name, value in last.items())} in epoch {first.epochs})" if last else ""
+    return f"{count} of {len(results)} as trial {first.number}: {most or first.state}{where}"

@@ -30,6 +30,7 @@ from keras_sweep.sweep.load import Loaded, load
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside
 from keras_sweep.sweep.rebuild_scores import rebuild_scores
+from keras_sweep.sweep.recorded import why_none
 from keras_sweep.sweep.refit import Refitting
 from keras_sweep.sweep.started import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
@@ -38,7 +39,7 @@ from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner
-from keras_sweep.trial.result import Result
+from keras_sweep.trial.result import DIVERGED, Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +162,10 @@ class _Run:
         self.emit(told)
         own = _trained_here(results)
         if best is None and own and reason is not EndReason.OUT_OF_TIME and not self.stop.signalled:
-            why = f"`sweep show {spec.name} {own[0].number}` says why the first did not"
-            raise SweepError("no trial completed", hint=why)
+            hint = f"`sweep show {spec.name} {own[0].number}` says more"
+            if any(one.reason == DIVERGED for one in own):
+                hint += "; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
+            raise SweepError(f"no trial completed, {why_none(own)}", hint=hint)
         return told
 
     def _total(self, earlier: int) -> int:
