@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, RecordError, UsageError
 from keras_sweep.files.model_file import file_digest
-from keras_sweep.views.verify_view import verify_json
+from keras_sweep.views.verify_view import fact_lines, verdict, verify_json
 from tests.helpers.whole_spaces import SPACES
 
 
@@ -175,3 +176,95 @@ def test_test_rows_are_not_looked_at_where_the_card_has_no_scores_of_them(export
     alter_card(exported, lambda card: card.update(test=None))
     with pytest.raises(UsageError, match="has no test scores"):
         ks.verify(exported, test=True)
+
+
+def changed_facts(done: Any) -> dict[str, str]:
+    """What is not so, and who says it."""
+    return {fact.name: fact.by for fact in done.wrong_facts}
+
+
+def test_all_that_a_card_says_is_compared_with_the_record_where_the_sweep_is_here(folder):
+    done = ks.verify(folder / "digits.keras", sweeps_dir=folder / "sweeps")
+    assert done.matches and done.facts.why == ""
+    assert done.facts.unseen == ("versions", "created")
+    assert {"params.learning_rate", "seed", "estimate.value"} <= {fact.name for fact in done.facts.looked_at}
+    text = "\n".join(fact_lines(done))
+    assert "not looked at: versions, created" in text and "the same by the record: trial, trials, params" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (lambda card: card["params"].update(learning_rate=0.5), {"params.learning_rate": "record"}),
+        (lambda card: card["params"].update(epochs=99), {"params.epochs": "record"}),
+        (lambda card: card.update(seed=7), {"seed": "record"}),
+        (
+            lambda card: card["estimate"].update(value=0.99, low=0.98),
+            {"estimate.value": "record", "estimate.low": "record"},
+        ),
+        (lambda card: card.update(trials=9), {"trials": "record"}),
+        (lambda card: card["test"].update(accuracy=1.0), {"test.accuracy": "record"}),
+        (lambda card: card["data"].update(train_rows=7), {"data.train_rows": "rows"}),
+    ],
+)
+def test_whatever_is_altered_in_a_card_is_named(folder, exported, change, wrong):
+    alter_card(exported, change)
+    done = ks.verify(exported, sweeps_dir=folder / "sweeps")
+    assert not done.matches
+    assert changed_facts(done) == wrong
+    assert all(name in verdict(done) for name in wrong)
+
+
+def test_without_the_sweep_the_files_optimizer_is_compared_and_what_nobody_looked_at_is_said(exported, tmp_path):
+    done = ks.verify(exported, sweeps_dir=tmp_path)
+    assert done.matches
+    assert {fact.name for fact in done.facts.looked_at if fact.by == "file"} >= {"params.learning_rate"}
+    assert {"seed", "estimate", "params.epochs", "test.accuracy"} <= set(done.facts.unseen)
+    assert "(its sweep is not here)" in fact_lines(done)[-1]
+    alter_card(exported, lambda card: card["params"].update(learning_rate=0.5))
+    assert changed_facts(ks.verify(exported, sweeps_dir=tmp_path)) == {"params.learning_rate": "file"}
+
+
+def test_another_sweep_of_that_name_is_not_taken_for_the_cards(folder, exported):
+    alter_card(exported, lambda card: card["validation"].update(value=0.5))
+    done = ks.verify(exported, sweeps_dir=folder / "sweeps")
+    assert done.facts.why == "no trial of the sweep of that name here has the card's scores"
+    assert not done.matches
+
+
+OWN = """
+import keras
+
+
+class Twice(keras.layers.Layer):
+    def call(self, x):
+        return 2 * x
+"""
+BUILD = """
+import keras
+from layers_of_mine import Twice
+
+
+def build():
+    inputs = keras.Input((64,))
+    return keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(Twice()(inputs)))
+"""
+
+
+def test_layers_of_ones_own_are_opened_with_trust_alone(tmp_path, monkeypatch):
+    (tmp_path / "layers_of_mine.py").write_text(OWN)
+    (tmp_path / "build_of_mine.py").write_text(BUILD)
+    text = SPACES["plain"].replace("trials: 18", "trials: 2").replace("min: 1, max: 3", "min: 2, max: 3")
+    model = next(line for line in text.splitlines() if "dense: {" in line)
+    (tmp_path / "own.yaml").write_text(text.replace(model, "  python: build_of_mine:build"))
+    sweep = ks.run(tmp_path / "own.yaml", sweeps_dir=tmp_path / "sweeps", listener=quiet)
+    with pytest.warns(UserWarning, match="this opens it"):
+        sweep.export(tmp_path / "own.keras")
+    for name in ("layers_of_mine", "build_of_mine"):
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(UsageError, match=r"without code of its own.*add `--trust`"):
+        ks.verify(tmp_path / "own.keras", sweeps_dir=tmp_path / "sweeps")
+    assert "layers_of_mine" not in sys.modules
+    with pytest.warns(UserWarning, match=r"`--trust`: imports and runs layers_of_mine:Twice from .*layers_of_mine\.py"):
+        done = ks.verify(tmp_path / "own.keras", trust=True, sweeps_dir=tmp_path / "sweeps")
+    assert done.matches and done.facts.unseen == ("versions", "created")

@@ -15,6 +15,7 @@ import re
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files.plain_errors import plain_errors
@@ -55,6 +56,12 @@ def check_keras_file(path: Path) -> None:
             if error.errno != errno.EINVAL:
                 raise
             raise _damaged(path, "it leads to a place before its beginning") from error  # an altered offset
+
+
+def model_config(path: Path) -> dict[str, Any]:
+    """The `config.json` of a file that `check_keras_file` has looked through. Raises RecordError."""
+    with plain_errors("read", path), open_plain(path) as file, zipfile.ZipFile(file) as archive:
+        return dict(json.loads(archive.read(_CONFIG)))
 
 
 def file_digest(path: Path) -> str:

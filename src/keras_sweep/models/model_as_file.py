@@ -43,25 +43,28 @@ def opening_call(model: Any) -> str:
     """How its file is opened: by plain `load_model`, or by what it needs beside the path."""
     import keras
 
-    names: dict[str, str] = {}
-    code = False
     with without_tensorflow():
         config = keras.saving.serialize_keras_object(model)
-        for part in _parts(config):
-            module = str(part.get("module") or "")
-            if part["class_name"] == "__lambda__":
-                code = True
-            elif part["class_name"] == "function":
-                if not _known_to_keras(part):  # Keras keeps no module of a function
-                    names[part["config"]] = part["config"].rpartition(">")[2]
-            elif part.get("registered_name") and module and module.split(".")[0] not in ("keras", "builtins"):
-                names[part["registered_name"]] = f"{module}.{part['class_name']}"
+        names = own_objects(config)
     arguments = ["path"]
     if names:
         arguments.append(f"custom_objects={{{', '.join(f'{name!r}: {place}' for name, place in names.items())}}}")
-    if code:
+    if any(part["class_name"] == "__lambda__" for part in _parts(config)):
         arguments.append("safe_mode=False")
     return f"keras.models.load_model({', '.join(arguments)})"
+
+
+def own_objects(config: Any) -> dict[str, str]:
+    """The user's own classes, with their modules, and functions in a model's config, by what the file calls them."""
+    names = {}
+    for part in _parts(config):
+        module = str(part.get("module") or "")
+        if part["class_name"] == "function":
+            if not _known_to_keras(part):  # Keras keeps no module of a function
+                names[part["config"]] = part["config"].rpartition(">")[2]
+        elif part.get("registered_name") and module and module.split(".")[0] not in ("keras", "builtins"):
+            names[part["registered_name"]] = f"{module}.{part['class_name']}"
+    return names
 
 
 def opening_words(call: str) -> str | None:

@@ -83,26 +83,37 @@ def model_card(
         "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},
         "engine": result.engine,
         "runner": result.runner,
-        "data": {
-            "name": data.name,
-            "fingerprint": data.fingerprint,
-            "test_fingerprint": data.test_fingerprint,
-            "source": _source(spec),
-            "train_rows": len(data.train),
-            "validation_rows": len(data.validation),
-            **({"folds": len(data.folds)} if data.folds else {}),
-            "test_rows": data.test_rows,
-            "input_shape": list(data.input_shape),
-            "input": "raw rows" if data.preprocessing else _input_words(spec),
-            "classes": list(data.class_names) if data.class_names else data.classes,
-        },
-        "validation": {"value": result.value, "stderr": result.stderr, **_scores(result.metrics)},
+        "data": data_record(spec, data),
+        "validation": validation_record(result),
         "estimate": None if estimate is None else asdict(estimate),
         "test": test_record(test, spec.objective.name, looks),
         "versions": versions(),
         "keras_config": keras_config(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
+    """What a card says of the rows."""
+    return {
+        "name": data.name,
+        "fingerprint": data.fingerprint,
+        "test_fingerprint": data.test_fingerprint,
+        "source": _source(spec),
+        "train_rows": len(data.train),
+        "validation_rows": len(data.validation),
+        **({"folds": len(data.folds)} if data.folds else {}),
+        "test_rows": data.test_rows,
+        "input_shape": list(data.input_shape),
+        "input": "raw rows" if data.preprocessing else _input_words(spec),
+        "classes": list(data.class_names) if data.class_names else data.classes,
+    }
+
+
+def validation_record(result: Result) -> dict[str, Any]:
+    """What a card says of the validation rows."""
+    scores = {name: value for name, value in result.metrics.items() if name.startswith("val_")}
+    return {"value": result.value, "stderr": result.stderr, **scores}
 
 
 def seeds_record(recipe: Result, seed: int) -> dict[str, Any] | None:
@@ -151,10 +162,6 @@ def test_record(test: TestScores | None, objective: str, looks: int) -> dict[str
         return None
     errors = {"stderr": test.stderrs.get(objective.removeprefix("val_")), "stderrs": dict(test.stderrs)}
     return {**test.scores, **errors, "rows": test.rows, "looks": looks}
-
-
-def _scores(metrics: Mapping[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if name.startswith("val_")}
 
 
 def _source(spec: SweepSpec) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,8 @@ def card_path(model: Path) -> Path:
     return in_sweep if model.name == "best.keras" and not own.exists() and in_sweep.exists() else own
 
 
-def read_card(model: Path) -> tuple[Path, Card]:
-    """The card beside a model's file, and where it stands.
+def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
+    """Where the card beside a model's file stands, what is read of it, and all that it says.
 
     Raises:
         UsageError: there is none, or it was written before cards named their data and their file.
@@ -94,7 +95,7 @@ def read_card(model: Path) -> tuple[Path, Card]:
     with plain_errors("read", path):
         text = read_plain(path, MOST_CARD)
     try:
-        return path, Card.model_validate_json(text)
+        return path, Card.model_validate_json(text), json.loads(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

@@ -18,8 +18,8 @@ from keras_sweep.record.reader import objective_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import model_card, test_record
-from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.card import test_record
+from keras_sweep.sweep.card_facts import recorded_card
 from keras_sweep.sweep.export import EXPORT_FORMATS, ExportFormat, check_target, file_model
 from keras_sweep.sweep.finish_winner import known_scores, looks_at_test
 from keras_sweep.sweep.kept_model import copy_kept, kept_card
@@ -110,21 +110,7 @@ def _built(
         emit(Noticed(words))
     whole = file_model(spec, model, own)
     form.write(whole, path)
-    results, test, looks = study.ranked_results(), known_scores(study.attributes, result), looks_at_test(study)
-    opening, recipe = form.opening or opening_call(whole), results[result.recipe]
-    comparison = comparison_of(study.folder, study.attributes, results)
-    card = model_card(
-        spec,
-        result,
-        data,
-        trials=len(results),
-        test=test,
-        looks=looks,
-        opening=opening,
-        estimate=comparison.estimate if comparison.best == result.recipe else None,
-        recipe=recipe,
-        refit=refit,
-    )
+    card = recorded_card(study, spec, result, data, opening=form.opening or opening_call(whole), refit=refit)
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
 
 

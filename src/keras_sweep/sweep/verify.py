@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from keras_sweep.data.sealed_test import open_raw_test
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.data.whole import raw_whole, whole
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
-from keras_sweep.files.model_file import check_keras_file, file_digest
+from keras_sweep.files.model_file import check_keras_file, file_digest, model_config
+from keras_sweep.models.model_as_file import own_objects
 from keras_sweep.process.backend import BACKENDS, choose_backend
 from keras_sweep.process.given import was_given
 from keras_sweep.process.keras_config import use_keras_config
-from keras_sweep.process.user_code import place_of
+from keras_sweep.process.user_code import load_python, place_of
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_attributes
@@ -29,6 +30,7 @@ from keras_sweep.space.objective import Objective
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_name import sweep_name_fault
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.sweep.card_facts import Fact, Facts, card_facts
 from keras_sweep.sweep.card_file import Card, read_card
 from keras_sweep.sweep.finish_winner import count_look
 from keras_sweep.training.compile_cache import enable_on_jax
@@ -63,6 +65,7 @@ class Verified:
     test_rows: int | None  # None where nobody asked for them
     looks: int | None = None  # at the test rows, this one included; None where the sweep is not here
     refit: bool = False  # trained on the validation rows, too: those that are evaluated are all that it was trained on
+    facts: Facts = field(default_factory=Facts)
 
     @property
     def match(self) -> Match:
@@ -71,8 +74,13 @@ class Verified:
 
     @property
     def matches(self) -> bool:
-        """Whether all numbers of the card come out, to rounding."""
-        return self.match is not Match.PARTED
+        """Whether all numbers of the card come out, to rounding, as far as they were looked at."""
+        return self.match is not Match.PARTED and not self.wrong_facts
+
+    @property
+    def wrong_facts(self) -> list[Fact]:
+        """What the card says beside its scores that is not so."""
+        return [fact for fact in self.facts.looked_at if not fact.matches]
 
 
 def verify_model(
@@ -92,7 +100,7 @@ def verify_model(
         emit: hears what goes on.
         sweeps: where sweeps live: the card's own tells where its data lie, and counts a look at test rows.
         test: evaluate it on the test rows, too.
-        trust: import the code that the card names as the source of its rows.
+        trust: import the code that the card names as the source of its rows, and the file as that of its layers.
         backend: of Keras; by default the one that trained the model.
         data_dir: the folder that the card's paths start in; by default that of the sweep's space file, or this one.
 
@@ -104,7 +112,7 @@ def verify_model(
     """
     if not path.is_file():
         raise UsageError(f"there is no model file {path}", hint="Name a file that `sweep export` wrote")
-    card_file, card = read_card(path)
+    card_file, card, said = read_card(path)
     check_keras_file(path)
     if (digest := file_digest(path)) != card.sha256:
         raise RecordError(
@@ -128,7 +136,7 @@ def verify_model(
             hint="Bring the former rows back, or say by `--data-dir` where they are",
         )
     emit(PhaseBegan("import"))
-    model = _opened(path, card)
+    model = _opened(path, card, spec.folder, trust=trust, emit=emit)
     own = data if card.refit is None else whole(spec, data)
     x = raw_rows(spec, data)[1] if card.refit is None else raw_whole(spec, own)
     y, size = own.validation.y, _batch_size(card)
@@ -143,6 +151,7 @@ def verify_model(
         emit(PhaseBegan("test"))
         x, y, looks = _test_rows(spec, card, data, own, home)
         checks += _test_checks(card, model.evaluate(x, y, **_QUIET), len(y))
+    seen = [check.name.replace("test ", "test.").replace("refit ", "refit.scores.") for check in checks]
     return Verified(
         path,
         card_file,
@@ -153,6 +162,7 @@ def verify_model(
         len(y) if test else None,
         looks,
         refit=card.refit is not None,
+        facts=card_facts(said, spec, data, home, model, seen),
     )
 
 
@@ -204,18 +214,25 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
     )
 
 
-def _opened(path: Path, card: Card) -> Any:
+def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener) -> Any:
     import keras
 
     enable_on_jax()
+    own: dict[str, Any] = {}
+    sources = {name: ":".join(place) for name, place in own_objects(model_config(path)).items()}
+    if sources and trust:
+        places = (f"{source} from {place_of(source, folder)}" for source in sources.values())
+        emit(Noticed(f"`--trust`: imports and runs {' and '.join(places)}"))
+        own = {name: load_python(source, folder, ModelError) for name, source in sources.items()}
     try:
         with without_tensorflow():
-            model = keras.models.load_model(path, safe_mode=True)
+            model = keras.models.load_model(path, custom_objects=own, safe_mode=True)
     except Exception as error:  # Keras raises nearly anything
         why = next(iter(str(error).split("\n")), "") or type(error).__name__
-        raise ModelError(
-            f"{path} can't be opened without code of its own: {why}", hint=f"Only `{card.open}` opens it"
-        ) from error
+        hint = f"Only `{card.open}` opens it"
+        if sources and not trust:
+            hint = f"If you know the code of {', '.join(sources.values())}, add `--trust`"
+        raise ModelError(f"{path} can't be opened without code of its own: {why}", hint=hint) from error
     if getattr(model, "loss", None) is None:
         raise ModelError(f"{path} holds a model that is not compiled", hint="`sweep export` writes it again")
     return model

@@ -25,6 +25,8 @@ class VerifyView:
         done = self.verified
         yield Text(f"{safe(str(done.model))}: trial {done.trial} of {safe(done.sweep)}, the file of its card")
         yield drawn(verify_columns(done), options)
+        for line in fact_lines(done):
+            yield Text(line)
         yield Text(verdict(done), style="bold green" if done.matches else "bold red")
 
 
@@ -39,6 +41,26 @@ def verify_columns(done: Verified) -> list[Column]:
     ]
 
 
+def fact_lines(done: Verified) -> list[str]:
+    """What the card says beside its scores: what is not so, what is, and what nobody looked at."""
+    lines = [
+        f"{safe(fact.name)} is {safe(str(fact.card))} in the card, {safe(str(fact.known))} by its {fact.by}"
+        for fact in done.wrong_facts
+    ]
+    same: dict[str, dict[str, None]] = {}
+    wrong = {fact.name.partition(".")[0] for fact in done.wrong_facts}
+    for fact in done.facts.looked_at:
+        part = fact.name.partition(".")[0]
+        whole = part not in wrong and (fact.by == "record" or part == "data")  # all of it was looked at
+        if fact.matches:
+            same.setdefault(fact.by, {})[safe(part if whole else fact.name)] = None
+    lines += [f"the same by the {by}: {', '.join(names)}" for by, names in same.items()]
+    if done.facts.unseen:
+        why = f" ({safe(done.facts.why)})" if done.facts.why else ""
+        lines.append(f"not looked at: {', '.join(map(safe, done.facts.unseen))}{why}")
+    return lines
+
+
 def verdict(done: Verified) -> str:
     """Whether the scores of the card come out, or which do not."""
     if not done.checks:
@@ -49,6 +71,7 @@ def verdict(done: Verified) -> str:
         looks = f"look {done.looks:,}" if done.looks is not None else "a look that is counted nowhere"
         rows += f" and {count_text(done.test_rows, 'test row')} ({looks})"
     wrong = [safe(check.name) for check in done.checks if check.gap.match is Match.PARTED]
+    wrong += [safe(fact.name) for fact in done.wrong_facts]
     if wrong:
         return f"on {rows}: {', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'}"
     return f"the scores of the card come out on {rows}"
@@ -62,7 +85,12 @@ def verify_json(verified: Verified) -> str:
     ]
     about = {"model": str(verified.model), "card": str(verified.card), "sweep": verified.sweep, "trial": verified.trial}
     rows = {"validation_rows": verified.validation_rows, "test_rows": verified.test_rows, "looks": verified.looks}
-    return strict_json({**about, "matches": verified.matches, **rows, "checks": checks}) + "\n"
+    facts = [
+        {"name": one.name, "card": one.card, "known": one.known, "by": one.by, "matches": one.matches}
+        for one in verified.facts.looked_at
+    ]
+    rest = {"facts": facts, "not_looked_at": list(verified.facts.unseen), "why": verified.facts.why}
+    return strict_json({**about, "matches": verified.matches, **rows, "checks": checks, **rest}) + "\n"
 
 
 def _gap(check: Check) -> Text:

@@ -1,0 +1,159 @@
+"""What a card says beside its scores, compared with the rows, the sweep's record and the model's file."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import SweepError
+from keras_sweep.process.keras_config import KERAS_CONFIG
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.card import data_record, is_card_of, model_card, validation_record
+from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.finish_winner import known_scores, looks_at_test
+from keras_sweep.sweep.recorded import unfollowed_spec
+from keras_sweep.trial.refit import Refit, recorded_refit
+from keras_sweep.trial.result import Result
+
+ELSEWHERE = frozenset({"sweep", "open", "sha256", "validation"})  # looked at as scores, or to find what to look at
+OF_ALL_TRIALS = ("trials", "seeds", "estimate")  # which other trials move
+RELATIVE = 1e-6  # float32 in an optimizer; sums of a bootstrap on another processor
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that a card says beside its scores."""
+
+    name: str  # "params.learning_rate"
+    card: Any
+    known: Any  # None where it is not there
+    by: str  # who knows: "rows", "record", "file"
+
+    @property
+    def matches(self) -> bool:
+        """Whether both are the same, numbers to rounding."""
+        both = (self.card, self.known)
+        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in both):
+            return math.isclose(*both, rel_tol=RELATIVE)
+        return bool(self.card == self.known)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What of a card was looked at beside its scores."""
+
+    looked_at: tuple[Fact, ...] = ()
+    unseen: tuple[str, ...] = ()  # what was not
+    why: str = ""  # the record did not help
+
+
+def card_facts(
+    card: Mapping[str, Any],
+    spec: SweepSpec,
+    data: SearchData,
+    home: SweepFolder | None,
+    model: Any,
+    seen: Sequence[str],
+) -> Facts:
+    """Compare all that can be known. `seen` are the scores, as the card's leaves, that were computed from rows."""
+    facts = list(_facts("data", card.get("data"), data_record(spec, data), "rows", without=("source",)))
+    if card.get("test"):
+        facts.append(Fact("test.rows", card["test"].get("rows"), data.test_rows, "rows"))
+    known, why = (None, "its sweep is not here") if home is None else _of_record(card, data, home)
+    for name, value in (known or {}).items():
+        facts += _facts(name, card.get(name), value, "record")
+    if known is None and data.preprocessing is None:  # which is compiled without the trial's optimizer
+        facts += _of_file(card, model)
+    done = {fact.name for fact in facts} | set(seen)
+    unseen = []
+    for name in (one for one in card if one not in ELSEWHERE):
+        said = [leaf for leaf, value in _leaves(name, card[name]) if value is not None and "data.source" not in leaf]
+        left = [leaf for leaf in said if leaf not in done]
+        unseen += [name] if said and left == said else left
+    return Facts(tuple(facts), tuple(unseen), why)
+
+
+def recorded_card(
+    study: StudyFile, spec: SweepSpec, result: Result, data: SearchData, *, opening: str, refit: Refit | None
+) -> dict[str, Any]:
+    """The card of a training, or finalist, as the record is now."""
+    results = study.ranked_results()
+    comparison = comparison_of(study.folder, study.attributes, results)
+    return model_card(
+        spec,
+        result,
+        data,
+        trials=len(results),
+        test=known_scores(study.attributes, result),
+        looks=looks_at_test(study),
+        opening=opening,
+        estimate=comparison.estimate if comparison.best == result.recipe else None,
+        recipe=results[result.recipe],
+        refit=refit,
+    )
+
+
+def _of_record(card: Mapping[str, Any], data: SearchData, home: SweepFolder) -> tuple[dict[str, Any] | None, str]:
+    """What the record knows of a card's training, the one that has the card's scores; or why it knows nothing."""
+    try:
+        with StudyFile.open(home) as study:
+            spec, attributes = unfollowed_spec(study), study.attributes
+            trained = list(_trainings(study.ranked_results()))
+            alike = [one for one in trained if validation_record(one) == card.get("validation")]
+            if not alike:
+                return None, "no trial of the sweep of that name here has the card's scores"
+            of = next((one for one in alike if is_card_of(card, one, spec.search.seed)), alike[0])
+            refit = recorded_refit(attributes, of)
+            known = json.loads(json.dumps(recorded_card(study, spec, of, data, opening="", refit=refit)))
+    except SweepError as error:
+        return None, f"its record can't be used: {error.message}"
+    known[KERAS_CONFIG] = attributes.get(KERAS_CONFIG)
+    said, test = card.get("test"), known["test"]
+    if said and test and _less(said.get("looks"), test["looks"]):
+        test["looks"] = said["looks"]  # there were more since
+    there = {"refit": refit, "test": said and test, KERAS_CONFIG: known[KERAS_CONFIG]}
+    for name in (*ELSEWHERE, "data", "versions", "created", *(name for name, value in there.items() if not value)):
+        known.pop(name, None)
+    if not _less(card.get("trials"), known["trials"]):
+        return known, ""
+    return {name: value for name, value in known.items() if name not in OF_ALL_TRIALS}, "the sweep has more trials now"
+
+
+def _less(said: object, known: int) -> bool:
+    return type(said) is int and 0 < said < known
+
+
+def _trainings(results: Sequence[Result]) -> Iterator[Result]:
+    for result in results:
+        yield from (result, *result.finalists, *(() if result.average is None else (result.average,)))
+
+
+def _of_file(card: Mapping[str, Any], model: Any) -> Iterator[Fact]:
+    """The optimizer that the model's file was compiled with."""
+    known = {**model.optimizer.get_config(), "optimizer": type(model.optimizer).__name__.lower()}
+    for name, value in card["params"].items():
+        if isinstance(known.get(name), int | float | str):
+            yield Fact(f"params.{name}", value, known[name], "file")
+
+
+def _facts(name: str, card: Any, known: Any, by: str, *, without: Sequence[str] = ()) -> Iterator[Fact]:
+    """Each leaf of what a card says under a name, beside what is known."""
+    said, there = dict(_leaves(name, card)), dict(_leaves(name, json.loads(json.dumps(known))))
+    for leaf in said | there:
+        if not any(leaf.startswith(f"{name}.{part}") for part in without):
+            yield Fact(leaf, said.get(leaf), there.get(leaf), by)
+
+
+def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Names with dots, and values that are no maps."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(f"{name}.{key}", inner)
+    else:
+        yield name, value
