@@ -232,6 +232,21 @@ def test_another_sweep_of_that_name_is_not_taken_for_the_cards(folder, exported)
     assert not done.matches
 
 
+def test_a_model_of_all_rows_is_known_by_its_refit_and_what_is_altered_beside_is_named(folder, tmp_path):
+    text = (folder / "digits.yaml").read_text()
+    (folder / "whole.yaml").write_text(text + "finish: {refit: true}\n")
+    model = tmp_path / "digits.keras"
+    ks.run(folder / "whole.yaml", sweeps_dir=folder / "sweeps", listener=quiet).export(model)
+    rows = json.loads((tmp_path / "digits.card.json").read_text())["refit"]["rows"]
+    done = ks.verify(model, sweeps_dir=folder / "sweeps")
+    assert done.matches and done.facts.unseen == ("versions", "created")
+    alter_card(model, lambda card: (card["validation"].update(value=0.999), card["refit"].update(rows=7)))
+    assert {"refit.rows"} == set(changed_facts(ks.verify(model, sweeps_dir=tmp_path)))
+    assert "validation" in ks.verify(model, sweeps_dir=tmp_path).facts.unseen
+    alter_card(model, lambda card: card["refit"].update(rows=rows))
+    assert changed_facts(ks.verify(model, sweeps_dir=folder / "sweeps")) == {"validation.value": "record"}
+
+
 OWN = """
 import keras
 

@@ -27,7 +27,7 @@ def verify(
     Args:
         path: a `.keras` file, its card beside it.
         test: look at the test rows, too; that is counted where the card's sweep is here.
-        trust: import and run the code that the card names as the source of its rows.
+        trust: import and run the code that the card names as the source of its rows, and the file as that of layers.
         backend: of Keras; by default the one that trained the model.
         data_dir: where the card's data file lies; by default the folder of the sweep's space file, or this one.
         sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.

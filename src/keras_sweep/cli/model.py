@@ -98,7 +98,10 @@ def verify(
         ),
     ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Import and run the `python:` code that the card names for its rows.")
+        bool,
+        typer.Option(
+            "--trust", help="Import and run the code that the card names for its rows, and the file for its layers."
+        ),
     ] = False,
     backend: Backend = None,
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",

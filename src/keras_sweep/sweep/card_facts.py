@@ -14,14 +14,14 @@ from keras_sweep.process.keras_config import KERAS_CONFIG
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import data_record, is_card_of, model_card, validation_record
+from keras_sweep.sweep.card import data_record, is_card_of, model_card, refit_record, validation_record
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.finish_winner import known_scores, looks_at_test
 from keras_sweep.sweep.recorded import unfollowed_spec
 from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result
 
-ELSEWHERE = frozenset({"sweep", "open", "sha256", "validation"})  # looked at as scores, or to find what to look at
+ELSEWHERE = frozenset({"sweep", "open", "sha256"})  # by which is found what to look at
 OF_ALL_TRIALS = ("trials", "seeds", "estimate")  # which other trials move
 RELATIVE = 1e-6  # float32 in an optimizer; sums of a bootstrap on another processor
 
@@ -39,7 +39,7 @@ class Fact:
     def matches(self) -> bool:
         """Whether both are the same, numbers to rounding."""
         both = (self.card, self.known)
-        if all(isinstance(one, int | float) and not isinstance(one, bool) for one in both):
+        if all(isinstance(one, int | float) and -1e300 < one < 1e300 for one in both):
             return math.isclose(*both, rel_tol=RELATIVE)
         return bool(self.card == self.known)
 
@@ -57,14 +57,20 @@ def card_facts(
     card: Mapping[str, Any],
     spec: SweepSpec,
     data: SearchData,
+    own: SearchData,
     home: SweepFolder | None,
     model: Any,
     seen: Sequence[str],
 ) -> Facts:
-    """Compare all that can be known. `seen` are the scores, as the card's leaves, that were computed from rows."""
+    """Compare all that can be known.
+
+    `own` are the rows that the model was trained on, `seen` the scores, as the card's leaves, that came out of it.
+    """
     facts = list(_facts("data", card.get("data"), data_record(spec, data), "rows", without=("source",)))
     if card.get("test"):
         facts.append(Fact("test.rows", card["test"].get("rows"), data.test_rows, "rows"))
+    if card.get("refit"):
+        facts.append(Fact("refit.rows", card["refit"]["rows"], len(own.train), "rows"))
     known, why = (None, "its sweep is not here") if home is None else _of_record(card, data, home)
     for name, value in (known or {}).items():
         facts += _facts(name, card.get(name), value, "record")
@@ -105,11 +111,13 @@ def _of_record(card: Mapping[str, Any], data: SearchData, home: SweepFolder) -> 
         with StudyFile.open(home) as study:
             spec, attributes = unfollowed_spec(study), study.attributes
             trained = list(_trainings(study.ranked_results()))
-            alike = [one for one in trained if validation_record(one) == card.get("validation")]
+            alike = [one for one in trained if _is_of(card, one, attributes)]
             if not alike:
                 return None, "no trial of the sweep of that name here has the card's scores"
             of = next((one for one in alike if is_card_of(card, one, spec.search.seed)), alike[0])
             refit = recorded_refit(attributes, of)
+            if said := card.get("refit") if refit is None else None:  # it was trained on all rows for its export
+                refit = Refit(of.recipe, of.finalist_seed, of.epoch or of.epochs, said["rows"], said["scores"], "")
             known = json.loads(json.dumps(recorded_card(study, spec, of, data, opening="", refit=refit)))
     except SweepError as error:
         return None, f"its record can't be used: {error.message}"
@@ -117,12 +125,19 @@ def _of_record(card: Mapping[str, Any], data: SearchData, home: SweepFolder) -> 
     said, test = card.get("test"), known["test"]
     if said and test and _less(said.get("looks"), test["looks"]):
         test["looks"] = said["looks"]  # there were more since
-    there = {"refit": refit, "test": said and test, KERAS_CONFIG: known[KERAS_CONFIG]}
+    there = {"test": said and test, KERAS_CONFIG: known[KERAS_CONFIG]}
     for name in (*ELSEWHERE, "data", "versions", "created", *(name for name, value in there.items() if not value)):
         known.pop(name, None)
     if not _less(card.get("trials"), known["trials"]):
         return known, ""
     return {name: value for name, value in known.items() if name not in OF_ALL_TRIALS}, "the sweep has more trials now"
+
+
+def _is_of(card: Mapping[str, Any], training: Result, attributes: Mapping[str, Any]) -> bool:
+    """Whether a training has the scores of a card, those of its validation or of its refit."""
+    refit = recorded_refit(attributes, training)
+    refitted = refit is not None and refit_record(refit) == card.get("refit")
+    return refitted or validation_record(training) == card.get("validation")
 
 
 def _less(said: object, known: int) -> bool:

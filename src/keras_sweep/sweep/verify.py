@@ -151,7 +151,9 @@ def verify_model(
         emit(PhaseBegan("test"))
         x, y, looks = _test_rows(spec, card, data, own, home)
         checks += _test_checks(card, model.evaluate(x, y, **_QUIET), len(y))
-    seen = [check.name.replace("test ", "test.").replace("refit ", "refit.scores.") for check in checks]
+    seen = [_leaf(check.name) for check in checks]
+    if f"validation.{card.metric.name}" in seen:
+        seen.append("validation.value")  # which must be that
     return Verified(
         path,
         card_file,
@@ -162,11 +164,17 @@ def verify_model(
         len(y) if test else None,
         looks,
         refit=card.refit is not None,
-        facts=card_facts(said, spec, data, home, model, seen),
+        facts=card_facts(said, spec, data, own, home, model, seen),
     )
 
 
 _QUIET: dict[str, Any] = {"verbose": 0, "return_dict": True}
+
+
+def _leaf(check: str) -> str:
+    """Where in a card the number of a check stands."""
+    part, blank, name = check.partition(" ")
+    return f"validation.{check}" if not blank else f"{part.replace('refit', 'refit.scores')}.{name}"
 
 
 def _sweep_of(card: Card, sweeps: Path) -> SweepFolder | None:
