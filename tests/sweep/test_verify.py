@@ -262,7 +262,11 @@ from layers_of_mine import Twice
 
 def build():
     inputs = keras.Input((64,))
-    return keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(Twice()(inputs)))
+    return keras.Model(inputs, keras.layers.Dense(10, activation=sharp)(Twice()(inputs)))
+
+
+def sharp(x):
+    return keras.ops.softmax(2 * x)
 """
 
 

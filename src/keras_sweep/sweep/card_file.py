@@ -38,6 +38,12 @@ class CardData(_Part):
     test_fingerprint: str | None = None
 
 
+class CardModel(_Part):
+    """What a card says of the model."""
+
+    source: str  # "module:function" of a user's own
+
+
 class CardRefit(_Part):
     """What a card says of a model that was trained once more, on all rows."""
 
@@ -62,6 +68,7 @@ class Card(_Part):
     loss: str
     metrics: tuple[str, ...]
     metric: CardMetric
+    model: CardModel
     runner: str
     open: str
     sha256: str

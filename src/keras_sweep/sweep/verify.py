@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -227,7 +228,11 @@ def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener
 
     enable_on_jax()
     own: dict[str, Any] = {}
-    sources = {name: ":".join(place) for name, place in own_objects(model_config(path)).items()}
+    sources: dict[str, str] = {}
+    with contextlib.suppress(Exception), without_tensorflow():  # what is no model's config, opening it tells
+        for name, place in own_objects(model_config(path)).items():
+            module, _, known = place.rpartition(".")
+            sources[name] = f"{module or card.model.source.partition(':')[0]}:{known}"
     if sources and trust:
         places = (f"{source} from {place_of(source, folder)}" for source in sources.values())
         emit(Noticed(f"`--trust`: imports and runs {' and '.join(places)}"))
