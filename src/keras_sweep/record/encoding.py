@@ -35,6 +35,7 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         "curve": {name: [_number(value) for value in values] for name, values in result.curve.items()},
         "epoch": result.epoch,
         "stderr": None if result.stderr is None else _number(result.stderr),
+        "rows_value": None if result.rows_value is None else _number(result.rows_value),
         "seconds": {part: _number(getattr(seconds, part)) for part in Seconds.__dataclass_fields__},
         "seed": _value(suggestion.params.get("seed", seed)),
         "scores": result.scores_digest,
@@ -86,6 +87,7 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
             engine=_text(read, "engine"),
             runner=_text(read, "runner"),
             stderr=None if stderr is None else float(stderr),
+            rows_value=float(read["rows_value"]) if "rows_value" in read else None,
             scores_digest=_text(read, "scores") if "scores" in read else None,
             weights_digest=_text(read, "weights") if "weights" in read else None,
         )
@@ -105,7 +107,7 @@ def bounded(text: str | None) -> str | None:
 
 _KEYS = frozenset(
     {"params", "curve", "epoch", "stderr", "scores", "seconds", "seed", "engine", "runner", "generation", "continues"}
-    | {"sampler_seconds", "reason", "traceback", "recipe", "average", "weights"}
+    | {"sampler_seconds", "reason", "traceback", "recipe", "average", "weights", "rows_value"}
 )
 
 

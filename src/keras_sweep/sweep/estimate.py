@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from keras_sweep.search.engine import Engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.runner import NoWatch, Runner
-from keras_sweep.trial.events import Listener, PhaseBegan
+from keras_sweep.trial.doubts import doubts
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.finalists import SHARE, affordable
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.result import Result, TrialState
 
 PROBE_SECONDS = 20.0  # then the probe ends with the programs that are compiled by now
 PROBE_TRIALS = 4  # at least: the first warms up the process, and later ones compile in less time
@@ -55,11 +56,13 @@ def estimate(
     watch = _Probe(emit, probe_seconds)
     first, per_trial = runner.programs(asked, wanted, watch)
     short = [replace(one, params={**one.params, "epochs": min(max(lengths), 2)}) for one in asked]
-    ended, compiling = set(), _Compiling(runner)
+    ended, compiling = list[Result](), _Compiling(runner)
     for result in runner.run(short, wanted, watch):
-        ended.add(result.state)
+        ended.append(result)
         compiling.note()
-    if not watch.epochs or (ended and TrialState.COMPLETE not in ended):
+    for words in doubts(spec.objective.name, ended):
+        emit(Noticed(words))
+    if not watch.epochs or (ended and all(one.state is not TrialState.COMPLETE for one in ended)):
         return None
     later = per_trial * max(trials - len(wanted), 0)
     length = sum(lengths) / len(lengths)

@@ -14,7 +14,7 @@ import numpy as np
 from keras_sweep.data.search_data import Array
 from keras_sweep.space.objective import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.row_values import has_row_scores, row_scores
+from keras_sweep.training.row_values import has_row_scores, parted_value, row_scores
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import of_values
@@ -65,9 +65,11 @@ def scored(
     can_win = pruned_at is None or spec.take_best
     known = right is not None and abs(float(right.astype(np.float64).mean()) - value) * len(y) < 0.5
     scores = of_values(right) if right is not None and known else None
+    parted = None
     if scores is None and can_win and name.startswith("val_") and has_row_scores(name, spec.loss):
         with suppress(Exception):  # a user's layer may raise anything where it is called once more: then there are none
             scores = row_scores(name, spec.loss, value, y, outputs())
+            parted = None if scores is not None else parted_value(name, spec.loss, value, y, outputs())
     return Result(
         suggestion,
         TrialState.COMPLETE if pruned_at is None else TrialState.PRUNED,
@@ -79,7 +81,8 @@ def scored(
         weights=weights,
         runner=runner,
         scores=scores,
-        stderr=standard_error(name, spec.loss, value, y, outputs),
+        rows_value=parted,
+        stderr=standard_error(name, spec.loss, value, y, outputs) if parted is None else None,
     )
 
 

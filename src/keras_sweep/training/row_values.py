@@ -25,6 +25,7 @@ LOSSES = frozenset(
     | {"mean_squared_error", "mse", "mean_absolute_error", "mae", "mean_absolute_percentage_error", "mape"}
     | {"mean_squared_logarithmic_error", "msle", "cosine_similarity"}
 )  # means over rows, each of its own output and label alone
+PARTED = 1e-2  # relative: no rounding, nor rows on the border of two classes, make so much
 CLOSE = 1e-3  # relative: how far the mean of the rows may be from what was logged
 
 
@@ -121,6 +122,13 @@ def row_scores(metric: str, loss: str, value: float, y: Array, outputs: Array) -
         return of_values(values)
     penalized = metric.removeprefix("val_") == "loss" and rest > 0
     return of_values(values + rest) if penalized else None
+
+
+def parted_value(metric: str, loss: str, value: float, y: Array, outputs: Array) -> float | None:
+    """What the rows say that a metric is, where that is by more than rounding another value; else None."""
+    values = row_values(metric, loss, y, outputs)
+    mean = value if values is None else float(values.mean())
+    return mean if abs(mean - value) > PARTED * max(abs(mean), abs(value)) else None
 
 
 def _named(metric: str, loss: str) -> str:

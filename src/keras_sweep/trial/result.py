@@ -82,6 +82,7 @@ class Result:
     engine: str = ""  # "optuna/tpe"
     runner: str = ""  # "compiled/jax"
     stderr: float | None = None  # standard error of `value` over the validation rows; None where there is no formula
+    rows_value: float | None = None  # the metric by the model's outputs on those rows, where that is not `value`
     is_transient: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
     finalists: tuple[Result, ...] = ()  # the same recipe trained with other seeds, in the order in which that was done
     final: bool = False  # whether those decide: all that were to be trained with other seeds have been

@@ -13,6 +13,7 @@ from typing import Any
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrials, shift
+from keras_sweep.trial.doubts import doubts
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
@@ -114,6 +115,7 @@ def leaderboard_notes(
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
+    notes += map(safe, doubts(objective.name, rows))
     candidates = sum(row.comparable and not row.imported for row in rows)
     if best is not None and comparison is not None and comparison.estimate is not None:
         notes.append(estimate_text(comparison.estimate, candidates))

@@ -57,6 +57,7 @@ class LeaderboardRow:
     comparable: bool = True  # its value is one that could have won, had it been better and trained here
     seeds: SeedScores | None = None  # its recipe over several seeds; None where it was trained with one
     final: bool = False  # whether these rank it, and not its value
+    rows_value: float | None = None  # what its outputs on the rows give, where that contradicts `value`
     average: AverageScore | None = None  # the mean of its recipe's weights, where that was taken
 
 
@@ -359,6 +360,7 @@ def _ranked_rows(
             seeds=seeds.get(result.number),
             final=result.final,
             average=_average(result, objective),
+            rows_value=result.rows_value,
         )
         for rank, result in enumerate(ranked, start=1)
     ]
