@@ -40,9 +40,9 @@ def at_call(draw: random.Random, calls: list[str]) -> dict[str, object]:
 
 
 def after_search(calls: list[str]) -> list[dict[str, object]]:
-    """Before or after each call that follows the search of `averaged`: while finalists train, and until the end."""
+    """Before or after each call that follows the search of `finalists`: while finalists train, and until the end."""
     commits = [place for place, what in enumerate(calls) if what == "COMMIT"]
-    first = len(commits) - 12  # the choice, the study, six finalists, the average, the look, its scores, the times
+    first = len(commits) - 11  # the choice, the study, six finalists, the look, its scores, the times
     following = len(calls) - 1 - commits[first - 1]
     return [{"commits": first, "nth": nth, "after": bool(nth % 2), "kind": "kill"} for nth in range(1, following + 1)]
 
@@ -86,11 +86,11 @@ def test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly(
 def test_killed_while_finalists_train_a_sweep_ends_as_if_it_had_not_been(
     driver: Driver, whole: Whole, tmp_path: Path
 ) -> None:
-    faults = after_search(whole("averaged")[0])
+    faults = after_search(whole("finalists")[0])
     draw = random.Random(5)
     chain = sorted(draw.sample(range(len(faults) * 2 // 3), 3))
-    assert survives(driver, whole, tmp_path / "x", "averaged", [faults[one] for one in chain[:1]]) == 1
-    assert survives(driver, whole, tmp_path / "y", "averaged", [faults[one] for one in chain]) >= 1
+    assert survives(driver, whole, tmp_path / "x", "finalists", [faults[one] for one in chain[:1]]) == 1
+    assert survives(driver, whole, tmp_path / "y", "finalists", [faults[one] for one in chain]) >= 1
 
 
 @pytest.mark.soak
@@ -99,10 +99,10 @@ def test_killed_while_finalists_train_a_sweep_ends_as_if_it_had_not_been(
 def test_killed_before_or_after_every_call_while_finalists_train(
     driver: Driver, whole: Whole, tmp_path: Path, first: int
 ) -> None:
-    faults = after_search(whole("averaged")[0])[first::8]
+    faults = after_search(whole("finalists")[0])[first::8]
     kills = 0
     for nth, fault in enumerate(faults):
-        kills += survives(driver, whole, tmp_path / str(nth), "averaged", [fault])
+        kills += survives(driver, whole, tmp_path / str(nth), "finalists", [fault])
     print(f"{kills} kills survived, before or after each of {len(faults)} calls from the finalists on")  # noqa: T201
     assert kills > 0.9 * len(faults)
 

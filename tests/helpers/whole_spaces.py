@@ -16,9 +16,9 @@ SPACES = {
     "search: {engine: keras-tuner, sampler: bayesian, trials: 18, seed: 42}\n",
     "bands": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: {{min: 1, max: 4}}\n"
     "search: {engine: keras-tuner, sampler: hyperband, trials: 20, seed: 42}\n",
-    "averaged": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: {{min: 2, max: 3}}\n"
+    "finalists": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: {{min: 2, max: 3}}\n"
     "search: {engine: optuna, sampler: random, trials: 5, seed: 42}\n"
-    "finalists: {top: 3, seeds: 2}\nfinish: {average: true}\n",
+    "finalists: {top: 3, seeds: 2}\n",
     "fit": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: 1\n"
     "search: {engine: optuna, sampler: tpe, trials: 3, seed: 42}\n",
     "folds": f"{_DATA}{_GOAL}parameters:\n  {_CHOICES}  epochs: {{max: 2, take: best}}\n"

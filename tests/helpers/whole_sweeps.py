@@ -71,8 +71,6 @@ def outcome(sweep: SweepFolder) -> dict[str, Any]:
         "weights": _weights(sweep),
         "weights of finalists": _weights(sweep.finalists),
         "weights of the refit": _weights(sweep.refit),
-        "average": {one.number: _trial(one.average) for one in results if one.average is not None},
-        "weights of the average": _weights(sweep.average),
         "scores": {one.number: _scores(sweep, one).digest for one in _with_scores(sweep)},
         "comparison": comparison_file(sweep).read_bytes() if comparison_file(sweep).exists() else None,
         "best": model_arrays(sweep.best),
@@ -90,7 +88,7 @@ def check_sound(sweep: SweepFolder) -> None:
     assert integrity(sweep.study) == "ok"
     results = reader.read_results(sweep)
     assert [one.number for one in results] == list(range(len(results)))
-    for part in (sweep, sweep.finalists, sweep.refit, sweep.average):
+    for part in (sweep, sweep.finalists, sweep.refit):
         _weights(part)  # which raises where a file is damaged
     for one in _with_scores(sweep):
         _scores(sweep, one)

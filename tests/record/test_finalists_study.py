@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from pathlib import Path
 
@@ -106,25 +105,6 @@ def test_choices_of_other_types_are_damage(folder: SweepFolder, choices: str) ->
     each = " of which each is a map of trials, recipes, seeds" if choices.startswith("[") else ""
     with pytest.raises(RecordError, match=f"`finalists` must be a list{each}, but"):
         read_results(folder)
-
-
-@pytest.mark.parametrize("average", ["3", '{"trials": 4, "recipe": -1, "of": ""}', '{"recipe": 1, "of": ""}'])
-def test_an_average_of_other_types_is_damage(folder: SweepFolder, average: str) -> None:
-    with StudyFile.open(folder) as study:
-        study.set_attributes({"average": json.loads(average)})
-    with pytest.raises(RecordError, match="`average` must be"):
-        read_results(folder)
-
-
-def test_an_average_that_was_altered_is_damage_and_one_of_fewer_trials_is_left_out(folder: SweepFolder) -> None:
-    for trials, texts in ((3, {}), (4, {"params": "{}"})):
-        with StudyFile.open(folder) as study:
-            study.set_attributes({"average": {"trials": trials, "recipe": 1, "of": "", "value": 0.9, "texts": texts}})
-        if trials < 4:
-            assert all(one.average is None for one in read_results(folder))
-        else:
-            with pytest.raises(RecordError, match="is damaged"):
-                read_results(folder)
 
 
 @pytest.mark.parametrize(

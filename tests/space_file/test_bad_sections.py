@@ -41,12 +41,6 @@ BAD: BadFiles = {
         "finish.refit",
         "must be true with `folds`",
     ),
-    "folds with an average": (
-        DENSE + "split: {folds: 5}\nfinish: {average: true}\n",
-        13,
-        "finish.average",
-        "goes without `folds`",
-    ),
     "two splits": (
         dense(data="data: {csv: there.csv, target: y, split: {test: 0.1}}") + "split: {test: 0.2}\n",
         12,
@@ -96,14 +90,7 @@ BAD: BadFiles = {
     "other finalists": (DENSE + "finalists: all\n", 12, "finalists", "or none, but got 'all'"),
     "one finalist": (DENSE + "finalists: {top: 1}\n", 12, "finalists.top", "from 2 to 1,000, but got 1"),
     "no seeds": (DENSE + "finalists: {seeds: 0}\n", 12, "finalists.seeds", "from 1 to 1,000, but got 0"),
-    "an average that is no yes or no": (DENSE + "finish: {average: 5}\n", 12, "finish.average", "but got 5"),
     "a refit that is no yes or no": (DENSE + "finish: {refit: 5}\n", 12, "finish.refit", "but got 5"),
-    "a refit of an average": (
-        DENSE + "finish: {refit: true, average: true}\n",
-        12,
-        "finish.average",
-        "goes without `refit`",
-    ),
     "finalists by another key": (DENSE + "finalists: {seed: 3}\n", 12, "finalists.seed", "did you mean `seeds`?"),
     "eta of 1": (DENSE + "early_terminate: {type: hyperband, eta: 1}\n", 12, "early_terminate.eta", "at least 2"),
     "max_iter alone": (DENSE + "early_terminate: {type: hyperband, max_iter: 9}\n", 12, "early_terminate", "with `s`"),

@@ -340,11 +340,6 @@ def test_finalists_are_five_with_three_seeds_within_a_quarter_unless_the_file_as
     assert (spec.finalists, spec.finalists_asked) == (None, False)
 
 
-def test_the_winner_is_left_as_it_is_unless_the_file_asks_for_its_average() -> None:
-    assert not read(DENSE).finish.average
-    assert read(DENSE + "finish: {average: true}\n").finish.average
-
-
 def test_with_folds_the_winner_is_always_refit() -> None:
     assert not read(DENSE).refits
     assert read(DENSE + "finish: {refit: true}\n").refits

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from html.parser import HTMLParser
@@ -18,8 +17,7 @@ from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
-from keras_sweep.trial.result import Suggestion
-from keras_sweep.views.compare.facts import fact_rows, verdict_lines
+from keras_sweep.views.compare.facts import verdict_lines
 from keras_sweep.views.compare.page import compare_page
 from keras_sweep.views.compare.table import CompareView, best_curve, compare_json
 from keras_sweep.views.terminal.console import console_on
@@ -124,21 +122,6 @@ def test_where_finalists_decided_in_some_alone_that_is_said_and_the_seed_of_the_
     assert verdict_lines(found)[1] == "winners compare by the seed of their search: that of weak has no other"
     assert json.loads(compare_json(found))["compared_by"] == "value"
     assert any("one seed alone" in line for line in printed(found, 80))
-
-
-def test_a_mean_of_weights_that_wins_is_named(found):
-    weak, good = found.sides
-    better = replace(good.best, suggestion=Suggestion(6, good.best.params, recipe=good.best.number, average="3 seeds"))
-    better = replace(better, value=(good.best.value or 0.0) + 0.01, stderr=0.002)
-    averaged = replace(found, sides=[weak, replace(good, best=replace(good.best, average=better))])
-    name = f"trial {good.best.number}"
-    assert f"good exports {name}, the mean of 3 seeds; winners compare without it" in verdict_lines(averaged)
-    rows = {row.label: row.cells for row in fact_rows(averaged)}
-    assert rows["averaged"] == ("", f"{better.value:.4f} ±0.0020")
-    assert rows["winner"] == (f"trial {weak.best.number}", f"{name}, averaged")
-    assert [one["average"] for one in json.loads(compare_json(averaged))["sweeps"]] == [None, better.value]
-    worse = replace(found, sides=[weak, replace(good, best=replace(good.best, average=replace(better, value=0.0)))])
-    assert "averaged" not in {row.label for row in fact_rows(worse)}
 
 
 def test_a_sweep_comes_near_the_best_or_never(found):

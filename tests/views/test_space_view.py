@@ -34,17 +34,3 @@ def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more
     said = on_pipe(lambda console: print_estimate(console, data, estimate))
     assert "40 rows in 2 folds, on each of which every trial is trained once" in said
     assert "then the winner trains once more on all of these rows, about 4 epochs" in said
-
-
-@pytest.mark.parametrize(
-    ("epochs", "said"),
-    [
-        (None, None),
-        (0.0, "then the mean of the winner's weights: over its seeds, no epoch more"),
-        (9.6, "then the mean of the winner's weights: it trains once more by plain fit, about 10 epochs"),
-    ],
-)
-def test_what_averaging_costs_is_said(epochs: float | None, said: str | None) -> None:
-    estimate = Estimate("compiled/jax", 0.1, 10.0, 1.0, 1.0, average_epochs=epochs)
-    lines = on_pipe(lambda console: print_estimate(console, digits(40, 20), estimate)).splitlines()
-    assert [line for line in lines if "mean of" in line] == ([said] if said else [])

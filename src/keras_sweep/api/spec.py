@@ -34,7 +34,7 @@ class Spec:
     split: Mapping[str, Any] | None = None  # {"validation": 0.2, "test": 0.2, "seed": 42}, or {"folds": 5}
     early_terminate: Mapping[str, Any] | None = None  # {"type": "hyperband", "min_iter": 1, "eta": 3}
     finalists: Mapping[str, int] | str | None = None  # {"top": 5, "seeds": 3}, or "none"
-    finish: Mapping[str, bool] | None = None  # {"refit": True, "average": True}
+    finish: Mapping[str, bool] | None = None  # {"refit": True}
 
     def to_yaml(self) -> str:
         """The text of the space file that says the same. What only this program holds is named by a digest.

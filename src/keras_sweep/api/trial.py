@@ -85,12 +85,6 @@ class Trial:
         return [Trial(one, self.objective, recipe) for one in recipe.finalists]
 
     @property
-    def average(self) -> Trial | None:
-        """The model whose weights are the mean of those of this recipe's trainings (`finish: {average: true}`)."""
-        average = (self.recipe or self.result).average
-        return None if average is None else Trial(average, self.objective, self.recipe or self.result)
-
-    @property
     def engine(self) -> str:
         """Who asked for it: "optuna/tpe"."""
         return self.result.engine

@@ -22,9 +22,9 @@ def list_sweeps(
 ) -> None:
     """The sweeps here, newest first."""
     from keras_sweep.record.lock import living_owner
-    from keras_sweep.record.reader import choice_of, objective_of, read_summary
+    from keras_sweep.record.reader import choice_of, read_summary
     from keras_sweep.record.spool import waiting_beside
-    from keras_sweep.trial.finalists import final_score
+    from keras_sweep.trial.finalists import score
     from keras_sweep.trial.ranking import imported
     from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, sweep_list_json
     from keras_sweep.views.sweep_list_table import SweepTable
@@ -47,7 +47,7 @@ def list_sweeps(
         done = EXHAUSTED if exhausted else "done" if trials >= (total or 0) else "stopped"
         if known.best is not None and choice_of(known.attributes).recipes and not known.best.final:
             done = "stopped"  # before all finalists were trained
-        value, stderr = final_score(known.best, objective_of(known.attributes)) if known.best else (None, None)
+        value, stderr = score(known.best) if known.best else (None, None)
         state = "running" if living_owner(folder) else done
         rows.append(
             SweepRow(

@@ -45,7 +45,6 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         "generation": suggestion.generation,
         "continues": suggestion.continues,
         "recipe": suggestion.recipe,
-        "average": suggestion.average or None,
         "sampler_seconds": _number(suggestion.sampler_seconds),
         "reason": bounded(result.reason),
         "traceback": bounded(result.traceback),
@@ -72,7 +71,6 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
             continues=_count(read, "continues", 0) if "continues" in read else None,
             recipe=_count(read, "recipe", 0) if "recipe" in read else None,
             sampler_seconds=float(read["sampler_seconds"]),
-            average=_text(read, "average") if "average" in read else "",
         )
         stderr = read.get("stderr")
         return Result(
@@ -107,7 +105,7 @@ def bounded(text: str | None) -> str | None:
 
 _KEYS = frozenset(
     {"params", "curve", "epoch", "stderr", "scores", "seconds", "seed", "engine", "runner", "generation", "continues"}
-    | {"sampler_seconds", "reason", "traceback", "recipe", "average", "weights", "rows_value"}
+    | {"sampler_seconds", "reason", "traceback", "recipe", "weights", "rows_value"}
 )
 
 

@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from keras_sweep.files import disk
 from keras_sweep.files.plain_errors import is_damage, plain_errors
 from keras_sweep.files.plain_file import kind_of
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.encoding import decode
 from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.objective import Goal, Objective
@@ -94,16 +93,7 @@ def with_finalists_of(
     study, trials = finalists_study(connection, name), len(results) if trials < 0 else trials
     if study is not None:
         results = with_finalists(results, all_results(connection, study), choice_of(attributes), trials)
-    return with_average(attributes, results, trials)
-
-
-def with_average(attributes: Mapping[str, Any], results: list[Result], trials: int) -> list[Result]:
-    """The trials, that of them with its average of which the record holds one for so many trials of the search."""
-    said = attributes.get("average")
-    if not said or said["trials"] != trials or "texts" not in said:
-        return results
-    average = decode(trials, TrialState.COMPLETE.value, said.get("value"), said["texts"])
-    return [replace(one, average=average) if one.number == said["recipe"] else one for one in results]
+    return results
 
 
 def finalists_study(connection: sqlite3.Connection, name: str) -> int | None:

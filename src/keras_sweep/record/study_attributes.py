@@ -152,14 +152,11 @@ ATTRIBUTES: Mapping[str, Check] = {
     "refit": optional(
         with_keys(trial=count, seed=optional(whole), epochs=count, rows=count, scores=map_of(number), digest=text)
     ),
-    "average": optional(
-        with_keys({"value": number, "texts": map_of(text), "none": text}, trials=count, recipe=count, of=text)
-    ),
     "test_looks": count,
     "comparison": text,  # SHA-256 of scores/comparison.json
     "card": text,  # SHA-256 of card.json
     "test": with_keys(
-        {"stderrs": map_of(number), "seed": optional(whole), "refit": anything, "average": text},  # older: fewer
+        {"stderrs": map_of(number), "seed": optional(whole), "refit": anything},  # older: fewer
         number=count,
         rows=count,
         scores=map_of(number),

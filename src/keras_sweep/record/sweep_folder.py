@@ -64,11 +64,6 @@ class SweepFolder:
         """The same sweep, with the weights of its winner trained on all rows."""
         return replace(self, part="refit")
 
-    @property
-    def average(self) -> SweepFolder:
-        """The same sweep, with the weights and the scores of the mean of its winner's weights."""
-        return replace(self, part="average")
-
     def exists(self) -> bool:
         """Whether there is a record, whole or damaged."""
         return self.study.exists() or self.study.is_symlink()

@@ -33,14 +33,12 @@ def weights_file(folder: SweepFolder, number: int) -> Path:
 
 
 def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
-    """Where the weights of a trial, of a finalist, or of their mean are kept."""
+    """Where the weights of a trial or of a finalist are kept."""
     return weights_file(part_of(folder, trial), trial.number)
 
 
 def part_of(folder: SweepFolder, trial: Result) -> SweepFolder:
-    """The part of a sweep's folder that holds the files of a trial, of a finalist, or of their mean."""
-    if trial.suggestion.average:
-        return folder.average
+    """The part of a sweep's folder that holds the files of a trial, or of a finalist."""
     return folder if trial.suggestion.recipe is None else folder.finalists
 
 

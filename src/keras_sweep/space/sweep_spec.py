@@ -102,10 +102,6 @@ class Finalists:
 class Finish:
     """What becomes of the winner before it is tested and exported."""
 
-    average: bool = Field(
-        default=False,
-        description="try the mean of its weights over its seeds, or over its last epochs; the better one is exported",
-    )
     refit: bool = Field(default=False, description="train it once more, on all rows of training and validation")
 
 

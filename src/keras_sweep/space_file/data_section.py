@@ -67,9 +67,6 @@ def check_folds(faults: FaultList) -> None:
     if isinstance(finish, dict) and finish.get("refit") is False:
         rule = "must be true with `folds`: no one model of the search stands for a trial"
         faults.fault(("finish", "refit"), rule, "leave it out")
-    if isinstance(finish, dict) and finish.get("average") is True:
-        rule = "goes without `folds`: the winner is trained once more on all rows, and no mean of its weights is that"
-        faults.fault(("finish", "average"), rule, "leave one of them out")
 
 
 def _forms() -> str:

@@ -49,11 +49,7 @@ def finalists_of(faults: FaultList, space: SearchSpace | None) -> Finalists | No
 
 def finish_of(faults: FaultList) -> Finish:
     """What `finish` says, over the defaults; those alone where its faults are noted."""
-    found = (faults.section(Finish, ("finish",)) if faults.has("finish") else None) or Finish()
-    if found.average and found.refit:
-        rule = "goes without `refit`: a mean of weights is compared on the validation rows, which a refit has seen"
-        faults.fault(("finish", "average"), rule, "leave one of them out")
-    return found
+    return (faults.section(Finish, ("finish",)) if faults.has("finish") else None) or Finish()
 
 
 def early_terminate_of(faults: FaultList) -> EarlyTerminate | None:

@@ -16,7 +16,6 @@ from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import load_weights, part_of, weights_file, weights_file_of
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.average import is_settled
 from keras_sweep.sweep.card import is_card_of, refit_record
 from keras_sweep.sweep.comparison import comparison_of, is_altered
 from keras_sweep.sweep.finish_winner import known_look, known_scores
@@ -71,7 +70,7 @@ def _already_done(
         asked = (spec.search.trials, spec.search.engine_name, spec.text)
         if best is None or asked != tuple(attributes.get(key) for key in ("trials", "engine", "space")):
             return None
-        if not _has_ended(spec, attributes, results, best) or not is_settled(attributes, spec, results, best):
+        if not _has_ended(spec, attributes, results, best):
             return None
         if read_owner(folder) is not None or _is_waiting(folder) or folder.space.read_text() != spec.text:
             return None
@@ -103,8 +102,7 @@ def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result], refit: Re
     if refit is not None:
         load_weights(weights_file(folder.refit, refit.trial), refit.digest)
     finalists = [one for result in results for one in result.finalists]
-    averages = [one.average for one in results if one.average is not None]
-    for trial in (*results, *finalists, *averages):
+    for trial in (*results, *finalists):
         path = weights_file_of(folder, trial)
         if path.exists():
             load_weights(path, trial.weights_digest)

@@ -73,8 +73,7 @@ def model_card(
         "params": dict(result.params),
         "seed": result.params.get("seed", spec.search.seed),
         **({} if seeds is None else {"seeds": seeds}),
-        **({"average": result.suggestion.average} if result.suggestion.average else {}),
-        "epoch": recipe.epoch if recipe is not None and result.suggestion.average else result.epoch,
+        "epoch": result.epoch,
         "refit": refit_record(refit),
         "model": {"source": spec.model.source, "arguments": dict(spec.model.arguments)},
         "open": opening,
@@ -149,8 +148,7 @@ def refit_record(refit: Refit | None) -> dict[str, Any] | None:
 
 def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
     """Whether a card is of this trial, or finalist; `seed` is the search's."""
-    own = (training.recipe, training.params.get("seed", seed), training.suggestion.average)
-    return (card.get("trial"), card.get("seed"), card.get("average", "")) == own
+    return (card.get("trial"), card.get("seed")) == (training.recipe, training.params.get("seed", seed))
 
 
 def test_record(test: TestScores | None, objective: str, looks: int) -> dict[str, Any] | None:

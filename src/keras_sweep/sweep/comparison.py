@@ -23,7 +23,7 @@ from keras_sweep.space.objective import Goal, Objective
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, MoreTrials
 from keras_sweep.trial.finalists import score, unsteadiness
 from keras_sweep.trial.marginal_ties import marginal, with_company
-from keras_sweep.trial.ranking import average_wins, can_win, has_value, order_key, winner
+from keras_sweep.trial.ranking import can_win, has_value, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 
@@ -107,23 +107,17 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
         scores_matrix(list(models.values()), objective), numbers.index(best.number), seed, share=share
     )
     among = {one.number: models[one.number] for one in results if one.final} or models
-    candidates, average = list(among.values()), _average_scores(folder, best, models)
-    place, naive = list(among).index(best.number), score(best)[0]
-    if average_wins(best, objective):
-        assert best.average is not None
-        place, naive = len(candidates), best.average.value
-    estimate = None
-    if average or place < len(candidates):
-        assert naive is not None
-        estimate = corrected(
-            scores_matrix([*candidates, *average], objective),
-            place,
-            seed,
-            naive=naive,
-            share=share,
-            maximize=objective.goal is Goal.MAXIMIZE,
-            after=_chosen_by(results, found, len(models[best.number]), objective) if best.final else None,
-        )
+    naive = score(best)[0]
+    assert naive is not None
+    estimate = corrected(
+        scores_matrix(list(among.values()), objective),
+        list(among).index(best.number),
+        seed,
+        naive=naive,
+        share=share,
+        maximize=objective.goal is Goal.MAXIMIZE,
+        after=_chosen_by(results, found, len(models[best.number]), objective) if best.final else None,
+    )
     behind = dict(single.behind)
     for number, error, tie in zip(numbers, errors, ties, strict=True):
         if number in behind:
@@ -155,20 +149,6 @@ def scores_of_seeds(folder: SweepFolder, recipe: Result, own: RowScores) -> list
             return None
         found.append(scores)
     return found
-
-
-def _average_scores(
-    folder: SweepFolder, best: Result, models: Mapping[int, Sequence[RowScores]]
-) -> list[Sequence[RowScores]]:
-    """The scores of the mean of the winner's weights, one more model to choose from; none where there are none."""
-    if best.average is None:
-        return []
-    try:
-        scores = load_scores(scores_file(folder.average, best.average.number), best.average.scores_digest or "")
-    except RecordError:
-        return []
-    own = models[best.number][0]
-    return [[scores]] if (scores.rows, scores.kind) == (own.rows, own.kind) else []
 
 
 def _chosen_by(
@@ -243,7 +223,6 @@ def _digest(attributes: Mapping[str, Any], results: Sequence[Result], objective:
     """Of all that the comparison depends on."""
     facts = [(VERSION, repr(objective), objective.take_best, attributes["seed"], attributes.get("exhausted"))]
     trials = [(order_key(one, objective), *_facts(one), *map(_facts, one.finalists)) for one in results]
-    trials += [(one.number, *_facts(one.average)) for one in results if one.average is not None]
     return hashlib.sha256(repr((facts, trials)).encode()).hexdigest()
 
 

@@ -32,7 +32,6 @@ class Estimate:
     finalists: tuple[int, int] = (0, 0)  # recipes that are likely to be trained again, and with how many new seeds each
     finalist_epochs: float = 0.0  # expected of all of those
     refit_epochs: float = 0.0  # expected of the winner, trained once more on all rows
-    average_epochs: float | None = None  # expected of it by `fit`, for the mean of its last epochs; 0 for that of seeds
 
     @property
     def seconds(self) -> float:
@@ -76,7 +75,6 @@ def estimate(
         finalists=finalists,
         finalist_epochs=math.prod(finalists) * length,
         refit_epochs=length if spec.refits else 0.0,
-        average_epochs=length if spec.finish.average else None,
     )
 
 

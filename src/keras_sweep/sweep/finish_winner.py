@@ -42,7 +42,6 @@ def known_look(best: Result, scores: TestScores, looks: int) -> TestEvaluated:
         scores.per_class,
         earlier=True,
         seed=best.finalist_seed,
-        average=best.suggestion.average,
     )
 
 
@@ -75,7 +74,6 @@ def look_at_test(
         "number": best.recipe,
         "seed": best.finalist_seed,
         "refit": recorded_refit(study.attributes, best) is not None,
-        "average": best.suggestion.average,
         "rows": scores.rows,
         "scores": dict(scores.scores),
     }
@@ -102,8 +100,8 @@ def looks_at_test(study: StudyFile) -> int:
 def known_scores(attributes: Mapping[str, Any], best: Result) -> TestScores | None:
     """The scores of the last look that a record tells of, if it was at this training."""
     kept = attributes.get("test")
-    of = (best.recipe, best.finalist_seed, best.suggestion.average)
-    if not isinstance(kept, dict) or (kept.get("number"), kept.get("seed"), kept.get("average", "")) != of:
+    of = (best.recipe, best.finalist_seed)
+    if not isinstance(kept, dict) or (kept.get("number"), kept.get("seed")) != of:
         return None
     if kept.get("refit", False) != (recorded_refit(attributes, best) is not None):
         return None

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import replace
-from itertools import repeat
-
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError
-from keras_sweep.models.build import build_model
-from keras_sweep.models.inspect_model import PLACES, inspect_model
+from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.average import without_hidden_layer
 from keras_sweep.sweep.estimate import Estimate, estimate
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
-from keras_sweep.trial.plan import training_plan
 
 
 def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tuple[SearchData, Estimate | None]:
@@ -35,17 +27,4 @@ def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tup
     chosen, note = choose_runner(spec, data, runner)
     for text in (*inspected.notices, *([note] if note else ())):
         emit(Noticed(text))
-    found = estimate(spec, make_engine(spec), chosen, emit)
-    if found is not None and found.average_epochs and not _may_have_hidden_layers(spec, data):
-        found = replace(found, average_epochs=0.0)
-    return data, found
-
-
-def _may_have_hidden_layers(spec: SweepSpec, data: SearchData) -> bool:
-    """Whether a model of the space has, so that the mean of its weights may be that of its last epochs."""
-    for place in PLACES:
-        with suppress(ModelError):  # one that can't be built there was told of already
-            arguments = training_plan(spec, spec.space.at(repeat(place))).model_arguments
-            if not without_hidden_layer(build_model(spec, arguments, data)):
-                return True
-    return False
+    return data, estimate(spec, make_engine(spec), chosen, emit)

@@ -168,19 +168,15 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
             hint=f"Give `--backend {there}`",
         )
     emit(Noticed(f"{result.name} is trained again, since {why}"))
-    return _trained_again(study, spec, data, result, emit)
+    return _trained_again(study, spec, data, result)
 
 
-def _trained_again(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result, emit: Listener) -> Weights:
+def _trained_again(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result) -> Weights:
     from keras_sweep.search.engines import make_engine
-    from keras_sweep.sweep.average import mean_of
     from keras_sweep.sweep.finalists import finalist_weights
     from keras_sweep.sweep.retrain import retrained_weights
     from keras_sweep.training.choose import choose_runner
 
-    if result.suggestion.average:
-        recipe = study.ranked_results()[result.recipe]
-        return mean_of(spec, data, recipe, lambda one: weights_of(study, spec, data, one, emit)).weights
     runner, _ = choose_runner(spec, data, result.runner.partition("/")[0])
     if result.suggestion.recipe is not None:
         return finalist_weights(runner, study, study.results(), result)

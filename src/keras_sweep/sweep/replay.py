@@ -152,11 +152,6 @@ def replayable(
     """Spec and data of a trial of the record, and the trial; Keras is set to its backend. Raises as `replay`."""
     spec = spec or recorded_spec(study, trust=trust, emit=emit)
     recorded = trial_of(study, spec.objective, number)
-    if recorded.suggestion.average:
-        raise UsageError(
-            f"{recorded.name}, was not trained as it is: its weights are the mean of several",
-            hint=f"`sweep replay {study.name} {recorded.recipe}` trains its recipe again",
-        )
     if imported(recorded):
         raise UsageError(
             f"{recorded.name} was trained by another program: its numbers can't be had here",

@@ -20,7 +20,6 @@ from keras_sweep.record.weights import saved_trials
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.already_done import tell_again
-from keras_sweep.sweep.average import Averaging
 from keras_sweep.sweep.best_weights import BestWeights
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import Finalists
@@ -153,7 +152,7 @@ class _Run:
             finalists = {one.number: one for result in results for one in result.finalists}
             lost = [results[one] for one in damaged if one in record.best]
             lost += [finalists[one] for one in damaged_finalists if one in finalists]
-            results, comparison = self._finish(results, best, lost)
+            comparison = self._finish(results, best, lost)
             model = short_path(folder.best)
         seconds = self._write_down()
         if reason is EndReason.OUT_OF_TIME:
@@ -200,13 +199,8 @@ class _Run:
             training = kept_training(self.study.folder, set(range(recorded, total)) - set(waiting))
         return _Left(training, tuple(number for number in waiting if number < total))
 
-    def _finish(
-        self, results: list[Result], best: Result, damaged: Sequence[Result]
-    ) -> tuple[list[Result], Comparison]:
-        """Make whole what trials have on disk, compare them, evaluate the winner and write its model.
-
-        Returns the trials, that of the winner with its average.
-        """
+    def _finish(self, results: list[Result], best: Result, damaged: Sequence[Result]) -> Comparison:
+        """Make whole what trials have on disk, compare them, evaluate the winner and write its model."""
         spec, data, runner = self.loaded.spec, self.loaded.data, self.loaded.runner
         weights = BestWeights(spec, self.study, runner, results, self.emit, self.wall, self.stop)
         with self.wall.part("export"):
@@ -214,11 +208,7 @@ class _Run:
             rebuild_scores(spec, data, self.study.folder, results, self.emit)
             finalists = [one for result in results if result.final for one in result.finalists]
             rebuild_scores(spec, data, self.study.folder.finalists, finalists, self.emit)
-            averaging = Averaging(
-                spec, self.study, data, runner.name, weights.of, self.emit, self.wall, lambda: self.stop.signalled
-            )
-            results = averaging.of(results, best)
-            training = best_training(results[best.number], spec.objective)
+            training = best_training(best, spec.objective)
             comparison = keep_comparison(self.study, results)
             refitting = Refitting(spec, self.study, data, runner.name, self.emit, lambda: self.stop.signalled)
             with self.wall.part("refit"):
@@ -236,7 +226,7 @@ class _Run:
                 estimate=comparison.estimate,
                 refit=refit,
             )
-        return results, comparison
+        return comparison
 
     def _write_down(self) -> dict[str, float]:
         """Write into the record what all runs together took; returns the seconds of this one."""

@@ -131,7 +131,6 @@ class TestEvaluated:
     per_class: Mapping[str, float] | None = None  # class -> accuracy
     earlier: bool = False  # whether that was in an earlier run, and is only told again
     seed: int | None = None  # of the finalist whose model it is; None: the trial's own
-    average: str = ""  # "4 seeds": the model's weights are the mean of theirs; "": it was trained
 
 
 @dataclass(frozen=True, slots=True)

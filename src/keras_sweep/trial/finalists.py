@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from keras_sweep.space.objective import Objective
-from keras_sweep.trial.ranking import average_wins, can_win, has_value, imported, mean, order_key
+from keras_sweep.trial.ranking import can_win, has_value, imported, mean, order_key
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 if TYPE_CHECKING:  # who only reads results does without what checks a space file
@@ -144,14 +144,6 @@ def score(result: Result) -> tuple[float | None, float | None]:
     """The value by which a trial is ranked, and its standard error."""
     scores = seed_scores(result) if result.final else None
     return (result.value, result.stderr) if scores is None else (scores.mean, scores.stderr)
-
-
-def final_score(result: Result, objective: Objective) -> tuple[float | None, float | None]:
-    """The value of the model that stands for a winner, and its standard error: of its average where that wins."""
-    if average_wins(result, objective):
-        assert result.average is not None
-        return result.average.value, result.average.stderr
-    return score(result)
 
 
 def _more_than_chance(spread: float, freedom: int, stderr: float | None) -> bool:

@@ -62,23 +62,11 @@ def winner(results: Iterable[Result], objective: Objective) -> Result | None:
 
 
 def best_training(result: Result, objective: Objective) -> Result:
-    """The model that stands for a recipe: its average where that wins, else the best seed's; equals as trials rank."""
-    if average_wins(result, objective):
-        assert result.average is not None
-        return result.average
+    """The training whose model stands for a recipe: that of its best seed; equals as trials rank."""
     if not result.final:
         return result
     ended = (one for one in (result, *result.finalists) if has_value(one))
     return min(ended, key=lambda one: (objective.key(one.value or 0.0), _loss(one, objective)))
-
-
-def average_wins(result: Result, objective: Objective) -> bool:
-    """Whether the mean of a recipe's weights scores better than the recipe: than its seeds do in the mean.
-
-    The best seed is picked by the very rows of that score, and no better for it.
-    """
-    average = result.average
-    return average is not None and objective.key(average.value or 0.0) < order_key(result, objective)[2]
 
 
 def loss_name(objective: Objective) -> str:

@@ -38,7 +38,6 @@ class Suggestion:
     continues: int | None = None  # the trial whose training it takes up (a promoted one), same params but epochs
     recipe: int | None = None  # of a finalist, the trial of the search whose params it has, but for the seed
     sampler_seconds: float = 0.0  # its share of the time that asking took
-    average: str = ""  # "4 seeds": its weights are the mean of those of its recipe's trainings; "": it was trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,6 @@ class Result:
     is_transient: bool = False  # a FAIL by a fault of the machine, which another try may escape; not in the record
     finalists: tuple[Result, ...] = ()  # the same recipe trained with other seeds, in the order in which that was done
     final: bool = False  # whether those decide: all that were to be trained with other seeds have been
-    average: Result | None = None  # the model of this recipe whose weights are the mean of several
 
     @property
     def number(self) -> int:
@@ -105,17 +103,15 @@ class Result:
 
     @property
     def name(self) -> str:
-        """What it is called: `trial 36`; `trial 36 with seed 43` of a finalist; `trial 36, the mean of 4 seeds`."""
-        if self.suggestion.average:
-            return f"trial {self.recipe}, the mean of {self.suggestion.average}"
+        """What it is called: `trial 36`; `trial 36 with seed 43` of a finalist."""
         seed = self.finalist_seed
         return f"trial {self.recipe}" + ("" if seed is None else f" with seed {seed}")
 
     @property
     def finalist_seed(self) -> int | None:
-        """The seed that a finalist was trained with; None for a trial of the search, and for a mean of weights."""
+        """The seed that a finalist was trained with; None for a trial of the search."""
         seed, suggestion = self.params.get("seed"), self.suggestion
-        return seed if suggestion.recipe is not None and not suggestion.average and isinstance(seed, int) else None
+        return seed if suggestion.recipe is not None and isinstance(seed, int) else None
 
     def light(self) -> Result:
         """Without weights and scores, of which memory would not hold thousands; their digests stay."""

@@ -89,14 +89,6 @@ def print_estimate(console: Console, data: SearchData, estimate: Estimate | None
         seconds = seconds_text(estimate.finalist_epochs * estimate.epoch_seconds)
         each = f"{count_text(recipes, 'recipe')} with {count_text(seeds, 'new seed')} each"
         console.print(Text(f"then finalists: the best {each}, about {epochs} more ({seconds})"))
-    if estimate.average_epochs is not None:
-        console.print(Text(f"then the mean of the winner's weights: {_average_cost(estimate.average_epochs)}"))
     if estimate.refit_epochs:
         epochs = count_text(round(estimate.refit_epochs), "epoch")
         console.print(Text(f"then the winner trains once more on all of these rows, about {epochs}"))
-
-
-def _average_cost(epochs: float) -> str:
-    if not epochs:
-        return "over its seeds, no epoch more"
-    return f"it trains once more by plain fit, about {count_text(round(epochs), 'epoch')}"

@@ -220,9 +220,6 @@ def best_line(rows: Sequence[LeaderboardRow], objective: Objective, drawing: Dra
     if winner.seeds is not None and winner.final:
         score = score_text(winner.seeds.mean, winner.seeds.stderr, pm=drawing.pm)
         seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
-    if winner.average is not None and winner.average.wins:
-        score = score_text(winner.average.value, winner.average.stderr, pm=drawing.pm)
-        seeds = f", the mean of {safe(winner.average.of)}"
     return Text.assemble(
         ("best ", "bold"),
         f"trial {winner.number}: {safe(objective.name)} ",
@@ -259,7 +256,6 @@ def print_test(console: Console, test: TestEvaluated) -> None:
 def test_lines(test: TestEvaluated, drawing: Drawing, *, classes: bool = True) -> list[Text]:
     """Trial, scores each with its own standard error, looks; then a bar a class, or the weakest classes in a line."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
-    seed += f", the mean of {safe(test.average)}" if test.average else ""
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
         score = score_text(value, test.stderrs.get(name), pm=drawing.pm)

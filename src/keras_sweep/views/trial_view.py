@@ -13,13 +13,12 @@ from rich.text import Text
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.ranking import average_wins
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import behind_text, is_ahead, seeds_texts, strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, seeds_record
 from keras_sweep.views.leaderboard.table import STATE_STYLES, refit_line
-from keras_sweep.views.running.json_lines import averaged_record, result_record
+from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import MARK, Drawing, drawing_for, plot
@@ -50,7 +49,6 @@ def trial_json(
         "behind_stderr": row.behind_stderr,
     }
     record |= {"seed": row.seed, **seeds_record(row.seeds), **result_record(result)}
-    record |= averaged_record(result)
     if result.finalists:
         record["finalists"] = [{"seed": one.finalist_seed, **result_record(one)} for one in result.finalists]
     return strict_json({**record, "traceback": result.traceback}) + "\n"
@@ -83,11 +81,6 @@ class TrialView:
         if result.finalists:
             yield Text("\nseeds", style="bold")
             yield from _seed_lines(result, self.seed, drawing)
-        if (average := result.average) is not None:
-            score = score_text(average.value, average.stderr, pm=drawing.pm)
-            wins = average_wins(result, self.objective)
-            yield Text(f"\nmean of the weights of {safe(average.suggestion.average)}", style="bold")
-            yield Text(f"  {score}", style="bold green" if wins else "")
         seconds = result.seconds
         parts = {"sampler": seconds.sampler, "compile": seconds.compile}
         parts |= {"train": seconds.train, "validate": seconds.validate}

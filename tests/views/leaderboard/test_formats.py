@@ -25,8 +25,6 @@ KEYS = [
         "seeds_mean",
         "seeds_stderr",
         "unstable",
-        "average",
-        "average_stderr",
         "params",
         "metrics",
     ),

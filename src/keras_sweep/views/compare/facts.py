@@ -38,8 +38,6 @@ def _facts(found: SideBySide, drawing: Drawing) -> Iterator[tuple[str, Callable[
         "with the search's seed" if seeds else "best value",
         lambda side: score_text(side.best.value, side.best.stderr, pm=drawing.pm),
     )
-    if any(side.model.suggestion.average for side in found.sides):
-        yield "averaged", lambda side: _averaged(side, drawing)
     if found.behind:
         yield f"behind{', points' if found.objective.is_share else ''}", lambda side: _behind(found, side, drawing)
     if any(side.estimate is not None for side in found.sides):
@@ -51,7 +49,7 @@ def _facts(found: SideBySide, drawing: Drawing) -> Iterator[tuple[str, Callable[
     yield "time of trials", lambda side: seconds_text(side.seconds)
     yield "near the best after", lambda side: _near(found, side)
     yield "engine", lambda side: safe(str(side.attributes.get("engine", "")))
-    yield "winner", lambda side: f"trial {side.best.number}" + (", averaged" if side.model.suggestion.average else "")
+    yield "winner", lambda side: f"trial {side.best.number}"
 
 
 def _over_seeds(side: Side, drawing: Drawing) -> str:
@@ -60,11 +58,6 @@ def _over_seeds(side: Side, drawing: Drawing) -> str:
         return "one seed alone"
     count, text = seeds_texts(scores, times=drawing.times, pm=drawing.pm)
     return f"{text} {count.removesuffix(' seeds')}"
-
-
-def _averaged(side: Side, drawing: Drawing) -> str:
-    model = side.model
-    return score_text(model.value, model.stderr, pm=drawing.pm) if model.suggestion.average else ""
 
 
 def _behind(found: SideBySide, side: Side, drawing: Drawing) -> str:
@@ -102,9 +95,6 @@ def verdict_lines(found: SideBySide, drawing: Drawing = UNICODE) -> list[str]:
         lines.append("winners compare by their means over seeds")
     elif len(alone) < len(found.sides):
         lines.append(f"winners compare by the seed of their search: that of {', '.join(alone)} has no other")
-    for side in found.sides:
-        if side.model.suggestion.average:
-            lines.append(f"{side.name} exports {side.model.name}; winners compare without it")
     if not found.behind:
         without = [side.name for side in found.sides if not side.scores]
         why = f" of {', '.join(without)}" if without else " in one form"

@@ -103,7 +103,6 @@ def _record(found: SideBySide, side: Side) -> dict[str, Any]:
         "value": side.best.value,
         "stderr": side.best.stderr,
         **seeds_record(side.over_seeds),
-        "average": side.model.value if side.model.suggestion.average else None,
         "behind": None if behind is None else behind.behind,
         "behind_stderr": None if behind is None else behind.stderr,
         "tie": None if behind is None else behind.tie,

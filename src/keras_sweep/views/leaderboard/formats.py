@@ -109,9 +109,6 @@ def leaderboard_notes(
     best = next((row for row in rows if row.winner), None)
     if best is not None and best.seeds is not None and any(is_ahead(row) for row in rows):
         notes.append(f"behind below 0: with one seed alone; the winner ranks by its mean over {best.seeds.count}")
-    if best is not None and best.average is not None:
-        verdict = "better, so exported" if best.average.wins else "no better, not exported"
-        notes.append(f"averaged: mean of the weights of {safe(best.average.of)}; {verdict}")
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
@@ -213,11 +210,8 @@ def seeds_texts(seeds: SeedScores, *, times: str = "×", pm: str = "±") -> tupl
 
 
 def texts_below(row: LeaderboardRow, *, times: str = "×", pm: str = "±") -> list[tuple[str, str]]:
-    """What stands below a row, a line each, in the columns of its number and its score: its seeds, its average."""
-    lines = [seeds_texts(row.seeds, times=times, pm=pm)] if row.seeds is not None else []
-    if row.average is not None:
-        lines.append(("averaged", score_text(row.average.value, row.average.stderr, pm=pm)))
-    return lines
+    """What stands below a row, a line each, in the columns of its number and its score: its seeds."""
+    return [seeds_texts(row.seeds, times=times, pm=pm)] if row.seeds is not None else []
 
 
 def _seeds_score(seeds: SeedScores, pm: str) -> str:

@@ -17,19 +17,9 @@ from keras_sweep.space.search_space import Params
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.marginal_ties import known_error, marginal
-from keras_sweep.trial.ranking import average_wins, comparable, has_value, imported, order_key, winner
+from keras_sweep.trial.ranking import comparable, has_value, imported, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.text import safe, value_text
-
-
-@dataclass(frozen=True, slots=True)
-class AverageScore:
-    """What the mean of a recipe's weights scores."""
-
-    of: str  # "4 seeds"
-    value: float | None
-    stderr: float | None
-    wins: bool  # whether it stands for the recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +48,6 @@ class LeaderboardRow:
     seeds: SeedScores | None = None  # its recipe over several seeds; None where it was trained with one
     final: bool = False  # whether these rank it, and not its value
     rows_value: float | None = None  # what its outputs on the rows give, where that contradicts `value`
-    average: AverageScore | None = None  # the mean of its recipe's weights, where that was taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +168,6 @@ def ties(rows: Iterable[LeaderboardRow]) -> int:
 # Sorting and filtering ------------------------------------------------------------------------------------------------
 
 SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
-AVERAGE_KEYS = ("average", "average_stderr")
 # a row's own, before and after its parameters and metrics
 FIRST_KEYS = (
     "rank",
@@ -191,7 +179,6 @@ FIRST_KEYS = (
     "behind",
     "behind_stderr",
     *SEEDS_KEYS,
-    *AVERAGE_KEYS,
 )
 LAST_KEYS = ("epochs", "seconds", "engine", "seed", "reason")
 ROW_KEYS: tuple[str, ...] = (*FIRST_KEYS, *LAST_KEYS)
@@ -262,8 +249,6 @@ def cell(row: LeaderboardRow, key: str) -> Value:
     """A row's value of a key; None where it has none. `params.` and `metrics.` say which, where two bear one name."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
-    if key in AVERAGE_KEYS:
-        return average_record(row)[key]
     if key in ROW_KEYS:
         value: Value = getattr(row, key)
         return value
@@ -283,12 +268,6 @@ def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
     """How often a recipe was trained with another seed, its own included, and what that came to."""
     facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
     return dict(zip(SEEDS_KEYS, facts, strict=True))
-
-
-def average_record(row: LeaderboardRow) -> dict[str, Scalar]:
-    """What the mean of a row's weights scores, where that was taken."""
-    scores = (None, None) if row.average is None else (row.average.value, row.average.stderr)
-    return dict(zip(AVERAGE_KEYS, scores, strict=True))
 
 
 def _sorted_rows(
@@ -359,19 +338,10 @@ def _ranked_rows(
             comparable=comparable(result, objective),
             seeds=seeds.get(result.number),
             final=result.final,
-            average=_average(result, objective),
             rows_value=result.rows_value,
         )
         for rank, result in enumerate(ranked, start=1)
     ]
-
-
-def _average(result: Result, objective: Objective) -> AverageScore | None:
-    average = result.average
-    if average is None:
-        return None
-    of = average.suggestion.average
-    return AverageScore(of, average.value, average.stderr, wins=average_wins(result, objective))
 
 
 def _seed(result: Result, default: int | None) -> int | None:

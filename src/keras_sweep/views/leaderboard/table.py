@@ -114,7 +114,7 @@ class LeaderboardTable:
         return [self._with_references(column, index, drawing) for index, column in enumerate(columns)]
 
     def _with_seeds(self, column: Column, index: int, drawing: Drawing) -> Column:
-        """The column with cells below each trial whose recipe was trained with other seeds, too, or averaged."""
+        """The column with cells below each trial whose recipe was trained with other seeds, too."""
         cells = []
         for row, own in zip(self.rows, column.cells, strict=True):
             cells.append(own)

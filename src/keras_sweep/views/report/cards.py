@@ -68,9 +68,6 @@ def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
     score = score_text(winner.value, winner.stderr)
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
-    if winner.average is not None and winner.average.wins:
-        score = score_text(winner.average.value, winner.average.stderr)
-        over = f" of the mean of the weights of {safe(winner.average.of)}"
     return NumberCard(score, f"{safe(facts.objective.name)} on the leaderboard{over}{luck}")
 
 

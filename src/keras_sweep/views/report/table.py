@@ -76,8 +76,6 @@ def _columns(
     ]
     if any(row.seeds is not None for row in of):
         columns.append((ColumnHead("over seeds", True), _over_seeds))
-    if any(row.average is not None for row in of):
-        columns.append((ColumnHead("averaged", True), _averaged))
     if any(row.behind is not None for row in of):
         columns.append((ColumnHead("behind", True), lambda row: _behind(row, objective)))
     columns += [_parameter(axis, of, colours) for axis in axes if axis.name != "epochs"]
@@ -127,13 +125,6 @@ def _over_seeds(row: LeaderboardRow) -> Cell:
         return Cell("–")
     count, score = seeds_texts(row.seeds)
     return _number(f"{score} {count.removesuffix(' seeds')}", row.seeds.mean)
-
-
-def _averaged(row: LeaderboardRow) -> Cell:
-    """The mean of a recipe's weights."""
-    if row.average is None:
-        return Cell("–")
-    return _number(score_text(row.average.value, row.average.stderr), row.average.value)
 
 
 def _behind(row: LeaderboardRow, objective: Objective) -> Cell:

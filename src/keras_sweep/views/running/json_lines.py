@@ -14,7 +14,7 @@
     finalist_epoch_ended  recipe(number of the trial) seed epoch
     finalist_ended    recipe seed, and the fields of trial_ended from state on
     winner_refitted   of the training on all rows: its fields, earlier
-    test_evaluated    number seed(of the finalist; null: the trial's own) average(of what) scores{name: number}
+    test_evaluated    number seed(of the finalist; null: the trial's own) scores{name: number}
                       stderr(of the metric that ranks) stderrs{name: number} looks per_class{class: accuracy}
                       earlier(whether that was in an earlier run)
     sweep_ended       name reason trials{COMPLETE PRUNED FAIL: count} best{number value stderr params seeds seeds_mean
@@ -95,9 +95,9 @@ def _fields(event: Event, objective: Objective) -> dict[str, Any]:
             del refit["digest"]
             return {**refit, "earlier": event.earlier}
         case TestEvaluated():
-            whose = {"number": event.number, "seed": event.seed} | ({"average": event.average} if event.average else {})
             stderr = event.stderrs.get(objective.name.removeprefix("val_"))
-            return {**whose, "scores": event.scores, "stderr": stderr, **_own(event, "average")}
+            whose = {"number": event.number, "seed": event.seed}
+            return {**whose, "scores": event.scores, "stderr": stderr, **_own(event)}
         case SweepEnded():
             counts = Counter(result.state for result in event.results)
             ended = {state.value: counts[state] for state in TrialState}
@@ -138,14 +138,6 @@ def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] |
     if best is None:
         return None
     record = {"number": best.number, "value": best.value, "stderr": best.stderr, "params": best.params}
-    record |= averaged_record(best)
     if (seeds := seed_scores(best)) is None:
         return {**record, "seeds": 1, "seeds_mean": None, "seeds_stderr": None}
     return {**record, "seeds": seeds.count, "seeds_mean": seeds.mean, "seeds_stderr": seeds.stderr}
-
-
-def averaged_record(result: Result) -> dict[str, Any]:
-    """What the mean of its weights scores, where that was taken."""
-    if (average := result.average) is None:
-        return {}
-    return {"averaged": {"of": average.suggestion.average, "value": average.value, "stderr": average.stderr}}

@@ -304,7 +304,6 @@ WORDS = {
     "train": "training",
     "test": "evaluating the test rows",
     "export": "writing best.keras",
-    "average": "taking the mean of the winner's weights",
     "retrain": "training the winner once more, for its weights",
 }
 
