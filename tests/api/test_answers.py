@@ -40,7 +40,6 @@ def answers(finished: ks.Sweep, tmp_path_factory: pytest.TempPathFactory) -> dic
         "compare": ks.compare("mine", "again", sweeps_dir=folder),
         "replay": finished.replay(0),
         "verify": ks.verify(folder / "mine.keras", sweeps_dir=finished.path.parent),
-        "hard_rows": finished.hard_rows(),
     }
 
 
@@ -50,7 +49,6 @@ def answers(finished: ks.Sweep, tmp_path_factory: pytest.TempPathFactory) -> dic
         ("compare", "ComparedSweeps(mine has the best val_accuracy: 0.", "these rows can't tell their winners apart"),
         ("replay", "ReplayedTrial(trial 0 of mine: fit/jax against the record", "the numbers are those of the record)"),
         ("verify", "VerifiedModel(", "the scores of the card come out on 120 validation rows)"),
-        ("hard_rows", "RowsNoTrialGetsRight(", "of 120 validation rows are wrong in each of"),
     ],
 )
 def test_an_answer_is_said_in_a_few_words_and_shown_as_a_table(answers, name, begins, says):

@@ -21,11 +21,3 @@ def test_a_sweep_and_its_copy_are_told_to_be_one_as_good_as_the_other(finished, 
 def test_one_sweep_alone_is_refused(finished):
     ended = sweep("compare", "digits", cwd=finished)
     assert (ended.code, "two different sweeps or more" in ended.err) == (2, True)
-
-
-def test_drawings_are_written_and_their_paths_printed(finished, tmp_path):
-    folder = str(finished / "sweeps")
-    for words in (("leaderboard", "digits"), ("show", "digits", "0")):
-        ended = sweep(*words, "--plot", "x.svg", "--sweeps-dir", folder, cwd=tmp_path)
-        assert (ended.code, ended.out) == (0, "x.svg\n"), ended.err
-        assert (tmp_path / "x.svg").read_text().startswith("<svg ")

@@ -76,11 +76,6 @@ def test_a_data_set_comes_before_a_sweep_of_its_name_which_is_said(
         (["plants", "--set", "split.seed=1"], "`--set` changes a space file, and none is given"),
         (["plants", "--save", "rows.txt"], "`--save` takes a .npz file in a folder that is there, but got rows.txt"),
         (["plants", "--save", "no/rows.npz"], "but got no/rows.npz. For example"),
-        (
-            ["plants", "--hard", "--save", "rows.npz"],
-            "`--hard` shows rows of a sweep as it was run",
-        ),
-        (["iris", "--hard"], "there is no sweep 'iris'"),
         (["plants", "--picture", "it.png"], "plants.csv has no pictures. Leave out `--picture`"),
     ],
 )
@@ -111,20 +106,3 @@ def test_saved_rows_are_those_of_the_search_as_the_exported_model_takes_them(
             np.testing.assert_array_equal(arrays.pop(f"x_{part}/{column}" if column else f"x_{part}"), values)
         np.testing.assert_array_equal(arrays.pop(f"y_{part}"), y)
     assert arrays == {}  # among it no test row
-
-
-def test_rows_that_no_good_trial_gets_right_and_their_picture(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(finished)
-    assert called("digits", "--hard", "--picture", str(tmp_path / "hard.png")) == 0
-    out = capsys.readouterr().out
-    assert " of 288 validation rows are wrong in each of the best 6 trials.\n" in out
-    assert out.endswith(f"{tmp_path / 'hard.png'}\n")
-    assert (tmp_path / "hard.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_sweep_without_scores_of_rows_has_no_hard_ones(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert called("plants", "--hard") == 2
-    told = " ".join(capsys.readouterr().err.split())
-    assert "no trial of 'plants' keeps which validation rows it gets right" in told

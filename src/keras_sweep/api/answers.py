@@ -1,17 +1,15 @@
-"""What `compare`, `verify`, `replay` and `hard_rows` give: a few words where it is printed, a table in a notebook."""
+"""What `compare`, `verify` and `replay` give: a few words where it is printed, a table in a notebook."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any, Self
 
-from keras_sweep.sweep.hard_rows import HardRows
 from keras_sweep.sweep.replay import Replay
 from keras_sweep.sweep.side_by_side import SideBySide
 from keras_sweep.sweep.verify import Verified
 from keras_sweep.views.compare.facts import verdict_lines as compare_lines
 from keras_sweep.views.compare.table import compare_columns
-from keras_sweep.views.hard_rows_view import hard_rows_columns, missed_sentence
 from keras_sweep.views.notebook import answer_html
 from keras_sweep.views.replay_view import replay_columns
 from keras_sweep.views.replay_view import verdict_lines as replay_lines
@@ -69,15 +67,3 @@ class VerifiedModel(_Answer, Verified):
 
     def _repr_html_(self) -> str:
         return answer_html(str(self.model), verify_columns(self), [verify_verdict(self)])
-
-
-class RowsNoTrialGetsRight(_Answer, HardRows):
-    """Rows that no good trial gets right."""
-
-    def __repr__(self) -> str:
-        return f"RowsNoTrialGetsRight({missed_sentence(self.missed)})"
-
-    def _repr_html_(self) -> str:
-        columns = hard_rows_columns(self, self.rows[:MOST_ROWS])
-        more = [f"and {len(self) - MOST_ROWS:,} more"] if len(self) > MOST_ROWS else []
-        return answer_html(missed_sentence(self.missed), columns, more)

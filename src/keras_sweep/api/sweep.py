@@ -35,7 +35,7 @@ from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 if TYPE_CHECKING:
     import optuna
 
-    from keras_sweep.api.answers import ReplayedTrial, RowsNoTrialGetsRight
+    from keras_sweep.api.answers import ReplayedTrial
     from keras_sweep.data.search_data import Rows
     from keras_sweep.sweep.winner import TestScores
 
@@ -157,22 +157,6 @@ class Sweep:
             spec = self._spec or recorded_spec(study, trust=self._trust, emit=warn_of_notices)
             choose_backend(None)
             return recorded_data(study, spec, warn_of_notices)[1].validation
-
-    def hard_rows(self) -> RowsNoTrialGetsRight:
-        """The validation rows that no good trial gets right: `.rows`, each with `.row`, `.label`, `.said`, `.votes`.
-
-        Good are the trials that tie with the best, or the best ten where fewer than five do; `.missed` has the count.
-        What they take a row for is had from their saved weights.
-
-        Raises:
-            UsageError: no trial keeps which rows it gets right, or the rows come from code that is not trusted.
-            DataError: the data can't be read, or are no longer those of the sweep.
-        """
-        from keras_sweep.api.answers import RowsNoTrialGetsRight
-        from keras_sweep.sweep.hard_rows import hard_rows
-
-        found = hard_rows(self._folder, warn_of_notices, spec=self._spec, trust=self._trust)
-        return RowsNoTrialGetsRight.of(found)
 
     def evaluate(self) -> TestScores:
         """The winner on the sealed test rows. Every look is counted.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keras_sweep.cli.options import Sets, SweepsDir, one_of
-from keras_sweep.cli.options import found as sweep_of
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
 from keras_sweep.record.sweep_folder import sweeps_dir as where_sweeps_live
@@ -32,12 +31,6 @@ def data(
             help="Write training and validation rows to this .npz file, as the model takes them.",
         ),
     ] = None,
-    hard: Annotated[
-        bool, typer.Option("--hard", help="Of a sweep: the validation rows that no good trial gets right.")
-    ] = False,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="With --hard: import and run the `python:` code that the record names.")
-    ] = False,
     sets: Sets = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
@@ -52,11 +45,6 @@ def data(
             f"`--picture` takes a .png file in a folder that is there, but got {picture}",
             hint="For example `--picture grid.png`",
         )
-    if hard:
-        if save is not None or sets:
-            raise UsageError("`--hard` shows rows of a sweep as it was run", hint="Leave out `--save` and `--set`")
-        _hard(source, picture, sweeps_dir, trust=trust)
-        return
     spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.data.saved_rows import check_rows_path, save_rows
@@ -82,27 +70,6 @@ def data(
         if found.folds:
             rows = f"{count_text(len(found.train), 'row')}, which are both training and validation rows of folds"
         print_notice(stderr_console(), f"{rows}, in the form that an exported model takes; no test row is among them")
-
-
-def _hard(name: str, picture: Path | None, sweeps_dir: Path | None, *, trust: bool) -> None:
-    """`sweep data NAME --hard`."""
-    from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import answer_stream
-    from keras_sweep.sweep.hard_rows import hard_rows
-    from keras_sweep.views.hard_rows_view import HardRowsView, hard_picture
-    from keras_sweep.views.running.progress import status_view
-    from keras_sweep.views.sample_images import write_png
-    from keras_sweep.views.terminal.console import stdout_console
-
-    folder = sweep_of(name, sweeps_dir)
-    with answer_stream(), LibraryNoise(), status_view() as view:
-        found = hard_rows(folder, view, trust=trust)
-    if picture is not None and found.data.image_shape is None:
-        raise DataError(f"{found.data.name} has no pictures", hint="Leave out `--picture`")
-    stdout_console().print(HardRowsView(found))
-    if picture is not None and found.rows:
-        write_png(picture, hard_picture(found))
-        typer.echo(str(picture))
 
 
 def baseline(

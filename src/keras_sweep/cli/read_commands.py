@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,6 @@ from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.sweep_folder import all_sweeps
 from keras_sweep.record.sweep_folder import sweeps_dir as where_sweeps_live
 
-Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it into an SVG or PNG file instead.")]
 FORMATS = ("table", "json", "csv", "markdown")
 
 
@@ -95,7 +93,6 @@ def leaderboard(
         ),
     ] = None,
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="table, json, csv or markdown.")] = "table",
-    plot: Plot = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The ranked trials of a sweep."""
@@ -119,14 +116,6 @@ def leaderboard(
         print_notice(stderr_console(), why_none(ranked, where))
     if waiting := waiting_beside(folder, len(ranked), attributes.get("trials")):
         print_notice(stderr_console(), waiting_text(waiting))
-    if plot is not None:
-        from keras_sweep.sweep.plot_file import check_plot_path, write_plot
-        from keras_sweep.views.plots import leaderboard_plot
-
-        check_plot_path(plot)
-        write_plot(plot, leaderboard_plot(rows, objective, sweep=folder.name, of=ranked))
-        typer.echo(str(plot))
-        return
     if format == "table":
         from keras_sweep.trial.refit import refit_of_winner
         from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
@@ -152,7 +141,6 @@ def show(
     name: Name = None,
     trial: TrialNumber = None,
     format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
-    plot: Plot = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
@@ -181,14 +169,6 @@ def show(
         result = results[trial]
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
-    if plot is not None:
-        from keras_sweep.sweep.plot_file import check_plot_path, write_plot
-        from keras_sweep.views.plots import trial_plot
-
-        check_plot_path(plot)
-        write_plot(plot, trial_plot(result, objective, sweep=folder.name))
-        typer.echo(str(plot))
-        return
     comparison = comparison_of(folder, attributes, results)
     if format == "json":
         typer.echo(trial_json(result, results, objective, comparison, seed=attributes.get("seed")), nl=False)

@@ -49,15 +49,13 @@ def validation_outputs(
     weights: Weights,
     data: SearchData,
     call: Callable[[Any, Array], Array] = predicted,
-    *,
-    places: npt.NDArray[np.intp] | slice = slice(None),
 ) -> npt.NDArray[np.floating]:
-    """[N, ...] what the weights that earned a trial's value say of the validation rows, or of those at `places`."""
+    """[N, ...] what the weights that earned a trial's value say of the validation rows."""
     if data.folds:
         parts = weights_of_folds(weights, len(data.folds))
-        return np.asarray(fold_outputs(spec, data, result.params, parts, call)[places], np.float32)
+        return np.asarray(fold_outputs(spec, data, result.params, parts, call), np.float32)
     model = trained_model(spec, result, weights, data)
-    return np.asarray(call(model, data.validation.x[places]))
+    return np.asarray(call(model, data.validation.x))
 
 
 def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:

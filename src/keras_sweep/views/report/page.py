@@ -8,7 +8,6 @@ from datetime import datetime
 from markupsafe import Markup
 
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.hard_rows_view import missed_sentence
 from keras_sweep.views.importance import Importance, importances
 from keras_sweep.views.leaderboard.formats import leaderboard_notes, strict_json
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
@@ -22,7 +21,7 @@ from keras_sweep.views.report.curves import learning_curves
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.headline import headline
 from keras_sweep.views.report.importance import importance_bars
-from keras_sweep.views.report.mistakes import mistakes
+from keras_sweep.views.report.mistakes import missed_sentence, mistakes
 from keras_sweep.views.report.parallel import parallel
 from keras_sweep.views.report.range_edges import range_edges, widening_call
 from keras_sweep.views.report.repeat import repeat_of
