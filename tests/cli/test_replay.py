@@ -45,11 +45,17 @@ def test_a_record_that_contradicts_itself_exits_with_1_and_both_as_json(finished
     assert record["again"]["value"] == first.value
 
 
-def test_the_script_is_printed(finished):
-    ended = sweep("replay", "digits", "0", "--script", cwd=finished)
+def test_the_script_is_printed_and_its_rows_are_written(finished, tmp_path):
+    ended = sweep("replay", "digits", "0", "--script", "--rows", tmp_path / "rows.npz", cwd=finished)
     assert ended.code == 0, ended.err
     compile(ended.out, "trial.py", "exec")
     assert "model.fit(x, y" in ended.out
+    assert (tmp_path / "rows.npz").exists()
+
+
+def test_a_script_without_a_file_for_its_rows_is_refused(finished):
+    ended = sweep("replay", "digits", "0", "--script", cwd=finished)
+    assert (ended.code, "Give `--rows rows.npz`" in ended.err) == (2, True)
 
 
 def test_rows_without_a_script_are_refused(finished):

@@ -20,13 +20,12 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.yaml_file import read_space_file
 from keras_sweep.sweep.baseline import fit_baseline
-from keras_sweep.sweep.keras_script import keras_script, write_rows
+from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.views.data_view import data_facts
-from tests.helpers.command import script
 
 SPACE = """\
 data: digits
@@ -139,21 +138,6 @@ def test_the_baseline_predicts_each_row_by_the_fit_that_left_it_out(spec: SweepS
     assert fit_baseline(spec, data).validation["val_accuracy"] == right / 1437
 
 
-def test_the_script_of_a_trial_trains_it_on_every_fold_to_the_values_of_the_record(
-    folder: Path, spec: SweepSpec, tmp_path: Path
-) -> None:
-    data, recorded = load_search_data(spec), read_results(SweepFolder(folder / "sweeps" / "few"))[1]
-    rows = tmp_path / "rows.npz"
-    write_rows(data, rows)
-    (tmp_path / "trial.py").write_text(keras_script(spec, recorded, data, backend="jax", rows=rows))
-    ended = script("trial.py", cwd=tmp_path)
-    assert ended.code == 0, ended.err
-    printed = [line.split() for line in ended.out.splitlines()]
-    assert [line[:2] for line in printed] == [[str(epoch), "val_accuracy"] for epoch in (1, 2, 3)]
-    values = [float(line[2]) for line in printed]
-    assert values == pytest.approx(recorded.curve["val_accuracy"], abs=1.1 / 1437)  # one row
-
-
 BY_AUC = """\
 data: breast_cancer
 split: {folds: 2}
@@ -167,26 +151,19 @@ finalists: none
 """
 
 
-def test_a_metric_of_all_rows_is_ranked_and_estimated_and_its_script_prints_the_values(tmp_path: Path) -> None:
+def test_a_metric_of_all_rows_is_ranked_and_estimated(tmp_path: Path) -> None:
     (tmp_path / "few.yaml").write_text(BY_AUC)
     run(tmp_path)
-    sweep, spec = ks.open("few", sweeps_dir=tmp_path / "sweeps"), read_space_file(tmp_path / "few.yaml")
+    sweep = ks.open("few", sweeps_dir=tmp_path / "sweeps")
     best = sweep.best
     assert sweep.estimate is not None and best.value is not None
     assert sweep.estimate.low < best.value < sweep.estimate.high
-    data, recorded = load_search_data(spec), read_results(SweepFolder(tmp_path / "sweeps" / "few"))[best.number]
-    write_rows(data, tmp_path / "rows.npz")
-    (tmp_path / "trial.py").write_text(keras_script(spec, recorded, data, backend="jax", rows=tmp_path / "rows.npz"))
-    ended = script("trial.py", cwd=tmp_path)
-    assert ended.code == 0, ended.err
-    values = [float(line.split()[2]) for line in ended.out.splitlines()]
-    assert values == pytest.approx(recorded.curve["val_auc"], abs=1e-4)
 
 
 def test_what_folds_can_not_do_is_said(folder: Path, spec: SweepSpec, tmp_path: Path) -> None:
-    data, result = load_search_data(spec), read_results(SweepFolder(folder / "sweeps" / "few"))[0]
-    with pytest.raises(UsageError, match="the script can't have the folds of digits by itself"):
-        keras_script(spec, result, data, backend="jax")
+    data = load_search_data(spec)
+    with pytest.raises(UsageError, match="trial 0 was trained once a fold"):
+        trial_script(SweepFolder(folder / "sweeps" / "few"), 0, lambda _: None, rows=tmp_path / "rows.npz")
     by_dice = replace(spec, loss="dice", objective=replace(spec.objective, name="val_loss"))  # of a batch as a whole
     with pytest.raises(UsageError, match="val_loss is none that is known"):
         choose_runner(by_dice, data, None)

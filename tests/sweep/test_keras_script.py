@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from keras_sweep.errors import UsageError
-from keras_sweep.space.sweep_spec import DataSpec, ModelSpec
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.keras_script import keras_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.command import python
@@ -24,7 +24,7 @@ def result(**params):
 
 
 def script(spec=None, **params):
-    return keras_script(spec or make_spec(), result(**params), DATA, backend="jax")
+    return keras_script(spec or make_spec(), result(**params), DATA, backend="jax", rows=Path("rows.npz"))
 
 
 def test_a_dense_model_is_written_layer_by_layer():
@@ -38,13 +38,15 @@ def test_a_dense_model_is_written_layer_by_layer():
 
 WITH_DROPOUT = """
 import sys
+from pathlib import Path
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.keras_script import keras_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import digits, make_spec
 spec = make_spec(model=ModelSpec("dense", "dense", {"hidden": (8,), "dropout": 0.1}))
 result = Result(Suggestion(0, {"learning_rate": 0.1, "epochs": 1}), TrialState.COMPLETE, 0.5, {"val_accuracy": (0.5,)})
-print("Dropout" in keras_script(spec, result, digits(), backend="jax"), "tensorflow" in sys.modules)
+text = keras_script(spec, result, digits(), backend="jax", rows=Path("rows.npz"))
+print("Dropout" in text, "tensorflow" in sys.modules)
 """
 
 
@@ -64,19 +66,8 @@ def test_where_a_trial_was_stopped_the_script_stops_too():
     assert "epochs = 3  # of 9: it was stopped there" in script(epochs=9)
 
 
-def test_labels_are_encoded_as_the_loss_takes_them():
-    assert "np.eye(10" in script(make_spec(loss="categorical_crossentropy"))
-    assert "np.eye(10" not in script()
-
-
 def test_averaged_weights_are_swapped_in():
     assert "callbacks=[keras.callbacks.SwapEMAWeights()]" in script(use_ema=True)
-
-
-def test_other_data_need_a_file_of_rows():
-    spec = make_spec(data=DataSpec("csv", "/x/plants.csv", "species"))
-    with pytest.raises(UsageError, match=r"--rows rows\.npz"):
-        script(spec)
 
 
 @pytest.mark.parametrize("text", ["__import__('os')", "x'); import os #", 'a"""\nimport os', "\n1/0"])

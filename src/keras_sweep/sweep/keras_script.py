@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import SHARED, replacing
@@ -27,12 +26,9 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.replay import replayable
 from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
-from keras_sweep.training.row_values import metrics_of_all_rows
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
-
-KERAS_SETS = ("fashion_mnist", "mnist")  # whose pictures `keras.datasets` has, scaled and split here as there
 
 
 def trial_script(
@@ -45,18 +41,27 @@ def trial_script(
     trust: bool = False,
     backend: str | None = None,
 ) -> str:
-    """The script of a trial of a sweep, or of its winner; its rows are written to `rows`. Raises as `replay`."""
+    """The script of a trial of a sweep, or of its winner; its rows are written to `rows`.
+
+    Raises as `replay`, and UsageError where the trial was trained in folds, or no file is named.
+    """
     with StudyFile.open(folder) as study:
         spec, data, trial = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
+    if data.folds:
+        raise UsageError(
+            f"{trial.name} was trained once a fold, and no script of one training is that",
+            hint="`sweep replay` without `--script` trains every fold again",
+        )
+    if rows is None:
+        raise UsageError("the script reads its rows from a file", hint="Give `--rows rows.npz`, which is written")
     import keras
 
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
-    if rows is not None:
-        write_rows(data, rows)
+    write_rows(data, rows)
     return text
 
 
-def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: str, rows: Path | None = None) -> str:
+def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: str, rows: Path) -> str:
     """The script's text. It trains the trial and prints the objective of each epoch.
 
     Args:
@@ -64,58 +69,28 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         result: the trial, as recorded.
         data: what it was trained on.
         backend: that it was trained on.
-        rows: the file that `write_rows` wrote; None where the script can have the rows itself.
+        rows: the file that `write_rows` writes.
 
     Raises:
-        UsageError: the rows are needed in a file, or the model is of a program that is no longer there.
+        UsageError: the model is of a program that is no longer there.
     """
     plan = training_plan(spec, result.params)
-    metric = spec.objective.name.removeprefix("val_")
-    anew = data.folds and metric in metrics_of_all_rows(spec)  # of what the models say of all rows
     script = _Script()
     own = [(name, value) for name, value in keras_config().items() if value != DEFAULTS[name]]
     script.add(*(f"keras.config.set_{name}({value!r})" for name, value in own))
-    if rows is not None:
-        script.use("import numpy as np")
-        script.add(f"rows = np.load({str(rows)!r})")
-    if data.folds:
-        if rows is None:
-            raise _needs_rows("the folds", spec)
-        kept = "said, labels = [], []  # of each fold" if anew else "curves = []  # of each fold, weighed by its rows"
-        script.add(kept, f"for fold in range({len(data.folds)}):")
-        script.indent = "    "
-    if rows is not None:
-        name = 'f"{name}_{fold}"' if data.folds else "name"
-        script.add(f'x, y, x_val, y_val = (rows[{name}] for name in ("x", "y", "x_val", "y_val"))')
-    else:
-        _own_rows(script, spec)
-    if not data.folds:
-        script.add("")
+    script.use("import numpy as np")
+    script.add(f"rows = np.load({str(rows)!r})")
+    script.add('x, y, x_val, y_val = (rows[name] for name in ("x", "y", "x_val", "y_val"))', "")
     script.add(f"keras.utils.set_random_seed({plan.seed})")
     if spec.model.kind == "dense":
         _dense_model(script, dense(data, spec.loss, **plan.model_arguments))  # type: ignore[arg-type]
     else:
         _users_model(script, spec, plan, data)
     _compile(script, spec, plan, data)
-    _fit(script, plan, result, "outputs" if anew else None)
+    _fit(script, plan, result)
     objective = repr(spec.objective.name)
-    if anew:
-        script.add("said.append(outputs)", "labels.append(y_val)")
-        script.indent = ""
-        script.add("for epoch, parts in enumerate(zip(*said), start=1):")
-        script.add(f"    metric = keras.metrics.get({metric!r})")
-        script.add("    metric.update_state(np.concatenate(labels), np.concatenate(parts))")
-        script.add(f"    print(epoch, {objective}, float(metric.result()))")
-    elif data.folds:
-        share = "y_val" if spec.objective.name.startswith("val_") else "y"
-        script.add(f"curves.append([value * len({share}) for value in log.history[{objective}]])")
-        script.indent = ""
-        scored = sum(len(fold.held if share == "y_val" else fold.train) for fold in data.folds)
-        script.add("for epoch, values in enumerate(zip(*curves), start=1):")
-        script.add(f"    print(epoch, {objective}, sum(values) / {scored})")
-    else:
-        script.add(f"for epoch, value in enumerate(log.history[{objective}], start=1):")
-        script.add(f"    print(epoch, {objective}, value)")
+    script.add(f"for epoch, value in enumerate(log.history[{objective}], start=1):")
+    script.add(f"    print(epoch, {objective}, value)")
     value = f"{spec.objective.name} {result.value!r}" if result.value is not None else str(result.state)
     end = f" ({result.reason})" if result.reason else ""
     return script.text(
@@ -128,16 +103,16 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
 def write_rows(data: SearchData, path: Path) -> None:
     """Write training and validation rows as the model takes them, for a script: x, y, x_val, y_val. No test row.
 
-    With folds these are x_0, y_0, ... of the first, and so on. Raises RecordError where the disk fails.
+    Raises RecordError where the disk fails.
     """
     import numpy as np
 
-    parts = {f"_{index}": data.fold(index) for index in range(len(data.folds))} or {"": data}
-    arrays: dict[str, Any] = {}
-    for end, part in parts.items():
-        train, validation = part.train, part.validation
-        named = {"x": train.x, "y": train.y, "x_val": validation.x, "y_val": validation.y}
-        arrays |= {f"{name}{end}": array for name, array in named.items()}
+    arrays: dict[str, Any] = {
+        "x": data.train.x,
+        "y": data.train.y,
+        "x_val": data.validation.x,
+        "y_val": data.validation.y,
+    }
     with replacing(path, mode=SHARED) as file:
         np.savez(file, **arrays)
 
@@ -149,7 +124,6 @@ class _Script:
         self._system = {"import os"}
         self._imports = {"import keras"}
         self._body: list[str] = []
-        self.indent = ""  # of the lines that are added
 
     def use(self, line: str, *, system: bool = False) -> None:
         """Import something."""
@@ -157,7 +131,7 @@ class _Script:
 
     def add(self, *lines: str) -> None:
         """Go on with these lines."""
-        self._body += [f"{self.indent}{line}" for line in lines]
+        self._body += lines
 
     def text(self, *head: str, backend: str) -> str:
         """The whole script, with these sentences as comments at its head."""
@@ -165,36 +139,6 @@ class _Script:
         lines += [f'os.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported', ""]
         lines += [*sorted(self._imports, key=lambda line: (line.startswith("from"), line)), "", *self._body]
         return "\n".join(lines) + "\n"
-
-
-def _own_rows(script: _Script, spec: SweepSpec) -> None:
-    """The rows of a set that Python packages bring. Raises UsageError for any other."""
-    name, how, form = spec.data.source, spec.data.split, loss_needs(spec.loss).form
-    classes = form in (LabelForm.INDEX, LabelForm.ONE_HOT)
-    if spec.data.kind != "named" or not classes or name not in ("digits", *KERAS_SETS):
-        raise _needs_rows("the rows", spec)
-    more = ", stratify=y" if how.stratify else ""
-    split = f"train_test_split(x, y, test_size={{}}, random_state={how.seed}{more})"
-    script.use("from sklearn.model_selection import train_test_split")
-    if name == "digits":
-        script.use("from sklearn.datasets import load_digits")
-        script.add("x, y = load_digits(return_X_y=True)", 'x = (x / 16).astype("float32")')
-        if how.test:
-            script.add(f"x, _, y, _ = {split.format(how.test)}  # the test rows")
-    else:
-        script.add(f"(x, y), _ = keras.datasets.{name}.load_data()")
-        script.add('x = (x / 255).astype("float32").reshape(len(x), -1)')
-    script.add(f"x, x_val, y, y_val = {split.format(how.validation)}")
-    if form is LabelForm.ONE_HOT:
-        script.use("import numpy as np")
-        script.add("y, y_val = (np.eye(10, dtype='float32')[labels] for labels in (y, y_val))")
-
-
-def _needs_rows(what: str, spec: SweepSpec) -> UsageError:
-    return UsageError(
-        f"the script can't have {what} of {spec.data.source} by itself, encoded as the sweep had them",
-        hint="Give `--rows rows.npz`: training and validation rows are written there, and the script reads them",
-    )
 
 
 def _dense_model(script: _Script, model: Any) -> None:
@@ -255,8 +199,7 @@ def _compile(script: _Script, spec: SweepSpec, plan: TrainingPlan, data: SearchD
     script.add(f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})")
 
 
-def _fit(script: _Script, plan: TrainingPlan, result: Result, outputs: str | None) -> None:
-    """Train; `outputs` is a list for what the model says of the validation rows after each epoch."""
+def _fit(script: _Script, plan: TrainingPlan, result: Result) -> None:
     callbacks = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
     epochs = result.epochs or plan.epochs
     if epochs < plan.epochs:
@@ -265,10 +208,6 @@ def _fit(script: _Script, plan: TrainingPlan, result: Result, outputs: str | Non
         script.add(f"epochs = {epochs}")
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
     script.add("validation = (x_val, y_val)")
-    if outputs is not None:
-        said = f"{outputs}.append(model.predict(x_val, verbose=0))"
-        script.add(f"{outputs} = []", f"after = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: {said})")
-        callbacks.append("after")
     more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
     script.add(f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})")
 

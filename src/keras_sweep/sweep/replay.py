@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keras_sweep.data.search_data import SearchData
@@ -21,17 +21,13 @@ from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.ranking import imported
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.same_numbers import Gap, Match, gap, least_match, widest
+from keras_sweep.trial.same_numbers import Gap, Match, gap, least_match
 
-ORDERS = 10  # in which `fit` trains again where it parts from the record, until one moves it as far
-FEWEST = 3
-HOPELESS = 100.0  # times as far as the first orders moved `fit`: then no other order is tried
-AS_FAR = 2.0  # `fit` moves as far as the record lies from it if twice its movement covers that
 STDERR = 1e-3  # relative: it is shown with two digits
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class CurveMatch:
     """A trial trained again beside its record."""
 
     again: Result
@@ -57,38 +53,26 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Movement:
-    """How far `fit` moves by rounding alone: on the same batches with their rows in other orders."""
-
-    orders: int  # that were tried
-    moved: Mapping[str, Gap]  # metric -> the widest gap of any epoch and order
-    as_far: bool  # as the record lies from `fit`, in every metric that parted
-    by_weights: bool  # layers draw at random: not the rows were moved, but the last digit of the first weights
-
-
-@dataclass(frozen=True, slots=True)
 class Replay:
     """What came of replaying a trial."""
 
     sweep: str
     objective: Objective
     recorded: Result
-    plain: Comparison  # by the runner that was asked for, plain `fit` by default
-    movement: Movement | None  # of `fit`, where it parted
-    own: Comparison | None  # by the runner of the record, where another parted
+    plain: CurveMatch  # by the runner that was asked for, plain `fit` by default
+    own: CurveMatch | None  # by the runner of the record, where another parted
     rows: tuple[int, int]  # training and validation
 
     @property
     def matches(self) -> bool:
         """Whether the record's numbers come out.
 
-        They do to rounding; or, where rounding grows until `fit` parts from itself as far as from the record, by the
-        runner that the trial was recorded with.
+        They do to rounding; or, where a rounding grows in training until `fit` parts from the record, to the bit by
+        the runner that the trial was recorded with.
         """
         if self.plain.match is not Match.PARTED:
             return True
-        chaotic = self.movement is not None and self.movement.as_far
-        return chaotic and self.own is not None and self.own.match is not Match.PARTED
+        return self.own is not None and self.own.match is Match.EQUAL
 
 
 def replay(
@@ -123,21 +107,18 @@ def replay(
         spec, data, recorded = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
         train_again = training_again(study, spec, recorded)
 
-    def compared(with_runner: Runner) -> Comparison:
+    def compared(with_runner: Runner) -> CurveMatch:
         again = train_again(with_runner, emit=emit)
         return _compared(recorded, again, with_runner.name, data, spec.objective)
 
     plain = compared(RUNNERS.find(runner or "fit")(spec, data))
-    movement = own = None
+    own = None
     if (at := plain.parted_at) is not None:
         kind = recorded.runner.partition("/")[0]
         if kind in RUNNERS and recorded.runner != plain.runner and backend in (None, backend_of(recorded)):
             emit(Noticed(f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"))
             own = compared(RUNNERS.find(kind)(spec, data))
-        if plain.runner.startswith("fit/"):
-            emit(Noticed(f"trained again by fit in up to {ORDERS} other orders, to see how far fit moves by rounding"))
-            movement = _movement(spec, data, train_again, plain, emit)
-    return Replay(folder.name, spec.objective, recorded, plain, movement, own, (len(data.train), len(data.validation)))
+    return Replay(folder.name, spec.objective, recorded, plain, own, (len(data.train), len(data.validation)))
 
 
 def replayable(
@@ -162,9 +143,9 @@ def replayable(
     return spec, data, recorded
 
 
-def _compared(recorded: Result, again: Result, runner: str, data: SearchData, objective: Objective) -> Comparison:
+def _compared(recorded: Result, again: Result, runner: str, data: SearchData, objective: Objective) -> CurveMatch:
     gaps = curve_gaps(recorded, again, data)
-    return Comparison(again, runner, gaps, tuple(_differences(recorded, again, objective)))
+    return CurveMatch(again, runner, gaps, tuple(_differences(recorded, again, objective)))
 
 
 def curve_gaps(one: Result, other: Result, data: SearchData) -> dict[str, tuple[Gap, ...]]:
@@ -202,37 +183,3 @@ def _close(one: float | None, other: float | None) -> bool:
 
 def _end(result: Result) -> str:
     return f"{result.state} ({result.reason})" if result.reason else str(result.state)
-
-
-def _movement(
-    spec: SweepSpec, data: SearchData, train_again: Callable[..., Result], plain: Comparison, emit: Listener
-) -> Movement:
-    from keras_sweep.training.fit.disturbed import disturb, draws_at_random
-    from keras_sweep.training.fit.folded import fit_runner
-
-    by_weights = False
-
-    def prepare(order: int) -> Callable[[object], None]:
-        def disturbed(model: object) -> None:
-            nonlocal by_weights
-            by_weights = draws_at_random(model)
-            disturb(model, order)
-
-        return disturbed
-
-    moved: dict[str, Gap] = {}
-    for order in range(1, ORDERS + 1):
-        runner = fit_runner(spec, data, prepare=prepare(order))
-        other = train_again(runner, emit=emit)
-        for name, gaps in curve_gaps(other, plain.again, data).items():
-            moved[name] = widest((*gaps, moved[name])) if name in moved else widest(gaps)
-        as_far = _covers(moved, plain.gaps, AS_FAR)
-        if as_far or (order == FEWEST and not _covers(moved, plain.gaps, HOPELESS)):
-            break
-    return Movement(order, moved, as_far, by_weights)
-
-
-def _covers(moved: Mapping[str, Gap], gaps: Mapping[str, Sequence[Gap]], times: float) -> bool:
-    """Whether so many times its movement reaches from `fit` to the record, in every metric that parted."""
-    parted = {name: widest(of) for name, of in gaps.items() if widest(of).match is Match.PARTED}
-    return all(name in moved and one.relative <= times * moved[name].relative for name, one in parted.items())

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.sweep.replay import ORDERS, Comparison, Movement, Replay
+from keras_sweep.sweep.replay import CurveMatch, Replay
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.same_numbers import Gap, Match, widest
 from keras_sweep.views.leaderboard.formats import strict_json
@@ -49,12 +49,10 @@ def verdict_lines(replay: Replay) -> list[str]:
     lines += [safe(text) for text in plain.differences]
     if replay.own is not None:
         lines.append(f"{replay.own.runner}, as it was recorded: {_said(replay.own, replay.rows)}")
-    if replay.movement is not None:
-        lines.append(_moved(replay.movement, plain))
     if not replay.matches:
         lines.append("the numbers are not those of the record")
     elif plain.match is Match.PARTED:
-        lines.append("its own runner gives the numbers of the record; rounding keeps plain fit from them")
+        lines.append("rounding grew until plain fit parted; the trial's own runner gives every digit of the record")
     else:
         lines.append("the numbers are those of the record")
     return lines
@@ -70,15 +68,11 @@ def replay_json(replay: Replay) -> str:
         "recorded": result_record(replay.recorded),
         "again": _comparison_record(replay.plain),
         "as_recorded": _comparison_record(replay.own) if replay.own is not None else None,
-        "movement": None,
     }
-    if (movement := replay.movement) is not None:
-        moved = {name: {"relative": one.relative, "rows": one.rows} for name, one in movement.moved.items()}
-        record["movement"] = {"orders": movement.orders, "as_far": movement.as_far, "moved": moved}
     return strict_json(record) + "\n"
 
 
-def _comparison_record(comparison: Comparison) -> dict[str, Any]:
+def _comparison_record(comparison: CurveMatch) -> dict[str, Any]:
     return {
         "runner": comparison.runner,
         "match": comparison.match,
@@ -90,7 +84,7 @@ def _comparison_record(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _said(comparison: Comparison, rows: tuple[int, int]) -> str:
+def _said(comparison: CurveMatch, rows: tuple[int, int]) -> str:
     """`equal to rounding in all 5 epochs, at most 9.1e-08 (val_loss, epoch 3)`."""
     epochs = len(comparison.epochs)
     if not epochs:
@@ -108,7 +102,7 @@ def _said(comparison: Comparison, rows: tuple[int, int]) -> str:
     return f"parted at epoch {at} by {_worst(comparison, here, rows)}; at most {_worst(comparison, end, rows)}"
 
 
-def _worst(comparison: Comparison, worst: Gap, rows: tuple[int, int]) -> str:
+def _worst(comparison: CurveMatch, worst: Gap, rows: tuple[int, int]) -> str:
     name, epoch = next(
         (name, index + 1)
         for name, gaps in comparison.gaps.items()
@@ -124,15 +118,6 @@ def _amount(one: Gap, rows: int | None = None) -> str:
         of = f" of {rows:,}" if rows is not None else ""
         return f"{count_text(round(one.rows), 'row')}{of}"
     return f"{one.relative:.1e}"
-
-
-def _moved(movement: Movement, plain: Comparison) -> str:
-    way = "the last digit of its first weights changes" if movement.by_weights else "the rows of its batches move"
-    times = f"{movement.orders} of {ORDERS} tries"
-    parted = [name for name, gaps in plain.gaps.items() if widest(gaps).match is Match.PARTED]
-    moved = ", ".join(f"{safe(name)} by {_amount(movement.moved[name])}" for name in parted if name in movement.moved)
-    far = "as far: rounding grows in this trial" if movement.as_far else "less far: rounding does not explain it"
-    return f"fit itself, where {way}, moves {far} ({moved}, in {times})"
 
 
 def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
@@ -153,7 +138,7 @@ def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
     return columns, left_out
 
 
-def _gap_text(comparison: Comparison, epoch: int) -> Text:
+def _gap_text(comparison: CurveMatch, epoch: int) -> Text:
     worst = widest(gaps[epoch] for gaps in comparison.gaps.values())
     if worst.match is Match.EQUAL:
         return Text("equal", style=STYLES[worst.match])

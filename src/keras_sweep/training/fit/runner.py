@@ -43,7 +43,6 @@ class FitRunner:
         checkpoints: Path | None = None,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] | None = None,
-        prepare: Callable[[Any], None] | None = None,
     ) -> None:
         """
         Args:
@@ -52,7 +51,6 @@ class FitRunner:
             checkpoints: the folder for the trial in training; None keeps nothing.
             checkpoint_seconds: between two checkpoints.
             notice: is called with what the user should know, a sentence.
-            prepare: is called with each trial's compiled model before it trains.
         """
         import keras
 
@@ -64,7 +62,6 @@ class FitRunner:
         kept = checkpoints if backend in BACKENDS else None
         self._checkpoint = FitCheckpoint(kept, spec, data, notice) if kept else None
         self._checkpoint_seconds = checkpoint_seconds
-        self._prepare = prepare
         self._spent: dict[str, float] = {}
         self._compiled = 0
 
@@ -156,8 +153,6 @@ class FitRunner:
         try:
             plan = training_plan(spec, suggestion.params)
             model = compiled_model(spec, plan, data)
-            if self._prepare is not None:
-                self._prepare(model)
             log = FitLog(
                 spec,
                 suggestion,
