@@ -24,7 +24,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.record.empty_tables import empty_tables
+from keras_sweep.record.study_file import empty_tables
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from keras_sweep.errors import RecordError
 from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.study_file import StudyFile, empty_tables
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
@@ -268,3 +268,23 @@ def test_a_record_that_is_no_longer_there_takes_no_trial(tmp_path: Path, how: st
             folder.study.write_bytes(copy)
         with pytest.raises(RecordError, match=r"study\.db"):
             study.add(trials[-1])
+
+
+def test_the_tables_of_optuna_are_kept_for_the_next_sweep_and_made_anew_where_they_are_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path))
+    made = empty_tables()
+    (kept,) = (tmp_path / "records").iterdir()
+    assert kept.read_bytes() == made == empty_tables()
+    kept.write_bytes(made[:4096])
+    assert empty_tables() == made == kept.read_bytes()
+    kept.write_bytes(b"no database")
+    assert empty_tables() == made == kept.read_bytes()
+
+
+def test_an_optuna_with_other_tables_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(schema, "REVISION", "v10.0.0.a")
+    with pytest.raises(RecordError, match=r"makes tables of revision v3\.2\.0\.a, not v10\.0\.0\.a"):
+        empty_tables()

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib.metadata
 import json
 import math
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import RecordError
@@ -21,7 +24,6 @@ from keras_sweep.files import atomic, disk
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.empty_tables import empty_tables
 from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, as_scalar
@@ -226,6 +228,44 @@ def _empty_database(name: str, goal: Goal, attributes: Mapping[str, Any]) -> byt
         return connection.serialize()
     finally:
         connection.close()
+
+
+def empty_tables() -> bytes:
+    """A database of Optuna's without a study, made by Optuna itself, and kept in the user's cache for the next sweep.
+
+    Optuna imports SQLAlchemy and Alembic for that, most of a second. A kept file that is not sound is made anew.
+
+    Raises RecordError: the installed Optuna makes other tables than this version of keras-sweep writes.
+    """
+    from keras_sweep.data.cache import user_cache
+
+    name, folder = f"optuna-{importlib.metadata.version('optuna')}.db", None
+    with contextlib.suppress(OSError):
+        folder = user_cache("records")
+        image = (folder / name).read_bytes()
+        if _revision(image) == schema.REVISION:
+            return image
+    import optuna
+
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        path = Path(place, name)
+        optuna.storages.RDBStorage(f"sqlite:///{path}").engine.dispose()
+        image = path.read_bytes()
+        if (revision := _revision(image)) != schema.REVISION:
+            message = f"Optuna {optuna.__version__} makes tables of revision {revision}, not {schema.REVISION}"
+            raise RecordError(message, hint="Install the Optuna that `constraints.txt` names")
+        if folder is not None:
+            with contextlib.suppress(OSError):
+                path.replace(folder / name)
+    return image
+
+
+def _revision(image: bytes) -> str | None:
+    """Of the tables in a database; None where they are not Optuna's."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection, contextlib.suppress(sqlite3.Error):
+        connection.deserialize(image)
+        return schema.revision(connection)
+    return None
 
 
 def _distributions(spec: SweepSpec) -> dict[str, str]:
