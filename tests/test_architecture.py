@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md leads where it says: every file, test and name that it has is there."""
+"""ARCHITECTURE.md and SECURITY.md lead where they say: every file, test and name that they have is there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "keras_sweep"
 TEXT = (ROOT / "ARCHITECTURE.md").read_text()
-FILES = sorted(set(re.findall(r"`([\w/]+\.py)`", TEXT)))
+FILES = sorted(set(re.findall(r"`([\w/]+\.py)`", TEXT + (ROOT / "SECURITY.md").read_text())))
 
 
 def place(file: str) -> Path:

@@ -3,7 +3,7 @@
 import keras_sweep as ks
 
 sweep = ks.run("search_spaces/dense.yaml", trials=64)
-sweep.best.params, sweep.best.value
+sweep.best.params, sweep.estimate
 
 Nothing heavy is imported before a name is used.
 """
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from keras_sweep.api.search import KerasTuner, Optuna
     from keras_sweep.api.sources import Csv, Npz, Parquet
     from keras_sweep.api.spec import Spec
-    from keras_sweep.api.sweep import Sweep
-    from keras_sweep.api.sweep import all_sweeps as sweeps
-    from keras_sweep.api.sweep import open_sweep as open
+    from keras_sweep.api.sweep import Sweep, open, sweeps
     from keras_sweep.api.trial import Trial
     from keras_sweep.api.verify import verify
     from keras_sweep.errors import Interrupted, SweepError, UsageError
@@ -69,7 +67,6 @@ _HOMES = {
     "errors": ("Interrupted", "SweepError", "UsageError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_OWN_NAMES = {"open": "open_sweep", "sweeps": "all_sweeps"}  # there, `open` would hide Python's
 
 
 def __getattr__(name: str) -> Any:
@@ -77,7 +74,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = importlib.import_module(f"{__name__}.{_HOME_OF[name]}")
-    found = getattr(home, _OWN_NAMES.get(name, name))
+    found = getattr(home, name)
     globals()[name] = found
     return found
 

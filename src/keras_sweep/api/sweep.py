@@ -28,7 +28,7 @@ from keras_sweep.sweep.recorded import backend_of, no_winner, recorded_data, rec
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.ranking import best_training, winner
+from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.refit import Refit, refit_of_winner
 from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
 
@@ -67,29 +67,32 @@ class Sweep:
     @property
     def trials(self) -> list[Trial]:
         """Every finished trial, in the order of their numbers."""
-        return [Trial(result, self.objective) for result in read_results(self._folder)]
+        attributes, results = read_attributes(self._folder), read_results(self._folder)
+        return [Trial(result, objective_of(attributes), seed=attributes["seed"]) for result in results]
 
     def trial(self, number: int) -> Trial:
         """One trial. Raises UsageError where there is none of that number."""
-        for trial in self.trials:
+        trials = self.trials
+        for trial in trials:
             if trial.number == number:
                 return trial
-        raise UsageError(
-            f"sweep {self.name!r} has no trial {number}", hint=f"It has {counted(len(self.trials), 'trial')}"
-        )
+        raise UsageError(f"sweep {self.name!r} has no trial {number}", hint=f"It has {counted(len(trials), 'trial')}")
 
     @property
     def best(self) -> Trial:
-        """The winner; where it was trained with several seeds, the best one, whose model `load_model` gives.
+        """The winner, which stands first on the leaderboard, with the value and params of that row.
+
+        Where it was trained with several seeds, `.seeds.mean` ranks it, and `load_model` gives the model of
+        `.seeds.exported`. What it is worth on new rows, `estimate` says.
 
         Raises RecordError where no trial has completed.
         """
-        objective = self.objective
-        results = read_results(self._folder)
-        best = winner(results, objective)
+        trials = self.trials
+        results = [trial.result for trial in trials]
+        best = winner(results, self.objective)
         if best is None:
             raise no_winner(self.name, results)
-        return Trial(best_training(best, objective), objective, best)
+        return trials[best.number]
 
     @property
     def estimate(self) -> Estimate | None:
@@ -233,9 +236,7 @@ class Sweep:
         return self.leaderboard(top=10)._repr_html_()
 
 
-def open_sweep(
-    name: str | None = None, *, trust: bool = False, sweeps_dir: str | os.PathLike[str] | None = None
-) -> Sweep:
+def open(name: str | None = None, *, trust: bool = False, sweeps_dir: str | os.PathLike[str] | None = None) -> Sweep:
     """The sweep of that name, or the newest. Raises UsageError where there is none.
 
     `trust` allows to import and run the `python:` code that the record names, which may be somebody else's.
@@ -243,7 +244,7 @@ def open_sweep(
     return Sweep(find(name, folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None)), trust=trust)
 
 
-def all_sweeps(sweeps_dir: str | os.PathLike[str] | None = None) -> list[Sweep]:
+def sweeps(sweeps_dir: str | os.PathLike[str] | None = None) -> list[Sweep]:
     """The sweeps there, newest first."""
     folder = folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None)
     return [Sweep(each) for each in all_folders(folder)]

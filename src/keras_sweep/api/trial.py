@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.objective import Objective
 from keras_sweep.trial.finalists import SeedScores, seed_scores
+from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result, Seconds, TrialState
 from keras_sweep.views.leaderboard.formats import seeds_texts
 from keras_sweep.views.terminal.text import params_text, score_text
@@ -24,6 +25,7 @@ class Trial:
     result: Result
     objective: Objective
     recipe: Result | None = None  # of a finalist: the trial whose recipe it is
+    seed: int | None = None  # of the search, with which all its trials were trained
 
     @property
     def number(self) -> int:
@@ -74,15 +76,21 @@ class Trial:
     def seeds(self) -> SeedScores | None:
         """Its recipe over all seeds that it was trained with: `.count`, `.mean`, `.stderr`, `.unstable`; None for one.
 
-        Once all finalists of a sweep are there, `.mean` is what ranks them.
+        Once all finalists of a sweep are there, `.mean` is what ranks them, and `.exported` is the seed whose model
+        stands for the recipe.
         """
-        return seed_scores(self.recipe or self.result)
+        recipe = self.recipe or self.result
+        scores = seed_scores(recipe)
+        if scores is None or not recipe.final:
+            return scores
+        exported = best_training(recipe, self.objective).finalist_seed
+        return replace(scores, exported=self.seed if exported is None else exported)
 
     @property
     def finalists(self) -> list[Trial]:
         """The same recipe trained with other seeds, which are in their `.params`."""
         recipe = self.recipe or self.result
-        return [Trial(one, self.objective, recipe) for one in recipe.finalists]
+        return [Trial(one, self.objective, recipe, self.seed) for one in recipe.finalists]
 
     @property
     def engine(self) -> str:

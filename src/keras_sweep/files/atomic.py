@@ -21,7 +21,7 @@ _PART = re.compile(r"\..+\.[0-9]+\.part(\.\w+)?")
 
 
 class _File(io.FileIO):
-    """A file whose writes go through `system`."""
+    """A file whose writes go through `disk`."""
 
     def write(self, data: Any, /) -> int:
         return disk.write(self.fileno(), data)

@@ -19,69 +19,72 @@ BAGS = 500  # where the metric must be computed anew
 LEVEL = 0.95
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
+Places: TypeAlias = npt.NDArray[np.intp]
 
 
 def paired_ties(
-    scores: Scores, best: int, seed: int, *, share: bool = False, level: float = LEVEL
+    scores: Scores, best: int | Places, seed: int, *, share: bool = False, level: float = LEVEL
 ) -> tuple[Floats, Floats, Mask]:
     """How far each of K models is behind the best, the standard error of that, and whether it is a tie: [K] each.
 
     Args:
         scores: larger is better (a loss: its negative).
-        best: the model that the others are compared with; it is a tie of itself.
+        best: the model that the others are compared with, or [K] one for each; a model is a tie of itself.
         seed: of the draws.
         share: whether each row's score lies in [0, 1]: then no error is 0, however alike two models are.
         level: of all comparisons together.
     """
     rng = np.random.default_rng([seed, 2])
     models, rows = scores.shape
+    each = np.arange(models)
+    against = np.broadcast_to(best, models)
     if isinstance(scores, MeanScores):
-        behind, stderr, centred = _paired(scores.rows, best)
+        behind, stderr, centred = _paired(scores.rows, against)
     else:
-        behind, stderr, centred = _over_bags(scores, best, rng)
+        behind, stderr, centred = _over_bags(scores, against, rng)
     if rows < 2:  # one row tells none of them apart
         return behind, np.full(models, np.nan), np.ones(models, bool)
     if share:  # half of Wilson's 68.3 % interval where no row differs
         stderr = np.maximum(stderr, 0.5 / (rows + 1))
     mask = ~(behind > 0)
-    mask[best] = True
-    live = np.flatnonzero((stderr > 0) & (np.arange(models) != best))
+    mask[against == each] = True
+    live = np.flatnonzero((stderr > 0) & (against != each))
     live = _step_down(live, behind, stderr, centred, rows - 1, rng, level)
     mask[live] = True
-    stderr[best] = 0.0
+    stderr[against == each] = 0.0
     return behind, stderr, mask
 
 
-def _paired(rows: Floats, best: int) -> tuple[Floats, Floats, Floats]:
+def _paired(rows: Floats, against: Places) -> tuple[Floats, Floats, Floats]:
     count = rows.shape[1]
-    differences = rows[best] - rows
+    differences = rows[against] - rows
     behind = differences.mean(1, dtype=np.float64)
     centred = differences - behind[:, None].astype(np.float32)
     squares = np.einsum("kn,kn->k", centred, centred, dtype=np.float64)
     return behind, np.sqrt(squares / max(count - 1, 1) / count), centred
 
 
-def _over_bags(scores: Scores, best: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+def _over_bags(scores: Scores, against: Places, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     rows = scores.shape[1]
     whole = scores.on(np.ones((1, rows), np.float32))[0].astype(np.float64)
     values = np.concatenate([scores.on(bag) for bag in bags(rng, rows, BAGS)])
     values = values[np.isfinite(values).all(1)].astype(np.float64)
     if len(values) < 2:  # no bag has the metric, as R2 of labels that are all equal: no error is known
-        return whole[best] - whole, np.full(len(whole), np.nan), np.zeros((len(whole), 1))
-    differences = values[:, [best]] - values
+        return whole[against] - whole, np.full(len(whole), np.nan), np.zeros((len(whole), 1))
+    differences = values[:, against] - values
     centred = (differences - differences.mean(0)).T
-    return whole[best] - whole, np.asarray(differences.std(0, ddof=1)), centred
+    return whole[against] - whole, np.asarray(differences.std(0, ddof=1)), centred
 
 
 def _step_down(
-    live: npt.NDArray[np.intp],
+    live: Places,
     behind: Floats,
     stderr: Floats,
     centred: Floats,
     freedom: int,
     rng: np.random.Generator,
     level: float,
-) -> npt.NDArray[np.intp]:
+) -> Places:
     """Those that are not behind for certain. Each step compares with the largest t of those that are left."""
     t = behind / np.where(stderr > 0, stderr, 1.0)
     # The largest of K is below Bonferroni's bound at that level: what is above goes in the first step, undrawn.

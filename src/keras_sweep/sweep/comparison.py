@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # who only reads what is kept does without NumPy
     from keras_sweep.honest.two_choices import FirstChoice
     from keras_sweep.record.study_file import StudyFile
 
-VERSION = 4
+VERSION = 5
 KEPT = "comparison"  # the study's attribute with the digest of what is kept
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 MOST_BYTES = 64 * 2**20  # of the file
@@ -97,14 +97,20 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
     models = {number: [one] for number, one in found.items()}  # each trained with one seed or several
     if best.final and not _add_seeds(folder, results, models):
         return single
+    import numpy as np
+
     from keras_sweep.honest.estimate import corrected
     from keras_sweep.honest.ties import paired_ties
 
     seed = int(attributes["seed"]) % 2**64
     share = objective.is_share
     numbers = list(models)  # in the order of trials: an order by rank would favour the best
+    mean, first = numbers.index(best.number), len(numbers)
+    # A mean over seeds is compared with the winner's mean, a single seed with the winner's first seed, the last row.
+    final = {one.number for one in results if one.final}
+    against = np.array([mean if (number in final) is best.final else first for number in numbers])
     _, errors, ties = paired_ties(
-        scores_matrix(list(models.values()), objective), numbers.index(best.number), seed, share=share
+        scores_matrix([*models.values(), [found[best.number]]], objective), np.append(against, first), seed, share=share
     )
     among = {one.number: models[one.number] for one in results if one.final} or models
     naive = score(best)[0]
@@ -119,7 +125,7 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
         after=_chosen_by(results, found, len(models[best.number]), objective) if best.final else None,
     )
     behind = dict(single.behind)
-    for number, error, tie in zip(numbers, errors, ties, strict=True):
+    for number, error, tie in zip(numbers, errors[:-1], ties[:-1], strict=True):
         if number in behind:
             stderr = float(error) if number != best.number and error >= 0 else None  # NaN where none is known
             behind[number] = Behind(behind[number].behind, stderr, bool(tie))

@@ -124,6 +124,7 @@ class SeedScores:
     mean: float  # of those that did not fail
     stderr: float | None  # standard error of the mean; None where they do not tell it: one value, or equal ones
     unstable: bool  # whether the seeds differ by more than chance in the rows explains, or one failed
+    exported: int | None = None  # the seed whose model stands for the recipe; None where nobody asked
 
 
 def seed_scores(result: Result) -> SeedScores | None:

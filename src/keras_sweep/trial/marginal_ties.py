@@ -26,9 +26,8 @@ def marginal(results: Iterable[Result], objective: Objective) -> Comparison:
     if best is None or best.value is None:
         return Comparison()
     behind = {}
-    leading = score(best)[0]
-    for one in rivals:
-        value = score(one)[0]
+    for one in rivals:  # means over seeds are compared with the winner's mean, single seeds with its first seed
+        value, leading = score(one)[0], score(best)[0] if one.final else best.value
         assert value is not None and leading is not None
         distance = objective.key(value) - objective.key(leading)
         width = max(known_error(best) or 0.0, known_error(one) or 0.0)

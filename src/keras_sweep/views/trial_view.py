@@ -129,7 +129,7 @@ def _distance(row: LeaderboardRow, objective: Objective, drawing: Drawing) -> st
     if not is_ahead(row):
         return f"behind the best by {behind_text(row, objective, pm=drawing.pm)}{unit}, row by row"
     text = behind_text(replace(row, behind=-(row.behind or 0.0)), objective, pm=drawing.pm)
-    return f"with this one seed ahead of the best one's mean over seeds by {text}{unit}, row by row"
+    return f"with the seed of the search ahead of the best one by {text}{unit}, row by row"
 
 
 def _seed_lines(result: Result, seed: int | None, drawing: Drawing) -> list[Text]:

@@ -224,12 +224,12 @@ def test_a_loss_is_behind_in_its_own_unit():
     assert "0.0200 ±0.0030" in on_terminal(LeaderboardTable(rows, LOSS))
 
 
-def test_who_with_one_seed_is_better_than_the_winner_in_the_mean_is_explained():
+def test_who_is_better_than_the_winner_with_the_seed_of_the_search_is_explained():
     again = result(0, 0.83, params={"seed": 43})
     best = replace(result(0, 0.85), finalists=(again,), final=True)
     behind = {0: Behind(0.0, None, True), 1: Behind(-0.0011, 0.0015, True)}
     compared = Comparison(0, None, behind, PAIRED, 12_000)
     rows = leaderboard_rows([best, result(1, 0.8411)], ACCURACY, compared)
-    note = "behind below 0: with one seed alone; the winner ranks by its mean over 2"
+    note = "behind below 0: better with the seed of the search; the winner ranks by its mean over 2"
     assert note in on_terminal(LeaderboardTable(rows, ACCURACY, compared), 120).splitlines()
     assert "behind below 0" not in paired(120)

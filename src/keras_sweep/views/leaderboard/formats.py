@@ -108,7 +108,9 @@ def leaderboard_notes(
         notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
     best = next((row for row in rows if row.winner), None)
     if best is not None and best.seeds is not None and any(is_ahead(row) for row in rows):
-        notes.append(f"behind below 0: with one seed alone; the winner ranks by its mean over {best.seeds.count}")
+        notes.append(
+            f"behind below 0: better with the seed of the search; the winner ranks by its mean over {best.seeds.count}"
+        )
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
@@ -175,7 +177,7 @@ def behind_text(row: LeaderboardRow, objective: Objective, *, pm: str = "±") ->
 
 
 def is_ahead(row: LeaderboardRow) -> bool:
-    """Whether it is better than the best on the same rows: with one seed alone, than the mean over the best one's."""
+    """Whether it is better than the best on the same rows, each with the seed of the search."""
     return row.behind is not None and row.behind_stderr is not None and row.behind < 0
 
 
