@@ -146,7 +146,7 @@ def _less(said: object, known: int) -> bool:
 
 def _trainings(results: Sequence[Result]) -> Iterator[Result]:
     for result in results:
-        yield from (result, *result.finalists, *(() if result.average is None else (result.average,)))
+        yield from (result, *result.finalists)
 
 
 def _of_file(card: Mapping[str, Any], model: Any) -> Iterator[Fact]:
