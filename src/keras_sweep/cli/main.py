@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -25,6 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 INTERRUPTED = 130
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def _version(wanted: bool) -> None:
@@ -121,6 +123,8 @@ def _told(error: BaseException) -> tuple[SweepError, int]:
     if isinstance(error, SystemExit):  # nothing of ours ends the process so
         message = f"code of yours ended the command by `sys.exit({error.code!r})`"
         return SweepError(message, hint="Raise an exception instead; everything finished is kept"), 1
+    if isinstance(error, OSError) and error.errno in NO_ROOM:  # of a stream: what fails of files is told by their names
+        return SweepError(f"the output can't be written: {error.strerror}", hint="Make room, or send it elsewhere"), 1
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119
     message = f"this should not have happened ({type(error).__name__} at {where}): {error}"

@@ -24,7 +24,7 @@ def list_sweeps(
     from keras_sweep.record.spool import waiting_beside
     from keras_sweep.trial.finalists import score
     from keras_sweep.trial.ranking import imported
-    from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, sweep_list_json
+    from keras_sweep.views.sweep_list import EXHAUSTED, NO_MODEL, SweepRow, sweep_list_json
     from keras_sweep.views.sweep_list_table import SweepTable
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
@@ -45,6 +45,8 @@ def list_sweeps(
         done = EXHAUSTED if exhausted else "done" if trials >= (total or 0) else "stopped"
         if known.best is not None and choice_of(known.attributes).recipes and not known.best.final:
             done = "stopped"  # before all finalists were trained
+        elif done != "stopped" and known.best and not imported(known.best) and not folder.card.exists():
+            done = NO_MODEL
         value, stderr = score(known.best) if known.best else (None, None)
         state = "running" if living_owner(folder) else done
         rows.append(

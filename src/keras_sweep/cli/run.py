@@ -10,6 +10,8 @@ import typer
 from keras_sweep.cli.options import Backend, SweepsDir, at_least, one_of, seconds_of, whole
 from keras_sweep.errors import UsageError
 
+ENOUGH_MEMORY = 8 * 2**30  # bytes of addresses
+
 
 def run(
     space: Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")],
@@ -82,6 +84,7 @@ def run(
     spec = read_space_file(
         space, sets=sets or (), name=name, overrides=Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
     )
+    _warn_of_little_memory()
     folder = sweep_folder(spec.name, where(sweeps_dir))
     choose_backend(backend, "--backend")
     from keras_sweep.cli.showing import show_run
@@ -97,3 +100,16 @@ def run(
         max_failures=max_failures,
     )
     show_run(spec, folder, options, wall, view="json" if json else "quiet" if quiet else view, times=times)
+
+
+def _warn_of_little_memory() -> None:
+    """A library that is given no memory ends the process without a word, or tries for ever."""
+    import resource
+
+    from keras_sweep.views.terminal.console import stderr_console
+    from keras_sweep.views.terminal.messages import print_warning
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < ENOUGH_MEMORY:
+        message = f"`ulimit -v` leaves this process {limit / 2**30:.1f} GiB of addresses, and Keras reserves several"
+        print_warning(stderr_console(), f"{message}: where it runs out, the process aborts without a reason")

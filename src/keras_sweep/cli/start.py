@@ -7,6 +7,7 @@ does not look for it. `sweep run` asks to stop instead once it trains (`process/
 from __future__ import annotations
 
 import signal
+import warnings
 
 from keras_sweep.process.end_now import end_now
 
@@ -15,6 +16,8 @@ def main() -> None:
     """Run the command of the process's arguments, and exit."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is to be ignored
         signal.signal(signal.SIGINT, lambda _number, _frame: end_now("interrupted"))
+    # By PYTHONWARNINGS=error a library that warns of its own future would end a sweep.
+    warnings.filters[:] = [each for each in warnings.filters if each[0] != "error"]  # type: ignore[index]
     from keras_sweep.cli.main import main
 
     main()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError, UsageError
+from keras_sweep.errors import ModelError, SweepError, UsageError
 from keras_sweep.files.atomic import replacing_path
 from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.models.model_as_file import fileable
@@ -68,9 +69,17 @@ def save_keras(model: Any, path: Path) -> None:
 
     Raises:
         UsageError: the folder isn't there, or can't be written.
+        SweepError: the machine's clock tells a year that no zip file can hold.
     """
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another file with -o")
+    now = time.localtime()
+    if not 1980 <= now.tm_year <= 2107:
+        raise SweepError(
+            f"{path} can't be written: this machine's clock says {time.strftime('%Y-%m-%d', now)}, which no zip file, "
+            "as a .keras file is one, can hold",
+            hint="Set the clock, and give the same command again; all trials are kept",
+        )
     with replacing_path(path) as part, without_tensorflow(), drawn_in_few_shapes():
         model.save(part)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from keras_sweep.views.leaderboard.formats import json_list
 
 EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
+NO_MODEL = "no model"  # the search is done, but its best model is not written: `sweep run` of the same file does it
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class SweepRow:
     metric: str
     goal: str
     engine: str
-    state: str  # "done", "done (exhausted)", "running", "stopped", or what is wrong with it
+    state: str  # "done", "done (exhausted)", "no model", "running", "stopped", or what is wrong with it
     last_activity: float  # seconds since 1970
     imported: bool = False  # the value is of a trial that another program trained
     waiting: int = 0  # trials that have ended, and wait for their turn in the record

@@ -10,13 +10,13 @@ from functools import partial
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.views.sweep_list import EXHAUSTED, SweepRow, ordered
+from keras_sweep.views.sweep_list import EXHAUSTED, NO_MODEL, SweepRow, ordered
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import Drawing, drawing_for
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import ago_text, safe, score_text, shorten
 
-STATE_STYLES = {"done": "green", EXHAUSTED: "green", "running": "bold cyan", "stopped": "yellow"}
+STATE_STYLES = {"done": "green", EXHAUSTED: "green", "running": "bold cyan", "stopped": "yellow", NO_MODEL: "yellow"}
 LONGEST_VALUES = (32, 24, 16)  # cells of one value on a terminal, tried in this order
 
 
