@@ -10,8 +10,8 @@ from pathlib import Path
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.search_space import Condition, Parameter, Params, SearchSpace, identity
-from keras_sweep.space.sweep_spec import DataSpec, EarlyTerminate, Goal, ModelSpec, Objective, SearchSettings, SweepSpec
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, Params, SearchSpace, identity
+from keras_sweep.space.sweep_spec import DataSpec, EarlyTerminate, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 SMALL = SearchSpace(

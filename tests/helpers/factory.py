@@ -10,16 +10,8 @@ import numpy as np
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import (
-    DataSpec,
-    EarlyTerminate,
-    Goal,
-    ModelSpec,
-    Objective,
-    SearchSettings,
-    SweepSpec,
-)
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import DataSpec, EarlyTerminate, ModelSpec, SearchSettings, SweepSpec
 
 LEARNING_RATE = Parameter("learning_rate", Float(1e-4, 1.0, log=True))
 OPTIMIZER = Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam")))

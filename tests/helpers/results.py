@@ -6,7 +6,7 @@ import math
 import random
 from typing import Any
 
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 ACCURACY = Objective("val_accuracy", Goal.MAXIMIZE)

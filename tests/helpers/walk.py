@@ -3,7 +3,8 @@
 import numpy as np
 
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.space.sweep_spec import Goal, ModelSpec, Objective
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import signature_of

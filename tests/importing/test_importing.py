@@ -23,8 +23,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
 from keras_sweep.trial.result import TrialState
 from tests.helpers.calls import calls_of
 from tests.helpers.engine_contract import CONDITIONAL, flat, in_space, searched, spec

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.ranking import order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.calls import calls_of

@@ -17,8 +17,7 @@ from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.study_file import StudyFile, empty_tables
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import make_spec
 from tests.helpers.records import SPEC, integrity, new_folder, new_study, results, same

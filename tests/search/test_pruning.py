@@ -20,8 +20,8 @@ from keras_sweep.search.pruning import (
     rung_epochs,
 )
 from keras_sweep.space.distributions import Categorical, Int
-from keras_sweep.space.search_space import Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import EarlyTerminate, Goal, Objective, SweepSpec
+from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from tests.helpers.engine_contract import spec
 
 UP, DOWN = Objective("val_accuracy", Goal.MAXIMIZE), Objective("val_loss", Goal.MINIMIZE)

@@ -10,14 +10,12 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.search_space import Condition, Parameter
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import (
     DataSpec,
     EarlyTerminate,
     Finalists,
-    Goal,
     ModelSpec,
-    Objective,
     SearchSettings,
     Split,
     SweepSpec,

@@ -11,8 +11,7 @@ from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Int
-from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.retrain import retrained_weights

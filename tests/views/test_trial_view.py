@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.result import Seconds, TrialState
 from keras_sweep.views.trial_view import TrialView, trial_json
 from tests.helpers.results import ACCURACY, dense_sweep, result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.views.leaderboard.formats import (
     leaderboard_csv,

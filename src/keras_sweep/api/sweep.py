@@ -18,9 +18,9 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, find
 from keras_sweep.record.sweep_folder import all_sweeps as all_folders
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
-from keras_sweep.space.objective import Objective
-from keras_sweep.space.plain_text import counted
+from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export_trial import export_trial

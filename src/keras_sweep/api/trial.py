@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result, Seconds, TrialState

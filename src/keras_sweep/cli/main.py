@@ -56,7 +56,7 @@ app.command("leaderboard")(read_commands.leaderboard)
 app.command("show", short_help="One trial: parameters, curve, time, and why it ended.")(read_commands.show)
 app.command("report", short_help="Write a sweep as one self-contained page.")(pages.report)
 app.command("evaluate")(model.evaluate)
-app.command("export", cls=NamesRegistered, short_help="Write a trial's model, with its card beside it.")(model.export)
+app.command("export", short_help="Write a trial's model, with its card beside it.")(model.export)
 app.command("verify", short_help="Open an exported model: do the scores of its card come out?")(model.verify)
 app.command("replay", cls=NamesRegistered, short_help="Train a trial again by fit: are its numbers the record's?")(
     model.replay

@@ -69,7 +69,7 @@ def export(
 
     one_of("--format", format, EXPORT_FORMATS)
     folder = found(name, sweeps_dir)
-    path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS.find(format).suffix}")
+    path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS[format].suffix}")
     from keras_sweep.process.library_output import LibraryNoise
     from keras_sweep.process.streams import answer_stream
     from keras_sweep.sweep.export_trial import export_trial

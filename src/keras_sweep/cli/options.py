@@ -11,7 +11,7 @@ import typer
 
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.plain_text import nearest
+from keras_sweep.space.text import nearest
 
 SweepsDir = Annotated[
     Path | None,

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from typer.core import TyperCommand
 
 
 class NamesRegistered(TyperCommand):
-    """A command some of whose options take the name of a member of a registry."""
+    """A command some of whose options take the name of a member that another package may bring."""
 
     def get_help(self, ctx: Any) -> str:
         """The help; entry points are read for it alone."""
         from keras_sweep.sweep.registries import registries
-        from keras_sweep.views.running.progress import VIEWS
 
-        registered: dict[str, Iterable[str]] = {**registries(), "view": VIEWS}
+        registered = registries()
         for option in self.params:
             text: str = getattr(option, "help", None) or ""
             said = set(re.findall(r"[\w-]+", text))

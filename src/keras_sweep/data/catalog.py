@@ -22,8 +22,7 @@ from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import Fold, Rows, SearchData
 from keras_sweep.data.sources import image_set, unknown_name
 from keras_sweep.data.split import held_out, held_out_by_class
-from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.search_space import Goal, Objective, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 
 if TYPE_CHECKING:

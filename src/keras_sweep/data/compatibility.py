@@ -10,8 +10,8 @@ from keras_sweep.data.losses import LabelForm, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.plain_text import joined, quoted
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import joined, quoted
 
 _SPARSE = {"sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"}
 _CATEGORICAL = {"categorical_accuracy", "categorical_crossentropy", "categorical_hinge", "top_k_categorical_accuracy"}

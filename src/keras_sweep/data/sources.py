@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 
 from keras_sweep.data.array_sources import call_python, read_npz
 from keras_sweep.data.image_set import ImageSet
@@ -12,16 +13,17 @@ from keras_sweep.data.sklearn_sets import read_sklearn_set
 from keras_sweep.data.source import Source
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
-from keras_sweep.space.plain_text import joined, nearest
 from keras_sweep.space.sweep_spec import DataSpec
+from keras_sweep.space.text import joined, nearest
 
 MOST_SHOWN = 10  # sweeps that an error lists
 
 
 def image_set(data: DataSpec) -> ImageSet | None:
     """The set of pictures that is named, whose test rows stand in files of their own; None for any other source."""
-    named = data.kind == "named" and data.source not in SKLEARN_SETS and data.source in IMAGE_SETS
-    return IMAGE_SETS[data.source] if named else None
+    where = IMAGE_SETS.get(data.source) if data.kind == "named" else None
+    found: ImageSet | None = None if where is None else resolve_name(where)
+    return found
 
 
 def read_source(data: DataSpec, folder: Path) -> Source:

@@ -20,7 +20,7 @@ from keras_sweep.data.table_columns import (
     numbers,
 )
 from keras_sweep.errors import DataError
-from keras_sweep.space.plain_text import nearest
+from keras_sweep.space.text import nearest
 
 if TYPE_CHECKING:
     import polars as pl

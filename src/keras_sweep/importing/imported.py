@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keras_sweep.space.objective import Objective
-from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.search_space import Objective, SearchSpace
 from keras_sweep.trial.result import Result
 
 

@@ -14,9 +14,8 @@ from keras_sweep.files.plain_file import read_plain
 from keras_sweep.importing.imported import Imported
 from keras_sweep.models.hyper_parameters import parameters_of
 from keras_sweep.space.distributions import Float, Int, Value
-from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.space.plain_text import counted, quoted
-from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
+from keras_sweep.space.text import counted, quoted
 from keras_sweep.trial.result import Curve, Result, Suggestion, TrialState
 
 ENGINE = "import/keras-tuner"

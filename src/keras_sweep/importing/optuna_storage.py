@@ -17,9 +17,8 @@ from keras_sweep.importing.imported import Imported
 from keras_sweep.record.optuna_tables import SIDE_FILES, TABLES
 from keras_sweep.record.reader import FINALISTS
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.space.plain_text import counted
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
+from keras_sweep.space.text import counted
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 if TYPE_CHECKING:

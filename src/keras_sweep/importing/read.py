@@ -9,9 +9,9 @@ from pathlib import Path
 from keras_sweep.errors import UsageError
 from keras_sweep.importing.imported import Imported
 from keras_sweep.space.distributions import Distribution, Float, Int, Value
-from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import Params, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import counted
 from keras_sweep.trial.result import Result
 
 UNNAMED = ("value", "default_objective")  # what an objective is called where its program knows no name

@@ -16,7 +16,7 @@ from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import given, is_given
 from keras_sweep.process.keras_config import keras_config
 from keras_sweep.process.process_kept import of_user, process_kept
-from keras_sweep.space.plain_text import did_you_mean
+from keras_sweep.space.text import did_you_mean
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 

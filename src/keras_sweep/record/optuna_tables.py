@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from keras_sweep.record import encoding
 from keras_sweep.space.distributions import Value, as_scalar
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.result import Result, TrialState
 
 REVISION = "v3.2.0.a"  # of the tables, as Optuna's migrations count; Optuna 3.2 up to 5 use it

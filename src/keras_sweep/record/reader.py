@@ -20,7 +20,7 @@ from keras_sweep.files.plain_file import kind_of
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.finalists import Choice, with_finalists
 from keras_sweep.trial.ranking import IMPORTED, comparable, order_key
 from keras_sweep.trial.result import Result, TrialState

@@ -14,7 +14,7 @@ from keras_sweep.errors import RecordError
 from keras_sweep.files import atomic
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, RowScores, checked

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from keras_sweep.space.plain_text import quoted
+from keras_sweep.space.text import quoted
 
 Check: TypeAlias = Callable[[Any], str | None]  # what a value must be, where it is not; else None
 

@@ -27,7 +27,7 @@ from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, as_scalar
-from keras_sweep.space.objective import Goal
+from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 

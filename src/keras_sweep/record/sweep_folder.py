@@ -12,8 +12,7 @@ from pathlib import Path
 from keras_sweep.errors import UsageError
 from keras_sweep.files import disk
 from keras_sweep.files.plain_errors import plain_errors
-from keras_sweep.space.plain_text import nearest
-from keras_sweep.space.sweep_name import sweep_name_fault
+from keras_sweep.space.text import nearest, sweep_name_fault
 
 DEFAULT_SWEEPS_DIR = "sweeps"
 _ASIDE = re.compile(r"(?P<name>.+)~[1-9][0-9]*")  # "dense~1": no valid name has a tilde, so none is taken

@@ -9,7 +9,7 @@ from keras_sweep.record.row_scores import BEST_WITH_VALUES, save_scores, scores_
 from keras_sweep.record.spool import Spool
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import delete_others, save_weights, weights_file
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, order_key
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from keras_sweep.search.engine import Engine
-from keras_sweep.space.objective import Objective
-from keras_sweep.space.registry import Registry
+from keras_sweep.space.plugins import Plugins
+from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -150,8 +150,8 @@ def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> Pruner:
     return Halving(rule, spec.objective, bracket_shares(rule.min_iter, rule.eta, max(longest(spec), rule.min_iter)))
 
 
-PRUNING_RULES: Registry[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Registry(
-    "a pruning rule",
+PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Plugins(
+    "pruning rule",
     "keras_sweep.pruning_rules",
     {
         "hyperband": _hyperband,

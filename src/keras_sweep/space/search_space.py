@@ -1,16 +1,18 @@
-"""The search space: named parameters, some of them conditional on others, beside constants."""
+"""What is searched, and what ranks trials: parameters, some conditional on others, beside constants; the objective."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from typing import TypeAlias
 
 from keras_sweep.space.distributions import Distribution, Value
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
+_SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # metrics, or how their names end
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,3 +145,32 @@ def _watched(parameter: Parameter, group: tuple[Parameter, ...]) -> set[Value]:
 def identity(params: Params) -> tuple[tuple[str, Value], ...]:
     """A hashable key: equal for two trials exactly when they have the same values."""
     return tuple(sorted((name, value) for name, value in params.items()))
+
+
+class Goal(StrEnum):
+    """The direction of the objective."""
+
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """The recorded metric that ranks trials."""
+
+    name: str  # as Keras logs it: "val_accuracy", "val_loss"
+    goal: Goal
+    take_best: bool = field(default=False, repr=False)  # a trial's best epoch counts, not its last
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its values lie in [0, 1]: their differences are told in points, which are hundredths."""
+        return self.name.endswith(_SHARES)
+
+    def key(self, value: float) -> float:
+        """A sort key: smaller is better."""
+        return -value if self.goal is Goal.MAXIMIZE else value
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether a is strictly better than b."""
+        return self.key(a) < self.key(b)

@@ -15,9 +15,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.objective import Goal as Goal
-from keras_sweep.space.objective import Objective as Objective
-from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.search_space import Objective, SearchSpace
 
 STRICT = ConfigDict(strict=True, extra="forbid", defer_build=True)  # `"1"` is no number, `1` is not true
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what `keras.utils.set_random_seed` takes

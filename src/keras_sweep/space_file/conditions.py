@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.plain_text import did_you_mean, escaped, quoted
+from keras_sweep.space.text import did_you_mean, escaped, quoted
 from keras_sweep.space_file.fault_list import FaultList, Path
 from keras_sweep.space_file.parameter_entry import ParameterEntry
 from keras_sweep.space_file.wandb_keys import Constant

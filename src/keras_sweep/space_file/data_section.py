@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from keras_sweep.data.names import DATA_NAMES, SOURCES
-from keras_sweep.space.plain_text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space.sweep_spec import DataSpec, Split
+from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.fault_list import FaultList
 from keras_sweep.space_file.file_model import data_form
 from keras_sweep.space_file.python_module import check_source

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, cast
 
 from keras_sweep.errors import Fault
-from keras_sweep.space.plain_text import did_you_mean, escaped, joined, quoted
+from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.rules import Rule, fields_of, rule_of
 from keras_sweep.space_file.yaml_tree import Node
 

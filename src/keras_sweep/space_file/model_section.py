@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_sweep.space.plain_text import did_you_mean, quoted
 from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.space.text import did_you_mean, quoted
 from keras_sweep.space_file.fault_list import FaultList, unknown
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, DenseSection
 from keras_sweep.space_file.python_module import check_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.plain_text import joined
+from keras_sweep.space.text import joined
 from keras_sweep.space_file.fault_list import FaultList
 from keras_sweep.space_file.optimizer_arguments import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
 from keras_sweep.space_file.parameter_entry import ParameterEntry, lower

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_sweep.errors import Fault
 from keras_sweep.search.engines import ENGINES
-from keras_sweep.space.plain_text import escaped, quoted
+from keras_sweep.space.text import escaped, quoted
 from keras_sweep.space_file.fault_list import unknown
 from keras_sweep.space_file.file_model import SECTIONS
 from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, tree_of_text

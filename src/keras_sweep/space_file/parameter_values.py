@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
-from keras_sweep.space.plain_text import did_you_mean, joined, quoted
 from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.fault_list import FaultList, Path
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS
 from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, argument

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.plain_text import quoted
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec
+from keras_sweep.space.text import quoted
 from keras_sweep.space_file.conditions import check_conditions, in_order
 from keras_sweep.space_file.fault_list import FaultList
 from keras_sweep.space_file.optimizer_checks import check_optimizer_arguments

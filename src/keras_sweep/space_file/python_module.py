@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keras_sweep.process.given import is_given, was_given
 from keras_sweep.process.user_code import WHOSE, of_python
-from keras_sweep.space.plain_text import did_you_mean, escaped, quoted
+from keras_sweep.space.text import did_you_mean, escaped, quoted
 from keras_sweep.space_file.fault_list import FaultList
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from keras_sweep.space.plain_text import did_you_mean, joined, quoted
+from keras_sweep.space.text import did_you_mean, joined, quoted
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import create_model
 
-from keras_sweep.space.plain_text import joined
+from keras_sweep.space.text import joined
 from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SpaceFile, data_section
 from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, optimizers_with
 from keras_sweep.space_file.wandb_keys import PASSED_OVER

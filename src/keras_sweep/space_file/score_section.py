@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.space.plain_text import did_you_mean, joined, quoted
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.fault_list import FaultList
 from keras_sweep.space_file.file_model import MetricSection
 from keras_sweep.space_file.keras_names import METRICS, METRICS_TO_MAXIMIZE, SAME_METRIC

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from keras_sweep.search.engines import ENGINES
-from keras_sweep.space.plain_text import did_you_mean, joined, quoted
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings
+from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.fault_list import FaultList
 from keras_sweep.space_file.file_model import EarlyTerminateSection, SearchSection
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from keras_sweep.space.distributions import Categorical, Float, Int
-from keras_sweep.space.plain_text import counted
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
+from keras_sweep.space.text import counted
 from keras_sweep.space_file.fault_list import FaultList
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
-from keras_sweep.space.plain_text import joined
+from keras_sweep.space.text import joined
 from keras_sweep.space_file.keras_names import ACTIVATIONS, LOSSES, METRICS
 from keras_sweep.space_file.rules import NameRule, NumberRule, Rule, ShapeRule
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.plain_text import joined, quoted
+from keras_sweep.space.text import joined, quoted
 from keras_sweep.space_file.fault_list import FaultList, Path
 from keras_sweep.space_file.file_model import ParameterSection
 from keras_sweep.space_file.value_rules import LOG_UNIFORM

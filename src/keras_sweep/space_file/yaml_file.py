@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.errors import Fault, SpaceFileError
-from keras_sweep.space.plain_text import did_you_mean, escaped, joined, quoted
-from keras_sweep.space.sweep_name import sweep_name_fault
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import did_you_mean, escaped, joined, quoted, sweep_name_fault
 from keras_sweep.space_file.data_section import check_folds, data_of
 from keras_sweep.space_file.fault_list import FaultList, unknown
 from keras_sweep.space_file.file_model import SECTIONS

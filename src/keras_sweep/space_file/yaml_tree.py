@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from keras_sweep.errors import Fault
 from keras_sweep.space.distributions import Scalar
-from keras_sweep.space.plain_text import escaped, quoted
+from keras_sweep.space.text import escaped, quoted
 
 MOST_BYTES = 256 * 1024
 MOST_NODES = 20_000  # keys, values and list items, with aliases written out

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain_errors import plain_errors
 from keras_sweep.files.plain_file import read_plain
-from keras_sweep.space.objective import Goal
+from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import Split
 from keras_sweep.sweep.kept_model import MOST_CARD
 

@@ -19,7 +19,7 @@ from keras_sweep.files.plain_file import read_plain
 from keras_sweep.record.reader import objective_of
 from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, MoreTrials
 from keras_sweep.trial.finalists import score, unsteadiness
 from keras_sweep.trial.marginal_ties import marginal, with_company

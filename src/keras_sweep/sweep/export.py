@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from keras_sweep.files.atomic import replacing_path
 from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.models.model_as_file import fileable
 from keras_sweep.process.without_tensorflow import without_tensorflow
-from keras_sweep.space.registry import Registry
 from keras_sweep.space.sweep_spec import SweepSpec
 
 
@@ -94,6 +93,4 @@ def check_target(path: Path, form: ExportFormat) -> None:
         raise UsageError(f"{path} is a folder", hint="Name a file with -o")
 
 
-EXPORT_FORMATS: Registry[ExportFormat] = Registry(
-    "an export format", "keras_sweep.export_formats", {"keras": ExportFormat(".keras", save_keras)}
-)
+EXPORT_FORMATS: Mapping[str, ExportFormat] = {"keras": ExportFormat(".keras", save_keras)}

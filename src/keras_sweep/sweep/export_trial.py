@@ -17,6 +17,7 @@ from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import objective_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import test_record
 from keras_sweep.sweep.card_facts import recorded_card
@@ -60,7 +61,7 @@ def export_trial(
             trusted.
         RecordError: no trial has completed, or the disk fails.
     """
-    form = EXPORT_FORMATS.find(format)
+    form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
     with StudyFile.open(folder) as study:
         refuse_imported(study)

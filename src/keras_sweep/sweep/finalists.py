@@ -17,8 +17,8 @@ from keras_sweep.record.reader import choice_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engines import make_engine
-from keras_sweep.space.plain_text import counted
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.loop import RETRIES

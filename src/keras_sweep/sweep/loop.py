@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engine import Engine
-from keras_sweep.space.plain_text import counted
+from keras_sweep.space.text import counted
 from keras_sweep.sweep.generations import Generations
 from keras_sweep.sweep.record_protocol import Record
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure

@@ -9,8 +9,8 @@ from keras_sweep.errors import RecordError
 from keras_sweep.record.row_scores import load_scores, save_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import load_weights, weights_file
-from keras_sweep.space.plain_text import counted
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import MOST_COMPARED
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.call_model import called, predicted

@@ -19,7 +19,7 @@ from keras_sweep.process.keras_config import KERAS_CONFIG, use_keras_config
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file_of
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.yaml_file import read_space_text

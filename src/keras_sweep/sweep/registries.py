@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from keras_sweep.search.optuna.samplers import SAMPLERS
-from keras_sweep.sweep.export import EXPORT_FORMATS
 from keras_sweep.training.choose import RUNNERS
 
 
 def registries() -> Mapping[str, Iterable[str]]:
     """Names of the members, those of other packages included: their entry points are read for it."""
-    return {"sampler": SAMPLERS, "runner": RUNNERS, "format": EXPORT_FORMATS}
+    return {"sampler": SAMPLERS, "runner": RUNNERS}

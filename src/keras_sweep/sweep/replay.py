@@ -11,9 +11,9 @@ from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.objective import Objective
-from keras_sweep.space.plain_text import counted
+from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import counted
 from keras_sweep.sweep.finalists import training_again
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
 from keras_sweep.training.choose import RUNNERS

@@ -10,7 +10,7 @@ from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.comparison import comparison_of, scores_matrix, scores_of_seeds
 from keras_sweep.sweep.finish_winner import known_scores
 from keras_sweep.sweep.recorded import no_winner

@@ -27,10 +27,9 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_attributes
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.objective import Objective
-from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.space.sweep_name import sweep_name_fault
+from keras_sweep.space.search_space import Objective, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card_facts import Fact, Facts, card_facts
 from keras_sweep.sweep.card_file import Card, read_card
 from keras_sweep.sweep.finish_winner import count_look

@@ -9,7 +9,7 @@ from typing import Protocol
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.models.inspect_model import first_model
-from keras_sweep.space.registry import Registry
+from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import brings_optimizer
 from keras_sweep.training.row_values import is_row_by_row, metrics_of_all_rows
@@ -108,4 +108,4 @@ def _own_optimizer(spec: SweepSpec, data: SearchData) -> str | None:
     return "the model brings its own optimizer, whose numbers are constants of a program"
 
 
-RUNNERS: Registry[MakeRunner] = Registry("a runner", "keras_sweep.runners", {"compiled": _compiled, "fit": _fit})
+RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _compiled, "fit": _fit})

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from keras_sweep.data.search_data import Array
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.row_values import has_row_scores, parted_value, row_scores
 from keras_sweep.training.standard_error import standard_error

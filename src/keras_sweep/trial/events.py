@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.refit import Refit

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, has_value, imported, mean, order_key
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 

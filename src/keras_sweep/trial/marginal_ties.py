@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import Behind, Comparison
 from keras_sweep.trial.finalists import score
 from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, winner

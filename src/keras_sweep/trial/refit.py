@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import best_training, winner
 from keras_sweep.trial.result import Result
 

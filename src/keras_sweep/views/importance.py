@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_sweep.space.distributions import as_scalar
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 
 RESAMPLES = 40

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from rich.console import Console, Group
 from rich.text import Text
 
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.refit import Refit

@@ -17,8 +17,8 @@ from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
 from keras_sweep.search.keras_tuner.oracle import SilentOracle, predicted
 from keras_sweep.search.keras_tuner.space import CodedSpace
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import EarlyTerminate, Goal, Objective
+from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import EarlyTerminate
 from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.engine_contract import CONDITIONAL, NARROW, SMALL, flat, score, searched, spec
 

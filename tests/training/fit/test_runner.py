@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.space.sweep_spec import Goal, ModelSpec, Objective
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import digits, make_spec

@@ -5,7 +5,7 @@ import pytest
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.models.inspect_model import inspect_model
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import assert_as_fit, suggestions, user_spec
 

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_sweep.space.sweep_spec import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.template import Template

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.search_data import Rows
-from keras_sweep.space.sweep_spec import Goal, ModelSpec, Objective
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.trial.plan import training_plan

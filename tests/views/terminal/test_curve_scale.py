@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_sweep.space.objective import Goal
+from keras_sweep.space.search_space import Goal
 from keras_sweep.views.terminal.curve_scale import CurveScale
 from keras_sweep.views.terminal.drawing import UNICODE, sparkline
 

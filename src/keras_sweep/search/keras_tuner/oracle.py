@@ -28,7 +28,7 @@ from typing import Any
 from keras_sweep.errors import SearchError
 from keras_sweep.search.keras_tuner.oracles import SAMPLERS
 from keras_sweep.search.keras_tuner.space import NOTHING, Code, CodedSpace, Codes, hyper_parameter
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 
 PHANTOM = "tuner/phantom"  # marks a trial that fills a place in a Hyperband bracket when the space is exhausted
 

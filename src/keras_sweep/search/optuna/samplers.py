@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_sweep.search.grid import grid_space, shuffled_points
 from keras_sweep.space.distributions import Categorical, Float, Scalar, Value, as_scalar
-from keras_sweep.space.registry import Registry
+from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import Result, TrialState
 
@@ -155,8 +155,8 @@ class QuasiRandom:
         """Nothing is learned."""
 
 
-SAMPLERS: Registry[Callable[[SweepSpec], Sampler]] = Registry(
-    "a sampler", "keras_sweep.samplers", {"tpe": Tpe, "random": Random, "grid": Grid, "qmc": QuasiRandom}
+SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
+    "sampler", "keras_sweep.samplers", {"tpe": Tpe, "random": Random, "grid": Grid, "qmc": QuasiRandom}
 )  # the first is the default
 
 

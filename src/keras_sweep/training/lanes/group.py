@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.errors import UsageError
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
 from keras_sweep.training.lanes.layout import Numbers

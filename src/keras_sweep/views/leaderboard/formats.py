@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrials, shift
 from keras_sweep.trial.doubts import doubts
 from keras_sweep.trial.finalists import SeedScores

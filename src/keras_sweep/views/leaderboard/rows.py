@@ -11,9 +11,8 @@ from typing import Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Scalar, Value
-from keras_sweep.space.objective import Objective
-from keras_sweep.space.plain_text import nearest
-from keras_sweep.space.search_space import Params
+from keras_sweep.space.search_space import Objective, Params
+from keras_sweep.space.text import nearest
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.marginal_ties import known_error, marginal

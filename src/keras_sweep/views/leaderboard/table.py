@@ -9,7 +9,7 @@ from functools import partial
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import TrialState

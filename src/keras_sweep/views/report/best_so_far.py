@@ -7,7 +7,7 @@ from functools import partial
 
 from markupsafe import Markup
 
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.best_so_far import spent_seconds
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.rows import LeaderboardRow

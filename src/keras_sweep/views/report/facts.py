@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.finish_winner import known_scores
 from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.validation_outputs import ValidationOutputs

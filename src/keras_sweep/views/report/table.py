@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.objective import Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import behind_text, epochs_text, seeds_texts, state_text, time_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow

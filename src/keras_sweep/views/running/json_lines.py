@@ -31,7 +31,7 @@ from collections import Counter
 from dataclasses import asdict, fields
 from typing import Any, TextIO
 
-from keras_sweep.space.objective import Goal, Objective
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.events import (
     Event,
     FinalistEnded,

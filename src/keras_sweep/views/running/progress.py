@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from rich.console import Console
 
-from keras_sweep.space.registry import Registry
+from keras_sweep.space.plugins import member_of
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.views.running.json_lines import JsonLines
 from keras_sweep.views.running.live import LiveBoard
@@ -37,17 +37,13 @@ def _notebook(console: Console, out: TextIO) -> ProgressView:
     return NotebookBoard()
 
 
-VIEWS: Registry[Callable[[Console, TextIO], ProgressView]] = Registry(
-    "a view",
-    "keras_sweep.views",
-    {
-        "board": lambda console, _: LiveBoard(console),
-        "plain": lambda console, _: PlainLines(console),
-        "json": lambda _, out: JsonLines(out),
-        "quiet": lambda console, _: QuietView(console),
-        "notebook": _notebook,
-    },
-)  # name -> a function of the console on stderr, and of stdout
+VIEWS: Mapping[str, Callable[[Console, TextIO], ProgressView]] = {
+    "board": lambda console, _: LiveBoard(console),
+    "plain": lambda console, _: PlainLines(console),
+    "json": lambda _, out: JsonLines(out),
+    "quiet": lambda console, _: QuietView(console),
+    "notebook": _notebook,
+}  # name -> a function of the console on stderr, and of stdout
 
 
 def progress_view(name: str | None = None, *, out: TextIO | None = None) -> ProgressView:
@@ -58,7 +54,7 @@ def progress_view(name: str | None = None, *, out: TextIO | None = None) -> Prog
     console = stderr_console()
     if name is None:
         name = "board" if _can_redraw(console) else "plain"
-    return VIEWS.find(name)(console, out or sys.stdout)
+    return member_of(VIEWS, "view", name)(console, out or sys.stdout)
 
 
 def status_view() -> ProgressView:

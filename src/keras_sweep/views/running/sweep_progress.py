@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from keras_sweep.space.objective import Goal, Objective
-from keras_sweep.space.search_space import Params
+from keras_sweep.space.search_space import Goal, Objective, Params
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from keras_sweep.space.objective import Goal
+from keras_sweep.space.search_space import Goal
 
 
 class CurveScale:

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.plain_text import counted
+from keras_sweep.space.text import counted
 
 # Cc: terminal control. Cf: among them the bidirectional overrides. Cs: lone surrogates of undecodable file names.
 # Zl, Zp: line separators.

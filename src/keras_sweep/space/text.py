@@ -1,11 +1,14 @@
-"""Values from a file, written so that they can't mislead a terminal, and suggestions for misspelt names."""
+"""Text for people: values of a file that can't mislead a terminal, hints for misspelt names, names of sweeps."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 LONGEST = 60  # characters of a value that an error repeats
 MOST_SLIPS = 2  # of a name that a hint mends
+LONGEST_NAME = 64
+_ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def escaped(text: str) -> str:
@@ -75,3 +78,15 @@ def counted(count: int, noun: str) -> str:
 def joined(names: Iterable[str]) -> str:
     """Names for a sentence: `a, b, c`."""
     return ", ".join(names)
+
+
+def sweep_name_fault(name: str) -> str | None:
+    """The rule that a sweep's name breaks, or None where it may be used."""
+    if len(name) > LONGEST_NAME:
+        return f"a sweep's name has at most {LONGEST_NAME} characters, but {quoted(name)} has {len(name)}"
+    if not _ALLOWED.fullmatch(name):
+        return (
+            "a sweep's name is letters (a-z), digits, `.`, `_` and `-`, and begins with a letter, digit or `_`, "
+            f"but got {quoted(name)}"
+        )
+    return None

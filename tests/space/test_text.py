@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keras_sweep.space.plain_text import did_you_mean, nearest
+from keras_sweep.space.text import did_you_mean, nearest
 
 
 @pytest.mark.parametrize(

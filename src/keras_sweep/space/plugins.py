@@ -1,0 +1,86 @@
+"""Members of a kind by name: this package's, those that a script registers, those of installed packages.
+
+Another package names its own in an entry point, as CONTRIBUTING.md shows. A name leads to what an installed package
+says of itself and to nothing else: no file can name a module. A member is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from keras_sweep.errors import UsageError
+from keras_sweep.space.text import joined, nearest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+Member = TypeVar("Member")
+
+
+def member_of(members: Mapping[str, Member], noun: str, name: str) -> Member:
+    """The member of that name. Raises UsageError with the nearest name, or all, where there is none."""
+    if name not in members:
+        near = nearest(name, members)
+        hint = f"Did you mean `{near}`?" if near else f"There are {joined(members)}"
+        raise UsageError(f"there is no {noun} {name!r}", hint=hint)
+    return members[name]
+
+
+class Plugins(Mapping[str, Member], Generic[Member]):
+    """Members of one kind. The first is the default, where there is one; this package's own names can't be taken."""
+
+    def __init__(self, noun: str, group: str, members: Mapping[str, Member | str]) -> None:
+        """Take the members of this package.
+
+        Args:
+            noun: what a member is, for messages: "sampler".
+            group: of entry points: "keras_sweep.samplers".
+            members: by name; text "module:attribute" is imported when the member is used.
+        """
+        self.noun = noun
+        self.group = group
+        self._own = dict(members)
+
+    @cached_property
+    def _installed(self) -> Mapping[str, EntryPoint]:
+        from importlib.metadata import entry_points
+
+        return {point.name: point for point in entry_points(group=self.group) if point.name not in self._own}
+
+    def register(self, name: str, member: Member) -> None:
+        """Add a member for the rest of the process. Raises ValueError where the name is taken."""
+        if name in self:
+            raise ValueError(f"a {self.noun} named {name!r} is there already")
+        self._own[name] = member
+
+    def find(self, name: str) -> Member:
+        """The member of that name. Raises UsageError where there is none, or where it can't be imported."""
+        return member_of(self, self.noun, name)
+
+    def __getitem__(self, name: str) -> Member:
+        if name in self._own:
+            member = self._own[name]
+            return cast("Member", resolve_name(member) if isinstance(member, str) else member)
+        point = self._installed[name]
+        try:
+            return cast("Member", point.load())
+        except Exception as error:  # what somebody else's module may raise
+            package = point.dist.name if point.dist is not None else point.module
+            raise UsageError(
+                f"the {self.noun} {name!r} of the package {package} can't be imported "
+                f"({type(error).__name__}: {error})",
+                hint="Update or remove that package",
+            ) from error
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own or name in self._installed
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._own  # the first of them without a look at other packages
+        yield from self._installed
+
+    def __len__(self) -> int:
+        return len(self._own) + len(self._installed)
