@@ -8,6 +8,7 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.inspect_model import inspect_model
+from keras_sweep.process.environment import check_environment
 from keras_sweep.process.garbage import no_gc
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -35,11 +36,14 @@ def load(
 
     Raises:
         Interrupted: a signal came.
+        SweepError: the backend can't run here at all.
         UsageError: the data, the model or the space do not fit each other, or the runner can't be had.
     """
     with no_gc():
-        with wall.phase("import"), stop.importing():  # whole, before a module of the user's imports parts of it
-            import keras  # noqa: F401
+        with wall.phase("import"):
+            with stop.importing():  # whole, before a module of the user's imports parts of it
+                import keras  # noqa: F401
+            check_environment()
         with wall.phase("data"):
             data = load_search_data(spec)
     with wall.phase("build"):
