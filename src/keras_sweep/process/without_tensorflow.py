@@ -15,12 +15,17 @@ from contextlib import contextmanager
 def without_tensorflow() -> Iterator[None]:
     """Inside, Keras takes TensorFlow for not installed, unless it has been imported already or is the backend."""
     import keras
-    from keras.src.utils.module_utils import tensorflow as lazy
 
-    if keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
+    try:
+        from keras.src.utils.module_utils import tensorflow as lazy
+
+        known = "_available" in vars(lazy)  # Keras 3.15: what `available` answers
+    except ImportError:  # another Keras imports TensorFlow, which only takes longer
+        known = False
+    if not known or keras.backend.backend() == "tensorflow" or "tensorflow" in sys.modules:
         yield
         return
-    before = lazy._available  # noqa: SLF001  # Keras 3.15: what `available` answers
+    before = lazy._available  # noqa: SLF001  # Keras 3.15
     lazy._available = False  # noqa: SLF001  # Keras 3.15
     try:
         yield

@@ -37,8 +37,9 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     """
     with drawn_in_few_shapes():  # they are overwritten, and slots are zeros
         whole = _fileable(spec, model, data)
-    config = whole._compile_config.config  # noqa: SLF001  # Keras 3.15: it writes what "auto" is on this machine
-    config["jit_compile"] = "auto"
+    written = getattr(whole, "_compile_config", None)  # Keras 3.15: it writes what "auto" is on this machine
+    if written is not None:
+        written.config["jit_compile"] = "auto"
     return whole
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.errors import SweepError
 from keras_sweep.trial.result import Weights
 
 
@@ -19,8 +20,11 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
     pairs: list[tuple[Any, Any]] = []
     for part in getattr(inner, "optimizers", [inner]):
         if part.use_ema:
-            trained = part._trainable_variables  # noqa: SLF001  # Keras 3.15: neither list has a public name
-            pairs += zip(trained, part._model_variables_moving_average, strict=True)  # noqa: SLF001  # Keras 3.15
+            trained = getattr(part, "_trainable_variables", None)  # Keras 3.15: neither list has a public name
+            average = getattr(part, "_model_variables_moving_average", None)
+            if trained is None or average is None:
+                raise SweepError("this Keras keeps the averages of `use_ema` elsewhere", hint="Install Keras 3.15")
+            pairs += zip(trained, average, strict=True)
     return [(variable, average) for variable, average in pairs if average is not None]
 
 

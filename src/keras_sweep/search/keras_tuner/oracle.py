@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from itertools import pairwise
 from typing import Any
 
@@ -110,9 +111,9 @@ class SilentOracle:
 
     def add(self, codes: Codes) -> str:
         """Make a trial that the oracle did not choose one of its running trials; returns its id."""
-        from keras_tuner.engine.trial import Trial
-
         with self._faults():
+            from keras_tuner.engine.trial import Trial
+
             oracle = self._oracle
             hyperparameters = oracle.get_space()
             hyperparameters.values = dict(codes)
@@ -165,27 +166,32 @@ class SilentOracle:
 
     def only_phantoms(self, id: str) -> bool:
         """Whether a Hyperband bracket has in its first round this trial and nothing that was ever trained."""
-        for bracket in self._oracle._brackets:  # noqa: SLF001  # KerasTuner 1.4: no public view of them
-            first = {entry["id"] for entry in bracket["rounds"][0]}
-            if id in first:
-                return first <= self._phantoms
+        with self._faults():
+            for bracket in self._oracle._brackets:  # noqa: SLF001  # KerasTuner 1.4: no public view of them
+                first = {entry["id"] for entry in bracket["rounds"][0]}
+                if id in first:
+                    return first <= self._phantoms
         return False
 
     def promotable(self) -> frozenset[str]:
         """The ids of the trials that stand in a round of Hyperband that may still send some to its next one."""
+        if self._budget is None:
+            return frozenset()
         found: set[str] = set()
-        for bracket in getattr(self._oracle, "_brackets", ()):  # KerasTuner 1.4: no public view of them
-            for index, (these, following) in enumerate(pairwise(bracket["rounds"])):
-                size = self._oracle._get_size(bracket["bracket_num"], index + 1)  # noqa: SLF001  # KerasTuner 1.4: as above
-                if len(following) < size:
-                    found |= {entry["id"] for entry in these} - {entry["past_id"] for entry in following}
+        with self._faults():
+            for bracket in self._oracle._brackets:  # noqa: SLF001  # KerasTuner 1.4: no public view of them
+                for index, (these, following) in enumerate(pairwise(bracket["rounds"])):
+                    size = self._oracle._get_size(bracket["bracket_num"], index + 1)  # noqa: SLF001  # KerasTuner 1.4: as above
+                    if len(following) < size:
+                        found |= {entry["id"] for entry in these} - {entry["past_id"] for entry in following}
         return frozenset(found) - self._phantoms - set(self._failed)
 
     def first_budgets(self) -> frozenset[int]:
         """The epochs that Hyperband's brackets begin with."""
         oracle = self._oracle
-        brackets = range(oracle._get_num_brackets())  # noqa: SLF001  # KerasTuner 1.4: no public view of them
-        return frozenset(oracle._get_epochs(bracket, 0) for bracket in brackets)  # noqa: SLF001  # KerasTuner 1.4: nor of their epochs
+        with self._faults():
+            brackets = range(oracle._get_num_brackets())  # noqa: SLF001  # KerasTuner 1.4: no public view of them
+            return frozenset(oracle._get_epochs(bracket, 0) for bracket in brackets)  # noqa: SLF001  # KerasTuner 1.4: nor of their epochs
 
     def _make(self, space: CodedSpace) -> Any:
         import keras_tuner
@@ -246,7 +252,8 @@ class SilentOracle:
             except Exception as error:
                 raise SearchError(
                     f"KerasTuner's {self._sampler} oracle failed: {type(error).__name__}: {error}",
-                    hint="Another sampler or `--engine optuna` goes on with the same trials",
+                    hint="Another sampler or `--engine optuna` goes on with the same trials; this is KerasTuner "
+                    f"{version('keras-tuner')}, and what is tested is 1.4.8",
                 ) from error
 
 
@@ -258,10 +265,12 @@ def predicted(gpr: Any, x: Any, return_std: bool = True) -> tuple[Any, Any]:
     import numpy as np
     from scipy.linalg import solve_triangular
 
-    del return_std
+    # scikit-learn keeps the scale of what was learned in private: no public name has it (1.6 to 1.9).
+    std, shift = getattr(gpr, "_y_train_std", None), getattr(gpr, "_y_train_mean", None)
+    if std is None or shift is None:
+        mean, deviation = type(gpr).predict(gpr, x, return_std=return_std)
+        return mean, deviation
     covariance = gpr.kernel_(x, gpr.X_train_)
-    # scikit-learn keeps the scale of what was learned in private: no public name has it (1.6 to 1.7).
-    std, shift = gpr._y_train_std, gpr._y_train_mean  # noqa: SLF001
     mean = std * (covariance @ gpr.alpha_) + shift
     # Rasmussen & Williams 2006, alg. 2.1, lines 5 and 6
     v = solve_triangular(gpr.L_, covariance.T, lower=True, check_finite=False)

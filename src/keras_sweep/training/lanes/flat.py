@@ -312,7 +312,10 @@ def _own_update(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mas
     (variable, _), *_ = state
 
     class OwnLanes(keras.StatelessScope):  # type: ignore[misc]
+        told = False
+
         def add_update(self, update: tuple[Any, Any]) -> None:  # Keras 3.15: called by `Variable.assign`
+            self.told = True
             assigned, value = update
             if assigned.shape == variable.shape:  # else all lanes share it
                 value = jnp.where(mask, value, self.get_current_value(assigned))
@@ -320,6 +323,8 @@ def _own_update(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mas
 
     with OwnLanes(state_mapping=state) as scope:
         optimizer.apply([gradient])
+    if not scope.told:  # then each optimizer would have updated the lanes of all
+        raise AttributeError("keras.StatelessScope has no `add_update`")
     return [scope.get_current_value(each) for each, _ in state]
 
 

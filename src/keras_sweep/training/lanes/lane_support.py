@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.process.process_kept import of_user
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.sweep_spec import DataSpec, Goal, ModelSpec, Objective, SearchSettings, SweepSpec
 from keras_sweep.training.fit.random_states import generator_states
 from keras_sweep.training.lanes.layout import Layout, no_numbers
 from keras_sweep.training.lanes.program import layout_of
-from keras_sweep.training.lanes.signature import signature_of
+from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments, signature_of
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.trial.plan import training_plan
 
 MAX_DATA_BYTES = 4 << 30  # training and validation rows, as they lie on the device
+KNOWN_KERAS, KNOWN_JAX = ("3.15.",), ("0.10.", "0.11.", "0.12.")  # how versions begin that have what lanes rest on
 
 
 def why_not_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MAX_DATA_BYTES) -> str | None:
@@ -28,6 +32,8 @@ def why_not_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MA
 
     if (backend := keras.backend.backend()) != "jax":
         return f"lanes need the JAX backend, and this is {backend}"
+    if (lacking := _lacking()) is not None:
+        return lacking
     once = data.validation is data.train and not data.folds  # folds have the rows that they leave out once more
     arrays = [
         array for rows in ((data.train,) if once else (data.train, data.validation)) for array in (rows.x, rows.y)
@@ -41,6 +47,52 @@ def why_not_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MA
     if spec.model.kind == "dense":
         return None
     return _unfit_model(spec, data)
+
+
+@cache
+def _lacking() -> str | None:
+    """What another version of Keras or JAX no longer has of what lanes rest on; None where all is there.
+
+    A dense model is traced in both layouts, which meets each private name that lanes use, with its arguments. It takes
+    half a second, so versions that are known are not asked.
+    """
+    import jax
+    import keras
+
+    if keras.__version__.startswith(KNOWN_KERAS) and jax.__version__.startswith(KNOWN_JAX):
+        return None
+    spec = SweepSpec(
+        name="tiny",
+        folder=Path(),
+        text="",
+        data=DataSpec("named", "tiny"),
+        model=ModelSpec("dense", "dense"),
+        loss="sparse_categorical_crossentropy",
+        metrics=("accuracy",),
+        objective=Objective("val_accuracy", Goal.MAXIMIZE),
+        space=SearchSpace((), {}),
+        search=SearchSettings(),
+    )
+    dense = arguments({"units": 2, "activation": "softmax"})
+    flat = (OptimizerVariant("sgd"), OptimizerVariant("adam"))
+    stacked = (OptimizerVariant("sgd", arguments({"use_ema": True})),)
+    rows = Rows(np.zeros((2, 1), np.float32), np.array([0, 1]))
+    try:
+        for variants in (flat, stacked):
+            template = Template(spec, Signature(dense, variants, 2, 0), SearchData("tiny", rows, rows, "", 2))
+            layout = layout_of(template, 2)
+
+            def trained(state: Any, metrics: Any, numbers: Any, layout: Layout = layout) -> Any:
+                numbers = layout.prepare(numbers)
+                return layout.test(*layout.step(state, metrics, numbers, rows.x, rows.y), numbers, rows.x, rows.y)
+
+            metrics = [np.stack([value, value]) for value in template.metrics]
+            jax.make_jaxpr(trained)(layout.stack([layout.initial()] * 2), metrics, no_numbers(template, 2))
+    except Exception as error:
+        versions = f"Keras {keras.__version__} with JAX {jax.__version__}"
+        what = f"{type(error).__name__}{_first_line(error)}"
+        return f"{versions} lacks what lanes rest on ({what}); Keras 3.15 with JAX 0.12 has it"
+    return None
 
 
 def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:

@@ -153,8 +153,7 @@ class Template:
 
 def _mode(model: Any, *, training: bool) -> dict[str, bool]:
     """The argument `training`, as `fit` gives it: where the model's `call` takes it."""
-    takes_training = model._call_has_training_arg  # noqa: SLF001  # Keras 3.15: what `fit` itself goes by
-    return {"training": training} if takes_training else {}
+    return {"training": training} if "training" in model.call_signature_parameters else {}
 
 
 def layer_outputs(model: Any) -> int:

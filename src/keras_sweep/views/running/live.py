@@ -113,10 +113,11 @@ class Redrawn(LiveRender):
 
     def position_cursor(self) -> Control:
         """Move to where the last frame begins, and erase it."""
-        if self._shape is not None:
+        shape = getattr(self, "_shape", None)  # rich 15
+        if shape is not None:
             width = max(self._console.width, 1)
             folded = sum(max(-(-cells // width), 1) for cells in self._widths)
-            self._shape = self._shape[0], min(max(self._shape[1], folded), self._console.height)
+            self._shape = shape[0], min(max(shape[1], folded), self._console.height)
         return super().position_cursor()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
