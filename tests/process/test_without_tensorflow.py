@@ -31,6 +31,21 @@ def test_seeding_without_tensorflow_draws_the_same_numbers():
     subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT], check=True, env=environment, timeout=120)
 
 
+OTHER_KERAS = """
+import sys, keras
+from keras_sweep.process.without_tensorflow import without_tensorflow
+sys.modules["keras.src.utils.module_utils"] = None  # which can't be imported
+with without_tensorflow():
+    keras.utils.set_random_seed(7)
+assert "tensorflow" in sys.modules
+"""
+
+
+def test_a_keras_that_keeps_the_flag_elsewhere_only_imports_tensorflow():
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", OTHER_KERAS], check=True, env=environment, timeout=PATIENCE)
+
+
 RUN = """
 import os, sys
 os.environ["KERAS_BACKEND"] = "jax"

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_sweep.errors import SweepError
+from keras_sweep.training.averaged_weights import scored_weights
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
@@ -92,3 +94,12 @@ def test_a_trial_of_fit_that_was_stopped_goes_on_from_the_weights_themselves(dat
     assert dict(resumed.curve) == dict(whole.curve)
     for ours, theirs in zip(resumed.weights, whole.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_keras_that_keeps_the_averages_elsewhere_is_named(data, monkeypatch):
+    model = dense()
+    model.compile(optimizer=keras.optimizers.SGD(use_ema=True), loss="sparse_categorical_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    monkeypatch.delattr(model.optimizer, "_model_variables_moving_average")
+    with pytest.raises(SweepError, match="this Keras keeps the averages of `use_ema` elsewhere"):
+        scored_weights(model)

@@ -27,8 +27,14 @@ def model_facts(model: Any) -> ModelFacts:
 
 
 def layers_of(model: Any) -> Iterator[Any]:
-    """The model and every layer in it, at any depth."""
-    yield from model._flatten_layers(include_self=True, recursive=True)  # noqa: SLF001  # Keras 3.15: no public way
+    """The model and every layer in it, at any depth; of another Keras without those that layers hold in themselves."""
+    flatten = getattr(model, "_flatten_layers", None)  # Keras 3.15: no public way
+    if flatten is not None:
+        yield from flatten(include_self=True, recursive=True)
+        return
+    yield model
+    for layer in getattr(model, "layers", ()):
+        yield from layers_of(layer)
 
 
 def of_keras(layer: Any) -> bool:

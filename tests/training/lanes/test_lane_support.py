@@ -1,9 +1,13 @@
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
 from keras_sweep.data.search_data import Rows
+from keras_sweep.errors import UsageError
+from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.lanes import lane_support
 from keras_sweep.training.lanes.lane_support import why_not_lanes
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import user_spec
@@ -45,3 +49,42 @@ def test_data_over_the_bound_is_measured(data):
 def test_text_is_no_number(data):
     words = replace(data, train=Rows(np.full((300, 1), "word", object), data.train.y))
     assert why_not_lanes(make_spec(), words) == "lanes need numbers, and the data hold object"
+
+
+@pytest.fixture
+def of_another_year(monkeypatch):
+    """The packages as they would be if their versions were none that is known."""
+    monkeypatch.setattr(lane_support, "KNOWN_KERAS", ("0.",))
+    lane_support._lacking.cache_clear()
+    yield monkeypatch
+    lane_support._lacking.cache_clear()
+
+
+def test_a_version_that_is_not_known_but_has_all_that_lanes_need_trains_lanes(data, of_another_year):
+    assert choose_runner(make_spec(), data, None)[0].name == "compiled/jax"
+
+
+@pytest.mark.parametrize("name", ["_symbolic_build", "_update_metrics_variables"])
+def test_where_keras_no_longer_has_what_lanes_rest_on_trials_train_by_fit(data, of_another_year, name):
+    (owner,) = [kind for kind in keras.Model.__mro__ if name in vars(kind)][:1]
+    of_another_year.delattr(owner, name)
+    runner, why = choose_runner(make_spec(), data, None)
+    assert runner.name == "fit/jax"
+    assert why.startswith(f"trials train one by one with plain fit, since Keras {keras.__version__} with JAX ")
+    assert f"lacks what lanes rest on (AttributeError: 'Sequential' object has no attribute '{name}')" in why
+    with pytest.raises(UsageError, match="the compiled runner can't be used: Keras"):
+        choose_runner(make_spec(), data, "compiled")
+
+
+def test_optimizers_that_no_longer_tell_what_they_assign_are_no_lanes(data, of_another_year):
+    """Another Keras may take down what is assigned without `StatelessScope.add_update`: lanes would mix unnoticed."""
+    assign, get_scope = keras.Variable.assign, keras.src.backend.common.stateless_scope.get_stateless_scope
+
+    def assign_untold(variable, value):
+        if (scope := get_scope()) is None:
+            return assign(variable, value)
+        scope.state_mapping[id(variable)] = keras.ops.cast(value, variable.dtype)
+        return value
+
+    of_another_year.setattr(keras.Variable, "assign", assign_untold)
+    assert "keras.StatelessScope has no `add_update`" in choose_runner(make_spec(), data, None)[1]
