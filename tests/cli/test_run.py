@@ -194,7 +194,7 @@ def test_json_events_are_one_object_a_line(tmp_path):
     events = [json.loads(line) for line in ended.out.splitlines()]
     names = [event["event"] for event in events]
     before = names.index("sweep_started")
-    assert [event["phase"] for event in events[:before]] == ["data", "import", "build", "record"]
+    assert [event["phase"] for event in events[:before]] == ["import", "data", "build", "record"]
     assert names[-1] == "sweep_ended"
     assert names.count("trial_ended") == 2
     assert names.count("test_evaluated") == 1

@@ -18,7 +18,6 @@ from typing import Any
 from keras_sweep.errors import ModelError
 from keras_sweep.models.built import built, check_model
 from keras_sweep.models.exploration import PREFIX, Exploration, Values, asking, ordered
-from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.process.user_call import taken, user_code
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -52,8 +51,7 @@ def explored(
         ModelError: no build gives a Keras model, or it trains by a `fit` of its own.
     """
     exploration = Exploration(_builder(found, input_shape, classes), dict(fixed or {}))
-    with drawn_in_few_shapes():
-        exploration.run()
+    exploration.run()
     known = {variant.name for variant in exploration.variants}
     if unknown := sorted(set(exploration.fixed) - known):
         raise _no_hyper_parameter(unknown[0], _name(found), known)

@@ -13,7 +13,6 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
 from keras_sweep.models.built import called
-from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.models.last_activation import last_activation
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
 from keras_sweep.process.process_kept import process_kept
@@ -95,8 +94,7 @@ def _first_of(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
         arguments = training_plan(spec, point).model_arguments
         given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         try:
-            with drawn_in_few_shapes():
-                model = build_model(spec, arguments, data)
+            model = build_model(spec, arguments, data)
             if model.trainable_variables:
                 return model, [f"trials with {at} will fail: {fault.message}" for at, fault in faults]
             raise ModelError(

@@ -11,7 +11,6 @@ from typing import Any
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError, SweepError, UsageError
 from keras_sweep.files.atomic import replacing_path
-from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.models.model_as_file import fileable
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -35,8 +34,7 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     Raises:
         ModelError: Keras can't write the model down.
     """
-    with drawn_in_few_shapes():  # they are overwritten, and slots are zeros
-        whole = _fileable(spec, model, data)
+    whole = _fileable(spec, model, data)
     written = getattr(whole, "_compile_config", None)  # Keras 3.15: it writes what "auto" is on this machine
     if written is not None:
         written.config["jit_compile"] = "auto"
@@ -80,7 +78,7 @@ def save_keras(model: Any, path: Path) -> None:
             "as a .keras file is one, can hold",
             hint="Set the clock, and give the same command again; all trials are kept",
         )
-    with replacing_path(path) as part, without_tensorflow(), drawn_in_few_shapes():
+    with replacing_path(path) as part, without_tensorflow():
         model.save(part)
 
 

@@ -15,6 +15,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import choose_runner
+from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed
 
@@ -44,6 +45,7 @@ def load(
             with stop.importing():  # whole, before a module of the user's imports parts of it
                 import keras  # noqa: F401
             check_environment()
+            enable_on_jax()  # what builds the first model is compiled, too
         with wall.phase("data"):
             data = load_search_data(spec)
     with wall.phase("build"):

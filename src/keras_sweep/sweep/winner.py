@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array, Rows, SearchData
-from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.call_model import predicted
@@ -36,10 +35,9 @@ class TestScores:
 def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
     """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
     enable_on_jax()
-    with drawn_in_few_shapes():  # they are overwritten
-        model = compiled_model(spec, training_plan(spec, result.params), data)
-        model.set_weights(list(weights))
-        model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
+    model = compiled_model(spec, training_plan(spec, result.params), data)
+    model.set_weights(list(weights))
+    model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
     return model
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.masked import updated_metrics
 from keras_sweep.training.lanes.per_lane_value import PerLaneValue, per_lane_values
@@ -97,8 +96,7 @@ class Flat:
         optimizers = self._template.optimizers()
         for optimizer in optimizers:
             optimizer.learning_rate = self._rate
-            with drawn_in_few_shapes():  # slots of zeros
-                optimizer.build(variables)
+            optimizer.build(variables)
         return optimizers
 
     @cached_property

@@ -13,7 +13,6 @@ import numpy as np
 
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.models.build import build_model
-from keras_sweep.models.initial_values import drawn_in_few_shapes
 from keras_sweep.process.process_kept import of_user
 from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -48,17 +47,14 @@ class Template:
         """
         self.signature = signature
         plan = _plan(signature, signature.variants[0])
-        with drawn_in_few_shapes():
-            self.model = (
-                _shared_model(spec, signature, plan) if signature.structure else compiled_model(spec, plan, data)
-            )
-            self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
-            self.order = DataOrder(np.random.get_state(), len(data.train))
-            train = data.train
-            self._batch = train.x[: plan.batch_size].copy()  # a view would keep all rows alive
-            one_batch = (self._batch, train.y[: plan.batch_size])
-            self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
-            self.model.reset_metrics()
+        self.model = _shared_model(spec, signature, plan) if signature.structure else compiled_model(spec, plan, data)
+        self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
+        self.order = DataOrder(np.random.get_state(), len(data.train))
+        train = data.train
+        self._batch = train.x[: plan.batch_size].copy()  # a view would keep all rows alive
+        one_batch = (self._batch, train.y[: plan.batch_size])
+        self.model._symbolic_build(data_batch=one_batch)  # noqa: SLF001  # Keras 3.15: as `fit` builds the metrics
+        self.model.reset_metrics()
         self.trainable = _values(self.model.trainable_variables)
         self.other = _values(self.model.non_trainable_variables)
         self.metrics = _values(self.model.metrics_variables)
@@ -75,8 +71,7 @@ class Template:
 
     def optimizers(self) -> list[Any]:
         """A new `keras.optimizers.Optimizer` for each of the signature's variants, not built."""
-        with drawn_in_few_shapes():
-            return [make_optimizer(_plan(self.signature, variant)) for variant in self.signature.variants]
+        return [make_optimizer(_plan(self.signature, variant)) for variant in self.signature.variants]
 
     @property
     def scales_loss(self) -> bool:
@@ -202,8 +197,7 @@ def built_own_model(
         keras.utils.set_random_seed(plan.seed)
     order = np.random.get_state()
     try:
-        with drawn_in_few_shapes():
-            model = build_model(spec, plan.model_arguments, data)
+        model = build_model(spec, plan.model_arguments, data)
     except BaseException as error:  # it is met again, and reported, where the trial's template is made
         if not of_user(error):
             raise
