@@ -2,7 +2,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from reports.terminal_svg import progress_at, record_svg, without_hosts
+from docs.terminal_svg import progress_at, record_svg, without_hosts
 
 from keras_sweep.errors import SweepError
 from keras_sweep.trial.end_reason import EndReason

@@ -28,7 +28,7 @@ def test_a_leaderboard_becomes_tables_of_other_libraries(finished):
     frame = board.to_polars()
     assert frame["value"].to_list() == [row.value for row in board]
     assert {"params.learning_rate", "metrics.val_loss", "number"} <= set(frame.columns)
-    assert board.to_markdown().startswith("| rank | trial | val_accuracy")
+    assert board.to_markdown().startswith("| # | trial | val_accuracy")
     assert len(board[:2]) == 2
     assert board[1] == list(board)[1]
 
@@ -43,7 +43,7 @@ def test_the_estimate_of_the_winner(finished):
     assert estimate.low < estimate.value < estimate.high
     rows = finished.leaderboard()
     assert rows[0].behind == 0 and all(row.behind_stderr > 0 for row in rows[1:])
-    assert "estimate 0." in rows.to_markdown() and "<th" in rows._repr_html_()
+    assert "expected on new rows: 0." in rows.to_markdown() and "<th" in rows._repr_html_()
 
 
 def test_sweeps_are_found_by_name_and_all_together(finished):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.views.leaderboard.formats import (
+    flat_records,
     leaderboard_csv,
     leaderboard_json,
     leaderboard_markdown,
@@ -65,7 +66,7 @@ class Leaderboard(Sequence[LeaderboardRow]):
         """A polars DataFrame with a column a parameter (`params.NAME`) and metric (`metrics.NAME`)."""
         import polars
 
-        return polars.DataFrame([_flat(row) for row in self._rows], infer_schema_length=None, strict=False)
+        return polars.DataFrame(flat_records(self._rows), infer_schema_length=None, strict=False)
 
     def to_pandas(self) -> pandas.DataFrame:
         """The same as a pandas DataFrame.
@@ -79,7 +80,7 @@ class Leaderboard(Sequence[LeaderboardRow]):
             from keras_sweep.errors import MissingPackage
 
             raise MissingPackage("pandas is not installed", hint="pip install pandas") from None
-        return pandas.DataFrame([_flat(row) for row in self._rows])
+        return pandas.DataFrame(flat_records(self._rows))
 
     def to_markdown(self) -> str:
         """The table as Markdown, with the notes that belong to it."""
@@ -98,16 +99,3 @@ class Leaderboard(Sequence[LeaderboardRow]):
 
     def _repr_html_(self) -> str:
         return leaderboard_html(self._rows, self._objective, comparison=self._comparison, of=self._of, title=self._name)
-
-
-def _flat(row: LeaderboardRow) -> dict[str, Any]:
-    record = row_record(row)
-    flat: dict[str, Any] = {}
-    for key, value in record.items():
-        if key in ("params", "metrics"):
-            flat |= {
-                f"{key}.{name}": list(inner) if isinstance(inner, tuple) else inner for name, inner in value.items()
-            }
-        else:
-            flat[key] = value
-    return flat

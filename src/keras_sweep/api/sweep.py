@@ -30,7 +30,8 @@ from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.refit import Refit, refit_of_winner
-from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows
+from keras_sweep.views.leaderboard.query import chosen_rows
+from keras_sweep.views.leaderboard.rows import leaderboard_rows
 
 if TYPE_CHECKING:
     import optuna

@@ -11,7 +11,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result, Seconds, TrialState
-from keras_sweep.views.leaderboard.formats import seeds_texts
+from keras_sweep.views.leaderboard.columns import seeds_texts
 from keras_sweep.views.terminal.text import params_text, score_text
 
 if TYPE_CHECKING:

@@ -101,7 +101,8 @@ def leaderboard(
     from keras_sweep.record.reader import objective_of, read_attributes, read_results
     from keras_sweep.record.spool import waiting_beside
     from keras_sweep.sweep.comparison import comparison_of
-    from keras_sweep.views.leaderboard.rows import chosen_rows, leaderboard_rows, reference_rows, why_none
+    from keras_sweep.views.leaderboard.query import chosen_rows, why_none
+    from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import waiting_text

@@ -9,17 +9,10 @@ from html import escape
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.formats import (
-    behind_text,
-    epochs_text,
-    is_paired,
-    leaderboard_notes,
-    seeds_texts,
-    state_text,
-    texts_below,
-)
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
+from keras_sweep.trial.result import Result
+from keras_sweep.views.leaderboard.columns import leaderboard_columns, seeds_texts
+from keras_sweep.views.leaderboard.notes import leaderboard_notes
+from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.terminal.table import Column
 from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
 
@@ -48,23 +41,14 @@ def leaderboard_html(
     """A table of the rows; `of` is the whole leaderboard, whose notes stand below it."""
     if not rows:
         return _framed("<p>No trials.</p>")
-    names = [name for name in varying_names(of) if name != "epochs"]
-    ended = any(row.imported or row.state is not TrialState.COMPLETE for row in rows)
-    behind = [("behind", True)] if is_paired(of) else []
-    head = [("rank", True), ("trial", True), (objective.name, True), *behind, *((name, False) for name in names)]
-    head += [("epochs", True), ("time", True), *([("state", False)] if ended else [])]
+    columns = leaderboard_columns(rows, of, objective)
     body = []
     for row in rows:
-        score = score_text(row.value, row.stderr) + (" ≈" if row.tie else "")
-        values = [(value_text(row.params[name]) if name in row.params else "", False) for name in names]
-        distance = [(behind_text(row, objective), True)] if behind else []
-        cells = [(str(row.rank), True), (str(row.number), True), (score, True), *distance, *values]
-        cells += [(epochs_text(row), True), (seconds_text(row.seconds), True)]
-        cells += [(state_text(row), False)] if ended else []
-        body.append(_row(cells, best=row.winner))
-        for number, score in texts_below(row):
-            below = [("", True), (number, True), (score, True), *[("", False)] * (len(cells) - 3)]
-            body.append(_row(below, best=row.winner))
+        body.append(_row(((column.text(row), column.number) for column in columns), best=row.winner))
+        if row.seeds is not None:
+            texts = ["", *seeds_texts(row.seeds), *[""] * (len(columns) - 3)]
+            body.append(_row(((text, True) for text in texts), best=row.winner))
+    head = [(column.head, column.number) for column in columns]
     said = leaderboard_notes(of, objective, comparison) if notes else []
     return _framed(_table(head, body, title) + "".join(f"<p>{_text(note)}</p>" for note in said))
 

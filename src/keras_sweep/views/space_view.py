@@ -80,7 +80,7 @@ def print_estimate(console: Console, data: SearchData, estimate: Estimate | None
         Text.assemble(
             "about ",
             (seconds_text(estimate.seconds), "bold"),
-            f" by {estimate.runner}: about {trained}, and compiling about {programs}; probed now",
+            f" by {estimate.runner}: about {trained}, and compiling about {programs}",
         )
     )
     if estimate.finalist_epochs:

@@ -17,7 +17,7 @@ from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
-from keras_sweep.views.leaderboard.formats import texts_below, unlike_text
+from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
 from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 from keras_sweep.views.terminal.console import drawing_of
@@ -27,11 +27,11 @@ from keras_sweep.views.terminal.text import count_text, params_text, safe, score
 TOP = 10  # rows of the leaderboard at most
 # What gives way where the terminal is low, in this order: rows, down to so many; the notes on the order, and more rows;
 # all bars but the first.
-FORMS = ((False, 5, 3), (True, 2, 3), (True, 2, 1))  # brief notes, fewest rows, most bars
+FORMS = ((False, 5, 3), (True, 2, 3), (True, 1, 1))  # brief notes, fewest rows, most bars
 WEAKEST = 3  # classes that are named
 BAR = 20  # cells of a bar
 IMPORTANCE_BAR = 12
-IMPORTANCE_WORDS = 53  # cells that a line of importance takes beside its name and its bar
+IMPORTANCE_WORDS = 34  # cells that a line of importance takes beside its name and its bar
 SHORTEST_NAME, LONGEST_NAME = 8, 20  # cells of a parameter's name there
 LEAST_SHARE = 0.02  # of the time, with which a part is named
 NAMED_PARTS = 4
@@ -134,7 +134,7 @@ def _fitting(console: Console, summary: Summary, top: int | None, times: bool) -
         height = 3 + len(console.render_lines(Group(table, *lines), pad=False))  # headline, blank line, prompt
         while height > console.height and shown > fewest:
             shown -= 1
-            height -= 1 + len(texts_below(rows[shown]))
+            height -= 1 + (rows[shown].seeds is not None)
         if height <= console.height:
             break
     return replace(table, rows=rows[:shown]), lines
@@ -165,7 +165,7 @@ def _lines_below(console: Console, summary: Summary, times: bool, bars: int) -> 
 def importance_lines(found: Sequence[Importance], drawing: Drawing, width: int, *, settled: bool) -> list[Text]:
     """A bar a parameter with the interval of its share, and whether the order is settled.
 
-    `importance learning_rate ━━━━━━━━━━   0.83 (0.11 to 0.91)  order not settled`; narrow terminals get no bars.
+    `importance learning_rate ━━━━━━━━━━   0.83 (0.11 to 0.91)`; narrow terminals get no bars.
     """
     room = min(max(width - IMPORTANCE_WORDS - IMPORTANCE_BAR, SHORTEST_NAME), LONGEST_NAME)
     names = [shorten(safe(one.name), room, drawing.ellipsis) for one in found]
@@ -179,14 +179,14 @@ def importance_lines(found: Sequence[Importance], drawing: Drawing, width: int, 
         if drawn:
             line.append(bar(one.share, IMPORTANCE_BAR, drawing), style="cyan").append("  ")
         line.append(f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})")
-        if index == 0 and not settled:
-            line.append("  order not settled", style="yellow")
         lines.append(line)
+    if lines and not settled:
+        lines.append(Text("           the order may change with more trials", style="yellow"))
     return lines
 
 
 def unlike_line(summary: Summary) -> Text | None:
-    """That the test rows are unlike the validation rows, where the two scores differ by more than chance.
+    """That the test rows differ from the validation rows, where the two scores differ by more than chance.
 
     Luck in choosing the winner is no part of it: the estimate is without that.
     """

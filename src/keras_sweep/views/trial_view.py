@@ -15,8 +15,10 @@ from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.formats import behind_text, is_ahead, seeds_texts, strict_json
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, seeds_record
+from keras_sweep.views.leaderboard.columns import behind_text, is_ahead, seeds_texts
+from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.leaderboard.query import seeds_record
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
 from keras_sweep.views.leaderboard.table import STATE_STYLES, refit_line
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts

@@ -1,24 +1,14 @@
-import contextlib
 import math
 import random
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_sweep.errors import UsageError
 from keras_sweep.training.standard_error import accuracy_error
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.rows import (
-    chosen_rows,
-    common_params,
-    leaderboard_rows,
-    parsed_condition,
-    ties,
-    varying_names,
-    why_none,
-)
+from keras_sweep.views.leaderboard.query import chosen_rows
+from keras_sweep.views.leaderboard.rows import common_params, leaderboard_rows, ties, varying_names
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 
 PRUNED, FAIL = TrialState.PRUNED, TrialState.FAIL
@@ -111,7 +101,7 @@ def test_without_a_standard_error_equal_values_alone_are_ties():
 def test_ranks_and_ties_stay_those_of_the_whole_sweep():
     results = dense_sweep()
     rows = leaderboard_rows(results, ACCURACY)
-    shown = leaderboard_rows(results, ACCURACY, where=["optimizer=rmsprop"], sort="-seconds", top=3)
+    shown = chosen_rows(rows, ACCURACY, where=["optimizer=rmsprop"], sort="-seconds", top=3)
     assert len(shown) == 3
     assert all(row in rows for row in shown)
     assert [row.seconds for row in shown] == sorted((row.seconds for row in shown), reverse=True)
@@ -124,7 +114,8 @@ def test_the_seed_is_the_trials_own_or_the_sweeps():
 
 
 def test_no_results_give_no_rows_whatever_is_asked_of_them():
-    assert leaderboard_rows([], ACCURACY, where=["optimizer=adam"], sort="seconds", top=3) == []
+    assert leaderboard_rows([], ACCURACY) == []
+    assert chosen_rows([], ACCURACY, where=["optimizer=adam"], sort="seconds", top=3) == []
 
 
 def test_a_metric_that_is_no_number_is_none():
@@ -157,138 +148,3 @@ def test_a_parameter_varies_where_a_trial_lacks_it_or_its_type_differs():
     assert varying_names(rows) == ("b", "c", "d", "e")
     assert common_params(rows) == {"a": 1}
     assert varying_names([]) == () and common_params([]) == {}
-
-
-# Conditions and order
-
-
-@pytest.fixture
-def rows():
-    results = [
-        result(0, 0.80, params={"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9, "nesterov": True}),
-        result(1, 0.85, params={"optimizer": "adam", "learning_rate": 0.001, "nesterov": False}, epochs=9),
-        result(2, None, state=FAIL, params={"optimizer": "sgd", "learning_rate": 1.0}, reason="diverged"),
-        result(3, 0.82, params={"optimizer": "adam=x", "learning_rate": 0.01, "units": "1e-3"}, epochs=2),
-    ]
-    return leaderboard_rows(results, ACCURACY)
-
-
-@pytest.mark.parametrize(
-    ("where", "found"),
-    [
-        (["optimizer=adam"], [1]),
-        (["optimizer==adam"], [1]),
-        (["optimizer = 'adam'"], [1]),
-        (["optimizer=adam=x"], [3]),
-        (["optimizer!=sgd"], [1, 3]),
-        (["learning_rate=1e-3"], [1]),
-        (["learning_rate<0.1"], [1, 3]),
-        (["learning_rate <= 0.1"], [1, 3, 0]),
-        (["learning_rate>0.1"], [2]),
-        (["learning_rate>=0.01", "learning_rate<1"], [3, 0]),
-        (["momentum=0.9"], [0]),
-        (["momentum!=0.9"], [1, 3, 2]),
-        (["momentum=null"], [1, 3, 2]),
-        (["momentum!=none"], [0]),
-        (["momentum<1"], [0]),
-        (["nesterov=true"], [0]),
-        (["nesterov=false"], [1]),
-        (["nesterov=1"], []),
-        (["units=1e-3"], [3]),
-        (["state=complete"], [1, 3, 0]),
-        (["state!=COMPLETE"], [2]),
-        (["reason=diverged"], [2]),
-        (["value>0.81"], [1, 3]),
-        (["value=null"], [2]),
-        (["epochs<=2"], [3]),
-        (["params.learning_rate=0.1"], [0]),
-        (["metrics.val_accuracy>0.81"], [1, 3]),
-        (["val_accuracy>0.81"], [1, 3]),
-        (["rank<=2"], [1, 3]),
-        (["optimizer<3"], []),
-        (["tie=false"], [1, 3, 0, 2]),
-    ],
-)
-def test_conditions(rows, where, found):
-    assert numbers(chosen_rows(rows, ACCURACY, where=where)) == found
-
-
-@pytest.mark.parametrize("text", ["optimizer", "=adam", "optimizer=", "", "a<b", "lr>=fast", "a ! b"])
-def test_a_condition_that_cannot_be_read_is_refused(text):
-    with pytest.raises(UsageError):
-        parsed_condition(text)
-
-
-@given(st.text())
-def test_any_condition_is_read_or_refused(text):
-    with contextlib.suppress(UsageError):
-        parsed_condition(text)
-
-
-@pytest.mark.parametrize(
-    ("where", "why"),
-    [
-        (["optimizer=adamw"], "no trial has optimizer=adamw; optimizer is adam, adam=x or sgd"),
-        (["learning_rate<1e-9"], "no trial has learning_rate<1e-9; learning_rate is 0.001, 0.01, 0.1 or 1"),
-        (["trial=9"], "no trial has trial=9; trial is 0, 1, 2 or 3"),
-        (
-            ["optimizer=adam", "learning_rate=0.1"],
-            "each of the conditions holds for some trial, but no trial meets all",
-        ),
-    ],
-)
-def test_conditions_that_no_trial_meets_are_told_with_the_values_there_are(rows, where, why):
-    assert chosen_rows(rows, ACCURACY, where=where) == []
-    assert why_none(rows, where).startswith(why)
-
-
-def test_many_values_are_told_by_their_range():
-    rows = leaderboard_rows([result(n, params={"units": n, "name": f"n{n:02}"}) for n in range(20)], ACCURACY)
-    assert why_none(rows, ["units=99"]) == "no trial has units=99; units is between 0 and 19"
-    assert why_none(rows, ["name=x"]).endswith("name is n00, n01, n02, n03, n04, n05, n06 or 13 others")
-
-
-def test_a_column_may_be_named_by_its_head(rows):
-    assert numbers(chosen_rows(rows, ACCURACY, sort="trial")) == [0, 1, 2, 3]
-    assert numbers(chosen_rows(rows, ACCURACY, sort="-trial")) == [3, 2, 1, 0]
-    assert chosen_rows(rows, ACCURACY, sort="time") == chosen_rows(rows, ACCURACY, sort="seconds")
-    assert numbers(chosen_rows(rows, ACCURACY, where=["trial>=2", "#<=2"])) == [3]
-
-
-def test_an_unknown_key_is_refused_with_the_nearest(rows):
-    with pytest.raises(UsageError, match=r"`--where`: no trial has 'learning_rte'") as where:
-        chosen_rows(rows, ACCURACY, where=["learning_rte=1"])
-    assert "Did you mean `learning_rate`?" in str(where.value)
-    with pytest.raises(UsageError, match=r"`--sort`: no trial has 'zzz'"):
-        chosen_rows(rows, ACCURACY, sort="zzz")
-
-
-def test_an_unknown_key_is_refused_although_an_earlier_condition_leaves_no_row(rows):
-    with pytest.raises(UsageError):
-        chosen_rows(rows, ACCURACY, where=["rank=99", "learning_rte=1"])
-
-
-@pytest.mark.parametrize("top", [0, -1])
-def test_fewer_than_one_row_cannot_be_asked_for(rows, top):
-    with pytest.raises(UsageError, match="at least 1"):
-        chosen_rows(rows, ACCURACY, top=top)
-
-
-@pytest.mark.parametrize(
-    ("sort", "order"),
-    [
-        ("rank", [1, 3, 0, 2]),
-        ("value", [1, 3, 0, 2]),
-        ("-value", [2, 0, 3, 1]),
-        ("val_accuracy", [1, 3, 0, 2]),
-        ("number", [0, 1, 2, 3]),
-        ("-number", [3, 2, 1, 0]),
-        ("learning_rate", [1, 3, 0, 2]),
-        ("optimizer", [1, 3, 0, 2]),
-        ("-optimizer", [0, 2, 3, 1]),
-        ("momentum", [0, 1, 3, 2]),
-        ("-momentum", [0, 1, 3, 2]),
-    ],
-)
-def test_order(rows, sort, order):
-    assert numbers(chosen_rows(rows, ACCURACY, sort=sort)) == order

@@ -206,9 +206,9 @@ def test_how_far_trials_are_behind_is_told_in_points_with_their_own_error():
     assert lines[4].split()[4:6] == ["3.00", "±0.21"]
     assert lines[5].split()[4] == "75.00"  # no scores of rows: no error
     assert lines[-3:] == [
-        "≈ 2 ties: points behind that 12,000 rows can't tell from chance (paired, 95 %)",
-        "estimate 0.8476 (0.8411 to 0.8538): the best of 4 trials, on new rows",
-        "worth going on? 32 more trials: +0.02 points at most, rows resolve 0.41: no",
+        "≈ 1 other trial is as good as the winner, as far as 12,000 rows can tell (paired test, 95 %).",
+        "expected on new rows: 0.8476 (95 %: 0.8411 to 0.8538), corrected for picking the best of 4",
+        "More trials are not worth it: 32 more would gain at most 0.02 points, and 12,000 rows tell 0.41 apart.",
     ]
 
 

@@ -62,7 +62,7 @@ def test_each_number_is_that_of_the_leaderboard_as_json_and_of_the_card(tab: Tab
     for row, cells in zip(rows, shown, strict=True):
         exact = {name: json.loads(value) for name, (_, value) in cells.items() if _is_number(value)}
         assert (exact["#"], exact["trial"], exact["epochs"]) == (row["rank"], row["number"], row["epochs"])
-        assert (exact["val_accuracy"], exact["behind"]) == (row["value"], row["behind"])
+        assert (exact["val_accuracy"], exact["behind (points)"]) == (row["value"], row["behind"])
         assert exact["time"] == row["seconds"]
         assert exact["learning_rate"] == row["params"]["learning_rate"]
         assert exact.get("momentum") == row["params"].get("momentum")
@@ -73,7 +73,7 @@ def test_each_number_is_that_of_the_leaderboard_as_json_and_of_the_card(tab: Tab
         if row["seeds_mean"] is not None and row["seeds_stderr"] is not None:
             assert cells["over seeds"][0].startswith(f"{row['seeds_mean']:.4f} ±{row['seeds_stderr']:.4f}")
         if row["behind_stderr"] is not None:
-            assert cells["behind"][0] == f"{100 * row['behind']:.2f} ±{100 * row['behind_stderr']:.2f}"
+            assert cells["behind (points)"][0] == f"{100 * row['behind']:.2f} ±{100 * row['behind_stderr']:.2f}"
         number = str(row["number"])
         assert values_of(tab, "learning_rate", [number]) == [row["params"]["learning_rate"]]
         assert values_of(tab, "val_accuracy", [number]) == [row["value"]]

@@ -99,7 +99,7 @@ def test_while_finalists_train_the_board_has_the_estimate_of_the_search():
     estimate = Estimate(0.8544, 0.8484, 0.8602, 0.8571, "")
     progress(FinalistsChosen((3, 5), (43,), (), 20, estimate=estimate))
     line = lines_of(progress, width=80)[3]
-    assert line.startswith("0 of 2 finalists trained · estimate 0.8544 (0.8484 to 0.8602) · ")
+    assert line.startswith("0 of 2 finalists trained · expected: 0.8544 (95 %: 0.8484 to 0.8602) · ")
 
 
 def test_the_rows_are_those_of_the_leaderboard():

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from keras_sweep.sweep.side_by_side import Side, SideBySide
-from keras_sweep.views.leaderboard.formats import difference_text, seeds_texts
+from keras_sweep.views.leaderboard.columns import behind_head, difference_text, seeds_texts
 from keras_sweep.views.terminal.drawing import UNICODE, Drawing
 from keras_sweep.views.terminal.text import count_text, safe, score_text, seconds_text, value_text
 
@@ -39,7 +39,7 @@ def _facts(found: SideBySide, drawing: Drawing) -> Iterator[tuple[str, Callable[
         lambda side: score_text(side.best.value, side.best.stderr, pm=drawing.pm),
     )
     if found.behind:
-        yield f"behind{', points' if found.objective.is_share else ''}", lambda side: _behind(found, side, drawing)
+        yield behind_head(found.objective), lambda side: _behind(found, side, drawing)
     if any(side.estimate is not None for side in found.sides):
         yield "estimate", lambda side: "" if side.estimate is None else score_text(side.estimate.value)
         yield "  95 % between", _interval

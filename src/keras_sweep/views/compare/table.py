@@ -12,7 +12,7 @@ from rich.text import Text
 from keras_sweep.sweep.side_by_side import Side, SideBySide
 from keras_sweep.views.compare.facts import fact_rows, verdict_lines
 from keras_sweep.views.leaderboard.formats import strict_json
-from keras_sweep.views.leaderboard.rows import seeds_record
+from keras_sweep.views.leaderboard.query import seeds_record
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.curve_scale import CurveScale
 from keras_sweep.views.terminal.drawing import UNICODE, Drawing, drawing_for, sparkline

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -13,25 +13,26 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.formats import (
-    behind_text,
-    epochs_text,
-    is_paired,
-    leaderboard_notes,
-    state_text,
-    texts_below,
-    time_text,
-)
+from keras_sweep.views.leaderboard.columns import LeaderboardColumn, is_paired, leaderboard_columns, seeds_texts
+from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, varying_names
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.curve_scale import CurveScale
 from keras_sweep.views.terminal.drawing import Drawing, drawing_for, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import safe, score_text, shorten, value_text
+from keras_sweep.views.terminal.text import safe, score_text, shorten
 
 STATE_STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
+STYLES = {"rank": "dim", "behind": "", "epochs": "", "curve": "cyan", "seconds": "dim", "engine": "dim"}
 CURVE_WIDTHS = (20, 12, 8)  # tried in this order
 LONGEST_VALUE = 24  # cells of one value on a terminal; a pipe shows all of it
+NEVER_CUT = {"value", "behind"}
+RIGHT = {"rank", "number", "behind", "epochs", "seconds"}
+TIMING = {"seconds", "engine"}
+# The column with the highest number leaves first where there is no room; 0 stays.
+KEEP = {"rank": 0, "number": 1, "value": 0, "behind": 3, "state": 60, "seconds": 200, "engine": 201, "curve": 300}
+KEEP_IMPORTED = 2  # of the state, which says what can't win
+KEEP_PARAMETER, KEEP_EPOCHS = 10, 61  # the first parameter, the others after it; epochs that are no parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,80 +76,68 @@ class LeaderboardTable:
     def columns(
         self, drawing: Drawing, curve_width: int, longest: int, *, reasons: bool = True, errors: bool = True
     ) -> list[Column]:
-        """Every column there is something to say in, left to right.
-
-        `reasons` says why a trial ended early, `errors` the standard error of its value beside that of `behind`.
-        """
-        rows, paired = self.rows, is_paired(self.of or self.rows)
-        varying = varying_names(self.of or rows) if self.varying is None else self.varying
-        columns = [
-            Column("#", tuple(Text(str(row.rank), style="dim") for row in rows), right=True),
-            Column("trial", tuple(Text(str(row.number), style=_row_style(row)) for row in rows), keep=1, right=True),
-            Column(safe(self.objective.name), tuple(_score(row, drawing, errors=errors or not paired) for row in rows)),
+        """The leaderboard's columns, styled. `reasons` and `errors` as `leaderboard_columns` takes them."""
+        of = self.of or self.rows
+        varying = varying_names(of) if self.varying is None else self.varying
+        curves = [row.curve for row in of if row.state is not TrialState.FAIL]
+        scale = self.scale or CurveScale(curves, self.objective.goal)  # of the sweep, whatever part of it is shown
+        columns = leaderboard_columns(
+            self.rows,
+            of,
+            self.objective,
+            drawing,
+            parameters=varying,
+            errors=errors or not is_paired(of),  # where trials are compared in pairs, the errors of `behind` stay
+            reasons=reasons,
+            curve=lambda row: sparkline(row.curve, drawing, width=curve_width, scale=scale),
+        )
+        return [
+            Column(
+                _cut(safe(column.head), column, longest, drawing),
+                tuple(self._cells(column, place, longest, drawing)),
+                _keep(column, varying, self.rows),
+                column.key in RIGHT,
+            )
+            for place, column in enumerate(columns)
+            if self.timing or column.key not in TIMING
         ]
-        if paired:
-            behind = tuple(Text(behind_text(row, self.objective, pm=drawing.pm)) for row in rows)
-            columns.append(Column("behind", behind, keep=3, right=True))
-        for index, name in enumerate(varying):
-            if name != "epochs":  # the column of that name shows it
-                header = shorten(safe(name), longest, drawing.ellipsis)
-                columns.append(Column(header, tuple(_param(row, name, longest, drawing) for row in rows), 10 + index))
-        imported = any(row.imported for row in rows)
-        if imported or any(row.state is not TrialState.COMPLETE for row in rows):
-            states = tuple(_state(row, longest, drawing, reasons) for row in rows)
-            columns.append(Column("state", states, keep=2 if imported else 60))
-        keep = 10 + varying.index("epochs") if "epochs" in varying else 61
-        columns.append(Column("epochs", tuple(Text(epochs_text(row)) for row in rows), keep, right=True))
-        if any(len(row.curve) > 1 for row in rows):
-            whole = [row.curve for row in self.of or rows if row.state is not TrialState.FAIL]
-            scale = self.scale or CurveScale(whole, self.objective.goal)  # of the sweep, whatever part of it is shown
-            lines = (sparkline(row.curve, drawing, width=curve_width, scale=scale) for row in rows)
-            columns.append(Column("curve", tuple(Text(line, style="cyan") for line in lines), keep=300))
-        if self.timing:
-            texts = tuple(Text(time_text(row), style="dim") for row in rows)
-            columns.append(Column("time", texts, keep=200, right=True))
-            if len({row.engine for row in rows}) > 1:
-                engines = tuple(Text(shorten(safe(row.engine), longest, drawing.ellipsis), style="dim") for row in rows)
-                columns.append(Column("engine", engines, keep=201))
-        columns = [self._with_seeds(column, index, drawing) for index, column in enumerate(columns)]
-        return [self._with_references(column, index, drawing) for index, column in enumerate(columns)]
 
-    def _with_seeds(self, column: Column, index: int, drawing: Drawing) -> Column:
-        """The column with cells below each trial whose recipe was trained with other seeds, too."""
-        cells = []
-        for row, own in zip(self.rows, column.cells, strict=True):
-            cells.append(own)
-            for number, score in texts_below(row, times=drawing.times, pm=drawing.pm):
-                cells.append(Text(("", number, score, "")[min(index, 3)], style=_row_style(row)))
-        return replace(column, cells=tuple(cells))
-
-    def _with_references(self, column: Column, index: int, drawing: Drawing) -> Column:
-        """The column with a cell for each reference: a dash, its name, its score, then nothing."""
-        cells = []
+    def _cells(self, column: LeaderboardColumn, place: int, longest: int, drawing: Drawing) -> Iterator[Text]:
+        """A cell a trial, with one for its seeds below it where it has several; then a cell a reference."""
+        for row in self.rows:
+            yield _styled(_cut(column.text(row), column, longest, drawing), column, row, drawing)
+            if row.seeds is not None:
+                below = ("", *seeds_texts(row.seeds, times=drawing.times, pm=drawing.pm))
+                yield Text(below[place] if place < len(below) else "", style=_row_style(row))
         for reference in self.references:
             texts = (drawing.dash, safe(reference.name), score_text(reference.value))
-            cells.append(Text(texts[index] if index < len(texts) else "", style="magenta"))
-        return replace(column, cells=(*column.cells, *cells))
+            yield Text(texts[place] if place < len(texts) else "", style="magenta")
 
 
-def _score(row: LeaderboardRow, drawing: Drawing, *, errors: bool) -> Text:
-    if row.state is TrialState.FAIL:
-        return Text("failed", style=STATE_STYLES[row.state])
-    text = Text(score_text(row.value, row.stderr if errors else None, pm=drawing.pm), style=_row_style(row))
-    if row.tie:
-        text.append(f" {drawing.tie}", style="not bold cyan")
-    return text
+def _cut(text: str, column: LeaderboardColumn, longest: int, drawing: Drawing) -> str:
+    return text if column.key in NEVER_CUT else shorten(text, longest, drawing.ellipsis)
 
 
-def _param(row: LeaderboardRow, name: str, longest: int, drawing: Drawing) -> Text:
-    if name not in row.params:
-        return Text(drawing.dash, style="dim")
-    return Text(shorten(value_text(row.params[name]), longest, drawing.ellipsis), style=_row_style(row))
+def _styled(text: str, column: LeaderboardColumn, row: LeaderboardRow, drawing: Drawing) -> Text:
+    """A cell: what parameters and scores are, the winner's stand out."""
+    if column.key == "state" or (column.key == "value" and row.state is TrialState.FAIL):
+        return Text(text, style=STATE_STYLES[row.state])
+    if column.parameter is not None and column.parameter not in row.params:
+        return Text(text, style="dim")
+    styled = Text(text, style=STYLES.get(column.key, _row_style(row)))
+    if column.key == "value" and row.tie:
+        styled.stylize("not bold cyan", len(text) - len(drawing.tie))
+    return styled
 
 
-def _state(row: LeaderboardRow, longest: int, drawing: Drawing, reasons: bool) -> Text:
-    text = state_text(row if reasons else replace(row, reason=None))
-    return Text(shorten(text, longest, drawing.ellipsis), style=STATE_STYLES[row.state])
+def _keep(column: LeaderboardColumn, varying: Sequence[str], rows: Sequence[LeaderboardRow]) -> int:
+    """How long the column keeps its place."""
+    name = column.parameter or column.key
+    if name in varying and column.key not in KEEP:
+        return KEEP_PARAMETER + varying.index(name)
+    if column.key == "state" and any(row.imported for row in rows):
+        return KEEP_IMPORTED
+    return KEEP.get(column.key, KEEP_EPOCHS)
 
 
 def _row_style(row: LeaderboardRow) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keras_sweep.views.leaderboard.formats import seeds_texts, unlike_text
+from keras_sweep.views.leaderboard.columns import seeds_texts
+from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ties
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.terminal.text import count_text, safe, score_text
@@ -86,7 +87,7 @@ def _test(facts: SweepFacts) -> NumberCard | None:
     if (refit := facts.refit) is not None:  # which is another model than the one that the leaderboard ranks
         return NumberCard(score_text(score, stderr), f"{words}, of the model {refit.text}")
     unlike = None if estimate is None else unlike_text(estimate, score, stderr, facts.objective, facts.winner)
-    return NumberCard(score_text(score, stderr), f"{words}; {unlike}" if unlike else words)
+    return NumberCard(score_text(score, stderr), f"{words}. {unlike}" if unlike else words)
 
 
 def _ties(facts: SweepFacts) -> NumberCard:

@@ -32,7 +32,7 @@ def importance_bars(found: Sequence[Importance], trials: int) -> Markup:
     verdict = (
         f"In nearly all resamples {found[0].name} is the most important."
         if settled(found)
-        else "The whiskers overlap: this sweep does not settle the order."
+        else "The whiskers overlap: the order may change with more trials."
     )
     each = f" of {MOST_RESAMPLED} trials each" if trials > MOST_RESAMPLED else ""
     return figure(

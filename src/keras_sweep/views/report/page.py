@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances
-from keras_sweep.views.leaderboard.formats import leaderboard_notes, strict_json
+from keras_sweep.views.leaderboard.formats import strict_json
+from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.assets import asset, content_security_policy, template
 from keras_sweep.views.report.axes import Axis
@@ -63,7 +64,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
     axes, value = facts.axes, facts.value_axis
     colours = colours_of(axes, facts.winner.number if facts.winner else None)
     edges = range_edges(axes, facts.rows, facts.attributes)
-    heads, rows = table_of(drawn, facts.rows, axes, facts.objective, colours)
+    columns, rows = table_of(drawn, facts.rows, axes, facts.objective, colours)
     scored = [row for row in drawn if row.value is not None]
     return template("index.html.j2").render(
         facts=facts,
@@ -79,8 +80,8 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         filters=[*axes, *([value] if value else [])],
         states=[state.value for state in TrialState if any(row.state is state for row in facts.rows)],
         parallel=parallel(scored, axes, value, colours) if value and axes else None,
-        heads=heads,
-        curves=any(head.text == "curve" for head in heads),
+        columns=columns,
+        curves=any(column.key == "curve" for column in columns),
         rows=rows,
         drawn=len(drawn),
         progress=list(_progress(facts, drawn, value, colours)),

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.formats import interval_text
+from keras_sweep.views.leaderboard.notes import interval_text
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
@@ -193,7 +193,11 @@ def _counts_line(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
     if (chosen := progress.finalists) is not None:
         total = len(chosen.recipes) * len(chosen.seeds)
         so_far = f"{len(progress.finalists_ended)} of {count_text(total, 'finalist')} trained"
-        parts = [so_far, *([interval_text(chosen.estimate)] if chosen.estimate is not None else []), *parts]
+        parts = [
+            so_far,
+            *([f"expected: {interval_text(chosen.estimate)}"] if chosen.estimate is not None else []),
+            *parts,
+        ]
     elif progress.generation is not None:
         parts.append(f"generation {progress.generation + 1}")
     if pruned := progress.counts[TrialState.PRUNED]:

@@ -32,15 +32,18 @@ class Column:
 def fitted(forms: Sequence[Callable[[], list[Column]]], width: int) -> tuple[list[Column], list[str]]:
     """The columns that fit, and the headers of those that do not.
 
-    `forms` draw the same columns wider to narrower: the first that fits is taken. Where none does, the last one's
-    headers are folded, and then columns leave.
+    `forms` draw the same columns wider to narrower: the first that fits is taken, with headers of several words folded
+    where that helps. Where none fits, all headers of the last one are folded, and then columns leave.
     """
     columns: list[Column] = []
     for form in forms:
         columns = form()
         if needed(columns) <= width:
             return columns, []
-    columns = [_narrowed(column) for column in columns]
+        columns = [_folded(column, " ") for column in columns]
+        if needed(columns) <= width:
+            return columns, []
+    columns = [_folded(column, "_. ") for column in columns]
     left_out: list[str] = []
     while needed(columns) > width:
         last = max(columns, key=lambda column: column.keep)
@@ -86,10 +89,10 @@ def _line(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int
     return line
 
 
-def _narrowed(column: Column) -> Column:
+def _folded(column: Column, breaks: str) -> Column:
     """The header in two lines, where it is what makes the column wide: `learning_` over `rate`."""
     header = column.header
-    places = [i + 1 for i, char in enumerate(header[:-1]) if char in "_. "]
+    places = [i + 1 for i, char in enumerate(header[:-1]) if char in breaks and "\n" not in header]
     if not places or column.width > cell_len(header):
         return column
     best = min(places, key=lambda place: max(place, len(header) - place))

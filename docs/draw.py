@@ -1,4 +1,4 @@
-"""Makes the sample from a finished sweep: `python reports/draw.py [NAME]` writes reports/NAME/ and its pictures.
+"""Makes the sample from a finished sweep: `python docs/draw.py [NAME]` writes reports/NAME/ and its pictures.
 
 The summary and the board are SVG; page.png is the top of the report, as headless Chromium shows it.
 """
@@ -30,7 +30,7 @@ def draw(name: str) -> None:
     objective = objective_of(attributes)
     total = attributes["trials"]
     seconds = attributes["seconds"]
-    place = Path(__file__).parent / name
+    place = Path(__file__).parents[1] / "reports" / name
     picture(write_report(folder, place), place / "page.png")
     test = attributes["test"]
     errors = recorded_errors(test, objective.name)

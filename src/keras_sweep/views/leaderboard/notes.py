@@ -1,0 +1,139 @@
+"""Every sentence that is said of a leaderboard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from keras_sweep.space.search_space import Objective
+from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrials, shift
+from keras_sweep.trial.doubts import doubts
+from keras_sweep.trial.ranking import loss_name
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.columns import difference_text, is_ahead
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, common_params
+from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text
+
+CHANCE = 1.96  # standard errors
+
+
+def leaderboard_notes(
+    rows: Sequence[LeaderboardRow],
+    objective: Objective,
+    comparison: Comparison | None = None,
+    *,
+    tie: str = "≈",
+    pm: str = "±",
+    brief: bool = False,
+) -> list[str]:
+    """What must be said with a leaderboard, each in a line: shared parameters, ties, order, and what the winner is.
+
+    `rows` is the whole leaderboard, whatever part of it is shown; `comparison` is what its ties are of. `brief` leaves
+    out by what rules trials rank.
+    """
+    notes = []
+    common = {name: value for name, value in common_params(rows).items() if len(rows) > 1 and name != "epochs"}
+    if common:
+        notes.append(f"in all trials: {params_text(common)}")
+    tied = [row for row in rows if row.tie]
+    if tied:
+        notes.append(f"{tie} {_ties_text(tied, comparison, pm)}")
+    notes += [] if brief else _order_notes(rows, objective, pm)
+    if any(row.seeds is not None and row.seeds.unstable for row in rows):
+        notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
+    best = next((row for row in rows if row.winner), None)
+    if best is not None and best.seeds is not None and any(is_ahead(row) for row in rows):
+        notes.append(
+            f"behind below 0: better with the seed of the search; the winner ranks by its mean over {best.seeds.count}"
+        )
+    if any(row.imported for row in rows):
+        named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
+        notes.append(f"{named}; imported trials guide the search, but can't win")
+    notes += map(safe, doubts(objective.name, rows))
+    candidates = sum(row.comparable and not row.imported for row in rows)
+    if best is not None and comparison is not None and comparison.estimate is not None:
+        notes.append(estimate_text(comparison.estimate, candidates))
+        notes += [more_text(comparison.more, objective, comparison.rows)] if comparison.more is not None else []
+    elif best is not None and candidates > 1:
+        kind = "trial" if objective.take_best else "completed trial"
+        notes.append(f"the winner's {safe(objective.name)} is optimistic: the best of {count_text(candidates, kind)}")
+    return notes
+
+
+def estimate_text(estimate: Estimate, candidates: int) -> str:
+    """`expected on new rows: 0.8546 (95 %: 0.8482 to 0.8608), corrected for picking the best of 60`."""
+    corrected = f", corrected for picking the best of {candidates:,}" if candidates > 1 else ""
+    return f"expected on new rows: {interval_text(estimate)}{corrected}"
+
+
+def interval_text(estimate: Estimate) -> str:
+    """`0.8546 (95 %: 0.8482 to 0.8608)`."""
+    value, low, high = (score_text(each) for each in (estimate.value, estimate.low, estimate.high))
+    return f"{value} (95 %: {low} to {high})"
+
+
+def more_text(more: MoreTrials, objective: Objective, rows: int | None) -> str:
+    """`More trials are not worth it: 32 more would gain at most 0.05 points, and 12,000 rows tell 0.41 apart.`"""
+    points = " points" if objective.is_share else ""
+    gain, resolved = (difference_text(each, objective) for each in (more.gain, more.resolved))
+    worth = "worth it" if more.worth_it else "not worth it"
+    told = f"{rows:,} rows tell {resolved} apart" if rows else f"the rows tell {resolved} apart"
+    return f"More trials are {worth}: {more.trials:,} more would gain at most {gain}{points}, and {told}."
+
+
+def unlike_text(
+    estimate: Estimate,
+    score: float | None,
+    stderr: float | None,
+    objective: Objective,
+    winner: LeaderboardRow | None = None,
+) -> str | None:
+    """That the test rows differ from the validation rows, where the two scores do by more than chance; else None.
+
+    Of a winner with several seeds one is tested, which differs from the others by the chance of its seed.
+    """
+    if score is None or stderr is None:
+        return None
+    seeds = winner.seeds if winner is not None and winner.final else None
+    spread = 0.0 if seeds is None or seeds.stderr is None else seeds.stderr * math.sqrt(seeds.count)
+    if abs(shift(estimate, score, math.hypot(stderr, spread))) <= CHANCE:
+        return None
+    points = " points" if objective.is_share else ""
+    distance = difference_text(abs(score - estimate.value), objective)
+    side = "below" if score < estimate.value else "above"
+    return (
+        f"The test score is {distance}{points} {side} what was expected: more than chance, "
+        "so the test rows differ from the validation rows."
+    )
+
+
+def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None, pm: str) -> str:
+    best = tied[0]
+    if comparison is not None and comparison.method == PAIRED:
+        others = count_text(len(tied) - 1, "other trial")
+        are = "is" if len(tied) == 2 else "are"
+        return f"{others} {are} as good as the winner, as far as {comparison.rows:,} rows can tell (paired test, 95 %)."
+    if best.stderr is None:
+        return f"{len(tied):,} trials have the best value: they are ties"
+    within = score_text(best.value, best.stderr, pm=pm).partition(" ")[2]
+    return f"{len(tied):,} ties within one standard error ({within}): these data can't tell them apart"
+
+
+def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective, pm: str) -> list[str]:
+    """By what rules trials rank that an eye might take to be out of order."""
+    notes = []
+    if _equal_values(rows):
+        notes.append(f"equal values rank by {loss_name(objective)}, then by fewer epochs, then by number")
+    if any(row.final for row in rows):
+        notes.append(f"trials trained with more seeds rank first, by the mean over all seeds ({pm} its standard error)")
+    pruned = any(row.state is TrialState.PRUNED and row.value is not None for row in rows)
+    if pruned and objective.take_best:
+        notes.append("pruned trials rank among the others: each is scored at its best epoch")
+    elif pruned:
+        notes.append("pruned trials rank below complete ones: their values are of earlier epochs")
+    return notes
+
+
+def _equal_values(rows: Sequence[LeaderboardRow]) -> bool:
+    values = [row.value for row in rows if row.value is not None and row.comparable]
+    return len(set(values)) < len(values)

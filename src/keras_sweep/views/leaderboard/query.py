@@ -1,0 +1,237 @@
+"""Which rows are shown, and in which order: keys, conditions, sorting."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeGuard
+
+from keras_sweep.errors import UsageError
+from keras_sweep.space.distributions import Scalar, Value
+from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import nearest
+from keras_sweep.trial.finalists import SeedScores
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.terminal.text import safe, value_text
+
+SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
+# a row's own, before and after its parameters and metrics
+FIRST_KEYS = (
+    "rank",
+    "number",
+    "state",
+    "value",
+    "stderr",
+    "tie",
+    "behind",
+    "behind_stderr",
+    *SEEDS_KEYS,
+)
+LAST_KEYS = ("epochs", "seconds", "engine", "seed", "reason")
+ROW_KEYS: tuple[str, ...] = (*FIRST_KEYS, *LAST_KEYS)
+# a column's head, where it is not the key
+HEADS = {
+    "#": "rank",
+    "trial": "number",
+    "behind (points)": "behind",
+    "over seeds": "seeds_mean",
+    "curve": "value",
+    "time": "seconds",
+}
+MOST_VALUES = 8  # of a key that are listed
+OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "=": operator.eq,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+_CONDITION = re.compile(r"\s*([^=<>!]+?)\s*(!=|<=|>=|==|=|<|>)\s*(.*?)\s*", re.DOTALL)
+
+
+def chosen_rows(
+    rows: Sequence[LeaderboardRow],
+    objective: Objective,
+    *,
+    where: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> list[LeaderboardRow]:
+    """The rows that meet all of `where`, in order of `sort`, at most `top`. Ranks and ties stay those among all.
+
+    Raises UsageError for an unknown key, a condition that can't be read, or `top` below 1.
+    """
+    if top is not None and top < 1:
+        raise UsageError(f"`--top` must be at least 1, but got {top}")
+    conditions = [parsed_condition(text) for text in where]
+    chosen = list(rows)
+    if not chosen:
+        return []
+    keys = row_keys(chosen)
+    for condition in conditions:
+        condition = replace(condition, key=_known_key(condition.key, keys, "--where"))
+        chosen = [row for row in chosen if condition.holds(row)]
+    if sort is not None:
+        chosen = _sorted_rows(chosen, sort, keys, objective)
+    return chosen[:top]
+
+
+def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
+    """Why no row meets all of `where`: which values there are, of the first key of which none fits."""
+    for text in where:
+        condition = parsed_condition(text)
+        key = _known_key(condition.key, row_keys(rows), "--where")
+        if not any(replace(condition, key=key).holds(row) for row in rows):
+            return f"no trial has {safe(text.strip())}; {safe(condition.key)} is {_values_text(rows, key)}"
+    return "each of the conditions holds for some trial, but no trial meets all of them"
+
+
+def _values_text(rows: Sequence[LeaderboardRow], key: str) -> str:
+    """`adam, rmsprop or sgd`; `between 0.0001 and 0.98`."""
+    values = [value for row in rows if (value := cell(row, key)) is not None]
+    numbers = sorted(value for value in values if is_number(value))
+    whole = numbers if len(numbers) == len(values) else sorted(values, key=value_text)
+    texts = list(dict.fromkeys(value_text(value) for value in whole))
+    if len(texts) > MOST_VALUES:
+        if numbers:
+            return f"between {value_text(numbers[0])} and {value_text(numbers[-1])}"
+        texts = [*texts[: MOST_VALUES - 1], f"{len(texts) - MOST_VALUES + 1} others"]
+    return f"{', '.join(texts[:-1])} or {texts[-1]}" if len(texts) > 1 else "".join(texts) or "in none"
+
+
+@dataclass(frozen=True, slots=True)
+class RowCondition:
+    """One `--where`: a key, an operator and what it is compared with."""
+
+    key: str
+    operator: str  # a key of OPERATORS
+    value: Scalar
+    text: str  # as it was written
+
+    def holds(self, row: LeaderboardRow) -> bool:
+        """Whether the row meets it. A row without the key meets `!=` alone."""
+        found = cell(row, self.key)
+        if self.operator in ("=", "!="):
+            same = found is not None and _equal(found, self.value, self.text)
+            if self.value is None:
+                same = found is None
+            return same is (self.operator == "=")
+        if not is_number(found):
+            return False
+        return OPERATORS[self.operator](found, self.value)
+
+
+def parsed_condition(text: str) -> RowCondition:
+    """`optimizer=adam` as a condition. Raises UsageError."""
+    match = _CONDITION.fullmatch(text)
+    if match is None or not match[3]:
+        raise UsageError(
+            f"`--where` takes KEY, one of {' '.join(OPERATORS)}, and a value, but got {text!r}",
+            hint="For example: --where 'optimizer=adam'",
+        )
+    key, sign, written = match[1], match[2].replace("==", "="), match[3]
+    value = _scalar(written)
+    if sign not in ("=", "!=") and not is_number(value):
+        raise UsageError(f"`{sign}` compares numbers, but got {text!r}")
+    return RowCondition(key, sign, value, written)
+
+
+def row_keys(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
+    """Every key that `--where` and `--sort` know: the row's own, then parameters, then metrics."""
+    params = {name: None for row in rows for name in row.params}
+    metrics = {name: None for row in rows for name in row.metrics}
+    prefixed = [*(f"params.{name}" for name in params), *(f"metrics.{name}" for name in metrics)]
+    return tuple(dict.fromkeys([*ROW_KEYS, *params, *metrics, *prefixed]))
+
+
+def cell(row: LeaderboardRow, key: str) -> Value:
+    """A row's value of a key; None where it has none. `params.` and `metrics.` say which, where two bear one name."""
+    if key in SEEDS_KEYS:
+        return seeds_record(row.seeds)[key]
+    if key in ROW_KEYS:
+        value: Value = getattr(row, key)
+        return value
+    if key in row.params:
+        return row.params[key]
+    if key in row.metrics:
+        return row.metrics[key]
+    kind, _, name = key.partition(".")
+    if kind == "params":
+        return row.params.get(name)
+    if kind == "metrics":
+        return row.metrics.get(name)
+    return None
+
+
+def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """The columns of the leaderboard for other programs: one for every parameter and metric of any row."""
+    params = dict.fromkeys(f"params.{name}" for row in rows for name in row.params)
+    metrics = dict.fromkeys(f"metrics.{name}" for row in rows for name in row.metrics)
+    return [*FIRST_KEYS, *params, *metrics, *LAST_KEYS]
+
+
+def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
+    """How often a recipe was trained with another seed, its own included, and what that came to."""
+    facts = (1, None, None, None) if seeds is None else (seeds.count, seeds.mean, seeds.stderr, seeds.unstable)
+    return dict(zip(SEEDS_KEYS, facts, strict=True))
+
+
+def _sorted_rows(
+    rows: Sequence[LeaderboardRow], sort: str, keys: tuple[str, ...], objective: Objective
+) -> list[LeaderboardRow]:
+    descending = sort.startswith("-") and sort not in keys
+    key = _known_key(sort[1:] if descending else sort, keys, "--sort")
+    ranked = sorted(rows, key=lambda row: row.rank)
+    if key == "value" or key == objective.name:
+        return ranked[::-1] if descending else ranked  # best first, whichever way the objective goes
+
+    values = [(row, cell(row, key)) for row in ranked]
+    numbers = [(row, float(value)) for row, value in values if isinstance(value, bool | int | float)]
+    texts = [(row, str(value)) for row, value in values if not isinstance(value, bool | int | float | None)]
+    numbers.sort(key=operator.itemgetter(1), reverse=descending)  # equals stay in order of rank, either way
+    texts.sort(key=operator.itemgetter(1), reverse=descending)
+    return [*(row for row, _ in numbers), *(row for row, _ in texts), *(row for row, value in values if value is None)]
+
+
+def _known_key(key: str, keys: tuple[str, ...], option: str) -> str:
+    """The key, which may be written as the table's head has it. Raises UsageError for an unknown one."""
+    if key in keys:
+        return key
+    if key in HEADS:
+        return HEADS[key]
+    near = nearest(key, keys)
+    known = ", ".join(name for name in keys if "." not in name or not name.startswith(("params.", "metrics.")))
+    hint = f"Did you mean `{near}`? Known: {known}" if near else f"Known: {known}"
+    raise UsageError(f"`{option}`: no trial has {key!r}", hint=hint)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is a number; a truth value is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _scalar(text: str) -> Scalar:
+    words: Mapping[str, Scalar] = {"true": True, "false": False, "null": None, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text.strip("'\"") if text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def _equal(found: Value, value: Scalar, text: str) -> bool:
+    if is_number(found) and is_number(value):
+        return math.isclose(found, value, rel_tol=1e-9, abs_tol=0.0)
+    if isinstance(found, bool) or isinstance(value, bool):
+        return found is value
+    if isinstance(found, TrialState):
+        return found == text.upper()
+    return text in (found, str(found)) or found == value
