@@ -11,8 +11,9 @@ import keras_tuner
 import pytest
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.hyper_model import build, explored, explored_space, is_hyper_model, own_optimizer
-from keras_sweep.models.hyper_parameters import parameters_of
+from keras_sweep.models.build import build_hyper_model as build
+from keras_sweep.models.exploration import explored, explored_space
+from keras_sweep.models.hyper_model import is_hyper_model, own_optimizer, parameters_of
 from keras_sweep.process.user_code import load_python
 from keras_sweep.search.engines import ENGINES, make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
@@ -76,7 +77,7 @@ def test_tells_hyper_models_from_other_functions() -> None:
 
 
 def test_a_loop_over_layers_gives_conditions() -> None:
-    assert explored(layers).parameters() == (
+    assert explored(layers) == (
         Parameter("model.layers", Int(1, 3)),
         Parameter("model.units_0", Categorical((8, 16))),
         Parameter("model.units_1", Categorical((8, 16)), (Condition("model.layers", (2, 3)),)),
@@ -91,7 +92,7 @@ def test_a_range_too_long_to_try_gives_no_condition() -> None:
             [keras.layers.Input((2,)), keras.layers.Dense(hp.Int("more", 1, 2) if many > 50 else 1)]
         )
 
-    assert explored(build_one).parameters() == (
+    assert explored(build_one) == (
         Parameter("model.many", Int(1, 100)),
         Parameter("model.more", Int(1, 2)),
     )
@@ -99,7 +100,7 @@ def test_a_range_too_long_to_try_gives_no_condition() -> None:
 
 def test_scopes_give_conditions_and_code_inside_them_is_found() -> None:
     in_mlp = Condition("model.kind", ("mlp",))
-    assert explored(Scopes(3)).parameters() == (
+    assert explored(Scopes(3)) == (
         Parameter("model.kind", Categorical(("linear", "mlp"))),
         Parameter("model.learning_rate", Float(1e-4, 1e-2, log=True)),
         Parameter("model.units", Int(8, 64, step=8), (in_mlp,)),
@@ -109,7 +110,7 @@ def test_scopes_give_conditions_and_code_inside_them_is_found() -> None:
 
 
 def test_fixed_values_are_not_searched_and_decide_what_is_found() -> None:
-    names = [parameter.name for parameter in explored(layers, fixed={"layers": 2}).parameters()]
+    names = [parameter.name for parameter in explored(layers, fixed={"layers": 2})]
     assert names == ["model.units_0", "model.units_1"]
 
 
@@ -123,7 +124,7 @@ def test_every_suggestion_builds_the_model_it_says(engine: str) -> None:
     """What a build asks for are exactly the trial's parameters: nothing is left to a default."""
     for found in (layers, Scopes(3)):
         asking = replace(spec(SearchSpace(()), engine, "random"), model=ModelSpec("python", "module:found"))
-        sweep, _ = explored_space(asking, found)
+        sweep = explored_space(asking, found)
         for suggestion in make_engine(sweep).ask(6):
             values = {name.removeprefix("model."): value for name, value in suggestion.params.items()}
             asked = keras_tuner.HyperParameters()
@@ -150,7 +151,7 @@ def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **
 def test_the_space_file_wins_over_the_hyper_model() -> None:
     own = Parameter("model.units_1", Categorical((99,)))
     rate = Parameter("learning_rate", Float(0.1, 0.2))
-    sweep, _ = explored_space(sweep_of(rate, own, arguments={"layers": 2}), layers)
+    sweep = explored_space(sweep_of(rate, own, arguments={"layers": 2}), layers)
     assert {parameter.name: parameter.distribution for parameter in sweep.space.parameters} == {
         "learning_rate": Float(0.1, 0.2),
         "model.units_1": Categorical((99,)),
@@ -168,7 +169,7 @@ def test_unknown_model_arguments_are_named() -> None:
 
 def test_a_fit_of_its_own_is_refused() -> None:
     with pytest.raises(ModelError, match="trains by a `fit` of its own"):
-        explored(Fitting()).parameters()
+        explored(Fitting())
 
 
 def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> None:
@@ -197,7 +198,7 @@ def narrow(hp: Any) -> Any:
 
 
 def test_where_a_build_raises_the_space_is_that_of_the_other_points() -> None:
-    assert explored(narrow).parameters() == (
+    assert explored(narrow) == (
         Parameter("model.width", Categorical((2, 8, 16))),
         Parameter("model.layers", Int(1, 3)),
         Parameter("model.activation_0", Categorical(("relu", "tanh"))),

@@ -13,9 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from keras_sweep.process.library_output import APPENDING, LibraryNoise
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.process.streams import answer_stream, is_on
+from keras_sweep.process.streams import APPENDING, LibraryNoise, answer_stream, is_on
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions, run_sweep

@@ -56,8 +56,7 @@ def check(
         from keras_sweep.process.backend import choose_backend
 
         choose_backend(backend, "--backend")
-        from keras_sweep.process.library_output import LibraryNoise
-        from keras_sweep.process.streams import answer_stream
+        from keras_sweep.process.streams import LibraryNoise, answer_stream
         from keras_sweep.sweep.probe import probed
         from keras_sweep.views.running.progress import status_view
         from keras_sweep.views.space_view import print_estimate

@@ -25,8 +25,7 @@ def evaluate(
     """Evaluate the winner on the sealed test set. Every look is counted."""
     one_of("--format", format, ("table", "json"))
     folder = found(name, sweeps_dir)
-    from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import answer_stream
+    from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.record.reader import objective_of, read_attributes
     from keras_sweep.sweep.evaluate import evaluate_winner
     from keras_sweep.trial.events import Event, TestEvaluated
@@ -70,8 +69,7 @@ def export(
     one_of("--format", format, EXPORT_FORMATS)
     folder = found(name, sweeps_dir)
     path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS[format].suffix}")
-    from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import answer_stream
+    from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.sweep.export_trial import export_trial
     from keras_sweep.views.running.progress import progress_view
     from keras_sweep.views.terminal.console import stderr_console
@@ -109,8 +107,7 @@ def verify(
 ) -> None:
     """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
     one_of("--format", format, ("table", "json"))
-    from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import answer_stream
+    from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.sweep.verify import verify_model
     from keras_sweep.views.running.progress import status_view
@@ -155,8 +152,7 @@ def replay(
     if rows is not None and not script:
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")
     folder = found(name, sweeps_dir)
-    from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import answer_stream
+    from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.sweep.replay import replay as replayed
     from keras_sweep.views.replay_view import ReplayView, replay_json
     from keras_sweep.views.running.progress import progress_view, status_view

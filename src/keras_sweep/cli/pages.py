@@ -34,8 +34,7 @@ def report(
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
     folder = found(name, sweeps_dir)
     from keras_sweep.api.report import watch_report, write_report
-    from keras_sweep.process.library_output import LibraryNoise
-    from keras_sweep.process.streams import answer_stream
+    from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.views.running.progress import progress_view
 
     write = watch_report if watch else write_report

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import warnings
 
-from keras_sweep.process.end_now import end_now
+from keras_sweep.process.stop_request import end_now
 
 
 def main() -> None:

@@ -17,8 +17,7 @@ from keras_sweep.data.table_columns import check_columns
 from keras_sweep.data.table_files import must_be_file
 from keras_sweep.errors import DataError, SweepError
 from keras_sweep.process.given import is_given, name_of
-from keras_sweep.process.process_kept import of_user, process_kept
-from keras_sweep.process.user_code import load_python, user_place
+from keras_sweep.process.user_code import load_python, of_user, process_kept, user_place
 
 PARTS = ("", "_train", "_validation", "_test")
 KEYS = "`x` and `y`; or `x_train` and `y_train`, and where there are such parts the same of `_validation` and `_test`"

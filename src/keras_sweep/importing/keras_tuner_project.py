@@ -12,7 +12,7 @@ from typing import Any
 from keras_sweep.errors import UsageError
 from keras_sweep.files.plain_file import read_plain
 from keras_sweep.importing.imported import Imported
-from keras_sweep.models.hyper_parameters import parameters_of
+from keras_sweep.models.hyper_model import parameters_of
 from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 from keras_sweep.space.text import counted, quoted

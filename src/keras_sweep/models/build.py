@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.models.built import built, check_model
 from keras_sweep.models.dense import dense
-from keras_sweep.process.user_call import taken, user_code
+from keras_sweep.models.hyper_model import asking, is_hyper_model
+from keras_sweep.process.user_code import load_python, taken, user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -33,22 +35,20 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
 
 
 def _custom(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    from keras_sweep.models.hyper_model import build, is_hyper_model
-    from keras_sweep.process.user_code import load_python
-
-    function = load_python(spec.model.source, spec.folder, ModelError)
+    source = spec.model.source
+    function = load_python(source, spec.folder, ModelError)
     dtype = str(data.train.x.dtype)
     if is_hyper_model(function):
-        return build(function, arguments, input_shape=data.input_shape, classes=data.classes, dtype=dtype)
+        return build_hyper_model(function, arguments, input_shape=data.input_shape, classes=data.classes, dtype=dtype)
     if not callable(function):
-        raise ModelError(f"{spec.model.source} is not a function", hint="Name a function that returns a keras.Model")
+        raise ModelError(f"{source} is not a function", hint="Name a function that returns a keras.Model")
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
     given = {**taken(function, {"input_shape": data.input_shape, "classes": data.classes}), **listed}
-    _check_call(spec.model.source, function, given)
-    with user_code(f"{spec.model.source} failed", spec.folder, ModelError):
+    _check_call(source, function, given)
+    with user_code(f"{source} failed", spec.folder, ModelError):
         model = function(**given)
-    check_model(model, spec.model.source)
-    return built(model, spec.model.source, spec.folder, data.input_shape, dtype, data.row_shape)
+    _check_model(model, source)
+    return _built(model, source, spec.folder, data.input_shape, dtype, data.row_shape)
 
 
 def _check_call(source: str, function: Callable[..., Any], given: Mapping[str, Any]) -> None:
@@ -61,3 +61,119 @@ def _check_call(source: str, function: Callable[..., Any], given: Mapping[str, A
         ) from error
     except ValueError:
         return
+
+
+def build_hyper_model(
+    found: object,
+    values: Mapping[str, Value],
+    *,
+    input_shape: tuple[int, ...] = (),
+    classes: int | None = None,
+    dtype: str = "float32",
+) -> Any:
+    """The built `keras.Model` for a trial's model arguments; compiled, if its function compiles it.
+
+    A hyperparameter without a value has KerasTuner's default, as in `keras_tuner`.
+
+    Raises:
+        ModelError: the function raises (the message has the user's file and line), or returns no Keras model.
+    """
+    model = builder(found, input_shape, classes)(asking(values))
+    return _built(model, name_of(found), _folder(found), input_shape, dtype)
+
+
+def builder(found: object, input_shape: tuple[int, ...], classes: int | None) -> Callable[[Any], Any]:
+    """A function from `keras_tuner.HyperParameters` to the model; they then hold what was asked for.
+
+    Where the function, or the HyperModel's class, has parameters named `input_shape` (of one row) and `classes`, it is
+    given these. Raises ModelError where the HyperModel can't be made, or trains by a `fit` of its own.
+    """
+    context = {"input_shape": input_shape, "classes": classes}
+    name = name_of(found)
+    function = _build_function(found, name, context)
+    written = getattr(getattr(function, "__self__", None), "_build", function)  # a HyperModel wraps the user's method
+    folder = _folder(written)
+    given = taken(written, context)
+
+    def build(hyper_parameters: Any) -> Any:
+        values = hyper_parameters.values.items()
+        said = ", ".join(f"{key}={value!r}" for key, value in values) or "the default values"
+        with user_code(f"{name} can't be built with {said}", folder, ModelError):
+            model = function(hyper_parameters, **given)
+        _check_model(model, name)
+        return model
+
+    return build
+
+
+def name_of(found: Any) -> str:
+    """How messages call a function or HyperModel."""
+    return str(getattr(found, "__name__", type(found).__name__))
+
+
+def _build_function(found: object, name: str, context: Mapping[str, Any]) -> Callable[..., Any]:
+    import keras_tuner
+
+    if isinstance(found, type):
+        wanted = taken(found, context)
+        hint = "Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`"
+        with user_code(f"HyperModel {name} can't be made from {wanted}", _folder(found), ModelError, hint=hint):
+            found = found(**wanted)
+    if isinstance(found, keras_tuner.HyperModel):
+        if type(found).fit is not keras_tuner.HyperModel.fit:
+            raise ModelError(
+                f"HyperModel {name} trains by a `fit` of its own, which would not be called",
+                hint="Drop it, and make `epochs` and `batch_size` parameters of the space file",
+            )
+        return found.build  # type: ignore[no-any-return]
+    assert callable(found), found
+    return found
+
+
+def _folder(function: Any) -> Path:
+    function = type(function) if not callable(function) else function  # a HyperModel
+    try:
+        return Path(inspect.getsourcefile(inspect.unwrap(function)) or ".").parent
+    except (TypeError, OSError):
+        return Path()
+
+
+def _check_model(model: object, source: str) -> None:
+    import keras
+
+    if isinstance(model, keras.Model):
+        return
+    if model is None:
+        raise ModelError(f"{source} returned None, not a keras.Model", hint="End the function with `return model`")
+    if isinstance(model, type):
+        hint = f"Return a model: `return {model.__name__}(...)`"
+        raise ModelError(f"{source} returned the class {model.__name__}, not a keras.Model", hint=hint)
+    raise ModelError(f"{source} returned {type(model).__name__}, not a keras.Model", hint="Return the model")
+
+
+def _built(
+    model: Any, source: str, folder: Path, input_shape: tuple[int, ...], dtype: str, rows: str | None = None
+) -> Any:
+    """The model with all of its variables. One of a class of the user's is called once on a symbol of a batch."""
+    import keras
+
+    if isinstance(getattr(model, "input", None), dict | list):  # of one input, which Keras gives the rows all the same
+        warnings.filterwarnings("ignore", "The structure of `inputs` doesn't match", UserWarning)
+    if model.built:
+        return model
+    what = f"the model of {source} can't be built for rows of shape {rows or list(input_shape)}"
+    with user_code(what, folder, ModelError):
+        if isinstance(model, keras.Sequential):
+            model.build((None, *input_shape))
+        else:
+            called(model, input_shape, dtype)
+    return model
+
+
+def called(model: Any, input_shape: tuple[int, ...], dtype: str) -> Any:
+    """What a model gives for a symbol of a batch: a `keras.KerasTensor`, or a structure of them. Raises anything."""
+    import keras
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras warns beside what it raises
+        return model(keras.KerasTensor((None, *input_shape), dtype=dtype))

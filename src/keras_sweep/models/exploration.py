@@ -1,4 +1,10 @@
-"""Finds the hyperparameters of a `build(hp)` by building a few models, and what each of them changes of the model."""
+"""Finds the hyperparameters of a HyperModel or `build(hp)` function, which become parameters `model.NAME`.
+
+KerasTuner meets a hyperparameter only when a build asks for it; here the space is known before the first trial, so the
+model is built a few times with other values, to see what is asked for when. The usual
+`for i in range(hp.Int("layers", 1, 3)): hp.Int(f"units_{i}", ...)` thus gives `model.units_2` with the condition
+`model.layers: [3]`.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +13,71 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.hyper_parameters import parameters_of
-from keras_sweep.models.model_facts import ModelFacts, model_facts
+from keras_sweep.models.build import builder, name_of
+from keras_sweep.models.hyper_model import asking, parameters_of
 from keras_sweep.space.distributions import Categorical, Int, Value
-from keras_sweep.space.search_space import Condition, Parameter
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.trial.plan import MODEL_PREFIX
 
 Values: TypeAlias = Mapping[str, Value]  # by the hyperparameters' own names
 
-PREFIX = "model."
 MOST_BUILDS = 100  # while discovering
 MOST_FAULTS = 16  # builds that raise before any does not
 MOST_VALUES = 16  # of one hyperparameter, that are tried
+
+
+def explored_space(
+    spec: SweepSpec, found: object, *, input_shape: tuple[int, ...] = (), classes: int | None = None
+) -> SweepSpec:
+    """The sweep with the hyperparameters of its model among its parameters.
+
+    What the space file says of `model.NAME` wins: a range of its own, or a fixed value, which becomes a constant.
+
+    Raises:
+        ModelError: as `explored`; or the file gives a model argument that the model has no hyperparameter for.
+    """
+    space = spec.space
+    constants = {_bare(name): value for name, value in space.constants.items() if name.startswith(MODEL_PREFIX)}
+    fixed = {**spec.model.arguments, **constants}
+    discovered = explored(found, input_shape=input_shape, classes=classes, fixed=fixed)
+    known = {_bare(parameter.name) for parameter in discovered}
+    own = [parameter.name for parameter in space.parameters if parameter.name.startswith(MODEL_PREFIX)]
+    for name in own:
+        if _bare(name) not in known:
+            raise _no_hyper_parameter(_bare(name), spec.model.source, known)
+    new = [parameter for parameter in discovered if parameter.name not in own]
+    constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
+    return replace(spec, space=SearchSpace(_ordered((*space.parameters, *new)), constants))
+
+
+def explored(
+    found: object, *, input_shape: tuple[int, ...] = (), classes: int | None = None, fixed: Values | None = None
+) -> tuple[Parameter, ...]:
+    """The hyperparameters of a HyperModel or `build(hp)` function.
+
+    `fixed` holds values that are given and not searched; their hyperparameters are left out.
+
+    Raises:
+        ModelError: no build gives a Keras model, or it trains by a `fit` of its own.
+    """
+    exploration = Exploration(builder(found, input_shape, classes), dict(fixed or {}))
+    exploration.run()
+    known = {variant.name for variant in exploration.variants}
+    if unknown := sorted(set(exploration.fixed) - known):
+        raise _no_hyper_parameter(unknown[0], name_of(found), known)
+    return exploration.parameters()
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix(MODEL_PREFIX)
+
+
+def _no_hyper_parameter(name: str, model: str, known: set[str]) -> ModelError:
+    return ModelError(
+        f"`{MODEL_PREFIX}{name}`: {model} has no hyperparameter {name!r}",
+        hint=f"It has {', '.join(sorted(known)) or 'none'}",
+    )
 
 
 @dataclass
@@ -34,8 +94,6 @@ class Exploration:
     done: set[str] = field(default_factory=set)  # names whose values have been tried
     # name -> its tried values -> the names that are asked for then, and whether those are all: the build did not raise
     asked: dict[str, dict[Value, tuple[frozenset[str], bool]]] = field(default_factory=dict)
-    # name -> the models that differ in its value alone
-    models: dict[str, list[ModelFacts]] = field(default_factory=dict)
 
     def run(self) -> None:
         """Build until all is known. Raises ModelError where no build gives a model."""
@@ -85,16 +143,16 @@ class Exploration:
         free = [one for one in met if one.name not in self.fixed]
         wanted = {condition.name for one in free for condition in one.conditions}
         kept = [one for one in free if type(one).__name__ != "Fixed" or one.name in wanted]
-        parameters = parameters_of(kept, PREFIX)
-        return ordered(tuple(self._conditioned(parameter) for parameter in parameters))
+        parameters = parameters_of(kept, MODEL_PREFIX)
+        return _ordered(tuple(self._conditioned(parameter) for parameter in parameters))
 
     def _conditioned(self, parameter: Parameter) -> Parameter:
-        name = parameter.name.removeprefix(PREFIX)
+        name = parameter.name.removeprefix(MODEL_PREFIX)
         given = {condition.parameter for condition in parameter.when}
         inferred = [
-            Condition(PREFIX + parent, there)
+            Condition(MODEL_PREFIX + parent, there)
             for parent, asked in self.asked.items()
-            if parent != name and PREFIX + parent not in given and parent not in self.fixed
+            if parent != name and MODEL_PREFIX + parent not in given and parent not in self.fixed
             if any(name in names for names, _ in asked.values())
             if len(there := tuple(value for value, (names, whole) in asked.items() if name in names or not whole))
             < len(asked)
@@ -103,36 +161,26 @@ class Exploration:
 
     def _probe(self, name: str, value: Value) -> None:
         if name not in self.fixed and value not in self.asked[name] and self._may_build():
-            self.asked[name][value] = self._try({**self.found_in[name], name: value}, name)
+            self.asked[name][value] = self._try({**self.found_in[name], name: value})
 
-    def _try(self, values: Values, varied: str | None = None) -> tuple[frozenset[str], bool]:
+    def _try(self, values: Values) -> tuple[frozenset[str], bool]:
         self.builds += 1
-        model, hyper_parameters = None, asking({**values, **self.fixed})
+        whole, hyper_parameters = True, asking({**values, **self.fixed})
         try:
-            model = self.build(hyper_parameters)
+            self.build(hyper_parameters)
         except ModelError as fault:  # a trial there fails; what was asked for before is known all the same
             self.faults.append(fault)
+            whole = False
         active = [one for one in hyper_parameters.space if hyper_parameters.is_active(one)]
         for one in hyper_parameters.space:
             if not any(known.name == one.name and known.conditions == one.conditions for known in self.variants):
                 self.variants.append(one)
         for one in active:
-            if one.name not in self.found_in or (one.name in self.unsure and model is not None):
+            if one.name not in self.found_in or (one.name in self.unsure and whole):
                 self.found_in[one.name] = values
                 self.done.discard(one.name)
-                (self.unsure.add if model is None else self.unsure.discard)(one.name)
-        if varied is not None and model is not None:
-            self.models.setdefault(varied, []).append(model_facts(model))
-        return frozenset(one.name for one in active), model is not None
-
-
-def asking(values: Values) -> Any:
-    """`keras_tuner.HyperParameters` with these values; others have their defaults."""
-    import keras_tuner
-
-    hyper_parameters = keras_tuner.HyperParameters()
-    hyper_parameters.values = dict(values)
-    return hyper_parameters
+                (self.unsure.discard if whole else self.unsure.add)(one.name)
+        return frozenset(one.name for one in active), whole
 
 
 def _probes(parameter: Parameter) -> Iterator[Value]:
@@ -152,7 +200,7 @@ def _all_values(parameter: Parameter) -> tuple[Value, ...]:
     return distribution.values() if distribution.size <= MOST_VALUES else ()
 
 
-def ordered(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+def _ordered(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     """In an order in which every condition looks back, otherwise as given."""
     names = {parameter.name for parameter in parameters}
     left, placed, out = list(parameters), set[str](), list[Parameter]()

@@ -1,4 +1,4 @@
-"""One look at a user's model before the search: what it lets be searched, gives out, and brings to no effect."""
+"""A look at a user's model before the search: what it lets be searched, what it gives out, what has no effect."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from typing import Any
 from keras_sweep.data.losses import loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
-from keras_sweep.models.build import build_model
-from keras_sweep.models.built import called
-from keras_sweep.models.last_activation import last_activation
+from keras_sweep.models.build import build_model, called
+from keras_sweep.models.exploration import explored_space
+from keras_sweep.models.hyper_model import is_hyper_model, names_optimizer
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
-from keras_sweep.process.process_kept import process_kept
-from keras_sweep.process.user_call import user_code
+from keras_sweep.process.user_code import load_python, process_kept, user_code
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.plan import FIT_PARAMETERS, MODEL_PREFIX, training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # where in each range: a model that can't be built at one end may be at another
-
 ROWS = 32  # on which outputs are looked at
+
+# Layers and operations after which the numbers are of the same kind as before.
+_PASSING = frozenset({"Dropout", "Reshape", "Flatten", "Identity", "Squeeze", "ActivityRegularization", "Cast"})
+_NAMED = {"Softmax": "softmax", "Sigmoid": "sigmoid", "ReLU": "relu", "Relu": "relu"}  # layers and operations
+_LINEAR = frozenset({"Dense", "EinsumDense"})  # what gives any number, unless an activation follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +48,11 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
     """
     if spec.model.kind == "dense":
         return Inspected(spec)
-    from keras_sweep.models.own_compile import idle_parameters, without_effect
-
-    spec, exploration = _with_own_parameters(spec, data)
+    spec = with_own_parameters(spec, data)
     model, notices = _first_of(spec, data)
-    notices += without_effect(spec, model)
-    if exploration is not None:
-        notices += idle_parameters(spec, exploration)
+    notices += _without_effect(spec, model)
     shape = _output_shape(spec, data, model)
-    activation = last_activation(model)
+    activation = _last_activation(model)
     if activation is None:
         notices += _strange_outputs(spec, data, model)
     notices += _file_words(data, model)
@@ -66,25 +65,18 @@ def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
     Raises:
         ModelError: the model can't be imported or built.
     """
-    return _with_own_parameters(spec, data)[0]
+    if spec.model.kind == "dense":
+        return spec
+    found = load_python(spec.model.source, spec.folder, ModelError)
+    if not is_hyper_model(found):
+        return spec
+    return explored_space(spec, found, input_shape=data.input_shape, classes=data.classes)
 
 
 def first_model(spec: SweepSpec, data: SearchData) -> Any:
     """The model of the first of `PLACES` where it can be built. Raises ModelError where it can't be, or has no weights
     to train."""
     return _first_of(spec, data)[0]
-
-
-def _with_own_parameters(spec: SweepSpec, data: SearchData) -> tuple[SweepSpec, Any]:
-    if spec.model.kind == "dense":
-        return spec, None
-    from keras_sweep.models.hyper_model import explored_space, is_hyper_model
-    from keras_sweep.process.user_code import load_python
-
-    found = load_python(spec.model.source, spec.folder, ModelError)
-    if not is_hyper_model(found):
-        return spec, None
-    return explored_space(spec, found, input_shape=data.input_shape, classes=data.classes)
 
 
 def _first_of(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
@@ -170,3 +162,62 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
                 f"`loss: {spec.loss}` takes probabilities, but the model of {spec.model.source} gives {low:.3g} to "
                 f"{high:.3g} before training: end it with `{needed[0]}`"
             )
+
+
+def _without_effect(spec: SweepSpec, model: Any) -> Iterator[str]:
+    """What a model compiles itself with and a sweep does not use, which compiles it anew by the space file."""
+    source = spec.model.source
+    loss = getattr(model, "loss", None)
+    if loss is not None and (name := _name_of_loss(loss)) != spec.loss:
+        yield f"{source} compiles its model with the loss {name}, which has no effect: `loss: {spec.loss}` counts"
+    if getattr(model, "optimizer", None) is None:
+        return
+    own = f"{source} compiles its model with the optimizer {type(model.optimizer).__name__}"
+    if names_optimizer(spec):
+        yield f"{own}, which has no effect: the space file's `optimizer` is used"
+        return
+    names = [*spec.space.constants, *(one.name for one in spec.space.parameters)]
+    rate = ", with the learning rate of the space" if "learning_rate" in names else ""
+    yield f"{own}, which is used{rate}: the space names no optimizer"
+    for name in names:
+        if name not in FIT_PARAMETERS and not name.startswith(MODEL_PREFIX):
+            yield f"`{name}` has no effect: the model's own optimizer is used; name an `optimizer` in the space"
+
+
+def _name_of_loss(loss: Any) -> str:
+    return loss if isinstance(loss, str) else str(getattr(loss, "__name__", type(loss).__name__))
+
+
+def _last_activation(model: Any) -> str | None:
+    """The activation that a model ends with ("softmax", "linear", ...), or None where its last layers do not tell."""
+    import keras
+
+    for operation in _steps_back(model):
+        kind = type(operation)
+        if kind.__module__.split(".")[0] != "keras":
+            return None
+        if isinstance(operation, keras.Model):
+            return _last_activation(operation)
+        if kind.__name__ in _NAMED:
+            return _NAMED[kind.__name__]
+        activation = getattr(operation, "activation", None)
+        if activation is not None and kind.__name__ in {*_LINEAR, "Activation"}:
+            name = getattr(activation, "__name__", None)
+            return name if isinstance(name, str) and getattr(keras.activations, name, None) is activation else None
+        if kind.__name__ not in _PASSING:
+            return None
+    return None
+
+
+def _steps_back(model: Any) -> Iterator[Any]:
+    """The layers and operations that an output comes from, the last one first, as far as each has one input."""
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        yield from reversed(model.layers)
+        return
+    operations = getattr(model, "operations", None)  # of a functional model: a class of the user's has none
+    tensor = model.outputs[0] if operations else None
+    while made := [one for one in operations or () if one.output is tensor]:
+        yield made[0]
+        tensor = made[0].input

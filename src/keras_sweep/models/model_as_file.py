@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.search_data import Array
-from keras_sweep.models.model_facts import layers_of
-from keras_sweep.process.without_tensorflow import without_tensorflow
+from keras_sweep.process.backend import without_tensorflow
 
 PLAIN = "keras.models.load_model(path)"
 ROWS = 8  # on which two models are compared
@@ -96,11 +95,18 @@ def _why_not(model: Any) -> str | None:
         with without_tensorflow():
             keras.saving.serialize_keras_object(model)
     except Exception as fault:
-        without = [type(one).__name__ for one in layers_of(model) if _config_fails(one)]
+        without = [type(one).__name__ for one in _layers_of(model) if _config_fails(one)]
         if without:
             return f"the class {without[0]} has no `get_config` of its own, by which Keras writes it down"
         return " ".join(str(fault).split())
     return None
+
+
+def _layers_of(model: Any) -> Iterator[Any]:
+    """The model and every layer in it, at any depth."""
+    yield model
+    for layer in getattr(model, "layers", ()):
+        yield from _layers_of(layer)
 
 
 def _config_fails(layer: Any) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,10 +14,12 @@ from types import FrameType
 from typing import NoReturn, Self
 
 from keras_sweep.errors import Interrupted
-from keras_sweep.process.end_now import end_now
 
+INTERRUPTED = 130  # the exit code
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEPT = "everything finished is kept, and the same command resumes"
+_SHOW_CURSOR = "\x1b[?25h"
+_NEW_LINE = "\r\n"  # the cursor may stand at the end of a board's last line
 
 
 class StopRequest:
@@ -120,3 +124,16 @@ class StopRequest:
             end_now(f"stopped at once; {_KEPT}")
         if self.ends_process and not self.can_finish:
             end_now(f"interrupted; {_KEPT}")
+
+
+def end_now(said: str) -> None:
+    """Say that, and end the process as a kill would, for which the record is made, with the terminal as it was.
+
+    May be called by a signal handler and by any thread.
+    """
+    with contextlib.suppress(Exception):  # the terminal may be gone
+        descriptor = sys.stderr.fileno()
+        text = f"{_SHOW_CURSOR + _NEW_LINE if os.isatty(descriptor) else ''}{said}\n"
+        if select.select([], [descriptor], [], 0)[1]:  # a full pipe would hold us up
+            os.write(descriptor, text.encode())
+    os._exit(INTERRUPTED)

@@ -1,4 +1,7 @@
-"""Loads what a space file names by `python: module:function`: an object in a module beside the file."""
+"""A user's own code: loaded by `python: module:function` from beside the space file, and called.
+
+A sweep goes on for hours in the same process, so that is left as it was; what the code raises is told with its place.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,27 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import inspect
+import os
 import re
+import signal
 import sys
+import threading
 import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import given, is_given
 from keras_sweep.process.keras_config import keras_config
-from keras_sweep.process.process_kept import of_user, process_kept
 from keras_sweep.space.text import did_you_mean
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
+_HELD = ((sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
 
 WHOSE = "Name a function in a module beside the space file, or in a package that is installed"
 
@@ -157,3 +168,63 @@ def _made_by_python(found: object, folder: Path) -> bool:
 
 def _near(name: str, holder: object) -> str | None:
     return did_you_mean(name, [known for known in dir(holder) if not known.startswith("_")])
+
+
+def taken(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the facts that the function has a parameter for."""
+    try:
+        wanted = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # built-in callables have none
+        return {}
+    return {name: value for name, value in facts.items() if name in wanted}
+
+
+@contextmanager
+def user_code(what: str, folder: Path, error: type[UsageError], *, hint: str | None = None) -> Iterator[None]:
+    """Inside, a user's code runs. Whatever it raises, `sys.exit` and KeyboardInterrupt too, becomes one plain error.
+
+    What it prints goes to stderr, since stdout carries the answer. Afterwards the working folder, the hooks of `sys`
+    and the warnings that raise are as they were before: a sweep goes on for hours in the same process.
+
+    Args:
+        what: begins the message, as in "mods:build failed".
+        folder: the user's, to name the file and line in.
+        error: the class that is raised.
+        hint: what to do.
+    """
+    with process_kept():
+        try:
+            yield
+        except BaseException as fault:
+            if isinstance(fault, SweepError) or not of_user(fault):  # a signal's, or one that says it all
+                raise
+            raise error(f"{what}: {user_place(fault, folder)}", hint=hint) from fault
+
+
+def of_user(fault: BaseException) -> bool:
+    """Whether user code raised it, and not the user at the keyboard."""
+    if isinstance(fault, KeyboardInterrupt):  # while a sweep runs, Ctrl-C is handled otherwise
+        return signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    return isinstance(fault, Exception | SystemExit)
+
+
+@contextmanager
+def process_kept() -> Iterator[None]:
+    """Prints go to stderr inside; what code may change of the process for good is put back at the end."""
+    held = [(holder, name, getattr(holder, name)) for holder, name in _HELD]
+    filters = list(warnings.filters)
+    folder = None
+    with contextlib.suppress(OSError):  # it may be gone
+        folder = os.getcwd()  # noqa: PTH109
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        for holder, name, value in held:
+            setattr(holder, name, value)
+        # Filters that silence stay; those that raise would meet warnings of Keras and of ours.
+        added = [one for one in warnings.filters if one not in filters and one[0] != "error"]
+        warnings.filters[:] = [*added, *filters]  # type: ignore[index]
+        if folder is not None:
+            with contextlib.suppress(OSError):
+                os.chdir(folder)

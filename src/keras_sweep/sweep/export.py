@@ -12,7 +12,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError, SweepError, UsageError
 from keras_sweep.files.atomic import replacing_path
 from keras_sweep.models.model_as_file import fileable
-from keras_sweep.process.without_tensorflow import without_tensorflow
+from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
 
 

@@ -16,11 +16,10 @@ from keras_sweep.files.atomic import SHARED, replacing
 from keras_sweep.models.dense import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
+from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.given import is_given
 from keras_sweep.process.keras_config import DEFAULTS, keras_config
-from keras_sweep.process.user_call import taken
-from keras_sweep.process.user_code import load_python
-from keras_sweep.process.without_tensorflow import without_tensorflow
+from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec

@@ -6,7 +6,7 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.inspect_model import inspect_model
-from keras_sweep.process.environment import check_environment
+from keras_sweep.process.backend import check_environment
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.estimate import Estimate, estimate

@@ -18,11 +18,10 @@ from keras_sweep.data.whole import raw_whole, whole
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
 from keras_sweep.files.model_file import check_keras_file, file_digest, model_config
 from keras_sweep.models.model_as_file import own_objects
-from keras_sweep.process.backend import BACKENDS, choose_backend
+from keras_sweep.process.backend import BACKENDS, choose_backend, without_tensorflow
 from keras_sweep.process.given import was_given
 from keras_sweep.process.keras_config import use_keras_config
 from keras_sweep.process.user_code import load_python, place_of
-from keras_sweep.process.without_tensorflow import without_tensorflow
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_attributes
 from keras_sweep.record.study_file import StudyFile

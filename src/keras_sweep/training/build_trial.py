@@ -7,9 +7,8 @@ from typing import Any
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
-from keras_sweep.models.hyper_model import own_optimizer
-from keras_sweep.models.own_compile import names_optimizer
-from keras_sweep.process.without_tensorflow import without_tensorflow
+from keras_sweep.models.hyper_model import names_optimizer, own_optimizer
+from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import TrainingPlan
 

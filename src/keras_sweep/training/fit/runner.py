@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.garbage import only_new_garbage
-from keras_sweep.process.process_kept import of_user
+from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import compiled_model

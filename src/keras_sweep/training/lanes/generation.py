@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 
-from keras_sweep.process.process_kept import of_user
+from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
 from keras_sweep.training.lanes.end_states import EndStates

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.process.process_kept import of_user
+from keras_sweep.process.user_code import of_user
 from keras_sweep.space.search_space import Goal, Objective, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.training.fit.random_states import generator_states

@@ -13,8 +13,8 @@ import numpy as np
 
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.models.build import build_model
-from keras_sweep.process.process_kept import of_user
-from keras_sweep.process.without_tensorflow import without_tensorflow
+from keras_sweep.process.backend import without_tensorflow
+from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import compiled_model, make_optimizer

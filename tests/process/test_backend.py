@@ -1,0 +1,138 @@
+"""What the environment can't do ends a command before a trial is recorded, and nobody imports a backend not used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_sweep.process.backend import check_environment
+from keras_sweep.process.xla_options import QUICK, _known, on_cpu
+from tests.helpers.command import PATIENCE, sweep
+from tests.helpers.space_texts import DIGITS
+
+REASONS = {
+    "JAX_PLATFORMS=cuda": "error: jax can't run a tiny program here",
+    "JAX_DEFAULT_PRNG_IMPL=rbg": "TypeError: JAX encountered invalid PRNG key data",
+    "JAX_DISABLE_JIT=1": "ValueError: Disable jit is not supported",
+    "XLA_FLAGS=--nonsense": "Unknown flag in XLA_FLAGS: --nonsense",
+}
+
+
+@pytest.mark.parametrize("setting", REASONS)
+def test_a_setting_that_jax_can_t_run_with_ends_the_command_and_records_nothing(setting, tmp_path):
+    (tmp_path / "digits.yaml").write_text(DIGITS)
+    name, _, value = setting.partition("=")
+    ended = sweep("run", "digits.yaml", "--quiet", cwd=tmp_path, **{name: value})
+    assert (ended.code, ended.out) == (1, "")
+    assert len(ended.err.splitlines()) == 1
+    assert REASONS[setting] in ended.err
+    assert f"The cause may be {setting}: unset it" in ended.err
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_check_that_trains_sees_the_fault_of_the_environment(tmp_path):
+    (tmp_path / "digits.yaml").write_text(DIGITS)
+    ended = sweep("check", "digits.yaml", "--probe", cwd=tmp_path, JAX_DEFAULT_PRNG_IMPL="rbg")
+    assert ended.code == 1
+    assert "no faults" not in ended.out
+    assert "The cause may be JAX_DEFAULT_PRNG_IMPL=rbg: unset it" in ended.err
+
+
+def test_a_flag_that_xla_knows_stops_nothing(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=1")
+    check_environment()
+
+
+def test_the_tiny_program_leaves_the_generators_as_they_were():
+    keras.utils.set_random_seed(7)
+    expected = np.random.rand()
+    keras.utils.set_random_seed(7)
+    check_environment()
+    assert np.random.rand() == expected
+
+
+def test_a_compile_option_that_xla_does_not_know_is_done_without():
+    known, unknown = ("xla_backend_optimization_level", 0), ("xla_cpu_of_another_year", True)
+    assert _known((unknown, known)) == dict([known])
+    assert _known((unknown,)) is None
+    assert _known(()) is None
+    assert on_cpu(QUICK) == dict(QUICK)
+
+
+SCRIPT = """
+import random, sys
+import numpy as np
+import keras
+from keras_sweep.process.backend import without_tensorflow
+
+def drawn():
+    model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3), keras.layers.Dropout(0.5)])
+    return [random.random(), np.random.rand(), *model.get_weights()[0].ravel(), *np.ravel(keras.random.normal((3,)))]
+
+with without_tensorflow():
+    keras.utils.set_random_seed(7)
+assert "tensorflow" not in sys.modules
+ours = drawn()
+keras.utils.set_random_seed(7)
+assert "tensorflow" in sys.modules
+assert ours == drawn()
+with without_tensorflow():
+    assert keras.src.utils.module_utils.tensorflow.available
+"""
+
+
+def test_seeding_without_tensorflow_draws_the_same_numbers():
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT], check=True, env=environment, timeout=PATIENCE)
+
+
+OTHER_KERAS = """
+import sys, keras
+from keras_sweep.process.backend import without_tensorflow
+sys.modules["keras.src.utils.module_utils"] = None  # which can't be imported
+with without_tensorflow():
+    keras.utils.set_random_seed(7)
+assert "tensorflow" in sys.modules
+"""
+
+
+def test_a_keras_that_keeps_the_flag_elsewhere_only_imports_tensorflow():
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", OTHER_KERAS], check=True, env=environment, timeout=PATIENCE)
+
+
+RUN = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "jax"
+from keras_sweep.cli.main import main
+try:
+    main(["run", "mine.yaml", "--quiet"])
+except SystemExit as end:
+    assert not end.code, end.code
+assert "tensorflow" not in sys.modules
+"""
+SPACE = """
+data: iris
+model: {python: "mine:build"}
+loss: sparse_categorical_crossentropy
+metric: {name: val_loss}
+parameters: {learning_rate: 0.1, epochs: 1}
+search: {sampler: random, trials: 1}
+"""
+BUILD = """
+import keras
+def build():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="softmax")])
+"""
+
+
+def test_a_sweep_of_a_model_of_ones_own_imports_no_tensorflow_from_its_inspection_to_its_file(tmp_path):
+    (tmp_path / "mine.yaml").write_text(SPACE)
+    (tmp_path / "mine.py").write_text(BUILD)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", RUN], check=True, cwd=tmp_path, timeout=PATIENCE)
+    assert (tmp_path / "sweeps" / "mine" / "best.keras").exists()
