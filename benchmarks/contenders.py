@@ -115,7 +115,7 @@ def run_peer(
     limit: float = 3600,
 ) -> Run:
     """A peer on these points of a task of peers/tasks.py, or searching on its own."""
-    from keras_sweep.data.fashion_mnist import FASHION_MNIST
+    from keras_sweep.data.image_sets import FASHION_MNIST
 
     peer = PEER_PROGRAMS[name]
     command = [str(python), str(PEERS / peer.script), "--backend", peer.backend, "--data", str(FASHION_MNIST.locate())]

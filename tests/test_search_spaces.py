@@ -21,7 +21,8 @@ from pathlib import Path
 warnings.simplefilter("error")
 warnings.simplefilter("ignore", DeprecationWarning)
 import keras, numpy as np
-from keras_sweep.data.catalog import load_search_data, raw_rows
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.recorded import recorded_spec

@@ -84,7 +84,9 @@ def test_what_does_not_go_with_the_data_is_told_of_the_spec_and_of_no_file(tmp_p
 
 def test_rows_of_different_lengths_are_refused_in_plain_words(tmp_path):
     ragged = digits_spec(data=([[1.0, 2.0], [3.0]] * 20, [0, 1] * 20))
-    with pytest.raises(ks.UsageError, match="`x` of the arrays given has rows of different lengths"):
+    with pytest.raises(
+        ks.UsageError, match=r"`x` of the arrays given is a list of 40 .*, whose rows have different lengths"
+    ):
         ks.run(ragged, name="mine", sweeps_dir=tmp_path, listener=print)
 
 

@@ -8,23 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers.data_specs import named
+from tests.helpers.data_specs import spec_of
 from tests.helpers.image_files import write_files
 
-from keras_sweep.data import mnist
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.image_set import ArrayFile, ImageSet
-from keras_sweep.data.names import DATA_NAMES, IMAGE_SETS
+from keras_sweep.data.image_sets import IMAGE_SETS
+from keras_sweep.data.names import DATA_NAMES
 from keras_sweep.data.sealed_test import open_test
-from keras_sweep.data.sources import image_set
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import DataSpec
-
-
-def set_of(name: str) -> ImageSet:
-    found = image_set(DataSpec("named", name))
-    assert found is not None
-    return found
+from keras_sweep.space.sweep_spec import DataSpec, SweepSpec
 
 
 def arrays(found: ImageSet) -> tuple[ArrayFile, ...]:
@@ -33,35 +26,37 @@ def arrays(found: ImageSet) -> tuple[ArrayFile, ...]:
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImageSet:
-    """An image set that is registered and lies in a folder of the user's."""
+    """An image set that lies in a folder of the user's."""
     monkeypatch.setenv("SWEEP_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path / "cache"))
     made = write_files(tmp_path)
-    monkeypatch.setattr(mnist, "TOY", made, raising=False)
-    monkeypatch.setitem(IMAGE_SETS, "toy", "keras_sweep.data.mnist:TOY")
-    monkeypatch.setattr("keras_sweep.data.catalog.DATA_NAMES", (*DATA_NAMES, "toy"))
+    monkeypatch.setitem(IMAGE_SETS, "toy", made)
     return made
+
+
+def toys(loss: str = "sparse_categorical_crossentropy") -> SweepSpec:
+    return spec_of(DataSpec("named", "toy"), loss)
 
 
 @pytest.mark.parametrize("name", IMAGE_SETS)
 class TestEveryImageSet:
     def test_bears_its_name_and_can_be_named(self, name: str) -> None:
-        assert set_of(name).name == name and name in DATA_NAMES
+        assert IMAGE_SETS[name].name == name and name in DATA_NAMES
 
     def test_has_a_digest_for_every_array_and_none_twice(self, name: str) -> None:
-        made = arrays(set_of(name))
+        made = arrays(IMAGE_SETS[name])
         assert all(re.fullmatch("[0-9a-f]{64}", one.digest) for one in made)
-        assert len({(one.file, one.member) for one in made}) == len({one.name for one in made}) == 4
+        assert len({(one.file, one.member) for one in made}) == 4
 
     def test_says_what_its_pictures_are(self, name: str) -> None:
-        made = set_of(name)
+        made = IMAGE_SETS[name]
         assert len(set(made.class_names)) == len(made.class_names) > 1
         assert len(made.shape) in (2, 3) and made.test_rows > 0
 
     def test_tells_the_ways_out_where_it_can_not_be_had(
         self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        made = replace(set_of(name), folder="nowhere", address="http://127.0.0.1:9/", debian_package=None)
+        made = replace(IMAGE_SETS[name], folder="nowhere", address="http://127.0.0.1:9/", debian_package=None)
         for variable in ("SWEEP_DATA_DIR", "SWEEP_CACHE_DIR", "KERAS_HOME"):
             monkeypatch.setenv(variable, str(tmp_path / "empty"))
         with pytest.raises(DataError, match=f"{made.title} is not on this machine.*set SWEEP_DATA_DIR to it"):
@@ -69,21 +64,12 @@ class TestEveryImageSet:
 
 
 def test_a_set_is_split_and_its_test_rows_stay_sealed(toy: ImageSet) -> None:
-    spec = named("toy")
-    for _ in ("decoded", "from the cache"):
-        data = load_search_data(spec)
-        assert (data.train.x.shape, data.validation.x.shape) == ((24, 20), (6, 20))
-        assert (data.classes, data.image_shape, data.test_rows) == (3, (4, 5), 30)
-        test = open_test(spec, data)
-        assert test.x.shape == (30, 20) and test.y.tolist() == [0, 1, 2] * 10
-    one_hot = named("toy", "categorical_crossentropy")
-    assert load_search_data(one_hot).train.y.shape == (24, 3)
-
-
-def test_a_damaged_array_in_the_cache_is_read_anew(toy: ImageSet, tmp_path: Path) -> None:
-    images, _ = toy.search_arrays()
-    np.save(tmp_path / "cache" / "toy" / "x_train.npy", np.zeros_like(images))
-    assert (toy.search_arrays()[0] == images).all()
+    data = load_search_data(toys())
+    assert (data.train.x.shape, data.validation.x.shape) == ((24, 20), (6, 20))
+    assert (data.classes, data.image_shape, data.test_rows) == (3, (4, 5), 30)
+    test = open_test(toys(), data)
+    assert test.x.shape == (30, 20) and test.y.tolist() == [0, 1, 2] * 10
+    assert load_search_data(toys("categorical_crossentropy")).train.y.shape == (24, 3)
 
 
 def test_another_file_of_that_name_is_refused(toy: ImageSet, tmp_path: Path) -> None:

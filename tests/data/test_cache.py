@@ -5,10 +5,9 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from keras_sweep.data.cache import load_array, load_facts, sha256, store_array, store_facts, user_cache
+from keras_sweep.data.cache import user_cache
 
 
 @pytest.fixture
@@ -45,34 +44,3 @@ def test_nothing_is_kept_where_others_may_write(cache: Path, tmp_path: Path) -> 
     with pytest.raises(NotADirectoryError):
         user_cache("linked")
     assert mode(tmp_path / "mine") == 0o755
-
-
-def test_gives_an_array_back_as_a_memory_map(cache: Path) -> None:
-    array = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    store_array(user_cache("a"), "x", array)
-    held = load_array(user_cache("a"), "x", sha256(array))
-    assert isinstance(held, np.memmap) and (held == array).all()
-    assert [path.name for path in user_cache("a").iterdir()] == ["x.npy"]
-
-
-@pytest.mark.parametrize("damage", [b"", b"rubbish", None])
-def test_a_damaged_array_counts_as_absent(cache: Path, damage: bytes | None) -> None:
-    array = np.arange(12, dtype=np.uint8)
-    store_array(user_cache("a"), "x", array)
-    path = user_cache("a") / "x.npy"
-    path.write_bytes(path.read_bytes()[:-1] + b"\xff" if damage is None else damage)
-    assert load_array(user_cache("a"), "x", sha256(array)) is None
-    assert load_array(user_cache("a"), "absent", sha256(array)) is None
-
-
-def test_objects_are_never_unpickled(cache: Path) -> None:
-    np.save(user_cache("a") / "x.npy", np.array([{}], dtype=object), allow_pickle=True)
-    assert load_array(user_cache("a"), "x", "") is None
-
-
-def test_damaged_facts_count_as_none(cache: Path) -> None:
-    store_facts(user_cache("a"), "f", {"k": 1})
-    assert load_facts(user_cache("a"), "f") == {"k": 1}
-    for text in ("{", "[1]"):
-        (user_cache("a") / "f.json").write_text(text)
-        assert load_facts(user_cache("a"), "f") == {}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
+from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import train_test_split
 
-from keras_sweep.data.catalog import load_search_data, named_set, raw_rows
-from keras_sweep.data.fingerprint import fingerprint
-from keras_sweep.data.names import DATA_NAMES
-from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.catalog import load_search_data, named_set
+from keras_sweep.data.names import DATA_NAMES, read_sklearn_set
+from keras_sweep.data.raw_rows import raw_rows
+from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec, Split
 from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, named, spec_of
@@ -44,6 +47,15 @@ def test_rows_are_those_of_scikit_learn() -> None:
     np.testing.assert_allclose(data.train.x, (x - x.mean(axis=0)) / x.std(axis=0), atol=2e-4)
     np.testing.assert_allclose(data.validation.x, (x_validation - x.mean(axis=0)) / x.std(axis=0), atol=2e-4)
     assert (data.train.y == y).all() and (data.validation.y == y_validation).all()
+
+
+def test_a_set_of_scikit_learn_has_its_numbers_and_names() -> None:
+    for name, load in (("iris", load_iris), ("diabetes", partial(load_diabetes, scaled=False))):
+        found, theirs = read_sklearn_set(name), load()
+        assert found.rows is not None and isinstance(found.rows.x, pl.DataFrame)
+        assert found.rows.x.columns == list(theirs.feature_names)
+        assert np.array_equal(found.rows.x.to_numpy(), theirs.data) and np.array_equal(found.rows.y, theirs.target)
+    assert read_sklearn_set("digits").class_names == tuple("0123456789")
 
 
 def test_labels_follow_the_loss() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task, units_needed
-from keras_sweep.data.losses import LOSS_NEEDS, LabelForm
+from keras_sweep.data.labels import LOSS_NEEDS, LabelForm
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Int

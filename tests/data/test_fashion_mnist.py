@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.fashion_mnist import FASHION_MNIST
 from keras_sweep.data.fetch import FetchError, download, unpack_debian_package
-from keras_sweep.data.images import scaled_pixels
+from keras_sweep.data.image_sets import FASHION_MNIST
 from keras_sweep.errors import DataError
 from tests.helpers.data_specs import named
 
@@ -39,11 +38,6 @@ def test_equals_the_lessons_own_code(data) -> None:  # type: ignore[no-untyped-d
     x_train, x_validation, y_train, y_validation = train_test_split(x, labels, test_size=0.2, random_state=42)
     assert (data.train.x == x_train).all() and (data.validation.x == x_validation).all()
     assert (data.train.y == y_train).all() and (data.validation.y == y_validation).all()
-
-
-def test_every_pixel_is_scaled_as_by_division_in_float64() -> None:
-    images = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
-    assert (scaled_pixels(images) == (images / 255.0).astype("float32").reshape(1, -1)).all()
 
 
 def test_one_hot_labels_where_the_loss_takes_them() -> None:
@@ -71,7 +65,7 @@ print(*(path for path in opened if "ubyte" in path), sep="\\n")
 def test_the_command_says_in_one_line_where_the_data_is(tmp_path: Path) -> None:
     for file in FASHION_MNIST.files:
         (tmp_path / file).touch()  # looking for the data opens no file
-    done = run_python("from keras_sweep.data.fashion_mnist import main; main()", SWEEP_DATA_DIR=str(tmp_path))
+    done = run_python("from keras_sweep.data.image_sets import main; main()", SWEEP_DATA_DIR=str(tmp_path))
     assert done.stdout == f"Fashion-MNIST: {tmp_path}\n"
     assert not done.stderr
 
@@ -103,9 +97,9 @@ def test_another_file_of_that_name_is_refused(tmp_path: Path, monkeypatch: pytes
 
 def test_a_machine_that_can_fetch_nothing_is_told_three_ways_out(tmp_path: Path) -> None:
     script = """
-from keras_sweep.data import fashion_mnist, image_set
+from keras_sweep.data import image_set, image_sets
 image_set.known_folders = lambda name: iter(())
-raise SystemExit(fashion_mnist.main())
+raise SystemExit(image_sets.main())
 """
     done = run_python(script, check=False, **nothing_to_fetch_from(tmp_path))
     assert done.returncode == 2
@@ -131,9 +125,9 @@ esac''',
     )
     script(tools / "dpkg-deb", 'tar -xf "$2" -C "$3"')
     program = """
-from keras_sweep.data import fashion_mnist, image_set
+from keras_sweep.data import image_set, image_sets
 image_set.known_folders = lambda name: iter(())
-raise SystemExit(fashion_mnist.main() or fashion_mnist.main())
+raise SystemExit(image_sets.main() or image_sets.main())
 """
     environment = nothing_to_fetch_from(tmp_path)
     environment["PATH"] = f"{tools}:/usr/bin:/bin"

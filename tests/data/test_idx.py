@@ -1,4 +1,4 @@
-"""The IDX format."""
+"""The IDX format, and pictures as rows of numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from keras_sweep.data.idx import decode_idx
+from keras_sweep.data.image_set import decode_idx, scaled_pixels
 
 
 def encode(array: np.ndarray) -> bytes:
@@ -40,3 +40,21 @@ def test_cut_files_are_refused() -> None:
         decode_idx(whole[:-9], "it")
     with pytest.raises(ValueError, match="it has 199 bytes where its header says 200"):
         decode_idx(gzip.compress(gzip.decompress(whole)[:-1]), "it")
+
+
+IMAGES = np.arange(3 * 8 * 32, dtype=np.uint8).reshape(3, 8, 32)  # each of the 256 bytes
+
+
+def test_every_pixel_is_scaled_as_by_division_in_float64():
+    expected = (IMAGES / 255.0).astype("float32").reshape(3, -1)
+    np.testing.assert_array_equal(scaled_pixels(IMAGES), expected)
+    np.testing.assert_array_equal(scaled_pixels(IMAGES, np.array([2, 0])), expected[[2, 0]])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_jax_reads_them_where_they_are(rows):
+    import jax
+
+    pixels = scaled_pixels(IMAGES[:rows])
+    device = jax.device_put(pixels, jax.devices("cpu")[0])
+    assert device.unsafe_buffer_pointer() == pixels.ctypes.data

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_sweep.data.images import scaled_pixels
+from keras_sweep.data.image_set import scaled_pixels
 
 IMAGES = np.arange(3 * 5 * 7, dtype=np.uint8).reshape(3, 5, 7)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_sweep.data.labels import fit_labels
-from keras_sweep.data.losses import LOSS_NEEDS, LabelForm, output_activation
+from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, fit_labels, output_activation
 from keras_sweep.errors import DataError
 from keras_sweep.space_file.keras_names import ACTIVATIONS, LOSSES
 

@@ -171,3 +171,9 @@ def test_a_fault_names_its_column_whatever_it_is_called(name: str, values: objec
     except DataError as fault:
         notices = (str(fault),)
     assert f"column {name!r} {said}" in notices[0]
+
+
+def test_a_name_that_a_keras_file_can_not_hold_is_refused() -> None:
+    for values in ([1.0, 2.0, 3.0, 4.0], ["x", "y", "x", "y"]):
+        with pytest.raises(TableError, match=r"column 'a\\x00b' has a null character in its name. Rename it"):
+            fit_columns(pl.DataFrame({"a\0b": values, "other": OTHER}))

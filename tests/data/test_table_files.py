@@ -8,9 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from keras_sweep.data.source import Source
 from keras_sweep.data.table_columns import MOST_COLUMNS, numbers
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
+from keras_sweep.space.sweep_spec import DataSpec
 
 
 def csv(tmp_path: Path, content: str | bytes) -> Path:
@@ -19,26 +21,31 @@ def csv(tmp_path: Path, content: str | bytes) -> Path:
     return path
 
 
+def read(path: Path, target: str) -> Source:
+    """A file whose name ends with its kind."""
+    return read_table(DataSpec(path.suffix[1:], path.name, target), path.parent)
+
+
 def test_reads_types_from_all_rows(tmp_path: Path) -> None:
     rows = "\n".join(f"{k},x,1" for k in range(2000))
-    source = read_table(csv(tmp_path, f"a,b,target\n{rows}\n0.5,y,2\n"), "csv", "target")
+    source = read(csv(tmp_path, f"a,b,target\n{rows}\n0.5,y,2\n"), "target")
     assert source.rows is not None and len(source.rows) == 2001
     assert source.rows.x.schema == {"a": pl.Float64, "b": pl.String}
     assert source.name == "it.csv"
 
 
 def test_a_byte_order_mark_and_quotes_are_no_part_of_a_name(tmp_path: Path) -> None:
-    source = read_table(csv(tmp_path, b'\xef\xbb\xbf"a","the, b"\n1,2\n3,4\n'), "csv", "the, b")
+    source = read(csv(tmp_path, b'\xef\xbb\xbf"a","the, b"\n1,2\n3,4\n'), "the, b")
     assert source.rows is not None and source.rows.x.columns == ["a"]
     assert source.rows.y.tolist() == [2, 4]
-    source = read_table(csv(tmp_path, '"a ""b""","the ""c"""\n1,2\n3,4\n'), "csv", 'the "c"')
+    source = read(csv(tmp_path, '"a ""b""","the ""c"""\n1,2\n3,4\n'), 'the "c"')
     assert source.rows is not None and source.rows.x.columns == ['a "b"']
 
 
 def test_parquet_gives_the_same(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,b,target\n1,x,p\n2,,q\n")
     pl.read_csv(path).write_parquet(tmp_path / "it.parquet")
-    one, other = read_table(path, "csv", "target"), read_table(tmp_path / "it.parquet", "parquet", "target")
+    one, other = read(path, "target"), read(tmp_path / "it.parquet", "target")
     assert one.rows is not None and other.rows is not None
     assert one.rows.x.equals(other.rows.x) and one.rows.y.tolist() == other.rows.y.tolist() == ["p", "q"]
 
@@ -69,27 +76,25 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
 )
 def test_faults_of_csv_files(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        read_table(csv(tmp_path, content), "csv", "target")
+        read(csv(tmp_path, content), "target")
 
 
 def test_more_columns_than_are_taken_are_refused_by_the_header_alone(tmp_path: Path) -> None:
     path = csv(tmp_path, ",".join(f"c{k}" for k in range(MOST_COLUMNS + 1)) + "\nno,rows\n")
     with pytest.raises(DataError, match=r"it\.csv has 50,001 columns; at most 50,000 are taken\. Give wide"):
-        read_table(path, "csv", "c0")
+        read(path, "c0")
     pl.DataFrame({f"c{k}": [0] for k in range(MOST_COLUMNS + 1)}).write_parquet(tmp_path / "it.parquet")
     with pytest.raises(DataError, match=r"it\.parquet has 50,001 columns; at most 50,000"):
-        read_table(tmp_path / "it.parquet", "parquet", "c0")
+        read(tmp_path / "it.parquet", "c0")
 
 
 def test_a_header_that_csv_can_not_hold_is_a_plain_fault(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="can't be read as csv"):
-        read_table(csv(tmp_path, '"' + "x" * 200_000 + '",target\n1,2\n'), "csv", "target")
+        read(csv(tmp_path, '"' + "x" * 200_000 + '",target\n1,2\n'), "target")
 
 
 def test_whole_numbers_of_any_size_are_numbers(tmp_path: Path) -> None:
-    source = read_table(
-        csv(tmp_path, "a,target\n99999999999999999999999,1\n2,99999999999999999999999\n"), "csv", "target"
-    )
+    source = read(csv(tmp_path, "a,target\n99999999999999999999999,1\n2,99999999999999999999999\n"), "target")
     assert source.rows is not None and source.rows.y.tolist() == [1.0, 1e23]
     assert numbers(source.rows.x["a"]).to_list() == [1e23, 2.0]
 
@@ -98,14 +103,14 @@ def test_faults_of_parquet_files(tmp_path: Path) -> None:
     path = tmp_path / "it.parquet"
     path.write_bytes(b"no parquet")
     with pytest.raises(DataError, match="can't be read as parquet"):
-        read_table(path, "parquet", "target")
+        read(path, "target")
     pl.DataFrame({"a": [1], "target": [date(2024, 1, 1)]}).write_parquet(path)
     with pytest.raises(DataError, match=r"target column 'target' of .* is of type Date"):
-        read_table(path, "parquet", "target")
+        read(path, "target")
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no file .*absent.csv. Paths are relative to the space file"):
-        read_table(tmp_path / "absent.csv", "csv", "target")
+        read(tmp_path / "absent.csv", "target")
     with pytest.raises(DataError, match="is a folder, not a file"):
-        read_table(tmp_path, "csv", "target")
+        read_table(DataSpec("csv", ".", "target"), tmp_path)

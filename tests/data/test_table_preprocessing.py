@@ -196,7 +196,10 @@ ODD_NAMES = [
     "a  b", " a b", "A B", "grün", "gru\u0308n", "日本", "a\nb", "\t", "'", '"', "{}", "\\", "\x1b[2J", "\u202e",
     "x" * 300, "input", "columns", "name", "self", "None", "🌱", "*", "^a.*$",
 ]  # fmt: skip
-NAMES = st.one_of(st.sampled_from(ODD_NAMES), st.text(st.sampled_from("a_/%20F5 ."), max_size=6), st.text(max_size=6))
+WRITABLE = st.characters(exclude_characters="\0", exclude_categories=["Cs"])  # a name with a null is refused
+NAMES = st.one_of(
+    st.sampled_from(ODD_NAMES), st.text(st.sampled_from("a_/%20F5 ."), max_size=6), st.text(WRITABLE, max_size=6)
+)
 
 
 @given(st.lists(NAMES, unique=True))

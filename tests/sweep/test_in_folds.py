@@ -11,7 +11,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.saved_rows import save_rows
+from keras_sweep.data.raw_rows import save_rows
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_results

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.folds import left_out
+from keras_sweep.data.split import left_out
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import DataSpec, Split
 from keras_sweep.training.choose import choose_runner

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from keras_sweep.data.folds import left_out
+from keras_sweep.data.split import left_out
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, Split
 from keras_sweep.sweep.estimate import Estimate
 from keras_sweep.views.space_view import print_estimate, print_space

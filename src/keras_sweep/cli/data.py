@@ -47,7 +47,7 @@ def data(
         )
     spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
     from keras_sweep.data.catalog import load_search_data
-    from keras_sweep.data.saved_rows import check_rows_path, save_rows
+    from keras_sweep.data.raw_rows import check_rows_path, save_rows
     from keras_sweep.views.data_view import DataView
     from keras_sweep.views.sample_images import picture_grid, write_png
 
@@ -169,8 +169,7 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
     if sets:
         raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
     from keras_sweep.data.catalog import named_set
-    from keras_sweep.data.names import DATA_NAMES
-    from keras_sweep.data.sources import unknown_name
+    from keras_sweep.data.names import DATA_NAMES, unknown_name
     from keras_sweep.views.terminal.console import stderr_console
     from keras_sweep.views.terminal.messages import print_notice
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.array_checks import described, input_array, label_array
-from keras_sweep.data.number_table import polars_table
+from keras_sweep.data.arrays import ARRAYS, described, input_array, label_array
 from keras_sweep.data.search_data import Array
-from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.source import Features, RawRows, Source
 from keras_sweep.data.table_columns import check_columns
-from keras_sweep.data.table_files import must_be_file
+from keras_sweep.data.table_files import must_be_file, polars_table
 from keras_sweep.errors import DataError, SweepError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, of_user, process_kept, user_place
+from keras_sweep.space.sweep_spec import DataSpec
 
 PARTS = ("", "_train", "_validation", "_test")
 KEYS = "`x` and `y`; or `x_train` and `y_train`, and where there are such parts the same of `_validation` and `_test`"
@@ -28,12 +28,12 @@ RESULTS = (
 _OTHER_NAMES = {"x_val": "x_validation", "y_val": "y_validation"}
 
 
-def read_npz(path: Path, target: str | None) -> Source:
+def read_npz(data: DataSpec, folder: Path) -> Source:
     """The arrays of an .npz file, never unpickled. Raises DataError.
 
-    Args:
-        target: the array of labels, where it is not called `y`; `x` is then `x`, or the only other array.
+    The target is the array of labels, where it is not called `y`; `x` is then `x`, or the only other array.
     """
+    path, target = folder / data.source, data.target
     must_be_file(path)
     try:
         with path.open("rb") as opened:  # np.load leaves a file open that it opened by name and could not read
@@ -52,8 +52,9 @@ def read_npz(path: Path, target: str | None) -> Source:
     return _of_dict(arrays, path.name, str(path))
 
 
-def call_python(source: str, folder: Path) -> Source:
+def call_python(data: DataSpec, folder: Path) -> Source:
     """The rows that a user's function returns. Raises DataError, naming the user's file and line where it raises."""
+    source = data.source
     function = load_python(source, folder, DataError)
     name = name_of(source)
     place = name if is_given(source) else f"`python: {source}`"
@@ -72,35 +73,24 @@ def call_python(source: str, folder: Path) -> Source:
     if isinstance(returned, Mapping):
         return _of_dict(dict(returned), name, place)
     pairs = list(returned) if isinstance(returned, Sequence) and not isinstance(returned, str | bytes) else []
-    if any(map(_gives_rows_bit_by_bit, (returned, *pairs[:5]))):
-        raise DataError(
-            f"{place} returned {described(returned)}, whose rows come bit by bit",
-            hint="Return all rows as arrays, of a tf.data.Dataset by "
-            "`x, y = map(np.array, zip(*dataset.unbatch().as_numpy_iterator()))`",
-        )
-    if 2 <= len(pairs) <= 3 and all(isinstance(pair, Sequence) and _is_pair(pair) for pair in pairs):
-        nested = any(hasattr(part, "shape") or isinstance(part, Sequence) for pair in pairs for part in pair)
-        if nested and (len(pairs) == 3 or any(hasattr(part, "shape") for pair in pairs for part in pair)):
-            names = ("train", "validation", "test") if len(pairs) == 3 else ("train", "test")
-            arrays = {}
-            for part, (x, y) in zip(names, pairs, strict=True):
-                arrays[f"x_{part}"], arrays[f"y_{part}"] = x, y
-            return _of_dict(arrays, name, place)
+    names = {2: ("train", "test"), 3: ("train", "validation", "test")}.get(len(pairs), ())
+    # Two pairs of plain lists are x and y of two rows, not training and test rows.
+    of_arrays = len(pairs) == 3 or any(hasattr(part, "shape") for pair in pairs if _is_pair(pair) for part in pair)
+    if names and of_arrays and all(map(_is_pair, pairs)):
+        arrays = {}
+        for part, (x, y) in zip(names, pairs, strict=True):
+            arrays[f"x_{part}"], arrays[f"y_{part}"] = x, y
+        return _of_dict(arrays, name, place)
     if len(pairs) == 2:
         return _of_dict({"x": pairs[0], "y": pairs[1]}, name, place)
     raise DataError(
-        f"{place} returned {described(returned)}", hint=f"It may return {RESULTS}; weights of rows are not taken"
+        f"{place} returned {described(returned)}",
+        hint=f"It may return {RESULTS}; weights of rows are not taken. {ARRAYS}",
     )
 
 
-def _gives_rows_bit_by_bit(value: Any) -> bool:
-    """Whether it is an iterator, or a data set of TensorFlow, PyTorch or Keras."""
-    names = {kind.__name__ for kind in type(value).__mro__}
-    return isinstance(value, Iterator) or bool(names & {"DatasetV2", "DataLoader", "Dataset", "PyDataset"})
-
-
-def _is_pair(pair: Sequence[Any]) -> bool:
-    return not isinstance(pair, str | bytes) and len(pair) == 2
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, Sequence) and not isinstance(pair, str | bytes) and len(pair) == 2
 
 
 def _member(file: Any, name: str, path: Path) -> Array:
@@ -175,20 +165,19 @@ def _polars_frame(x: Any, what: str) -> Any:
 
 def _must_agree(rows: Mapping[str, RawRows], place: str) -> None:
     """Raises DataError where the parts of a source can't be parts of one."""
-
-    def must_be_one(what: str, kinds: dict[str, str]) -> None:
+    for letter in "xy":
+        kinds = {f"{letter}{part}": _kind(getattr(each, letter)) for part, each in rows.items()}
         if len(set(kinds.values())) > 1:
             listed = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
-            raise DataError(f"the parts of {place} have {what}: {listed}", hint="Give all parts alike")
-
-    text = {True: "text", False: "numbers"}
-    table = {True: "a table", False: "an array"}
-    must_be_one("inputs of different kinds", {f"x{part}": table[hasattr(r.x, "columns")] for part, r in rows.items()})
-    must_be_one("labels of different kinds", {f"y{part}": text[r.y.dtype.kind == "O"] for part, r in rows.items()})
-    must_be_one("rows of different shapes", {f"x{part}": str(list(r.x.shape[1:])) for part, r in rows.items()})
-    must_be_one("labels of different shapes", {f"y{part}": str(list(r.y.shape[1:])) for part, r in rows.items()})
-    columns = {part: list(r.x.columns) for part, r in rows.items() if hasattr(r.x, "columns")}
+            raise DataError(f"the parts of {place} are not alike: {listed}", hint="Give all parts alike")
+    columns = {part: list(each.x.columns) for part, each in rows.items() if not isinstance(each.x, np.ndarray)}
     for part, names in columns.items():
         absent = [name for name in columns["_train"] if name not in set(names)] if "_train" in columns else []
         if absent:
             raise DataError(f"`x{part}` of {place} lacks the column {absent[0]!r}", hint="Give all parts alike")
+
+
+def _kind(array: Features) -> str:
+    if not isinstance(array, np.ndarray):
+        return f"a table of {len(array.columns)} columns"
+    return f"{'text' if array.dtype.kind == 'O' else 'numbers'}, each row of shape {list(array.shape[1:])}"

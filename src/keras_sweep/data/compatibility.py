@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from keras_sweep.data.losses import LabelForm, loss_needs
+from keras_sweep.data.labels import LabelForm, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, SpaceFileError
 from keras_sweep.space.distributions import Value

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.array_checks import is_too_fine, of_32_bits, own, too_fine_columns
-from keras_sweep.data.labels import Labels, fit_labels
-from keras_sweep.data.losses import LabelForm, loss_needs
+from keras_sweep.data.arrays import is_too_fine, of_32_bits, own, too_fine_columns
+from keras_sweep.data.labels import LabelForm, Labels, fit_labels, loss_needs
+from keras_sweep.data.names import read_source
 from keras_sweep.data.search_data import Array, Rows
 from keras_sweep.data.source import Parts, RawRows, Source
-from keras_sweep.data.sources import read_source
 from keras_sweep.data.split import split
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError

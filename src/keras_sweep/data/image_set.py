@@ -1,16 +1,18 @@
 """Sets of pictures that are published as files, their test rows in arrays of their own: where the files are, and rows.
 
-A set is data (`ImageSet`); everything else is the same for all. Each array is checked against the published digest and
-kept in the user's cache, where the next start finds it decoded.
+A set is data (`ImageSet`); everything else is the same for all. Each array is checked against the published digest.
 """
 
 from __future__ import annotations
 
-import contextlib
+import gzip
 import hashlib
+import math
 import os
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +20,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.cache import load_array, load_facts, sha256, store_array, store_facts, user_cache
+from keras_sweep.data.cache import user_cache
 from keras_sweep.data.fetch import KERAS_ADDRESS, FetchError, download, unpack_debian_package
-from keras_sweep.data.idx import decode_idx
 from keras_sweep.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
 DEBIAN_FOLDER = Path("/usr/share/datasets")
+UNSIGNED_BYTE = 0x08  # the type that IDX files of the MNIST family say
+BOUNDARY = 64  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,6 @@ class ArrayFile:
     digest: str  # SHA-256 (hex) of the array's bytes in an IDX file; of the whole .npz file
     member: str | None = None  # of an .npz file
 
-    @property
-    def name(self) -> str:
-        """Its name in the cache."""
-        return self.member or self.file.removesuffix(".gz")
-
     def read(self, folder: Path, publisher: str) -> Pixels:
         """The array, unpacked and checked. Raises DataError."""
         path = folder / self.file
@@ -47,7 +45,7 @@ class ArrayFile:
             packed = path.read_bytes()
             if self.member is None:
                 array = decode_idx(packed, str(path))
-                digest = sha256(array)
+                digest = hashlib.sha256(array.data).hexdigest()
             else:
                 digest = hashlib.sha256(packed).hexdigest()
             if digest != self.digest:
@@ -86,11 +84,6 @@ class ImageSet:
         """The names of its files; labels, which are small, come first."""
         return tuple(dict.fromkeys(one.file for one in (self.labels, self.images, self.test_labels, self.test_images)))
 
-    @property
-    def version(self) -> str:
-        """What every array that a search gets was checked against."""
-        return " ".join(dict.fromkeys((self.images.digest, self.labels.digest)))
-
     def find(self) -> Path | None:
         """The folder that has all files, if one is on this machine. Opens none of them."""
         folder = folder_with(self.files, known_folders(self.folder))
@@ -107,7 +100,7 @@ class ImageSet:
 
     def search_arrays(self) -> tuple[Pixels, Pixels]:
         """Pictures [N, ...] and labels [N], never a test row. Raises DataError."""
-        return self._cached(self.images), self._cached(self.labels)
+        return self._read(self.images), self._read(self.labels)
 
     def test_arrays(self) -> tuple[Pixels, Pixels]:
         """The sealed test pictures and labels; for `sealed_test` alone. Raises DataError."""
@@ -115,24 +108,6 @@ class ImageSet:
 
     def _read(self, array: ArrayFile) -> Pixels:
         return array.read(self.locate(), self.publisher)
-
-    def _cached(self, array: ArrayFile) -> Pixels:
-        """An array from the cache, which is filled at the first read."""
-        try:
-            cache = user_cache(self.folder)
-        except OSError:  # no home, or a read-only one: every start decodes anew
-            return self._read(array)
-        known = load_facts(cache, "arrays")
-        digest = array.digest if array.member is None else str(known.get(f"{array.digest} {array.member}"))
-        held = load_array(cache, array.name, digest)
-        if held is not None:
-            return held  # type: ignore[return-value]
-        read = self._read(array)
-        with contextlib.suppress(OSError):
-            store_array(cache, array.name, read)
-            if array.member is not None:
-                store_facts(cache, "arrays", {**known, f"{array.digest} {array.member}": sha256(read)})
-        return read
 
     def _fetch(self) -> Path:
         """Bring the files into the user's cache: from their address, then from Debian's package. Raises DataError."""
@@ -208,3 +183,42 @@ def folder_with(files: Sequence[str], folders: Iterator[Path]) -> Path | None:
         if all((folder / file).is_file() for file in files):
             return folder
     return None
+
+
+def decode_idx(packed: bytes, what: str) -> npt.NDArray[np.uint8]:
+    """The array in a gzipped IDX file: a magic number, the shape, then bytes (yann.lecun.com/exdb/mnist).
+
+    Raises ValueError, naming `what`, where it is no such file.
+    """
+    try:
+        raw = gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{what} is not a whole gzip file ({error})") from error
+    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != UNSIGNED_BYTE or len(raw) < 4 + 4 * raw[3]:
+        raise ValueError(f"{what} is not an IDX file of unsigned bytes")
+    shape = struct.unpack_from(f">{raw[3]}I", raw, 4)
+    start = 4 + 4 * raw[3]
+    if len(raw) - start != math.prod(shape):
+        raise ValueError(f"{what} has {len(raw) - start} bytes where its header says {math.prod(shape)}")
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+
+
+def scaled_pixels(
+    images: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp] | slice = slice(None)
+) -> npt.NDArray[np.float32]:
+    """The chosen pictures as rows of pixels in [0, 1]: [N, H, W] bytes -> [n, H * W] float32.
+
+    Exactly `(images / 255.0).astype("float32").reshape(n, -1)`: for each of the 256 bytes, dividing in float32 and in
+    float64 round to the same number. One pass and no float64 copy.
+    """
+    chosen = images[rows]
+    flat = chosen.reshape(len(chosen), -1)
+    return np.divide(flat, np.float32(255), out=_on_boundary(flat.shape))
+
+
+def _on_boundary(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """An array that lies as JAX on the CPU wants its own to lie, so that it reads the rows where they are."""
+    size = math.prod(shape) * np.dtype(np.float32).itemsize
+    room = np.empty(size + BOUNDARY, np.uint8)
+    start = -room.ctypes.data % BOUNDARY
+    return room[start : start + size].view(np.float32).reshape(shape)

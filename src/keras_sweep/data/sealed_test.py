@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_sweep.data.encoding import Encoding, encoded, fit_encoding, picture_labels, read_parts
-from keras_sweep.data.fingerprint import fingerprint
-from keras_sweep.data.images import scaled_pixels
-from keras_sweep.data.search_data import Array, Rows, SearchData
+from keras_sweep.data.image_set import scaled_pixels
+from keras_sweep.data.names import image_set
+from keras_sweep.data.search_data import Array, Rows, SearchData, fingerprint
 from keras_sweep.data.source import RawRows
-from keras_sweep.data.sources import image_set
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
 

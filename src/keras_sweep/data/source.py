@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.number_table import Table
 from keras_sweep.data.search_data import Array, Fold
 
-Features: TypeAlias = "Array | Table"
+if TYPE_CHECKING:
+    import polars as pl
+
+Features: TypeAlias = "Array | pl.DataFrame"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,49 +1,52 @@
-"""Which rows are held out: those of scikit-learn's `train_test_split`, mostly without its slow import."""
+"""Which rows are held out, by scikit-learn: test and validation rows, or folds.
+
+With folds every row is scored by a model that never saw it.
+"""
 
 from __future__ import annotations
 
-import math
+import warnings
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.folds import left_out
+from keras_sweep.data.arrays import of_32_bits
+from keras_sweep.data.search_data import Array, Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source
+from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import Split
 
 Indices: TypeAlias = npt.NDArray[np.intp]
 
 
-def held_out(n: int, share: float, seed: int) -> tuple[Indices, Indices]:
-    """(kept, held out) row numbers, in the order of `train_test_split(range(n), test_size=share, random_state=seed)`.
+def held_out(n: int, share: float, seed: int, classes: Array | None = None) -> tuple[Indices, Indices]:
+    """(kept, held out) row numbers, as scikit-learn's `train_test_split` gives them.
 
-    scikit-learn's ShuffleSplit takes ceil(share * n) rows off the front of one permutation, the rest are kept. Its
-    import takes most of a second, which this does not.
+    Args:
+        n: how many rows there are.
+        share: of the rows that is held out.
+        seed: of the shuffling.
+        classes: [n] of which each part gets its share; None: rows are held out whatever they are.
+
+    Raises:
+        DataError: a part would have no row, or a class too few.
     """
-    held = math.ceil(share * n)
-    if held < 1 or held >= n:
-        raise DataError(
-            f"a share of {share} of {n} rows leaves {max(n - held, 0)} rows to train on and {held} held out",
-            hint="Both must be at least 1: change `split`, or bring more rows",
-        )
-    permutation = np.random.RandomState(seed).permutation(n)
-    return permutation[held:], permutation[:held]
-
-
-def held_out_by_class(labels: npt.NDArray[np.generic], share: float, seed: int) -> tuple[Indices, Indices]:
-    """(kept, held out) row numbers with each class's share kept, as `train_test_split(..., stratify=labels)`."""
     from sklearn.model_selection import train_test_split
 
     try:
-        kept, held = train_test_split(np.arange(len(labels)), test_size=share, random_state=seed, stratify=labels)
+        kept, held = train_test_split(np.arange(n), test_size=share, random_state=seed, stratify=classes)
     except ValueError as error:
-        names, counts = np.unique(labels.astype(str), return_counts=True)
+        if classes is None:
+            raise DataError(
+                f"{n} rows can't be split with a share of {share} held out: {error}",
+                hint="Both parts need a row: change `split`, or bring more rows",
+            ) from error
+        names, counts = np.unique(classes.astype(str), return_counts=True)
         rare = [str(name) for name in names[counts < 2]]
-        why = f"class {rare[0]!r} has one row" if rare else str(error)
         raise DataError(
-            f"the rows can't be split with `stratify: true`: {why}",
+            f"the rows can't be split with `stratify: true`: {f'class {rare[0]!r} has one row' if rare else error}",
             hint="Bring more rows of each rare class, or give `split: {stratify: false}`",
         ) from error
     return kept, held
@@ -77,8 +80,44 @@ def split(source: Source, how: Split, *, classes: bool) -> Parts:
 def _apart(rows: RawRows, share: float, how: Split, classes: bool) -> tuple[RawRows, RawRows]:
     if how.stratify and not classes:
         raise DataError("`stratify: true` needs classes, but the labels are numbers", hint="Set it to false")
-    labels = rows.y if rows.y.ndim == 1 or rows.y.shape[1] == 1 else rows.y.argmax(axis=1)
-    kept, held = (
-        held_out_by_class(labels.reshape(-1), share, how.seed) if how.stratify else held_out(len(rows), share, how.seed)
-    )
+    of_rows = _one_a_row(rows.y, classes=True) if how.stratify else None
+    kept, held = held_out(len(rows), share, how.seed, of_rows)
     return rows.take(kept), rows.take(held)
+
+
+def _one_a_row(y: Array, *, classes: bool) -> Array:
+    """[N] the class of each row, or the number in its first column, of labels [N] or [N, C]."""
+    if y.ndim == 1 or y.shape[1] == 1:
+        return y.reshape(-1)
+    return y.argmax(axis=1) if classes else y[:, 0]
+
+
+def left_out(y: Array, how: Split, *, classes: bool) -> list[Fold]:
+    """The folds of rows with these labels: scikit-learn's, shuffled by the split's seed, classes in equal shares.
+
+    Raises DataError where the rows are too few.
+    """
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    labels = _one_a_row(y, classes=classes)
+    kind = StratifiedKFold if classes else KFold
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
+            cut = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str)))
+    except ValueError as error:
+        raise DataError(
+            f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}",
+            hint="Give fewer with `split: {folds: 2}`, or bring more rows",
+        ) from error
+    return [Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in cut]
+
+
+def with_own_columns(parts: Parts, rows: Rows, name: str) -> tuple[Fold, ...]:
+    """The folds of a table, each with all of its rows in columns that are fitted on the fold's training rows alone."""
+    encoded = []
+    for fold in parts.folds:
+        preprocessing, _ = TablePreprocessing.fit(parts.train.take(fold.train).x, name)  # type: ignore[arg-type]
+        x = np.ascontiguousarray(of_32_bits(preprocessing.transform(parts.train.x)))
+        encoded.append(Fold(fold.train, fold.held, Rows(x, rows.y)))
+    return tuple(encoded)

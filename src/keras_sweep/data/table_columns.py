@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.array_checks import LARGEST_FLOAT32, is_too_fine
-from keras_sweep.data.number_table import NumberTable, Table
+from keras_sweep.data.arrays import LARGEST_FLOAT32, is_too_fine
 from keras_sweep.errors import DataError, TableError
 
 if TYPE_CHECKING:
@@ -78,27 +77,20 @@ class TextColumn:
 Column = NumberColumn | TextColumn
 
 
-def fit_columns(train: Table, place: str = "the table") -> tuple[tuple[Column, ...], tuple[str, ...]]:
+def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """(columns, notices) from the training rows. Raises TableError with every fault of every column."""
     faults: list[DataError] = []
     columns: list[Column] = []
     notices: list[str] = []
-    numeric = _numeric(train)
+    numeric = [series.name for series in train if is_number(series.dtype)]
     values = dict(zip(numeric, number_matrix(train, numeric).T, strict=True))
     for name in train.columns:
-        column: Column
-        notice = ""
         try:
-            if name in values:
-                column, notice = _number_column(name, np.ascontiguousarray(values[name]))
-            else:
-                column = _text_column(train.get_column(name))
+            column, notice = _fit_column(train, name, values.get(name))
         except DataError as error:
             faults.append(error)
             continue
         columns.append(column)
-        if not column.used:
-            notice = f"is dropped: it has {_only(train.get_column(name))} in the training rows"
         if notice:
             notices.append(f"column {_short(name)} {notice}")
     if faults:
@@ -120,13 +112,6 @@ def fit_columns(train: Table, place: str = "the table") -> tuple[tuple[Column, .
     return tuple(columns), tuple(notices)
 
 
-def _numeric(table: Table) -> Sequence[str]:
-    """The columns of numbers."""
-    if isinstance(table, NumberTable):
-        return table.columns
-    return [series.name for series in table if is_number(series.dtype)]
-
-
 def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
     """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault."""
     check_width(table.width, place)
@@ -146,13 +131,11 @@ def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
         raise TableError(place, faults)
 
 
-def number_matrix(table: Table, names: Sequence[str]) -> npt.NDArray[np.float64]:
+def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.float64]:
     """These columns as real numbers, [N, len(names)], NaN where a value is missing.
 
     All at once, since a call of polars for each of thousands of columns takes minutes. Raises DataError as `numbers`.
     """
-    if isinstance(table, NumberTable):
-        return table.matrix(names)
     import polars as pl
 
     part = pl.DataFrame({name: table.get_column(name) for name in names})  # `select` takes "*" as all
@@ -249,6 +232,20 @@ def _of_other_type(series: pl.Series) -> DataError:
         f"column {_short(series.name)} is of type {series.dtype}, which is neither number nor text",
         hint="Turn it into numbers (a date into days, say) or take it out of the file",
     )
+
+
+def _fit_column(table: pl.DataFrame, name: str, values: npt.NDArray[np.float64] | None) -> tuple[Column, str]:
+    """(the column, what its owner may not expect); `values` are those of a column of numbers. Raises DataError."""
+    if "\0" in name:  # a Keras file can't hold it
+        raise DataError(f"column {_short(name)} has a null character in its name", hint="Rename it")
+    column: Column
+    if values is None:
+        column, notice = _text_column(table.get_column(name)), ""
+    else:
+        column, notice = _number_column(name, np.ascontiguousarray(values))
+    if not column.used:
+        notice = f"is dropped: it has {_only(table.get_column(name))} in the training rows"
+    return column, notice
 
 
 def _number_column(name: str, values: npt.NDArray[np.float64]) -> tuple[NumberColumn, str]:

@@ -1,11 +1,11 @@
-"""CSV and Parquet files, read by polars, with the target column taken out."""
+"""Tables: CSV and Parquet files, read by polars, with the target column taken out; data frames of other packages."""
 
 from __future__ import annotations
 
 import csv
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from keras_sweep.data.table_columns import (
     numbers,
 )
 from keras_sweep.errors import DataError
+from keras_sweep.space.sweep_spec import DataSpec
 from keras_sweep.space.text import nearest
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     from keras_sweep.data.search_data import Array
 
 
-def read_table(path: Path, kind: str, target: str) -> Source:
+def read_table(data: DataSpec, folder: Path) -> Source:
     """The rows of a CSV or Parquet file. Raises DataError where it can't be read or has no such target."""
     import polars as pl
 
+    path, kind = folder / data.source, data.kind
     must_be_file(path)
     try:
         if kind == "csv":
@@ -49,10 +51,10 @@ def read_table(path: Path, kind: str, target: str) -> Source:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
         raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
-    return table_source(frame, target, path.name, str(path))
+    return _source(frame, data.target or "", path.name, str(path))
 
 
-def table_source(frame: pl.DataFrame, target: str, name: str, place: str) -> Source:
+def _source(frame: pl.DataFrame, target: str, name: str, place: str) -> Source:
     """A table as a source: the target column is the labels, all others are features. Raises DataError."""
     import polars as pl
 
@@ -70,6 +72,29 @@ def table_source(frame: pl.DataFrame, target: str, name: str, place: str) -> Sou
     features = pl.DataFrame({column.name: column for column in frame if column.name != target})  # `drop` takes patterns
     check_columns(features, place)
     return Source(name, RawRows(features, _target(frame[target], place)))
+
+
+def polars_table(table: Any) -> pl.DataFrame:
+    """A table as polars has it: one of polars, of pandas or the like, or a mapping of columns by name.
+
+    Whatever the columns' own types raise is raised.
+    """
+    import polars as pl
+
+    if isinstance(table, pl.DataFrame):
+        return table
+    return pl.DataFrame({str(name): _with_nulls(table[name]) for name in table}, strict=False)
+
+
+def _with_nulls(column: Any) -> Any:
+    """A column of pandas with None for each gap; others as they are.
+
+    A gap in a column of text is a float NaN to pandas, which polars takes for a value of another type.
+    """
+    if not hasattr(column, "isna"):
+        return column
+    values = column.to_numpy()
+    return list(np.where(column.isna(), None, values)) if values.dtype == object else values
 
 
 def must_be_file(path: Path) -> None:

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.number_table import NumberTable, Table, polars_table
 from keras_sweep.data.search_data import Array
 from keras_sweep.data.table_columns import (
     MISSING,
@@ -31,6 +30,7 @@ from keras_sweep.data.table_columns import (
     fit_columns,
     number_matrix,
 )
+from keras_sweep.data.table_files import polars_table
 from keras_sweep.errors import DataError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class TablePreprocessing:
     columns: tuple[Column, ...]  # all columns of the file but the target, in its order
 
     @classmethod
-    def fit(cls, train: Table, place: str = "the table") -> tuple[TablePreprocessing, tuple[str, ...]]:
+    def fit(cls, train: pl.DataFrame, place: str = "the table") -> tuple[TablePreprocessing, tuple[str, ...]]:
         """(preprocessing, notices) from training rows. Raises DataError with every fault of the table."""
         columns, notices = fit_columns(train, place)
         return cls(columns), notices
@@ -244,7 +244,9 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
     return _by_column(frame, {name: columns[name] for name in model.input if name not in texts}, texts)
 
 
-def _by_column(frame: Table, numbers: Mapping[str, str], texts: Mapping[str, tuple[str, int]]) -> dict[str, Array]:
+def _by_column(
+    frame: pl.DataFrame, numbers: Mapping[str, str], texts: Mapping[str, tuple[str, int]]
+) -> dict[str, Array]:
     """The dict of a model's inputs: of numbers by their columns, of texts by theirs and how long they are."""
     matrix = _matrix(frame, list(numbers.values()))
     inputs = {name: np.ascontiguousarray(matrix[:, index : index + 1]) for index, name in enumerate(numbers)}
@@ -252,7 +254,7 @@ def _by_column(frame: Table, numbers: Mapping[str, str], texts: Mapping[str, tup
     return {**inputs, **codes}
 
 
-def _matrix(frame: Table, columns: Sequence[str]) -> npt.NDArray[np.float32]:
+def _matrix(frame: pl.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
         return number_matrix(frame, columns).astype(np.float32)
 
@@ -276,9 +278,7 @@ def _columns(absent: list[str]) -> str:
     return f"column {few} is" if len(absent) == 1 else f"columns {few} are"
 
 
-def _frame(raw: Any) -> Table:
-    if isinstance(raw, NumberTable):
-        return raw
+def _frame(raw: Any) -> pl.DataFrame:
     try:
         return polars_table(raw)
     except Exception as error:  # whatever the user's type raises

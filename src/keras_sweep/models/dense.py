@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_sweep.data.compatibility import units_needed
-from keras_sweep.data.losses import output_activation
+from keras_sweep.data.labels import output_activation
 from keras_sweep.data.search_data import SearchData
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep import __version__
+from keras_sweep.data.names import image_set
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.data.sources import image_set
 from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.process.keras_config import keras_config
 from keras_sweep.space.sweep_spec import SweepSpec

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.data.whole import whole
 from keras_sweep.errors import ChangedSweep, ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.data.whole import whole
 from keras_sweep.errors import Interrupted, RecordError, SweepError
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import delete_others, load_weights, save_weights, weights_file

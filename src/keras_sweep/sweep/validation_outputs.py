@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.catalog import validation_table
+from keras_sweep.data.names import image_set
+from keras_sweep.data.raw_rows import validation_table
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.data.sources import image_set
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.study_file import StudyFile

@@ -13,9 +13,13 @@ from keras_sweep.errors import DataError
 
 INT32 = np.iinfo(np.int32)
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
-TEXT = (
-    "Categories, texts of few kinds, are taken as columns of a DataFrame or a file; other text must be turned into "
-    "numbers, as by `keras.layers.TextVectorization`"
+ARRAYS = (
+    "Give one NumPy array; of a sparse matrix that is `.toarray()`, and of a tf.data.Dataset "
+    "`x, y = map(np.array, zip(*dataset.unbatch().as_numpy_iterator()))`"
+)
+NUMBERS = (
+    "Give numbers, as by `.astype('float32')`; categories, texts of few kinds, are taken as columns of a DataFrame or "
+    "a file, and other text must be turned into numbers, as by `keras.layers.TextVectorization`"
 )
 STEPS_THAT_MATTER = 100  # that 32-bit numbers should have between a column's lowest and highest value
 
@@ -44,7 +48,7 @@ def input_array(x: Any, rows: int, what: str, labels: str) -> Array:
     Raises:
         DataError: it is something else, or holds a number that 32 bits can't.
     """
-    several = isinstance(x, list | tuple) and len(x) != rows and x and all(_length(part) == rows for part in x)
+    several = isinstance(x, list | tuple) and x and all(getattr(part, "shape", ())[:1] == (rows,) for part in x)
     if several or isinstance(x, Mapping):
         raise DataError(
             f"{what} is {described(x)}, but there is one input alone: one array, or one DataFrame",
@@ -52,10 +56,10 @@ def input_array(x: Any, rows: int, what: str, labels: str) -> Array:
         )
     array = _as_array(x, what)
     if array.dtype.kind not in "fiub":
-        raise DataError(f"{what} is of type {_type(array)}, not numbers", hint=_instead_of(array))
+        raise DataError(f"{what} is {described(array)} and type {array.dtype}, not numbers", hint=NUMBERS)
     if array.ndim < 2:
         raise DataError(
-            f"{what} must be [N, ...], one row an example, but its shape is {list(array.shape)}",
+            f"{what} is {described(array)}, but must be [N, ...], one row an example",
             hint="`x.reshape(-1, 1)` makes it one column",
         )
     if len(array) != rows:
@@ -63,7 +67,7 @@ def input_array(x: Any, rows: int, what: str, labels: str) -> Array:
             f"{what} has {len(array):,} rows, but `{labels}` has {rows:,}", hint="One label a row is needed"
         )
     if not array.size:
-        raise DataError(f"{what} has no {'numbers in its rows' if rows else 'rows'}: its shape is {list(array.shape)}")
+        raise DataError(f"{what} is {described(array)}: there are no {'numbers in its ' if rows else ''}rows")
     _must_be_finite(array, f"{what} has {{}} missing or infinite numbers", "Fill the gaps, or leave such rows out")
     _must_fit_32_bits(array, what)
     return array
@@ -75,17 +79,20 @@ def label_array(y: Any, what: str) -> Array:
 
     array = y.to_numpy() if isinstance(y, pl.Series) else _as_array(y, what)
     if array.dtype.kind not in "fiubUO":
-        raise DataError(f"{what} is of type {_type(array)}, neither numbers nor text", hint=_instead_of(array))
+        raise DataError(
+            f"{what} is {described(array)} and type {array.dtype}, neither numbers nor text",
+            hint="Give numbers, or texts as by `.astype(str)`",
+        )
     if array.ndim not in (1, 2) or (array.ndim == 2 and not array.shape[1]):
         raise DataError(
-            f"{what} must be [N] or [N, C], but its shape is {list(array.shape)}",
+            f"{what} is {described(array)}, but must be [N] or [N, C]",
             hint="One label a row, or one column a class or a number: a label for each pixel or step is not taken",
         )
     if array.dtype.kind == "O":
         strange = [row for row, value in enumerate(array.reshape(-1)) if not isinstance(value, str)]
         if strange:
             raise DataError(
-                f"{what} mixes types, or has missing labels: {_short(array.reshape(-1)[strange[0]])} "
+                f"{what} mixes types, or has missing labels: {repr(array.reshape(-1)[strange[0]])[:40]} "
                 f"is label {strange[0] + 1}",
                 hint="Give all numbers or all texts, and leave out rows without a label",
             )
@@ -136,7 +143,6 @@ def _as_array(value: Any, what: str) -> Array:
     """Raises DataError for what NumPy does not take for an array, or takes for one object."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
         raise DataError(f"{what} has masked values", hint="Fill them, as by `x.filled(0)`, or leave such rows out")
-    hint = "Give one NumPy array, of a sparse matrix by `.toarray()`"
     try:
         array = np.asarray(value)
     except Exception as error:  # whatever the user's type raises
@@ -144,17 +150,10 @@ def _as_array(value: Any, what: str) -> Array:
             raise DataError(
                 f"{what} is {described(value)}, whose rows have different lengths", hint="Pad or cut them to one length"
             ) from error
-        raise DataError(f"{what} is {described(value)}, not an array: {error}", hint=hint) from error
+        raise DataError(f"{what} is {described(value)}, not an array: {error}", hint=ARRAYS) from error
     if not array.ndim:
-        raise DataError(f"{what} is {described(value)}, not an array of rows", hint=hint)
+        raise DataError(f"{what} is {described(value)}, not an array of rows", hint=ARRAYS)
     return array
-
-
-def _length(part: Any) -> int:
-    try:
-        return len(part) if getattr(part, "ndim", 1) else -1
-    except TypeError:
-        return -1
 
 
 def _must_be_finite(array: Array, message: str, hint: str) -> None:
@@ -188,30 +187,3 @@ def _must_fit_32_bits(given: Array, what: str) -> None:
 
 def _place(found: npt.NDArray[np.bool_]) -> list[int]:
     return [int(index) for index in np.unravel_index(int(found.argmax()), found.shape)]
-
-
-def _type(array: Array) -> str:
-    return {"O": "object", "U": "text", "S": "bytes", "V": f"record ({str(array.dtype)[:60]})"}.get(
-        array.dtype.kind, str(array.dtype)
-    )
-
-
-def _instead_of(array: Array) -> str:
-    """What to do about an array of this type."""
-    match array.dtype.kind:
-        case "M" | "m":
-            return "Turn times into numbers, as days since the first"
-        case "U":
-            return TEXT
-        case "S":
-            return "Turn bytes into text, as by `.astype(str)`"
-        case "c":
-            return "Give real and imaginary parts as columns of their own"
-        case "O":
-            return f"Give numbers of one type, as by `.astype('float32')`. {TEXT}"
-    return "Give an array of numbers, as by `.astype('float32')`"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

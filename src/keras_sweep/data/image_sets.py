@@ -1,11 +1,12 @@
-"""Fashion-MNIST (Xiao et al. 2017, arXiv 1708.07747), in four files as Zalando published them.
+"""The sets of pictures that a space file can name.
 
-`python -m keras_sweep.data.fashion_mnist` finds or fetches them and says in one line where they are.
+`python -m keras_sweep.data.image_sets` finds or fetches Fashion-MNIST and says in one line where it is.
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from keras_sweep.data.fetch import KERAS_ADDRESS
 from keras_sweep.data.image_set import ArrayFile, ImageSet
@@ -13,6 +14,7 @@ from keras_sweep.errors import DataError
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
+# Xiao et al. 2017, arXiv 1708.07747: four files as Zalando published them.
 FASHION_MNIST = ImageSet(
     name="fashion_mnist",
     title="Fashion-MNIST",
@@ -33,9 +35,29 @@ FASHION_MNIST = ImageSet(
     debian_package="dataset-fashion-mnist",
 )
 
+# LeCun et al. 1998, as Keras keeps it: one file, whose digest stands in keras/src/datasets/mnist.py.
+_MNIST_ARRAY = partial(ArrayFile, "mnist.npz", "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1")
+
+MNIST = ImageSet(
+    name="mnist",
+    title="MNIST",
+    folder="mnist",
+    images=_MNIST_ARRAY("x_train"),
+    labels=_MNIST_ARRAY("y_train"),
+    test_images=_MNIST_ARRAY("x_test"),
+    test_labels=_MNIST_ARRAY("y_test"),
+    class_names=tuple(str(digit) for digit in range(10)),
+    shape=(28, 28),
+    test_rows=10_000,
+    publisher="Keras",
+    address=KERAS_ADDRESS,
+)
+
+IMAGE_SETS = {each.name: each for each in (FASHION_MNIST, MNIST)}
+
 
 def main() -> int:
-    """Say where the data is, fetching it if need be."""
+    """Say where Fashion-MNIST is, fetching it if need be."""
     folder = FASHION_MNIST.find()
     if folder is None:
         print("Fashion-MNIST is not here yet: fetching it ...", file=sys.stderr)  # noqa: T201

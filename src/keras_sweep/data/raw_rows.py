@@ -1,0 +1,136 @@
+"""Training and validation rows in other forms: as they were read, all together, in a file; never a test row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_sweep.data.encoding import fit_encoding, picture_labels, read_parts
+from keras_sweep.data.names import image_set
+from keras_sweep.data.search_data import Array, Rows, SearchData, fingerprint
+from keras_sweep.data.source import Parts, RawRows, Source
+from keras_sweep.errors import UsageError
+from keras_sweep.files.atomic import SHARED, replacing
+from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.space.sweep_spec import SweepSpec
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
+    """x of the training and of the validation rows as the exported model takes them.
+
+    That is `data.train.x` and `data.validation.x`, or the raw columns of a table. Raises DataError.
+    """
+    if data.preprocessing is None:
+        return data.train.x, data.validation.x
+    _, parts = read_parts(spec)
+    return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
+
+
+def validation_table(spec: SweepSpec, data: SearchData) -> pl.DataFrame | None:
+    """The validation rows of a table with their columns as they were read; None for arrays. Raises DataError."""
+    if data.preprocessing is None:
+        return None
+    table = read_parts(spec)[1].validation.x
+    assert not isinstance(table, np.ndarray)
+    return table
+
+
+def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
+    """Training and validation rows together, for cross-validation; no test row.
+
+    Pictures are in their own order and in float64, exactly `images / 255.0`, because a sum of many such numbers shows
+    the difference; other rows are training rows, then validation rows.
+    """
+    pictures = image_set(spec.data)
+    if pictures is not None:
+        images, labels = pictures.search_arrays()
+        return Rows(images.reshape(len(images), -1) / 255.0, picture_labels(spec, labels, pictures.class_names))
+    return data.train if data.folds else _together(data)
+
+
+def whole(spec: SweepSpec, data: SearchData) -> SearchData:
+    """The training rows, then the validation rows: each both trained on and, for what that says, scored.
+
+    The columns of a table are encoded by all of these rows. Raises DataError.
+    """
+    if data.folds:
+        return replace(data, folds=(), fingerprint=f"{data.fingerprint} without folds")
+    if data.preprocessing is None:
+        rows, preprocessing = _together(data), None
+    else:
+        source, raw = _raw(spec)
+        encoding = fit_encoding(spec, source, Parts(raw, raw, None))
+        rows, preprocessing = encoding.rows(raw, "training"), encoding.preprocessing
+    return replace(data, train=rows, validation=rows, preprocessing=preprocessing, fingerprint=fingerprint(rows))
+
+
+def raw_whole(spec: SweepSpec, data: SearchData) -> Any:
+    """x of the rows of `whole` as the exported model takes them: as they are, or the raw columns of a table.
+
+    Raises DataError.
+    """
+    return data.train.x if data.preprocessing is None else data.preprocessing.inputs(_raw(spec)[1].x)
+
+
+def check_rows_path(path: Path) -> None:
+    """Refuse a path that can't be written, before any work is done. Raises UsageError."""
+    if path.suffix != ".npz" or path.is_dir() or not path.parent.is_dir():
+        raise UsageError(
+            f"`--save` takes a .npz file in a folder that is there, but got {path}",
+            hint="For example `--save rows.npz`",
+        )
+
+
+def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> dict[str, Array]:
+    """Write x_train, y_train, x_validation and y_validation to an .npz file; returns what was written.
+
+    With folds there are no validation rows apart, but `fold`: which fold leaves a row out, counted from 0.
+    Where the model takes a dict of columns, each column is an array: `x_validation/NAME`.
+
+    Raises:
+        DataError: the rows can't be read.
+        RecordError: the file can't be written.
+    """
+    train, validation = raw_rows(spec, data)
+    arrays = dict((*_named("x_train", train), ("y_train", data.train.y)))
+    if data.folds:
+        order = np.concatenate([fold.held for fold in data.folds]).argsort()
+        arrays["fold"] = np.repeat(np.arange(len(data.folds)), [len(fold.held) for fold in data.folds])[order]
+    else:
+        arrays |= dict((*_named("x_validation", validation), ("y_validation", data.validation.y)))
+    with plain_errors("write", path), replacing(path, mode=SHARED) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    return arrays
+
+
+def _together(data: SearchData) -> Rows:
+    """Training rows, then validation rows, as they are encoded."""
+    both = (data.train, data.validation)
+    return Rows(np.concatenate([rows.x for rows in both]), np.concatenate([rows.y for rows in both]))
+
+
+def _raw(spec: SweepSpec) -> tuple[Source, RawRows]:
+    """A table and those of its rows that are no test rows."""
+    import polars as pl
+
+    source, parts = read_parts(spec)
+    if parts.folds:
+        return source, parts.train
+    both = (parts.train, parts.validation)
+    x = pl.concat([part.x for part in both if isinstance(part.x, pl.DataFrame)])
+    return source, RawRows(x, np.concatenate([part.y for part in both]))
+
+
+def _named(name: str, x: Any) -> Iterator[tuple[str, Array]]:
+    if isinstance(x, dict):
+        for column, array in x.items():
+            yield f"{name}/{column}", array
+    else:
+        yield name, x
