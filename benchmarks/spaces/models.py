@@ -15,3 +15,9 @@ class deep(keras_tuner.HyperModel):
             layers.append(keras.layers.Dropout(hp.Float(f"dropout_{index}", 0.1, 0.5)))
         layers.append(keras.layers.Dense(1, activation="sigmoid"))
         return keras.Sequential(layers)
+
+
+def lstm(units, depth):
+    """One or more LSTM layers over a series."""
+    recurrent = [keras.layers.LSTM(units, return_sequences=True) for _ in range(depth - 1)]
+    return keras.Sequential([keras.layers.Input((29, 3)), *recurrent, keras.layers.LSTM(units), keras.layers.Dense(1)])

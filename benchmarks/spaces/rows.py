@@ -9,3 +9,11 @@ def table(rows=400, columns=20, seed=0):
     x = generator.normal(size=(rows, columns)).astype("float32")
     score = np.tanh(x[:, :5].sum(1)) + x @ generator.normal(size=columns) / 3 + generator.normal(0, 0.5, rows)
     return x, (score > 0).astype("int64")
+
+
+def series(rows=123, steps=29, seed=0):
+    """x [N, 29, 3] of two waves and noise, y [N] where the first wave goes next."""
+    noise = np.random.default_rng(seed).normal(scale=0.1, size=rows + steps)
+    time = np.linspace(0, 40, rows + steps)
+    values = np.stack([np.sin(time), np.cos(1.7 * time), noise], axis=-1).astype("float32")
+    return np.stack([values[start : start + steps] for start in range(rows)]), values[steps:, 0]

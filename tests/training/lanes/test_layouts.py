@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_sweep.training.lanes.effort import Effort
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.layout import Numbers
 from keras_sweep.training.lanes.program import layout_of
@@ -55,6 +56,15 @@ def test_a_model_of_many_weights_trains_one_lane_a_program(data):
         return ProgramCache(make_spec(), data, lane_limit=8).limit(signature)
 
     assert [limit(hidden) for hidden in (8, 128, 256)] == [8, 8, 1]  # 730, 9,610 and 19,210 weights
+
+
+@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
+def test_a_model_that_loops_trains_one_lane_a_program_that_is_compiled_as_fit_does(data, layer):
+    spec = user_spec("recurrent")
+    signature = signature_of(training_plan(spec, {**ADAM, "model.layer": layer}))
+    programs = ProgramCache(spec, data, lane_limit=8)
+    assert programs.effort(signature) is Effort.FULL
+    assert programs.limit(signature) == 1
 
 
 @pytest.mark.full_effort

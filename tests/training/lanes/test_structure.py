@@ -11,7 +11,7 @@ from keras_sweep.training.lanes.activations import ELEMENTWISE, ChosenActivation
 from keras_sweep.training.lanes.penalties import FACTORS, LanePenalty
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import FOLDER, assert_as_fit, assert_same_bits, lanes, suggestions
+from tests.helpers.lane_trials import FOLDER, Watching, assert_as_fit, assert_same_bits, lanes, suggestions
 
 
 @pytest.fixture(scope="module")
@@ -289,3 +289,11 @@ def test_an_output_layer_keeps_its_own_activation(data):
         {"model.hidden": 20, "model.activation": "softmax", "model.hidden_activation": "sigmoid"},
     )
     assert len(used) == 2
+
+
+def test_models_that_share_no_structure_are_built_for_the_trials_that_are_wanted(data):
+    spec = searching("recurrent", layer=Categorical(("LSTM", "GRU", "SimpleRNN")))
+    trials = suggestions(*({"model.layer": layer, "epochs": 1} for layer in ("LSTM", "GRU", "SimpleRNN")))
+    runner = CompiledRunner(spec, data)
+    assert runner.programs(trials, frozenset({1}), Watching())[0] == 1
+    assert len(runner._programs._own._values) == 1

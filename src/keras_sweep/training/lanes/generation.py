@@ -93,14 +93,18 @@ class Generation:
         Of trials that may share a program all are there or none, since how they are packed moves their last digits.
         """
         plans = [training_plan(self._spec, one.params) for one in trials]
-        owns = self._programs.own_models(plans, joined=self._kept is None)  # a state that is kept has its trial's depth
-        self._own = {one.number: own for one, own in zip(trials, owns, strict=True)}
-        models = [_widest(plan, own) for plan, own in zip(plans, owns, strict=True)]
-        used = {
-            model
-            for one, plan, model in zip(trials, plans, models, strict=True)
+        due = {
+            one.number
+            for one, plan in zip(trials, plans, strict=True)
             if one.number in wanted or watch.rungs(plan.epochs)
         }
+        if any(self._programs.own_model(plan) for one, plan in zip(trials, plans, strict=True) if one.number in due):
+            owns = self._programs.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
+        else:  # these share with equal models alone, so the others need not be built
+            owns = [None] * len(plans)
+        self._own = {one.number: own for one, own in zip(trials, owns, strict=True)}
+        models = [_widest(plan, own) for plan, own in zip(plans, owns, strict=True)]
+        used = {model for one, model in zip(trials, models, strict=True) if one.number in due}
         return [one for one, model in zip(trials, models, strict=True) if model in used]
 
     @property

@@ -96,13 +96,22 @@ class Template:
         XLA on the CPU compiles a convolution inside a loop, or one that is mapped over lanes, to code that is three to
         fifteen times slower (jax-ml/jax#12868), so such a model trains one lane at a time and step by step.
         """
+        return "conv_general_dilated" in self._forward
+
+    @cached_property
+    def loops(self) -> bool:
+        """Whether the model has a loop anywhere, as recurrent layers go through the steps of a series."""
+        return "scan[" in self._forward or "while[" in self._forward
+
+    @cached_property
+    def _forward(self) -> str:
+        """The model's call in training on a batch, as JAX traces it."""
         import jax
 
         def call(trainable: Any, other: Any, x: Any) -> Any:
             return self.model.stateless_call(trainable, other, x, **_mode(self.model, training=True))
 
-        program = jax.make_jaxpr(call)(list(self.trainable), list(self.other), self._batch)
-        return "conv_general_dilated" in str(program)
+        return str(jax.make_jaxpr(call)(list(self.trainable), list(self.other), self._batch))
 
     @property
     def lane_bytes(self) -> int:
