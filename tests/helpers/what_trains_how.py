@@ -35,7 +35,8 @@ where it trains by `fit` a line at the start of the run says why.
   once, and as long as the work that it adds is less than another program takes to compile: for small models. Another
   model is compiled for each set of its arguments.
 - **One lane at a time**: a model that convolves trains one trial after the other in a program of its own, a call a
-  step, since a convolution that is mapped over lanes is slower on a CPU.
+  step, since a convolution that is mapped over lanes is slower on a CPU. One with recurrent layers does so on a CPU,
+  an epoch a call, and is compiled with the effort of `fit`: code that is compiled sooner is slow in loops.
 - **`fit`**: Keras's own `fit`, trial by trial. So train a model with a `train_step`, `test_step`, `fit` or
   `evaluate` of its own, one that brings its optimizer, one that calls back into Python, one that draws from
   Python's or NumPy's generator while it is compiled, text, data of more than 4 GiB, and everything on TensorFlow or
