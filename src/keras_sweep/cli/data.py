@@ -13,6 +13,7 @@ from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
 from keras_sweep.record.sweep_folder import sweeps_dir as where_sweeps_live
 
 if TYPE_CHECKING:
+    from keras_sweep.data.search_data import SearchData
     from keras_sweep.space.sweep_spec import SweepSpec
 
 
@@ -35,7 +36,6 @@ def data(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
-    from keras_sweep.process.streams import answer_stream
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import count_text
@@ -46,15 +46,13 @@ def data(
             hint="For example `--picture grid.png`",
         )
     spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
-    from keras_sweep.data.catalog import load_search_data
     from keras_sweep.data.raw_rows import check_rows_path, save_rows
     from keras_sweep.views.data_view import DataView
     from keras_sweep.views.sample_images import picture_grid, write_png
 
     if save is not None:
         check_rows_path(save)
-    with answer_stream():
-        found = load_search_data(spec)
+    found = _rows_of(spec)
     if picture is not None and found.image_shape is None:
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
     if fingerprint not in (None, found.fingerprint):
@@ -86,9 +84,7 @@ def baseline(
 
     one_of("--format", format, ("table", "json"))
     spec = read_space_file(space, sets=sets or (), name=name)
-    from keras_sweep.data.catalog import load_search_data
     from keras_sweep.data.compatibility import check_task
-    from keras_sweep.process.streams import answer_stream
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.sweep.baseline import fit_baseline
@@ -96,8 +92,7 @@ def baseline(
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
 
-    with answer_stream():
-        found = load_search_data(spec)
+    found = _rows_of(spec)
     check_task(spec, found)
     fitted = fit_baseline(spec, found)
     folder = sweep_folder(spec.name, where_sweeps_live(sweeps_dir))
@@ -148,16 +143,24 @@ def import_search(
         folder = sweep_folder(name or imported.name, where_sweeps_live(sweeps_dir))
         write_alone(imported, folder)
     else:
-        from keras_sweep.data.catalog import load_search_data
-        from keras_sweep.process.streams import answer_stream
-
         folder = sweep_folder(spec.name, where_sweeps_live(sweeps_dir))
-        with answer_stream():
-            fingerprint = load_search_data(spec).fingerprint
-        imported = write_into(imported, folder, spec, fingerprint)
+        imported = write_into(imported, folder, spec, _rows_of(spec).fingerprint)
     for note in imported.notes:
         print_notice(stderr_console(), note)
     stdout_console().print(f"{folder.name}: {count_text(len(imported.results), 'trial')} from {safe(imported.source)}")
+
+
+def _rows_of(spec: SweepSpec) -> SearchData:
+    """The rows of a spec. A user's module for them may import Keras and TensorFlow, whose log lines are not shown."""
+    from keras_sweep.data.catalog import load_search_data
+    from keras_sweep.process.backend import choose_backend
+    from keras_sweep.process.streams import LibraryNoise, answer_stream
+
+    if spec.data.kind != "python":
+        return load_search_data(spec)
+    choose_backend(None)
+    with answer_stream(), LibraryNoise():
+        return load_search_data(spec)
 
 
 def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | None) -> tuple[SweepSpec, str | None]:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
+import warnings
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,25 @@ def is_on(stream: TextIO, descriptor: int) -> bool:
         return stream.fileno() == descriptor
     except (AttributeError, OSError, ValueError):
         return False
+
+
+@contextlib.contextmanager
+def warned_once() -> Iterator[None]:
+    """Inside, each warning is shown once. Python forgets which it has shown when its filters change, as Keras and JAX
+    change them in each trial."""
+    show, shown = warnings.showwarning, set[tuple[type[Warning], str]]()
+
+    def once(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if (category, str(message)) not in shown:
+            shown.add((category, str(message)))
+            show(message, category, *place, **more)
+
+    warnings.showwarning = once
+    try:
+        yield
+    finally:
+        if warnings.showwarning is once:  # a user's module may have put its own there
+            warnings.showwarning = show
 
 
 class LibraryNoise:

@@ -11,7 +11,6 @@ import importlib
 import importlib.util
 import inspect
 import os
-import re
 import signal
 import sys
 import threading
@@ -26,9 +25,8 @@ from typing import Any
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.given import given, is_given
 from keras_sweep.process.keras_config import keras_config
-from keras_sweep.space.text import did_you_mean
+from keras_sweep.space.text import did_you_mean, unstyled
 
-_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _HELD = ((sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))
 
 WHOSE = "Name a function in a module beside the space file, or in a package that is installed"
@@ -105,7 +103,7 @@ def user_place(fault: BaseException, folder: Path) -> str:
 
 def _said(fault: BaseException) -> str:
     """The message; of Keras's, which frames what a layer raised by three paragraphs, the part that says it."""
-    text = _STYLE.sub("", str(fault)).strip()
+    text = unstyled(str(fault)).strip()
     if text.startswith("Exception encountered when calling "):
         text = text.split("\n\n", 1)[-1].split("\n\nArguments received by ")[0].strip()
     return " ".join(text.split())

@@ -9,11 +9,17 @@ LONGEST = 60  # characters of a value that an error repeats
 MOST_SLIPS = 2  # of a name that a hint mends
 LONGEST_NAME = 64
 _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def escaped(text: str) -> str:
     """Control characters, lone surrogates and other unprintable ones as escapes; printable text as it is."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def unstyled(text: str) -> str:
+    """The text without the escape sequences that make it bold or coloured, as in messages of Keras."""
+    return _STYLE.sub("", text)
 
 
 def quoted(value: object) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from keras_sweep.data.search_data import Array
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import unstyled
 from keras_sweep.training.row_values import has_row_scores, parted_value, row_scores
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.trial.result import Curve, Result, Seconds, Suggestion, TrialState, Weights
@@ -96,14 +97,14 @@ def failed(
     error: BaseException | None = None,
 ) -> Result:
     """The result of a trial that diverged, or whose code raised."""
-    text = "".join(traceback.format_exception(error))[-TRACEBACK_LIMIT:] if error is not None else None
+    text = unstyled("".join(traceback.format_exception(error)))[-TRACEBACK_LIMIT:] if error is not None else None
     return Result(
         suggestion,
         TrialState.FAIL,
         None,
         curve=curve or {},
         seconds=seconds or Seconds(sampler=suggestion.sampler_seconds),
-        reason=reason,
+        reason=unstyled(reason),
         traceback=text,
         runner=runner,
         is_transient=error is not None and is_transient(error),

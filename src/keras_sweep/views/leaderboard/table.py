@@ -22,6 +22,7 @@ from keras_sweep.views.terminal.drawing import Drawing, drawing_for, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import safe, score_text, shorten
 
+LONGEST_STATE = 60  # cells, in a pipe too: `sweep show` has the whole reason of a trial that failed
 STATE_STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
 STYLES = {"rank": "dim", "behind": "", "epochs": "", "curve": "cyan", "seconds": "dim", "engine": "dim"}
 CURVE_WIDTHS = (20, 12, 8)  # tried in this order
@@ -115,7 +116,9 @@ class LeaderboardTable:
 
 
 def _cut(text: str, column: LeaderboardColumn, longest: int, drawing: Drawing) -> str:
-    return text if column.key in NEVER_CUT else shorten(text, longest, drawing.ellipsis)
+    if column.key in NEVER_CUT:
+        return text
+    return shorten(text, min(longest, LONGEST_STATE) if column.key == "state" else longest, drawing.ellipsis)
 
 
 def _styled(text: str, column: LeaderboardColumn, row: LeaderboardRow, drawing: Drawing) -> Text:
