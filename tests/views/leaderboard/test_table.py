@@ -119,7 +119,8 @@ def test_failed_trials_alone():
     rows = leaderboard_rows(results, ACCURACY)
     text = on_terminal(table(rows))
     assert text.count("failed") == 3 and "optimistic" not in text and "…" in text
-    assert "x" * 90 in on_pipe(lambda console: console.print(table(rows)))
+    piped = on_pipe(lambda console: console.print(table(rows)))
+    assert "x" * 30 in piped and max(map(len, piped.splitlines())) < 120  # `sweep show` and other formats have it whole
 
 
 def test_nothing_to_show():
