@@ -35,6 +35,15 @@ def test_a_setting_that_jax_can_t_run_with_ends_the_command_and_records_nothing(
     assert not (tmp_path / "sweeps").exists()
 
 
+def test_what_only_computes_ends_with_the_reason_too(tmp_path):
+    (tmp_path / "digits.yaml").write_text(DIGITS)
+    assert sweep("run", "digits.yaml", "--trials", "1", "--quiet", cwd=tmp_path).code == 0
+    for words in (["replay", "digits", "0"], ["evaluate", "digits"], ["verify", "sweeps/digits/best.keras"]):
+        ended = sweep(*words, cwd=tmp_path, JAX_PLATFORMS="cuda")
+        assert (ended.code, ended.out) == (1, "")
+        assert "The cause may be JAX_PLATFORMS=cuda: unset it" in ended.err
+
+
 def test_a_check_that_trains_sees_the_fault_of_the_environment(tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
     ended = sweep("check", "digits.yaml", "--probe", cwd=tmp_path, JAX_DEFAULT_PRNG_IMPL="rbg")
@@ -45,6 +54,7 @@ def test_a_check_that_trains_sees_the_fault_of_the_environment(tmp_path):
 
 def test_a_flag_that_xla_knows_stops_nothing(monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=1")
+    check_environment.cache_clear()
     check_environment()
 
 
@@ -52,6 +62,7 @@ def test_the_tiny_program_leaves_the_generators_as_they_were():
     keras.utils.set_random_seed(7)
     expected = np.random.rand()
     keras.utils.set_random_seed(7)
+    check_environment.cache_clear()
     check_environment()
     assert np.random.rand() == expected
 

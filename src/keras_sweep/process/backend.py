@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from textwrap import shorten
 
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
@@ -99,8 +100,9 @@ def without_tensorflow() -> Iterator[None]:
         lazy._available = before  # noqa: SLF001  # Keras 3.15
 
 
+@cache
 def check_environment() -> None:
-    """Compile and run a tiny program where Keras runs. Raises SweepError with what stopped it."""
+    """Compile and run a tiny program where Keras runs, once a process. Raises SweepError with what stopped it."""
     import keras
 
     backend = keras.backend.backend()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.process.backend import choose_backend
+from keras_sweep.process.backend import check_environment, choose_backend
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
@@ -139,6 +139,7 @@ def replayable(
             hint="Replay a trial that was trained here",
         )
     choose_backend(backend, "--backend", default=backend_of(recorded))
+    check_environment()
     spec, data = recorded_data(study, spec, emit)
     return spec, data, recorded
 

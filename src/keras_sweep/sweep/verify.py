@@ -18,7 +18,7 @@ from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
 from keras_sweep.files.model_file import check_keras_file, file_digest, model_config
 from keras_sweep.models.model_as_file import own_objects
-from keras_sweep.process.backend import BACKENDS, choose_backend, without_tensorflow
+from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, without_tensorflow
 from keras_sweep.process.given import was_given
 from keras_sweep.process.keras_config import use_keras_config
 from keras_sweep.process.user_code import load_python, place_of
@@ -224,6 +224,7 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
 def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener) -> Any:
     import keras
 
+    check_environment()
     enable_on_jax()
     own: dict[str, Any] = {}
     sources: dict[str, str] = {}

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array, Rows, SearchData
+from keras_sweep.process.backend import check_environment
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.call_model import predicted
@@ -34,6 +35,7 @@ class TestScores:
 
 def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
     """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
+    check_environment()
     enable_on_jax()
     model = compiled_model(spec, training_plan(spec, result.params), data)
     model.set_weights(list(weights))
