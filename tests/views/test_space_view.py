@@ -6,7 +6,7 @@ import pytest
 
 from keras_sweep.data.split import left_out
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, Split
-from keras_sweep.sweep.estimate import Estimate
+from keras_sweep.sweep.time_estimate import TimeEstimate
 from keras_sweep.views.space_view import print_estimate, print_space
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.screen import on_pipe
@@ -30,7 +30,7 @@ def test_of_a_model_that_may_bring_hyperparameters_the_size_is_not_said_to_be_al
 def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more() -> None:
     rows = digits(40, 0)
     data = replace(rows, validation=rows.train, folds=tuple(left_out(rows.train.y, Split(folds=2), classes=True)))
-    estimate = Estimate("compiled/jax", 0.1, 10.0, 1.0, 1.0, refit_epochs=4.0)
+    estimate = TimeEstimate("compiled/jax", 0.1, 10.0, 1.0, 1.0, refit_epochs=4.0)
     said = on_pipe(lambda console: print_estimate(console, data, estimate))
     assert "40 rows in 2 folds, on each of which every trial is trained once" in said
     assert "then the winner trains once more on all of these rows, about 4 epochs" in said

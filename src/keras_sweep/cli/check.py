@@ -57,7 +57,7 @@ def check(
 
         choose_backend(backend, "--backend")
         from keras_sweep.process.streams import LibraryNoise, answer_stream
-        from keras_sweep.sweep.probe import probed
+        from keras_sweep.sweep.time_estimate import probed
         from keras_sweep.views.running.progress import status_view
         from keras_sweep.views.space_view import print_estimate
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from typer.core import TyperCommand
@@ -13,9 +14,10 @@ class NamesRegistered(TyperCommand):
 
     def get_help(self, ctx: Any) -> str:
         """The help; entry points are read for it alone."""
-        from keras_sweep.sweep.registries import registries
+        from keras_sweep.search.optuna.samplers import SAMPLERS
+        from keras_sweep.training.choose import RUNNERS
 
-        registered = registries()
+        registered: dict[str, Iterable[str]] = {"sampler": SAMPLERS, "runner": RUNNERS}
         for option in self.params:
             text: str = getattr(option, "help", None) or ""
             said = set(re.findall(r"[\w-]+", text))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras_sweep.data.catalog import load_search_data
@@ -17,7 +19,8 @@ from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.runner import Runner
-from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.events import Listener, Noticed, SweepStarted
+from keras_sweep.trial.result import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +60,28 @@ def load(
         )
     notices = (*data.notices, *inspected.notices, *([why_plain] if why_plain else []))
     return Loaded(spec, data, chosen, notices)
+
+
+def sweep_started(
+    spec: SweepSpec, folder: SweepFolder, runner: str, total: int, finished: Sequence[Result]
+) -> SweepStarted:
+    """The event of a sweep that is to have so many trials in total, of which some are finished."""
+    return SweepStarted(
+        name=spec.name,
+        folder=short_path(folder.path),
+        engine=spec.search.engine_name,
+        runner=runner,
+        total=total,
+        finished=tuple(finished),
+        metric=spec.objective.name,
+        goal=spec.objective.goal.value,
+        space_size=spec.space.size,
+        take_best=spec.take_best,
+        parameters=tuple(parameter.name for parameter in spec.space.parameters),
+    )
+
+
+def short_path(path: os.PathLike[str]) -> str:
+    """The path as a user would type it: relative where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(os.fspath(path)) else os.fspath(path)

@@ -9,8 +9,7 @@ from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engine import Engine
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.generations import Generations
-from keras_sweep.sweep.record_protocol import Record
+from keras_sweep.sweep.generations import Generations, Record
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Runner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,21 +19,20 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.record.weights import saved_trials
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.already_done import tell_again
-from keras_sweep.sweep.best_weights import BestWeights
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import Finalists
 from keras_sweep.sweep.finish_winner import finish
-from keras_sweep.sweep.kept_training import kept_training
-from keras_sweep.sweep.load import Loaded, load
+from keras_sweep.sweep.load import Loaded, load, short_path, sweep_started
 from keras_sweep.sweep.loop import Limits, search
-from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside
-from keras_sweep.sweep.rebuild_scores import rebuild_scores
+from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside, tell_again
+from keras_sweep.sweep.rebuild import BestWeights, rebuild_scores
 from keras_sweep.sweep.recorded import why_none
 from keras_sweep.sweep.refit import Refitting
-from keras_sweep.sweep.started import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.training import checkpoint
 from keras_sweep.training.choose import RUNNERS
+from keras_sweep.training.fit.checkpoint import FILE as OF_FIT
+from keras_sweep.training.lanes.snapshot import FILE as OF_LANES
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import Listener, Noticed, SweepEnded
@@ -256,3 +255,17 @@ def _added(old: object, new: dict[str, float]) -> dict[str, float]:
     """The wall time of all runs of a sweep together."""
     known = old if isinstance(old, dict) else {}
     return {name: known.get(name, 0.0) + new.get(name, 0.0) for name in {**known, **new}}
+
+
+def kept_training(folder: SweepFolder, wanted: Collection[int]) -> dict[int, int]:
+    """The epoch at which each wanted trial is kept, by its number; {} where nothing usable is there."""
+    kept: dict[int, int] = {}
+    try:
+        lanes = checkpoint.read_facts(folder.checkpoints / OF_LANES)["lanes"]
+        kept = {int(number): len(lane["rows"]) for number, lane in lanes.items()}
+    except (FileNotFoundError, checkpoint.Damaged, KeyError, TypeError, ValueError):
+        try:  # by `fit` one trial trains at a time, the next one
+            kept = {min(wanted): len(checkpoint.read_facts(folder.checkpoints / OF_FIT)["rows"])}
+        except (FileNotFoundError, checkpoint.Damaged, KeyError, TypeError, ValueError):
+            return {}
+    return {number: epoch for number, epoch in sorted(kept.items()) if epoch and number in wanted}

@@ -16,7 +16,7 @@ from keras_sweep.views.terminal.text import count_text, number_text, safe, secon
 
 if TYPE_CHECKING:
     from keras_sweep.data.search_data import SearchData
-    from keras_sweep.sweep.estimate import Estimate
+    from keras_sweep.sweep.time_estimate import TimeEstimate
 
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
@@ -62,7 +62,7 @@ def distribution_text(distribution: Distribution) -> str:
     return text if distribution.step in (None, 1) else f"{text}, every {number_text(distribution.step or 1)}"
 
 
-def print_estimate(console: Console, data: SearchData, estimate: Estimate | None) -> None:
+def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | None) -> None:
     """The data's sizes, and the time."""
     rows = f"{len(data.train):,} training and {len(data.validation):,} validation rows"
     if data.folds:

@@ -7,8 +7,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.compatibility import check_task
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.models.inspect_model import inspect_model
+from keras_sweep.process.backend import check_environment
 from keras_sweep.search.engine import Engine
+from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.runner import NoWatch, Runner
 from keras_sweep.trial.doubts import doubts
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -21,7 +28,7 @@ PROBE_TRIALS = 4  # at least: the first warms up the process, and later ones com
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class TimeEstimate:
     """What the probe says; start-up, pruning and the test evaluation are left out."""
 
     runner: str
@@ -46,7 +53,7 @@ def estimate(
     emit: Listener = lambda _: None,
     *,
     probe_seconds: float = PROBE_SECONDS,
-) -> Estimate | None:
+) -> TimeEstimate | None:
     """Train one generation for two epochs, or as much of it as there is time for; None if all of its trials fail."""
     asked = engine.ask(max(runner.generation, PROBE_TRIALS))
     trials = min(spec.search.trials, spec.space.size)
@@ -66,7 +73,7 @@ def estimate(
     later = per_trial * max(trials - len(wanted), 0)
     length = sum(lengths) / len(lengths)
     finalists = _finalists(spec, length, int(trials))
-    return Estimate(
+    return TimeEstimate(
         runner.name,
         epoch_seconds=sum(runner.spent.get(part, 0.0) for part in ("train", "validate")) / watch.epochs,
         trial_epochs=length * trials,
@@ -127,3 +134,26 @@ class _Probe(NoWatch):
 
     def stopping(self) -> bool:
         return self.epochs > 0 and time.monotonic() > self._end
+
+
+def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tuple[SearchData, TimeEstimate | None]:
+    """The data, and how long the sweep will take; nothing is written.
+
+    `runner` is that of `choose_runner`. What a run would say of the model, and of how it trains, is said here too.
+
+    Raises:
+        SweepError: the backend can't run here at all.
+        UsageError: the data and the model do not fit.
+    """
+    emit(PhaseBegan("import"))
+    check_environment()
+    emit(PhaseBegan("data"))
+    data = load_search_data(spec)
+    emit(PhaseBegan("build"))
+    inspected = inspect_model(spec, data)
+    spec = inspected.spec
+    check_task(spec, data, inspected.output_shape, inspected.activation)
+    chosen, note = choose_runner(spec, data, runner)
+    for text in (*inspected.notices, *([note] if note else ())):
+        emit(Noticed(text))
+    return data, estimate(spec, make_engine(spec), chosen, emit)

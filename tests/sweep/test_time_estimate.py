@@ -5,7 +5,7 @@ import pytest
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.sweep.estimate import PROBE_TRIALS, estimate
+from keras_sweep.sweep.time_estimate import PROBE_TRIALS, estimate
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import PhaseBegan
