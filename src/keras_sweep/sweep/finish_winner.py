@@ -23,13 +23,14 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, model_card, refit_record, seeds_record
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.kept_model import CARD, own_card
-from keras_sweep.sweep.open_record import TEST_FINGERPRINT
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
 from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result, Weights
+
+TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the record is of an older version
 
 
 def known_look(best: Result, scores: TestScores, looks: int) -> TestEvaluated:

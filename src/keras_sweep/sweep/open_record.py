@@ -22,7 +22,7 @@ from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, refit_record, versions
 from keras_sweep.sweep.comparison import comparison_of, is_altered
-from keras_sweep.sweep.finish_winner import known_look, known_scores
+from keras_sweep.sweep.finish_winner import TEST_FINGERPRINT, known_look, known_scores
 from keras_sweep.sweep.kept_model import own_card
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
@@ -34,7 +34,6 @@ from keras_sweep.trial.ranking import best_training, winner
 from keras_sweep.trial.refit import recorded_refit
 from keras_sweep.trial.result import Result
 
-TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the record is of an older version
 MOST_TEXT = 64 * 2**20  # bytes of a space file
 
 
