@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from keras_sweep.views.importance import Importance, importances, settled
-from keras_sweep.views.report.importance import importance_bars
+from keras_sweep.views.report.drawings import importance_bars
 from tests.helpers.page_facts import facts_of
 from tests.helpers.results import ACCURACY, result
 

@@ -5,8 +5,7 @@ import pytest
 
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.sweep_list import SweepRow, sweep_list_json
-from keras_sweep.views.sweep_list_table import SweepTable
+from keras_sweep.views.sweep_list import SweepRow, SweepTable, sweep_list_json
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 from tests.helpers.screen import on_pipe, on_terminal
 

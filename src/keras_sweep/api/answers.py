@@ -8,8 +8,8 @@ from typing import Any, Self
 from keras_sweep.sweep.replay import Replay
 from keras_sweep.sweep.side_by_side import SideBySide
 from keras_sweep.sweep.verify import Verified
-from keras_sweep.views.compare.facts import verdict_lines as compare_lines
-from keras_sweep.views.compare.table import compare_columns
+from keras_sweep.views.compare import compare_columns
+from keras_sweep.views.compare import verdict_lines as compare_lines
 from keras_sweep.views.notebook import answer_html
 from keras_sweep.views.replay_view import replay_columns
 from keras_sweep.views.replay_view import verdict_lines as replay_lines

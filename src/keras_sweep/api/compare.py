@@ -35,7 +35,7 @@ def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
         UsageError: another file stands there, or there is no such folder.
         RecordError: the disk fails.
     """
-    from keras_sweep.views.compare.page import MARK, compare_page
+    from keras_sweep.views.report.compare_page import MARK, compare_page
 
     place = Path(path)
     if not place.parent.is_dir():

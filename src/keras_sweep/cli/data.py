@@ -88,7 +88,7 @@ def baseline(
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.sweep.baseline import fit_baseline
-    from keras_sweep.views.baseline_view import baseline_json, baseline_record, print_baseline
+    from keras_sweep.views.data_view import baseline_json, baseline_record, print_baseline
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
 

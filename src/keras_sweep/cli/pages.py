@@ -64,7 +64,7 @@ def compare(
     one_of("--format", format, ("table", "json"))
     from keras_sweep.api.compare import compare as compared
     from keras_sweep.api.compare import write_page
-    from keras_sweep.views.compare.table import CompareView, compare_json
+    from keras_sweep.views.compare import CompareView, compare_json
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.text import safe
 

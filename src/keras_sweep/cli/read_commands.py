@@ -24,8 +24,7 @@ def list_sweeps(
     from keras_sweep.record.spool import waiting_beside
     from keras_sweep.trial.finalists import score
     from keras_sweep.trial.ranking import imported
-    from keras_sweep.views.sweep_list import EXHAUSTED, NO_MODEL, SweepRow, sweep_list_json
-    from keras_sweep.views.sweep_list_table import SweepTable
+    from keras_sweep.views.sweep_list import EXHAUSTED, NO_MODEL, SweepRow, SweepTable, sweep_list_json
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import waiting_text

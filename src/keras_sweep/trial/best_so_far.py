@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win
@@ -20,11 +20,13 @@ def spent_seconds(results: Mapping[int, Result]) -> dict[int, float]:
     return spent
 
 
-def improvements(results: Iterable[Result], objective: Objective) -> list[Result]:
-    """The trials that were the best when they ended, in the order of their numbers."""
+def improvements(
+    results: Iterable[Result], objective: Objective, *, counts: Callable[[Result, Objective], bool] = can_win
+) -> list[Result]:
+    """The trials that were the best of those that count when they ended, in the order of their numbers."""
     found: list[Result] = []
     for result in sorted(results, key=lambda each: each.number):
-        if not can_win(result, objective) or result.value is None:
+        if not counts(result, objective) or result.value is None:
             continue
         if not found or objective.better(result.value, found[-1].value or 0.0):
             found.append(result)

@@ -1,10 +1,11 @@
-"""What is in a data set: rows of facts first, then how they look on a terminal."""
+"""What is in a data set: rows of facts first, then how they look on a terminal; and what a plain model scores on it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -13,10 +14,14 @@ from rich.text import Text
 from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.data.table_preprocessing import TablePreprocessing
+from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.sample_images import SampleView
 from keras_sweep.views.terminal.drawing import bar, drawing_for
 from keras_sweep.views.terminal.table import Column, drawn, fitted, needed
-from keras_sweep.views.terminal.text import safe, shorten
+from keras_sweep.views.terminal.text import safe, score_text, seconds_text, shorten
+
+if TYPE_CHECKING:
+    from keras_sweep.sweep.baseline import Baseline
 
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
 LONGEST = 40  # characters of a name
@@ -212,3 +217,29 @@ def _value_columns(known: Sequence[ColumnRow], names: int | None, details: int |
         Column("", texts([row.detail for row in known], details), keep=1),
     ]
     return columns[:2] + [column for column in columns[2:] if any(cell.plain for cell in column.cells)]
+
+
+def baseline_record(baseline: Baseline) -> dict[str, Any]:
+    """The baseline as plain data."""
+    return {
+        "model": baseline.model,
+        "metric": baseline.metric,
+        "fold_scores": list(baseline.fold_scores),
+        "mean_score": baseline.mean_score,
+        "validation": dict(baseline.validation),
+        "seconds": baseline.seconds,
+    }
+
+
+def baseline_json(baseline: Baseline) -> str:
+    """One object, a line of strict JSON."""
+    return strict_json(baseline_record(baseline)) + "\n"
+
+
+def print_baseline(console: Console, baseline: Baseline) -> None:
+    """The cross-validated score, and the validation scores."""
+    console.print(Text.assemble((baseline.model, "bold"), f"  {seconds_text(baseline.seconds)}"))
+    folds = ", ".join(score_text(score) for score in baseline.fold_scores)
+    console.print(f"  cross-validated {baseline.metric}  {score_text(baseline.mean_score)}  ({folds})")
+    for name, value in baseline.validation.items():
+        console.print(f"  {name}  {score_text(value)}")

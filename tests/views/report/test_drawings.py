@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.report.best_so_far import best_so_far, spent_seconds
-from keras_sweep.views.report.colours import colours_of
-from keras_sweep.views.report.scale import Scale
+from keras_sweep.views.report.axes import Scale
+from keras_sweep.views.report.drawings import best_so_far, spent_seconds
 from tests.helpers.page_facts import facts_of
-from tests.helpers.results import ACCURACY, result
+from tests.helpers.results import result
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -40,9 +39,7 @@ def test_the_best_so_far_steps_where_a_trial_was_better_and_counts_only_what_com
     results = [result(number, value, state=state) for number, (value, state) in pairs]
     facts = facts_of(results)
     assert facts.value_axis is not None
-    by_trial, by_second = best_so_far(
-        facts.rows, facts.rows, facts.results, facts.value_axis, ACCURACY, colours_of(facts.axes)
-    )
+    by_trial, by_second = best_so_far(facts, facts.rows, facts.value_axis)
     assert "The best val_accuracy, 0.7000, was first reached by trial 3 of 6." in by_trial
     assert len(re.findall("V", re.findall(r'class="best" d="([^"]*)"', by_trial)[0])) == 1
     assert by_trial.count("<circle") == 5 and by_trial.count('class="no"') == 1

@@ -21,7 +21,7 @@ from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running.live import LiveBoard, Redrawn, board
 from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.console import console_on
-from keras_sweep.views.terminal.curve_scale import CurveScale
+from keras_sweep.views.terminal.drawing import CurveScale
 from tests.helpers.calls import calls_of
 from tests.helpers.results import dense_sweep, result
 from tests.helpers.screen import sent, terminal, without_styles

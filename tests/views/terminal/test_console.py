@@ -81,7 +81,7 @@ def test_no_view_waits_for_a_heavy_package():
     code = """
 import sys
 import keras_sweep.views.leaderboard.table, keras_sweep.views.leaderboard.formats, keras_sweep.views.terminal.console
-import keras_sweep.views.terminal.messages, keras_sweep.views.trial_view, keras_sweep.views.sweep_list_table
+import keras_sweep.views.terminal.messages, keras_sweep.views.trial_view, keras_sweep.views.sweep_list
 import keras_sweep.views.running.progress, keras_sweep.views.summary
 heavy = "numpy optuna pydantic keras jax tensorflow sklearn scipy polars ruamel sqlalchemy asyncio".split()
 print([name for name in heavy if name in sys.modules])
@@ -92,7 +92,7 @@ print([name for name in heavy if name in sys.modules])
 def test_the_formats_for_programs_do_not_even_wait_for_rich():
     code = """
 import sys
-import keras_sweep.views.leaderboard.rows, keras_sweep.views.leaderboard.formats, keras_sweep.views.sweep_list
+import keras_sweep.views.leaderboard.rows, keras_sweep.views.leaderboard.formats
 print("rich" in sys.modules)
 """
     assert run(code).stdout == "False\n"

@@ -17,8 +17,7 @@ from keras_sweep.views.leaderboard.columns import LeaderboardColumn, is_paired, 
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, varying_names
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.curve_scale import CurveScale
-from keras_sweep.views.terminal.drawing import Drawing, drawing_for, sparkline
+from keras_sweep.views.terminal.drawing import CurveScale, Drawing, drawing_for, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import safe, score_text, shorten
 

@@ -1,4 +1,4 @@
-"""What the page draws along: a parameter or the objective, with a place for each trial's value."""
+"""What the page draws along: a parameter or the objective, with a place for each trial's value; scales and colours."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ CUT = 0.25  # share of the worst values that sit on the edge of the objective's 
 MOST_CHOICES = 24  # of a parameter of choices; the others share a place
 FEW_CHOICES = 8  # so many numbers that a space file lists are choices, each with a place of its own
 OTHER_CHOICES = "others"
+STEPS = (1, 2, 5, 10)
+COLOURS = 7  # told apart by every eye (Okabe and Ito 2008); a parameter with more choices gives no colours
+PREFERRED = "optimizer"
 
 
 @dataclass(frozen=True)
@@ -127,3 +130,83 @@ def _tuples(value: Any) -> Value:
 def is_number(value: object) -> TypeGuard[int | float]:
     """Whether it is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Values from `low` to `high` lie from `start` to `end`; those beyond lie on the edge."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        low, high, at = self._position(self.low), self._position(self.high), self._position(value)
+        span = high / 2 - low / 2  # halves: the difference of two numbers may be beyond them
+        share = (at / 2 - low / 2) / span if span > 0 else 0.5
+        return self.start + min(max(share, 0.0), 1.0) * (self.end - self.start)
+
+    def ticks(self, most: int = 5) -> list[float]:
+        """Round values within the scale, about as many."""
+        if not self.low < self.high or not math.isfinite(self.high - self.low):
+            return [self.low]
+        if self.log:
+            first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
+            powers = [10.0**power for power in range(first, last + 1)]
+            if len(powers) >= 2:
+                return powers[:: -(-len(powers) // most)]
+        raw = (self.high - self.low) / most
+        unit = 10.0 ** math.floor(math.log10(raw))
+        step = next(factor * unit for factor in STEPS if factor * unit >= raw * (1 - 1e-9))
+        first = math.ceil(self.low / step - 1e-9)
+        ticks = [float(f"{index * step:.12g}") for index in range(first, first + 2 * most + 1)]
+        return [tick for tick in ticks if tick <= self.high + step * 1e-9] or [self.low]
+
+    def _position(self, value: float) -> float:
+        return math.log10(max(value, 5e-324)) if self.log else value
+
+
+def along(axis: Axis, start: float, end: float) -> Scale:
+    """The scale of an axis. Choices keep half a step from the ends."""
+    if axis.choices is not None:
+        return Scale(-0.5, axis.high + 0.5, start, end)
+    return Scale(axis.low, axis.high, start, end, axis.log)
+
+
+def ticks_of(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]:
+    """(value, text) of what is written along the axis."""
+    if axis.choices is not None:
+        return [(float(index), text) for index, text in enumerate(axis.choices)]
+    ticks = [tick for tick in scale.ticks(most) if not axis.whole or tick == int(tick)]
+    return [(tick, axis.text(int(tick) if axis.whole else tick)) for tick in ticks]
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The class of a trial's elements."""
+
+    axis: Axis | None  # the parameter that gives the colours
+    winner: int | None = None  # which stands out in every drawing
+
+    def __call__(self, number: int) -> str:
+        place = None if self.axis is None else self.axis.values.get(number)
+        return ("k0" if place is None else f"k{int(place) + 1}") + self.mark(number)
+
+    def mark(self, number: int) -> str:
+        """The class of the winner's elements, after any other; nothing for other trials."""
+        return " won" if number == self.winner else ""
+
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """(class, choice) of each colour."""
+        if self.axis is None or self.axis.choices is None:
+            return []
+        return [(f"k{index}", choice) for index, choice in enumerate(self.axis.choices, start=1)]
+
+
+def colours_of(axes: Sequence[Axis], winner: int | None = None) -> Colours:
+    """Colours by the optimizer where it varies, or by the first parameter of few choices."""
+    fit = [axis for axis in axes if axis.choices is not None and len(axis.choices) <= COLOURS]
+    return Colours(next((axis for axis in fit if axis.name == PREFERRED), fit[0] if fit else None), winner)

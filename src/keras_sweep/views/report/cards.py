@@ -1,15 +1,19 @@
-"""The four numbers of the winner, and the sentences around them."""
+"""The winner in words and numbers, and how to repeat the sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from keras_sweep.space.distributions import Value
 from keras_sweep.views.leaderboard.columns import seeds_texts
 from keras_sweep.views.leaderboard.notes import unlike_text
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, ties
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, ties, varying_names
 from keras_sweep.views.report.facts import SweepFacts
-from keras_sweep.views.terminal.text import count_text, safe, score_text
+from keras_sweep.views.terminal.text import count_text, safe, score_text, value_text
+
+MOST_NAMED = 6  # parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ def _estimate(facts: SweepFacts) -> NumberCard | None:
     if estimate is None:
         return None
     name, low, high = safe(facts.objective.name), score_text(estimate.low), score_text(estimate.high)
-    words = f"estimated {name} on new rows, 95 % between {low} and {high}: the luck of being picked is taken off"
+    words = f"expected {name} on new rows, 95 % between {low} and {high}: the luck of being picked is taken off"
     return NumberCard(score_text(estimate.value), words)
 
 
@@ -95,3 +99,64 @@ def _ties(facts: SweepFacts) -> NumberCard:
     if not tied:
         return NumberCard("0", "ties: no other trial is as good, as far as these rows can tell")
     return NumberCard(f"{tied}", "ties, marked ≈, the winner among them: these rows can't tell them apart")
+
+
+def headline(winner: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> str:
+    """`Adam at 0.000659 for 19 epochs, momentum 0.9`: what differs between the trials, as the winner has it."""
+    varying = varying_names(rows)
+    params = {name: value for name, value in winner.params.items() if name in varying} or dict(winner.params)
+    words = _training_words(params)
+    others = [f"{safe(name)} {value_text(value)}" for name, value in params.items()]
+    named, more = others[: MOST_NAMED - 1], len(others) - (MOST_NAMED - 1)
+    if more > 1:
+        others = [*named, f"{more} more"]
+    text = ", ".join([words, *others] if words else others) or f"Trial {winner.number}"
+    return text[0].upper() + text[1:]
+
+
+def _training_words(params: dict[str, Value]) -> str:
+    """What an optimizer, its rate and its epochs make as one phrase; they are taken out of the parameters."""
+    words = []
+    if isinstance(params.get("optimizer"), str):
+        words.append(value_text(params.pop("optimizer")))
+    if "learning_rate" in params:
+        rate = value_text(params.pop("learning_rate"))
+        words.append(f"at {rate}" if words else f"learning rate {rate}")
+    epochs = params.get("epochs")
+    if isinstance(epochs, int) and not isinstance(epochs, bool):
+        words.append(f"for {count_text(epochs, 'epoch')}" if words else count_text(epochs, "epoch"))
+        del params["epochs"]
+    return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """What somebody needs who wants the same numbers."""
+
+    calls: tuple[tuple[str, str], ...]  # (call, what it does)
+    space: str  # text of the space file
+    versions: tuple[tuple[str, str], ...]
+    fingerprint: str
+
+
+def repeat_of(facts: SweepFacts) -> Repeat:
+    """Read off the record; "" where it does not say."""
+    name = shlex.quote(facts.name)
+    calls = []
+    if "imported" not in facts.attributes:
+        trials = count_text(len(facts.rows), "trial")
+        calls.append((f"sweep run SPACE.yaml --name {name}-again", f"the same {trials}, values and winner"))
+    if facts.winner is not None:
+        number = facts.winner.number
+        calls.append((f"sweep show {name} {number}", "the winner, epoch by epoch"))
+        calls.append((f"sweep replay {name} {number}", "the winner by plain model.fit, against the record"))
+        if facts.card:
+            calls.append((f"sweep export {name}", "its model, with its card"))
+            calls.append((f"sweep verify {name}.keras", "whether the model's scores still come out"))
+    versions = facts.attributes.get("versions", {})
+    return Repeat(
+        calls=tuple(calls),
+        space=str(facts.attributes.get("space", "")),
+        versions=tuple(versions.items()),
+        fingerprint=str(facts.attributes.get("fingerprint", "")),
+    )

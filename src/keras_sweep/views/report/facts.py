@@ -17,7 +17,7 @@ from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.axes import Axis, objective_axis, parameter_axes
+from keras_sweep.views.report.axes import Axis, Colours, colours_of, objective_axis, parameter_axes
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,11 @@ class SweepFacts:
         return parameter_axes(self.rows, self.attributes["distributions"])
 
     @cached_property
+    def colours(self) -> Colours:
+        """Which each trial has in every drawing."""
+        return colours_of(self.axes, self.winner.number if self.winner else None)
+
+    @cached_property
     def value_axis(self) -> Axis | None:
         """The objective; None where no trial has a value."""
         return objective_axis(self.rows, self.objective)
-
-    @cached_property
-    def scored(self) -> list[LeaderboardRow]:
-        """The rows that have a value, best first."""
-        return [row for row in self.rows if row.value is not None]

@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from keras_sweep.space.search_space import Objective
 from keras_sweep.views.leaderboard.columns import LeaderboardColumn, leaderboard_columns
 from keras_sweep.views.leaderboard.query import cell, is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.axes import Axis
-from keras_sweep.views.report.colours import Colours
-from keras_sweep.views.report.curves import sparkline
-from keras_sweep.views.terminal.curve_scale import CurveScale
+from keras_sweep.views.report.axes import Colours
+from keras_sweep.views.report.drawings import sparkline
+from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.terminal.drawing import CurveScale
 from keras_sweep.views.terminal.text import shorten
 
 LONGEST_VALUE = 40
@@ -37,26 +36,21 @@ class TableRow:
     cells: tuple[Cell, ...]
 
 
-def table_of(
-    rows: Sequence[LeaderboardRow],
-    of: Sequence[LeaderboardRow],
-    axes: Sequence[Axis],
-    objective: Objective,
-    colours: Colours,
-) -> tuple[list[LeaderboardColumn], list[TableRow]]:
-    """Columns and rows; `of` is the whole leaderboard, which says which columns there are."""
+def table_of(facts: SweepFacts, rows: Sequence[LeaderboardRow]) -> tuple[list[LeaderboardColumn], list[TableRow]]:
+    """The columns of the whole leaderboard, and some of its rows."""
+    of, objective, colours = facts.rows, facts.objective, facts.colours
     half = -(-len(of) // 2)  # the worse half would lie at the foot of a scale for all
     better, worse = (CurveScale((row.curve for row in part), objective.goal) for part in (of[:half], of[half:]))
     columns = leaderboard_columns(
         of,
         of,
         objective,
-        parameters=[axis.name for axis in axes],
+        parameters=[axis.name for axis in facts.axes],
         over_seeds=True,
         curve=lambda row: sparkline(row.curve, colours(row.number), better if row.rank <= half else worse),
     )
-    made = [TableRow(row.number, row.winner, tuple(_cell(row, column, colours) for column in columns)) for row in rows]
-    return columns, made
+    cells = [tuple(_cell(row, column, colours) for column in columns) for row in rows]
+    return columns, [TableRow(row.number, row.winner, own) for row, own in zip(rows, cells, strict=True)]
 
 
 def _cell(row: LeaderboardRow, column: LeaderboardColumn, colours: Colours) -> Cell:

@@ -24,7 +24,7 @@ from keras_sweep.trial.events import (
 from keras_sweep.trial.finalists import LEADING, Choice, with_finalists
 from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.terminal.curve_scale import CurveScale
+from keras_sweep.views.terminal.drawing import CurveScale
 from keras_sweep.views.terminal.text import count_text, safe
 
 ENOUGH_EPOCHS = 8  # tell how long an epoch takes

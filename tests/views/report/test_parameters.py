@@ -9,7 +9,7 @@ import pytest
 
 from keras_sweep.space.distributions import Float, Int
 from keras_sweep.space_file.yaml_file import read_space_text
-from keras_sweep.views.report.range_edges import range_edges, widening_call
+from keras_sweep.views.report.parameters import range_edges, widening_call
 from tests.helpers.page_facts import SPACE, facts_of
 from tests.helpers.results import result
 
@@ -23,8 +23,7 @@ def edges_of(**best: float):
         if number >= 14:
             params |= best
         results.append(result(number, 0.5 + number / 100, params=params, epochs=2))
-    facts = facts_of(results)
-    return range_edges(facts.axes, facts.rows, facts.attributes)
+    return range_edges(facts_of(results))
 
 
 @pytest.mark.parametrize(

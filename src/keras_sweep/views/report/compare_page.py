@@ -9,11 +9,10 @@ from markupsafe import Markup
 
 from keras_sweep.sweep.side_by_side import Side, SideBySide
 from keras_sweep.trial.result import Result
-from keras_sweep.views.compare.facts import fact_rows, verdict_lines
-from keras_sweep.views.report.assets import asset, content_security_policy, template
-from keras_sweep.views.report.axes import Axis, clipped_range
-from keras_sweep.views.report.scale import along
-from keras_sweep.views.report.svg import cross_axes, figure, steps
+from keras_sweep.views.compare import fact_rows, verdict_lines
+from keras_sweep.views.report.axes import Axis, along, clipped_range
+from keras_sweep.views.report.drawings import cross_axes, figure, steps
+from keras_sweep.views.report.page import rendered
 from keras_sweep.views.terminal.text import safe, score_text
 
 SIZE = (480, 260)
@@ -24,17 +23,15 @@ MARK = '<meta name="generator" content="keras-sweep compare">'
 
 def compare_page(found: SideBySide, written: datetime) -> str:
     """The page as a string of HTML, which asks for nothing and runs no script."""
-    style = asset("report.css")
-    return template("compare.html.j2").render(
-        policy=content_security_policy(style),
-        style=Markup(style),
+    return rendered(
+        "compare.html.j2",
+        written,
         names=[safe(side.name) for side in found.sides],
         metric=safe(found.objective.name),
         goal=found.objective.goal.value,
         verdict=verdict_lines(found),
         rows=fact_rows(found),
         drawings=list(_drawings(found)),
-        written=written.isoformat(sep=" ", timespec="seconds"),
     )
 
 

@@ -1,0 +1,245 @@
+"""Drawings as SVG: their parts, and those of the search as a whole. Text is escaped here.
+
+A drawing has a title, and a text that says what it shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from markupsafe import Markup, escape
+
+from keras_sweep.trial.best_so_far import improvements, spent_seconds
+from keras_sweep.trial.ranking import comparable
+from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, settled
+from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.report.axes import Axis, Colours, Scale, along, clipped_range, ticks_of
+from keras_sweep.views.report.facts import SweepFacts
+from keras_sweep.views.summary import time_parts
+from keras_sweep.views.terminal.drawing import resampled
+from keras_sweep.views.terminal.text import count_text, safe, score_text, seconds_text, shorten
+
+LONGEST_LABEL = 18
+# of most drawings: the whole, and between which places its axes lie
+SIZE = (400, 240)
+LEFT, RIGHT, TOP, FOOT = 50, 390, 26, 196
+MOST_POINTS = 48  # of a line
+SPARK = (80, 22)
+SPARK_POINTS = 24
+NAMES, SHARES_END, SHARE_LINE = 150, 380, 28
+PARTS, PARTS_END, PART_LINE = 90, 320, 22
+LEAST_SHARE = 0.005  # with which a part is drawn
+
+
+def px(value: float) -> str:
+    """A place to a tenth of a pixel, in few characters."""
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def path(points: Iterable[tuple[float, float]]) -> str:
+    """A line through points, as the `d` of a path."""
+    return "M" + "L".join(f"{px(x)} {px(y)}" for x, y in points)
+
+
+def label(
+    x: float, y: float, text: str, *, anchor: str = "middle", kind: str = "t", longest: int = LONGEST_LABEL
+) -> str:
+    """A text at a place; `kind` is its class."""
+    shown = escape(shorten(safe(text), longest))
+    return f'<text class="{kind}" x="{px(x)}" y="{px(y)}" text-anchor="{anchor}">{shown}</text>'
+
+
+def figure(name: str, title: str, description: str, body: str, size: tuple[int, int], *, note: str = "") -> Markup:
+    """A drawing with its caption, which is the description unless a note is given."""
+    width, height = size
+    return Markup(
+        '<figure id="{name}"><svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">'
+        '<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>{body}</svg>'
+        "<figcaption><b>{title}.</b> {note}</figcaption></figure>"
+    ).format(
+        name=name,
+        width=width,
+        height=height,
+        title=safe(title),
+        description=safe(description),
+        body=Markup(body),  # made of escaped parts alone
+        note=safe(note or description),
+    )
+
+
+def steps(points: Iterable[tuple[float, float]], end: float) -> str:
+    """A line that goes on level from each point until the next one, and from the last one to `end`."""
+    (x, y), *others = points
+    return f"M{px(x)} {px(y)}" + "".join(f"H{px(x)}V{px(y)}" for x, y in others) + f"H{px(end)}"
+
+
+def dot(row: LeaderboardRow, x: float, y: float, colours: Colours) -> str:
+    """A trial."""
+    return f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{px(x)}" cy="{px(y)}" r="3.2"/>'
+
+
+def cross_axes(x: Axis, y: Axis, across: Scale, up: Scale) -> str:
+    """Lines and numbers of a drawing with two axes."""
+    left, right, foot, top = across.start, across.end, up.start, up.end
+    parts = []
+    for value, text in ticks_of(y, up):
+        at = up(value)
+        parts.append(f'<path class="grid" d="M{px(left)} {px(at)}H{px(right)}"/>')
+        parts.append(label(left - 5, at + 4, text, anchor="end", longest=8))
+    ticks = ticks_of(x, across, 4)
+    room = max(int((right - left) / max(len(ticks), 1) / 6.5), 3)
+    parts += [label(across(value), foot + 15, text, longest=room) for value, text in ticks]
+    parts.append(f'<path class="axis" d="M{px(left)} {px(foot)}H{px(right)}"/>')
+    parts.append(label((left + right) / 2, foot + 32, x.name, kind="l", longest=40))
+    parts.append(label(4, top - 9, y.name, anchor="start", kind="l", longest=40))
+    return "".join(parts)
+
+
+def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
+    """Two drawings, by trial and by second. The line is of all trials, the dots are of those `drawn`."""
+    rows, name = facts.rows, facts.objective.name
+    best = improvements(facts.results.values(), facts.objective, counts=comparable)
+    if not best:
+        return []
+    spent, last = spent_seconds(facts.results), best[-1]
+    of_one = " of one seed" if any(row.final for row in rows) else ""
+    reached = f"The best {name}{of_one}, {score_text(last.value)}, was first reached by trial {last.number}"
+    places = {row.number: float(row.number) for row in rows}
+    trials = Axis("trial", 0, max(max(places), 1), places, whole=True)
+    seconds = Axis("seconds of training, summed", 0, max(spent.values(), default=0.0) or 1.0, spent)
+    by_trial = f"{reached} of {len(rows):,}.{_decided(facts.winner)}"
+    by_second = f"{reached}, after {seconds_text(spent[last.number])} of {seconds_text(seconds.high)}"
+    took = "what each trial took of sampling, compiling and training, one after the other."
+    note = f"{by_trial} Each dot is a trial, the ring the winner, the line the best so far."
+    forms = (
+        ("best-by-trial", "Best so far by trial", trials, by_trial, note),
+        ("best-by-second", "Best so far by time", seconds, f"{by_second}.", f"{by_second}: {took}"),
+    )
+    figures = []
+    for place, title, x, description, note in forms:
+        across, up = along(x, LEFT, RIGHT), along(value, FOOT, TOP)
+        parts = [cross_axes(x, value, across, up)]
+        for row in reversed(drawn):
+            at = across(x.values.get(row.number, 0.0))
+            if row.value is None:
+                parts.append(f'<path class="no" data-t="{row.number}" d="M{px(at)} {FOOT}m-3-3l6 6m0-6l-6 6"/>')
+            else:
+                parts.append(dot(row, at, up(row.value), facts.colours))
+        line = steps(((across(x.values[one.number]), up(one.value or 0.0)) for one in best), RIGHT)
+        parts.append(f'<path class="best" d="{line}"/>')
+        figures.append(figure(place, title, description, "".join(parts), SIZE, note=note))
+    return figures
+
+
+def _decided(winner: LeaderboardRow | None) -> str:
+    """Where not this value made the winner, but its mean over seeds."""
+    if winner is None or not winner.final or winner.seeds is None:
+        return ""
+    return f" Trial {winner.number} wins by its mean over {winner.seeds.count} seeds, {score_text(winner.seeds.mean)}."
+
+
+def learning_curves(facts: SweepFacts, rows: Sequence[LeaderboardRow]) -> Markup | None:
+    """The drawing; None where no trial has a curve of two epochs."""
+    curves = {row.number: row.curve for row in rows if sum(map(math.isfinite, row.curve)) > 1}
+    if not curves:
+        return None
+    objective = facts.objective
+    low, high = clipped_range((point for curve in curves.values() for point in curve), objective)
+    epochs = Axis("epoch", 1, max(map(len, curves.values())), {}, whole=True)
+    value = Axis(objective.name, low, high, {})
+    across, up = along(epochs, LEFT, RIGHT), along(value, FOOT, TOP)
+    parts = [cross_axes(epochs, value, across, up)]
+    for place, row in reversed(list(enumerate(rows))):
+        if row.number in curves:
+            line = path(_points(row.curve, MOST_POINTS, across, up))
+            pale = " pale" if 2 * place >= len(rows) else ""
+            parts.append(f'<path class="ln {facts.colours(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
+    said = f"{count_text(len(curves), 'trial')} of up to {count_text(int(epochs.high), 'epoch')}"
+    return figure(
+        "curves",
+        "Learning curves",
+        f"{objective.name} after each epoch, {said}.",
+        "".join(parts),
+        SIZE,
+        note=f"{said}, a line each, the winner’s thick, the worse half’s pale. Point at one to see it everywhere.",
+    )
+
+
+def sparkline(curve: Sequence[float], colour: str, height_of: Callable[[float], float]) -> Markup:
+    """A small drawing of one curve for a cell of the table; `height_of` gives the share of its height."""
+    if sum(map(math.isfinite, curve)) < 2:
+        return Markup()
+    width, height = SPARK
+    across = Scale(1, max(len(curve), 2), 2, width - 2)
+    up = Scale(0, 1, height - 3, 3)
+    line = path(_points(curve, SPARK_POINTS, across, lambda value: up(height_of(value))))
+    svg = '<svg class="sp" viewBox="0 0 {} {}" aria-hidden="true"><path class="{}" d="{}"/></svg>'
+    return Markup(svg).format(width, height, colour, line)
+
+
+def _points(
+    curve: Sequence[float], most: int, across: Callable[[float], float], up: Callable[[float], float]
+) -> list[tuple[float, float]]:
+    """Places of the finite points, at most so many; the first and the last are among them."""
+    places = resampled([float(index) for index in range(len(curve))], most)
+    chosen = [(int(place), curve[int(place)]) for place in places]
+    return [(across(index + 1), up(value)) for index, value in chosen if math.isfinite(value)]
+
+
+def importance_bars(found: Sequence[Importance], trials: int) -> Markup:
+    """The drawing."""
+    height = SHARE_LINE * len(found) + 44
+    scale = Scale(0, 1, NAMES, SHARES_END)
+    foot = height - 26
+    parts = [
+        f'<path class="grid" d="M{px(scale(tick))} 8V{foot}"/>' + label(scale(tick), foot + 16, f"{tick:g}")
+        for tick in (0.0, 0.5, 1.0)
+    ]
+    for index, one in enumerate(found):
+        y = 14 + index * SHARE_LINE
+        end, low, high = (px(scale(share)) for share in (one.share, one.low, one.high))
+        parts.append(label(NAMES - 8, y + 12, one.name, anchor="end", kind="l", longest=20))
+        parts.append(f'<path class="bar" d="M{NAMES} {y}H{end}v16H{NAMES}z"/>')
+        parts.append(f'<path class="wh" d="M{low} {y + 8}H{high}M{low} {y + 4}v8M{high} {y + 4}v8"/>')
+    said = ", ".join(f"{one.name} {one.share:.2f} ({one.low:.2f} to {one.high:.2f})" for one in found)
+    verdict = (
+        f"In nearly all resamples {found[0].name} is the most important."
+        if settled(found)
+        else "The whiskers overlap: the order may change with more trials."
+    )
+    each = f" of {MOST_RESAMPLED} trials each" if trials > MOST_RESAMPLED else ""
+    return figure(
+        "importance-bars",
+        "Importance",
+        f"PED-ANOVA: {said}. {verdict}",
+        "".join(parts),
+        (400, height),
+        note=f"How much a parameter matters for reaching the best tenth of {trials:,} trials (PED-ANOVA, shares of 1): "
+        f"{said}. Whiskers: 90 % of {RESAMPLES} resamples{each}. {verdict}",
+    )
+
+
+def time_bars(seconds: Mapping[str, float]) -> Markup | None:
+    """A bar a part, largest first; None where no time is known."""
+    parts, total = time_parts(seconds)
+    shown = [part for part in parts if part.share >= LEAST_SHARE]
+    if not shown:
+        return None
+    scale = Scale(0, max(part.share for part in shown), PARTS, PARTS_END)
+    drawn = []
+    for index, part in enumerate(shown):
+        y = 6 + index * PART_LINE
+        drawn.append(label(PARTS - 6, y + 12, part.name, anchor="end"))
+        drawn.append(f'<path class="bar" d="M{PARTS} {y}H{px(scale(part.share))}v14H{PARTS}z"/>')
+        text = f"{seconds_text(part.seconds)}, {part.share:.0%}"
+        drawn.append(label(scale(part.share) + 5, y + 12, text, anchor="start"))
+    said = ", ".join(f"{part.name} {seconds_text(part.seconds)}" for part in shown)
+    return figure(
+        "time-bars",
+        "Time",
+        f"{seconds_text(total)} of wall time: {said}.",
+        "".join(drawn),
+        (400, 10 + PART_LINE * len(shown)),
+        note=f"{seconds_text(total)} of wall time in all runs of this sweep.",
+    )
