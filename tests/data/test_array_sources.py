@@ -226,6 +226,7 @@ def test_files_that_are_no_npz(tmp_path: Path) -> None:
         ("return X, Y", [6]),
         ("return [X.tolist(), Y.tolist()]", [6]),
         ("return {'x': X, 'y': Y}", [6]),
+        ("return [X] * 6, Y", [6]),
         ("return (X, Y), (X[:2], Y[:2])", [6, 2]),
         ("return (X, Y), (X[:2], Y[:2]), (X[:3], Y[:3])", [6, 2, 3]),
         ("return {'x_train': X, 'y_train': Y, 'x_test': X[:1], 'y_test': Y[:1]}", [6, 1]),

@@ -244,17 +244,6 @@ def test_any_table_to_an_exported_model_and_back(columns: list[tuple[str, bool]]
         roundtrip([name for name, _ in columns], [text for _, text in columns], Path(folder))
 
 
-def test_a_model_of_an_earlier_version_finds_its_columns() -> None:
-    import keras
-
-    inputs = {name: keras.Input((1,), name=name) for name in ("a_b", "c")}  # "a/b" was written as "a_b"
-    model = keras.Model(inputs, keras.layers.Concatenate()(list(inputs.values())))
-    rows = model_inputs(model, pl.DataFrame({"a/b": [1.0], "c": [2.0], "target": [3.0]}))
-    assert model.predict(rows, verbose=0).tolist() == [[1.0, 2.0]]
-    with pytest.raises(DataError, match="column 'a_b' is missing"):
-        model_inputs(model, pl.DataFrame({"a/b": [1.0], "a/b ": [1.0], "c": [2.0]}).rename({"a/b": "a/b/"}))
-
-
 def test_a_matrix_of_too_many_columns_is_refused() -> None:
     model = identity(2)
     with pytest.raises(DataError, match=r"takes 2 columns, but there are 3.*without the target, in its order"):

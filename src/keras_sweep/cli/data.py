@@ -130,8 +130,8 @@ def import_search(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Read another program's search into a sweep; nothing is written at its source."""
+    from keras_sweep.importing.imported import write_alone, write_into
     from keras_sweep.importing.read import read_trials
-    from keras_sweep.importing.write import write_alone, write_into
     from keras_sweep.space_file.yaml_file import read_space_file
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice

@@ -48,8 +48,8 @@ def input_array(x: Any, rows: int, what: str, labels: str) -> Array:
     Raises:
         DataError: it is something else, or holds a number that 32 bits can't.
     """
-    several = isinstance(x, list | tuple) and x and all(getattr(part, "shape", ())[:1] == (rows,) for part in x)
-    if several or isinstance(x, Mapping):
+    listed = isinstance(x, list | tuple) and len(x) not in (0, rows)  # as many arrays as rows are rows
+    if isinstance(x, Mapping) or (listed and all(getattr(part, "shape", ())[:1] == (rows,) for part in x)):
         raise DataError(
             f"{what} is {described(x)}, but there is one input alone: one array, or one DataFrame",
             hint="Put several side by side, as by `np.concatenate([a, b], axis=1)`, and let the model take them apart",

@@ -5,6 +5,7 @@ A set is data (`ImageSet`); everything else is the same for all. Each array is c
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import math
@@ -13,7 +14,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +77,7 @@ class ImageSet:
     shape: tuple[int, ...]  # of one picture
     test_rows: int
     publisher: str
-    address: str | None = None  # what is before a file's name where it is fetched
+    address: str = KERAS_ADDRESS  # what is before a file's name where it is fetched
     debian_package: str | None = None
 
     @property
@@ -86,13 +87,11 @@ class ImageSet:
 
     def find(self) -> Path | None:
         """The folder that has all files, if one is on this machine. Opens none of them."""
-        folder = folder_with(self.files, known_folders(self.folder))
-        if folder is not None:
-            return folder
-        try:
-            return folder_with(self.files, iter([user_cache(self.folder)]))
-        except OSError:
-            return None
+        folders = list(known_folders(self.folder))
+        with contextlib.suppress(OSError):  # where there is no cache, there is nothing in it
+            folders.append(user_cache(self.folder))
+        whole = (folder for folder in folders if all((folder / file).is_file() for file in self.files))
+        return next(whole, None)
 
     def locate(self) -> Path:
         """The folder that has all files, fetched if need be. Raises DataError with the ways out."""
@@ -111,9 +110,7 @@ class ImageSet:
 
     def _fetch(self) -> Path:
         """Bring the files into the user's cache: from their address, then from Debian's package. Raises DataError."""
-        ways: list[tuple[str, Callable[[Path], Path]]] = []
-        if self.address is not None:
-            ways.append(("download", self._by_address))
+        ways: list[tuple[str, Callable[[Path], Path]]] = [("download", self._by_address)]
         if self.debian_package is not None:
             ways.append(("apt-get", self._by_debian_package))
         reasons = []
@@ -134,7 +131,7 @@ class ImageSet:
         except OSError as error:
             reasons.append(f"the cache: {error}")
         raise DataError(
-            f"{self.title} is not on this machine and could not be fetched ({'; '.join(reasons) or 'no address'})",
+            f"{self.title} is not on this machine and could not be fetched ({'; '.join(reasons)})",
             hint=self._ways_out(),
         )
 
@@ -142,12 +139,11 @@ class ImageSet:
         ways = [f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it"]
         if self.debian_package is not None:
             ways.append(f"`sudo apt-get install {self.debian_package}`")
-        if self.address == KERAS_ADDRESS:
-            place = self.files[0] if len(self.files) == 1 else self.folder
-            ways.append(
-                f"run `python -c 'import keras; keras.datasets.{self.name}.load_data()'` where there is internet "
-                f"and copy ~/.keras/datasets/{place} here"
-            )
+        place = self.files[0] if len(self.files) == 1 else self.folder
+        ways.append(
+            f"run `python -c 'import keras; keras.datasets.{self.name}.load_data()'` where there is internet "
+            f"and copy ~/.keras/datasets/{place} here"
+        )
         return "; or ".join(ways)
 
     def _by_address(self, work: Path) -> Path:
@@ -175,14 +171,6 @@ def known_folders(name: str) -> Iterator[Path]:
     yield keras_cache / "datasets" / name
     yield keras_cache / "datasets"
     yield DEBIAN_FOLDER / name
-
-
-def folder_with(files: Sequence[str], folders: Iterator[Path]) -> Path | None:
-    """The first folder that has all of these files."""
-    for folder in folders:
-        if all((folder / file).is_file() for file in files):
-            return folder
-    return None
 
 
 def decode_idx(packed: bytes, what: str) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from keras_sweep.data.fetch import KERAS_ADDRESS
 from keras_sweep.data.image_set import ArrayFile, ImageSet
 from keras_sweep.errors import DataError
 
@@ -31,7 +30,6 @@ FASHION_MNIST = ImageSet(
     shape=(28, 28),
     test_rows=10_000,
     publisher="Zalando",
-    address=KERAS_ADDRESS,
     debian_package="dataset-fashion-mnist",
 )
 
@@ -50,7 +48,6 @@ MNIST = ImageSet(
     shape=(28, 28),
     test_rows=10_000,
     publisher="Keras",
-    address=KERAS_ADDRESS,
 )
 
 IMAGE_SETS = {each.name: each for each in (FASHION_MNIST, MNIST)}

@@ -235,13 +235,14 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
                 hint="Give those of the training file, without the target, in its order",
             )
         return _matrix(frame, frame.columns)
-    columns = _columns_of(list(model.input), frame.columns)
-    absent = [column_name(name) for name in model.input if name not in columns]
+    columns = {name: column_name(name) for name in model.input}
+    there = set(frame.columns)
+    absent = [column for column in columns.values() if column not in there]
     if absent:
         raise DataError(f"{_columns(absent)} missing", hint="Bring the columns that the model was trained on")
     widths = {name: tensor.shape[1] for name, tensor in model.input.items() if str(tensor.dtype) == "int32"}
     texts = {name: (columns[name], width) for name, width in widths.items()}
-    return _by_column(frame, {name: columns[name] for name in model.input if name not in texts}, texts)
+    return _by_column(frame, {name: columns[name] for name in columns if name not in texts}, texts)
 
 
 def _by_column(
@@ -257,19 +258,6 @@ def _by_column(
 def _matrix(frame: pl.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.float32]:
     with np.errstate(over="ignore"):
         return number_matrix(frame, columns).astype(np.float32)
-
-
-def _columns_of(names: list[str], columns: Sequence[str]) -> dict[str, str]:
-    """The column of each input that has one."""
-    there = set(columns)
-    found = {name: column_name(name) for name in names if column_name(name) in there}
-    if len(found) < len(names):  # models of an earlier version have "/" and the empty name written as "_"
-        earlier: dict[str, list[str]] = {}
-        for column in columns:
-            if "/" in column or not column:
-                earlier.setdefault(column.replace("/", "_") or "_", []).append(column)
-        found |= {name: earlier[name][0] for name in names if name not in found and len(earlier.get(name, ())) == 1}
-    return found
 
 
 def _columns(absent: list[str]) -> str:

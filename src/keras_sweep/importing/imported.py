@@ -1,11 +1,24 @@
-"""What was read of a search that another program ran."""
+"""What was read of a search that another program ran, and how it becomes a sweep: alone, or of a space file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from keras_sweep.space.search_space import Objective, SearchSpace
+from keras_sweep.errors import UsageError
+from keras_sweep.record import encoding
+from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.distributions import Distribution, Float, Int, Value
+from keras_sweep.space.search_space import Objective, Params, SearchSpace
+from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.text import counted
+from keras_sweep.sweep.open_record import open_study
 from keras_sweep.trial.result import Result
+
+UNNAMED = ("value", "default_objective")  # what an objective is called where its program knows no name
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +32,141 @@ class Imported:
     space: SearchSpace  # as the source says it, or as its trials show it
     results: tuple[Result, ...]
     notes: tuple[str, ...] = ()  # what was left out, and why
+
+
+def write_alone(imported: Imported, folder: SweepFolder) -> None:
+    """A sweep of its own, to be looked at: there is no space file, so it can't be run or exported from.
+
+    Raises:
+        UsageError: there is a sweep of that name.
+        RecordError: the disk fails.
+    """
+    spec = SweepSpec(
+        name=folder.name,
+        folder=Path(),
+        text="",
+        data=DataSpec("named", imported.source),
+        model=ModelSpec("python", imported.source),
+        loss="",
+        metrics=(),
+        objective=imported.objective,
+        space=imported.space,
+        search=SearchSettings(engine=imported.engine, sampler=""),
+    )
+    _check_new(folder)
+    _check_results(imported)
+    with SweepLock(folder):
+        attributes = {"imported": imported.source, "trials": len(imported.results), "engine": imported.engine}
+        with StudyFile.create(folder, spec, attributes) as study:
+            study.add_many(imported.results)
+
+
+def write_into(imported: Imported, folder: SweepFolder, spec: SweepSpec, fingerprint: str) -> Imported:
+    """The beginning of a space file's sweep, which `sweep run` then goes on with; returns the trials that fit it.
+
+    Args:
+        imported: trials; those whose parameters are not of the space are left out, and the notes say so.
+        folder: of the new sweep.
+        spec: the sweep.
+        fingerprint: of its data.
+
+    Raises:
+        UsageError: there is a sweep of that name, the two have other metrics, or no trial fits the space.
+        RecordError: the disk fails.
+    """
+    _check_new(folder)
+    kept = fitted(imported, spec)
+    _check_results(kept)
+    with SweepLock(folder), open_study(folder, spec, fingerprint) as study:
+        study.add_many(kept.results)
+    return kept
+
+
+def fitted(imported: Imported, spec: SweepSpec) -> Imported:
+    """Those trials that could be trials of the sweep, as such: they can stand in its record, and its engine goes on.
+
+    Names stay as they are, or get `model.` before them where the sweep's space knows them so. Constants of the space
+    that the source says nothing of are taken to have held. Trials with values outside of the space, with parameters
+    that it does not know, or without some that it has, are left out, and the notes say how many and why.
+
+    Raises:
+        UsageError: the metric or its direction is another one, or no trial fits.
+    """
+    ours, theirs = spec.objective, imported.objective
+    if theirs.goal is not ours.goal or theirs.name not in (ours.name, *UNNAMED):
+        raise UsageError(
+            f"{imported.source} was run to {theirs.goal} {theirs.name}, but this sweep is to {ours.goal} {ours.name}",
+            hint="Name another metric of it with `--metric`, or change the space file's `metric`",
+        )
+    kept: list[Result] = []
+    numbers: dict[int, int] = {}
+    left_out: Counter[str] = Counter()
+    for result in imported.results:
+        params, misfit = _params_in(spec.space, result.params)
+        if params is None:
+            left_out[misfit] += 1
+            continue
+        numbers[result.number] = len(kept)
+        past = result.suggestion.continues
+        suggestion = replace(
+            result.suggestion,
+            number=len(kept),
+            params=params,
+            continues=None if past is None else numbers.get(past),
+        )
+        curve = {ours.name if name in UNNAMED else name: values for name, values in result.curve.items()}
+        kept.append(replace(result, suggestion=suggestion, curve=curve))
+    notes = [f"left out: {counted(count, 'trial')}, since {misfit}" for misfit, count in sorted(left_out.items())]
+    if not kept:
+        raise UsageError(f"no trial of {imported.source} fits the sweep's space", hint="; ".join(notes))
+    return replace(imported, objective=ours, space=spec.space, results=tuple(kept), notes=(*imported.notes, *notes))
+
+
+def _check_results(imported: Imported) -> None:
+    """What another program wrote may be no value of a sweep. Raises UsageError before anything is written."""
+    for result in imported.results:
+        try:
+            texts = encoding.encode(result, 0)
+            encoding.decode(result.number, result.state.value, result.value, texts)
+        except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            message = f"trial {result.number} of {imported.source} can't be kept: {error}"
+            raise UsageError(message, hint="Nothing was imported") from error
+
+
+def _check_new(folder: SweepFolder) -> None:
+    if folder.exists():
+        raise UsageError(f"there is a sweep {folder.name!r} already", hint="Give another name with `--name`")
+
+
+def _params_in(space: SearchSpace, given: Params) -> tuple[Params | None, str]:
+    """A trial's values as the space has them; or None and why not."""
+    known = {*space.constants, *(parameter.name for parameter in space.parameters)}
+    renamed = {
+        name if name in known or f"model.{name}" not in known else f"model.{name}": given[name] for name in given
+    }
+    params: dict[str, Value] = {}
+    for name, constant in space.constants.items():
+        if renamed.setdefault(name, constant) != constant:
+            return None, f"`{name}` is {renamed[name]!r}, not {constant!r}"
+        params[name] = constant
+    for parameter in space.parameters:
+        if not parameter.active(params):
+            continue
+        if parameter.name not in renamed:
+            return None, f"there is no `{parameter.name}`"
+        value = _as_kind(parameter.distribution, renamed[parameter.name])
+        if not parameter.distribution.contains(value):
+            return None, f"`{parameter.name}` is outside of the space"
+        params[parameter.name] = value
+    unknown = sorted(set(renamed) - set(params))
+    return (None, f"the space has no `{unknown[0]}`") if unknown else (params, "")
+
+
+def _as_kind(distribution: Distribution, value: Value) -> Value:
+    """Programs write 1.0 for 1 and 1 for 1.0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if isinstance(distribution, Float):
+        return float(value)
+    whole = isinstance(value, float) and value.is_integer()
+    return int(value) if isinstance(distribution, Int) and whole else value

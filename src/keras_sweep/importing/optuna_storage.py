@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import sqlite3
@@ -33,17 +34,21 @@ MOST_CALLS = 20_000  # how often it may: some minutes, where a file is made so t
 
 def read_optuna_file(path: Path, *, study: str | None = None, metric: str | None = None) -> Imported:
     """The finished trials of a study in a SQLite or journal file. Raises UsageError."""
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
     with path.open("rb") as file:
         head = file.read(len(SQLITE_HEAD))
     if head == SQLITE_HEAD:
         return _read(lambda: _sqlite(path), str(path), study, metric)
     if head[:1] == b"{":
-        return _read(lambda: _journal(path), str(path), study, metric)
+        return _read(lambda: optuna.storages.JournalStorage(JournalFileBackend(str(path))), str(path), study, metric)
     raise UsageError(f"{path} is neither a SQLite database nor an Optuna journal", hint="Nothing was imported")
 
 
 def read_optuna_url(url: str, *, study: str | None = None, metric: str | None = None) -> Imported:
     """The finished trials of a study in a database. Raises UsageError, or MissingPackage for its driver."""
+    import optuna
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -60,7 +65,7 @@ def read_optuna_url(url: str, *, study: str | None = None, metric: str | None = 
         return read_optuna_file(path, study=study, metric=metric)
     shown = parsed.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
     secrets = [text for text in (parsed.password, *parsed.query.values()) if isinstance(text, str) and text]
-    return _read(lambda: _database(url), shown, study, metric, secrets)
+    return _read(lambda: optuna.storages.RDBStorage(url), shown, study, metric, secrets)
 
 
 def _sqlite(path: Path) -> optuna.storages.BaseStorage:
@@ -69,7 +74,8 @@ def _sqlite(path: Path) -> optuna.storages.BaseStorage:
     def connect() -> sqlite3.Connection:
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"
         connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
-        connection.set_progress_handler(_StepLimit(), STEPS)
+        calls = itertools.count(1)
+        connection.set_progress_handler(lambda: next(calls) > MOST_CALLS, STEPS)
         return connection
 
     for side in SIDE_FILES:
@@ -90,30 +96,6 @@ def _check_tables(connect: Callable[[], sqlite3.Connection], path: Path) -> None
             what = "a virtual table" if virtual else "a view"
             message = f"in {path} `{name}` is {what}, where Optuna has a table"
             raise UsageError(message, hint="Nothing was imported")
-
-
-class _StepLimit:
-    """Called by SQLite every so many steps of one query; ends it by something true."""
-
-    def __init__(self) -> None:
-        self._left = MOST_CALLS
-
-    def __call__(self) -> bool:
-        self._left -= 1
-        return self._left < 0
-
-
-def _database(url: str) -> optuna.storages.BaseStorage:
-    import optuna
-
-    return optuna.storages.RDBStorage(url)
-
-
-def _journal(path: Path) -> optuna.storages.BaseStorage:
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
-
-    return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
 
 
 def _read(
@@ -311,14 +293,9 @@ def _united(a: Distribution, b: Distribution) -> Distribution:
         new = (choice for choice in b.choices if not a.contains(choice))
         return Categorical((*a.choices, *new))
     if isinstance(a, Int) and isinstance(b, Int):
-        return Int(
-            min(a.low, b.low),
-            max(a.high, b.high),
-            log=a.log and b.log,
-            step=a.step if a.step == b.step and not a.log else 1,
-        )
+        step = a.step if a.step == b.step else 1
+        return Int(min(a.low, b.low), max(a.high, b.high), a.log and b.log, step)
     if isinstance(a, Float) and isinstance(b, Float):
-        return Float(
-            min(a.low, b.low), max(a.high, b.high), log=a.log and b.log, step=a.step if a.step == b.step else None
-        )
+        spacing = a.step if a.step == b.step else None
+        return Float(min(a.low, b.low), max(a.high, b.high), a.log and b.log, spacing)
     raise UsageError(f"a parameter was drawn both from {a} and from {b}", hint="Nothing was imported")
