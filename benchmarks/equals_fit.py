@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="3 trials")
     options = parser.parse_args()
     from keras_sweep.data.catalog import load_search_data
-    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.space_file.read import read_space_file
 
     print_machine("at the start")
     for space in (SPACE, TABLE, DEPTHS, PENALTIES) if options.space is None else (options.space,):

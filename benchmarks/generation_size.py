@@ -46,7 +46,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from printed import print_machine, print_table, write_plot
 
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.training.runner import NoWatch
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 

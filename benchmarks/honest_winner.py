@@ -66,7 +66,7 @@ from keras_sweep.honest.scores import MeanScores
 from keras_sweep.honest.ties import paired_ties
 from keras_sweep.honest.two_choices import FirstChoice
 from keras_sweep.space.sweep_spec import Finalists, SweepSpec
-from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.comparison import first_choice
 from keras_sweep.training.runner import NoWatch
 from keras_sweep.trial.comparison import Estimate

@@ -93,7 +93,7 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
     """Milliseconds a trial-epoch: row -> lanes -> ms. Sets the process to its cores before XLA makes its threads."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     from keras_sweep.data.catalog import load_search_data
-    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.space_file.read import read_space_file
     from keras_sweep.training.lanes.program_cache import ProgramCache
 
     spec = read_space_file(SPACE)

@@ -84,7 +84,7 @@ def main() -> None:
 
 def measured(space: Path, most: int | None, rounds: int) -> list[str]:
     """A row of the table: medians of the rounds."""
-    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.space_file.read import read_space_file
 
     trials = read_space_file(space).search.trials
     trials = trials if most is None else min(trials, most)

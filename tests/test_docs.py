@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.data.image_sets import FASHION_MNIST
-from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.space_file.read import read_space_text
 from tests.helpers.command import script, sweep
 
 ROOT = Path(__file__).parents[1]

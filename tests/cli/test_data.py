@@ -12,7 +12,7 @@ from keras_sweep.cli.main import main
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.open_record import open_study
 
 SPACES = Path(__file__).parents[2] / "search_spaces"

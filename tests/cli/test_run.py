@@ -100,7 +100,7 @@ LOAD = """
 import json, sys
 import keras, numpy as np
 from sklearn.datasets import load_digits
-from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.sealed_test import open_test
 spec = read_space_file("digits.yaml")

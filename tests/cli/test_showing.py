@@ -12,7 +12,7 @@ from rich.console import Console
 
 from keras_sweep.cli import showing
 from keras_sweep.record.sweep_folder import sweep_folder
-from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.space_file.read import read_space_text
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.end_reason import EndReason

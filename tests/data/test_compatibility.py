@@ -17,7 +17,7 @@ from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Int
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
-from keras_sweep.space_file.keras_names import METRICS
+from keras_sweep.space_file.keras_tables import METRICS
 from tests.helpers.data_specs import named
 
 TASKS = {

@@ -7,7 +7,7 @@ import pytest
 
 from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, fit_labels, output_activation
 from keras_sweep.errors import DataError
-from keras_sweep.space_file.keras_names import ACTIVATIONS, LOSSES
+from keras_sweep.space_file.keras_tables import ACTIVATIONS, LOSSES
 
 TEXTS = np.array(["b", "a", "c", "a"], dtype=object)
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.space_file import keras_names
+from keras_sweep.space_file import keras_tables as tables
 
-FILE = Path(keras_names.__file__).with_name("keras_tables.json")
+FILE = Path(tables.__file__).with_name("keras_tables.json")
 
 # not searched: what names or wraps an optimizer, and `lamb`, which `keras.optimizers.get` can't find (3.15.1)
 OTHER_OPTIMIZERS = ("lamb", "lossscaleoptimizer", "multioptimizer", "optimizer", "optimizermap")

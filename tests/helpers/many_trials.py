@@ -15,7 +15,7 @@ os.environ["KERAS_BACKEND"] = "jax"
 
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, TrialEnded

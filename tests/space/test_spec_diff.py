@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from keras_sweep.space.spec_diff import differences, flat_spec
-from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.space_file.read import read_space_text
 from tests.helpers.space_texts import DENSE, dense
 
 

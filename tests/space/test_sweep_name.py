@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.text import sweep_name_fault
-from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.space_file.read import read_space_text
 from tests.helpers.space_texts import DENSE
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space_file.keras_names import METRICS
-from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS
-from keras_sweep.space_file.options import SECTIONS, Overrides, plain_yaml
-from keras_sweep.space_file.yaml_file import read_space_file, read_space_text
+from keras_sweep.space_file.keras_tables import ARGUMENTS, METRICS, OPTIMIZERS
+from keras_sweep.space_file.options import Overrides, plain_yaml
+from keras_sweep.space_file.read import read_space_file, read_space_text
+from keras_sweep.space_file.sections import SECTIONS
 from keras_sweep.space_file.yaml_tree import TreeError, text_of_bytes
 from tests.helpers.space_texts import DENSE
 

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
 from keras_sweep.models.dense import dense
-from keras_sweep.space_file.file_model import DENSE_ARGUMENTS
-from keras_sweep.space_file.keras_names import (
+from keras_sweep.space_file.faults import broken
+from keras_sweep.space_file.keras_tables import (
     ACTIVATIONS,
+    ARGUMENTS,
+    DEFAULT_OPTIMIZER,
     LOSSES,
     METRICS,
     METRICS_TO_MAXIMIZE,
     METRICS_TO_MINIMIZE,
+    OPTIMIZERS,
     SAME_METRIC,
     TABLES,
 )
-from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, DEFAULT_OPTIMIZER, OPTIMIZERS, argument
-from keras_sweep.space_file.parameter_values import FIT_ARGUMENTS
-from keras_sweep.space_file.rules import NumberRule
+from keras_sweep.space_file.parameters import FIT_ARGUMENTS
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS
 from keras_sweep.trial.plan import DEFAULT_OPTIMIZER as PLAN_DEFAULT
 from keras_sweep.trial.plan import FIT_PARAMETERS
 from tests.helpers.keras_tables import FILE, as_text, keras_tables
 
+TABLE = TABLES["optimizers"]
 WRAPPERS = {"lossscaleoptimizer", "multioptimizer", "optimizer", "optimizermap"}
 ONLY_BY_CLASS = {"lamb"}  # `keras.optimizers.get` does not know it by name (3.15.1)
 
@@ -52,34 +57,30 @@ def test_every_optimizer_of_keras_is_in_the_table() -> None:
 def test_an_optimizer_takes_exactly_the_arguments_of_the_table(name: str) -> None:
     signature = inspect.signature(type(keras.optimizers.get(name)).__init__).parameters
     assert set(OPTIMIZERS[name]) == set(signature) - {"self", "name", "kwargs", "exclude_layers"}
-    for key, rule in OPTIMIZERS[name].items():
+    for key, kind in OPTIMIZERS[name].items():
         default = signature[key].default
-        assert rule.allows(default), (key, default)
-        assert rule.kind is bool or not isinstance(default, bool), key
-        general = argument(key)
-        assert general is not None
-        assert general.kind is rule.kind
+        assert broken(kind, default) is None, (key, default)
+        assert TABLE[name][key]["kind"] == "bool" or not isinstance(default, bool), key
+        assert len({known[key]["kind"] for known in TABLE.values() if key in known}) == 1
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_an_optimizer_can_be_made_from_the_ends_of_each_argument(name: str) -> None:
     make = type(keras.optimizers.get(name))
-    for key, rule in OPTIMIZERS[name].items():
+    for key, rule in TABLE[name].items():
         also = {"use_ema": True} if key.startswith("ema") else {}
         for value in _ends(rule):
-            assert rule.allows(value)
-            make(**{key: float(value) if rule.kind is float and value is not None else value}, **also)
+            assert broken(OPTIMIZERS[name][key], value) is None
+            make(**{key: float(value) if rule["kind"] == "float" and value is not None else value}, **also)
 
 
-def _ends(rule: NumberRule) -> list[float | None]:
-    if rule.kind is bool:
+def _ends(rule: Mapping[str, Any]) -> list[float | None]:
+    if rule["kind"] == "bool":
         return [True, False]
-    low = rule.ge if rule.gt is None else rule.gt + 1e-3
-    high = rule.le if rule.lt is None else rule.lt - 1e-3
-    ends: list[float | None] = [-1.0 if low is None else low, 5.0 if high is None else high]
-    if rule.kind is int:
-        ends = [round(end) for end in ends if end is not None]
-    return [*ends, None] if rule.null else ends
+    low = rule["gt"] + 1e-3 if "gt" in rule else rule.get("ge", -1.0)
+    high = rule["lt"] - 1e-3 if "lt" in rule else rule.get("le", 5.0)
+    ends = [round(end) for end in (low, high)] if rule["kind"] == "int" else [low, high]
+    return [*ends, None] if rule.get("null") else ends
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from keras_sweep.space_file.yaml_tree import tree_of_text
+from tests.helpers.bad_files import BAD_FILES
+from tests.helpers.bad_parameters import BAD_PARAMETERS
 from tests.helpers.json_schema import SCHEMA, schema_errors
 from tests.helpers.space_texts import DENSE, OURS, WANDB_BLOCK, dense, with_parameters
 
@@ -37,6 +40,16 @@ def test_every_space_file_of_the_project_fits(path: Path) -> None:
 )
 def test_what_the_reader_takes_fits(text: str) -> None:
     assert schema_errors(tree_of_text(text).plain) == []
+
+
+BAD = """unknown data, no target, two sources, a share of 1, unknown activation, no units, unknown loss, unknown metric
+one metric, an unknown goal, unknown engine, no trials, unknown stop, eta of 1, an unknown key, no data
+unknown parameter, misspelt max, a distribution we lack, q of zero"""
+
+
+@pytest.mark.parametrize("name", re.split(", |\n", BAD))
+def test_an_editor_marks_what_the_reader_refuses(name: str) -> None:
+    assert schema_errors(tree_of_text({**BAD_FILES, **BAD_PARAMETERS}[name][0]).plain) != []
 
 
 def test_the_schema_is_json_and_says_what_keys_are_for() -> None:

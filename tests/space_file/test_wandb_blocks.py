@@ -11,8 +11,8 @@ from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
-from keras_sweep.space_file.wandb_keys import PASSED_OVER, REFUSED
-from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.space_file.ranges import REFUSED
+from keras_sweep.space_file.read import PASSED_OVER, read_space_text
 from keras_sweep.space_file.yaml_tree import tree_of_text
 from tests.helpers.json_schema import schema_errors
 from tests.helpers.space_texts import DENSE, OURS, WANDB_BLOCK, dense, with_parameters

@@ -16,7 +16,7 @@ from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.options import Overrides
-from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep import comparison as comparing
 from keras_sweep.sweep.comparison import compared, comparison_file, comparison_of, keep_comparison
 from keras_sweep.sweep.run import RunOptions, run_sweep

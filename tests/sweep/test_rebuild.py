@@ -13,7 +13,7 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_attributes
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import saved_trials, weights_file
-from keras_sweep.space_file.yaml_file import read_space_file
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime

@@ -47,7 +47,7 @@ def forged(folder: SweepFolder, target: Path, **changes: object) -> SweepFolder:
     with StudyFile.open(folder) as study:
         first, attributes = study.results()[0], study.attributes
     own = {key: attributes[key] for key in ("space", "engine", "fingerprint", "origin", "trials")}
-    from keras_sweep.space_file.yaml_file import read_space_text
+    from keras_sweep.space_file.read import read_space_text
 
     spec = read_space_text(own["space"], path=Path(own["origin"]) / f"{folder.name}.yaml", name=folder.name)
     other = SweepFolder(target / folder.name)

@@ -19,7 +19,7 @@ from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides, plain_yaml
-from keras_sweep.space_file.yaml_file import read_space_file, read_space_text
+from keras_sweep.space_file.read import read_space_file, read_space_text
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.end_reason import EndReason

@@ -36,7 +36,7 @@ def check(
 
         typer.echo(json.dumps(space_file_schema(), indent=2))
         return
-    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.space_file.read import read_space_file
     from keras_sweep.training.choose import RUNNERS
     from keras_sweep.views.space_view import print_space
     from keras_sweep.views.terminal.console import stderr_console, stdout_console

@@ -80,7 +80,7 @@ def baseline(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Fit scikit-learn's linear model on the same rows, and put it in the sweep's leaderboard as a reference."""
-    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.space_file.read import read_space_file
 
     one_of("--format", format, ("table", "json"))
     spec = read_space_file(space, sets=sets or (), name=name)
@@ -132,7 +132,7 @@ def import_search(
     """Read another program's search into a sweep; nothing is written at its source."""
     from keras_sweep.importing.imported import write_alone, write_into
     from keras_sweep.importing.read import read_trials
-    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.space_file.read import read_space_file
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import count_text, safe
@@ -166,7 +166,7 @@ def _rows_of(spec: SweepSpec) -> SearchData:
 def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | None) -> tuple[SweepSpec, str | None]:
     """(spec, the recorded fingerprint of the rows of a sweep). Raises UsageError."""
     if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
-        from keras_sweep.space_file.yaml_file import read_space_file
+        from keras_sweep.space_file.read import read_space_file
 
         return read_space_file(source, sets=sets), None
     if sets:

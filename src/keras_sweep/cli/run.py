@@ -70,7 +70,7 @@ def run(
     from keras_sweep.record.sweep_folder import sweep_folder
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.space_file.options import Overrides
-    from keras_sweep.space_file.yaml_file import read_space_file
+    from keras_sweep.space_file.read import read_space_file
     from keras_sweep.training.choose import RUNNERS
     from keras_sweep.views.running.progress import VIEWS
 

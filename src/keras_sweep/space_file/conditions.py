@@ -1,4 +1,4 @@
-"""`when`: whether conditions can hold, and the order in which they look back."""
+"""`when`: whether conditions can hold, the order in which they look back, and which optimizers an argument meets."""
 
 from __future__ import annotations
 
@@ -6,34 +6,36 @@ import math
 from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.text import did_you_mean, escaped, quoted
-from keras_sweep.space_file.fault_list import FaultList, Path
-from keras_sweep.space_file.parameter_entry import ParameterEntry
-from keras_sweep.space_file.wandb_keys import Constant
+from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
+from keras_sweep.space_file.faults import Faults, Path, broken
+from keras_sweep.space_file.keras_tables import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, lower, optimizers_with
+from keras_sweep.space_file.ranges import Constant, ends, path_of
+
+Parameters = Mapping[str, Parameter]  # by name, those without faults of their own
 
 
-def check_conditions(entries: Mapping[str, ParameterEntry], names: tuple[str, ...], faults: FaultList) -> None:
-    """Note conditions that name no parameter, or a value that it never has."""
-    for entry in entries.values():
-        for other, values in entry.when.items():
-            path: Path = (*entry.path, "when", other)
+def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
+    """Note conditions that name no parameter of `names`, or a value that it never has."""
+    for parameter in parameters.values():
+        for condition in parameter.when:
+            other = condition.parameter
+            path: Path = (*path_of(parameter), "when", other)
             if other not in names:
-                faults.fault(
-                    path, f"`when` names no parameter: there is no {quoted(other)}", did_you_mean(other, names)
-                )
-                continue
-            if (
-                other == entry.name or other not in entries
-            ):  # a cycle, told later; or a parameter with faults of its own
-                continue
-            drawn = entries[other].choice
-            if isinstance(drawn, Float) and drawn.size == math.inf:
-                faults.fault(path, f"`{other}` is continuous, so it hardly ever has one certain value")
-                continue
-            for value in values:
-                if not _can_have(drawn, value):
-                    hint = did_you_mean(value, map(str, drawn.choices)) if isinstance(drawn, Categorical) else None
-                    faults.fault(path, f"`{other}` never has the value {quoted(value)}", hint or _has(drawn))
+                rule = f"`when` names no parameter: there is no {quoted(other)}"
+                faults.fault(path, rule, did_you_mean(other, names))
+            elif other != parameter.name and other in parameters:  # a cycle of one is told later
+                _check_values(other, parameters[other].distribution, condition.values, path, faults)
+
+
+def _check_values(name: str, drawn: Distribution, values: tuple[Value, ...], path: Path, faults: Faults) -> None:
+    if isinstance(drawn, Float) and drawn.size == math.inf:
+        faults.fault(path, f"`{name}` is continuous, so it hardly ever has one certain value")
+        return
+    for value in values:
+        if not _can_have(drawn, value):
+            hint = did_you_mean(value, map(str, drawn.choices)) if isinstance(drawn, Categorical) else None
+            faults.fault(path, f"`{name}` never has the value {quoted(value)}", hint or _has(drawn))
 
 
 def _can_have(drawn: Distribution, value: Value) -> bool:
@@ -52,32 +54,92 @@ def _has(drawn: Distribution) -> str:
     return f"it is from {quoted(drawn.low)} to {quoted(drawn.high)}{step}"
 
 
-def in_order(entries: Mapping[str, ParameterEntry], faults: FaultList) -> list[ParameterEntry]:
-    """Every parameter after those that it depends on, otherwise as in the file. Notes cycles."""
-    ordered: dict[str, ParameterEntry] = {}
-    waiting = dict(entries)
+def in_order(parameters: Parameters, faults: Faults) -> list[Parameter]:
+    """Every parameter after those that it depends on, otherwise as in the file. Notes a cycle."""
+    ordered: list[Parameter] = []
+    waiting = dict(parameters)
     while waiting:
-        free = [
-            entry for entry in waiting.values() if all(other in ordered or other not in entries for other in entry.when)
-        ]
-        if not free:
+        free = next((name for name in waiting if not _waits_for(waiting[name], waiting)), None)
+        if free is None:
+            cycle = _cycle(waiting)
+            way = " -> ".join(map(escaped, (*cycle, cycle[0])))
+            faults.fault(("parameters", cycle[0], "when"), f"conditions must not go in a circle, but got {way}")
             break
-        first = free[0]
-        ordered[first.name] = first
-        del waiting[first.name]
-    if waiting:
-        cycle = _cycle(waiting)
-        faults.fault(
-            ("parameters", cycle[0], "when"),
-            f"conditions must not go in a circle, but got {' -> '.join(map(escaped, (*cycle, cycle[0])))}",
-        )
-    return list(ordered.values())
+        ordered.append(waiting.pop(free))
+    return ordered
 
 
-def _cycle(waiting: Mapping[str, ParameterEntry]) -> list[str]:
+def _waits_for(parameter: Parameter, waiting: Parameters) -> list[str]:
+    return [condition.parameter for condition in parameter.when if condition.parameter in waiting]
+
+
+def _cycle(waiting: Parameters) -> list[str]:
     walk = [next(iter(waiting))]
     while True:
-        following = next(other for other in waiting[walk[-1]].when if other in waiting)
+        following = _waits_for(waiting[walk[-1]], waiting)[0]
         if following in walk:
             return walk[walk.index(following) :]
         walk.append(following)
+
+
+def check_optimizer_arguments(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
+    """Note arguments that an optimizer of their trials does not take, with the `when` that mends it."""
+    if "optimizer" in names and "optimizer" not in parameters:
+        return  # which ones are searched is not known
+    searched = [name for name in _searched(parameters.get("optimizer")) if name in OPTIMIZERS]  # of others it was told
+    if not searched:
+        return
+    for name, parameter in parameters.items():
+        if optimizers_with(name) and all(condition.parameter in names for condition in parameter.when):
+            possible = _possible(parameter, parameters, searched)
+            if not possible:
+                faults.warn(path_of(parameter), "its conditions never hold together, so no trial has it")
+            _check_taken(parameter, possible, faults, named="optimizer" in names)
+    clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if name in parameters]
+    if len(clips) > 1 and not any(parameters[name].when for name in clips):
+        rule = f"Keras takes only one of `clipnorm`, `clipvalue` and `global_clipnorm`, got {joined(clips)}"
+        faults.fault(path_of(parameters[clips[1]]), rule)
+
+
+def _searched(optimizer: Parameter | None) -> tuple[str, ...]:
+    if optimizer is None:
+        return (DEFAULT_OPTIMIZER,)
+    drawn = optimizer.distribution
+    names = tuple(str(lower(value)) for value in drawn.choices) if isinstance(drawn, Categorical) else ()
+    return (*names, DEFAULT_OPTIMIZER) if optimizer.when and DEFAULT_OPTIMIZER not in names else names
+
+
+def _possible(parameter: Parameter, parameters: Parameters, searched: list[str]) -> list[str]:
+    """The optimizers that a trial with this parameter may have, by its conditions and theirs in turn."""
+    possible = set(searched)
+    queue, seen = [parameter], {parameter.name}
+    while queue:
+        for condition in queue.pop().when:
+            other = condition.parameter
+            if other == "optimizer":
+                possible &= {str(value) for value in condition.values}
+            elif other in parameters and other not in seen:
+                queue.append(parameters[other])
+                seen.add(other)
+    return [optimizer for optimizer in searched if optimizer in possible]
+
+
+def _check_taken(parameter: Parameter, possible: list[str], faults: Faults, *, named: bool) -> None:
+    """Note where an optimizer that a trial with this argument may have does not take it, or not these values."""
+    name, takers, path = parameter.name, optimizers_with(parameter.name), path_of(parameter)
+    able = [optimizer for optimizer in possible if optimizer in takers]
+    general = argument(name)
+    for optimizer in able:
+        for where, value in ends(parameter, faults):
+            fault = broken(OPTIMIZERS[optimizer][name], value)
+            if fault and general is not None and not broken(general, value):  # otherwise it was told before
+                faults.fault(where, f"with {optimizer} it {fault[0]}")
+    if able == possible:
+        return
+    if not able:
+        rule = f"`{name}` is an argument of {joined(takers)}, but the optimizer of its trials is {joined(possible)}"
+        faults.fault(path, rule, None if named else f"without a parameter `optimizer` it is {DEFAULT_OPTIMIZER}")
+        return
+    fix = able[0] if len(able) == 1 else f"[{joined(able)}]"
+    others = joined(optimizer for optimizer in possible if optimizer not in takers)
+    faults.fault(path, f"`{name}` is not an argument of {others}", f"add `when: {{optimizer: {fix}}}`")

@@ -1,98 +1,268 @@
-"""The `parameters` of a space file -> a search space."""
+"""The `parameters` of a space file -> a search space: which there may be, and which values each may have."""
 
 from __future__ import annotations
 
-from keras_sweep.space.distributions import Categorical, Float, Int
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import Field
+
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.space.text import quoted
-from keras_sweep.space_file.conditions import check_conditions, in_order
-from keras_sweep.space_file.fault_list import FaultList
-from keras_sweep.space_file.optimizer_checks import check_optimizer_arguments
-from keras_sweep.space_file.parameter_entry import ParameterEntry, entry_of
-from keras_sweep.space_file.parameter_values import as_real, check_name, check_values, is_real
-from keras_sweep.space_file.wandb_keys import Constant
+from keras_sweep.space.sweep_spec import ModelSpec, Seed
+from keras_sweep.space.text import did_you_mean, joined, quoted
+from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments, in_order
+from keras_sweep.space_file.faults import Faults, Path, one_of
+from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of, lower
+from keras_sweep.space_file.ranges import REFUSED, Constant, Refused, as_value, distribution_of, ends, path_of
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ParameterSection
 
 MOST_PARAMETERS = 200
 MOST_BRANCHES = 20_000  # so that counting a space takes no time
+MODEL = "model."
+FIT_ARGUMENTS: Mapping[str, Kind] = {
+    "learning_rate": kind_of(Annotated[float, Field(gt=0)]),
+    "epochs": kind_of(Annotated[int, Field(ge=1)]),
+    "batch_size": kind_of(Annotated[int, Field(ge=1)]),
+    "seed": kind_of(Seed),
+}
+OPTIMIZER = kind_of(Annotated[str, one_of(OPTIMIZERS, "an optimizer of Keras")])
+OTHER_NAMES: Mapping[str, str] = {
+    "lr": "learning_rate",
+    "opt": "optimizer",
+    "batch": "batch_size",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "random_state": "seed",
+}
+# arguments of `fit` that are no parameter -> what serves instead
+INSTEAD: Mapping[str, str] = {
+    "callbacks": "`epochs: {max: 20, take: best}` keeps each trial's best epoch, and `early_terminate` "
+    "stops poor trials",
+    "class_weight": "a model of your own may weigh classes in `compute_loss`",
+}
 
 
-def parameters(faults: FaultList, model: ModelSpec | None) -> tuple[SearchSpace, bool] | None:
-    """The section as a search space, and whether `take: best` stands there; None, with all faults noted, where it has
-    any. Warnings are noted too."""
+def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
+    """The section as a search space; None, with all faults noted, where it has any. Warnings are noted too."""
     before = len(faults.found)
-    section = faults.root.at("parameters")
+    path: Path = ("parameters",)
+    section = faults.root.at(*path)
     python = model is not None and model.kind == "python"  # a HyperModel may bring all parameters itself
     if not isinstance(section.value, dict) or not (section.value or python):
         hint = "as in `learning_rate: {min: 1e-4, max: 1.0, log: true}`"
-        faults.fault(("parameters",), f"must be a map of parameters, but got {quoted(section.plain)}", hint)
+        faults.fault(path, f"must be a map of parameters, but got {quoted(section.plain)}", hint)
         return None
     if len(section.value) > MOST_PARAMETERS:
-        faults.fault(
-            ("parameters",), f"at most {MOST_PARAMETERS} parameters are searched, but got {len(section.value)}"
-        )
+        faults.fault(path, f"at most {MOST_PARAMETERS} parameters are searched, but got {len(section.value)}")
         return None
     names = tuple(section.value)
-    entries: dict[str, ParameterEntry] = {}
-    take_best = False
+    good: dict[str, Parameter] = {}
     for name in names:
-        check_name(name, model, faults)
-        entry, take = entry_of(name, faults)
-        if entry is not None:
-            take_best = take_best or take
-            check_values(entry, model, faults)
-            _warn_of_whole_numbers(entry, faults)
-            entries[name] = as_real(entry)
-    check_conditions(entries, names, faults)
-    check_optimizer_arguments(entries, names, faults)
-    ordered = in_order(entries, faults)
+        _check_name(name, model, faults)
+        parameter = _parameter(name, faults)
+        if parameter is not None:
+            _check_values(parameter, model, faults)
+            _warn(parameter, faults)
+            good[name] = _as_real(parameter)
+    check_conditions(good, names, faults)
+    check_optimizer_arguments(good, names, faults)
+    ordered = in_order(good, faults)
     if len(faults.found) > before:
         return None
-    for entry in entries.values():
-        _warn(entry, faults)
     space = SearchSpace(
-        tuple(_parameter(entry) for entry in ordered if not _is_constant(entry)),
-        {entry.name: entry.choice.value for entry in ordered if isinstance(entry.choice, Constant) and not entry.when},
+        tuple(_searched(parameter) for parameter in ordered if not _is_constant(parameter)),
+        {one.name: one.distribution.values()[0] for one in ordered if _is_constant(one)},
     )
     if space.branches > MOST_BRANCHES:
-        faults.fault(("parameters",), f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more")
+        faults.fault(path, f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more")
         return None
-    return space, take_best
+    return space
 
 
-def _is_constant(entry: ParameterEntry) -> bool:
-    return isinstance(entry.choice, Constant) and not entry.when
+def _is_constant(parameter: Parameter) -> bool:
+    return isinstance(parameter.distribution, Constant) and not parameter.when
 
 
-def _parameter(entry: ParameterEntry) -> Parameter:
-    distribution = Categorical(entry.choice.choices) if isinstance(entry.choice, Constant) else entry.choice
-    conditions = tuple(Condition(name, values) for name, values in entry.when.items())
-    return Parameter(entry.name, distribution, conditions)
+def _searched(parameter: Parameter) -> Parameter:
+    """The parameter; a constant that not every trial has is a choice of one."""
+    drawn = parameter.distribution
+    return replace(parameter, distribution=Categorical(drawn.choices)) if isinstance(drawn, Constant) else parameter
 
 
-def _warn(entry: ParameterEntry, faults: FaultList) -> None:
-    drawn = entry.choice
+def _parameter(name: str, faults: Faults) -> Parameter | None:
+    """The parameter of that name, read by itself; None with its faults noted."""
+    path: Path = ("parameters", name)
+    node = faults.root.at(*path)
+    if isinstance(node.value, list):
+        text = quoted(node.plain)
+        hint = f"write {{values: {text}}} or {{value: {text}}}"
+        faults.fault(path, f"a list is neither a choice nor a constant, got {text}", hint)
+        return None
+    if node.value is None:
+        faults.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
+        return None
+    if not isinstance(node.value, dict):  # without a block, as in `batch_size: 32`
+        return Parameter(name, _normal(name, Constant((node.value,))))
+    named = faults.root.at(*path, "distribution").value
+    if isinstance(named, str) and named in REFUSED:
+        faults.fault((*path, "distribution"), f"the distribution `{named}` is not there", REFUSED[named])
+        return None
+    hints = {"parameters": "nested parameters are written flat, as `model.units`"}
+    block = faults.section(ParameterSection, path, hints, optional=("log", "q", "probabilities"))
+    if block is None:
+        return None
+    before = len(faults.found)
+    drawn = None
+    try:
+        if block.take is not None:
+            block = _to_the_maximum(name, block, path, faults)
+        drawn = distribution_of(block, path, faults)
+    except Refused as error:
+        faults.fault((*path, *error.keys), error.rule, error.hint)
+    when = _when(block, path, faults)
+    if drawn is None or len(faults.found) > before:
+        return None
+    return Parameter(name, _most(drawn) if block.take == "best" else _normal(name, drawn), when)
+
+
+def _to_the_maximum(name: str, block: ParameterSection, path: Path, faults: Faults) -> ParameterSection:
+    """The block of `epochs` after `take`: with `best` every trial trains to the maximum."""
+    if name != "epochs":
+        raise Refused("take", "`take` is for `epochs` only")
+    if block.take != "best":
+        return block
+    if block.when is not None:
+        raise Refused("when", "with `take: best` epochs is the same in all trials, so it takes no `when`")
+    if block.max is None:
+        return block
+    if block.min is not None:
+        faults.warn((*path, "min"), "has no meaning with `take: best`: every trial trains to the maximum")
+    return block.model_copy(update={"min": block.max})
+
+
+def _most(drawn: Distribution) -> Distribution:
+    if isinstance(drawn, Int | Float):
+        return Constant((drawn.high,))
+    numbers = [value for value in drawn.choices if isinstance(value, int | float)]
+    return Constant((max(numbers),)) if len(numbers) == len(drawn.choices) else drawn
+
+
+def _normal(name: str, drawn: Distribution) -> Distribution:
+    """The names of optimizers in lower case, where none is there twice."""
+    if name != "optimizer" or not isinstance(drawn, Categorical):
+        return drawn
+    names = tuple(lower(value) for value in drawn.choices)
+    return replace(drawn, choices=names) if len(set(names)) == len(names) else drawn
+
+
+def _when(block: ParameterSection, path: Path, faults: Faults) -> tuple[Condition, ...]:
+    conditions = []
+    for other, wanted in (block.when or {}).items():
+        values = wanted if isinstance(wanted, list) else [wanted]
+        if not values or any(isinstance(value, dict) for value in values):
+            faults.fault((*path, "when", other), f"must be a value or a list of values, but got {quoted(wanted)}")
+            continue
+        known = (lower(as_value(value)) if other == "optimizer" else as_value(value) for value in values)
+        conditions.append(Condition(other, tuple(dict.fromkeys(known))))
+    return tuple(conditions)
+
+
+def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
+    """Note a name that is no argument of training, optimizers or the model."""
+    path = ("parameters", name)
+    hint: str | None
+    if name in FIT_ARGUMENTS or name == "optimizer" or name in ARGUMENTS:
+        return
+    if name.startswith(MODEL):
+        inner = name.removeprefix(MODEL)
+        if model is not None and model.kind == "dense" and inner not in DENSE_ARGUMENTS:
+            near = did_you_mean(inner, DENSE_ARGUMENTS)
+            hint = near.replace("`", "`model.", 1) if near else f"its arguments are {joined(DENSE_ARGUMENTS)}"
+            faults.fault(path, f"the dense model has no argument {quoted(inner)}", hint)
+        elif not inner.isidentifier():
+            faults.fault(path, f"a model's argument is a Python name, but got {quoted(inner)}")
+        return
+    if name in INSTEAD:
+        hint = INSTEAD[name]
+    elif name in OTHER_NAMES:
+        hint = f"did you mean `{OTHER_NAMES[name]}`?"
+    elif name in DENSE_ARGUMENTS or (model is not None and name in model.arguments):
+        hint = f"an argument of the model is written `model.{name}`"
+    else:
+        hint = did_you_mean(name, (*FIT_ARGUMENTS, "optimizer", *ARGUMENTS, *(f"{MODEL}{k}" for k in DENSE_ARGUMENTS)))
+    hint = hint or "arguments of the model are written `model.NAME`"
+    faults.fault(path, f"no optimizer of Keras has an argument {quoted(name)}", hint)
+
+
+def _check_values(parameter: Parameter, model: ModelSpec | None, faults: Faults) -> None:
+    """Note every value that the parameter must not have."""
+    if parameter.name == "optimizer":
+        _check_optimizer(parameter, faults)
+        return
+    kind = _kind_of(parameter.name)
+    if kind is not None and not (parameter.name.startswith(MODEL) and (model is None or model.kind != "dense")):
+        for path, value in ends(parameter, faults):
+            faults.fits(kind, path, value)
+
+
+def _kind_of(name: str) -> Kind | None:
+    """What a parameter's values may be; None where that is not known: for a model of the user's."""
+    if name.startswith(MODEL):
+        return DENSE_ARGUMENTS.get(name.removeprefix(MODEL))
+    return FIT_ARGUMENTS.get(name) or argument(name)
+
+
+def _check_optimizer(parameter: Parameter, faults: Faults) -> None:
+    if isinstance(parameter.distribution, Int | Float):
+        faults.fault(path_of(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
+        return
+    seen: set[Value] = set()
+    for path, value in ends(parameter, faults):
+        if faults.fits(OPTIMIZER, path, lower(value)) and lower(value) in seen:
+            faults.fault(path, f"the optimizer `{lower(value)}` is there twice")
+        seen.add(lower(value))
+
+
+def _takes_reals(name: str) -> bool:
+    """Whether the name is an argument that takes real numbers."""
+    kind = _kind_of(name)
+    schema = {} if kind is None else kind.json_schema()
+    return "number" in (schema.get("type"), *(option["type"] for option in schema.get("anyOf", ())))
+
+
+def _as_real(parameter: Parameter) -> Parameter:
+    """Whole numbers as real ones where Keras takes nothing else: `momentum: 0` is 0.0."""
+    drawn = parameter.distribution
+    if not _takes_reals(parameter.name):
+        return parameter
+    if isinstance(drawn, Categorical):
+        return replace(parameter, distribution=replace(drawn, choices=tuple(map(_real, drawn.choices))))
+    if isinstance(drawn, Int) and not drawn.log:  # the same values: a log range has no step
+        real = Float(float(drawn.low), float(drawn.high), step=float(drawn.step))
+        return replace(parameter, distribution=real)
+    return parameter
+
+
+def _real(value: Value) -> Value:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _warn(parameter: Parameter, faults: Faults) -> None:
+    """Note what is likely a slip."""
+    drawn, path = parameter.distribution, path_of(parameter)
     if isinstance(drawn, Constant):
         return
     if drawn.size == 1:
-        value = drawn.choices[0] if isinstance(drawn, Categorical) else drawn.low
-        faults.warn(entry.path, f"a range of one value, {quoted(value)}: it is the same in every trial")
+        value = drawn.values()[0]
+        faults.warn(path, f"a range of one value, {quoted(value)}: it is the same in every trial")
         return
-    if entry.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
-        faults.warn(entry.path, "a learning rate is best drawn on a log scale; add `log: true`")
-
-
-def _warn_of_whole_numbers(entry: ParameterEntry, faults: FaultList) -> None:
-    """W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones."""
-    drawn = entry.choice
-    block = faults.root.at(*entry.path).value
-    if (
-        isinstance(drawn, Int)
-        and drawn.size > 1
-        and is_real(entry.name)
-        and isinstance(block, dict)
-        and "q" not in block
-    ):
-        faults.warn(
-            entry.path, f"draws whole numbers only, as `min` and `max` are whole; write `max: {drawn.high}.0` otherwise"
-        )
+    # W&B's rule, that whole ends give whole numbers, surprises where Keras takes real ones
+    block = faults.root.at(*path).value
+    if isinstance(drawn, Int) and _takes_reals(parameter.name) and isinstance(block, dict) and "q" not in block:
+        rule = "draws whole numbers only, as `min` and `max` are whole"
+        faults.warn(path, f"{rule}; write `max: {drawn.high}.0` otherwise")
+    if parameter.name == "learning_rate" and isinstance(drawn, Float | Int) and not drawn.log:
+        faults.warn(path, "a learning rate is best drawn on a log scale; add `log: true`")

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import create_model
 
 from keras_sweep.space.text import joined
-from keras_sweep.space_file.file_model import DENSE_ARGUMENTS, SpaceFile, data_section
-from keras_sweep.space_file.optimizer_arguments import ARGUMENTS, OPTIMIZERS, optimizers_with
-from keras_sweep.space_file.wandb_keys import PASSED_OVER
+from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, optimizers_with
+from keras_sweep.space_file.read import PASSED_OVER
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, SpaceFile, data_section
 
 _EXAMPLES: Mapping[str, Any] = {
     "optimizer": {"values": ["sgd", "rmsprop", "adam"]},
@@ -31,13 +31,14 @@ def space_file_schema() -> dict[str, Any]:
     """The schema (draft 2020-12)."""
     whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=(data_section(), ...))
     schema = whole.model_json_schema()
-    schema["$defs"] = _without_nulls(schema["$defs"])
-    parameter = schema["properties"]["parameters"].pop("additionalProperties")
-    names = {name: _OURS[name] for name in _OURS}
-    names.update({name: _taken_by(name) for name in ARGUMENTS})
-    names.update({f"model.{name}": "an argument of the dense model" for name in DENSE_ARGUMENTS})
     for name in PASSED_OVER:
         schema["properties"][name] = {"description": "a key of a W&B sweep file, which is passed over"}
+    names = {
+        **_OURS,
+        **{name: _taken_by(name) for name in ARGUMENTS},
+        **{f"model.{name}": "an argument of the dense model" for name in DENSE_ARGUMENTS},
+    }
+    parameter = schema["properties"]["parameters"].pop("additionalProperties")
     properties = {name: {**parameter, "description": text} for name, text in names.items()}
     for name, example in _EXAMPLES.items():
         properties[name]["examples"] = [example]
@@ -52,16 +53,3 @@ def space_file_schema() -> dict[str, Any]:
 def _taken_by(argument: str) -> str:
     takers = optimizers_with(argument)
     return f"an argument of {'every optimizer' if len(takers) == len(OPTIMIZERS) else joined(takers)}"
-
-
-def _without_nulls(value: Any) -> Any:
-    """What may be left out may not be `null`: neither as the default that pydantic notes, nor as the value."""
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "default" in value and value["default"] is None:
-        value = {key: below for key, below in value.items() if key != "default"}
-        (other,) = [option for option in value.pop("anyOf", [{}]) if option != {"type": "null"}]
-        value |= other
-    return {key: _without_nulls(below) for key, below in value.items()}

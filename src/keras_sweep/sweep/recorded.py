@@ -22,7 +22,7 @@ from keras_sweep.record.weights import DamagedWeights, load_weights, weights_fil
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
-from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.space_file.read import read_space_text
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import IMPORTED, best_training, imported, winner
 from keras_sweep.trial.result import Result, Weights

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import SpaceFileError
-from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.space_file.read import read_space_text
 
 
 def allows_setting(attributes: Mapping[str, Any], setting: str) -> bool:

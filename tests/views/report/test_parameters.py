@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.space.distributions import Float, Int
-from keras_sweep.space_file.yaml_file import read_space_text
+from keras_sweep.space_file.read import read_space_text
 from keras_sweep.views.report.parameters import range_edges, widening_call
 from tests.helpers.page_facts import SPACE, facts_of
 from tests.helpers.results import result

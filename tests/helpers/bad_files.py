@@ -1,19 +1,56 @@
-"""A bad value of any section but `parameters` is told by line, key and rule, never by a traceback."""
+"""Bad space files, and the fault that each is told by: all but those of `parameters`."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
-import pytest
+from tests.helpers.space_texts import DENSE, dense, with_parameters
 
-from keras_sweep.errors import SpaceFileError
-from keras_sweep.space_file.yaml_file import read_space_text
-from keras_sweep.space_file.yaml_tree import tree_of_text
-from tests.helpers.json_schema import schema_errors
-from tests.helpers.space_faults import BadFile, BadFiles, check_told
-from tests.helpers.space_texts import DENSE, dense
+BadFile = tuple[str, int | None, str, str]  # its text; then line, key and words of a fault that it has
 
-BAD: BadFiles = {
+LR = "parameters.learning_rate"
+
+BAD_FILES: Mapping[str, BadFile] = {
+    # not a document
+    "empty": ("", None, "", "the file is empty"),
+    "only comments": ("# nothing\n", None, "", "the file is empty"),
+    "a list": ("- data\n", 1, "", "a space file is a map"),
+    "a word": ("hello\n", 1, "", "a space file is a map"),
+    "a tab": ("data: iris\n\tmodel: dense\n", 2, "", "not YAML"),
+    "an open bracket": (DENSE + "early_terminate: {type: [\n", 13, "", "not YAML"),
+    "an open quote": ('data: "iris\n', 2, "", "not YAML"),
+    "bad indentation": (dense(data="data: iris\n  x: 1"), 2, "", "not YAML"),
+    "two documents": (DENSE + "---\n" + DENSE, 12, "", "one document"),
+    "old YAML": ("%YAML 1.1\n---\n" + DENSE, 2, "", "YAML 1.2 is read, but got 1.1"),
+    "a control character": (dense(data="data: ir\x07is"), 1, "", "the character 0x7 is not allowed"),
+    "too deep": (dense(data="data: " + "[" * 40 + "]" * 40), 1, "data.", "at most 12 levels deep"),
+    "very deep": ("[" * 20_000, 1, "0.", "at most 12 levels deep"),
+    "a list as a key": ("? [a, b]\n: 1\n", 1, "", "a key must be a word"),
+    "a tag": (dense(data="data: !!python/object/apply:os.system [ls]"), 1, "data", "tags are not read"),
+    "a tag of one's own": (dense(loss="loss: !loss mse"), 4, "loss", "tags are not read, but got '!loss'"),
+    "a standard tag": (dense(loss="loss: !!str mse"), 4, "loss", "tags are not read"),
+    "an unknown alias": (dense(loss="loss: *mse"), 4, "loss", "no anchor `&mse`"),
+    "an alias in itself": (dense(data="data: &a [*a]"), 1, "data.0", "no anchor `&a`"),
+    "a number of 100 digits": (dense(epochs="  epochs: " + "9" * 100), 10, "parameters.epochs", "must fit 64 bits"),
+    "an infinite number": (dense(learning_rate="  learning_rate: {min: 1e-4, max: .inf}"), 9, LR + ".max", "finite"),
+    "a number too large": (dense(learning_rate="  learning_rate: {min: 1e-4, max: 1e999}"), 9, LR + ".max", "finite"),
+    "not a number": (dense(learning_rate="  learning_rate: .nan"), 9, LR, "must be finite, but got '.nan'"),
+    "half a character": (dense(data='data: "\\ud800"'), 1, "data", "must be Unicode"),
+    # keys
+    "a key twice": (DENSE + "loss: mse\n", 12, "loss", "the key `loss` is there twice, first on line 4"),
+    "a parameter twice": (with_parameters("seed: 1", "seed: 2"), 9, "parameters.seed", "there twice, first on line 8"),
+    "an unknown key": (DENSE + "metrik: 1\n", 12, "metrik", "no such key here (did you mean `metric`?)"),
+    "callbacks": (
+        DENSE + "callbacks: [x]\n",
+        12,
+        "callbacks",
+        "`epochs: {max: 20, take: best}` keeps each trial's best",
+    ),
+    "class weights": (DENSE + "class_weight: {0: 2}\n", 12, "class_weight", "may weigh classes in `compute_loss`"),
+    "a merge key": (DENSE + "<<: {loss: mse}\n", 12, "<<", "no such key here"),
+    "no data": (dense(data=""), None, "data", "`data` is missing (as in `data: fashion_mnist`)"),
+    "no metric": (dense(metric=""), None, "metric", "`metric` is missing"),
+    "only W&B's keys": ("parameters: {epochs: 1}\n", None, "model", "`model` is missing"),
     # data
     "unknown data": (dense(data="data: fashion-mnist"), 1, "data", "(did you mean `fashion_mnist`?)"),
     "data a number": (dense(data="data: 7"), 1, "data", "must be a name (fashion_mnist, mnist"),
@@ -106,39 +143,4 @@ BAD: BadFiles = {
         "early_terminate.max_iter",
         "a multiple of eta**s = 9, but got 20",
     ),
-}
-
-
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_a_fault_names_line_key_and_rule(bad: BadFile, tmp_path: Path) -> None:
-    check_told(bad, tmp_path)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "unknown data",
-        "no target",
-        "two sources",
-        "a share of 1",
-        "unknown activation",
-        "no units",
-        "unknown loss",
-        "unknown metric",
-        "one metric",
-        "an unknown goal",
-        "unknown engine",
-        "no trials",
-        "unknown stop",
-        "eta of 1",
-    ],
-)
-def test_an_editor_marks_it_by_the_schema(name: str) -> None:
-    assert schema_errors(tree_of_text(BAD[name][0]).plain) != []
-
-
-@pytest.mark.parametrize("name", ["unknown loss", "a metric twice", "no trials"])
-def test_a_bad_file_has_only_the_fault_that_was_put_in(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SpaceFileError) as caught:
-        read_space_text(BAD[name][0], path=tmp_path / "space.yaml")
-    assert len(caught.value.faults) == 1, caught.value.faults
+}  # by what is bad in it

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.errors import Fault, SpaceFileError
-from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import Finish, SweepSpec
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted, sweep_name_fault
-from keras_sweep.space_file.data_section import check_folds, data_of
-from keras_sweep.space_file.fault_list import FaultList, unknown
-from keras_sweep.space_file.file_model import SECTIONS
-from keras_sweep.space_file.model_section import model_of
-from keras_sweep.space_file.options import Overrides, edited_text, with_options
-from keras_sweep.space_file.parameter_values import INSTEAD
-from keras_sweep.space_file.parameters import parameters
-from keras_sweep.space_file.score_section import loss_of, metrics_of, objective_of
-from keras_sweep.space_file.search_section import early_terminate_of, finalists_of, finish_of, search_of
-from keras_sweep.space_file.search_warnings import warn_about_search
-from keras_sweep.space_file.wandb_keys import PASSED_OVER, instead_of
+from keras_sweep.space_file.faults import Faults, unknown
+from keras_sweep.space_file.keras_tables import METRICS, METRICS_TO_MAXIMIZE, SAME_METRIC, kind_of
+from keras_sweep.space_file.options import Overrides, plain_yaml, with_options
+from keras_sweep.space_file.parameters import INSTEAD, parameters
+from keras_sweep.space_file.search import early_terminate_of, finalists_of, search_of, warn_about_search
+from keras_sweep.space_file.sections import SECTIONS, Loss, Metric, MetricSection
+from keras_sweep.space_file.sources import check_folds, data_of, model_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
 
 MOST_FAULTS = 100
@@ -42,6 +39,21 @@ OTHER_KEYS = {
     "sampler": "put it under `search`",
     "engine": "put it under `search`",
 }
+
+# keys at the top of a W&B sweep file that have no meaning here -> what they become
+PASSED_OVER: Mapping[str, str] = {
+    "program": "the model is `model: {{python: module:function}}`",
+    "method": "the sampler is `search: {{sampler: {sampler}}}`",
+    "run_cap": "how many trials there are is `search: {{trials: {value}}}`",
+    "name": "a sweep has the name of its file, or that of `--name`",
+    "description": "a comment says it",
+    "command": "`sweep run` has options for what it may change",
+    "project": "a folder, `--sweeps-dir`, holds the sweeps that belong together",
+    "entity": "a sweep has no owner",
+}
+_SAMPLERS = {"grid": "grid", "random": "random"}  # of W&B's `method`; `bayes` is `tpe`
+LOSS = kind_of(Loss)
+METRIC = kind_of(Metric)
 
 
 def read_space_file(
@@ -77,8 +89,9 @@ def read_space_text(
     if not isinstance(root.value, dict):
         rule = f"a space file is a map with {joined(REQUIRED)}, but got {quoted(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
-    root, changes, of_options = with_options(root, tuple(sets), overrides or Overrides())
-    faults = FaultList(root)
+    overrides = overrides or Overrides()
+    root, of_options = with_options(root, tuple(sets), overrides)
+    faults = Faults(root)
     faults.found.extend(of_options)
     sweep_name = path.stem if name is None else name
     broken = sweep_name_fault(sweep_name)
@@ -89,14 +102,14 @@ def read_space_text(
     data = data_of(faults, folder)
     check_folds(faults)
     model = model_of(faults, folder)
-    loss = loss_of(faults)
-    metrics = metrics_of(faults)
-    objective = objective_of(faults, metrics)
-    space, take_best = (parameters(faults, model) if faults.has("parameters") else None) or (None, False)
+    loss = _loss_of(faults)
+    metrics = _metrics_of(faults)
+    objective = _objective_of(faults, metrics)
+    space = parameters(faults, model) if faults.has("parameters") else None
     search = search_of(faults)
     early = early_terminate_of(faults)
     finalists = finalists_of(faults, space)
-    finish = finish_of(faults)
+    finish = faults.section(Finish, ("finish",))
     if space is not None and search is not None:
         whole = model is None or model.kind != "python"
         warn_about_search(faults, space, search, early, whole=whole)
@@ -105,18 +118,18 @@ def read_space_text(
     return SweepSpec(
         name=sweep_name,
         folder=folder,
-        text=edited_text(text, changes, root),
+        text=plain_yaml(root.plain) if sets or overrides != Overrides() else text,
         data=data,
         model=model,
         loss=loss,
         metrics=metrics,
-        objective=replace(objective, take_best=take_best),
+        objective=objective,
         space=space,
         search=search,
         early_terminate=early,
         finalists=finalists,
         finalists_asked=faults.has("finalists") and finalists is not None,
-        finish=finish,
+        finish=finish or Finish(),
         file=where,
         warnings=faults.warnings,
     )
@@ -165,13 +178,74 @@ def _few(faults: Sequence[Fault]) -> list[Fault]:
     return [*ordered[:MOST_FAULTS], Fault(f"and {len(ordered) - MOST_FAULTS} more faults")]
 
 
-def _check_keys(faults: FaultList) -> None:
+def _check_keys(faults: Faults) -> None:
     assert isinstance(faults.root.value, dict)
     for key in faults.root.value:
         if key in PASSED_OVER:
-            faults.warn((key,), f"is a key of W&B and passed over; here {instead_of(key, faults.root.at(key).plain)}")
+            faults.warn((key,), f"is a key of W&B and passed over; here {_instead_of(key, faults.root.at(key).plain)}")
         elif key not in SECTIONS:
             faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
     for key, hint in REQUIRED.items():
         if not faults.has(key):
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
+
+
+def _instead_of(key: str, plain: object) -> str:
+    """What a key of `PASSED_OVER` with this value becomes here."""
+    return PASSED_OVER[key].format(value=quoted(plain), sampler=_SAMPLERS.get(str(plain), "tpe"))
+
+
+def _loss_of(faults: Faults) -> str | None:
+    """What `loss` says; None with its fault noted."""
+    if not faults.has("loss"):
+        return None
+    loss = faults.root.at("loss").plain
+    return str(loss) if faults.fits(LOSS, ("loss",), loss) else None
+
+
+def _metrics_of(faults: Faults) -> tuple[str, ...] | None:
+    """What `metrics` says, () where it is left out; None with its faults noted."""
+    if not faults.has("metrics"):
+        return ()
+    given = faults.root.at("metrics").plain
+    if not isinstance(given, list):
+        faults.fault(("metrics",), f"must be a list, but got {quoted(given)}", "as in `metrics: [accuracy]`")
+        return None
+    before = len(faults.found)
+    for index, metric in enumerate(given):
+        if faults.fits(METRIC, ("metrics", index), metric) and metric in given[:index]:
+            faults.fault(("metrics", index), f"the metric `{metric}` is there twice")
+    return tuple(given) if len(faults.found) == before else None
+
+
+def _objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective | None:
+    """What `metric` says; None with its fault noted."""
+    if not faults.has("metric"):
+        return None
+    hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
+    section = faults.section(MetricSection, ("metric",), hints, optional=("goal",))
+    if section is None or metrics is None:  # which ones are recorded is not known
+        return None
+    name = section.name
+    recorded = ("val_loss", *(f"val_{metric}" for metric in metrics))
+    if name not in recorded:
+        rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
+        faults.fault(("metric", "name"), rule, _near(name, recorded))
+        return None
+    natural = Goal.MAXIMIZE if name.removeprefix("val_") in METRICS_TO_MAXIMIZE else Goal.MINIMIZE
+    goal = Goal(section.goal or natural)
+    if goal is not natural:
+        faults.warn(("metric", "goal"), f"`{name}` is usually {natural.value}d, not {goal.value}d")
+    return Objective(name, goal, take_best=faults.root.at("parameters", "epochs", "take").value == "best")
+
+
+def _near(name: str, recorded: tuple[str, ...]) -> str | None:
+    """The hint for a metric that is not recorded. Keras logs a metric under the name that the file gives it by."""
+    metric = name.removeprefix("val_")
+    if f"val_{name}" in recorded:
+        return f"did you mean `val_{name}`?"
+    for names in SAME_METRIC:
+        same = [f"val_{other}" for other in names if metric in names and f"val_{other}" in recorded]
+        if same:
+            return f"here it is recorded as `{same[0]}`"
+    return f"add `{metric}` to `metrics`" if metric in METRICS else did_you_mean(name, recorded)

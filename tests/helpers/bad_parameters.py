@@ -1,22 +1,16 @@
-"""A bad parameter or condition is told by line, key and rule, never by a traceback."""
+"""Bad parameters and conditions, and the fault that each is told by."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
-import pytest
-
-from keras_sweep.errors import SpaceFileError
-from keras_sweep.space_file.yaml_file import read_space_text
-from keras_sweep.space_file.yaml_tree import tree_of_text
-from tests.helpers.json_schema import schema_errors
-from tests.helpers.space_faults import BadFile, BadFiles, check_told
+from tests.helpers.bad_files import BadFile
 from tests.helpers.space_texts import dense, with_parameters
 
 P = "parameters."
 LR = "parameters.learning_rate"
 
-BAD: BadFiles = {
+BAD_PARAMETERS: Mapping[str, BadFile] = {
     # parameters
     "no parameters": (with_parameters("{}"), 7, "parameters", "must be a map of parameters, but got an empty map"),
     "min above max": (
@@ -195,38 +189,4 @@ BAD: BadFiles = {
         P + "seed.when.epochs",
         "must be a value or a list of values",
     ),
-}
-
-
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-def test_a_fault_names_line_key_and_rule(bad: BadFile, tmp_path: Path) -> None:
-    check_told(bad, tmp_path)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "unknown parameter",
-        "misspelt max",
-        "a distribution we lack",
-        "q of zero",
-    ],
-)
-def test_an_editor_marks_it_by_the_schema(name: str) -> None:
-    assert schema_errors(tree_of_text(BAD[name][0]).plain) != []
-
-
-@pytest.mark.parametrize("name", ["min above max", "when in a circle", "for some optimizers"])
-def test_a_bad_file_has_only_the_fault_that_was_put_in(name: str, tmp_path: Path) -> None:
-    with pytest.raises(SpaceFileError) as caught:
-        read_space_text(BAD[name][0], path=tmp_path / "space.yaml")
-    assert len(caught.value.faults) == 1, caught.value.faults
-
-
-def test_conditions_that_combine_without_end_are_refused(tmp_path: Path) -> None:
-    flags = [f"model.a{n}: {{values: [1, 2]}}" for n in range(40)]
-    conditions = ", ".join(f"model.a{n}: 1" for n in range(40))
-    text = with_parameters(*flags, f"seed: {{values: [1, 2], when: {{{conditions}}}}}")
-    text = text.replace("dense: {units: 10, activation: softmax}", "python: numpy:zeros")
-    with pytest.raises(SpaceFileError, match="may combine in at most"):
-        read_space_text(text, path=tmp_path / "space.yaml")
+}  # by what is bad in it

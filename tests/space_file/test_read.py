@@ -20,7 +20,7 @@ from keras_sweep.space.sweep_spec import (
     Split,
     SweepSpec,
 )
-from keras_sweep.space_file.yaml_file import read_space_file, read_space_text
+from keras_sweep.space_file.read import read_space_file, read_space_text
 from tests.helpers.space_texts import DENSE, dense, with_parameters
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
@@ -315,7 +315,7 @@ def test_warnings_come_in_the_order_of_the_file() -> None:
 
 def test_reading_takes_no_heavy_import() -> None:
     code = (
-        "import sys; from keras_sweep.space_file.yaml_file import read_space_file; "
+        "import sys; from keras_sweep.space_file.read import read_space_file; "
         f"read_space_file({str(SPACES[0])!r}); "
         "heavy = {'keras', 'jax', 'tensorflow', 'torch', 'sklearn', 'optuna', 'polars', 'pandas', 'numpy'}; "
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"

@@ -1,0 +1,205 @@
+"""Everything that is found wrong or odd in one file, gathered while it is read; pydantic's errors as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, is_dataclass
+from typing import Any, TypeAlias, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError, core_schema
+
+from keras_sweep.errors import Fault
+from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
+from keras_sweep.space_file.yaml_tree import Node
+
+Form = TypeVar("Form")
+Path: TypeAlias = tuple[str | int, ...]
+Schema: TypeAlias = Mapping[str, Any]
+
+_NOUNS = {"number": "a number", "integer": "a whole number", "boolean": "true or false"}
+_BOUNDS = {
+    "minimum": "of at least",
+    "exclusiveMinimum": "above",
+    "maximum": "of at most",
+    "exclusiveMaximum": "below",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """What a value may be beside a number within bounds. A section's field is annotated with one.
+
+    Words and schema are made when they are asked for: more names may be registered by then.
+    """
+
+    words: Callable[[], str]  # after "must be"
+    allows: Callable[[Any], bool]
+    schema: Callable[[], Schema]
+    hint: Callable[[Any], str | None]  # what a value that is not allowed was likely meant to be
+
+    def checked(self, value: Any) -> Any:
+        """The value. Raises the error that `_sentence` reads."""
+        if self.allows(value):
+            return value
+        raise PydanticCustomError("rule", "{words}", {"words": self.words(), "hint": self.hint(value)})
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        """What pydantic checks a field by that is annotated with the rule."""
+        return core_schema.no_info_plain_validator_function(self.checked)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """What pydantic takes into the JSON Schema for it."""
+        return dict(self.schema())
+
+
+def shape(words: str, fits: Callable[[Any], bool], schema: Schema) -> Rule:
+    """A value of a certain shape: its words, its test, its schema."""
+    return Rule(lambda: words, fits, lambda: schema, lambda _: None)
+
+
+def one_of(names: Collection[str], noun: str = "") -> Rule:
+    """One of some names. `noun` is said of them, "a loss of Keras"; without it the sentence lists the names."""
+
+    def words() -> str:
+        *most, last = names
+        return noun or f"{joined(most)} or {last}"
+
+    def hint(value: Any) -> str | None:
+        near = did_you_mean(value, names) if isinstance(value, str) else None
+        return near or (f"one of {joined(names)}" if noun else None)
+
+    return Rule(
+        words,
+        lambda value: isinstance(value, str) and value in names,
+        lambda: {"type": "string", "enum": list(names)},
+        hint,
+    )
+
+
+def number_words(schema: Schema) -> str:
+    """What a number may be by its JSON Schema: "a whole number from 1 to 100"."""
+    number, *other = schema.get("anyOf", [schema])
+    if "minimum" in number and "maximum" in number:
+        bounds = f"from {number['minimum']:,} to {number['maximum']:,}"
+    else:
+        bounds = " and ".join(f"{words} {number[bound]:,}" for bound, words in _BOUNDS.items() if bound in number)
+    return f"{_NOUNS[number['type']]} {bounds}".strip() + (", or null" if other else "")
+
+
+def broken(kind: TypeAdapter[Any], value: object) -> tuple[str, str | None] | None:
+    """The rule that a value breaks, and a hint; None where the kind allows it."""
+    try:
+        kind.validate_python(value)
+    except ValidationError as error:
+        return _sentence(error.errors()[0], kind.json_schema())
+    return None
+
+
+def _sentence(error: Any, schema: Schema) -> tuple[str, str | None]:
+    """The rule that pydantic found broken, and a hint."""
+    context = error.get("ctx", {})
+    words = context["words"] if error["type"] == "rule" else number_words(schema)
+    return f"must be {words}, but got {quoted(error['input'])}", context.get("hint")
+
+
+class Faults:
+    """Faults and warnings about a tree."""
+
+    def __init__(self, root: Node) -> None:
+        self.root = root
+        self.found: list[Fault] = []
+        self._warnings: list[tuple[int, str]] = []
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """All warnings, in the order of the file."""
+        return tuple(text for _, text in sorted(self._warnings, key=lambda found: found[0]))
+
+    def has(self, key: str) -> bool:
+        """Whether the file has a section."""
+        return isinstance(self.root.value, dict) and key in self.root.value
+
+    def fault(self, path: Path, rule: str, hint: str | None = None) -> None:
+        """A rule that the value at a path breaks."""
+        self.found.append(self.root.fault(path, rule, hint))
+
+    def warn(self, path: Path, text: str) -> None:
+        """Something at a path that is likely a slip."""
+        node = self.root.at(*path)
+        key = ".".join(escaped(str(part)) for part in path)
+        place = f"line {node.line}: " if node.line and node.option is None else ""
+        self._warnings.append((node.line or 0, f"{place}{key}: {escaped(text)}"))
+
+    def fits(self, kind: TypeAdapter[Any], path: Path, value: object) -> bool:
+        """Whether the value at a path is of the kind; its fault is noted where it is not."""
+        fault = broken(kind, value)
+        if fault is not None:
+            self.fault(path, *fault)
+        return fault is None
+
+    def section(
+        self,
+        form: type[Form],
+        path: Path,
+        hints: Mapping[str, str] | None = None,
+        optional: Collection[str] = (),
+    ) -> Form | None:
+        """The map at a path as a section, its faults noted; None where it does not fit. Left out it has its defaults.
+
+        Keys that are faulty but not needed to judge the others are left out, so that the others are judged too.
+
+        Args:
+            form: which fields there are.
+            path: where the map stands.
+            hints: what to write instead of keys that are not there.
+            optional: fields that the others can be judged without.
+        """
+        if not self.has(str(path[0])):
+            return form()
+        node = self.root.at(*path)
+        fields = fields_of(form)
+        if not isinstance(node.value, dict):
+            names = joined(f"`{name}`" for name in fields)
+            self.fault(path, f"must be a map with {names}, but got {quoted(node.plain)}")
+            return None
+        values: dict[str, Any] = {}
+        judged = True
+        for key, below in node.value.items():
+            inner = fields[key].annotation if key in fields else None
+            if not is_dataclass(inner):
+                values[key] = below.plain
+            elif section := self.section(cast("type[Any]", inner), (*path, key)):
+                values[key] = section
+            else:
+                judged = False
+        try:
+            form(**values)
+        except ValidationError as error:
+            properties = TypeAdapter(form).json_schema()["properties"]
+            for one in error.errors(include_url=False):
+                key = str(one["loc"][0])
+                if one["type"] == "missing":
+                    self.fault((*path, key), f"`{key}` is missing", fields[key].description)
+                    judged = False
+                elif key not in fields:
+                    hint = (hints or {}).get(key) or unknown(key, fields)
+                    self.fault((*path, key), "there is no such key here", hint)
+                    judged &= did_you_mean(key, set(fields) - set(node.value)) is None  # otherwise that one is left out
+                else:
+                    self.fault((*path, key), *_sentence(one, properties[key]))
+                    judged &= key in optional
+                values.pop(key, None)
+        return form(**values) if judged else None
+
+
+def fields_of(section: Any) -> Mapping[str, FieldInfo]:
+    """The fields of a section."""
+    fields: Mapping[str, FieldInfo] = section.__pydantic_fields__
+    return fields
+
+
+def unknown(name: object, known: Collection[str]) -> str:
+    """The hint for a key that is not known."""
+    return did_you_mean(name, known) or f"the keys are {joined(known)}"

@@ -1,0 +1,65 @@
+"""What Keras knows, from keras_tables.json, so that a space file is checked without importing Keras.
+
+`python -m tests.helpers.keras_tables` writes the file anew; the tests compare it with Keras.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from keras_sweep.space.distributions import Value
+from keras_sweep.space.sweep_spec import STRICT
+
+TABLES = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
+
+# what `compile(loss=...)` takes as text and computes from labels and outputs alone
+LOSSES: tuple[str, ...] = tuple(TABLES["losses"])
+METRICS_TO_MAXIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_maximize"])
+METRICS_TO_MINIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_minimize"])
+# what `compile(metrics=[...])` takes as text and no argument; Keras logs each under exactly the name it was given by
+METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *METRICS_TO_MINIMIZE}))
+SAME_METRIC: tuple[tuple[str, ...], ...] = tuple(map(tuple, TABLES["same_metric"]))
+ACTIVATIONS: tuple[str, ...] = tuple(TABLES["activations"])
+DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
+
+Kind: TypeAlias = TypeAdapter[Any]  # what a value may be, `broken` in faults.py says whether it is
+_KINDS: Mapping[str, Any] = {"float": float, "int": int, "bool": bool}
+
+
+def kind_of(annotation: Any) -> Kind:
+    """The kind of values that an annotation stands for, as strict as a section's fields."""
+    return TypeAdapter(annotation, config=STRICT)
+
+
+def _kind(kind: str, null: bool = False, **bounds: Any) -> Kind:
+    """An argument of the table. `null` may stand for "off"."""
+    number = _KINDS[kind]
+    return kind_of(Annotated[number | None if null else number, Field(**bounds)])
+
+
+# optimizer -> its arguments. Left out: `name`, `exclude_layers`, and the optimizers that wrap others.
+OPTIMIZERS: Mapping[str, Mapping[str, Kind]] = {
+    optimizer: {name: _kind(**argument) for name, argument in arguments.items()}
+    for optimizer, arguments in TABLES["optimizers"].items()
+}
+ARGUMENTS: tuple[str, ...] = tuple(dict.fromkeys(name for known in OPTIMIZERS.values() for name in known))
+
+
+def argument(name: str) -> Kind | None:
+    """What an argument may be in general: for the first optimizer that takes it. None where no optimizer does."""
+    return next((known[name] for known in OPTIMIZERS.values() if name in known), None)
+
+
+def optimizers_with(argument: str) -> tuple[str, ...]:
+    """The optimizers that take an argument."""
+    return tuple(name for name, known in OPTIMIZERS.items() if argument in known)
+
+
+def lower(value: Value) -> Value:
+    """A known optimizer's name in lower case, for Keras reads them in any; every other value as it is."""
+    return value.lower() if isinstance(value, str) and value.lower() in OPTIMIZERS else value

@@ -1,0 +1,159 @@
+"""`data`, `split` and `model`: where rows come from, how they are held out, and what is built for a trial."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.data.names import DATA_NAMES, SOURCES
+from keras_sweep.process.given import is_given, was_given
+from keras_sweep.process.user_code import WHOSE, of_python
+from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, Split
+from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
+from keras_sweep.space_file.faults import Faults, unknown
+from keras_sweep.space_file.keras_tables import kind_of
+from keras_sweep.space_file.ranges import as_value
+from keras_sweep.space_file.sections import DATA_NAME, DENSE_ARGUMENTS, DenseSection, Source, Value, data_form
+
+FILES = ("csv", "parquet", "npz")  # kinds whose source is a file
+MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
+SOURCE = kind_of(Source)
+VALUE = kind_of(Value)
+
+
+def data_of(faults: Faults, folder: Path) -> DataSpec | None:
+    """What `data` and `split` say; None with its faults noted."""
+    split = faults.section(Split, ("split",))
+    if not faults.has("data"):
+        return None
+    node = faults.root.at("data")
+    if isinstance(node.value, str):
+        if not DATA_NAME.allows(node.value):
+            faults.fault(("data",), f"there is no data set {quoted(node.value)}", DATA_NAME.hint(node.value))
+            return None
+        return DataSpec("named", node.value, split=split) if split else None
+    if not isinstance(node.value, dict):
+        faults.fault(("data",), f"must be {_forms()}, but got {quoted(node.plain)}")
+        return None
+    kinds = [key for key in node.value if key in SOURCES]
+    if len(kinds) != 1:
+        what = f"only one of {joined(kinds)} may be given" if kinds else f"must be {_forms()}"
+        near = [text for key in node.value if not kinds and (text := did_you_mean(key, SOURCES))]
+        faults.fault(("data",), f"{what}, but got {quoted(node.plain)}", near[0] if near else None)
+        return None
+    kind = kinds[0]
+    section = faults.section(data_form(kind), ("data",))
+    if "split" in node.value and faults.has("split"):
+        faults.fault(("split",), "`split` is there twice, here and under `data`", "leave one of them out")
+    source = node.value[kind].value
+    if kind in FILES and isinstance(source, str) and source:
+        source = str(_data_file(faults, ("data", kind), source, folder))
+    if section is None or split is None:
+        return None
+    if kind == "python":
+        _check_source(faults, ("data", "python"), str(source), folder)
+    inner = section.split if "split" in node.value else split
+    return DataSpec(kind, str(source), getattr(section, "target", None), inner)
+
+
+def _forms() -> str:
+    return f"a name ({joined(DATA_NAMES)}), or a map with one of {joined(SOURCES)}"
+
+
+def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> Path:
+    file = folder / source
+    try:
+        file = folder / Path(source).expanduser()
+        if file.is_dir():
+            faults.fault(path, f"a file is needed, but {quoted(source)} is a folder")
+        elif not file.is_file():
+            near = did_you_mean(
+                file.name, [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+            )
+            hint = near or f"the path is relative to {escaped(str(folder))}"
+            faults.fault(path, f"there is no file {quoted(source)}", hint)
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user
+        faults.fault(path, f"the file {quoted(source)} can't be read: {escaped(str(error))}")
+    return file
+
+
+def check_folds(faults: Faults) -> None:
+    """Note what can't stand beside `folds`."""
+    path = ("split",) if faults.has("split") else ("data", "split")
+    split = faults.root.at(*path).plain
+    folds = split.get("folds") if isinstance(split, dict) else None
+    if not isinstance(split, dict) or type(folds) is not int or folds < 1:
+        return
+    if folds == 1:
+        rule = "must be 0, for none, or at least 2, but got 1: one fold leaves no row to train on"
+        faults.fault((*path, "folds"), rule)
+    if "validation" in split:
+        rule = "with `folds` every row is a validation row of one fold, so there is no share of them"
+        faults.fault((*path, "validation"), rule, "leave out `validation` or `folds`")
+    finish = faults.root.at("finish").plain if faults.has("finish") else {}
+    if isinstance(finish, dict) and finish.get("refit") is False:
+        rule = "must be true with `folds`: no one model of the search stands for a trial"
+        faults.fault(("finish", "refit"), rule, "leave it out")
+
+
+def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
+    """What `model` says; None with its faults noted."""
+    if not faults.has("model"):
+        return None
+    node = faults.root.at("model")
+    if node.value == "dense":
+        return ModelSpec("dense", "dense")
+    if isinstance(node.value, dict) and "python" in node.value:
+        return _python_model(faults, node.plain, folder)
+    if not isinstance(node.value, dict) or "dense" not in node.value:
+        given = node.value if isinstance(node.value, dict) else [node.value]
+        hint = next((near for one in given if (near := did_you_mean(one, ["dense", "python"]))), None)
+        faults.fault(("model",), f"must be {MODELS}, but got {quoted(node.plain)}", hint)
+        return None
+    for key in node.value:
+        if key != "dense":
+            inside = f"put it inside: {{dense: {{{key}: ...}}}}" if key in DENSE_ARGUMENTS else unknown(key, ["dense"])
+            faults.fault(("model", key), "there is no such key here", inside)
+    inner = node.value["dense"]
+    if inner.value is None:  # `dense:` with nothing below it
+        return ModelSpec("dense", "dense")
+    fits = faults.section(DenseSection, ("model", "dense")) is not None
+    given = inner.plain if fits else {}  # with faults it is still known which arguments a dense model takes
+    return ModelSpec("dense", "dense", {key: as_value(given[key]) for key in DENSE_ARGUMENTS if key in given})
+
+
+def _python_model(faults: Faults, arguments: dict[str, Any], folder: Path) -> ModelSpec | None:
+    source = arguments.pop("python")
+    good = faults.fits(SOURCE, ("model", "python"), source)
+    for key, value in arguments.items():
+        good &= faults.fits(VALUE, ("model", key), value)
+        if not key.isidentifier():
+            faults.fault(("model", key), f"a model's argument is a Python name, but got {quoted(key)}")
+    if not good:
+        return None
+    _check_source(faults, ("model", "python"), source, folder)
+    return ModelSpec("python", source, {key: as_value(value) for key, value in arguments.items()})
+
+
+def _check_source(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> None:
+    """The module of `module:function` must be there, and not be Python's own; nothing of it runs here."""
+    if is_given(source):
+        if not was_given(source):
+            rule = f"{quoted(source)} stands in a Python program, and this one has not given it"
+            faults.fault(path, rule, "call `keras_sweep.run` with the same Spec there")
+        return
+    module_name = source.split(":")[0]
+    top = module_name.split(".")[0]
+    if of_python(module_name, folder):
+        rule = f"must name a function of yours, but {quoted(module_name)} is a module of Python's own"
+        faults.fault(path, rule, WHOSE[0].lower() + WHOSE[1:])
+        return
+    beside = (folder / f"{top}.py", folder / top)
+    try:
+        if any(place.exists() for place in beside) or importlib.util.find_spec(top) is not None:
+            return
+    except (ImportError, ValueError, OSError):
+        return  # what importing it gives is told when it is imported
+    near = did_you_mean(top, [entry.stem for entry in folder.glob("*.py")] if folder.is_dir() else [])
+    faults.fault(path, f"there is no module {quoted(top)}", near or f"put {top}.py into {escaped(str(folder))}")

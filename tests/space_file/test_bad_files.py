@@ -1,0 +1,192 @@
+"""What is wrong in a file is told by line, key and rule: all of it at once, readable, and never by a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from keras_sweep.errors import SpaceFileError
+from keras_sweep.space_file.read import read_space_file, read_space_text
+from tests.helpers.bad_files import BAD_FILES, BadFile
+from tests.helpers.bad_parameters import BAD_PARAMETERS
+from tests.helpers.space_texts import DENSE, dense, with_parameters
+
+BAD = {**BAD_FILES, **{f"parameters: {name}": bad for name, bad in BAD_PARAMETERS.items()}}
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_fault_names_line_key_and_rule(bad: BadFile, tmp_path: Path) -> None:
+    text, line, key, words = bad
+    (tmp_path / "there.csv").write_text("x,y\n1,2\n")
+    path = tmp_path / "space.yaml"
+    path.write_text(text)
+    with pytest.raises(SpaceFileError) as caught:
+        read_space_file(path)
+    assert caught.value.exit_code == 2
+    assert str(caught.value).startswith(str(path))
+    told = [fault for fault in caught.value.faults if words in fault.text(path)]
+    if key.endswith("."):
+        assert any(fault.key.startswith(key) for fault in told), caught.value
+    else:
+        assert (line, key) in [(fault.line, fault.key) for fault in told], caught.value
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *(BAD_FILES[name] for name in ("unknown loss", "a metric twice", "no trials")),
+        *(BAD_PARAMETERS[name] for name in ("min above max", "when in a circle", "for some optimizers")),
+    ],
+)
+def test_a_bad_file_has_only_the_fault_that_was_put_in(bad: BadFile, tmp_path: Path) -> None:
+    with pytest.raises(SpaceFileError) as caught:
+        read_space_text(bad[0], path=tmp_path / "space.yaml")
+    assert len(caught.value.faults) == 1, caught.value.faults
+
+
+def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = """\
+data: fashion-mnist
+model: {dense: {units: none, activation: sofmax}}
+loss: mean_squared_eror
+metrics: [accuracy, foo]
+metric: {name: val_acc, goal: up}
+parameters:
+  optimizer: {values: [sgd, adamm]}
+  learning_rate: {min: 1, max: 0.1}
+  epochs: {min: 0, max: 3}
+  momentun: 0.9
+search: {engine: optuna, sampler: hyperband, trials: 1.5, seeds: 1}
+early_terminate: {type: median, eta: 0}
+"""
+    with pytest.raises(SpaceFileError) as caught:
+        read_space_text(text, path=tmp_path / "space.yaml")
+    keys = [fault.key for fault in caught.value.faults]
+    assert keys == [
+        "data",
+        "model.dense.units",
+        "model.dense.activation",
+        "loss",
+        "metrics.1",
+        "metric.goal",
+        "parameters.optimizer.values.1",
+        "parameters.learning_rate.min",
+        "parameters.epochs.min",
+        "parameters.momentun",
+        "search.trials",
+        "search.seeds",
+        "early_terminate.eta",
+    ]
+    assert [fault.line for fault in caught.value.faults] == [1, 2, 2, 3, 4, 5, 7, 8, 9, 10, 11, 11, 12]
+
+
+def test_a_fault_of_one_key_does_not_hide_those_of_others(tmp_path: Path) -> None:
+    text = """\
+data: {csv: nowhere.csv, traget: y}
+model: {dense: {units: none, activaton: softmax}}
+loss: mse
+metrics: [mae]
+metric: {name: val_mse, goal: up}
+parameters:
+  optimizer: {values: [sgd, adamm, adam]}
+  momentum: {min: 1.0, max: 0.0, log: 3, foo: 1}
+  nesterov: true
+  model.unit: 3
+search: {sampler: bayesian, trials: 0}
+"""
+    with pytest.raises(SpaceFileError) as caught:
+        read_space_text(text, path=tmp_path / "space.yaml")
+    assert sorted(fault.key for fault in caught.value.faults) == [
+        "data.csv",
+        "data.target",
+        "data.traget",
+        "metric.goal",
+        "metric.name",
+        "model.dense.activaton",
+        "model.dense.units",
+        "parameters.model.unit",
+        "parameters.momentum.foo",
+        "parameters.momentum.log",
+        "parameters.momentum.min",
+        "parameters.nesterov",
+        "parameters.optimizer.values.1",
+        "search.sampler",
+        "search.trials",
+    ]
+
+
+def test_a_fault_shows_control_characters_as_escapes(tmp_path: Path) -> None:
+    text = dense(data='data: "\\e[31mred\\r\\n\\u202e"', loss='"\\e[2J": 1')
+    with pytest.raises(SpaceFileError) as caught:
+        read_space_text(text, path=tmp_path / "bad\x1b[0m.yaml")
+    assert all(char.isprintable() or char == "\n" for char in str(caught.value))
+    assert len(str(caught.value).splitlines()) == len(caught.value.faults)
+
+
+def test_a_long_value_is_cut(tmp_path: Path) -> None:
+    with pytest.raises(SpaceFileError) as caught:
+        read_space_text(dense(data="data: " + "x" * 10_000), path=tmp_path / "space.yaml")
+    assert len(str(caught.value)) < 400 + len(str(tmp_path))
+
+
+def test_of_very_many_faults_the_first_are_told(tmp_path: Path) -> None:
+    text = with_parameters(*(f"p{index}: 1" for index in range(199)))
+    with pytest.raises(SpaceFileError) as caught:
+        read_space_text(text, path=tmp_path / "space.yaml")
+    assert len(caught.value.faults) == 101
+    assert caught.value.faults[-1].rule == "and 99 more faults"
+
+
+def test_conditions_that_combine_without_end_are_refused(tmp_path: Path) -> None:
+    flags = [f"model.a{n}: {{values: [1, 2]}}" for n in range(40)]
+    conditions = ", ".join(f"model.a{n}: 1" for n in range(40))
+    text = with_parameters(*flags, f"seed: {{values: [1, 2], when: {{{conditions}}}}}")
+    text = text.replace("dense: {units: 10, activation: softmax}", "python: numpy:zeros")
+    with pytest.raises(SpaceFileError, match="may combine in at most"):
+        read_space_text(text, path=tmp_path / "space.yaml")
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"data: \xff\xfe\n", "must be UTF-8 text, but got the byte 0xff"),
+        (DENSE.encode("utf-16"), "UTF-16"),
+        (b"data: iris\0\n", "NUL"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "UTF-8"),
+        (b"#" * (256 * 1024 + 1), "at most 262,144 bytes"),
+        (b"a: " + b"[1, " * 3, "not YAML"),
+    ],
+)
+def test_a_file_that_is_no_text_is_told(raw: bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_bytes(raw)
+    with pytest.raises(SpaceFileError, match=words):
+        read_space_file(path)
+
+
+def test_a_path_that_is_no_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "dense.yaml").write_text(DENSE)
+    with pytest.raises(SpaceFileError, match=r"there is no such file \(did you mean `dense.yaml`\?\)"):
+        read_space_file(tmp_path / "dens.yaml")
+    with pytest.raises(SpaceFileError, match=r"this is a folder \(its space files are dense.yaml\)"):
+        read_space_file(tmp_path)
+    with pytest.raises(SpaceFileError, match=r"can't be read|no such file"):
+        read_space_file(tmp_path / "a\0b.yaml")
+    with pytest.raises(SpaceFileError, match="can't be read"):
+        read_space_file(tmp_path / ("x" * 300))
+
+
+def test_a_path_through_a_loop_of_links_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").symlink_to(tmp_path / "b.yaml")
+    (tmp_path / "b.yaml").symlink_to(tmp_path / "a.yaml")
+    with pytest.raises(SpaceFileError):
+        read_space_file(tmp_path / "a.yaml")
+
+
+def test_aliases_that_grow_without_end_are_refused(tmp_path: Path) -> None:
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+    )
+    with pytest.raises(SpaceFileError, match="at most 20,000 values"):
+        read_space_text(bomb, path=tmp_path / "space.yaml")
