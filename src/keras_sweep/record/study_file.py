@@ -237,7 +237,7 @@ def empty_tables() -> bytes:
 
     Raises RecordError: the installed Optuna makes other tables than this version of keras-sweep writes.
     """
-    from keras_sweep.data.cache import user_cache
+    from keras_sweep.files.cache import user_cache
 
     name, folder = f"optuna-{importlib.metadata.version('optuna')}.db", None
     with contextlib.suppress(OSError):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.data.cache import user_cache
+from keras_sweep.files.cache import user_cache
 
 
 @pytest.fixture
