@@ -158,15 +158,9 @@ def compare_columns(found: SideBySide, drawing: Drawing = UNICODE, longest: int 
 
 def best_curve(side: Side) -> list[float]:
     """The best value so far after each trial, from the first that has one on."""
-    values = {result.number: result.value for result in side.improvements}
-    curve: list[float] = []
-    for result in side.results:
-        value = values.get(result.number)
-        if value is not None:
-            curve.append(value)
-        elif curve:
-            curve.append(curve[-1])
-    return curve
+    until = [*(one.number for one in side.improvements[1:]), len(side.results)]
+    steps = zip(side.improvements, until, strict=True)
+    return [one.value or 0.0 for one, end in steps for _ in range(one.number, end)]
 
 
 def _blocks(label: Column, sides: Sequence[Column], width: int) -> Iterator[list[Column]]:

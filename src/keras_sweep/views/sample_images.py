@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,14 +45,9 @@ def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
 
 def picture_grid(data: SearchData, each: int = 10) -> Pixels:
     """One line of `each` training pictures a class, side by side; [H, W] or [H, W, 3]."""
-    return grid_of([[picture_of(data, int(row)) for row in line] for line in samples_by_class(data, each)], each)
-
-
-def grid_of(lines: Sequence[Sequence[Pixels]], across: int) -> Pixels:
-    """Lines of at most so many pictures each, one under the other."""
+    lines = [[picture_of(data, int(row)) for row in line] for line in samples_by_class(data, each)]
     blank = np.zeros_like(next(picture for line in lines for picture in line))
-    rows = [_joined([*line, *[blank] * (across - len(line))], axis=1) for line in lines]
-    return _joined(rows, axis=0)
+    return _joined([_joined([*line, *[blank] * (each - len(line))], axis=1) for line in lines], axis=0)
 
 
 def write_png(path: Path, picture: Pixels, scale: int = PNG_SCALE) -> None:
@@ -77,36 +71,24 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
 
 @dataclass(frozen=True)
 class SampleView:
-    """A rich renderable: a sample of each class under its name, as many side by side as fit."""
+    """A rich renderable: a sample of each class under its name, as many side by side as fit; nothing in no room."""
 
     data: SearchData
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        groups = [group for group in samples_by_class(self.data, 1 if self.data.classes else 10) if group]
-        rows = [int(row) for group in groups for row in group]
+        groups = samples_by_class(self.data, 1 if self.data.classes else 10)
+        rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
         names = self.data.class_names if self.data.classes else None
-        labels = [index for index, group in enumerate(groups) if group]
-        captions = [(names[label],) for label in labels] if names is not None else [()] * len(rows)
-        yield PictureLines([picture_of(self.data, row) for row in rows], captions)
-
-
-@dataclass(frozen=True)
-class PictureLines:
-    """A rich renderable: pictures with lines of text above each, as many side by side as fit; nothing in no room."""
-
-    pictures: Sequence[Pixels]
-    captions: Sequence[tuple[str, ...]]  # equally many lines each
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        pictures = [_small(picture) for picture in self.pictures]
+        pictures = [_small(picture_of(self.data, row)) for _, row in rows]
         width = pictures[0].shape[1]
         if width > options.max_width:
             return
         across = max(1, min(len(pictures), 5, (options.max_width + GAP) // (width + GAP)))
         draw = _half_blocks if _has_colour(console, options) else _shades
         for start in range(0, len(pictures), across):
-            for line in zip(*self.captions[start : start + across], strict=True):
-                yield Text((" " * GAP).join(set_cell_size(safe(text), width) for text in line).rstrip(), no_wrap=True)
+            if names is not None:
+                own = (set_cell_size(safe(names[label]), width) for label, _ in rows[start : start + across])
+                yield Text((" " * GAP).join(own).rstrip(), no_wrap=True)
             yield from draw(_joined(pictures[start : start + across], axis=1))
 
 

@@ -6,28 +6,13 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_json, leaderboard_markdown, strict_json
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from tests.helpers.results import ACCURACY, dense_sweep, result
 
 KEYS = [
-    *(
-        "rank",
-        "number",
-        "state",
-        "value",
-        "stderr",
-        "tie",
-        "behind",
-        "behind_stderr",
-        "seeds",
-        "seeds_mean",
-        "seeds_stderr",
-        "unstable",
-        "params",
-        "metrics",
-    ),
+    *("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr"),
+    *("seeds", "seeds_mean", "seeds_stderr", "unstable", "params", "metrics"),
     *("epochs", "seconds", "engine", "seed", "reason"),
 ]
 
@@ -109,19 +94,6 @@ def test_markdown_shows_what_differs_and_says_the_rest_below():
     assert "- ≈ 7 ties within one standard error (±0.0032): these data can't tell them apart" in lines
     assert "- pruned trials rank below complete ones: their values are of earlier epochs" in lines
     assert "- the winner's val_accuracy is optimistic: the best of 50 completed trials" in lines
-
-
-def test_markdown_marks_what_was_imported_and_names_the_winner():
-    results = [result(0, 0.9, engine="import/optuna"), result(1, 0.8)]
-    lines = leaderboard_markdown(leaderboard_rows(results, ACCURACY), ACCURACY).splitlines()
-    assert "| imported | 4 |" in lines[2] and "| imported" not in lines[3]
-    assert "- best trained here: trial 1; imported trials guide the search, but can't win" in lines
-
-
-def test_markdown_says_how_a_trial_ended():
-    results = [result(0), result(1, None, state=TrialState.FAIL, reason="diverged", params={"epochs": 9}, epochs=2)]
-    text = leaderboard_markdown(leaderboard_rows(results, ACCURACY), ACCURACY)
-    assert "| 2 | 1 | failed |" in text and "| FAIL diverged | 2/9 |" in text
 
 
 def test_markdown_escapes_what_would_be_read_as_markup():

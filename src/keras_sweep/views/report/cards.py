@@ -129,18 +129,8 @@ def _training_words(params: dict[str, Value]) -> str:
     return " ".join(words)
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """What somebody needs who wants the same numbers."""
-
-    calls: tuple[tuple[str, str], ...]  # (call, what it does)
-    space: str  # text of the space file
-    versions: tuple[tuple[str, str], ...]
-    fingerprint: str
-
-
-def repeat_of(facts: SweepFacts) -> Repeat:
-    """Read off the record; "" where it does not say."""
+def repeating_calls(facts: SweepFacts) -> list[tuple[str, str]]:
+    """(call, what it does) for somebody who wants the same numbers; no folder of this machine is in them."""
     name = shlex.quote(facts.name)
     calls = []
     if "imported" not in facts.attributes:
@@ -153,10 +143,4 @@ def repeat_of(facts: SweepFacts) -> Repeat:
         if facts.card:
             calls.append((f"sweep export {name}", "its model, with its card"))
             calls.append((f"sweep verify {name}.keras", "whether the model's scores still come out"))
-    versions = facts.attributes.get("versions", {})
-    return Repeat(
-        calls=tuple(calls),
-        space=str(facts.attributes.get("space", "")),
-        versions=tuple(versions.items()),
-        fingerprint=str(facts.attributes.get("fingerprint", "")),
-    )
+    return calls

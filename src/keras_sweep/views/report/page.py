@@ -21,7 +21,7 @@ from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis
-from keras_sweep.views.report.cards import headline, number_cards, repeat_of, winner_sentence
+from keras_sweep.views.report.cards import headline, number_cards, repeating_calls, winner_sentence
 from keras_sweep.views.report.drawings import best_so_far, importance_bars, learning_curves, time_bars
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.mistakes import missed_sentence, mistakes, said_against_true
@@ -95,7 +95,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         missed=missed_sentence(facts.missed) if facts.missed else "",
         failures=[row for row in facts.rows if row.state is TrialState.FAIL],
         time=time_bars(facts.attributes.get("seconds", {})),
-        repeat=repeat_of(facts),
+        calls=repeating_calls(facts),
     )
 
 
