@@ -17,10 +17,3 @@ def test_a_difference_is_named_by_its_key() -> None:
     other = dense(learning_rate="  learning_rate: {min: 1e-4, max: 0.1, log: true}")
     assert differences(flat(DENSE), flat(other)) == ["parameters.learning_rate.max: 1.0 -> 0.1"]
     assert differences(flat(DENSE), flat(DENSE)) == []
-
-
-def test_a_share_of_zero_may_be_recorded_as_a_whole_number() -> None:
-    """Records of older versions have the share as the file had it."""
-    now = flat(dense(data="data: digits") + "split: {test: 0}\n")
-    assert differences({**now, "split.test": 0}, now) == []
-    assert differences({**now, "split.test": 0.1}, now) == ["split.test: 0.1 -> 0.0"]

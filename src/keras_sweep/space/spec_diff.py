@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +28,19 @@ def flat_spec(spec: SweepSpec) -> Plain:
         "metric.name": spec.objective.name,
         "metric.goal": spec.objective.goal.value,
         "search.seed": spec.search.seed,
+        "search.generation": spec.search.generation,
         "epochs.take": "best" if spec.take_best else "last",
+        **{f"split.{name}": value for name, value in asdict(spec.data.split).items()},
+        **{f"model.{name}": _plain(value) for name, value in spec.model.arguments.items()},
+        **{f"parameters.{name}": _plain(value) for name, value in spec.space.constants.items()},
     }
-    if spec.search.generation:  # else as in records of versions that had none
-        flat["search.generation"] = spec.search.generation
-    for field in fields(spec.data.split):
-        if field.name == "folds" and not spec.data.split.folds:  # as in records of versions that had none
-            continue
-        flat[f"split.{field.name}"] = getattr(spec.data.split, field.name)
-    for name, value in spec.model.arguments.items():
-        flat[f"model.{name}"] = _plain(value)
-    for name, value in spec.space.constants.items():
-        flat[f"parameters.{name}"] = _plain(value)
     for parameter in spec.space.parameters:
         key = f"parameters.{parameter.name}"
         flat |= {f"{key}.{name}": value for name, value in _distribution(parameter.distribution).items()}
         for condition in parameter.when:
             flat[f"{key}.when.{condition.parameter}"] = _plain(condition.values)
     if spec.early_terminate:
-        for field in fields(spec.early_terminate):
-            flat[f"early_terminate.{field.name}"] = getattr(spec.early_terminate, field.name)
+        flat |= {f"early_terminate.{name}": value for name, value in asdict(spec.early_terminate).items()}
     return flat
 
 
@@ -62,7 +55,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         if set(keys[0]) != set(keys[1]):
             lines.append(f"{entry}: {_whole(old, entry, keys[0])} -> {_whole(new, entry, keys[1])}")
         else:
-            lines += [f"{key}: {_text(old[key])} -> {_text(new[key])}" for key in keys[0] if _differ(old, new, key)]
+            # as texts: 1, 1.0 and true are equal, and yet not the same
+            changed = [key for key in keys[0] if repr(old[key]) != repr(new[key])]
+            lines += [f"{key}: {_text(old[key])} -> {_text(new[key])}" for key in changed]
     return lines
 
 
@@ -102,16 +97,6 @@ def _text(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 3 :]}"
 
 
-def _differ(old: Mapping[str, Any], new: Mapping[str, Any], key: str) -> bool:
-    if key.startswith("split.") and key in old and key in new:  # a share of 0 may be recorded as 0 or as 0.0
-        return bool(old[key] != new[key])
-    return _words(old, key) != _words(new, key)
-
-
-def _words(flat: Mapping[str, Any], key: str) -> str:
-    return repr(flat[key]) if key in flat else "(not there)"
-
-
 def _data_words(spec: SweepSpec) -> str:
     if spec.data.kind in ("named", "python"):
         return spec.data.source
@@ -123,11 +108,9 @@ def _distribution(distribution: Distribution) -> Plain:
     if isinstance(distribution, Categorical):
         weighed = {"probabilities": list(distribution.probabilities)} if distribution.probabilities else {}
         return {"values": [_plain(choice) for choice in distribution.choices], **weighed}
-    found: Plain = {"min": distribution.low, "max": distribution.high, "log": distribution.log, "q": distribution.step}
-    return {
-        name: float(value) if isinstance(distribution, Float) and name in ("min", "max") else value
-        for name, value in found.items()
-    }
+    kind = float if isinstance(distribution, Float) else int
+    ends = {"min": kind(distribution.low), "max": kind(distribution.high)}
+    return {**ends, "log": distribution.log, "q": distribution.step}
 
 
 def _plain(value: Value) -> Any:

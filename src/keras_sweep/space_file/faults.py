@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from keras_sweep.errors import Fault
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
-from keras_sweep.space_file.yaml_tree import Node
+from keras_sweep.space_file.yaml_tree import Node, dotted
 
 Form = TypeVar("Form")
 Path: TypeAlias = tuple[str | int, ...]
@@ -128,9 +128,8 @@ class Faults:
     def warn(self, path: Path, text: str) -> None:
         """Something at a path that is likely a slip."""
         node = self.root.at(*path)
-        key = ".".join(escaped(str(part)) for part in path)
         place = f"line {node.line}: " if node.line and node.option is None else ""
-        self._warnings.append((node.line or 0, f"{place}{key}: {escaped(text)}"))
+        self._warnings.append((node.line or 0, f"{place}{dotted(path)}: {escaped(text)}"))
 
     def fits(self, kind: TypeAdapter[Any], path: Path, value: object) -> bool:
         """Whether the value at a path is of the kind; its fault is noted where it is not."""

@@ -71,9 +71,10 @@ def read_space_file(
         SpaceFileError: with every fault of the file and of the options.
     """
     path = Path(path)
-    text, faults = _text(path)
-    if text is None:
-        raise SpaceFileError(escaped(str(path)), faults)
+    try:
+        text = _text(path)
+    except TreeError as error:
+        raise SpaceFileError(escaped(str(path)), error.faults) from None
     return read_space_text(text, path=path, sets=sets, name=name, overrides=overrides)
 
 
@@ -135,34 +136,23 @@ def read_space_text(
     )
 
 
-def _text(path: Path) -> tuple[str | None, list[Fault]]:
+def _text(path: Path) -> str:
+    """The text of the file. Raises TreeError."""
     try:
         if path.is_dir():
-            return None, [Fault("a space file is needed, but this is a folder", hint=_files_in(path))]
+            names = sorted(entry.name for entry in path.glob("*.yaml"))
+            hint = f"its space files are {joined(map(escaped, names[:5]))}" if names else None
+            raise TreeError(Fault("a space file is needed, but this is a folder", hint=hint))
         if not path.exists():
-            return None, [Fault("there is no such file", hint=_near_file(path))]
+            near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
+            raise TreeError(Fault("there is no such file", hint=near))
         if not path.is_file():
-            return None, [Fault("a space file is needed, but this is not a plain file")]
+            raise TreeError(Fault("a space file is needed, but this is not a plain file"))
         with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-        return text_of_bytes(raw), []
-    except TreeError as error:
-        return None, list(error.faults)
+            return text_of_bytes(file.read(MOST_BYTES + 1))
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
-        return None, [Fault(f"the file can't be read: {escaped(reason)}")]
-
-
-def _files_in(folder: Path) -> str | None:
-    names = sorted(entry.name for entry in folder.glob("*.yaml"))
-    return f"its space files are {joined(map(escaped, names[:5]))}" if names else None
-
-
-def _near_file(path: Path) -> str | None:
-    try:
-        return did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
-    except OSError:
-        return None
+        raise TreeError(Fault(f"the file can't be read: {escaped(reason)}")) from None
 
 
 def _few(faults: Sequence[Fault]) -> list[Fault]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -68,10 +68,15 @@ class Node:
     def fault(self, path: tuple[str | int, ...], rule: str, hint: str | None = None) -> Fault:
         """A fault at a path below this node, with the line (or option) of the nearest node that exists."""
         node = self.at(*path)
-        key = ".".join(escaped(str(part)) for part in path)
+        key = dotted(path)
         if node.option is not None:
             return Fault(rule, f"{key} (from {escaped(node.option)})" if key else escaped(node.option), None, hint)
         return Fault(rule, key, node.line, hint)
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """A path as a key: `parameters.epochs.max`."""
+    return ".".join(escaped(str(part)) for part in path)
 
 
 class TreeError(Exception):
@@ -91,10 +96,8 @@ def text_of_bytes(raw: bytes) -> str:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise TreeError(
-            Fault(f"a space file must be UTF-8 text, but got the byte 0x{raw[error.start]:02x}", line=line)
-        ) from None
+        rule = f"a space file must be UTF-8 text, but got the byte 0x{raw[error.start]:02x}"
+        raise TreeError(Fault(rule, line=raw[: error.start].count(b"\n") + 1)) from None
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise TreeError(Fault("a space file must be text, but got a NUL byte", line=line))
@@ -155,7 +158,7 @@ class _Builder:
     def _node(self, event: Any, events: Iterator[Any], path: tuple[str | int, ...], depth: int) -> Node:
         line = event.start_mark.line + 1
         kind = type(event).__name__
-        key = ".".join(escaped(str(part)) for part in path)
+        key = dotted(path)
         if kind == "AliasEvent":
             if event.anchor not in self._anchors:
                 raise TreeError(Fault(f"no anchor `&{escaped(event.anchor)}` stands before this alias", key, line))
@@ -199,17 +202,13 @@ class _Builder:
                 break
             line = event.start_mark.line + 1
             if type(event).__name__ != "ScalarEvent":
-                where = ".".join(escaped(str(part)) for part in path)
-                raise TreeError(Fault("a key must be a word, but got a list, a map or an alias", where, line))
+                raise TreeError(Fault("a key must be a word, but got a list, a map or an alias", dotted(path), line))
             name = str(event.value)
             self._count(1, name, line)
             node = self._node(next(events), events, (*path, name), depth + 1)
-            dotted = ".".join(escaped(str(part)) for part in (*path, name))
             if name in items:
-                first = items[name].line
-                self.faults.append(
-                    Fault(f"the key `{escaped(name)}` is there twice, first on line {first}", dotted, line)
-                )
+                rule = f"the key `{escaped(name)}` is there twice, first on line {items[name].line}"
+                self.faults.append(Fault(rule, dotted((*path, name)), line))
             items[name] = replace(node, line=line)
         return items
 
