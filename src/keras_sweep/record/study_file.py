@@ -26,7 +26,8 @@ from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, as_scalar
+from keras_sweep.search.optuna.distributions import optuna_distribution
+from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
@@ -277,21 +278,9 @@ def _distributions(spec: SweepSpec) -> dict[str, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says that it lowers `high` to the last step, which is what we mean
         found = {
-            parameter.name: distribution_to_json(_optuna_distribution(parameter.distribution))
+            parameter.name: distribution_to_json(optuna_distribution(parameter.distribution))
             for parameter in spec.space.parameters
         }
         for name, value in spec.space.constants.items():
-            found[name] = distribution_to_json(_optuna_distribution(Categorical((value,))))
+            found[name] = distribution_to_json(optuna_distribution(Categorical((value,))))
     return found
-
-
-def _optuna_distribution(distribution: Distribution) -> Any:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    match distribution:
-        case Float(low, high, log, step):
-            return FloatDistribution(low, high, log=log, step=step)
-        case Int(low, high, log, step):
-            return IntDistribution(low, high, log=log, step=step)
-        case Categorical(choices):
-            return CategoricalDistribution([as_scalar(value) for value in choices])

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from keras_sweep.errors import UsageError
-from keras_sweep.search.keras_tuner.oracles import SAMPLERS as KERAS_TUNER_SAMPLERS
-from keras_sweep.search.optuna.samplers import SAMPLERS as OPTUNA_SAMPLERS
+from keras_sweep.search.keras_tuner.oracle import ORACLES
+from keras_sweep.search.optuna.samplers import SAMPLERS
 
 if TYPE_CHECKING:
     from keras_sweep.search.engine import Engine
@@ -43,7 +43,7 @@ def make_engine(spec: SweepSpec) -> Engine:
 def _optuna(spec: SweepSpec) -> Engine:
     from keras_sweep.search.sampler_engine import SamplerEngine
 
-    sampler = OPTUNA_SAMPLERS[spec.search.sampler](spec)
+    sampler = SAMPLERS[spec.search.sampler](spec)
     return SamplerEngine(f"optuna/{spec.search.sampler}", sampler, spec.search.seed)
 
 
@@ -58,8 +58,8 @@ def _listed(names: Iterable[str]) -> str:
 
 
 ENGINES: Mapping[str, Collection[str]] = {
-    "optuna": OPTUNA_SAMPLERS,
-    "keras-tuner": KERAS_TUNER_SAMPLERS,
+    "optuna": SAMPLERS,
+    "keras-tuner": ORACLES,
 }  # engine -> samplers, the first is its default
 HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
 _MAKERS: Mapping[str, Callable[[SweepSpec], Engine]] = {"optuna": _optuna, "keras-tuner": _keras_tuner}

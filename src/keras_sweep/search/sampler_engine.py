@@ -1,17 +1,23 @@
-"""An engine made of a sampler: it numbers trials, draws whole generations and repeats none."""
+"""An engine made of a sampler: it numbers trials, draws whole generations and repeats none.
+
+What a sampler draws a second time is dropped and asked again, and never told.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from keras_sweep.search.distinct import Distinct
 from keras_sweep.search.engine import Engine
+from keras_sweep.search.grid import LARGEST_LISTED
 from keras_sweep.search.sampler import Sampler
 from keras_sweep.space.distributions import Value
+from keras_sweep.space.search_space import Params, SearchSpace, identity
 from keras_sweep.trial.result import Result, Suggestion
+
+RANDOM_REDRAWS = 1_000  # of a space too large to list, before it counts as exhausted
 
 
 class SamplerEngine(Engine):
@@ -49,3 +55,75 @@ class SamplerEngine(Engine):
             self._count += 1
             self._distinct.add(result.params)
             self._sampler.learn(result)
+
+
+class Distinct:
+    """A sampler that never repeats itself, made of one that may."""
+
+    def __init__(self, sampler: Sampler) -> None:
+        self._sampler = sampler
+        self._seen = SeenPoints(sampler.space)
+
+    def add(self, params: Params) -> None:
+        """A trial has the point, whoever chose it."""
+        self._seen.add(params)
+
+    def draw(self, number: int, generator: np.random.Generator) -> dict[str, Value] | None:
+        """A point that no trial has: the sampler's, or after `redraws` repeats one at random. None: there is none."""
+        if self._seen.exhausted:
+            return None
+        for _ in range(self._sampler.redraws):
+            point = self._sampler.draw(number)
+            if point is None:
+                return None
+            if point not in self._seen:
+                self._seen.add(point)
+                return point
+            self._sampler.drop(number)
+        point = self._elsewhere(generator)
+        if point is not None:
+            self._seen.add(point)
+        return point
+
+    def _elsewhere(self, generator: np.random.Generator) -> dict[str, Value] | None:
+        if self._sampler.space.size > LARGEST_LISTED:
+            return self._seen.at_random(lambda: float(generator.random()), RANDOM_REDRAWS)
+        left = list(self._seen.unseen())
+        return left[int(generator.integers(len(left)))] if left else None
+
+
+class SeenPoints:
+    """The points of a space that trials have had."""
+
+    def __init__(self, space: SearchSpace, ignoring: frozenset[str] = frozenset()) -> None:
+        self._space = space
+        self._ignoring = ignoring  # names in which two trials may differ and still be the same point
+        self._seen: set[tuple[tuple[str, Value], ...]] = set()
+
+    def add(self, params: Params) -> None:
+        """A trial has the point now."""
+        self._seen.add(self._key(params))
+
+    def __contains__(self, params: Params) -> bool:
+        return self._key(params) in self._seen
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every point of a finite space has had its trial."""
+        space = self._space  # seen may be more than the space has: of another engine, or with other constants
+        return space.finite and len(self._seen) >= space.size and next(self.unseen(), None) is None
+
+    def unseen(self) -> Iterator[dict[str, Value]]:
+        """The points of a finite space that no trial has, in the order of the file."""
+        return (point for point in self._space.points() if point not in self)
+
+    def at_random(self, unit: Callable[[], float], tries: int) -> dict[str, Value] | None:
+        """The first of so many random points that no trial has; `unit` draws from [0, 1)."""
+        for _ in range(tries):
+            point = self._space.at(iter([unit() for _ in self._space.parameters]))
+            if point not in self:
+                return point
+        return None
+
+    def _key(self, params: Params) -> tuple[tuple[str, Value], ...]:
+        return identity({name: value for name, value in params.items() if name not in self._ignoring})

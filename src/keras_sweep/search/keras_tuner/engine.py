@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from keras_sweep.errors import UsageError
-from keras_sweep.search.distinct import SeenPoints
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.grid import grid_space
 from keras_sweep.search.keras_tuner.oracle import Asked, Budget, SilentOracle
 from keras_sweep.search.keras_tuner.space import CodedSpace, Codes
+from keras_sweep.search.sampler_engine import SeenPoints
 from keras_sweep.space.distributions import Int, Value
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec

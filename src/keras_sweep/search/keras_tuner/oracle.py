@@ -18,19 +18,23 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from itertools import pairwise
 from typing import Any
 
 from keras_sweep.errors import SearchError
-from keras_sweep.search.keras_tuner.oracles import SAMPLERS
 from keras_sweep.search.keras_tuner.space import NOTHING, Code, CodedSpace, Codes, hyper_parameter
 from keras_sweep.space.search_space import Goal, Objective
 
+ORACLES: Mapping[str, str] = {
+    "random": "RandomSearchOracle",
+    "bayesian": "BayesianOptimizationOracle",
+    "hyperband": "HyperbandOracle",
+    "grid": "GridSearchOracle",
+}  # name -> class of `keras_tuner.oracles`; the first is the default
 PHANTOM = "tuner/phantom"  # marks a trial that fills a place in a Hyperband bracket when the space is exhausted
 
 
@@ -196,7 +200,7 @@ class SilentOracle:
     def _make(self, space: CodedSpace) -> Any:
         import keras_tuner
 
-        kind = getattr(keras_tuner.oracles, SAMPLERS[self._sampler])
+        kind = getattr(keras_tuner.oracles, ORACLES[self._sampler])
         common = {
             "objective": keras_tuner.Objective(
                 self._objective.name, "max" if self._objective.goal is Goal.MAXIMIZE else "min"
@@ -250,6 +254,8 @@ class SilentOracle:
             try:
                 yield
             except Exception as error:
+                from importlib.metadata import version
+
                 raise SearchError(
                     f"KerasTuner's {self._sampler} oracle failed: {type(error).__name__}: {error}",
                     hint="Another sampler or `--engine optuna` goes on with the same trials; this is KerasTuner "

@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from keras_sweep.search.grid import grid_space, shuffled_points
-from keras_sweep.space.distributions import Categorical, Float, Scalar, Value, as_scalar
+from keras_sweep.search.grid import Grid
+from keras_sweep.search.optuna.distributions import decode, encode, optuna_distribution
+from keras_sweep.space.distributions import Categorical, Float, Value
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import Result, TrialState
@@ -103,35 +104,6 @@ class Random(OptunaSampler):
         return optuna.samplers.RandomSampler(seed=seed)
 
 
-class Grid:
-    """Every point of the space, continuous ranges cut into a few values, in an order that the search seed shuffles.
-
-    Raises:
-        UsageError: there are too many points.
-    """
-
-    def __init__(self, spec: SweepSpec) -> None:
-        self.space = grid_space(spec.space)
-        self._points = shuffled_points(self.space, spec.search.seed)
-        self._drawn = 0
-        self.redraws = len(self._points) + 1  # once through all of them
-
-    def begin(self, seed: int, generator: np.random.Generator) -> None:
-        """Nothing here is random any more."""
-
-    def draw(self, number: int) -> dict[str, Value] | None:
-        """The next point."""
-        del number
-        self._drawn += 1
-        return self._points[self._drawn - 1] if self._drawn <= len(self._points) else None
-
-    def drop(self, number: int) -> None:
-        """A point that another engine tried is passed over."""
-
-    def learn(self, result: Result) -> None:
-        """Nothing is learned."""
-
-
 class QuasiRandom:
     """A scrambled Sobol sequence (Sobol 1967, scrambled as Matousek 1998): trial n has its n-th point."""
 
@@ -176,22 +148,11 @@ def _sobol(dimensions: int, seed: int, index: int) -> list[float]:
 
 
 def _suggest(trial: optuna.Trial, parameter: Parameter) -> Value:
-    distribution = parameter.distribution
+    name, distribution = parameter.name, parameter.distribution
     if isinstance(distribution, Categorical):
-        return decode(distribution, trial.suggest_categorical(parameter.name, encode(distribution)))
-    if isinstance(distribution, Float):
-        return trial.suggest_float(
-            parameter.name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-        )
-    return trial.suggest_int(
-        parameter.name, distribution.low, distribution.high, step=distribution.step, log=distribution.log
-    )
-
-
-def _optuna_state(state: TrialState) -> optuna.trial.TrialState:
-    import optuna
-
-    return optuna.trial.TrialState[state.value]
+        return decode(distribution, trial.suggest_categorical(name, encode(distribution)))
+    suggest = trial.suggest_float if isinstance(distribution, Float) else trial.suggest_int
+    return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
 
 
 def _frozen(space: SearchSpace, result: Result) -> optuna.trial.FrozenTrial | None:
@@ -209,7 +170,7 @@ def _frozen(space: SearchSpace, result: Result) -> optuna.trial.FrozenTrial | No
         value = result.params.get(parameter.name)
         if not parameter.distribution.contains(value):
             return None
-        distributions[parameter.name] = optuna_distribution(parameter)
+        distributions[parameter.name] = optuna_distribution(parameter.distribution)
         if isinstance(parameter.distribution, Categorical):
             value = encode(parameter.distribution)[parameter.distribution.choices.index(value)]
         params[parameter.name] = value
@@ -219,38 +180,9 @@ def _frozen(space: SearchSpace, result: Result) -> optuna.trial.FrozenTrial | No
         )
     reported = {result.epochs: result.value} if result.state is TrialState.PRUNED else {}
     return optuna.trial.create_trial(
-        state=_optuna_state(result.state),
+        state=optuna.trial.TrialState[result.state.value],
         value=result.value,
         params=params,
         distributions=distributions,
         intermediate_values=reported,
     )
-
-
-def optuna_distribution(parameter: Parameter) -> optuna.distributions.BaseDistribution:
-    """The parameter's distribution in Optuna's words."""
-    import optuna
-
-    distribution = parameter.distribution
-    if isinstance(distribution, Categorical):
-        return optuna.distributions.CategoricalDistribution(encode(distribution))
-    if isinstance(distribution, Float):
-        return optuna.distributions.FloatDistribution(
-            distribution.low, distribution.high, log=distribution.log, step=distribution.step
-        )
-    return optuna.distributions.IntDistribution(
-        distribution.low, distribution.high, log=distribution.log, step=distribution.step
-    )
-
-
-def encode(distribution: Categorical) -> list[Scalar]:
-    """The choices, in order, as scalars."""
-    return [as_scalar(choice) for choice in distribution.choices]
-
-
-def decode(distribution: Categorical, scalar: Scalar) -> Value:
-    """The choice that the scalar stands for. Raises ValueError where there is none."""
-    for choice, known in zip(distribution.choices, encode(distribution), strict=True):
-        if type(known) is type(scalar) and known == scalar:
-            return choice
-    raise ValueError(f"{scalar!r} is none of {encode(distribution)}")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_sweep.search.distinct import Distinct, SeenPoints
-from keras_sweep.search.sampler_engine import SamplerEngine
+from keras_sweep.search.sampler_engine import Distinct, SamplerEngine, SeenPoints
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.search_space import Parameter, SearchSpace, identity
 from keras_sweep.trial.result import Result, TrialState
