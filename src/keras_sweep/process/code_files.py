@@ -10,10 +10,8 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
-import io
 import sys
 import sysconfig
-import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,7 +70,7 @@ def _version(package: str) -> str:
 def code_files(module: str, folder: Path) -> dict[str, str]:
     """The files of a module of that folder and of what it imports from there, each with its SHA-256 (hex).
 
-    Imports are read from the source, also those inside of functions. Comments and blank lines do not count. Empty for a
+    Imports are read from the source, also those inside of functions. Comments and the layout do not count. Empty for a
     module that does not lie in the folder.
     """
     waiting = list(_files_of(module.split("."), folder))
@@ -82,12 +80,15 @@ def code_files(module: str, folder: Path) -> dict[str, str]:
         name = path.relative_to(folder).as_posix()
         if name in found:
             continue
-        try:
+        with contextlib.suppress(OSError):  # the import of it tells
             source = path.read_bytes()
-        except OSError:  # the import of it tells
-            continue
-        found[name] = hashlib.sha256(_without_comments(source)).hexdigest()
-        waiting.extend(_imported(source, path, folder))
+            try:
+                tree = ast.parse(source)
+            except (SyntaxError, ValueError, RecursionError, MemoryError):  # as above
+                found[name] = hashlib.sha256(source).hexdigest()
+            else:
+                found[name] = hashlib.sha256(ast.unparse(tree).encode(errors="surrogatepass")).hexdigest()
+                waiting.extend(_imported(tree, path, folder))
     return dict(sorted(found.items()))
 
 
@@ -103,11 +104,7 @@ def _files_of(parts: list[str], folder: Path) -> Iterator[Path]:
             yield file
 
 
-def _imported(source: bytes, path: Path, folder: Path) -> Iterator[Path]:
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the import of it tells
-        return
+def _imported(tree: ast.AST, path: Path, folder: Path) -> Iterator[Path]:
     package = list(path.parent.relative_to(folder).parts)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -119,16 +116,3 @@ def _imported(source: bytes, path: Path, folder: Path) -> Iterator[Path]:
             yield from _files_of(module, folder)
             for name in node.names:  # which may be a module, too
                 yield from _files_of([*module, name.name], folder)
-
-
-def _without_comments(source: bytes) -> bytes:
-    try:
-        lines = io.BytesIO(source).readlines()
-        text = [line.decode() for line in lines]
-        for token in tokenize.tokenize(io.BytesIO(source).readline):
-            if token.type == tokenize.COMMENT:
-                row, column = token.start
-                text[row - 1] = text[row - 1][:column]
-    except (tokenize.TokenError, SyntaxError, UnicodeDecodeError, IndexError):
-        return source
-    return "\n".join(line.rstrip() for line in text if line.strip()).encode()

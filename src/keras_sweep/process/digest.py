@@ -16,7 +16,6 @@ import re
 import sys
 from collections.abc import Callable
 from types import (
-    BuiltinFunctionType,
     CellType,
     CodeType,
     FunctionType,
@@ -155,20 +154,10 @@ def _function(function: FunctionType) -> Apart:
     return ("function", list(parts), modules), list(parts.items())
 
 
-def _method(value: MethodType) -> Apart:
-    return value.__name__, [("its function", value.__func__), ("its instance", value.__self__)]
-
-
 def _partial(value: functools.partial[Any]) -> Apart:
     parts = {"its function": value.func, **{f"argument {at}": inner for at, inner in enumerate(value.args)}}
     parts |= {f"the argument `{name}`": inner for name, inner in value.keywords.items()}
     return ("partial", list(parts)), list(parts.items())
-
-
-def _of_c(value: BuiltinFunctionType) -> Apart:
-    if (name := _installed_name(value)) is not None:
-        return name, []
-    return value.__name__, [("its instance", value.__self__)]
 
 
 def _is_empty(cell: CellType) -> bool:
@@ -223,12 +212,9 @@ def _array(value: Any) -> Apart | None:
         array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     except TypeError:  # a random key of JAX
         return None
-    if isinstance(value, np.ma.MaskedArray):
+    if isinstance(value, np.ma.MaskedArray) or array.dtype.hasobject:  # which `pickle` takes apart
         return None
-    head = "array", str(array.dtype), array.shape
-    if array.dtype.hasobject:
-        return head, [("its values", array.ravel().tolist())]
-    return repr(head).encode() + array.tobytes(), []
+    return repr(("array", str(array.dtype), array.shape)).encode() + array.tobytes(), []
 
 
 def _keras_object(value: Any) -> Apart | None:
@@ -279,11 +265,9 @@ PLAIN: dict[type, Callable[[Any], Apart]] = {
     dict: _dict,
     MappingProxyType: _dict,
     CodeType: _code,
-    CellType: lambda cell: ("cell", [("its value", cell.cell_contents)]),
     ModuleType: lambda module: (module_facts(module.__name__), []),
     FunctionType: _function,
-    MethodType: _method,
-    BuiltinFunctionType: _of_c,
+    MethodType: lambda value: (value.__name__, [("its function", value.__func__), ("its instance", value.__self__)]),
     functools.partial: _partial,
     property: lambda value: ("property", [("its function", one) for one in (value.fget, value.fset, value.fdel)]),
     functools.cached_property: lambda value: ("cached property", [("its function", value.func)]),

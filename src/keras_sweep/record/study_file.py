@@ -26,8 +26,8 @@ from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.study_attributes import checked
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.search.optuna.distributions import optuna_distribution
 from keras_sweep.space.distributions import Categorical
+from keras_sweep.space.optuna_distributions import optuna_distribution
 from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState

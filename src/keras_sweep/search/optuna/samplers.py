@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.search.grid import Grid
-from keras_sweep.search.optuna.distributions import decode, encode, optuna_distribution
 from keras_sweep.space.distributions import Categorical, Float, Value
+from keras_sweep.space.optuna_distributions import decode, encode, optuna_distribution
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import Result, TrialState
