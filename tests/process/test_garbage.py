@@ -3,32 +3,7 @@ import subprocess
 import sys
 import weakref
 
-import pytest
-
-from keras_sweep.process.garbage import no_gc, only_new_garbage
-
-
-def test_nothing_is_collected_while_modules_are_imported():
-    assert gc.isenabled()
-    with no_gc():
-        assert not gc.isenabled()
-    assert gc.isenabled()
-
-
-def test_it_goes_on_after_an_import_that_fails():
-    with pytest.raises(ImportError), no_gc():
-        raise ImportError
-    assert gc.isenabled()
-
-
-def test_who_had_switched_it_off_finds_it_off():
-    gc.disable()
-    try:
-        with no_gc():
-            pass
-        assert not gc.isenabled()
-    finally:
-        gc.enable()
+from keras_sweep.process.garbage import only_new_garbage
 
 
 def test_what_was_there_is_not_looked_at_and_what_is_new_is_collected():

@@ -9,18 +9,6 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_gc() -> Iterator[None]:
-    """Pause garbage collection, as during imports: each pass would rescan every object created so far."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-@contextmanager
 def only_new_garbage() -> Iterator[None]:
     """Collect only what is created inside: Keras has all be collected before each model, imported modules too."""
     gc.freeze()

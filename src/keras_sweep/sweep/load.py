@@ -11,7 +11,6 @@ from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.process.backend import check_environment
-from keras_sweep.process.garbage import no_gc
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -43,14 +42,13 @@ def load(
         SweepError: the backend can't run here at all.
         UsageError: the data, the model or the space do not fit each other, or the runner can't be had.
     """
-    with no_gc():
-        with wall.phase("import"):
-            with stop.importing():  # whole, before a module of the user's imports parts of it
-                import keras  # noqa: F401
-            check_environment()
-            enable_on_jax()  # what builds the first model is compiled, too
-        with wall.phase("data"):
-            data = load_search_data(spec)
+    with wall.phase("import"):
+        with stop.importing():  # whole, before a module of the user's imports parts of it
+            import keras  # noqa: F401
+        check_environment()
+        enable_on_jax()  # what builds the first model is compiled, too
+    with wall.phase("data"):
+        data = load_search_data(spec)
     with wall.phase("build"):
         inspected = inspect_model(spec, data)
         spec = inspected.spec
