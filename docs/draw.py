@@ -16,7 +16,6 @@ from keras_sweep.api.report import write_report
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import find, sweeps_dir
 from keras_sweep.sweep.comparison import comparison_of
-from keras_sweep.sweep.finish_winner import recorded_errors
 from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary, summary
@@ -33,8 +32,7 @@ def draw(name: str) -> None:
     place = Path(__file__).parents[1] / "reports" / name
     picture(write_report(folder, place), place / "page.png")
     test = attributes["test"]
-    errors = recorded_errors(test, objective.name)
-    looked = TestEvaluated(test["number"], test["scores"], errors, attributes["test_looks"], test["per_class"])
+    looked = TestEvaluated(test["number"], test["scores"], test["stderrs"], attributes["test_looks"], test["per_class"])
     compared = comparison_of(folder, attributes, results)
     ended = SweepEnded(name, "done", tuple(results), seconds, f"sweeps/{name}/best.keras", comparison=compared)
     shown = summary(ended, objective, test=looked)

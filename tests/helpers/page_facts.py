@@ -11,7 +11,7 @@ import optuna
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.sweep.hard_rows import Missed
-from keras_sweep.sweep.validation_outputs import ValidationOutputs
+from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.trial.marginal_ties import marginal
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows

@@ -15,8 +15,7 @@ from keras_sweep.errors import ModelError
 from keras_sweep.files.model_file import check_keras_file
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
-from keras_sweep.sweep.export import file_model, save_keras
-from keras_sweep.sweep.export_trial import other_score
+from keras_sweep.sweep.export import file_model, other_score, save_keras
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState

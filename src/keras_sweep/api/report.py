@@ -14,9 +14,9 @@ from keras_sweep.record.lock import living_owner
 from keras_sweep.record.reader import objective_of, read_attributes, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.card import own_card
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.hard_rows import Missed, missed_rows
-from keras_sweep.sweep.kept_model import own_card
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.result import Result
@@ -26,7 +26,7 @@ from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.page import page_of
 
 if TYPE_CHECKING:
-    from keras_sweep.sweep.validation_outputs import ValidationOutputs
+    from keras_sweep.sweep.winner import ValidationOutputs
 
 REPORTS_DIR = Path("reports")
 PAGE = "index.html"
@@ -129,7 +129,7 @@ def _missed(
 
 def _outputs(folder: SweepFolder, emit: Listener, spec: SweepSpec | None, trust: bool) -> ValidationOutputs | str:
     """Those of the winner, or why there are none: the page is right without them."""
-    from keras_sweep.sweep.validation_outputs import winner_outputs
+    from keras_sweep.sweep.winner import winner_outputs
 
     try:
         return winner_outputs(folder, emit, spec=spec, trust=trust)

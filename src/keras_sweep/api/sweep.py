@@ -23,7 +23,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.evaluate import evaluate_winner
-from keras_sweep.sweep.export_trial import export_trial
+from keras_sweep.sweep.export import export_trial
 from keras_sweep.sweep.recorded import backend_of, no_winner, recorded_data, recorded_spec, trial_of
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from keras_sweep.api.answers import ReplayedTrial
     from keras_sweep.data.search_data import Rows
-    from keras_sweep.sweep.winner import TestScores
+    from keras_sweep.sweep.evaluate import TestScores
 
 
 class Sweep:

@@ -70,7 +70,7 @@ def export(
     folder = found(name, sweeps_dir)
     path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS[format].suffix}")
     from keras_sweep.process.streams import LibraryNoise, answer_stream
-    from keras_sweep.sweep.export_trial import export_trial
+    from keras_sweep.sweep.export import export_trial
     from keras_sweep.views.running.progress import progress_view
     from keras_sweep.views.terminal.console import stderr_console
     from keras_sweep.views.terminal.text import safe

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
+import json
 import math
 import os
 import platform
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from keras_sweep import __version__
 from keras_sweep.data.names import image_set
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.files.atomic import replacing_path
+from keras_sweep.files.model_file import check_keras_file, file_digest
+from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain_file import open_plain, read_plain
 from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.process.keras_config import keras_config
-from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.winner import TestScores
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.search_space import Goal
+from keras_sweep.space.sweep_spec import Split, SweepSpec
+from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.evaluate import TestScores, known_scores, looks_at_test
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.refit import Refit
@@ -174,3 +188,166 @@ def _input_words(spec: SweepSpec) -> str:
     if pictures is not None:
         return f"pixels divided by 255, as float32, flattened to {math.prod(pictures.shape)}"
     return "rows as the source gives them, float32"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class CardSource(_Part):
+    """Where the rows are read, as a space file's `data`."""
+
+    kind: str
+    source: str  # a file's is relative to the folder of the space file
+    target: str | None = None
+    split: Split
+
+
+class CardData(_Part):
+    """What a card says of the data."""
+
+    name: str
+    fingerprint: str
+    source: CardSource
+    test_fingerprint: str | None = None
+
+
+class CardModel(_Part):
+    """What a card says of the model."""
+
+    source: str  # "module:function" of a user's own
+
+
+class CardRefit(_Part):
+    """What a card says of a model that was trained once more, on all rows."""
+
+    rows: int
+    epochs: int
+    scores: dict[str, float]
+
+
+class CardMetric(_Part):
+    """What ranked the trials."""
+
+    name: str
+    goal: Goal
+
+
+class Card(_Part):
+    """What is read of a card to verify its model; there is more in the file."""
+
+    sweep: str
+    trial: int
+    params: dict[str, Any]
+    loss: str
+    metrics: tuple[str, ...]
+    metric: CardMetric
+    model: CardModel
+    runner: str
+    open: str
+    sha256: str
+    data: CardData
+    validation: dict[str, float | None]
+    test: dict[str, Any] | None
+    refit: CardRefit | None = None
+    keras_config: dict[str, Any] | None = None
+
+
+def card_path(model: Path) -> Path:
+    """Where a model's card stands: `best.card.json` beside `best.keras`; in a sweep's folder `card.json`."""
+    own = model.with_name(f"{model.stem}.card.json")
+    in_sweep = model.with_name("card.json")
+    return in_sweep if model.name == "best.keras" and not own.exists() and in_sweep.exists() else own
+
+
+def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
+    """Where the card beside a model's file stands, what is read of it, and all that it says.
+
+    Raises:
+        UsageError: there is none.
+        RecordError: it can't be read, or is no card.
+    """
+    path = card_path(model)
+    if not path.exists():
+        raise UsageError(
+            f"there is no card of {model}: {path} is missing",
+            hint="`sweep export` writes both; keep them side by side",
+        )
+    with plain_errors("read", path):
+        text = read_plain(path, MOST_CARD)
+    try:
+        return path, Card.model_validate_json(text), json.loads(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecordError(
+            f"{path} is no card of a model: {f'{place}: ' if place else ''}{first['msg']}",
+            hint="`sweep export` writes it again",
+        ) from None
+
+
+MOST_CARD = 16 * 2**20  # bytes
+CARD = "card"  # the study's attribute with the digest of card.json
+
+
+def own_card(folder: SweepFolder, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The card in a sweep's folder, as the sweep wrote it; {} where there is none.
+
+    Raises RecordError: it was altered since, by the digest in the record, or can't be read.
+    """
+    if not (folder.card.exists() or folder.card.is_symlink()):
+        return {}
+    with plain_errors("read", folder.card):
+        text = read_plain(folder.card, MOST_CARD)
+    if hashlib.sha256(text).hexdigest() != attributes.get(CARD):
+        message = f"the card {folder.card} is not as the sweep wrote it"
+        raise RecordError(message, hint="`sweep run` of its space file writes it again")
+    return dict(json.loads(text))
+
+
+def kept_card(folder: SweepFolder, attributes: Mapping[str, Any], trial: Result) -> dict[str, Any] | None:
+    """The card of `best.keras`, where both are there and of this trial, or finalist.
+
+    Raises RecordError: the card was altered, or the model is damaged, or not the file that the card is of.
+    """
+    card = own_card(folder, attributes) if folder.best.exists() else {}
+    if not card or not is_card_of(card, trial, attributes["seed"]):
+        return None
+    check_keras_file(folder.best)
+    if file_digest(folder.best) != card.get("sha256"):
+        raise _not_of_its_card(folder)
+    return card
+
+
+def copy_kept(folder: SweepFolder, card: dict[str, Any], path: Path) -> None:
+    """Copy `best.keras`, which the card is of. Raises RecordError, and then no file is left, or the one that was."""
+    with plain_errors("write", path), replacing_path(path) as part:
+        with open_plain(folder.best) as source, part.open("xb") as target:
+            shutil.copyfileobj(source, target)
+        if file_digest(part) != card["sha256"]:  # of the copy: a sweep may have written another one meanwhile
+            raise _not_of_its_card(folder)
+
+
+def _not_of_its_card(folder: SweepFolder) -> RecordError:
+    message = f"{folder.best} is not the file that {folder.card.name} is of"
+    return RecordError(message, hint="`sweep run` of its space file writes both again")
+
+
+def recorded_card(
+    study: StudyFile, spec: SweepSpec, result: Result, data: SearchData, *, opening: str, refit: Refit | None
+) -> dict[str, Any]:
+    """The card of a training, or finalist, as the record is now."""
+    results = study.ranked_results()
+    comparison = comparison_of(study.folder, study.attributes, results)
+    return model_card(
+        spec,
+        result,
+        data,
+        trials=len(results),
+        test=known_scores(study.attributes, result),
+        looks=looks_at_test(study),
+        opening=opening,
+        estimate=comparison.estimate if comparison.best == result.recipe else None,
+        recipe=results[result.recipe],
+        refit=refit,
+    )

@@ -14,9 +14,7 @@ from keras_sweep.process.keras_config import KERAS_CONFIG
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import data_record, is_card_of, model_card, refit_record, validation_record
-from keras_sweep.sweep.comparison import comparison_of
-from keras_sweep.sweep.finish_winner import known_scores, looks_at_test
+from keras_sweep.sweep.card import data_record, is_card_of, recorded_card, refit_record, validation_record
 from keras_sweep.sweep.recorded import unfollowed_spec
 from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result
@@ -83,26 +81,6 @@ def card_facts(
         left = [leaf for leaf in said if leaf not in done]
         unseen += [name] if said and left == said else left
     return Facts(tuple(facts), tuple(unseen), why)
-
-
-def recorded_card(
-    study: StudyFile, spec: SweepSpec, result: Result, data: SearchData, *, opening: str, refit: Refit | None
-) -> dict[str, Any]:
-    """The card of a training, or finalist, as the record is now."""
-    results = study.ranked_results()
-    comparison = comparison_of(study.folder, study.attributes, results)
-    return model_card(
-        spec,
-        result,
-        data,
-        trials=len(results),
-        test=known_scores(study.attributes, result),
-        looks=looks_at_test(study),
-        opening=opening,
-        estimate=comparison.estimate if comparison.best == result.recipe else None,
-        recipe=results[result.recipe],
-        refit=refit,
-    )
 
 
 def _of_record(card: Mapping[str, Any], data: SearchData, home: SweepFolder) -> tuple[dict[str, Any] | None, str]:

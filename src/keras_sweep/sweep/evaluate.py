@@ -1,18 +1,43 @@
-"""The winner of a finished sweep on the sealed test rows."""
+"""Looks at the sealed test rows: each is counted, and the last one is kept in the record."""
 
 from __future__ import annotations
 
-from keras_sweep.errors import DataError
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.sealed_test import open_test
+from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.errors import ChangedSweep, DataError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.finish_winner import look_at_test
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
 from keras_sweep.sweep.refit import final_weights
-from keras_sweep.sweep.winner import TestScores, trained_model
-from keras_sweep.trial.events import Listener
+from keras_sweep.sweep.winner import trained_model
+from keras_sweep.training.standard_error import standard_error
+from keras_sweep.trial.events import Listener, TestEvaluated
+from keras_sweep.trial.refit import recorded_refit
+from keras_sweep.trial.result import Result
+
+TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the source has no test rows
+
+
+@dataclass(frozen=True, slots=True)
+class TestScores:
+    """What `evaluate()` gave on the sealed test rows."""
+
+    __test__ = False  # not a test class, whatever its name begins with
+
+    rows: int
+    scores: Mapping[str, float]  # "loss", "accuracy"
+    stderrs: Mapping[str, float]  # of each score that has a formula: "accuracy"
+    per_class: Mapping[str, float] | None  # class -> share of its rows that the model names right
 
 
 def evaluate_winner(
@@ -43,3 +68,100 @@ def evaluate_winner(
     if scores is None:
         raise DataError(f"{data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
     return scores
+
+
+def known_look(best: Result, scores: TestScores, looks: int) -> TestEvaluated:
+    """What tells again of an earlier look."""
+    return TestEvaluated(
+        best.recipe,
+        scores.scores,
+        scores.stderrs,
+        looks,
+        scores.per_class,
+        earlier=True,
+        seed=best.finalist_seed,
+    )
+
+
+def look_at_test(
+    spec: SweepSpec, study: StudyFile, best: Result, model: Any, data: SearchData, own: SearchData, emit: Listener
+) -> TestScores | None:
+    """Evaluate a model on the sealed rows and count the look; None where the source has no test rows.
+
+    `data` are the rows of the search, `own` those that the model was trained on.
+
+    The count is written when the rows are open and before they are scored: a look that a kill cuts short is counted,
+    and taken anew; where the rows can't be had, nobody has looked.
+
+    Raises:
+        ChangedSweep: the test rows are not those that the sweep was begun with.
+        DataError: they can't be read.
+    """
+    if not data.test_rows:
+        return None
+    if study.attributes.get(TEST_FINGERPRINT) not in (None, data.test_fingerprint):
+        raise ChangedSweep(
+            f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "
+            "they would not judge its winner",
+            hint="Bring the former rows back, or run the sweep anew with `--fresh`",
+        )
+    rows = open_test(spec, data, like=own)
+    looks = count_look(study)
+    scores = evaluate(spec, model, rows, data)
+    kept = {
+        "number": best.recipe,
+        "seed": best.finalist_seed,
+        "refit": recorded_refit(study.attributes, best) is not None,
+        "rows": scores.rows,
+        "scores": dict(scores.scores),
+        "stderr": scores.stderrs.get(spec.objective.name.removeprefix("val_")),
+        "stderrs": dict(scores.stderrs),
+        "per_class": dict(scores.per_class) if scores.per_class else None,
+    }
+    study.set_attributes({"test": kept})
+    emit(replace(known_look(best, scores, looks), earlier=False))
+    return scores
+
+
+def count_look(study: StudyFile) -> int:
+    """Write down one more look at the test rows; returns how many there were with it."""
+    looks = looks_at_test(study) + 1
+    study.set_attributes({"test_looks": looks})
+    return looks
+
+
+def looks_at_test(study: StudyFile) -> int:
+    """How often the sweep has looked at the test rows."""
+    return int(study.attributes.get("test_looks", 0))
+
+
+def known_scores(attributes: Mapping[str, Any], best: Result) -> TestScores | None:
+    """The scores of the last look that a record tells of, if it was at this training."""
+    kept = attributes.get("test")
+    of = (best.recipe, best.finalist_seed)
+    if not isinstance(kept, dict) or (kept.get("number"), kept.get("seed")) != of:
+        return None
+    if kept.get("refit", False) != (recorded_refit(attributes, best) is not None):
+        return None
+    return TestScores(kept["rows"], kept["scores"], kept.get("stderrs", {}), kept["per_class"])
+
+
+def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:
+    """One `evaluate()` of a compiled model on held-out rows."""
+    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, verbose=0, return_dict=True).items()}
+    outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
+    errors = {name: standard_error(name, spec.loss, value, rows.y, lambda: outputs) for name, value in scores.items()}
+    known = {name: error for name, error in errors.items() if error is not None}
+    return TestScores(len(rows), scores, known, _per_class(rows, outputs, data))
+
+
+def _per_class(rows: Rows, outputs: npt.NDArray[np.floating], data: SearchData) -> dict[str, float] | None:
+    if data.classes is None:
+        return None
+    labels = rows.classes
+    chosen = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
+    return {
+        name: float((chosen[labels == index] == index).mean())
+        for index, name in enumerate(data.names_of_classes)
+        if (labels == index).any()
+    }

@@ -1,7 +1,9 @@
-"""Writes a trained trial as a model file, whole or not at all."""
+"""Writes a trained trial as a model file, whole or not at all, with its card beside it."""
 
 from __future__ import annotations
 
+import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,11 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError, SweepError, UsageError
-from keras_sweep.files.atomic import replacing_path
-from keras_sweep.models.model_as_file import fileable
-from keras_sweep.process.backend import without_tensorflow
+from keras_sweep.errors import ModelError, RecordError, SweepError, UsageError
+from keras_sweep.files.atomic import SHARED, replacing_path, write_text
+from keras_sweep.files.model_file import file_digest
+from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
+from keras_sweep.process.backend import choose_backend, without_tensorflow
+from keras_sweep.record.reader import objective_of
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.card import copy_kept, kept_card, recorded_card, test_record
+from keras_sweep.sweep.evaluate import known_scores, looks_at_test
+from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, refuse_imported, trial_of
+from keras_sweep.sweep.refit import final_weights
+from keras_sweep.sweep.winner import trained_model
+from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.result import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +108,101 @@ def check_target(path: Path, form: ExportFormat) -> None:
 
 
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {"keras": ExportFormat(".keras", save_keras)}
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written."""
+
+    trial: Result
+    model: Path
+    card: Path
+
+
+def export_trial(
+    folder: SweepFolder,
+    path: Path,
+    number: int | None,
+    emit: Listener,
+    *,
+    format: str = "keras",
+    spec: SweepSpec | None = None,
+    trust: bool = False,
+    backend: str | None = None,
+) -> Exported:
+    """Write a trial's model, or the winner's, which is copied and needs no code; any other is built anew.
+
+    `format` is one of `EXPORT_FORMATS`. `spec` stands for the recorded one where the user has just given it.
+
+    Raises:
+        UsageError: there is no such format or trial, the path can't take a model, or the record names code and is not
+            trusted.
+        RecordError: no trial has completed, or the disk fails.
+    """
+    form = member_of(EXPORT_FORMATS, "export format", format)
+    check_target(path, form)
+    with StudyFile.open(folder) as study:
+        refuse_imported(study)
+        result = trial_of(study, objective_of(study.attributes), number)
+        card = _copied(study, result, path, emit) if format == "keras" else None
+        if card is None:
+            spec = spec or recorded_spec(study, trust=trust, emit=emit)
+            card = _built(study, spec, result, path, emit, form, backend=backend)
+        if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
+            emit(Noticed(words))
+        beside = path.with_name(f"{path.stem}.card.json")
+        write_text(beside, json.dumps(card, indent=2) + "\n", mode=SHARED)
+    return Exported(result, path, beside)
+
+
+def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:
+    """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
+    try:
+        card = kept_card(study.folder, study.attributes, result)
+    except RecordError as error:
+        emit(Noticed(f"{error.message}: the model is built anew"))
+        return None
+    if card is None:
+        return None
+    copy_kept(study.folder, card, path)
+    # The test rows may have been looked at since the card was written.
+    objective = objective_of(study.attributes)
+    return {**card, "test": test_record(known_scores(study.attributes, result), objective.name, looks_at_test(study))}
+
+
+def _built(
+    study: StudyFile,
+    spec: SweepSpec,
+    result: Result,
+    path: Path,
+    emit: Listener,
+    form: ExportFormat,
+    *,
+    backend: str | None,
+) -> dict[str, Any]:
+    """Build the trial's model with its weights, and write it. Returns its card."""
+    choose_backend(backend, "--backend", default=backend_of(result))
+    spec, data = recorded_data(study, spec, emit)
+    weights, own, refit = final_weights(study, spec, data, result, emit)
+    model = trained_model(spec, result, weights, own)
+    if refit is None and (words := other_score(spec, result, model, data)) is not None:
+        emit(Noticed(words))
+    whole = file_model(spec, model, own)
+    form.write(whole, path)
+    card = recorded_card(study, spec, result, data, opening=form.opening or opening_call(whole), refit=refit)
+    return {**card, "sha256": file_digest(path)} if path.is_file() else card
+
+
+def other_score(spec: SweepSpec, result: Result, model: Any, data: SearchData) -> str | None:
+    """What to say where a rebuilt model does not score on the validation rows what is recorded of it; else None."""
+    name = spec.objective.name.removeprefix("val_")
+    if spec.model.kind == "dense" or result.value is None or name == spec.objective.name:
+        return None
+    rows, size = data.validation, training_plan(spec, result.params).batch_size
+    value = model.evaluate(rows.x, rows.y, batch_size=size, verbose=0, return_dict=True).get(name)
+    if value is None or math.isclose(value, result.value, rel_tol=0.01, abs_tol=2 / len(rows)):
+        return None
+    return (
+        f"the exported model has {spec.objective.name} {value:.4g}, but {result.value:.4g} is recorded of "
+        f"{result.name} and stands in its card: its code or a package has changed, or a layer draws at random"
+    )

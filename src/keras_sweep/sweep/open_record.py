@@ -20,13 +20,11 @@ from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import load_weights, saved_trials, weights_file
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import is_card_of, refit_record, versions
+from keras_sweep.sweep.card import is_card_of, own_card, refit_record, versions
 from keras_sweep.sweep.comparison import comparison_of, is_altered
-from keras_sweep.sweep.finish_winner import TEST_FINGERPRINT, known_look, known_scores
-from keras_sweep.sweep.kept_model import own_card
+from keras_sweep.sweep.evaluate import TEST_FINGERPRINT, TestScores, known_look, known_scores
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.end_reason import EndReason, exhausted_text
 from keras_sweep.trial.events import Listener, Noticed, SweepEnded, WinnerRefitted
 from keras_sweep.trial.finalists import chosen

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
@@ -200,3 +201,12 @@ def why_none(results: Sequence[Result]) -> str:
     last = {name: values[-1] for name, values in first.curve.items() if values and not math.isfinite(values[-1])}
     where = f" ({', '.join(f'{name} {value}' for name, value in last.items())} in epoch {first.epochs})" if last else ""
     return f"{count} of {len(results)} as trial {first.number}: {most or first.state}{where}"
+
+
+def allows_setting(attributes: Mapping[str, Any], setting: str) -> bool:
+    """Whether the recorded space file has no fault with `--set SETTING`. It follows nothing that the file names."""
+    try:
+        read_space_text(str(attributes["space"]), path=Path("space.yaml"), sets=[setting])
+    except SpaceFileError:
+        return False
+    return True

@@ -21,7 +21,7 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import Finalists
-from keras_sweep.sweep.finish_winner import finish
+from keras_sweep.sweep.finish import finish
 from keras_sweep.sweep.load import Loaded, load, short_path, sweep_started
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside, tell_again

@@ -12,9 +12,8 @@ from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.comparison import comparison_of, scores_matrix, scores_of_seeds
-from keras_sweep.sweep.finish_winner import known_scores
+from keras_sweep.sweep.evaluate import TestScores, known_scores
 from keras_sweep.sweep.recorded import no_winner
-from keras_sweep.sweep.winner import TestScores
 from keras_sweep.trial.best_so_far import improvements, spent_seconds, trained_epochs
 from keras_sweep.trial.comparison import Behind, Estimate
 from keras_sweep.trial.finalists import SeedScores, seed_scores

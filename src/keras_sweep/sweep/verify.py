@@ -29,9 +29,9 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import sweep_name_fault
+from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, Facts, card_facts
-from keras_sweep.sweep.card_file import Card, read_card
-from keras_sweep.sweep.finish_winner import count_look
+from keras_sweep.sweep.evaluate import count_look
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.standard_error import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan

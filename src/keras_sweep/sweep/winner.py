@@ -1,36 +1,35 @@
-"""The winner's model, and what it scores on held-out rows."""
+"""A trial's model with its weights, and what the winner says of each validation row. No test row is read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.search_data import Array, Rows, SearchData
-from keras_sweep.process.backend import check_environment
+from keras_sweep.data.names import image_set
+from keras_sweep.data.raw_rows import validation_table
+from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.errors import DataError, UsageError
+from keras_sweep.process.backend import check_environment, choose_backend
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.weights import load_weights, weights_file_of
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.training.call_model import predicted
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.fold_outputs import fold_outputs, weights_of_folds
-from keras_sweep.training.standard_error import standard_error
+from keras_sweep.trial.events import Listener
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Weights
 
-
-@dataclass(frozen=True, slots=True)
-class TestScores:
-    """What `evaluate()` gave on the sealed test rows."""
-
-    __test__ = False  # not a test class, whatever its name begins with
-
-    rows: int
-    scores: Mapping[str, float]  # "loss", "accuracy"
-    stderrs: Mapping[str, float]  # of each score that has a formula: "accuracy"
-    per_class: Mapping[str, float] | None  # class -> share of its rows that the model names right
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
@@ -58,22 +57,67 @@ def validation_outputs(
     return np.asarray(call(model, data.validation.x))
 
 
-def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:
-    """One `evaluate()` of a compiled model on held-out rows."""
-    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, verbose=0, return_dict=True).items()}
-    outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
-    errors = {name: standard_error(name, spec.loss, value, rows.y, lambda: outputs) for name, value in scores.items()}
-    known = {name: error for name, error in errors.items() if error is not None}
-    return TestScores(len(rows), scores, known, _per_class(rows, outputs, data))
+@dataclass(frozen=True)
+class ValidationOutputs:
+    """The outputs of a trial's model on the validation rows."""
+
+    number: int  # of the trial
+    data: SearchData
+    outputs: npt.NDArray[np.floating]  # [N, C] or [N, 1]
+    table: pl.DataFrame | None  # [N] the columns of the rows as they were read; None for arrays
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names; () where a row has no class, or more than one."""
+        return self.data.names_of_classes
+
+    @cached_property
+    def labels(self) -> npt.NDArray[np.intp]:
+        """[N] the class of each row."""
+        return self.data.validation.classes
+
+    @cached_property
+    def chosen(self) -> npt.NDArray[np.intp]:
+        """[N] the class that the model names."""
+        return np.asarray(as_probabilities(self.outputs).argmax(axis=1), np.intp)
+
+    @cached_property
+    def certainty(self) -> npt.NDArray[np.floating]:
+        """[N] how sure the model is of the class that it names, from 0 to 1."""
+        return np.asarray(as_probabilities(self.outputs).max(axis=1))
 
 
-def _per_class(rows: Rows, outputs: npt.NDArray[np.floating], data: SearchData) -> dict[str, float] | None:
-    if data.classes is None:
-        return None
-    labels = rows.classes
-    chosen = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
-    return {
-        name: float((chosen[labels == index] == index).mean())
-        for index, name in enumerate(data.names_of_classes)
-        if (labels == index).any()
-    }
+def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """[N, C] as it is; of two classes [N, 1], which is the second's, as [N, 2]."""
+    return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
+
+
+def check_at_hand(spec: SweepSpec) -> None:
+    """Raises DataError where the rows would have to be fetched."""
+    pictures = image_set(spec.data)
+    if pictures is not None and pictures.find() is None:
+        raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
+
+
+def winner_outputs(
+    folder: SweepFolder, emit: Listener, *, spec: SweepSpec | None = None, trust: bool = False
+) -> ValidationOutputs:
+    """The winner's outputs, from its saved arrays: no model file is opened.
+
+    `spec` stands for the recorded one where the user has just given it.
+
+    Raises:
+        UsageError: the record names code and is not trusted, its weights are not kept, or another backend is needed.
+        DataError: the rows are not on this machine, or are not those of the sweep.
+    """
+    with StudyFile.open(folder) as study:
+        spec = spec or recorded_spec(study, trust=trust, emit=emit)
+        best = trial_of(study, spec.objective, None)
+        path = weights_file_of(folder, best)
+        if not path.exists():
+            raise UsageError(f"the weights of {best.name} are not kept")
+        check_at_hand(spec)
+        choose_backend(None, default=backend_of(best))
+        spec, data = recorded_data(study, spec, emit)
+        outputs = validation_outputs(spec, best, load_weights(path, best.weights_digest), data)
+        return ValidationOutputs(best.recipe, data, outputs.reshape(len(outputs), -1), validation_table(spec, data))

@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import Any
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.finish_winner import known_scores
+from keras_sweep.sweep.evaluate import TestScores, known_scores
 from keras_sweep.sweep.hard_rows import Missed
-from keras_sweep.sweep.validation_outputs import ValidationOutputs
-from keras_sweep.sweep.winner import TestScores
+from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.refit import Refit, recorded_refit

@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.widened import allows_setting
+from keras_sweep.sweep.recorded import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, Scale, along, ticks_of
 from keras_sweep.views.report.drawings import FOOT, LEFT, RIGHT, SIZE, TOP, cross_axes, dot, figure, label, path, px

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from keras_sweep.data.raw_rows import whole
-from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ChangedSweep, ModelError, RecordError
+from keras_sweep.errors import ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.model_file import check_keras_file, file_digest
@@ -20,101 +19,15 @@ from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import is_card_of, model_card, refit_record, seeds_record
+from keras_sweep.sweep.card import CARD, is_card_of, model_card, own_card, refit_record, seeds_record
+from keras_sweep.sweep.evaluate import known_look, known_scores, look_at_test, looks_at_test
 from keras_sweep.sweep.export import file_model, save_keras
-from keras_sweep.sweep.kept_model import CARD, own_card
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.sweep.winner import TestScores, evaluate, trained_model
+from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
-from keras_sweep.trial.refit import Refit, recorded_refit
+from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result, Weights
-
-TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the record is of an older version
-
-
-def known_look(best: Result, scores: TestScores, looks: int) -> TestEvaluated:
-    """What tells again of an earlier look."""
-    return TestEvaluated(
-        best.recipe,
-        scores.scores,
-        scores.stderrs,
-        looks,
-        scores.per_class,
-        earlier=True,
-        seed=best.finalist_seed,
-    )
-
-
-def look_at_test(
-    spec: SweepSpec, study: StudyFile, best: Result, model: Any, data: SearchData, own: SearchData, emit: Listener
-) -> TestScores | None:
-    """Evaluate a model on the sealed rows and count the look; None where the source has no test rows.
-
-    `data` are the rows of the search, `own` those that the model was trained on.
-
-    The count is written when the rows are open and before they are scored: a look that a kill cuts short is counted,
-    and taken anew; where the rows can't be had, nobody has looked.
-
-    Raises:
-        ChangedSweep: the test rows are not those that the sweep was begun with.
-        DataError: they can't be read.
-    """
-    if not data.test_rows:
-        return None
-    if study.attributes.get(TEST_FINGERPRINT) not in (None, data.test_fingerprint):
-        raise ChangedSweep(
-            f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "
-            "they would not judge its winner",
-            hint="Bring the former rows back, or run the sweep anew with `--fresh`",
-        )
-    rows = open_test(spec, data, like=own)
-    looks = count_look(study)
-    scores = evaluate(spec, model, rows, data)
-    kept: dict[str, Any] = {
-        "number": best.recipe,
-        "seed": best.finalist_seed,
-        "refit": recorded_refit(study.attributes, best) is not None,
-        "rows": scores.rows,
-        "scores": dict(scores.scores),
-    }
-    kept["stderr"] = scores.stderrs.get(spec.objective.name.removeprefix("val_"))  # the one that was kept at first
-    kept["stderrs"] = dict(scores.stderrs)
-    kept["per_class"] = dict(scores.per_class) if scores.per_class else None
-    study.set_attributes({"test": kept})
-    emit(replace(known_look(best, scores, looks), earlier=False))
-    return scores
-
-
-def count_look(study: StudyFile) -> int:
-    """Write down one more look at the test rows; returns how many there were with it."""
-    looks = looks_at_test(study) + 1
-    study.set_attributes({"test_looks": looks})
-    return looks
-
-
-def looks_at_test(study: StudyFile) -> int:
-    """How often the sweep has looked at the test rows."""
-    return int(study.attributes.get("test_looks", 0))
-
-
-def known_scores(attributes: Mapping[str, Any], best: Result) -> TestScores | None:
-    """The scores of the last look that a record tells of, if it was at this training."""
-    kept = attributes.get("test")
-    of = (best.recipe, best.finalist_seed)
-    if not isinstance(kept, dict) or (kept.get("number"), kept.get("seed")) != of:
-        return None
-    if kept.get("refit", False) != (recorded_refit(attributes, best) is not None):
-        return None
-    return TestScores(kept["rows"], kept["scores"], recorded_errors(kept, str(attributes["metric"])), kept["per_class"])
-
-
-def recorded_errors(test: Mapping[str, Any], metric: str) -> dict[str, float]:
-    """The standard error of each score of a recorded look; at first only the objective's own was kept."""
-    if "stderrs" in test:
-        return dict(test["stderrs"])
-    name = metric.removeprefix("val_")
-    return {name: test["stderr"]} if test.get("stderr") is not None and name in test["scores"] else {}
 
 
 def finish(

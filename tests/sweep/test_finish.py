@@ -16,9 +16,10 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
-from keras_sweep.sweep import finish_winner as finish_module
-from keras_sweep.sweep.finish_winner import finish, recorded_errors
-from keras_sweep.sweep.kept_model import kept_card
+from keras_sweep.sweep import evaluate as evaluate_module
+from keras_sweep.sweep import finish as finish_module
+from keras_sweep.sweep.card import kept_card
+from keras_sweep.sweep.finish import finish
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.sweep.wall_time import WallTime
@@ -76,13 +77,6 @@ def test_each_score_on_the_test_rows_has_its_own_error(study: StudyFile, results
     assert card(study)["test"]["stderr"] == event.stderrs["accuracy"]
 
 
-def test_a_look_that_was_recorded_with_one_error_bears_it_on_its_own_metric_alone() -> None:
-    look = {"scores": {"loss": 0.1, "accuracy": 0.9}, "stderr": 0.02}
-    assert recorded_errors(look, "val_loss") == {"loss": 0.02}
-    assert recorded_errors({**look, "stderr": None}, "val_loss") == {}
-    assert recorded_errors({**look, "stderrs": {"accuracy": 0.03}}, "val_loss") == {"accuracy": 0.03}
-
-
 def test_the_same_again_does_nothing(study: StudyFile, results) -> None:
     (first,) = finished(study, results)
     assert isinstance(first, happened.TestEvaluated)
@@ -105,7 +99,7 @@ def test_without_a_look_at_the_test_rows_and_with_one_later(study: StudyFile, re
 
 def test_a_look_that_is_cut_short_is_counted(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(finish_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(evaluate_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             finished(study, results)
     assert study.attributes["test_looks"] == 1
