@@ -52,7 +52,7 @@ def _facts(found: SideBySide, drawing: Drawing) -> Iterator[tuple[str, Callable[
     if found.behind:
         yield behind_head(found.objective), lambda side: _behind(found, side, drawing)
     if any(side.estimate is not None for side in found.sides):
-        yield "estimate", lambda side: "" if side.estimate is None else score_text(side.estimate.value)
+        yield "expected on new rows", lambda side: "" if side.estimate is None else score_text(side.estimate.value)
         yield "  95 % between", _interval
     yield "test", lambda side: _test(side, found, drawing)
     yield "trials", lambda side: f"{len(side.results):,}" + (f", {side.failed:,} failed" if side.failed else "")
