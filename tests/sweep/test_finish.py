@@ -24,7 +24,7 @@ from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.standard_error import accuracy_error
+from keras_sweep.training.outcome import accuracy_error
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner

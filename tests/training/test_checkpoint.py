@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.training import checkpoint
-from keras_sweep.training.training_state import TrainingState
+from keras_sweep.training.checkpoint import TrainingState
 from tests.helpers.factory import digits, make_spec
 
 STATE = TrainingState((np.arange(6.0).reshape(2, 3),), (np.array(3, np.int64), np.array([1], np.uint32)), ())

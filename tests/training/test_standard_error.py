@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from keras_sweep.training.standard_error import accuracy_error, standard_error
+from keras_sweep.training.outcome import accuracy_error, standard_error
 
 
 def test_an_accuracy_near_085_on_12000_rows_has_a_third_of_a_point():

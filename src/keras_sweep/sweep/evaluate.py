@@ -20,7 +20,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
-from keras_sweep.training.standard_error import standard_error
+from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, TestEvaluated
 from keras_sweep.trial.refit import recorded_refit
 from keras_sweep.trial.result import Result

@@ -21,7 +21,7 @@ from keras_sweep.sweep.finalists import finalist_weights
 from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import validation_outputs
-from keras_sweep.training.call_model import called, predicted
+from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.row_values import row_scores
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed

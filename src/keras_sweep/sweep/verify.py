@@ -33,7 +33,7 @@ from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, Facts, card_facts
 from keras_sweep.sweep.evaluate import count_look
 from keras_sweep.training.compile_cache import enable_on_jax
-from keras_sweep.training.standard_error import standard_error
+from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
 from keras_sweep.trial.same_numbers import Gap, Match, gap, least_match

@@ -20,10 +20,9 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import load_weights, weights_file_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
-from keras_sweep.training.build_trial import compiled_model
-from keras_sweep.training.call_model import predicted
+from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.compile_cache import enable_on_jax
-from keras_sweep.training.fold_outputs import fold_outputs, weights_of_folds
+from keras_sweep.training.folds import fold_outputs, weights_of_folds
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Weights

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_sweep.data.search_data import SearchData
+import numpy as np
+
+from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
 from keras_sweep.models.hyper_model import names_optimizer, own_optimizer
@@ -65,3 +67,22 @@ def _own(model: Any, plan: TrainingPlan) -> Any:
     if "learning_rate" in plan.optimizer_arguments:
         optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
     return optimizer
+
+
+ROWS = 1024  # at once
+
+
+def called(model: Any, x: Array) -> Array:
+    """[N, ...] outputs on [N, ...] rows as `evaluate` has them. `predict` would first compile, for this once."""
+    import keras
+
+    try:
+        parts = [model(x[start : start + ROWS], training=False) for start in range(0, len(x), ROWS)]
+        return np.concatenate([np.asarray(keras.ops.convert_to_numpy(part)) for part in parts])
+    except Exception:  # a layer that works in a compiled program alone
+        return predicted(model, x)
+
+
+def predicted(model: Any, x: Array) -> Array:
+    """The same by a compiled program, whose last digits may be others."""
+    return np.asarray(model.predict(x, batch_size=ROWS, verbose=0))

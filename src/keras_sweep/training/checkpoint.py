@@ -6,9 +6,13 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Mapping, Sequence
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
@@ -16,7 +20,6 @@ from keras_sweep.files.arrays import DamagedArrays, read_text, read_text_and_arr
 from keras_sweep.files.atomic import make_private
 from keras_sweep.files.plain_errors import os_errors
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.training_state import Arrays, TrainingState
 
 VERSION = 3
 
@@ -122,3 +125,33 @@ def _decoded(path: Path, text: str) -> Any:
     if version != VERSION:
         raise Damaged(f"{path} has version {version}, not {VERSION}")
     return about
+
+
+Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingState:
+    """A trial's variables after an epoch."""
+
+    trainable: Arrays  # in the order of `model.trainable_variables`
+    other: Arrays  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
+    optimizer: Arrays  # of `fit`: `optimizer.variables`; of a lane: as its layout keeps them, without the learning rate
+    right: Arrays = ()  # packed bits of the validation rows, 1 where the row was right; nothing where that is not known
+
+
+def joined(states: Sequence[TrainingState]) -> TrainingState:
+    """The states of a trial's folds as one."""
+    return TrainingState(*(tuple(chain.from_iterable(each)) for each in zip(*map(_variables, states), strict=True)))
+
+
+def parted(state: TrainingState, count: int) -> list[TrainingState]:
+    """The states that `joined` made one of, `count` in all."""
+    return [
+        TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in _variables(state)))
+        for i in range(count)
+    ]
+
+
+def _variables(state: TrainingState) -> tuple[Arrays, ...]:
+    return state.trainable, state.other, state.optimizer

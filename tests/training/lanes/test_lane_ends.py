@@ -237,7 +237,7 @@ def test_predictions_of_a_state_are_those_of_its_weights(data):
     from keras_sweep.trial.plan import training_plan
 
     template = Template(make_spec(), signature_of(training_plan(make_spec(), ADAM)), data)
-    from keras_sweep.training.training_state import TrainingState
+    from keras_sweep.training.checkpoint import TrainingState
 
     state = TrainingState(template.trainable, template.other, ())
     expected = template.model.predict(data.validation.x, verbose=0)

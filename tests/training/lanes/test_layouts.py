@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.effort import Effort
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.layout import Numbers
@@ -9,7 +10,6 @@ from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
 from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
-from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.same_numbers import RELATIVE
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec

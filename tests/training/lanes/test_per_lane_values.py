@@ -5,7 +5,7 @@ import pytest
 
 from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.training.lanes.per_lane_value import PerLaneValue
+from keras_sweep.training.lanes.lane_numbers import PerLaneValue
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import optimizer_variants
 from keras_sweep.trial.result import TrialState

@@ -7,9 +7,9 @@ import pytest
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.training.lanes.activations import ELEMENTWISE, ChosenActivation
-from keras_sweep.training.lanes.penalties import FACTORS, LanePenalty
+from keras_sweep.training.lanes.lane_numbers import ELEMENTWISE, ChosenActivation
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.lanes.structure import FACTORS, LanePenalty
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import FOLDER, Watching, assert_as_fit, assert_same_bits, lanes, suggestions
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_sweep.training.standard_error import accuracy_error
+from keras_sweep.training.outcome import accuracy_error
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.query import chosen_rows
 from keras_sweep.views.leaderboard.rows import common_params, leaderboard_rows, ties, varying_names

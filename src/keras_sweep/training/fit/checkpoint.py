@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,7 @@ import numpy as np
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
-from keras_sweep.training.fit.random_states import generator_states, set_generator_states
-from keras_sweep.training.training_state import TrainingState
+from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.trial.result import Suggestion, Weights
 
 FILE = "trial.npz"
@@ -91,3 +92,24 @@ def _arrays(variables: Any) -> Weights:
 def _assign(variables: Any, arrays: Weights) -> None:
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
+
+
+def generator_states() -> dict[str, Any]:
+    """Where Python's, NumPy's and (if it is imported) PyTorch's global generators stand."""
+    numpy: Any = np.random.get_state(legacy=True)
+    states: dict[str, Any] = {"python": random.getstate(), "numpy": [numpy[0], numpy[1].tolist(), *numpy[2:]]}
+    if "torch" in sys.modules:
+        states["torch"] = sys.modules["torch"].get_rng_state().numpy().tobytes().hex()
+    return states
+
+
+def set_generator_states(states: dict[str, Any]) -> None:
+    """Put the generators where `generator_states` found them."""
+    version, internal, gauss = states["python"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, *rest = states["numpy"]
+    np.random.set_state((name, np.array(keys, np.uint32), *rest))
+    if "torch" in states:
+        import torch
+
+        torch.set_rng_state(torch.frombuffer(bytearray.fromhex(states["torch"]), dtype=torch.uint8))

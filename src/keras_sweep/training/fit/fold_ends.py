@@ -10,7 +10,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
-from keras_sweep.training.training_state import TrainingState
+from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.trial.result import Suggestion, Weights
 
 

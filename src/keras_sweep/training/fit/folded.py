@@ -16,8 +16,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.checkpoint import FitCheckpoint
 from keras_sweep.training.fit.fold_ends import FoldEnd, FoldEnds
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.fold_outputs import epoch_outputs, fold_outputs
-from keras_sweep.training.joined_scores import joined_scores
+from keras_sweep.training.folds import epoch_outputs, fold_outputs, joined_scores
 from keras_sweep.training.outcome import best_epoch, diverged, failed, scored
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import NoWatch, Watch

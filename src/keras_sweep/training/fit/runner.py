@@ -13,8 +13,7 @@ from keras_sweep.process.garbage import only_new_garbage
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
-from keras_sweep.training.build_trial import compiled_model
-from keras_sweep.training.call_model import called
+from keras_sweep.training.build_trial import called, compiled_model
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
 from keras_sweep.training.fit.fit_log import FitLog

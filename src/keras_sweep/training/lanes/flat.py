@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.training.checkpoint import Arrays, TrainingState
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, PerLaneValue, per_lane_values
 from keras_sweep.training.lanes.layout import Numbers, State
 from keras_sweep.training.lanes.masked import updated_metrics
-from keras_sweep.training.lanes.per_lane_value import PerLaneValue, per_lane_values
-from keras_sweep.training.lanes.shared import LaneNumbers
 from keras_sweep.training.lanes.softmax_regression import SoftmaxRegression, is_softmax_regression
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes
 from keras_sweep.training.lanes.template import Template
-from keras_sweep.training.training_state import Arrays, TrainingState
 
 ELEMENTWISE = frozenset(
     {"SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Adadelta", "Adagrad", "Nadam", "Ftrl", "Lion"}

@@ -10,10 +10,10 @@ from dataclasses import replace
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import make_optimizer
-from keras_sweep.training.lanes.end_states import EndStates
+from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.flat import lies_flat
 from keras_sweep.training.lanes.group import Group
-from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress, LaneSpec
+from keras_sweep.training.lanes.lane import EndStates, LaneEnd, LaneProgress, LaneSpec
 from keras_sweep.training.lanes.packing import Job, pack
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import (
@@ -26,7 +26,6 @@ from keras_sweep.training.lanes.signature import (
 )
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.runner import Watch
-from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Suggestion
 

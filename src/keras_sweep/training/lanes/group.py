@@ -10,17 +10,17 @@ import numpy as np
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.search_space import Objective
+from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, stacked
 from keras_sweep.training.lanes.layout import Numbers
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
-from keras_sweep.training.lanes.right_rows import packed
-from keras_sweep.training.lanes.shared import LaneNumbers, stacked
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.outcome import best_epoch, diverged
-from keras_sweep.training.training_state import TrainingState
+from keras_sweep.training.row_values import packed
 
 
 @dataclass(frozen=True)

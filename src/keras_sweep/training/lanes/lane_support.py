@@ -12,7 +12,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.search_space import Goal, Objective, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
-from keras_sweep.training.fit.random_states import generator_states
+from keras_sweep.training.fit.checkpoint import generator_states
 from keras_sweep.training.lanes.layout import Layout, no_numbers
 from keras_sweep.training.lanes.program import layout_of
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments, signature_of

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from keras_sweep.training.lanes.shared import LaneNumbers, stacked
+from keras_sweep.training.checkpoint import TrainingState
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, stacked
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
-from keras_sweep.training.training_state import TrainingState
 
 State: TypeAlias = tuple[list[Any], list[Any], list[Any]]  # trainable, other, optimizer: device arrays of all lanes
 

@@ -10,10 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.training.lanes.activations import ELEMENTWISE
-from keras_sweep.training.lanes.penalties import FACTORS, KINDS, simplify_penalties
+from keras_sweep.training.lanes.lane_numbers import ELEMENTWISE
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.lanes.structure import NUMBER_OF, OwnLayer, OwnModel, layers_of, numbers_of_layer
+from keras_sweep.training.lanes.structure import (
+    FACTORS,
+    KINDS,
+    NUMBER_OF,
+    OwnLayer,
+    OwnModel,
+    layers_of,
+    numbers_of_layer,
+    simplify_penalties,
+)
 
 WIDTHS = (64, 128, 256, 512)  # in which narrower hidden layers lie
 

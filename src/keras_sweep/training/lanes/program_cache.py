@@ -12,17 +12,16 @@ from typing import Generic, TypeVar
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.activations import offered_activations
 from keras_sweep.training.lanes.effort import Effort, effort, most_epochs
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedProgram, FoldedTemplate
-from keras_sweep.training.lanes.joined import joined_models
+from keras_sweep.training.lanes.lane_numbers import offered_activations
 from keras_sweep.training.lanes.masked import EXTRA, batch_sizes, means_over_rows, rows_a_step
 from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments
-from keras_sweep.training.lanes.structure import OwnModel, rows_alone
+from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
 from keras_sweep.training.lanes.template import Template, built_own_model, layer_outputs
 from keras_sweep.training.lanes.validation import row_by_row, validation_batch
 from keras_sweep.trial.plan import MODEL_PREFIX, TrainingPlan

@@ -13,17 +13,16 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compile_cache import enable_compile_cache
-from keras_sweep.training.lanes.end_states import EndStates
 from keras_sweep.training.lanes.generation import Generation
 from keras_sweep.training.lanes.group import Group
-from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
+from keras_sweep.training.lanes.lane import EndStates, LaneEnd, LaneProgress
 from keras_sweep.training.lanes.lane_threads import LOOK_SECONDS, LaneThreads, Report
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.program_cache import ProgramCache
-from keras_sweep.training.lanes.right_rows import unpacked
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.snapshot import Snapshots
 from keras_sweep.training.outcome import failed, scored
+from keras_sweep.training.row_values import unpacked
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.result import Result, Suggestion
 

@@ -10,11 +10,11 @@ from typing import Any
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
+from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.generation import Generation
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import LaneEnd
 from keras_sweep.training.runner import Watch
-from keras_sweep.training.training_state import TrainingState
 from keras_sweep.trial.result import Seconds, Suggestion
 
 FILE = "generation.npz"

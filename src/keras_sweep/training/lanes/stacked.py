@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.lanes.layout import Numbers, State
-from keras_sweep.training.lanes.right_rows import outputs_seen
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template
-from keras_sweep.training.training_state import Arrays, TrainingState
+from keras_sweep.training.row_values import outputs_seen
 
 
 class Stacked:

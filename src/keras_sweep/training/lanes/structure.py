@@ -3,22 +3,22 @@
 Two models, each a chain of Keras's own layers, have the same structure where they differ only in numbers that enter
 sums and products (rates of dropout, factors of penalties, ...), in the activations of hidden layers, and in their
 widths. A narrow layer lies in a wide one whose further weights are zero and stay so: what they put out is multiplied
-by zeros. A layer that a model lacks hands on what it is given.
+by zeros. A shallow model runs inside a deeper one: its missing layers pass their input through. A model without
+penalties runs in one that has them: its factors are zero.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from keras_sweep.training.lanes.penalties import FACTORS, KINDS, factors_of, guard_penalties
+from keras_sweep.training.checkpoint import Arrays
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.training_state import Arrays
 
 SLOPE = "negative_slope"
 NUMBER_OF = {  # a layer's number that may differ per lane
@@ -144,3 +144,126 @@ def in_shapes(arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> Array
         cut = array[tuple(slice(length) for length in shape)]
         found.append(np.pad(cut, [(0, most - length) for most, length in zip(shape, cut.shape, strict=True)]))
     return tuple(found)
+
+
+KINDS = ("kernel_regularizer", "bias_regularizer", "gamma_regularizer", "beta_regularizer", "activity_regularizer")
+FACTORS = {"L1": ("l1",), "L2": ("l2",), "L1L2": ("l1", "l2")}  # of keras.regularizers
+
+
+class LanePenalty:
+    """As Keras's of the same factors, which are set while a program is traced.
+
+    A sum that overflows is not multiplied by zero, which would be no number: `fit` has no penalty there at all.
+    """
+
+    def __init__(self, penalty: Any) -> None:
+        self.factors = factors_of(penalty)
+        for name in self.factors:
+            setattr(self, name, getattr(penalty, name))
+
+    def __call__(self, x: Any) -> Any:
+        import jax.numpy as jnp
+        from keras import ops
+
+        costs = {"l1": ops.absolute, "l2": ops.square}
+        total = 0.0
+        for name in self.factors:
+            factor = jnp.asarray(getattr(self, name), x.dtype)
+            total = total + jnp.where(factor > 0, factor * ops.sum(costs[name](x)), 0.0)
+        return total
+
+
+def factors_of(penalty: Any) -> tuple[str, ...]:
+    """The attributes that hold a penalty's factors; none where it is unknown."""
+    return penalty.factors if isinstance(penalty, LanePenalty) else FACTORS.get(type(penalty).__name__, ())
+
+
+def simplify_penalties(layer: Any) -> None:
+    """Give a layer the penalties that cost the same with the fewest factors: a factor of zero is as good as none."""
+    for kind in KINDS:
+        if getattr(layer, kind, None) is not None:
+            setattr(layer, kind, _simplest(getattr(layer, kind)))
+
+
+def guard_penalties(layer: Any) -> None:
+    """Make a layer's penalties those of lanes. It is not built yet: its weights take them over."""
+    for kind in KINDS:
+        if getattr(layer, kind, None) is not None:
+            setattr(layer, kind, LanePenalty(getattr(layer, kind)))
+
+
+def _simplest(penalty: Any) -> Any:
+    import keras
+
+    factors = {name: value for name in factors_of(penalty) if (value := float(getattr(penalty, name))) > 0}
+    kind = next((kind for kind, names in FACTORS.items() if names == tuple(factors)), None)
+    return None if kind is None else getattr(keras.regularizers, kind)(**factors)
+
+
+def joined_models(owns: Sequence[OwnModel], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel]:
+    """Each of these in the structure of the deepest one that it may lie in; in its own where there is none.
+
+    A function of these alone. `pays` says whether a model may be trained as if it were another one.
+    """
+    kinds = {own.structure: own for own in owns}
+    deepest = [
+        one for one in kinds.values() if not any(_lying_in(one, other) for other in kinds.values() if other is not one)
+    ]
+    deepest.sort(key=lambda one: (-len(one.layers), one.structure))
+
+    def deepened(own: OwnModel) -> OwnModel:
+        found = (_lying_in(own, other) for other in deepest if pays(own, other))
+        return next((one for one in found if one is not None), own)
+
+    return [deepened(own) for own in owns]
+
+
+def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
+    """A model in the structure of another one; None where it does not lie in it."""
+    if own.given != other.given:
+        return None
+    left = list(own.layers)
+    layers = []
+    for layer in other.layers:
+        if left and (placed := _in_place_of(left[0], layer)) is not None:
+            layers.append(placed)
+            del left[0]
+        elif (absent := _absent(layer)) is not None:
+            layers.append(absent)
+        else:
+            return None
+    return replace(other, layers=tuple(layers)) if not left else None
+
+
+def _in_place_of(own: OwnLayer, other: OwnLayer) -> OwnLayer | None:
+    """A layer in the place of another one, which may have further penalties; None where they differ in more."""
+    if own.facts == other.facts:
+        return own
+    mine, its = json.loads(own.facts), json.loads(other.facts)
+    numbers = dict(zip(names_of_numbers(mine), own.numbers, strict=True))
+    names = names_of_numbers(its)
+    for facts in (mine, its):
+        for kind in KINDS:
+            facts["config"].pop(kind, None)
+    if mine != its or not set(numbers) <= set(names):
+        return None
+    return replace(own, facts=other.facts, numbers=tuple(numbers.get(name, 0.0) for name in names))
+
+
+def _absent(layer: OwnLayer) -> OwnLayer | None:
+    """A layer as one that hands on what it is given; None where it can't."""
+    facts = json.loads(layer.facts)
+    name = NUMBER_OF.get(facts["class"])
+    if name is not None and ("", name) in names_of_numbers(facts):
+        rest = 1.0 if name == SLOPE else 0.0
+        return replace(layer, numbers=(rest, *(0.0 for _ in layer.numbers[1:])), other=_nothing(layer.other))
+    if facts.get("optional"):
+        choice = None if layer.choice is None else 0
+        nothing = tuple(np.zeros((0,) * array.ndim, array.dtype) for array in layer.trainable)
+        return replace(layer, width=0, choice=choice, trainable=nothing)
+    return None
+
+
+def _nothing(arrays: Arrays) -> Arrays:
+    """As of a layer that draws no numbers, whose seeds are never read."""
+    return tuple(np.zeros_like(array) for array in arrays)

@@ -18,15 +18,14 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import compiled_model, make_optimizer
+from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.lanes.effort import Effort
-from keras_sweep.training.lanes.model_numbers import numbers_of_lane
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Shared, numbers_of_lane
 from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.own_model import own_model
-from keras_sweep.training.lanes.right_rows import right_rows
-from keras_sweep.training.lanes.shared import LaneNumbers, Shared
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of
-from keras_sweep.training.training_state import Arrays, TrainingState
+from keras_sweep.training.row_values import right_rows
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Weights
 
