@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import escaped
 from keras_sweep.space_file.keras_tables import ARGUMENTS, METRICS, OPTIMIZERS
 from keras_sweep.space_file.options import Overrides, plain_yaml
 from keras_sweep.space_file.read import read_space_file, read_space_text
@@ -27,13 +28,13 @@ def read(text: str, **options: Any) -> SweepSpec | None:
     except SpaceFileError as error:
         assert error.faults
         for fault in error.faults:
-            assert fault.text(PATH).isprintable(), fault
+            assert escaped(fault.text(PATH)) == fault.text(PATH)
             assert len(fault.text(PATH)) < 2500, fault
             assert fault.line is None or 1 <= fault.line <= text.count("\n") + 2
         return None
     again = read_space_text(spec.text, path=PATH)
     assert (again.space, again.search, again.model, again.data) == (spec.space, spec.search, spec.model, spec.data)
-    assert all(warning.isprintable() for warning in spec.warnings)
+    assert all(escaped(warning) == warning for warning in spec.warnings)
     units = iter([0.37] * len(spec.space.parameters))
     params = spec.space.at(units)
     assert set(params) >= set(spec.space.constants)
@@ -51,7 +52,7 @@ def test_any_bytes(raw: bytes) -> None:
     try:
         text = text_of_bytes(raw)
     except TreeError as error:
-        assert all(fault.rule.isprintable() for fault in error.faults)
+        assert all(escaped(fault.rule) == fault.rule for fault in error.faults)
         return
     read(text)
 
@@ -158,4 +159,4 @@ def test_any_path(path: str) -> None:
     try:
         read_space_file(path)
     except SpaceFileError as error:
-        assert str(error).isprintable()
+        assert escaped(str(error)) == str(error)

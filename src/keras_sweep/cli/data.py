@@ -132,10 +132,11 @@ def import_search(
     """Read another program's search into a sweep; nothing is written at its source."""
     from keras_sweep.importing.imported import write_alone, write_into
     from keras_sweep.importing.read import read_trials
+    from keras_sweep.space.text import escaped
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
     from keras_sweep.views.terminal.messages import print_notice
-    from keras_sweep.views.terminal.text import count_text, safe
+    from keras_sweep.views.terminal.text import count_text
 
     spec = read_space_file(space, name=name) if space is not None else None
     imported = read_trials(source, study=study, metric=metric)
@@ -147,7 +148,9 @@ def import_search(
         imported = write_into(imported, folder, spec, _rows_of(spec).fingerprint)
     for note in imported.notes:
         print_notice(stderr_console(), note)
-    stdout_console().print(f"{folder.name}: {count_text(len(imported.results), 'trial')} from {safe(imported.source)}")
+    stdout_console().print(
+        f"{folder.name}: {count_text(len(imported.results), 'trial')} from {escaped(imported.source)}"
+    )
 
 
 def _rows_of(spec: SweepSpec) -> SearchData:

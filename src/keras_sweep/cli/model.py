@@ -70,15 +70,15 @@ def export(
     folder = found(name, sweeps_dir)
     path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS[format].suffix}")
     from keras_sweep.process.streams import LibraryNoise, answer_stream
+    from keras_sweep.space.text import escaped
     from keras_sweep.sweep.export import export_trial
     from keras_sweep.views.running.progress import progress_view
     from keras_sweep.views.terminal.console import stderr_console
-    from keras_sweep.views.terminal.text import safe
 
     with answer_stream(), LibraryNoise():
         written = export_trial(folder, path, trial, progress_view("quiet"), format=format, trust=trust, backend=backend)
     typer.echo(str(written.model))
-    stderr_console().print(f"{written.trial.name} of {folder.name}; its card is {safe(str(written.card))}")
+    stderr_console().print(f"{written.trial.name} of {folder.name}; its card is {escaped(str(written.card))}")
 
 
 def verify(

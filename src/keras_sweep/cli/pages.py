@@ -64,9 +64,9 @@ def compare(
     one_of("--format", format, ("table", "json"))
     from keras_sweep.api.compare import compare as compared
     from keras_sweep.api.compare import write_page
+    from keras_sweep.space.text import escaped
     from keras_sweep.views.compare import CompareView, compare_json
     from keras_sweep.views.terminal.console import stderr_console, stdout_console
-    from keras_sweep.views.terminal.text import safe
 
     found = compared(*names, sweeps_dir=sweeps_dir)
     if format == "json":
@@ -75,7 +75,7 @@ def compare(
         stdout_console().print(CompareView(found))
     if html is not None:
         write_page(found, html)
-        stderr_console().print(f"written: {safe(str(html))}")
+        stderr_console().print(f"written: {escaped(str(html))}")
 
 
 def dashboard(

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
+# Cc: terminal control. Cf: among them the bidirectional overrides. Cs: lone surrogates of undecodable file names.
+# Zl, Zp: line separators.
+UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+JOINERS = frozenset("\u200c\u200d")  # Cf, but part of ordinary writing
 LONGEST = 60  # characters of a value that an error repeats
 MOST_SLIPS = 2  # of a name that a hint mends
 LONGEST_NAME = 64
@@ -13,8 +18,15 @@ _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def escaped(text: str) -> str:
-    """Control characters, lone surrogates and other unprintable ones as escapes; printable text as it is."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    """The text with every character that could steer a terminal written out, as in `\\x1b`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        char
+        if unicodedata.category(char) not in UNSAFE_CATEGORIES or char in JOINERS
+        else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for char in text
+    )
 
 
 def unstyled(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from keras_sweep.space.text import escaped
 from keras_sweep.sweep.side_by_side import Side, SideBySide
 from keras_sweep.views.leaderboard.columns import behind_head, difference_text, seeds_texts
 from keras_sweep.views.leaderboard.formats import strict_json
@@ -16,7 +17,7 @@ from keras_sweep.views.leaderboard.query import seeds_record
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import UNICODE, CurveScale, Drawing, drawing_for, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, needed
-from keras_sweep.views.terminal.text import count_text, safe, score_text, seconds_text, shorten, value_text
+from keras_sweep.views.terminal.text import count_text, score_text, seconds_text, shorten, value_text
 
 LONGEST = 28  # cells of one value on a terminal
 CURVE = 16  # cells
@@ -37,7 +38,7 @@ def fact_rows(found: SideBySide, drawing: Drawing = UNICODE) -> list[FactRow]:
     names = dict.fromkeys(name for side in found.sides for name in side.best.params)
     for name in names:
         cells = tuple(value_text(side.best.params[name]) if name in side.best.params else "" for side in found.sides)
-        rows.append(FactRow(safe(name), cells, "winner"))
+        rows.append(FactRow(escaped(name), cells, "winner"))
     return rows
 
 
@@ -59,7 +60,7 @@ def _facts(found: SideBySide, drawing: Drawing) -> Iterator[tuple[str, Callable[
     yield "epochs", lambda side: f"{side.epochs:,}"
     yield "time of trials", lambda side: seconds_text(side.seconds)
     yield "near the best after", lambda side: _near(found, side)
-    yield "engine", lambda side: safe(str(side.attributes.get("engine", "")))
+    yield "engine", lambda side: escaped(str(side.attributes.get("engine", "")))
     yield "winner", lambda side: f"trial {side.best.number}"
 
 
@@ -99,7 +100,7 @@ def _near(found: SideBySide, side: Side) -> str:
 def verdict_lines(found: SideBySide, drawing: Drawing = UNICODE) -> list[str]:
     """Which is best, and whether the rows can tell the others from it."""
     first = found.first
-    name = safe(found.objective.name)
+    name = escaped(found.objective.name)
     lines = [f"{first.name} has the best {name}: {score_text(*found.score(first), pm=drawing.pm)}"]
     alone = [side.name for side in found.sides if side.over_seeds is None]
     if found.by_mean:
@@ -131,7 +132,7 @@ class CompareView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         found, drawing = self.found, drawing_for(options.encoding)
         goal = found.objective.goal.value
-        yield Text.assemble((safe(found.objective.name), "bold"), f", to {goal}; the same rows in all")
+        yield Text.assemble((escaped(found.objective.name), "bold"), f", to {goal}; the same rows in all")
         label, *sides = compare_columns(found, drawing, longest_value(options.max_width, LONGEST))
         for chosen in _blocks(label, sides, options.max_width):
             yield Text()
@@ -152,7 +153,7 @@ def compare_columns(found: SideBySide, drawing: Drawing = UNICODE, longest: int 
         texts = [row.cells[index] for row in rows]
         cells = [Text(shorten(text, longest, drawing.ellipsis)) for text in texts]
         cells.append(Text(sparkline(curves[index], drawing, width=CURVE, scale=scale), style="cyan"))
-        columns.append(Column(shorten(safe(side.name), longest, drawing.ellipsis), tuple(cells)))
+        columns.append(Column(shorten(escaped(side.name), longest, drawing.ellipsis), tuple(cells)))
     return columns
 
 

@@ -14,11 +14,12 @@ from rich.text import Text
 from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.data.table_preprocessing import TablePreprocessing
+from keras_sweep.space.text import escaped
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.sample_images import SampleView
 from keras_sweep.views.terminal.drawing import bar, drawing_for
 from keras_sweep.views.terminal.table import Column, drawn, fitted, needed
-from keras_sweep.views.terminal.text import safe, score_text, seconds_text, shorten
+from keras_sweep.views.terminal.text import score_text, seconds_text, shorten
 
 if TYPE_CHECKING:
     from keras_sweep.sweep.baseline import Baseline
@@ -141,7 +142,7 @@ class DataView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         facts = data_facts(self.data)
-        yield Text(safe(facts.name), style="bold")
+        yield Text(escaped(facts.name), style="bold")
         yield drawn(_part_columns(facts.parts), options)
         if facts.classes:
             yield Text()
@@ -158,7 +159,7 @@ class DataView:
             yield Text()
             yield SampleView(self.data)
         for notice in facts.notices:
-            yield Text(f"notice: {safe(notice)}", style="yellow")
+            yield Text(f"notice: {escaped(notice)}", style="yellow")
         yield Text(f"fingerprint {facts.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
@@ -177,7 +178,7 @@ def _class_columns(classes: Sequence[ClassRow], options: ConsoleOptions) -> list
     folded = any(row.validation is None for row in classes)
     validation = Column("validation", tuple(Text(f"{row.validation or 0:,}") for row in classes), right=True)
     columns = [
-        Column("class", tuple(Text(shorten(safe(row.name), LONGEST, drawing.ellipsis)) for row in classes)),
+        Column("class", tuple(Text(shorten(escaped(row.name), LONGEST, drawing.ellipsis)) for row in classes)),
         Column("rows" if folded else "training", tuple(Text(f"{row.training:,}") for row in classes), right=True),
         *([] if folded else [validation]),
         Column("", tuple(Text(bar(row.training / most, BAR, drawing), "cyan") for row in classes), keep=1),
@@ -205,7 +206,7 @@ def _value_columns(known: Sequence[ColumnRow], names: int | None, details: int |
         return tuple(Text("" if value is None else f"{value:.4g}") for value in values)
 
     def texts(values: Sequence[str], most: int | None = None) -> tuple[Text, ...]:
-        return tuple(Text(safe(value) if most is None else shorten(safe(value), most, "...")) for value in values)
+        return tuple(Text(escaped(value) if most is None else shorten(escaped(value), most, "...")) for value in values)
 
     columns = [
         Column("column", texts([row.name or "(no name)" for row in known], names)),

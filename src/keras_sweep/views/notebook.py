@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
@@ -14,7 +15,7 @@ from keras_sweep.views.leaderboard.columns import leaderboard_columns, seeds_tex
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.terminal.table import Column
-from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
+from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
 
 # currentColor and transparency alone, so that one style suits every theme
 STYLE = (
@@ -112,4 +113,4 @@ def _framed(inner: str) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(safe(text))
+    return escape(escaped(text))

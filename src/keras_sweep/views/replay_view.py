@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from keras_sweep.space.text import escaped
 from keras_sweep.sweep.replay import CurveMatch, Replay
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.same_numbers import Gap, Match, widest
@@ -16,7 +17,7 @@ from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text
+from keras_sweep.views.terminal.text import count_text, params_text, score_text
 
 SHOWN_EPOCHS = 30  # rows of the table on a terminal; the middle of a longer one is left out
 STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
@@ -30,7 +31,7 @@ class ReplayView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         replay = self.replay
-        title = Text.assemble((replay.recorded.name, "bold"), f" of {safe(replay.sweep)}: ")
+        title = Text.assemble((replay.recorded.name, "bold"), f" of {escaped(replay.sweep)}: ")
         yield title.append(params_text(replay.recorded.params))
         if replay.plain.epochs:
             columns, left_out = replay_columns(replay, longest_value(options.max_width, SHOWN_EPOCHS))
@@ -45,8 +46,8 @@ class ReplayView:
 def verdict_lines(replay: Replay) -> list[str]:
     """What came out, in sentences; the last one says whether the record's numbers do."""
     plain, recorded = replay.plain, replay.recorded
-    lines = [f"{plain.runner} against the record ({safe(recorded.runner)}): {_said(plain, replay.rows)}"]
-    lines += [safe(text) for text in plain.differences]
+    lines = [f"{plain.runner} against the record ({escaped(recorded.runner)}): {_said(plain, replay.rows)}"]
+    lines += [escaped(text) for text in plain.differences]
     if replay.own is not None:
         lines.append(f"{replay.own.runner}, as it was recorded: {_said(replay.own, replay.rows)}")
     if not replay.matches:
@@ -110,7 +111,7 @@ def _worst(comparison: CurveMatch, worst: Gap, rows: tuple[int, int]) -> str:
         if one is worst or one == worst
     )
     of = rows[1] if name.startswith("val_") else rows[0]
-    return f"{_amount(worst, of)} ({safe(name)}, epoch {epoch})"
+    return f"{_amount(worst, of)} ({escaped(name)}, epoch {epoch})"
 
 
 def _amount(one: Gap, rows: int | None = None) -> str:
@@ -130,7 +131,7 @@ def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
         epochs = epochs[: most // 2] + epochs[-(most // 2) :]
     columns = [Column("epoch", tuple(Text(str(epoch + 1)) for epoch in epochs), right=True)]
     for keep, name in enumerate(names):
-        for header, result in ((safe(name), replay.recorded), ("again", plain.again)):
+        for header, result in ((escaped(name), replay.recorded), ("again", plain.again)):
             cells = tuple(Text(score_text(result.curve[name][epoch])) for epoch in epochs)
             columns.append(Column(header, cells, keep=keep, right=True))
     gaps = tuple(_gap_text(plain, epoch) for epoch in epochs)
@@ -143,4 +144,4 @@ def _gap_text(comparison: CurveMatch, epoch: int) -> Text:
     if worst.match is Match.EQUAL:
         return Text("equal", style=STYLES[worst.match])
     name = next(name for name, gaps in comparison.gaps.items() if gaps[epoch] == worst)
-    return Text(f"{_amount(worst)} {safe(name)}", style=STYLES[worst.match])
+    return Text(f"{_amount(worst)} {escaped(name)}", style=STYLES[worst.match])

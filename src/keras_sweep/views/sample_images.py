@@ -16,7 +16,7 @@ from rich.style import Style
 from rich.text import Text
 
 from keras_sweep.data.search_data import Rows, SearchData
-from keras_sweep.views.terminal.text import safe
+from keras_sweep.space.text import escaped
 
 Pixels = npt.NDArray[np.uint8]  # [H, W] grey or [H, W, 3]
 SHADES = " .:-=+*#%@"  # dark to light
@@ -87,7 +87,7 @@ class SampleView:
         draw = _half_blocks if _has_colour(console, options) else _shades
         for start in range(0, len(pictures), across):
             if names is not None:
-                own = (set_cell_size(safe(names[label]), width) for label, _ in rows[start : start + across])
+                own = (set_cell_size(escaped(names[label]), width) for label, _ in rows[start : start + across])
                 yield Text((" " * GAP).join(own).rstrip(), no_wrap=True)
             yield from draw(_joined(pictures[start : start + across], axis=1))
 

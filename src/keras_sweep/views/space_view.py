@@ -12,7 +12,8 @@ from rich.text import Text
 from keras_sweep.space.distributions import Categorical, Distribution, Float
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.views.terminal.text import count_text, number_text, safe, seconds_text, value_text
+from keras_sweep.space.text import escaped
+from keras_sweep.views.terminal.text import count_text, number_text, seconds_text, value_text
 
 if TYPE_CHECKING:
     from keras_sweep.data.search_data import SearchData
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
 
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     """The parameters and the size of the space."""
-    console.print(Text(safe(path), style="bold"))
+    console.print(Text(escaped(path), style="bold"))
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
     for parameter in spec.space.parameters:
-        table.add_row(Text(safe(parameter.name), style="bold"), Text(parameter_text(parameter)))
+        table.add_row(Text(escaped(parameter.name), style="bold"), Text(parameter_text(parameter)))
     for name, value in spec.space.constants.items():
-        table.add_row(Text(safe(name), style="bold"), Text(f"always {value_text(value)}"))
+        table.add_row(Text(escaped(name), style="bold"), Text(f"always {value_text(value)}"))
     console.print(table)
     size = "infinitely many different trials" if spec.space.size == math.inf else size_text(spec.space.size)
     if spec.model.kind == "python" and spec.space.finite:
-        size += f", times those that {safe(spec.model.source)} makes if it is a HyperModel"
+        size += f", times those that {escaped(spec.model.source)} makes if it is a HyperModel"
     search = spec.search.engine_name
     verb = "is" if spec.search.trials == 1 else "are"
     console.print(Text(f"{size}; {count_text(spec.search.trials, 'trial')} {verb} to be run by {search}"))
@@ -46,7 +47,7 @@ def parameter_text(parameter: Parameter) -> str:
     text = distribution_text(parameter.distribution)
     for condition in parameter.when:
         values = " or ".join(value_text(value) for value in condition.values)
-        text += f", when {safe(condition.parameter)} is {values}"
+        text += f", when {escaped(condition.parameter)} is {values}"
     return text
 
 
@@ -68,7 +69,7 @@ def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | 
     if data.folds:
         rows = f"{len(data.train):,} rows in {len(data.folds)} folds, on each of which every trial is trained once"
     test = f", {data.test_rows:,} test rows are sealed" if data.test_rows else ", no test rows"
-    console.print(Text(f"{safe(data.name)}: {rows}{test}"))
+    console.print(Text(f"{escaped(data.name)}: {rows}{test}"))
     if estimate is None:
         console.print(Text("no time estimate: every probed trial failed", style="yellow"))
         return

@@ -12,6 +12,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import SweepEnded, TestEvaluated
 from keras_sweep.trial.refit import Refit
@@ -22,7 +23,7 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows,
 from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 from keras_sweep.views.terminal.console import drawing_of
 from keras_sweep.views.terminal.drawing import Drawing, bar
-from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text, seconds_text, shorten
+from keras_sweep.views.terminal.text import count_text, params_text, score_text, seconds_text, shorten
 
 TOP = 10  # rows of the leaderboard at most
 # What gives way where the terminal is low, in this order: rows, down to so many; the notes on the order, and more rows;
@@ -155,7 +156,7 @@ def _lines_below(console: Console, summary: Summary, times: bool, bars: int) -> 
     elif parts:
         lines.append(time_line(parts, seconds))
     if summary.ended.model is not None:
-        lines.append(Text.assemble(("model ", "bold"), safe(summary.ended.model)))
+        lines.append(Text.assemble(("model ", "bold"), escaped(summary.ended.model)))
     lines += _next_lines(next_commands(summary.ended.name, summary.rows), drawing, console.width)
     if (best := best_line(summary.rows, summary.objective, drawing)) is not None:
         lines.append(best)
@@ -168,7 +169,7 @@ def importance_lines(found: Sequence[Importance], drawing: Drawing, width: int, 
     `importance learning_rate ━━━━━━━━━━   0.83 (0.11 to 0.91)`; narrow terminals get no bars.
     """
     room = min(max(width - IMPORTANCE_WORDS - IMPORTANCE_BAR, SHORTEST_NAME), LONGEST_NAME)
-    names = [shorten(safe(one.name), room, drawing.ellipsis) for one in found]
+    names = [shorten(escaped(one.name), room, drawing.ellipsis) for one in found]
     longest = max(map(len, names), default=0)
     drawn = longest + IMPORTANCE_WORDS + IMPORTANCE_BAR <= width
     lines = []
@@ -204,7 +205,7 @@ def _next_lines(commands: Sequence[str], drawing: Drawing, width: int) -> list[T
     """All commands in one line where they fit, else a line each."""
     if not commands:
         return []
-    each = [safe(command) for command in commands]
+    each = [escaped(command) for command in commands]
     joined = f" {drawing.dot} ".join(each)
     return [Text.assemble(("next ", "bold"), words) for words in ([joined] if len(joined) + 5 <= width else each)]
 
@@ -222,7 +223,7 @@ def best_line(rows: Sequence[LeaderboardRow], objective: Objective, drawing: Dra
         seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
     return Text.assemble(
         ("best ", "bold"),
-        f"trial {winner.number}: {safe(objective.name)} ",
+        f"trial {winner.number}: {escaped(objective.name)} ",
         (score, "bold green"),
         seeds,
         f"  {params_text(params)}",
@@ -232,12 +233,12 @@ def best_line(rows: Sequence[LeaderboardRow], objective: Objective, drawing: Dra
 def headline(summary: Summary, shown: int) -> Text:
     """`dense: 64 trials, 4 failed; the best 10:` with how many were pruned and how many failed."""
     ended, counts = summary.ended, Counter(row.state for row in summary.rows)
-    text = Text.assemble((safe(ended.name), "bold"), f": {count_text(len(summary.rows), 'trial')}")
+    text = Text.assemble((escaped(ended.name), "bold"), f": {count_text(len(summary.rows), 'trial')}")
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
         if counts[state]:
             text.append(f", {counts[state]:,} {word}", style=style)
     if ended.reason is not EndReason.DONE:
-        text.append(f"; {safe(ended.reason)}", style="yellow")
+        text.append(f"; {escaped(ended.reason)}", style="yellow")
     if kept := kept_text(ended.kept, ended.waiting):
         text.append(f": {kept}", style="yellow")
     if summary.rows and not any(row.comparable for row in summary.rows):
@@ -259,7 +260,7 @@ def test_lines(test: TestEvaluated, drawing: Drawing, *, classes: bool = True) -
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
         score = score_text(value, test.stderrs.get(name), pm=drawing.pm)
-        text.append("  " if index else " ").append(f"{safe(name)} ").append(score, style="bold green")
+        text.append("  " if index else " ").append(f"{escaped(name)} ").append(score, style="bold green")
     lines = [text]
     if test.earlier:
         times = "once" if test.looks == 1 else f"{test.looks:,} times"
@@ -273,12 +274,14 @@ def test_lines(test: TestEvaluated, drawing: Drawing, *, classes: bool = True) -
     if not classes:
         weakest = sorted(per_class.items(), key=lambda item: item[1])[:WEAKEST]
         if len(per_class) > WEAKEST:
-            named = ", ".join(f"{score_text(value)} ({safe(name)})" for name, value in weakest)
+            named = ", ".join(f"{score_text(value)} ({escaped(name)})" for name, value in weakest)
             lines.append(Text(f"  weakest of {len(per_class)} classes: {named}", style="dim"))
         return lines
-    width = max((len(safe(name)) for name in per_class), default=0)
+    width = max((len(escaped(name)) for name in per_class), default=0)
     for name, value in per_class.items():
-        line = Text.assemble(f"  {safe(name):{width}}  ", (bar(value, BAR, drawing), "cyan"), f"  {score_text(value)}")
+        line = Text.assemble(
+            f"  {escaped(name):{width}}  ", (bar(value, BAR, drawing), "cyan"), f"  {score_text(value)}"
+        )
         lines.append(line)
     return lines
 
@@ -286,7 +289,7 @@ def test_lines(test: TestEvaluated, drawing: Drawing, *, classes: bool = True) -
 def time_line(parts: Sequence[TimePart], seconds: float) -> Text:
     """`time 1m12s: train 71 %, compile 15 %, the rest 14 %`: the largest parts, so that it stays one line."""
     named = [part for part in parts if part.share >= LEAST_SHARE and part.name != "other"][:NAMED_PARTS]
-    shares = [(safe(part.name), part.share) for part in named]
+    shares = [(escaped(part.name), part.share) for part in named]
     rest = 1 - sum(part.share for part in named)
     if named and rest >= 0.005:
         shares.append(("the rest", rest))
@@ -296,10 +299,10 @@ def time_line(parts: Sequence[TimePart], seconds: float) -> Text:
 
 def time_lines(parts: Sequence[TimePart], drawing: Drawing) -> list[Text]:
     """A bar a part."""
-    width = max(len(safe(part.name)) for part in parts)
+    width = max(len(escaped(part.name)) for part in parts)
     return [
         Text.assemble(
-            f"  {safe(part.name):{width}}  ",
+            f"  {escaped(part.name):{width}}  ",
             (bar(part.share, BAR, drawing), "cyan"),
             f"  {100 * part.share:3.0f}%  {seconds_text(part.seconds)}",
         )

@@ -10,11 +10,12 @@ from functools import partial
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from keras_sweep.space.text import escaped
 from keras_sweep.views.leaderboard.formats import json_list
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import Drawing, drawing_for
 from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import ago_text, safe, score_text, shorten
+from keras_sweep.views.terminal.text import ago_text, score_text, shorten
 
 EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
 NO_MODEL = "no model"  # the search is done, but its best model is not written: `sweep run` of the same file does it
@@ -75,7 +76,7 @@ class SweepTable:
         now = time.time() if self.now is None else self.now
 
         def texts(of: Sequence[str], style: str = "") -> tuple[Text, ...]:
-            return tuple(Text(shorten(safe(text), longest, drawing.ellipsis), style=style) for text in of)
+            return tuple(Text(shorten(escaped(text), longest, drawing.ellipsis), style=style) for text in of)
 
         columns = [
             Column("sweep", texts([row.name for row in rows], "bold")),
@@ -100,4 +101,4 @@ def _trials(row: SweepRow) -> str:
 
 
 def _state(row: SweepRow, longest: int, drawing: Drawing) -> Text:
-    return Text(shorten(safe(row.state), longest, drawing.ellipsis), style=STATE_STYLES.get(row.state, "red"))
+    return Text(shorten(escaped(row.state), longest, drawing.ellipsis), style=STATE_STYLES.get(row.state, "red"))

@@ -11,6 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.refit import Refit
@@ -25,7 +26,7 @@ from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import MARK, Drawing, drawing_for, plot
 from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import safe, score_text, seconds_text, value_text
+from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
 
 PLOT_WIDTH = 60  # columns at most
 PLOT_HEIGHT = 7
@@ -72,10 +73,10 @@ class TrialView:
         yield from _facts(result, self, drawing)
         if result.params:
             yield Text("\nparameters", style="bold")
-        width = max((len(safe(name)) for name in result.params), default=0)
+        width = max((len(escaped(name)) for name in result.params), default=0)
         for name, value in result.params.items():
             exact = repr(value) if isinstance(value, float) else value_text(value)
-            yield Text(f"  {safe(name):{width}}  {exact}")
+            yield Text(f"  {escaped(name):{width}}  {exact}")
         if result.epochs:
             yield Text("\ncurve", style="bold")
             yield CurveTable(result, self.objective)
@@ -93,7 +94,7 @@ class TrialView:
         if result.traceback:
             yield Text("\ntraceback", style="bold")
             for line in result.traceback.rstrip().splitlines():
-                yield Text(f"  {safe(line)}", style="red")
+                yield Text(f"  {escaped(line)}", style="red")
 
 
 def _facts(result: Result, view: TrialView, drawing: Drawing) -> list[Text]:
@@ -102,11 +103,11 @@ def _facts(result: Result, view: TrialView, drawing: Drawing) -> list[Text]:
     row = next((row for row in rows if row.number == result.number), None)
     title = Text.assemble((f"trial {result.number}", "bold"), "  ", (result.state.value, STATE_STYLES[result.state]))
     if result.reason:
-        title.append(f": {safe(result.reason)}", style=STATE_STYLES[result.state])
+        title.append(f": {escaped(result.reason)}", style=STATE_STYLES[result.state])
     facts = [title]
     if row is not None and row.value is not None:
         score = Text.assemble(
-            f"{safe(objective.name)} ", (score_text(row.value, row.stderr, pm=drawing.pm), "bold green")
+            f"{escaped(objective.name)} ", (score_text(row.value, row.stderr, pm=drawing.pm), "bold green")
         )
         score.append(f"  rank {row.rank} of {len(rows):,}")
         if row.winner:
@@ -139,7 +140,7 @@ def _seed_lines(result: Result, seed: int | None, drawing: Drawing) -> list[Text
     own = result.params.get("seed", seed)
     lines = []
     for number, one in ((own, result), *((one.finalist_seed, one) for one in result.finalists)):
-        score = score_text(one.value, one.stderr, pm=drawing.pm) if one.value is not None else safe(one.reason or "")
+        score = score_text(one.value, one.stderr, pm=drawing.pm) if one.value is not None else escaped(one.reason or "")
         lines.append(Text(f"  {number}  {score}"))
     if (scores := seed_scores(result)) is not None:
         _, mean = seeds_texts(scores, pm=drawing.pm)
@@ -150,14 +151,14 @@ def _seed_lines(result: Result, seed: int | None, drawing: Drawing) -> list[Text
 def _origin(result: Result, row: LeaderboardRow | None) -> str:
     """Who asked for the trial and who trained it."""
     if row is not None and row.imported:
-        where = [f"trained by another program, read by {safe(result.engine)}"]
+        where = [f"trained by another program, read by {escaped(result.engine)}"]
     else:
-        asked = f"asked by {safe(result.engine)} in generation {result.suggestion.generation + 1}"
+        asked = f"asked by {escaped(result.engine)} in generation {result.suggestion.generation + 1}"
         where = [asked] if result.engine else []
     if result.suggestion.continues is not None:
         where.append(f"continues trial {result.suggestion.continues}")
     if result.runner and not (row is not None and row.imported):
-        where.append(f"trained by {safe(result.runner)}")
+        where.append(f"trained by {escaped(result.runner)}")
     if row is not None and row.seed is not None:
         where.append(f"seed {row.seed}")
     return ", ".join(where)
@@ -185,7 +186,7 @@ class CurveTable:
             cells = (
                 Text(_point(values[e - 1]) if e <= len(values) else "", style=_epoch_style(e, scored)) for e in epochs
             )
-            columns.append(Column(safe(name), tuple(cells), keep=index, right=True))
+            columns.append(Column(escaped(name), tuple(cells), keep=index, right=True))
         fitting, _ = fitted([lambda: columns], options.max_width)
         yield drawn(fitting, options)
         if left_out:
@@ -206,7 +207,7 @@ def plot_lines(result: Result, objective: Objective, drawing: Drawing, width: in
     room = min(PLOT_WIDTH, max(width - margin - len(EPOCH) - 2, 8))
     points, also = (stretched(curve, room) if curve else [] for curve in (values, training))
     columns = min(len(points), room)
-    title = f"{safe(name)} after each epoch" + (f"; {MARK} on training rows" if training else "")
+    title = f"{escaped(name)} after each epoch" + (f"; {MARK} on training rows" if training else "")
     text = [Text(f"\n{'':{margin}}  {title}", style="dim")]
     for index, line in enumerate(plot(points, drawing, width=columns, height=PLOT_HEIGHT, also=also)):
         text.append(Text.assemble((f"{labels.get(index, ''):>{margin}}  ", "dim"), (line, "cyan")))

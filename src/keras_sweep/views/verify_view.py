@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from keras_sweep.space.text import escaped
 from keras_sweep.sweep.verify import Check, Verified
 from keras_sweep.trial.same_numbers import Match
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.terminal.table import Column, drawn
-from keras_sweep.views.terminal.text import count_text, safe
+from keras_sweep.views.terminal.text import count_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class VerifyView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         done = self.verified
-        yield Text(f"{safe(str(done.model))}: trial {done.trial} of {safe(done.sweep)}, the file of its card")
+        yield Text(f"{escaped(str(done.model))}: trial {done.trial} of {escaped(done.sweep)}, the file of its card")
         yield drawn(verify_columns(done), options)
         for line in fact_lines(done):
             yield Text(line)
@@ -34,7 +35,7 @@ def verify_columns(done: Verified) -> list[Column]:
     """Each score of the card beside what it is now."""
     checks = done.checks
     return [
-        Column("score", tuple(Text(safe(check.name)) for check in checks)),
+        Column("score", tuple(Text(escaped(check.name)) for check in checks)),
         Column("card", tuple(Text(f"{check.card:.8g}") for check in checks), right=True),
         Column("now", tuple(Text(f"{check.now:.8g}") for check in checks), right=True),
         Column("gap", tuple(map(_gap, checks))),
@@ -44,7 +45,7 @@ def verify_columns(done: Verified) -> list[Column]:
 def fact_lines(done: Verified) -> list[str]:
     """What the card says beside its scores: what is not so, what is, and what nobody looked at."""
     lines = [
-        f"{safe(fact.name)} is {safe(str(fact.card))} in the card, {safe(str(fact.known))} by its {fact.by}"
+        f"{escaped(fact.name)} is {escaped(str(fact.card))} in the card, {escaped(str(fact.known))} by its {fact.by}"
         for fact in done.wrong_facts
     ]
     same: dict[str, dict[str, None]] = {}
@@ -53,11 +54,11 @@ def fact_lines(done: Verified) -> list[str]:
         part = fact.name.partition(".")[0]
         whole = part not in wrong and (fact.by == "record" or part == "data")  # all of it was looked at
         if fact.matches:
-            same.setdefault(fact.by, {})[safe(part if whole else fact.name)] = None
+            same.setdefault(fact.by, {})[escaped(part if whole else fact.name)] = None
     lines += [f"the same by the {by}: {', '.join(names)}" for by, names in same.items()]
     if done.facts.unseen:
-        why = f" ({safe(done.facts.why)})" if done.facts.why else ""
-        lines.append(f"not looked at: {', '.join(map(safe, done.facts.unseen))}{why}")
+        why = f" ({escaped(done.facts.why)})" if done.facts.why else ""
+        lines.append(f"not looked at: {', '.join(map(escaped, done.facts.unseen))}{why}")
     return lines
 
 
@@ -70,8 +71,8 @@ def verdict(done: Verified) -> str:
     if done.test_rows is not None:
         looks = f"look {done.looks:,}" if done.looks is not None else "a look that is counted nowhere"
         rows += f" and {count_text(done.test_rows, 'test row')} ({looks})"
-    wrong = [safe(check.name) for check in done.checks if check.gap.match is Match.PARTED]
-    wrong += [safe(fact.name) for fact in done.wrong_facts]
+    wrong = [escaped(check.name) for check in done.checks if check.gap.match is Match.PARTED]
+    wrong += [escaped(fact.name) for fact in done.wrong_facts]
     if wrong:
         return f"on {rows}: {', '.join(wrong)} {'differs' if len(wrong) == 1 else 'differ'}"
     return f"the scores of the card come out on {rows}"

@@ -9,26 +9,11 @@ from keras_sweep.views.terminal.text import (
     decimals,
     number_text,
     params_text,
-    safe,
     score_text,
     seconds_text,
     shorten,
     value_text,
 )
-
-
-@given(st.text(st.characters(categories=None)))  # every code point, lone surrogates too
-def test_safe_text_steers_no_terminal_and_can_be_encoded(text):
-    written = safe(text)
-    assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in written)
-    assert not set(written) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u2028\u2029")
-    written.encode("utf-8")
-
-
-def test_safe_text_leaves_ordinary_writing_alone():
-    for text in ("adam", "größe", "学習率", "[red]x[/red]", "👩\u200d🔬"):
-        assert safe(text) == text
-    assert safe("\x1b[31mred\nline") == "\\x1b[31mred\\nline"
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.query import is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 from keras_sweep.views.terminal.drawing import UNICODE, Drawing
-from keras_sweep.views.terminal.text import decimals, safe, score_text, seconds_text, value_text
+from keras_sweep.views.terminal.text import decimals, score_text, seconds_text, value_text
 
 PARAMETER = "params."  # begins the key of a parameter's column
 
@@ -83,7 +84,7 @@ def leaderboard_columns(
         columns.append(LeaderboardColumn("curve", "curve", curve, number=False))
     columns.append(LeaderboardColumn("seconds", "time", time_text))
     if len({row.engine for row in rows}) > 1:
-        columns.append(LeaderboardColumn("engine", "engine", lambda row: safe(row.engine), number=False))
+        columns.append(LeaderboardColumn("engine", "engine", lambda row: escaped(row.engine), number=False))
     return columns
 
 
@@ -151,9 +152,9 @@ def is_paired(rows: Sequence[LeaderboardRow]) -> bool:
 def state_text(row: LeaderboardRow) -> str:
     """`FAIL diverged`, `PRUNED`, `imported`."""
     if row.state is TrialState.COMPLETE:
-        words = ["imported" if row.imported else "", safe(row.reason or "")]
+        words = ["imported" if row.imported else "", escaped(row.reason or "")]
     else:
-        reason = safe(row.reason or "").removeprefix("pruned").strip()
+        reason = escaped(row.reason or "").removeprefix("pruned").strip()
         words = ["imported" if row.imported else "", row.state.value, reason]
     return " ".join(word for word in words if word)
 

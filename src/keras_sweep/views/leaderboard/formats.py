@@ -12,12 +12,12 @@ from typing import Any
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.views.leaderboard.columns import leaderboard_columns, seeds_texts
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.query import FIRST_KEYS, LAST_KEYS, cell, machine_keys
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.terminal.text import safe
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
 
@@ -110,7 +110,7 @@ def _csv_cell(value: Value) -> str:
     text = str(value)
     if text.startswith(FORMULA_STARTS) and not _reads_as_number(text):
         text = "'" + text
-    return safe(text)
+    return escaped(text)
 
 
 def _reads_as_number(text: str) -> bool:
@@ -125,5 +125,5 @@ def _markdown_line(cells: Sequence[str]) -> str:
 
 
 def _markdown_cell(text: str) -> str:
-    text = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", safe(text))
+    text = re.sub(r"([\\|`*\[\]<>&])", r"\\\1", escaped(text))
     return re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)

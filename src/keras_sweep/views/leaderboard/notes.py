@@ -6,13 +6,14 @@ import math
 from collections.abc import Sequence
 
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrials, shift
 from keras_sweep.trial.doubts import doubts
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, common_params
-from keras_sweep.views.terminal.text import count_text, params_text, safe, score_text
+from keras_sweep.views.terminal.text import count_text, params_text, score_text
 
 CHANCE = 1.96  # standard errors
 
@@ -49,14 +50,16 @@ def leaderboard_notes(
     if any(row.imported for row in rows):
         named = "no trial was trained here" if best is None else f"best trained here: trial {best.number}"
         notes.append(f"{named}; imported trials guide the search, but can't win")
-    notes += map(safe, doubts(objective.name, rows))
+    notes += map(escaped, doubts(objective.name, rows))
     candidates = sum(row.comparable and not row.imported for row in rows)
     if best is not None and comparison is not None and comparison.estimate is not None:
         notes.append(estimate_text(comparison.estimate, candidates))
         notes += [more_text(comparison.more, objective, comparison.rows)] if comparison.more is not None else []
     elif best is not None and candidates > 1:
         kind = "trial" if objective.take_best else "completed trial"
-        notes.append(f"the winner's {safe(objective.name)} is optimistic: the best of {count_text(candidates, kind)}")
+        notes.append(
+            f"the winner's {escaped(objective.name)} is optimistic: the best of {count_text(candidates, kind)}"
+        )
     return notes
 
 

@@ -12,11 +12,11 @@ from typing import Any, TypeGuard
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import nearest
+from keras_sweep.space.text import escaped, nearest
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.terminal.text import safe, value_text
+from keras_sweep.views.terminal.text import value_text
 
 SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
 # a row's own, before and after its parameters and metrics
@@ -87,7 +87,7 @@ def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
         condition = parsed_condition(text)
         key = _known_key(condition.key, row_keys(rows), "--where")
         if not any(replace(condition, key=key).holds(row) for row in rows):
-            return f"no trial has {safe(text.strip())}; {safe(condition.key)} is {_values_text(rows, key)}"
+            return f"no trial has {escaped(text.strip())}; {escaped(condition.key)} is {_values_text(rows, key)}"
     return "each of the conditions holds for some trial, but no trial meets all of them"
 
 

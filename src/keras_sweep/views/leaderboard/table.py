@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import TrialState
@@ -19,7 +20,7 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow, ReferenceRow, var
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import CurveScale, Drawing, drawing_for, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import safe, score_text, shorten
+from keras_sweep.views.terminal.text import score_text, shorten
 
 LONGEST_STATE = 60  # cells, in a pipe too: `sweep show` has the whole reason of a trial that failed
 STATE_STYLES = {TrialState.COMPLETE: "", TrialState.PRUNED: "yellow", TrialState.FAIL: "red"}
@@ -67,7 +68,7 @@ class LeaderboardTable:
         if left_out and not self.brief:
             yield Text("not shown, for want of width: " + ", ".join(left_out), style="dim")
         for reference in self.references:
-            yield Text(f"{safe(reference.name)}: {safe(reference.detail)} on the same rows", style="dim")
+            yield Text(f"{escaped(reference.name)}: {escaped(reference.detail)} on the same rows", style="dim")
         of, brief = self.of or self.rows, self.brief
         notes = leaderboard_notes(of, self.objective, self.comparison, tie=drawing.tie, pm=drawing.pm, brief=brief)
         for note in notes:
@@ -93,7 +94,7 @@ class LeaderboardTable:
         )
         return [
             Column(
-                _cut(safe(column.head), column, longest, drawing),
+                _cut(escaped(column.head), column, longest, drawing),
                 tuple(self._cells(column, place, longest, drawing)),
                 _keep(column, varying, self.rows),
                 column.key in RIGHT,
@@ -110,7 +111,7 @@ class LeaderboardTable:
                 below = ("", *seeds_texts(row.seeds, times=drawing.times, pm=drawing.pm))
                 yield Text(below[place] if place < len(below) else "", style=_row_style(row))
         for reference in self.references:
-            texts = (drawing.dash, safe(reference.name), score_text(reference.value))
+            texts = (drawing.dash, escaped(reference.name), score_text(reference.value))
             yield Text(texts[place] if place < len(texts) else "", style="magenta")
 
 

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_sweep.space.distributions import Value
+from keras_sweep.space.text import escaped
 from keras_sweep.views.leaderboard.columns import seeds_texts
 from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, ties, varying_names
 from keras_sweep.views.report.facts import SweepFacts
-from keras_sweep.views.terminal.text import count_text, safe, score_text, value_text
+from keras_sweep.views.terminal.text import count_text, score_text, value_text
 
 MOST_NAMED = 6  # parameters
 
@@ -47,7 +48,7 @@ def winner_sentence(facts: SweepFacts) -> str:
     over = f" Over {seeds.count} seeds its recipe scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
     return (
         f"Trial {facts.winner.number} is the best of {count_text(len(facts.rows), 'trial')}{more}, by "
-        f"{safe(facts.objective.name)} ({goal} is better).{over}"
+        f"{escaped(facts.objective.name)} ({goal} is better).{over}"
     )
 
 
@@ -55,7 +56,7 @@ def _estimate(facts: SweepFacts) -> NumberCard | None:
     estimate = facts.comparison.estimate
     if estimate is None:
         return None
-    name, low, high = safe(facts.objective.name), score_text(estimate.low), score_text(estimate.high)
+    name, low, high = escaped(facts.objective.name), score_text(estimate.low), score_text(estimate.high)
     words = f"expected {name} on new rows, 95 % between {low} and {high}: the luck of being picked is taken off"
     return NumberCard(score_text(estimate.value), words)
 
@@ -73,7 +74,7 @@ def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
     score = score_text(winner.value, winner.stderr)
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
-    return NumberCard(score, f"{safe(facts.objective.name)} on the leaderboard{over}{luck}")
+    return NumberCard(score, f"{escaped(facts.objective.name)} on the leaderboard{over}{luck}")
 
 
 def _test(facts: SweepFacts) -> NumberCard | None:
@@ -86,7 +87,7 @@ def _test(facts: SweepFacts) -> NumberCard | None:
         return None
     looks = int(facts.attributes.get("test_looks", 1))
     seen = "looked at once" if looks == 1 else f"looked at {looks} times"
-    words = f"{safe(name)} on {test.rows:,} sealed test rows, {seen}"
+    words = f"{escaped(name)} on {test.rows:,} sealed test rows, {seen}"
     score, stderr, estimate = test.scores[name], test.stderrs.get(name), facts.comparison.estimate
     if (refit := facts.refit) is not None:  # which is another model than the one that the leaderboard ranks
         return NumberCard(score_text(score, stderr), f"{words}, of the model {refit.text}")
@@ -106,7 +107,7 @@ def headline(winner: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> str:
     varying = varying_names(rows)
     params = {name: value for name, value in winner.params.items() if name in varying} or dict(winner.params)
     words = _training_words(params)
-    others = [f"{safe(name)} {value_text(value)}" for name, value in params.items()]
+    others = [f"{escaped(name)} {value_text(value)}" for name, value in params.items()]
     named, more = others[: MOST_NAMED - 1], len(others) - (MOST_NAMED - 1)
     if more > 1:
         others = [*named, f"{more} more"]

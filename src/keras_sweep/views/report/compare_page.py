@@ -7,13 +7,14 @@ from datetime import datetime
 
 from markupsafe import Markup
 
+from keras_sweep.space.text import escaped
 from keras_sweep.sweep.side_by_side import Side, SideBySide
 from keras_sweep.trial.result import Result
 from keras_sweep.views.compare import fact_rows, verdict_lines
 from keras_sweep.views.report.axes import Axis, along, clipped_range
 from keras_sweep.views.report.drawings import cross_axes, figure, steps
 from keras_sweep.views.report.page import rendered
-from keras_sweep.views.terminal.text import safe, score_text
+from keras_sweep.views.terminal.text import score_text
 
 SIZE = (480, 260)
 LEFT, RIGHT, TOP, FOOT = 50, 470, 26, 216
@@ -26,8 +27,8 @@ def compare_page(found: SideBySide, written: datetime) -> str:
     return rendered(
         "compare.html.j2",
         written,
-        names=[safe(side.name) for side in found.sides],
-        metric=safe(found.objective.name),
+        names=[escaped(side.name) for side in found.sides],
+        metric=escaped(found.objective.name),
         goal=found.objective.goal.value,
         verdict=verdict_lines(found),
         rows=fact_rows(found),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from markupsafe import Markup, escape
 
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.best_so_far import improvements, spent_seconds
 from keras_sweep.trial.ranking import comparable
 from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, settled
@@ -18,7 +19,7 @@ from keras_sweep.views.report.axes import Axis, Colours, Scale, along, clipped_r
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.summary import time_parts
 from keras_sweep.views.terminal.drawing import resampled
-from keras_sweep.views.terminal.text import count_text, safe, score_text, seconds_text, shorten
+from keras_sweep.views.terminal.text import count_text, score_text, seconds_text, shorten
 
 LONGEST_LABEL = 18
 # of most drawings: the whole, and between which places its axes lie
@@ -46,7 +47,7 @@ def label(
     x: float, y: float, text: str, *, anchor: str = "middle", kind: str = "t", longest: int = LONGEST_LABEL
 ) -> str:
     """A text at a place; `kind` is its class."""
-    shown = escape(shorten(safe(text), longest))
+    shown = escape(shorten(escaped(text), longest))
     return f'<text class="{kind}" x="{px(x)}" y="{px(y)}" text-anchor="{anchor}">{shown}</text>'
 
 
@@ -61,10 +62,10 @@ def figure(name: str, title: str, description: str, body: str, size: tuple[int, 
         name=name,
         width=width,
         height=height,
-        title=safe(title),
-        description=safe(description),
+        title=escaped(title),
+        description=escaped(description),
         body=Markup(body),  # made of escaped parts alone
-        note=safe(note or description),
+        note=escaped(note or description),
     )
 
 

@@ -11,12 +11,13 @@ import numpy.typing as npt
 from markupsafe import Markup, escape
 
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.text import escaped
 from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.views.report.axes import Axis, along
 from keras_sweep.views.report.drawings import cross_axes, figure, label, px
 from keras_sweep.views.sample_images import picture_of, png_bytes
-from keras_sweep.views.terminal.text import count_text, number_text, safe, shorten
+from keras_sweep.views.terminal.text import count_text, number_text, shorten
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,7 +74,7 @@ def mistakes(found: ValidationOutputs) -> Mistakes | None:
     rows = []
     for row in map(int, worst):
         picture, inked = _picture(found, row) if pictures else ("", False)
-        true, said = (safe(found.classes[places[row]]) for places in (found.labels, found.chosen))
+        true, said = (escaped(found.classes[places[row]]) for places in (found.labels, found.chosen))
         cells = row_cells(found.data, found.table, row, columns)
         rows.append(MistakenRow(row, true, said, f"{found.certainty[row]:.0%}", picture, inked, cells))
     return Mistakes(len(wrong), tuple(rows), columns, left_out, classes=True)
@@ -139,7 +140,7 @@ def confusion_matrix(found: ValidationOutputs) -> Markup:
     for true, name in enumerate(names):
         parts.append(label(MATRIX_LEFT - 6, MATRIX_TOP + (true + 0.5) * cell + 4, name, anchor="end", longest=NAME))
         x, y = px(MATRIX_LEFT + (true + 0.6) * cell), px(foot + 12)
-        shown = escape(shorten(safe(name), NAME))
+        shown = escape(shorten(escaped(name), NAME))
         parts.append(f'<text class="t" transform="translate({x} {y}) rotate(45)">{shown}</text>')
         for chosen in np.flatnonzero(counts[true]):
             parts.append(_cell(int(true), int(chosen), counts, float(shares[true, chosen]), names, cell))
@@ -187,7 +188,7 @@ def _cell(
     x, y = MATRIX_LEFT + chosen * cell, MATRIX_TOP + true * cell
     kind = "right" if true == chosen else "wrong"
     opacity = 0.08 + 0.92 * share**0.5  # roots, so that rare mistakes are seen
-    said = f"{safe(names[true])} named {safe(names[chosen])}: {counts[true, chosen]:,} of {counts[true].sum():,}"
+    said = f"{escaped(names[true])} named {escaped(names[chosen])}: {counts[true, chosen]:,} of {counts[true].sum():,}"
     side = px(cell - 1)
     part = (
         f'<rect class="{kind}" x="{px(x)}" y="{px(y)}" width="{side}" height="{side}" fill-opacity="{opacity:.2f}">'
@@ -207,7 +208,7 @@ def _worst(counts: npt.NDArray[np.intp], names: tuple[str, ...]) -> str:
         return "None is wrong."
     true, chosen = (int(place) for place in np.unravel_index(wrong.argmax(), wrong.shape))
     return (
-        f"The most frequent mistake: {safe(names[true])} named {safe(names[chosen])}, {wrong[true, chosen]:,} of "
+        f"The most frequent mistake: {escaped(names[true])} named {escaped(names[chosen])}, {wrong[true, chosen]:,} of "
         f"{counts[true].sum():,}."
     )
 
@@ -232,4 +233,4 @@ def row_cells(data: SearchData, table: pl.DataFrame | None, row: int, columns: t
 def _cell_text(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return number_text(value, 4)
-    return "" if value is None else shorten(safe(str(value)), LONGEST)
+    return "" if value is None else shorten(escaped(str(value)), LONGEST)

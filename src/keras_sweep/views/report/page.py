@@ -15,6 +15,7 @@ from datetime import datetime
 import jinja2
 from markupsafe import Markup
 
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances
 from keras_sweep.views.leaderboard.formats import strict_json
@@ -27,7 +28,6 @@ from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.mistakes import missed_sentence, mistakes, said_against_true
 from keras_sweep.views.report.parameters import interaction, parallel, range_edges, slice_of, widening_call
 from keras_sweep.views.report.table import table_of
-from keras_sweep.views.terminal.text import safe
 
 SMALL_SWEEP, SMALL_PAGE, LARGE_PAGE = 200, 1_000_000, 5_000_000  # trials; bytes
 MOST_DRAWN = 2000  # trials
@@ -68,7 +68,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         written,
         _asset("report.js"),
         facts=facts,
-        title=headline(facts.winner, facts.rows) if facts.winner else safe(facts.name),
+        title=headline(facts.winner, facts.rows) if facts.winner else escaped(facts.name),
         sentence=winner_sentence(facts),
         cards=number_cards(facts),
         notes=leaderboard_notes(facts.rows, facts.objective, facts.comparison),
@@ -112,7 +112,7 @@ def _data(facts: SweepFacts, axes: Sequence[Axis], drawn: Sequence[LeaderboardRo
         "running": facts.running,
         "refresh": REFRESH,
         "axes": [
-            {"name": safe(axis.name), "low": axis.low, "high": axis.high, "log": axis.log, "choices": axis.choices}
+            {"name": escaped(axis.name), "low": axis.low, "high": axis.high, "log": axis.log, "choices": axis.choices}
             for axis in axes
         ],
         "trials": {row.number: [axis.values.get(row.number) for axis in axes] for row in drawn},
@@ -170,4 +170,4 @@ def _without_controls(value: object) -> object:
     """Text that comes from elsewhere steers no reader: its control characters are written out, but for line ends."""
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
-    return "\n".join(safe(line) for line in value.split("\n"))
+    return "\n".join(escaped(line) for line in value.split("\n"))

@@ -11,12 +11,13 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from keras_sweep.space.search_space import Objective
+from keras_sweep.space.text import escaped
 from keras_sweep.sweep.recorded import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, Scale, along, ticks_of
 from keras_sweep.views.report.drawings import FOOT, LEFT, RIGHT, SIZE, TOP, cross_axes, dot, figure, label, path, px
 from keras_sweep.views.report.facts import SweepFacts
-from keras_sweep.views.terminal.text import count_text, number_text, safe, score_text
+from keras_sweep.views.terminal.text import count_text, number_text, score_text
 
 SPREAD = 17  # places over which the trials of one choice are spread
 BEST_SHARE = 0.1  # of the trials, that are "the best" in words
@@ -165,7 +166,7 @@ def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
         f'<rect class="hit" x="{px(x - 14)}" y="{AXIS_TOP - 8}" width="28" height="{AXIS_FOOT - AXIS_TOP + 16}"/>'
     )
     parts.append(f'<rect class="sel" x="{px(x - 7)}" y="0" width="14" height="0" visibility="hidden"/>')
-    return f'<g class="brush" data-axis="{escape(safe(axis.name))}">{"".join(parts)}</g>'
+    return f'<g class="brush" data-axis="{escape(escaped(axis.name))}">{"".join(parts)}</g>'
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from rich.live_render import LiveRender
 from rich.segment import Segment
 from rich.text import Text
 
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.notes import interval_text
@@ -27,7 +28,6 @@ from keras_sweep.views.terminal.text import (
     elapsed_text,
     number_text,
     params_text,
-    safe,
     score_text,
     seconds_text,
     shorten,
@@ -91,7 +91,7 @@ class LiveBoard:
             return
         text = Text(f"trial {result.number} failed: ", style="red")
         params = {name: value for name, value in result.params.items() if name in self.progress.columns}
-        text.append(f"{safe(reason)}  ", style="red").append(params_text(params or result.params), style="dim")
+        text.append(f"{escaped(reason)}  ", style="red").append(params_text(params or result.params), style="dim")
         if self._failures[reason] == SHOWN_FAILURES:
             text.append("  (more of these are only counted)", style="dim")
         self._console.print(text)
@@ -152,8 +152,8 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
 def _headline(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
     started = progress.started
     assert started is not None
-    name = shorten(safe(started.name), max(width // 3, 8), drawing.ellipsis)
-    rest = f" {drawing.dot} {safe(started.engine)} {drawing.dot} {safe(started.runner)}"
+    name = shorten(escaped(started.name), max(width // 3, 8), drawing.ellipsis)
+    rest = f" {drawing.dot} {escaped(started.engine)} {drawing.dot} {escaped(started.runner)}"
     text = Text(name, style="bold")
     text.append(shorten(rest, width - text.cell_len, drawing.ellipsis), style="dim")
     return text

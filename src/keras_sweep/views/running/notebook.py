@@ -8,11 +8,12 @@ import warnings
 from html import escape
 from typing import Any, Self
 
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.events import Event, Noticed, SweepEnded
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.notebook import leaderboard_html
 from keras_sweep.views.running.sweep_progress import SweepProgress
-from keras_sweep.views.terminal.text import count_text, safe, seconds_text
+from keras_sweep.views.terminal.text import count_text, seconds_text
 
 TOP = 5  # rows of the leaderboard
 SECONDS = 0.5  # between two drawings, at least
@@ -60,11 +61,11 @@ class NotebookBoard:
         seconds = seconds_text(time.monotonic() - self._began)
         name = progress.started.name if progress.started else "sweep"
         words = f"{name}: {progress.done} of {count_text(total, 'trial')}, {seconds}"
-        bar = f'<progress max="{total or 1}" value="{progress.done}" aria-label="{escape(safe(words))}"></progress>'
+        bar = f'<progress max="{total or 1}" value="{progress.done}" aria-label="{escape(escaped(words))}"></progress>'
         table = self._table()
-        notices = "".join(f"<p>{escape(safe(text))}</p>" for text in self._notices)
-        ended = f": {escape(safe(self._ended.reason))}" if self._ended else ""
-        return f'<div class="keras-sweep">{bar} {escape(safe(words))}{ended}{notices}</div>{table}'
+        notices = "".join(f"<p>{escape(escaped(text))}</p>" for text in self._notices)
+        ended = f": {escape(escaped(self._ended.reason))}" if self._ended else ""
+        return f'<div class="keras-sweep">{bar} {escape(escaped(words))}{ended}{notices}</div>{table}'
 
     def _table(self) -> str:
         """The best so far; at the end with what is to be said of them."""

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.search_space import Params
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.events import (
     Event,
     FinalistEnded,
@@ -25,7 +26,7 @@ from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import drawing_of
 from keras_sweep.views.terminal.messages import print_notice
-from keras_sweep.views.terminal.text import count_text, elapsed_text, safe, score_text, seconds_text, value_text
+from keras_sweep.views.terminal.text import count_text, elapsed_text, score_text, seconds_text, value_text
 
 SILENCE = 5.0  # seconds without a line, then what goes on is said
 LONGEST_SILENCE = 60.0
@@ -138,8 +139,8 @@ class PlainLines:
 def started_text(event: SweepStarted) -> str:
     """`dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`."""
     text = (
-        f"{safe(event.name)}: {count_text(event.total, 'trial')} by {safe(event.engine)}, "
-        f"trained by {safe(event.runner)}, to {event.goal} {safe(event.metric)}"
+        f"{escaped(event.name)}: {count_text(event.total, 'trial')} by {escaped(event.engine)}, "
+        f"trained by {escaped(event.runner)}, to {event.goal} {escaped(event.metric)}"
     )
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
 
@@ -155,13 +156,13 @@ def finalists_text(event: FinalistsChosen) -> str:
 
 def columns_text(params: Params, names: Sequence[str]) -> str:
     """Each of the parameters, a dash for one that the trial has not: `optimizer=adam momentum=-`."""
-    return " ".join(f"{safe(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
+    return " ".join(f"{escaped(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
 
 
 def trial_text(result: Result, metric: str, *, pm: str = "±") -> str:
     """`val_accuracy 0.8552 ±0.0032`, `FAIL diverged`."""
-    reason = safe(result.reason) if result.reason else ""
+    reason = escaped(result.reason) if result.reason else ""
     if result.state is TrialState.FAIL or result.value is None:
         return f"{result.state} {reason}".strip()
-    score = f"{safe(metric)} {score_text(result.value, result.stderr, pm=pm)}"
+    score = f"{escaped(metric)} {score_text(result.value, result.stderr, pm=pm)}"
     return f"{score} ({reason or 'pruned'})" if result.state is TrialState.PRUNED else score

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from keras_sweep.space.search_space import Goal, Objective, Params
+from keras_sweep.space.text import escaped
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,
@@ -25,7 +26,7 @@ from keras_sweep.trial.finalists import LEADING, Choice, with_finalists
 from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.drawing import CurveScale
-from keras_sweep.views.terminal.text import count_text, safe
+from keras_sweep.views.terminal.text import count_text
 
 ENOUGH_EPOCHS = 8  # tell how long an epoch takes
 
@@ -311,7 +312,7 @@ def phase_text(event: PhaseBegan | None) -> str:
     """`compiling 3 of 8 programs`, `building models, 3 of 16`, `training`."""
     if event is None:
         return "starting"
-    words = WORDS.get(event.phase, safe(event.phase))
+    words = WORDS.get(event.phase, escaped(event.phase))
     if event.done is None or not event.total:
         return words
     if event.phase == "compile":

@@ -6,7 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.errors import ChangedSweep, Interrupted, SpaceFileError, SweepError, TableError
-from keras_sweep.views.terminal.text import count_text, safe
+from keras_sweep.space.text import escaped
+from keras_sweep.views.terminal.text import count_text
 
 MOST_FAULTS = 20  # of a table, which may have thousands of columns
 
@@ -30,20 +31,23 @@ def print_error(console: Console, error: BaseException) -> None:
 def error_lines(error: BaseException) -> list[str]:
     """The lines of an error, safe to print."""
     if isinstance(error, SpaceFileError):
-        faults = [safe(fault.text(error.path)) for fault in error.faults]
+        faults = [escaped(fault.text(error.path)) for fault in error.faults]
         if len(faults) == 1:
             return faults
-        return [f"{safe(str(error.path))} has {count_text(len(faults), 'fault')}", *(f"  {fault}" for fault in faults)]
+        return [
+            f"{escaped(str(error.path))} has {count_text(len(faults), 'fault')}",
+            *(f"  {fault}" for fault in faults),
+        ]
     if isinstance(error, TableError) and len(error.faults) > 1:
         faults = [" ".join(error_lines(fault)) for fault in error.faults[:MOST_FAULTS]]
         more = [f"and {len(error.faults) - MOST_FAULTS:,} more"] if len(error.faults) > MOST_FAULTS else []
-        title = f"{safe(error.place)} has {count_text(len(error.faults), 'fault')}"
+        title = f"{escaped(error.place)} has {count_text(len(error.faults), 'fault')}"
         return [title, *(f"  {line}" for line in (*faults, *more))]
     if isinstance(error, ChangedSweep) and error.changes:
         changes = [*error.changes[:MOST_FAULTS]]
         left = len(error.changes) - len(changes)
         lines = [f"{error.title}:", *(f"  {one}" for one in changes), *([f"  and {left:,} more"] if left else [])]
-        return [safe(line) for line in (*lines, *([error.hint] if error.hint else []))]
+        return [escaped(line) for line in (*lines, *([error.hint] if error.hint else []))]
     if isinstance(error, SweepError):
         message = error.message.strip()
         if error.hint:
@@ -51,8 +55,8 @@ def error_lines(error: BaseException) -> list[str]:
             if hint.startswith("did you mean"):  # as it stands in brackets behind a space file's fault
                 hint = "D" + hint[1:]
             message += ("" if message.endswith((".", "?", "!")) else ".") + f" {hint}"
-        return [" ".join(safe(line.strip()) for line in message.splitlines() if line.strip())]
-    message = " ".join(safe(line.strip()) for line in str(error).splitlines() if line.strip())
+        return [" ".join(escaped(line.strip()) for line in message.splitlines() if line.strip())]
+    message = " ".join(escaped(line.strip()) for line in str(error).splitlines() if line.strip())
     return [f"{type(error).__name__}: {message}" if message else type(error).__name__]
 
 
@@ -69,5 +73,5 @@ def print_notice(console: Console, message: str) -> None:
 def _print(console: Console, label: str, style: str, message: str) -> None:
     text = Text()
     text.append(label, style=style)
-    text.append(" ".join(safe(line.strip()) for line in message.splitlines() if line.strip()))
+    text.append(" ".join(escaped(line.strip()) for line in message.splitlines() if line.strip()))
     console.print(text)

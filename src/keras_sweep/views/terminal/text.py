@@ -4,29 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.text import counted
+from keras_sweep.space.text import counted, escaped
 
-# Cc: terminal control. Cf: among them the bidirectional overrides. Cs: lone surrogates of undecodable file names.
-# Zl, Zp: line separators.
-UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 MOST_DECIMALS = 8
-JOINERS = frozenset("\u200c\u200d")  # Cf, but part of ordinary writing
-
-
-def safe(text: str) -> str:
-    """The text with every character that could steer a terminal written out, as in `\\x1b`."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(
-        char
-        if unicodedata.category(char) not in UNSAFE_CATEGORIES or char in JOINERS
-        else char.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for char in text
-    )
 
 
 def shorten(text: str, width: int, ellipsis: str = "…") -> str:
@@ -63,13 +46,13 @@ def value_text(value: Value) -> str:
     if isinstance(value, int | float):
         return number_text(value)
     if isinstance(value, str):
-        return safe(value)
+        return escaped(value)
     return "[" + ", ".join(value_text(item) for item in value) + "]"
 
 
 def params_text(params: Mapping[str, Value]) -> str:
     """`optimizer=adam learning_rate=0.001`."""
-    return " ".join(f"{safe(name)}={value_text(value)}" for name, value in params.items())
+    return " ".join(f"{escaped(name)}={value_text(value)}" for name, value in params.items())
 
 
 def decimals(value: float | None, stderr: float | None = None) -> int:
