@@ -17,9 +17,13 @@ _hurried = False
 
 
 def hurry(*, hurried: bool) -> None:
-    """From now on, what names no options of its own is compiled so. Where JAX is not imported nothing is done."""
+    """From now on, what names no options of its own is compiled so.
+
+    JAX is imported for it: were it imported by the first test, the sweep that a file's tests share would be compiled
+    otherwise than those that are compared with it to the bit.
+    """
     global _hurried
-    if "jax" not in sys.modules:
+    if not hurried and "jax" not in sys.modules:
         return
     import jax
     from jax._src import compiler

@@ -15,9 +15,10 @@ from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 from keras_sweep.process.keras_config import KERAS_CONFIG, config_changes, keras_config, keras_json
 from keras_sweep.record.lock import read_owner
 from keras_sweep.record.reader import read_attributes, read_results
+from keras_sweep.record.row_scores import load_scores, scores_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.record.weights import load_weights, saved_trials, weights_file
+from keras_sweep.record.weights import load_weights, part_of, saved_trials, weights_file, weights_file_of
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, own_card, refit_record, versions
@@ -29,7 +30,7 @@ from keras_sweep.trial.end_reason import EndReason, exhausted_text
 from keras_sweep.trial.events import Listener, Noticed, SweepEnded, WinnerRefitted
 from keras_sweep.trial.finalists import chosen
 from keras_sweep.trial.ranking import best_training, winner
-from keras_sweep.trial.refit import recorded_refit
+from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result
 
 MOST_TEXT = 64 * 2**20  # bytes of a space file
@@ -235,6 +236,7 @@ def _already_done(
         training = best_training(best, spec.objective)
         scores = known_scores(attributes, training)
         refit = recorded_refit(attributes, training)
+        _read_what_is_kept(folder, results, refit)
         if (refit is not None) is not spec.refits or card.get("refit") != refit_record(refit):
             return None
         if not _is_written(card, spec, results, best) or card["sha256"] != file_digest(folder.best):
@@ -251,6 +253,18 @@ def _already_done(
         return results, training, scores, int(attributes.get("test_looks", 0))
     except (RecordError, OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result], refit: Refit | None) -> None:
+    """Read the weights and scores that are kept: a run makes whole what is damaged. Raises RecordError."""
+    if refit is not None:
+        load_weights(weights_file(folder.refit, refit.trial), refit.digest)
+    for trial in (*results, *(one for result in results for one in result.finalists)):
+        path = weights_file_of(folder, trial)
+        if path.exists():
+            load_weights(path, trial.weights_digest)
+            if trial.scores_digest:
+                load_scores(scores_file(part_of(folder, trial), trial.number), trial.scores_digest)
 
 
 def _has_ended(spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result], best: Result) -> bool:
