@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.sweep.loop import Limits, search
-from keras_sweep.sweep.retrain import retrained_weights
+from keras_sweep.sweep.retrain import retrained_weights, trained_again
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
@@ -46,9 +47,10 @@ def searched(runner, trials: int) -> list[Result]:
     return record.results()
 
 
-def again(results, runner, number, **more):
+def again(results, runner, number, spec=SPEC, **more):
     light = [replace(one, weights=None) for one in results]
-    return retrained_weights(lambda: make_engine(SPEC), runner, light, number, **more)
+    train_again = partial(trained_again, lambda: make_engine(spec), results=light, number=number)
+    return retrained_weights(results[number], train_again, runner, **more)
 
 
 def test_lanes_give_the_same_weights_again() -> None:
@@ -103,12 +105,10 @@ def test_a_promoted_trial_gives_the_same_weights_again_though_its_predecessors_s
         wall=WallTime(),
     )
     results = record.results()
-    light = [replace(one, weights=None) for one in results]
     promoted = [one for one in results if one.suggestion.continues is not None and one.weights is not None]
     for one in (promoted[0], promoted[-1]):
         runner = CompiledRunner(spec, DATA, keep_states=True)
-        weights = retrained_weights(lambda: make_engine(spec), runner, light, one.number)
-        assert identical(weights, one.weights)
+        assert identical(again(results, runner, one.number, spec), one.weights)
 
 
 class Stopped(StopRequest):

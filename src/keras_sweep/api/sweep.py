@@ -24,7 +24,7 @@ from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export import export_trial
-from keras_sweep.sweep.recorded import backend_of, no_winner, recorded_data, recorded_spec, trial_of
+from keras_sweep.sweep.recorded import no_winner, opened, recorded_data, recorded_spec
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
@@ -141,13 +141,9 @@ class Sweep:
             UsageError: the record names code and is not trusted, or Keras runs on another backend than is needed.
             DataError: the data can't be read, or are no longer those of the sweep.
         """
-        with StudyFile.open(self._folder) as study:
-            spec = self._spec or recorded_spec(study, trust=self._trust, emit=warn_of_notices)
-            result = trial_of(study, spec.objective, number)
-            choose_backend(None, default=backend_of(result))
-            spec, data = recorded_data(study, spec, warn_of_notices)
-            weights, own, _ = final_weights(study, spec, data, result, warn_of_notices)
-            return trained_model(spec, result, weights, own)
+        with opened(self._folder, number, warn_of_notices, spec=self._spec, trust=self._trust) as trial:
+            weights, own, _ = final_weights(trial, warn_of_notices)
+            return trained_model(trial.spec, trial.trial, weights, own)
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels.

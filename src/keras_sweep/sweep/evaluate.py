@@ -12,12 +12,11 @@ import numpy.typing as npt
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, DataError
-from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
+from keras_sweep.sweep.recorded import opened
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.training.outcome import standard_error
@@ -57,16 +56,12 @@ def evaluate_winner(
         UsageError: the record names code and is not trusted, or the backend does not fit.
         SweepBusy: another process runs the sweep.
     """
-    with SweepLock(folder), StudyFile.open(folder) as study:
-        spec = spec or recorded_spec(study, trust=trust, emit=emit)
-        best = trial_of(study, spec.objective, None)
-        choose_backend(backend, "--backend", default=backend_of(best))
-        spec, data = recorded_data(study, spec, emit)
-        weights, own, _ = final_weights(study, spec, data, best, emit)
-        model = trained_model(spec, best, weights, own)
-        scores = look_at_test(spec, study, best, model, data, own, emit)
+    with SweepLock(folder), opened(folder, None, emit, spec=spec, trust=trust, backend=backend) as best:
+        weights, own, _ = final_weights(best, emit)
+        model = trained_model(best.spec, best.trial, weights, own)
+        scores = look_at_test(best.spec, best.study, best.trial, model, best.data, own, emit)
     if scores is None:
-        raise DataError(f"{data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
+        raise DataError(f"{best.data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
     return scores
 
 

@@ -15,7 +15,7 @@ from keras_sweep.errors import ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.atomic import SHARED, replacing_path, write_text
 from keras_sweep.files.model_file import file_digest
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
-from keras_sweep.process.backend import choose_backend, without_tensorflow
+from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.record.reader import objective_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -23,7 +23,7 @@ from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import copy_kept, kept_card, recorded_card, test_record
 from keras_sweep.sweep.evaluate import known_scores, looks_at_test
-from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, refuse_imported, trial_of
+from keras_sweep.sweep.recorded import OpenedTrial, opened, refuse_imported, trial_of
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.events import Listener, Noticed
@@ -143,16 +143,17 @@ def export_trial(
     check_target(path, form)
     with StudyFile.open(folder) as study:
         refuse_imported(study)
-        result = trial_of(study, objective_of(study.attributes), number)
-        card = _copied(study, result, path, emit) if format == "keras" else None
-        if card is None:
-            spec = spec or recorded_spec(study, trust=trust, emit=emit)
-            card = _built(study, spec, result, path, emit, form, backend=backend)
-        if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
-            emit(Noticed(words))
-        beside = path.with_name(f"{path.stem}.card.json")
-        write_text(beside, json.dumps(card, indent=2) + "\n", mode=SHARED)
-    return Exported(result, path, beside)
+        trial = trial_of(study, objective_of(study.attributes), number)
+        card = _copied(study, trial, path, emit) if format == "keras" else None
+    if card is None:
+        with opened(folder, number, emit, spec=spec, trust=trust, backend=backend) as to_build:
+            trial = to_build.trial
+            card = _built(to_build, path, emit, form)
+    if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
+        emit(Noticed(words))
+    beside = path.with_name(f"{path.stem}.card.json")
+    write_text(beside, json.dumps(card, indent=2) + "\n", mode=SHARED)
+    return Exported(trial, path, beside)
 
 
 def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:
@@ -170,26 +171,17 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
     return {**card, "test": test_record(known_scores(study.attributes, result), objective.name, looks_at_test(study))}
 
 
-def _built(
-    study: StudyFile,
-    spec: SweepSpec,
-    result: Result,
-    path: Path,
-    emit: Listener,
-    form: ExportFormat,
-    *,
-    backend: str | None,
-) -> dict[str, Any]:
+def _built(opened: OpenedTrial, path: Path, emit: Listener, form: ExportFormat) -> dict[str, Any]:
     """Build the trial's model with its weights, and write it. Returns its card."""
-    choose_backend(backend, "--backend", default=backend_of(result))
-    spec, data = recorded_data(study, spec, emit)
-    weights, own, refit = final_weights(study, spec, data, result, emit)
-    model = trained_model(spec, result, weights, own)
-    if refit is None and (words := other_score(spec, result, model, data)) is not None:
+    spec, data, trial = opened.spec, opened.data, opened.trial
+    weights, own, refit = final_weights(opened, emit)
+    model = trained_model(spec, trial, weights, own)
+    if refit is None and (words := other_score(spec, trial, model, data)) is not None:
         emit(Noticed(words))
     whole = file_model(spec, model, own)
     form.write(whole, path)
-    card = recorded_card(study, spec, result, data, opening=form.opening or opening_call(whole), refit=refit)
+    opening = form.opening or opening_call(whole)
+    card = recorded_card(opened.study, spec, trial, data, opening=opening, refit=refit)
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
 
 

@@ -7,22 +7,18 @@ Engines never hear of it: finalists stand in a study of their own beside the swe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import choice_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.loop import RETRIES
-from keras_sweep.sweep.retrain import AsRecorded, trained_again, weights_again
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import NoWatch, Runner
@@ -38,7 +34,7 @@ from keras_sweep.trial.events import (
     TrialResumed,
 )
 from keras_sweep.trial.finalists import Choice, chosen, could_be_chosen, generation
-from keras_sweep.trial.result import Result, Suggestion, Weights
+from keras_sweep.trial.result import Result, Suggestion
 
 WEIGHTS = 16  # finalists whose weights stay on disk: all of a default choice
 
@@ -145,59 +141,6 @@ def cut_text(choice: Choice, top: int, seeds: int) -> str:
         )
     cut = f"{counted(len(choice.recipes), 'recipe')} with {counted(len(choice.seeds), 'new seed')} each"
     return f"the finalists are {cut}, as many as a quarter of the search's epochs can train; {ask}"
-
-
-def finalist_weights(
-    runner: Runner,
-    study: StudyFile,
-    results: Sequence[Result],
-    finalist: Result,
-    stopping: Callable[[], bool] = lambda: False,
-) -> Weights:
-    """The weights that earned a finalist's value.
-
-    Raises:
-        Interrupted: `stopping` said so.
-        RecordError: it failed, or other numbers come out.
-    """
-    again = _finalist_again(runner, stopping, asked=_mates(study, results, finalist), finalist=finalist)
-    return weights_again(finalist, again)
-
-
-def training_again(study: StudyFile, spec: SweepSpec, trial: Result) -> Callable[..., Result]:
-    """What trains a recorded trial, or finalist, once more by a runner, as `retrain.trained_again` does.
-
-    It takes the runner, and perhaps `stopping` and `emit`; the study may be closed by then.
-    """
-    results = study.results()
-    if trial.suggestion.recipe is None:
-        return partial(trained_again, lambda: make_engine(spec), results=results, number=trial.number)
-    return partial(_finalist_again, asked=_mates(study, results, trial), finalist=trial)
-
-
-def _mates(study: StudyFile, results: Sequence[Result], finalist: Result) -> list[Suggestion]:
-    """The trainings among which a finalist was trained. Raises RecordError where the record does not say."""
-    search = {one.number: one for one in results}
-    choices = study.attributes.get("finalists", [])
-    seed, index = finalist.finalist_seed, finalist.suggestion.generation
-    if seed is None or finalist.recipe not in search or index >= len(choices):
-        raise RecordError(f"the record does not say with which others {finalist.name} was trained")
-    choice = choice_of({"finalists": choices[: index + 1]})
-    return generation(choice, index, [seed], search, study.finalists().results())
-
-
-def _finalist_again(
-    runner: Runner,
-    stopping: Callable[[], bool] = lambda: False,
-    emit: Listener = lambda _: None,
-    *,
-    asked: Sequence[Suggestion],
-    finalist: Result,
-) -> Result:
-    watch = AsRecorded([], stopping, emit)
-    for again in runner.without_checkpoints().run(asked, frozenset({finalist.number}), watch):
-        return again
-    raise Interrupted(f"{finalist.name} was not trained again to its end", hint="The same command does it")
 
 
 class _NoPruning(NoWatch):

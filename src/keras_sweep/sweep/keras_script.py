@@ -20,10 +20,10 @@ from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.given import is_given
 from keras_sweep.process.keras_config import DEFAULTS, keras_config
 from keras_sweep.process.user_code import load_python, taken
-from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.replay import replayable
+from keras_sweep.sweep.recorded import opened
+from keras_sweep.sweep.replay import check_replayable
 from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
 from keras_sweep.trial.events import Listener
 from keras_sweep.trial.plan import TrainingPlan, training_plan
@@ -44,8 +44,8 @@ def trial_script(
 
     Raises as `replay`, and UsageError where the trial was trained in folds, or no file is named.
     """
-    with StudyFile.open(folder) as study:
-        spec, data, trial = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
+    with opened(folder, number, emit, spec=spec, trust=trust, backend=backend, check=check_replayable) as recorded:
+        spec, data, trial = recorded.spec, recorded.data, recorded.trial
     if data.folds:
         raise UsageError(
             f"{trial.name} was trained once a fold, and no script of one training is that",

@@ -13,12 +13,10 @@ from keras_sweep.record.row_scores import load_scores, save_scores, scores_file,
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.record.weights import load_weights, save_weights, weights_file, weights_file_of
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import MOST_COMPARED
-from keras_sweep.sweep.finalists import finalist_weights
-from keras_sweep.sweep.retrain import retrained_weights
+from keras_sweep.sweep.retrain import retrained_weights, training_again
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.build_trial import called, predicted
@@ -36,7 +34,6 @@ class BestWeights:
     spec: SweepSpec
     study: StudyFile
     runner: Runner
-    results: Sequence[Result]  # all trials of the search, in the order of their numbers
     emit: Listener
     wall: WallTime
     stop: StopRequest
@@ -60,11 +57,8 @@ class BestWeights:
         def stopping() -> bool:
             return self.stop.signalled
 
-        if trial.suggestion.recipe is not None:
-            return finalist_weights(self.runner, self.study, self.results, trial, stopping)
-        return retrained_weights(
-            lambda: make_engine(self.spec), self.runner, self.results, trial.number, stopping=stopping
-        )
+        train_again = training_again(self.study, self.spec, trial)
+        return retrained_weights(trial, train_again, self.runner, stopping)
 
     def write_again(self, trials: Sequence[Result]) -> None:
         """Write the weights of these trials, whose files were damaged. Raises Interrupted."""

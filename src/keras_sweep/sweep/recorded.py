@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
-from keras_sweep.process.backend import BACKENDS
+from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.keras_config import KERAS_CONFIG, use_keras_config
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file_of
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -27,6 +30,48 @@ from keras_sweep.space_file.read import read_space_text
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import IMPORTED, best_training, imported, winner
 from keras_sweep.trial.result import Result, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedTrial:
+    """A trial of a record that is open, and what it takes to work on its model."""
+
+    study: StudyFile
+    spec: SweepSpec
+    data: SearchData
+    trial: Result
+
+
+@contextmanager
+def opened(
+    folder: SweepFolder,
+    number: int | None,
+    emit: Listener,
+    *,
+    spec: SweepSpec | None = None,
+    trust: bool = False,
+    backend: str | None = None,
+    check: Callable[[SweepSpec, Result], None] = lambda spec, trial: None,
+) -> Iterator[OpenedTrial]:
+    """Open a sweep's record for the trial of that number, or the winner; Keras is set to its backend, or to `backend`.
+
+    `spec` stands for the recorded one where the user has just given it. `check` may refuse the trial before its rows
+    are loaded.
+
+    Raises:
+        UsageError: there is no such trial, the record names code and is not trusted, or the backend does not fit.
+        DataError: the rows can't be read.
+        ChangedSweep: other rows are there now, or other code of the model.
+        RecordError: no trial has completed.
+    """
+    with StudyFile.open(folder) as study:
+        spec = spec or recorded_spec(study, trust=trust, emit=emit)
+        trial = trial_of(study, spec.objective, number)
+        check(spec, trial)
+        choose_backend(backend, "--backend", default=backend_of(trial))
+        check_environment()
+        spec, data = recorded_data(study, spec, emit)
+        yield OpenedTrial(study, spec, data, trial)
 
 
 def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec:
@@ -148,6 +193,9 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
     """
     import keras
 
+    from keras_sweep.sweep.retrain import retrained_weights, training_again
+    from keras_sweep.training.choose import choose_runner
+
     here, there = keras.backend.backend(), backend_of(result)
     path = weights_file_of(study.folder, result)
     why = "its weights are not kept, as those of the best are"
@@ -169,19 +217,8 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
             hint=f"Give `--backend {there}`",
         )
     emit(Noticed(f"{result.name} is trained again, since {why}"))
-    return _trained_again(study, spec, data, result)
-
-
-def _trained_again(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result) -> Weights:
-    from keras_sweep.search.engines import make_engine
-    from keras_sweep.sweep.finalists import finalist_weights
-    from keras_sweep.sweep.retrain import retrained_weights
-    from keras_sweep.training.choose import choose_runner
-
     runner, _ = choose_runner(spec, data, result.runner.partition("/")[0])
-    if result.suggestion.recipe is not None:
-        return finalist_weights(runner, study, study.results(), result)
-    return retrained_weights(lambda: make_engine(spec), runner, study.results(), result.number)
+    return retrained_weights(result, training_again(study, spec, result), runner)
 
 
 def no_winner(name: str, results: Sequence[Result]) -> RecordError:

@@ -13,7 +13,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.weights import delete_others, load_weights, save_weights, weights_file
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.recorded import weights_of
+from keras_sweep.sweep.recorded import OpenedTrial, weights_of
 from keras_sweep.sweep.retrain import AsRecorded
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan, WinnerRefitted
@@ -70,9 +70,7 @@ class Refitting:
         return refit
 
 
-def final_weights(
-    study: StudyFile, spec: SweepSpec, data: SearchData, training: Result, emit: Listener
-) -> tuple[Weights, SearchData, Refit | None]:
+def final_weights(opened: OpenedTrial, emit: Listener) -> tuple[Weights, SearchData, Refit | None]:
     """The weights of the model that stands for a training, the rows that it was trained on, and how it was refit.
 
     Without a refit they are its own; with folds, where no one model is, it is trained on all rows for this.
@@ -81,6 +79,7 @@ def final_weights(
         UsageError: as `weights_of`.
         SweepError: trained on all rows, it failed.
     """
+    study, spec, data, training = opened.study, opened.spec, opened.data, opened.trial
     refit = recorded_refit(study.attributes, training)
     if refit is None and not data.folds:
         return weights_of(study, spec, data, training, emit), data, None

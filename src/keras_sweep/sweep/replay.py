@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.process.backend import check_environment, choose_backend
-from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.finalists import training_again
-from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
+from keras_sweep.sweep.recorded import backend_of, opened
+from keras_sweep.sweep.retrain import training_again
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -103,9 +101,9 @@ def replay(
         RecordError: no trial has completed.
     """
     emit(PhaseBegan("data"))
-    with StudyFile.open(folder) as study:
-        spec, data, recorded = replayable(study, number, emit, spec=spec, trust=trust, backend=backend)
-        train_again = training_again(study, spec, recorded)
+    with opened(folder, number, emit, spec=spec, trust=trust, backend=backend, check=check_replayable) as trial:
+        train_again = training_again(trial.study, trial.spec, trial.trial)
+    spec, data, recorded = trial.spec, trial.data, trial.trial
 
     def compared(with_runner: Runner) -> CurveMatch:
         again = train_again(with_runner, emit=emit)
@@ -121,27 +119,13 @@ def replay(
     return Replay(folder.name, spec.objective, recorded, plain, own, (len(data.train), len(data.validation)))
 
 
-def replayable(
-    study: StudyFile,
-    number: int | None,
-    emit: Listener,
-    *,
-    spec: SweepSpec | None = None,
-    trust: bool = False,
-    backend: str | None = None,
-) -> tuple[SweepSpec, SearchData, Result]:
-    """Spec and data of a trial of the record, and the trial; Keras is set to its backend. Raises as `replay`."""
-    spec = spec or recorded_spec(study, trust=trust, emit=emit)
-    recorded = trial_of(study, spec.objective, number)
+def check_replayable(_: SweepSpec, recorded: Result) -> None:
+    """Raises UsageError where another program trained the trial."""
     if imported(recorded):
         raise UsageError(
             f"{recorded.name} was trained by another program: its numbers can't be had here",
             hint="Replay a trial that was trained here",
         )
-    choose_backend(backend, "--backend", default=backend_of(recorded))
-    check_environment()
-    spec, data = recorded_data(study, spec, emit)
-    return spec, data, recorded
 
 
 def _compared(recorded: Result, again: Result, runner: str, data: SearchData, objective: Objective) -> CurveMatch:

@@ -1,19 +1,22 @@
-"""Trains one recorded trial once more, for its weights: in its own generation, so that every digit is the same."""
+"""Trains one recorded trial, or finalist, once more: among the trials that it was trained with, so that every digit is
+the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from keras_sweep.errors import Interrupted, RecordError
+from keras_sweep.record.reader import choice_of
+from keras_sweep.record.study_file import StudyFile
 from keras_sweep.search.engine import Engine
+from keras_sweep.search.engines import make_engine
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.runner import NoWatch, Runner
 from keras_sweep.trial.events import Listener, PhaseBegan
+from keras_sweep.trial.finalists import generation
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
-
-
-def _nobody(_: object) -> None:
-    """Hears of nothing."""
 
 
 def trained_again(
@@ -22,7 +25,7 @@ def trained_again(
     results: Sequence[Result],
     number: int,
     stopping: Callable[[], bool] = lambda: False,
-    emit: Listener = _nobody,
+    emit: Listener = lambda _: None,
 ) -> Result:
     """How the trial turns out when it is trained once more, stopped where the record says that it was stopped.
 
@@ -39,28 +42,57 @@ def trained_again(
     raise Interrupted(f"trial {number} was not trained again to its end", hint="The same command does it")
 
 
-def retrained_weights(
-    make_engine: Callable[[], Engine],
+def training_again(study: StudyFile, spec: SweepSpec, trial: Result) -> Callable[..., Result]:
+    """What trains a recorded trial, or finalist, once more by a runner, as `trained_again` does.
+
+    It takes the runner, and perhaps `stopping` and `emit`; the study may be closed by then.
+    """
+    results = study.results()
+    if trial.suggestion.recipe is None:
+        return partial(trained_again, lambda: make_engine(spec), results=results, number=trial.number)
+    return partial(_finalist_again, asked=_mates(study, results, trial), finalist=trial)
+
+
+def _mates(study: StudyFile, results: Sequence[Result], finalist: Result) -> list[Suggestion]:
+    """The trainings among which a finalist was trained. Raises RecordError where the record does not say."""
+    search = {one.number: one for one in results}
+    choices = study.attributes.get("finalists", [])
+    seed, index = finalist.finalist_seed, finalist.suggestion.generation
+    if seed is None or finalist.recipe not in search or index >= len(choices):
+        raise RecordError(f"the record does not say with which others {finalist.name} was trained")
+    choice = choice_of({"finalists": choices[: index + 1]})
+    return generation(choice, index, [seed], search, study.finalists().results())
+
+
+def _finalist_again(
     runner: Runner,
-    results: Sequence[Result],
-    number: int,
+    stopping: Callable[[], bool] = lambda: False,
+    emit: Listener = lambda _: None,
+    *,
+    asked: Sequence[Suggestion],
+    finalist: Result,
+) -> Result:
+    watch = AsRecorded([], stopping, emit)
+    for again in runner.without_checkpoints().run(asked, frozenset({finalist.number}), watch):
+        return again
+    raise Interrupted(f"{finalist.name} was not trained again to its end", hint="The same command does it")
+
+
+def retrained_weights(
+    recorded: Result,
+    train_again: Callable[..., Result],
+    runner: Runner,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Weights:
-    """The weights that earned the trial's value.
+    """The weights that earned the value of a trial, or finalist; `train_again` is its `training_again`.
 
     Raises:
         Interrupted: `stopping` said so.
         RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
     """
-    recorded = next(result for result in results if result.number == number)
     if recorded.state is TrialState.FAIL:
-        raise RecordError(f"trial {number} failed ({recorded.reason}), so there are no weights", hint="Choose another")
-    result = trained_again(make_engine, runner, results, number, stopping)
-    return weights_again(recorded, result)
-
-
-def weights_again(recorded: Result, again: Result) -> Weights:
-    """The weights of what was trained again. Raises RecordError where other numbers came out."""
+        raise RecordError(f"{recorded.name} failed ({recorded.reason}), so there are no weights", hint="Choose another")
+    again = train_again(runner, stopping=stopping)
     if again.value == recorded.value and again.weights is not None:
         return again.weights
     if again.state is TrialState.FAIL:

@@ -201,7 +201,7 @@ class _Run:
     def _finish(self, results: list[Result], best: Result, damaged: Sequence[Result]) -> Comparison:
         """Make whole what trials have on disk, compare them, evaluate the winner and write its model."""
         spec, data, runner = self.loaded.spec, self.loaded.data, self.loaded.runner
-        weights = BestWeights(spec, self.study, runner, results, self.emit, self.wall, self.stop)
+        weights = BestWeights(spec, self.study, runner, self.emit, self.wall, self.stop)
         with self.wall.part("export"):
             weights.write_again(damaged)
             rebuild_scores(spec, data, self.study.folder, results, self.emit)

@@ -14,12 +14,11 @@ from keras_sweep.data.names import image_set
 from keras_sweep.data.raw_rows import validation_table
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.errors import DataError, UsageError
-from keras_sweep.process.backend import check_environment, choose_backend
-from keras_sweep.record.study_file import StudyFile
+from keras_sweep.process.backend import check_environment
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.weights import load_weights, weights_file_of
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.recorded import backend_of, recorded_data, recorded_spec, trial_of
+from keras_sweep.sweep.recorded import opened
 from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
@@ -91,13 +90,6 @@ def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floati
     return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
 
-def check_at_hand(spec: SweepSpec) -> None:
-    """Raises DataError where the rows would have to be fetched."""
-    pictures = image_set(spec.data)
-    if pictures is not None and pictures.find() is None:
-        raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
-
-
 def winner_outputs(
     folder: SweepFolder, emit: Listener, *, spec: SweepSpec | None = None, trust: bool = False
 ) -> ValidationOutputs:
@@ -109,14 +101,16 @@ def winner_outputs(
         UsageError: the record names code and is not trusted, its weights are not kept, or another backend is needed.
         DataError: the rows are not on this machine, or are not those of the sweep.
     """
-    with StudyFile.open(folder) as study:
-        spec = spec or recorded_spec(study, trust=trust, emit=emit)
-        best = trial_of(study, spec.objective, None)
-        path = weights_file_of(folder, best)
-        if not path.exists():
-            raise UsageError(f"the weights of {best.name} are not kept")
-        check_at_hand(spec)
-        choose_backend(None, default=backend_of(best))
-        spec, data = recorded_data(study, spec, emit)
-        outputs = validation_outputs(spec, best, load_weights(path, best.weights_digest), data)
-        return ValidationOutputs(best.recipe, data, outputs.reshape(len(outputs), -1), validation_table(spec, data))
+
+    def at_hand(spec: SweepSpec, winner: Result) -> None:
+        if not weights_file_of(folder, winner).exists():
+            raise UsageError(f"the weights of {winner.name} are not kept")
+        pictures = image_set(spec.data)
+        if pictures is not None and pictures.find() is None:
+            raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
+
+    with opened(folder, None, emit, spec=spec, trust=trust, check=at_hand) as best:
+        weights = load_weights(weights_file_of(folder, best.trial), best.trial.weights_digest)
+        outputs = validation_outputs(best.spec, best.trial, weights, best.data)
+    table = validation_table(best.spec, best.data)
+    return ValidationOutputs(best.trial.recipe, best.data, outputs.reshape(len(outputs), -1), table)
