@@ -51,7 +51,7 @@ def opened(
     spec: SweepSpec | None = None,
     trust: bool = False,
     backend: str | None = None,
-    check: Callable[[SweepSpec, Result], None] = lambda spec, trial: None,
+    check: Callable[[SweepSpec, Result], None] | None = None,
 ) -> Iterator[OpenedTrial]:
     """Open a sweep's record for the trial of that number, or the winner; Keras is set to its backend, or to `backend`.
 
@@ -67,7 +67,8 @@ def opened(
     with StudyFile.open(folder) as study:
         spec = spec or recorded_spec(study, trust=trust, emit=emit)
         trial = trial_of(study, spec.objective, number)
-        check(spec, trial)
+        if check is not None:
+            check(spec, trial)
         choose_backend(backend, "--backend", default=backend_of(trial))
         check_environment()
         spec, data = recorded_data(study, spec, emit)
