@@ -18,8 +18,8 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine
 from keras_sweep.sweep import evaluate as evaluate_module
 from keras_sweep.sweep import finish as finish_module
-from keras_sweep.sweep.card import kept_card
-from keras_sweep.sweep.finish import finish
+from keras_sweep.sweep.export import kept_card
+from keras_sweep.sweep.finish import Finishing
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.sweep.wall_time import WallTime
@@ -60,7 +60,7 @@ def finished(study: StudyFile, results, *, test: bool = True):
     """Finish; the events."""
     best = winner(results, SPEC.objective)
     events = []
-    finish(SPEC, study, results, best, lambda: best.weights, DATA, test=test, emit=events.append)
+    Finishing(SPEC, study, DATA, results, best, lambda: best.weights, events.append, test=test).finish()
     return events
 
 

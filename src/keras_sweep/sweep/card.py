@@ -8,7 +8,6 @@ import json
 import math
 import os
 import platform
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -21,24 +20,113 @@ from keras_sweep import __version__
 from keras_sweep.data.names import image_set
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.files.atomic import replacing_path
-from keras_sweep.files.model_file import check_keras_file, file_digest
 from keras_sweep.files.plain_errors import plain_errors
-from keras_sweep.files.plain_file import open_plain, read_plain
+from keras_sweep.files.plain_file import read_plain
 from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.process.keras_config import keras_config
-from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import Split, SweepSpec
-from keras_sweep.sweep.comparison import comparison_of
-from keras_sweep.sweep.evaluate import TestScores, known_scores, looks_at_test
+from keras_sweep.sweep.evaluate import TestScores
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 
 PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class CardSource(_Part):
+    """Where the rows are read, as a space file's `data`."""
+
+    kind: str
+    source: str  # a file's is relative to the folder of the space file
+    target: str | None = None
+    split: Split
+
+
+class CardData(_Part):
+    """The rows."""
+
+    name: str
+    fingerprint: str
+    test_fingerprint: str | None = None
+    source: CardSource
+    train_rows: int
+    validation_rows: int
+    folds: int | None = None
+    test_rows: int
+    input_shape: list[int]
+    input: str  # what the model takes, in words
+    classes: list[Any] | int | None
+
+
+class CardModel(_Part):
+    """What built the model."""
+
+    source: str  # "module:function" of a user's own
+    arguments: dict[str, Any]
+
+
+class CardSeeds(_Part):
+    """A recipe over its seeds."""
+
+    count: int
+    mean: float
+    stderr: float | None
+    unstable: bool
+    values: dict[str, float | None]  # seed -> value
+
+
+class CardRefit(_Part):
+    """How the model was trained once more, on all rows.
+
+    `scores` are on rows that it was trained on, to tell the model by; what it is worth, `estimate` and `test` say.
+    """
+
+    rows: int
+    epochs: int
+    scores: dict[str, float]
+    validation_and_estimate_are_of: str
+
+
+class CardMetric(_Part):
+    """What ranked the trials."""
+
+    name: str
+    goal: Goal
+
+
+class Card(_Part):
+    """All that stands in a card, in this order."""
+
+    sweep: str
+    trial: int
+    trials: int  # of how many it is one
+    params: dict[str, Any]
+    seed: Any
+    seeds: CardSeeds | None = None  # where finalists decided
+    epoch: int | None
+    refit: CardRefit | None = None
+    model: CardModel
+    open: str  # the call that opens the file
+    loss: str
+    metrics: tuple[str, ...]
+    metric: CardMetric
+    engine: str
+    runner: str
+    data: CardData
+    validation: dict[str, float | None]
+    estimate: dict[str, Any] | None
+    test: dict[str, Any] | None
+    versions: dict[str, str]
+    keras_config: dict[str, Any] | None = None
+    created: str
+    sha256: str = ""  # of the model's file; of a folder there is none
 
 
 def versions() -> dict[str, str]:
@@ -65,7 +153,7 @@ def model_card(
     recipe: Result | None = None,
     refit: Refit | None = None,
 ) -> dict[str, Any]:
-    """The card as plain data for JSON.
+    """The card as plain data, which `card_text` writes; `sha256` is added once the file is there.
 
     Args:
         spec: the sweep.
@@ -80,7 +168,7 @@ def model_card(
         refit: how the exported model was trained once more, on all rows; None: it is the trial's own.
     """
     seeds = seeds_record(recipe, spec.search.seed) if recipe is not None else None
-    return {
+    card = {
         "sweep": spec.name,
         "trial": result.recipe,
         "trials": trials,
@@ -104,6 +192,12 @@ def model_card(
         "keras_config": keras_config(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    return Card.model_validate_json(json.dumps(card)).model_dump(exclude_unset=True)
+
+
+def card_text(card: Mapping[str, Any]) -> str:
+    """The text of a card's file."""
+    return json.dumps(card, indent=2) + "\n"
 
 
 def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
@@ -145,10 +239,7 @@ def seeds_record(recipe: Result, seed: int) -> dict[str, Any] | None:
 
 
 def refit_record(refit: Refit | None) -> dict[str, Any] | None:
-    """What a card says of a model that was trained once more, on all rows.
-
-    `scores` are on rows that it was trained on, to tell the model by; what it is worth, `estimate` and `test` say.
-    """
+    """What a card says of a model that was trained once more, on all rows."""
     if refit is None:
         return None
     of = "the recipe as the search trained it, on other rows than it was scored on; this model has seen them all"
@@ -188,69 +279,6 @@ def _input_words(spec: SweepSpec) -> str:
     if pictures is not None:
         return f"pixels divided by 255, as float32, flattened to {math.prod(pictures.shape)}"
     return "rows as the source gives them, float32"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class CardSource(_Part):
-    """Where the rows are read, as a space file's `data`."""
-
-    kind: str
-    source: str  # a file's is relative to the folder of the space file
-    target: str | None = None
-    split: Split
-
-
-class CardData(_Part):
-    """What a card says of the data."""
-
-    name: str
-    fingerprint: str
-    source: CardSource
-    test_fingerprint: str | None = None
-
-
-class CardModel(_Part):
-    """What a card says of the model."""
-
-    source: str  # "module:function" of a user's own
-
-
-class CardRefit(_Part):
-    """What a card says of a model that was trained once more, on all rows."""
-
-    rows: int
-    epochs: int
-    scores: dict[str, float]
-
-
-class CardMetric(_Part):
-    """What ranked the trials."""
-
-    name: str
-    goal: Goal
-
-
-class Card(_Part):
-    """What is read of a card to verify its model; there is more in the file."""
-
-    sweep: str
-    trial: int
-    params: dict[str, Any]
-    loss: str
-    metrics: tuple[str, ...]
-    metric: CardMetric
-    model: CardModel
-    runner: str
-    open: str
-    sha256: str
-    data: CardData
-    validation: dict[str, float | None]
-    test: dict[str, Any] | None
-    refit: CardRefit | None = None
-    keras_config: dict[str, Any] | None = None
 
 
 def card_path(model: Path) -> Path:
@@ -303,51 +331,3 @@ def own_card(folder: SweepFolder, attributes: Mapping[str, Any]) -> dict[str, An
         message = f"the card {folder.card} is not as the sweep wrote it"
         raise RecordError(message, hint="`sweep run` of its space file writes it again")
     return dict(json.loads(text))
-
-
-def kept_card(folder: SweepFolder, attributes: Mapping[str, Any], trial: Result) -> dict[str, Any] | None:
-    """The card of `best.keras`, where both are there and of this trial, or finalist.
-
-    Raises RecordError: the card was altered, or the model is damaged, or not the file that the card is of.
-    """
-    card = own_card(folder, attributes) if folder.best.exists() else {}
-    if not card or not is_card_of(card, trial, attributes["seed"]):
-        return None
-    check_keras_file(folder.best)
-    if file_digest(folder.best) != card.get("sha256"):
-        raise _not_of_its_card(folder)
-    return card
-
-
-def copy_kept(folder: SweepFolder, card: dict[str, Any], path: Path) -> None:
-    """Copy `best.keras`, which the card is of. Raises RecordError, and then no file is left, or the one that was."""
-    with plain_errors("write", path), replacing_path(path) as part:
-        with open_plain(folder.best) as source, part.open("xb") as target:
-            shutil.copyfileobj(source, target)
-        if file_digest(part) != card["sha256"]:  # of the copy: a sweep may have written another one meanwhile
-            raise _not_of_its_card(folder)
-
-
-def _not_of_its_card(folder: SweepFolder) -> RecordError:
-    message = f"{folder.best} is not the file that {folder.card.name} is of"
-    return RecordError(message, hint="`sweep run` of its space file writes both again")
-
-
-def recorded_card(
-    study: StudyFile, spec: SweepSpec, result: Result, data: SearchData, *, opening: str, refit: Refit | None
-) -> dict[str, Any]:
-    """The card of a training, or finalist, as the record is now."""
-    results = study.ranked_results()
-    comparison = comparison_of(study.folder, study.attributes, results)
-    return model_card(
-        spec,
-        result,
-        data,
-        trials=len(results),
-        test=known_scores(study.attributes, result),
-        looks=looks_at_test(study),
-        opening=opening,
-        estimate=comparison.estimate if comparison.best == result.recipe else None,
-        recipe=results[result.recipe],
-        refit=refit,
-    )

@@ -14,7 +14,8 @@ from keras_sweep.process.keras_config import KERAS_CONFIG
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import data_record, is_card_of, recorded_card, refit_record, validation_record
+from keras_sweep.sweep.card import data_record, is_card_of, refit_record, validation_record
+from keras_sweep.sweep.export import recorded_card
 from keras_sweep.sweep.recorded import unfollowed_spec
 from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,9 @@ from typing import Any
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.atomic import SHARED, replacing_path, write_text
-from keras_sweep.files.model_file import file_digest
+from keras_sweep.files.model_file import check_keras_file, file_digest
+from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain_file import open_plain
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.record.reader import objective_of
@@ -21,13 +23,15 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import copy_kept, kept_card, recorded_card, test_record
+from keras_sweep.sweep.card import card_text, is_card_of, model_card, own_card, test_record
+from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.evaluate import known_scores, looks_at_test
 from keras_sweep.sweep.recorded import OpenedTrial, opened, refuse_imported, trial_of
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 
 
@@ -152,7 +156,7 @@ def export_trial(
     if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
         emit(Noticed(words))
     beside = path.with_name(f"{path.stem}.card.json")
-    write_text(beside, json.dumps(card, indent=2) + "\n", mode=SHARED)
+    write_text(beside, card_text(card), mode=SHARED)
     return Exported(trial, path, beside)
 
 
@@ -183,6 +187,54 @@ def _built(opened: OpenedTrial, path: Path, emit: Listener, form: ExportFormat) 
     opening = form.opening or opening_call(whole)
     card = recorded_card(opened.study, spec, trial, data, opening=opening, refit=refit)
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
+
+
+def recorded_card(
+    study: StudyFile, spec: SweepSpec, result: Result, data: SearchData, *, opening: str, refit: Refit | None
+) -> dict[str, Any]:
+    """The card of a training, or finalist, as the record is now."""
+    results = study.ranked_results()
+    comparison = comparison_of(study.folder, study.attributes, results)
+    return model_card(
+        spec,
+        result,
+        data,
+        trials=len(results),
+        test=known_scores(study.attributes, result),
+        looks=looks_at_test(study),
+        opening=opening,
+        estimate=comparison.estimate if comparison.best == result.recipe else None,
+        recipe=results[result.recipe],
+        refit=refit,
+    )
+
+
+def kept_card(folder: SweepFolder, attributes: Mapping[str, Any], trial: Result) -> dict[str, Any] | None:
+    """The card of `best.keras`, where both are there and of this trial, or finalist.
+
+    Raises RecordError: the card was altered, or the model is damaged, or not the file that the card is of.
+    """
+    card = own_card(folder, attributes) if folder.best.exists() else {}
+    if not card or not is_card_of(card, trial, attributes["seed"]):
+        return None
+    check_keras_file(folder.best)
+    if file_digest(folder.best) != card.get("sha256"):
+        raise _not_of_its_card(folder)
+    return card
+
+
+def copy_kept(folder: SweepFolder, card: dict[str, Any], path: Path) -> None:
+    """Copy `best.keras`, which the card is of. Raises RecordError, and then no file is left, or the one that was."""
+    with plain_errors("write", path), replacing_path(path) as part:
+        with open_plain(folder.best) as source, part.open("xb") as target:
+            shutil.copyfileobj(source, target)
+        if file_digest(part) != card["sha256"]:  # of the copy: a sweep may have written another one meanwhile
+            raise _not_of_its_card(folder)
+
+
+def _not_of_its_card(folder: SweepFolder) -> RecordError:
+    message = f"{folder.best} is not the file that {folder.card.name} is of"
+    return RecordError(message, hint="`sweep run` of its space file writes both again")
 
 
 def other_score(spec: SweepSpec, result: Result, model: Any, data: SearchData) -> str | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from typing import Any
 
 from keras_sweep.data.raw_rows import whole
@@ -19,8 +18,8 @@ from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import CARD, is_card_of, model_card, own_card, refit_record, seeds_record
-from keras_sweep.sweep.evaluate import known_look, known_scores, look_at_test, looks_at_test
+from keras_sweep.sweep.card import CARD, card_text, model_card, own_card
+from keras_sweep.sweep.evaluate import TestScores, known_look, known_scores, look_at_test, looks_at_test
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import trained_model
@@ -29,79 +28,81 @@ from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result, Weights
 
+OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card is of the model that is to be there
 
-def finish(
-    spec: SweepSpec,
-    study: StudyFile,
-    results: Sequence[Result],
-    best: Result,
-    weights: Callable[[], Weights],
-    data: SearchData,
-    *,
-    test: bool,
-    emit: Listener,
-    wall: WallTime | None = None,
-    estimate: Estimate | None = None,
-    refit: Refit | None = None,
-) -> None:
-    """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
 
-    `results` are the trials of the search; `best` is the winner, or the one of its finalists whose model stands for it;
-    `weights` are of that model, or of its `refit` where there is one.
+@dataclass(frozen=True, slots=True)
+class Finishing:
+    """The end of a sweep whose winner is known: all that its model file and its card are made of."""
 
-    What is there already and sound is left as it is, so that the same call again does nothing. The card bears the model
-    file's checksum and is written last: a kill leaves a model without a card, never with one of another model.
-    """
-    folder, wall = study.folder, wall or WallTime()
-    scores = known_scores(study.attributes, best)
-    if scores is not None:
-        emit(known_look(best, scores, looks_at_test(study)))
-    card = _card_on_disk(folder, study.attributes, emit)
-    recipe = next(one for one in results if one.number == best.recipe)
-    current = card.get("trials") == len(results) and is_card_of(card, best, spec.search.seed)
-    current = current and card.get("seeds") == seeds_record(recipe, spec.search.seed)
-    current = current and card.get("refit") == refit_record(refit)
-    sound = _is_sound(folder, card if current else None, emit)
-    look = test and scores is None and bool(data.test_rows)
-    told = card.get("estimate") == (None if estimate is None else asdict(estimate))
-    if sound and told and not look and (scores is None) == (card.get("test") is None):
-        return
-    opening = str(card.get("open", PLAIN))
-    if look or not sound:
-        own = data if refit is None else whole(spec, data)
-        with wall.phase("build"):
-            model = trained_model(spec, best, weights(), own)
-        if look:
-            with wall.phase("test"):
-                scores = look_at_test(spec, study, best, model, data, own, emit)
-        if not sound:
-            try:
-                with wall.phase("export"):
-                    as_file = file_model(spec, model, own)
-            except ModelError as error:  # the trials and their weights are sound all the same
-                emit(Noticed(str(error)))
-                return
-            opening = opening_call(as_file)
-            _make_way(folder)
-            with wall.phase("export"), plain_errors("write", folder.best):
-                save_keras(as_file, folder.best)
-    looks = looks_at_test(study)
-    card = model_card(
-        spec,
-        best,
-        data,
-        trials=len(results),
-        test=scores,
-        looks=looks,
-        opening=opening,
-        estimate=estimate,
-        recipe=recipe,
-        refit=refit,
-    )
-    card["sha256"] = file_digest(folder.best)
-    text = json.dumps(card, indent=2) + "\n"
-    study.set_attributes({CARD: hashlib.sha256(text.encode()).hexdigest()})
-    write_text(folder.card, text, mode=SHARED)
+    spec: SweepSpec
+    study: StudyFile
+    data: SearchData
+    results: Sequence[Result]  # the trials of the search
+    best: Result  # the winner, or the one of its finalists whose model stands for it
+    weights: Callable[[], Weights]  # of that model, or of its refit where there is one
+    emit: Listener
+    wall: WallTime = field(default_factory=WallTime)
+    test: bool = True  # whether the test rows are to be looked at
+    estimate: Estimate | None = None
+    refit: Refit | None = None
+
+    def finish(self) -> None:
+        """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
+
+        What is there already and sound is left as it is, so that the same call again does nothing. The card bears the
+        model file's checksum and is written last: a kill leaves a model without a card, never with another model's.
+        """
+        spec, study, folder, best = self.spec, self.study, self.study.folder, self.best
+        scores = known_scores(study.attributes, best)
+        if scores is not None:
+            self.emit(known_look(best, scores, looks_at_test(study)))
+        there = _card_on_disk(folder, study.attributes, self.emit)
+        opening = str(there.get("open", PLAIN))
+        wanted = self._card(scores, opening)
+        current = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
+        sound = _is_sound(folder, there if current else None, self.emit)
+        look = self.test and scores is None and bool(self.data.test_rows)
+        told = there.get("estimate") == wanted["estimate"] and (there.get("test") is None) == (scores is None)
+        if sound and told and not look:
+            return
+        if look or not sound:
+            own = self.data if self.refit is None else whole(spec, self.data)
+            with self.wall.phase("build"):
+                model = trained_model(spec, best, self.weights(), own)
+            if look:
+                with self.wall.phase("test"):
+                    scores = look_at_test(spec, study, best, model, self.data, own, self.emit)
+            if not sound:
+                try:
+                    with self.wall.phase("export"):
+                        as_file = file_model(spec, model, own)
+                except ModelError as error:  # the trials and their weights are sound all the same
+                    self.emit(Noticed(str(error)))
+                    return
+                opening = opening_call(as_file)
+                _make_way(folder)
+                with self.wall.phase("export"), plain_errors("write", folder.best):
+                    save_keras(as_file, folder.best)
+        card = {**self._card(scores, opening), "sha256": file_digest(folder.best)}
+        text = card_text(card)
+        study.set_attributes({CARD: hashlib.sha256(text.encode()).hexdigest()})
+        write_text(folder.card, text, mode=SHARED)
+
+    def _card(self, scores: TestScores | None, opening: str) -> dict[str, Any]:
+        """The card as it is to be, but for the file's checksum."""
+        return model_card(
+            self.spec,
+            self.best,
+            self.data,
+            trials=len(self.results),
+            test=scores,
+            looks=looks_at_test(self.study),
+            opening=opening,
+            estimate=self.estimate,
+            recipe=next(one for one in self.results if one.number == self.best.recipe),
+            refit=self.refit,
+        )
 
 
 def _make_way(folder: SweepFolder) -> None:

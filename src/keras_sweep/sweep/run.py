@@ -21,7 +21,7 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import Finalists
-from keras_sweep.sweep.finish import finish
+from keras_sweep.sweep.finish import Finishing
 from keras_sweep.sweep.load import Loaded, load, short_path, sweep_started
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside, tell_again
@@ -212,19 +212,19 @@ class _Run:
             refitting = Refitting(spec, self.study, data, runner.name, self.emit, lambda: self.stop.signalled)
             with self.wall.part("refit"):
                 refit = refitting.of(training)
-            finish(
+            Finishing(
                 spec,
                 self.study,
+                data,
                 results,
                 training,
                 lambda: weights.of(training) if refit is None else refitting.weights(refit),
-                data,
+                self.emit,
+                self.wall,
                 test=self.options.test,
-                emit=self.emit,
-                wall=self.wall,
                 estimate=comparison.estimate,
                 refit=refit,
-            )
+            ).finish()
         return comparison
 
     def _write_down(self) -> dict[str, float]:
