@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -74,6 +75,36 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_few_ties_bind_the_rooms() -> None:
     ties = {(room(name), room(other)) for name in MODULES for other in imports(name) if other} - {("", "")}
     assert len({(a, b) for a, b in ties if a != b and a in ROOMS and b in ROOMS}) <= 81
+
+
+# Where private names of another package may be used: lanes, replay and KerasTuner's oracles can't be had without.
+PRIVATE_NAMES = (
+    "training.",
+    "search.keras_tuner.",
+    "process.backend",  # the flag by which Keras imports TensorFlow: seconds of each run on another backend
+    "views.running.live",  # the frame of rich's live display
+)
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_other_packages_are_used_and_not_rebuilt(name: str) -> None:
+    """No hook under imports, no table of another program's database, nothing set on a module that is not ours."""
+    text = MODULES[name].read_text()
+    assert not re.search(r"sys\.meta_path|MetaPathFinder|CREATE TABLE", text)
+    nodes = list(ast.walk(ast.parse(text)))
+    foreign = set()
+    for node in nodes:
+        for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
+            home = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+            if home.split(".")[0] not in {"keras_sweep", *sys.stdlib_module_names}:
+                foreign.add((alias.asname or alias.name).split(".")[0])
+    targets = [target for node in nodes if isinstance(node, ast.Assign) for target in node.targets]
+    holders = [part.value for target in targets for part in ast.walk(target) if isinstance(part, ast.Attribute)]
+    holders += [one.args[0] for one in nodes if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "setattr"]
+    changed = {holder.id for holder in holders if isinstance(holder, ast.Name)}
+    if not name.startswith(PRIVATE_NAMES):
+        assert not changed & foreign
+        assert not re.search(r"noqa: SLF001  # \w+ \d", text)
 
 
 def test_no_test_module_imports_from_another() -> None:
