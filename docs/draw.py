@@ -13,7 +13,7 @@ from pathlib import Path
 from terminal_svg import progress_at, record_svg
 
 from keras_sweep.api.report import write_report
-from keras_sweep.record.reader import objective_of, read_attributes, read_results
+from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.sweep_folder import find, sweeps_dir
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
@@ -24,17 +24,17 @@ from keras_sweep.views.summary import print_summary, summary
 def draw(name: str) -> None:
     """The summary as it was printed, and the board as it was two thirds through."""
     folder = find(name, sweeps_dir())
-    attributes = read_attributes(folder)
+    facts = read_facts(folder)
     results = read_results(folder)
-    objective = objective_of(attributes)
-    total = attributes["trials"]
-    seconds = attributes["seconds"]
+    objective = facts.objective
+    total = facts.trials or 0
     place = Path(__file__).parents[1] / "reports" / name
     picture(write_report(folder, place), place / "page.png")
-    test = attributes["test"]
-    looked = TestEvaluated(test["number"], test["scores"], test["stderrs"], attributes["test_looks"], test["per_class"])
-    compared = comparison_of(folder, attributes, results)
-    ended = SweepEnded(name, "done", tuple(results), seconds, f"sweeps/{name}/best.keras", comparison=compared)
+    assert facts.test is not None
+    test = facts.test.scores
+    looked = TestEvaluated(facts.test.number, test.scores, test.stderrs, facts.test_looks, test.per_class)
+    compared = comparison_of(folder, facts, results)
+    ended = SweepEnded(name, "done", tuple(results), facts.seconds, f"sweeps/{name}/best.keras", comparison=compared)
     shown = summary(ended, objective, test=looked)
     title = f"sweep run search_spaces/{name}.yaml"
     record_svg(lambda console: print_summary(console, shown), place / "summary.svg", title=title, width=100)
@@ -52,7 +52,7 @@ def draw(name: str) -> None:
     )
     done = 2 * total // 3
     search = [replace(result, finalists=(), final=False) for result in results]  # finalists come after it
-    progress = progress_at(started, search, done=done, elapsed=sum(seconds.values()) * done / total)
+    progress = progress_at(started, search, done=done, elapsed=sum(facts.seconds.values()) * done / total)
     record_svg(lambda console: console.print(board(progress, console)), place / "board.svg", title=title, width=100)
 
 

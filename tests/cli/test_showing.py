@@ -11,12 +11,13 @@ from optuna.distributions import distribution_to_json
 from rich.console import Console
 
 from keras_sweep.cli import showing
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import sweep_folder
+from keras_sweep.space.search_space import Goal
 from keras_sweep.space_file.read import read_space_text
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.trial.end_reason import EndReason
-from keras_sweep.trial.events import SweepEnded, TrialEnded
+from keras_sweep.trial.events import EndReason, SweepEnded, TrialEnded
 from tests.helpers.page_facts import DISTRIBUTIONS, SPACE
 from tests.helpers.results import dense_sweep
 from tests.helpers.screen import without_styles
@@ -43,9 +44,10 @@ def test_importance_is_said_on_a_terminal_after_training(
 
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=is_terminal, color_system=None)
-    known = {"distributions": {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}}
+    distributions = {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}
+    known = Facts("val_accuracy", Goal.MAXIMIZE, 42, SPACE, distributions)
     monkeypatch.setattr(showing, "run_session", session)
-    monkeypatch.setattr(showing, "read_attributes", lambda _: known)
+    monkeypatch.setattr(showing, "read_facts", lambda _: known)
     monkeypatch.setattr(showing, "stdout_console", lambda: console)
     spec = read_space_text(SPACE, path=tmp_path / "dense.yaml")
     showing.show_run(spec, sweep_folder("dense", tmp_path), RunOptions(), WallTime.of_process(), view=view)

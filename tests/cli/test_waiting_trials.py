@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from keras_sweep.record.spool import Spool
+from keras_sweep.record.trial_record import Spool
 from tests.helpers.command import called
 from tests.helpers.records import new_study
 from tests.helpers.results import dense_sweep

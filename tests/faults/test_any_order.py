@@ -21,10 +21,10 @@ from keras_sweep.files.arrays import read_arrays
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import saved_trials, weights_file
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.space.sweep_spec import Finalists as FinalistSettings

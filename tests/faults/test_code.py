@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.files.model_file import file_digest
+from keras_sweep.files.plain import file_digest
 from tests.helpers.long_sweep import LONG, SLOW
 from tests.helpers.whole_sweeps import Driver
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from keras_sweep.record.weights import weights_file
+from keras_sweep.record.saved import weights_file
 from tests.helpers.whole_sweeps import Driver, folder_of, looks, outcome
 
 

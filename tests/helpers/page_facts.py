@@ -10,9 +10,10 @@ import numpy as np
 import optuna
 
 from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.record.facts import facts_in
 from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.winner import ValidationOutputs
-from keras_sweep.trial.marginal_ties import marginal
+from keras_sweep.trial.comparison import marginal
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.report.facts import SweepFacts
@@ -72,7 +73,7 @@ def facts_of(
     return SweepFacts(
         name=name,
         objective=ACCURACY,
-        attributes={**known, **attributes},
+        record=facts_in({**known, **attributes}),
         rows=leaderboard_rows(results, ACCURACY, seed=42),
         comparison=marginal(results, ACCURACY),
         results={result.number: result for result in results},

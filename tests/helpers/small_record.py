@@ -8,9 +8,9 @@ from keras_sweep.files import atomic
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.saved import delete_others, save_weights, saved_trials, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import delete_others, save_weights, saved_trials, weights_file
 from tests.helpers.records import DENSE, SPEC, identical, integrity, same
 from tests.helpers.results import dense_sweep
 
@@ -46,6 +46,6 @@ def check_sound(folder: SweepFolder) -> None:
 def check_done(folder: SweepFolder) -> None:
     check_sound(folder)
     assert len(reader.read_results(folder)) == len(TRIALS)
-    assert reader.read_attributes(folder)["test_looks"] == 1
+    assert reader.read_facts(folder).test_looks == 1
     assert saved_trials(folder) == [3]
     assert not list(folder.path.rglob("*.part*"))

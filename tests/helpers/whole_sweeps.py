@@ -14,9 +14,8 @@ import numpy as np
 
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record import reader
-from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
+from keras_sweep.record.saved import load_scores, saved_trials, scores_file, weights_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import saved_trials, weights_file
 from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores
@@ -75,7 +74,7 @@ def outcome(sweep: SweepFolder) -> dict[str, Any]:
         "comparison": comparison_file(sweep).read_bytes() if comparison_file(sweep).exists() else None,
         "best": model_arrays(sweep.best),
         "card": card,
-        "test": reader.read_attributes(sweep)["test"],
+        "test": reader.read_facts(sweep).test,
         "space": sweep.space.read_bytes(),
         "files": sorted(path.name for path in sweep.path.iterdir() if not path.name.startswith("study.db-")),
     }
@@ -99,7 +98,7 @@ def check_sound(sweep: SweepFolder) -> None:
 
 
 def _with_scores(sweep: SweepFolder) -> list[Result]:
-    objective = reader.objective_of(reader.read_attributes(sweep))
+    objective = reader.read_facts(sweep).objective
     return with_scores(reader.read_results(sweep), objective)
 
 
@@ -109,13 +108,13 @@ def _scores(sweep: SweepFolder, result: Result) -> RowScores:
 
 def looks_to_come(sweep: SweepFolder) -> int:
     """How many looks at the test set are counted once the sweep is done: one more than now if there is no score yet."""
-    attributes = reader.read_attributes(sweep) if sweep.exists() else {}
-    return int(attributes.get("test_looks", 0)) + ("test" not in attributes)
+    facts = reader.read_facts(sweep) if sweep.exists() else None
+    return 1 if facts is None else facts.test_looks + (facts.test is None)
 
 
 def looks(sweep: SweepFolder) -> int:
     """How many are counted."""
-    return int(reader.read_attributes(sweep)["test_looks"])
+    return reader.read_facts(sweep).test_looks
 
 
 def model_arrays(path: Path) -> dict[str, Any]:

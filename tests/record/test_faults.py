@@ -17,9 +17,9 @@ import pytest
 from keras_sweep.errors import RecordError
 from keras_sweep.files import disk
 from keras_sweep.record import reader
+from keras_sweep.record.saved import DamagedWeights, load_weights
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import DamagedWeights, load_weights
 from tests.helpers.disk_faults import KINDS, Faults, injected
 from tests.helpers.records import ROOT, integrity, new_folder, new_study, same
 from tests.helpers.results import dense_sweep

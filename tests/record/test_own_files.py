@@ -14,10 +14,10 @@ import pytest
 from keras_sweep.errors import RecordError
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock, read_owner
+from keras_sweep.record.saved import delete_others, load_weights, save_weights, saved_trials, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import delete_others, load_weights, save_weights, saved_trials, weights_file
 from tests.helpers.records import DENSE, SPEC, new_folder
 
 DATABASE = ("study.db", "study.db-wal", "study.db-shm", "study.db-journal")

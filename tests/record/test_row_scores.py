@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import RecordError
-from keras_sweep.record.row_scores import (
+from keras_sweep.record.saved import (
     BEST_WITH_VALUES,
     DamagedScores,
+    delete_others,
     load_scores,
+    numbered_files,
     save_scores,
+    save_weights,
     scores_file,
 )
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import delete_others, numbered_files, save_weights
 from keras_sweep.trial.row_scores import of_outputs, of_values
 from tests.helpers.records import DENSE, SPEC, new_study
 from tests.helpers.results import result

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_sweep.record.spool import Spool
+from keras_sweep.record.saved import save_weights
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import save_weights
+from keras_sweep.record.trial_record import Spool
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.records import DENSE, identical, same

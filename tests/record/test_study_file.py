@@ -189,15 +189,14 @@ def test_a_result_that_contradicts_itself_is_refused(tmp_path: Path, wrong: Resu
 
 def test_attributes_are_kept_and_replaced(tmp_path: Path) -> None:
     with new_study(tmp_path) as study:
-        study.set_attributes({"test_looks": 1, "notes": ["größer"]})
+        study.set_attributes({"test_looks": 1, "origin": "größer", "of_another_program": 1})
         study.set_attributes({"test_looks": 2})
-        kept = study.attributes
-        assert kept == reader.read_attributes(study.folder)
-    assert kept["test_looks"] == 2
-    assert kept["notes"] == ["größer"]
-    assert kept["fingerprint"] == "abc"
-    assert kept["space"] == SPEC.text
-    assert (kept["metric"], kept["goal"], kept["seed"]) == ("val_accuracy", "maximize", 42)
+        kept = study.facts
+        assert kept == reader.read_facts(study.folder)
+    assert (kept.test_looks, kept.origin) == (2, "größer")
+    assert kept.fingerprint == "abc"
+    assert kept.space == SPEC.text
+    assert (kept.metric, kept.goal, kept.seed) == ("val_accuracy", "maximize", 42)
 
 
 def test_a_record_is_never_made_over_another(tmp_path: Path) -> None:

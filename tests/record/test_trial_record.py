@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import saved_trials
 from keras_sweep.trial.result import TrialState
 from tests.helpers.records import DENSE, SPEC, new_study
 from tests.helpers.results import result

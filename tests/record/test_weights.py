@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from keras_sweep.errors import RecordError
-from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import (
+from keras_sweep.record.saved import (
     DamagedWeights,
     delete_others,
     load_weights,
@@ -21,6 +20,7 @@ from keras_sweep.record.weights import (
     saved_trials,
     weights_file,
 )
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.records import DENSE, identical
 

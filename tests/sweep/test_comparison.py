@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.record.reader import read_attributes, read_results
-from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.options import Overrides
@@ -65,7 +65,7 @@ def copy(done, tmp_path):
 
 
 def read(sweep):
-    return comparison_of(sweep, read_attributes(sweep), read_results(sweep))
+    return comparison_of(sweep, read_facts(sweep), read_results(sweep))
 
 
 def test_the_scores_of_every_trial_add_up_to_its_value(done):
@@ -100,7 +100,7 @@ def test_what_more_trials_gain_is_said_of_a_loss_too_after_more_and_never_of_one
 
 
 def ended_objective(sweep):
-    return comparing.objective_of(read_attributes(sweep))
+    return read_facts(sweep).objective
 
 
 def test_the_estimate_is_on_the_card(done):
@@ -110,10 +110,10 @@ def test_the_estimate_is_on_the_card(done):
 
 def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, monkeypatch):
     kept = read(copy)
-    assert kept == done[1].comparison == compared(copy, read_attributes(copy), read_results(copy))
+    assert kept == done[1].comparison == compared(copy, read_facts(copy), read_results(copy))
     monkeypatch.setattr(comparing, "compared", lambda *_: "computed")
     assert read(copy) == kept
-    assert comparison_of(copy, read_attributes(copy), read_results(copy)[:-1]) == "computed"  # as while it runs
+    assert comparison_of(copy, read_facts(copy), read_results(copy)[:-1]) == "computed"  # as while it runs
     comparison_file(copy).write_text("{}")
     assert read(copy) == "computed"
 

@@ -103,9 +103,9 @@ def test_the_recipe_with_the_best_mean_wins_and_its_best_seed_is_tested_and_expo
 
 
 def test_the_estimate_is_of_the_mean_over_seeds(whole: Ran, tmp_path: Path) -> None:
-    results, attributes = results_of(whole), reader.read_attributes(whole.sweep)
+    results, facts = results_of(whole), reader.read_facts(whole.sweep)
     best = winner(results, whole.spec.objective)
-    found = comparison_of(whole.sweep, attributes, results)
+    found = comparison_of(whole.sweep, facts, results)
     assert found.method == PAIRED
     assert found.best == best.number
     mean = seed_scores(best).mean
@@ -123,7 +123,7 @@ def test_the_estimate_is_of_the_mean_over_seeds(whole: Ran, tmp_path: Path) -> N
     shutil.copytree(whole.sweep.path, lost.path)
     (lost.scores / "comparison.json").unlink()
     next(lost.finalists.scores.iterdir()).unlink()
-    assert comparison_of(lost, attributes, results).estimate is None
+    assert comparison_of(lost, facts, results).estimate is None
 
 
 def listed(ran: Ran) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def test_the_list_and_a_comparison_show_the_mean_and_the_look_at_the_best_seed(w
     scores = seed_scores(best)
     row = listed(whole)
     assert (row["value"], row["stderr"], row["state"]) == (scores.mean, scores.stderr, "done")
-    side = Side("plain", reader.read_attributes(whole.sweep), results_of(whole), best, None, scores, [], [], {})
+    side = Side("plain", reader.read_facts(whole.sweep), results_of(whole), best, None, scores, [], [], {})
     assert side.test.scores == whole.of(happened.TestEvaluated)[0].scores
 
 

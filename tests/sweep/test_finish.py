@@ -73,7 +73,7 @@ def test_each_score_on_the_test_rows_has_its_own_error(study: StudyFile, results
     accuracy, rows = event.scores["accuracy"], DATA.test_rows
     assert event.stderrs["accuracy"] == accuracy_error(accuracy, rows)
     assert 0 < event.stderrs["loss"] != event.stderrs["accuracy"]
-    assert card(study)["test"]["stderrs"] == event.stderrs == study.attributes["test"]["stderrs"]
+    assert card(study)["test"]["stderrs"] == event.stderrs == study.facts.test.scores.stderrs
     assert card(study)["test"]["stderr"] == event.stderrs["accuracy"]
 
 
@@ -90,7 +90,7 @@ def test_the_same_again_does_nothing(study: StudyFile, results) -> None:
 def test_without_a_look_at_the_test_rows_and_with_one_later(study: StudyFile, results) -> None:
     assert finished(study, results, test=False) == []
     assert card(study)["test"] is None
-    assert "test_looks" not in study.attributes
+    assert study.facts.test_looks == 0
     model = study.folder.best.read_bytes()
     finished(study, results)
     assert card(study)["test"]["looks"] == 1
@@ -102,7 +102,7 @@ def test_a_look_that_is_cut_short_is_counted(study: StudyFile, results, monkeypa
         patch.setattr(evaluate_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             finished(study, results)
-    assert study.attributes["test_looks"] == 1
+    assert study.facts.test_looks == 1
     assert finished(study, results)[-1].looks == 2
     assert card(study)["test"]["looks"] == 2
 
@@ -112,7 +112,7 @@ def test_test_rows_that_were_replaced_are_not_looked_at(tmp_path: Path, results)
     with open_study(folder, SPEC, DATA.fingerprint, test_fingerprint="of other rows") as study:
         with pytest.raises(ChangedSweep, match="the test rows of digits are not those that the sweep 'digits' was"):
             finished(study, results)
-        assert "test_looks" not in study.attributes
+        assert study.facts.test_looks == 0
 
 
 def test_a_better_trial_later_gets_its_own_look_model_and_card(study: StudyFile, results) -> None:
@@ -121,7 +121,7 @@ def test_a_better_trial_later_gets_its_own_look_model_and_card(study: StudyFile,
     best = winner(results, SPEC.objective)
     assert card(study)["trial"] == best.number
     assert card(study)["trials"] == 4
-    assert study.attributes["test_looks"] == (1 if best.number == 0 else 2)
+    assert study.facts.test_looks == (1 if best.number == 0 else 2)
     assert not list(study.folder.path.glob("*~*"))
 
 
@@ -153,7 +153,7 @@ def test_another_model_in_its_place_is_set_aside(study: StudyFile, results) -> N
     events = finished(study, results)
     assert any(isinstance(event, Noticed) and "best.keras~1" in event.message for event in events)
     assert card(study)["test"] == good["test"]
-    assert study.attributes["test_looks"] == 1
+    assert study.facts.test_looks == 1
 
 
 def test_a_card_that_was_altered_is_set_aside_and_neither_exported_nor_reported(study: StudyFile, results) -> None:
@@ -162,9 +162,9 @@ def test_a_card_that_was_altered_is_set_aside_and_neither_exported_nor_reported(
     best = winner(results, SPEC.objective)
     study.folder.card.write_text(json.dumps({**good, "params": {**good["params"], "learning_rate": 0.5}}))
     with pytest.raises(RecordError, match=r"card\.json is not as the sweep wrote it"):
-        kept_card(study.folder, study.attributes, best)
+        kept_card(study.folder, study.facts, best)
     events = finished(study, results)
     assert any("card.json~1 now, and written again" in event.message for event in events if isinstance(event, Noticed))
-    again = kept_card(study.folder, study.attributes, best)
+    again = kept_card(study.folder, study.facts, best)
     changing = {"created", "sha256"}
     assert {**again, **dict.fromkeys(changing)} == {**good, **dict.fromkeys(changing)}

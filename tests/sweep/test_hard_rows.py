@@ -9,9 +9,11 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.errors import UsageError
-from keras_sweep.record.reader import read_attributes, read_results
-from keras_sweep.record.row_scores import scores_file
+from keras_sweep.record.facts import Facts
+from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.saved import scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.search_space import Goal
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.sweep.hard_rows import Missed, missed_rows
 from keras_sweep.trial.comparison import Comparison
@@ -38,8 +40,8 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
 
 def missed(sweep: ks.Sweep) -> Missed:
     folder = SweepFolder(sweep.path)
-    attributes, results = read_attributes(folder), read_results(folder)
-    return missed_rows(folder, attributes, results, comparison_of(folder, attributes, results))
+    facts, results = read_facts(folder), read_results(folder)
+    return missed_rows(folder, facts, results, comparison_of(folder, facts, results))
 
 
 def test_they_are_those_that_the_models_of_all_good_trials_get_wrong(sweep: ks.Sweep) -> None:
@@ -73,5 +75,5 @@ def test_a_trial_whose_scores_are_damaged_does_not_count(sweep: ks.Sweep) -> Non
 def test_trials_without_right_and_wrong_are_refused(tmp_path: Path, metric: str, goal: str, hint: str) -> None:
     folder = SweepFolder(tmp_path / "mine")
     with pytest.raises(UsageError, match="no trial of 'mine' keeps which validation rows it gets right") as refused:
-        missed_rows(folder, {"metric": metric, "goal": goal}, [], Comparison())
+        missed_rows(folder, Facts(metric, Goal(goal), 42, "", {}), [], Comparison())
     assert hint in str(refused.value)

@@ -15,7 +15,7 @@ from keras_sweep.data.raw_rows import save_rows
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_results
-from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.record.saved import save_weights, saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import save_weights, saved_trials, weights_file
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
@@ -76,7 +76,7 @@ def test_a_comment_in_the_space_file_is_no_other_sweep(tmp_path: Path) -> None:
         assert opened(folder, replace(SPEC, text=text)) == []
         assert folder.space.read_text() == text
     with open_study(folder, SPEC, "abc") as study:
-        assert study.attributes["space"] == SPEC.text
+        assert study.facts.space == SPEC.text
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 30, b"data: other\n", None])

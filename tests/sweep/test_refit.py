@@ -12,8 +12,8 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import saved_trials, weights_file
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.verify import verify_model

@@ -12,9 +12,9 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.replay import replay
+from keras_sweep.sweep.same_numbers import Match
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.trial.same_numbers import Match
 from keras_sweep.views.replay_view import verdict_lines
 from tests.helpers.command import python
 from tests.helpers.whole_spaces import SPACES
@@ -45,8 +45,8 @@ def results_of(folder: SweepFolder) -> list[Result]:
 def forged(folder: SweepFolder, target: Path, **changes: object) -> SweepFolder:
     """The same record but for its first trial, whose checksum is right: as by somebody who knows how."""
     with StudyFile.open(folder) as study:
-        first, attributes = study.results()[0], study.attributes
-    own = {key: attributes[key] for key in ("space", "engine", "fingerprint", "origin", "trials")}
+        first, facts = study.results()[0], study.facts
+    own = {key: getattr(facts, key) for key in ("space", "engine", "fingerprint", "origin", "trials")}
     from keras_sweep.space_file.read import read_space_text
 
     spec = read_space_text(own["space"], path=Path(own["origin"]) / f"{folder.name}.yaml", name=folder.name)

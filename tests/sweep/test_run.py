@@ -13,8 +13,8 @@ import pytest
 from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError, UsageError
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import saved_trials
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import (
     EpochEnded,

@@ -14,7 +14,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
 from keras_sweep.views.compare import CompareView, best_curve, compare_json, verdict_lines

@@ -14,7 +14,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, RecordError, UsageError
-from keras_sweep.files.model_file import file_digest
+from keras_sweep.files.plain import file_digest
 from keras_sweep.views.verify_view import fact_lines, verdict, verify_json
 from tests.helpers.whole_spaces import SPACES
 

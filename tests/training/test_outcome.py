@@ -7,7 +7,7 @@ import pytest
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.doubts import doubts
+from keras_sweep.trial.comparison import doubts
 from tests.helpers.factory import digits
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec
 

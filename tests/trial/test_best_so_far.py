@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from keras_sweep.trial.best_so_far import improvements, spent_seconds, trained_epochs
+from keras_sweep.trial.ranking import improvements, spent_seconds, trained_epochs
 from keras_sweep.trial.result import Seconds
 from tests.helpers.results import ACCURACY, dense_sweep
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from keras_sweep.trial.doubts import doubts
+from keras_sweep.trial.comparison import doubts
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 

@@ -6,8 +6,7 @@ import pytest
 from optuna.distributions import distribution_to_json
 
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
-from keras_sweep.trial.end_reason import EndReason
-from keras_sweep.trial.events import SweepEnded
+from keras_sweep.trial.events import EndReason, SweepEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState

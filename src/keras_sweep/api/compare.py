@@ -9,7 +9,7 @@ from pathlib import Path
 from keras_sweep.api.answers import ComparedSweeps
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import SHARED, write_text
-from keras_sweep.files.plain_file import read_plain
+from keras_sweep.files.plain import read_plain
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.sweep.side_by_side import SideBySide, side_by_side

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.errors import RecordError, SweepError, UsageError
-from keras_sweep.files.marked_folder import check_place, write_folder
+from keras_sweep.files.atomic import check_place, write_folder
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import living_owner
-from keras_sweep.record.reader import objective_of, read_attributes, read_results
+from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import own_card
@@ -56,7 +57,7 @@ def write_report(
     """
     place = REPORTS_DIR / folder.name if place is None else place
     check_place(place, PAGE, MARK)
-    facts = read_facts(folder, lambda: _outputs(folder, emit, spec, trust))
+    facts = sweep_facts(folder, lambda: _outputs(folder, emit, spec, trust))
     files = {
         PAGE: page_of(facts, datetime.now(UTC)),
         "leaderboard.md": leaderboard_markdown(facts.rows, facts.objective, facts.comparison),
@@ -91,38 +92,36 @@ def _stamp(folder: SweepFolder) -> list[tuple[int, int]]:
     return [(one.st_mtime_ns, one.st_size) for one in found]
 
 
-def read_facts(folder: SweepFolder, outputs: Callable[[], ValidationOutputs | str]) -> SweepFacts:
+def sweep_facts(folder: SweepFolder, outputs: Callable[[], ValidationOutputs | str]) -> SweepFacts:
     """Read a sweep's record, which may be growing. Raises RecordError.
 
     `outputs` gives those of the winner; it is called where there is one and the sweep does not run.
     """
-    attributes = read_attributes(folder)
+    facts = read_facts(folder)
     results = read_results(folder)
-    objective = objective_of(attributes)
-    comparison = comparison_of(folder, attributes, results)
-    rows = leaderboard_rows(results, objective, comparison, seed=attributes.get("seed"))
+    objective = facts.objective
+    comparison = comparison_of(folder, facts, results)
+    rows = leaderboard_rows(results, objective, comparison, seed=facts.seed)
     numbered = {result.number: result for result in results}
     running = living_owner(folder) is not None
     winner = next((row.number for row in rows if row.winner), None)
     return SweepFacts(
         name=folder.name,
         objective=objective,
-        attributes=attributes,
+        record=facts,
         rows=rows,
         comparison=comparison,
         results=numbered,
-        card=_card(folder, attributes, winner),
+        card=_card(folder, facts, winner),
         running=running,
         outputs=outputs() if winner is not None and not running else STILL_RUNS if running else NO_WINNER,
-        missed=None if running else _missed(folder, attributes, results, comparison),
+        missed=None if running else _missed(folder, facts, results, comparison),
     )
 
 
-def _missed(
-    folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result], comparison: Comparison
-) -> Missed | None:
+def _missed(folder: SweepFolder, facts: Facts, results: Sequence[Result], comparison: Comparison) -> Missed | None:
     try:
-        return missed_rows(folder, attributes, results, comparison)
+        return missed_rows(folder, facts, results, comparison)
     except UsageError:
         return None
 
@@ -139,10 +138,10 @@ def _outputs(folder: SweepFolder, emit: Listener, spec: SweepSpec | None, trust:
         return f"the winner's model can't be used ({type(error).__name__}: {error})"
 
 
-def _card(folder: SweepFolder, attributes: Mapping[str, Any], winner: int | None) -> Mapping[str, Any]:
+def _card(folder: SweepFolder, facts: Facts, winner: int | None) -> Mapping[str, Any]:
     """The card of the winner's model; {} where there is none, or it is of another trial or altered."""
     try:
-        card = own_card(folder, attributes)
+        card = own_card(folder, facts)
     except RecordError:
         return {}
     return card if card.get("trial") == winner else {}

@@ -22,8 +22,7 @@ from keras_sweep.space_file.options import Overrides, plain_yaml
 from keras_sweep.space_file.read import read_space_file, read_space_text
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.trial.end_reason import EndReason
-from keras_sweep.trial.events import Listener
+from keras_sweep.trial.events import EndReason, Listener
 
 Space = str | os.PathLike[str] | Spec
 

@@ -13,7 +13,7 @@ from keras_sweep.api.trial import Trial
 from keras_sweep.api.views import warn_of_notices
 from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import choose_backend
-from keras_sweep.record.reader import objective_of, read_attributes, read_results
+from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, find
 from keras_sweep.record.sweep_folder import all_sweeps as all_folders
@@ -28,8 +28,8 @@ from keras_sweep.sweep.recorded import no_winner, opened, recorded_data, recorde
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
+from keras_sweep.trial.events import Refit
 from keras_sweep.trial.ranking import winner
-from keras_sweep.trial.refit import Refit, refit_of_winner
 from keras_sweep.views.leaderboard.query import chosen_rows
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from keras_sweep.api.answers import ReplayedTrial
     from keras_sweep.data.search_data import Rows
-    from keras_sweep.sweep.evaluate import TestScores
+    from keras_sweep.record.facts import TestScores
 
 
 class Sweep:
@@ -63,13 +63,13 @@ class Sweep:
     @property
     def objective(self) -> Objective:
         """The metric that ranks, and its direction."""
-        return objective_of(read_attributes(self._folder))
+        return read_facts(self._folder).objective
 
     @property
     def trials(self) -> list[Trial]:
         """Every finished trial, in the order of their numbers."""
-        attributes, results = read_attributes(self._folder), read_results(self._folder)
-        return [Trial(result, objective_of(attributes), seed=attributes["seed"]) for result in results]
+        facts, results = read_facts(self._folder), read_results(self._folder)
+        return [Trial(result, facts.objective, seed=facts.seed) for result in results]
 
     def trial(self, number: int) -> Trial:
         """One trial. Raises UsageError where there is none of that number."""
@@ -101,12 +101,12 @@ class Sweep:
 
         None where no scores of rows are kept, as of sweeps by older versions.
         """
-        return comparison_of(self._folder, read_attributes(self._folder), read_results(self._folder)).estimate
+        return comparison_of(self._folder, read_facts(self._folder), read_results(self._folder)).estimate
 
     @property
     def refit(self) -> Refit | None:
         """How the winner was trained once more, on all rows of training and validation; None where it was not."""
-        return refit_of_winner(read_attributes(self._folder), read_results(self._folder), self.objective)
+        return read_facts(self._folder).refit_of_winner(read_results(self._folder))
 
     def ties(self) -> list[Trial]:
         """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""
@@ -122,11 +122,11 @@ class Sweep:
         Raises:
             UsageError: a condition or a key that no trial has.
         """
-        attributes = read_attributes(self._folder)
-        objective = objective_of(attributes)
+        facts = read_facts(self._folder)
+        objective = facts.objective
         results = read_results(self._folder)
-        comparison = comparison_of(self._folder, attributes, results)
-        ranked = leaderboard_rows(results, objective, comparison, seed=attributes.get("seed"))
+        comparison = comparison_of(self._folder, facts, results)
+        ranked = leaderboard_rows(results, objective, comparison, seed=facts.seed)
         conditions = [where] if isinstance(where, str) else list(where)
         rows = chosen_rows(ranked, objective, where=conditions, sort=sort, top=top)
         return Leaderboard(rows, objective, ranked, comparison, name=self.name)
@@ -170,7 +170,7 @@ class Sweep:
     @property
     def test_looks(self) -> int:
         """How often the sweep has looked at its test rows."""
-        return int(read_attributes(self._folder).get("test_looks", 0))
+        return read_facts(self._folder).test_looks
 
     def export(self, path: str | os.PathLike[str], number: int | None = None, *, format: str = "keras") -> Path:
         """Write the winner's model, or a trial's, with its card beside it; returns the model's path.

@@ -98,7 +98,7 @@ def baseline(
     folder = sweep_folder(spec.name, where_sweeps_live(sweeps_dir))
     if folder.exists():
         with SweepLock(folder), StudyFile.open(folder) as study:
-            if study.attributes.get("fingerprint") == found.fingerprint:
+            if study.facts.fingerprint == found.fingerprint:
                 study.set_attributes({"baseline": baseline_record(fitted)})
             else:
                 print_notice(stderr_console(), f"not put into the sweep {spec.name!r}: it was run on other data")
@@ -191,7 +191,7 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
 
     with StudyFile.open(sweeps[source]) as study:
         spec = unfollowed_spec(study)
-        fingerprint = str(study.attributes.get("fingerprint"))
+        fingerprint = study.facts.fingerprint
     if spec.data.kind == "python":
         raise UsageError(
             f"the rows of the sweep {source!r} come from `python: {spec.data.source}`, and a record alone runs no code",

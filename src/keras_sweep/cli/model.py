@@ -26,7 +26,7 @@ def evaluate(
     one_of("--format", format, ("table", "json"))
     folder = found(name, sweeps_dir)
     from keras_sweep.process.streams import LibraryNoise, answer_stream
-    from keras_sweep.record.reader import objective_of, read_attributes
+    from keras_sweep.record.reader import read_facts
     from keras_sweep.sweep.evaluate import evaluate_winner
     from keras_sweep.trial.events import Event, TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
@@ -45,7 +45,7 @@ def evaluate(
     with answer_stream(), LibraryNoise():
         evaluate_winner(folder, listen, trust=trust, backend=backend)
     if format == "json":
-        typer.echo(strict_json(event_record(looks[0], objective_of(read_attributes(folder)))))
+        typer.echo(strict_json(event_record(looks[0], read_facts(folder).objective)))
     else:
         print_test(stdout_console(), looks[0])
 

@@ -20,8 +20,8 @@ def list_sweeps(
 ) -> None:
     """The sweeps here, newest first."""
     from keras_sweep.record.lock import living_owner
-    from keras_sweep.record.reader import choice_of, read_summary
-    from keras_sweep.record.spool import waiting_beside
+    from keras_sweep.record.reader import read_summary
+    from keras_sweep.record.trial_record import waiting_beside
     from keras_sweep.trial.finalists import score
     from keras_sweep.trial.ranking import imported
     from keras_sweep.views.sweep_list import EXHAUSTED, NO_MODEL, SweepRow, SweepTable, sweep_list_json
@@ -35,14 +35,14 @@ def list_sweeps(
         active = folder.study.lstat().st_mtime
         try:
             known = read_summary(folder)
-            trials, total = sum(known.trials.values()), known.attributes.get("trials")
+            trials, total = sum(known.trials.values()), known.facts.trials
             waiting = waiting_beside(folder, trials, total)
         except RecordError as error:
             rows.append(SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active))
             continue
-        exhausted = known.attributes.get("exhausted") == trials
+        exhausted = known.facts.exhausted == trials
         done = EXHAUSTED if exhausted else "done" if trials >= (total or 0) else "stopped"
-        if known.best is not None and choice_of(known.attributes).recipes and not known.best.final:
+        if known.best is not None and known.facts.choice.recipes and not known.best.final:
             done = "stopped"  # before all finalists were trained
         elif done != "stopped" and known.best and not imported(known.best) and not folder.card.exists():
             done = NO_MODEL
@@ -56,9 +56,9 @@ def list_sweeps(
                 failed=sum(count for state, count in known.trials.items() if state.value == "FAIL"),
                 value=value,
                 stderr=stderr,
-                metric=known.attributes["metric"],
-                goal=known.attributes["goal"],
-                engine=known.attributes.get("engine", ""),
+                metric=known.facts.metric,
+                goal=known.facts.goal,
+                engine=known.facts.engine,
                 state=state,
                 last_activity=active,
                 imported=known.best is not None and imported(known.best),
@@ -97,8 +97,8 @@ def leaderboard(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The ranked trials of a sweep."""
-    from keras_sweep.record.reader import objective_of, read_attributes, read_results
-    from keras_sweep.record.spool import waiting_beside
+    from keras_sweep.record.reader import read_facts, read_results
+    from keras_sweep.record.trial_record import waiting_beside
     from keras_sweep.sweep.comparison import comparison_of
     from keras_sweep.views.leaderboard.query import chosen_rows, why_none
     from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
@@ -108,24 +108,23 @@ def leaderboard(
 
     one_of("--format", format, FORMATS)
     folder = found(name, sweeps_dir)
-    attributes = read_attributes(folder)
-    objective = objective_of(attributes)
+    facts = read_facts(folder)
+    objective = facts.objective
     results = read_results(folder)
-    comparison = comparison_of(folder, attributes, results)
-    ranked = leaderboard_rows(results, objective, comparison, seed=attributes.get("seed"))
+    comparison = comparison_of(folder, facts, results)
+    ranked = leaderboard_rows(results, objective, comparison, seed=facts.seed)
     rows = chosen_rows(ranked, objective, where=where or (), sort=sort, top=top)
     if where and ranked and not rows:
         print_notice(stderr_console(), why_none(ranked, where))
-    if waiting := waiting_beside(folder, len(ranked), attributes.get("trials")):
+    if waiting := waiting_beside(folder, len(ranked), facts.trials):
         print_notice(stderr_console(), waiting_text(waiting))
     if format == "table":
-        from keras_sweep.trial.refit import refit_of_winner
         from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 
         stdout_console().print(
-            LeaderboardTable(rows, objective, comparison, of=ranked, references=reference_rows(attributes, objective))
+            LeaderboardTable(rows, objective, comparison, of=ranked, references=reference_rows(facts))
         )
-        if (refit := refit_of_winner(attributes, results, objective)) is not None:
+        if (refit := facts.refit_of_winner(results)) is not None:
             stdout_console().print(refit_line(refit))
         return
     from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_json, leaderboard_markdown
@@ -146,8 +145,8 @@ def show(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
-    from keras_sweep.record.reader import objective_of, read_attributes, read_results
-    from keras_sweep.record.spool import waiting_beside
+    from keras_sweep.record.reader import read_facts, read_results
+    from keras_sweep.record.trial_record import waiting_beside
     from keras_sweep.sweep.comparison import comparison_of
     from keras_sweep.trial.ranking import order_key, winner
     from keras_sweep.views.terminal.text import waiting_text
@@ -155,10 +154,10 @@ def show(
 
     one_of("--format", format, FORMATS[:2])
     folder = found(name, sweeps_dir)
-    attributes = read_attributes(folder)
-    objective = objective_of(attributes)
+    facts = read_facts(folder)
+    objective = facts.objective
     results = read_results(folder)
-    waiting = waiting_beside(folder, len(results), attributes.get("trials"))
+    waiting = waiting_beside(folder, len(results), facts.trials)
     if trial in waiting:
         raise UsageError(f"sweep {folder.name!r} can't show trial {trial} yet", hint=waiting_text([trial]))
     if waiting and not results:
@@ -171,21 +170,20 @@ def show(
         result = results[trial]
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
-    comparison = comparison_of(folder, attributes, results)
+    comparison = comparison_of(folder, facts, results)
     if format == "json":
-        typer.echo(trial_json(result, results, objective, comparison, seed=attributes.get("seed")), nl=False)
+        typer.echo(trial_json(result, results, objective, comparison, seed=facts.seed), nl=False)
         return
-    from keras_sweep.trial.refit import refit_of_winner
     from keras_sweep.views.terminal.console import stdout_console
 
-    refit = refit_of_winner(attributes, results, objective)
+    refit = facts.refit_of_winner(results)
     stdout_console().print(
         TrialView(
             result,
             results,
             objective,
             comparison,
-            seed=attributes.get("seed"),
+            seed=facts.seed,
             refit=refit if refit is not None and refit.trial == result.number else None,
         )
     )

@@ -7,14 +7,12 @@ from typing import TextIO
 
 from keras_sweep.api.session import run_session
 from keras_sweep.errors import Interrupted
-from keras_sweep.record.reader import read_attributes
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.trial.end_reason import EndReason
-from keras_sweep.trial.events import Event, TestEvaluated, TrialEnded, WinnerRefitted
-from keras_sweep.trial.refit import Refit
+from keras_sweep.trial.events import EndReason, Event, Refit, TestEvaluated, TrialEnded, WinnerRefitted
 from keras_sweep.views.running.output_may_vanish import OutputMayVanish
 from keras_sweep.views.running.progress import progress_view
 from keras_sweep.views.summary import kept_text, print_summary, summary
@@ -59,7 +57,7 @@ def show_run(
         console = stdout_console()
         # to one who waits for it, and not where Optuna would have to be loaded for it alone
         weighed = console.is_terminal and view != "quiet" and trained and ended.reason is not EndReason.INTERRUPTED
-        distributions = read_attributes(folder)["distributions"] if weighed else None
+        distributions = read_facts(folder).distributions if weighed else None
         test, refit = looks[-1] if looks else None, refits[-1] if refits else None
         said = summary(ended, spec.objective, test=test, refit=refit, distributions=distributions)
         with contextlib.suppress(OSError):  # nobody reads it

@@ -15,7 +15,7 @@ from keras_sweep.data.search_data import Array, Rows, SearchData, fingerprint
 from keras_sweep.data.source import Parts, RawRows, Source
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import SHARED, replacing
-from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.sweep_spec import SweepSpec
 
 if TYPE_CHECKING:

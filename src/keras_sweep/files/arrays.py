@@ -2,7 +2,7 @@
 
 Each array is a stored (not compressed) member "0.npy", "1.npy", ... in order, so a file can't grow when it is read.
 Types that NumPy lacks (bfloat16, float8) are kept as bytes, their name in the member's name: "3.bfloat16.npy". A text
-is the bytes of its UTF-8, as the first array. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+is the bytes of its UTF-8, as the first array.
 """
 
 from __future__ import annotations
@@ -15,12 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.files import atomic
-from keras_sweep.files.plain_errors import plain_errors
-from keras_sweep.files.plain_file import open_plain
+from keras_sweep.files.plain import open_plain, plain_errors
 
-MOST_ARRAYS = 100_000
-MOST_BYTES = 16 * 2**30
-_MEMBER = re.compile(r"(?P<index>0|[1-9][0-9]{0,5})(?:\.(?P<dtype>[a-z0-9_]{1,20}))?\.npy")
 _END = re.compile(rb"keras-sweep weights: [0-9]{1,6} arrays\Z")
 
 
@@ -63,10 +59,18 @@ def read_text(path: Path) -> str:
 
 
 def _read(path: Path, *, most: int | None = None) -> tuple[Any, ...]:
+    import numpy as np
+
     with plain_errors("read", path), open_plain(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                return tuple(_array(archive, member, dtype) for member, dtype in _members(archive)[:most])
+                names = _names(archive, file.seek(0, 2))[:most]
+                # NumPy reads as much as an array's header promises: what it leaves would not be compared.
+                if most is None and (wrong := archive.testzip()) is not None:
+                    raise ValueError(f"the checksum of its member {wrong} is wrong")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as loaded:
+                return tuple(_array(loaded[name], name) for name in names)
         except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
             if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: sent to before the file's begin
                 raise
@@ -88,16 +92,14 @@ def is_array_file(path: Path) -> bool:
         return False
     try:
         with open_plain(path) as file:
-            file.seek(max(0, file.seek(0, 2) - len(_comment(MOST_ARRAYS))))
+            file.seek(max(0, file.seek(0, 2) - len(_comment(999_999))))
             return _END.search(file.read()) is not None
     except OSError:
         return False
 
 
 def _comment(arrays: int) -> bytes:
-    return (
-        f"keras-sweep weights: {arrays} arrays".encode()
-    )  # "weights", whatever they are: so the first files were written
+    return f"keras-sweep weights: {arrays} arrays".encode()
 
 
 def _plain(array: Any) -> tuple[Any, str]:
@@ -109,48 +111,26 @@ def _plain(array: Any) -> tuple[Any, str]:
     return array.view(f"u{array.dtype.itemsize}"), f".{array.dtype.name}"
 
 
-def _members(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str | None]]:
-    """The arrays in order. Raises ValueError where the archive holds anything else."""
+def _names(archive: zipfile.ZipFile, size: int) -> list[str]:
+    """The arrays' names in order. Raises ValueError where the archive of so many bytes holds anything else."""
     members = archive.infolist()
     if archive.comment != _comment(len(members)):  # no checksum covers a zip file's list of members
         raise ValueError(f"it lists {len(members)} arrays, but was not written with so many")
-    if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > MOST_BYTES:
-        raise ValueError("it is larger than any model's weights")
-    found: list[tuple[zipfile.ZipInfo, str | None]] = []
-    for index, member in enumerate(members):
-        match = _MEMBER.fullmatch(member.filename)
-        if match is None or int(match["index"]) != index:
-            raise ValueError(f"member {index} is called {member.filename!r}")
-        if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
-            raise ValueError(f"member {member.filename!r} is compressed, which weights never are")
-        found.append((member, match["dtype"]))
-    return found
+    if sum(member.file_size for member in members) > size:
+        raise ValueError("it promises more bytes than it has")
+    names = [member.filename.removesuffix(".npy") for member in members]
+    if [name.partition(".")[0] for name in names] != [str(index) for index in range(len(names))]:
+        raise ValueError("its arrays are not numbered from 0 on")
+    return names
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, dtype: str | None) -> Any:
-    """One array. Raises ValueError where its header promises other bytes than there are."""
-    import io
-    import math
-
-    import numpy as np
-
-    data = archive.read(member)  # whole, so that its checksum is compared
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, stored = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, fortran, stored = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise ValueError(f"member {member.filename!r} is of format {version}")
-    if stored.hasobject:
-        raise ValueError(f"member {member.filename!r} holds objects, which weights never do")
-    offset = stream.tell()
-    if math.prod(shape) * stored.itemsize != len(data) - offset:
-        raise ValueError(f"member {member.filename!r} is {len(data) - offset} bytes, but its shape is {shape}")
-    array = np.frombuffer(data, stored, offset=offset).reshape(shape, order="F" if fortran else "C").copy()
-    if dtype is None:
-        return array
+def _array(stored: Any, name: str) -> Any:
+    """The array as it was before `_plain`."""
+    if isinstance(stored, bytes):
+        raise ValueError(f"its member {name} is no array")
+    dtype = name.partition(".")[2]
+    if not dtype:
+        return stored
     import ml_dtypes
 
-    return array.view(np.dtype(getattr(ml_dtypes, dtype)))
+    return stored.view(getattr(ml_dtypes, dtype))

@@ -1,6 +1,6 @@
 """Every call by which the record touches the disk, so that a test can make the n-th one fail.
 
-Others call these through the module (`system.fsync(fd)`), never by a name of their own.
+Others call these through the module (`disk.fsync(fd)`), never by a name of their own.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import UsageError
-from keras_sweep.files.plain_file import read_plain
+from keras_sweep.files.plain import read_plain
 from keras_sweep.importing.imported import Imported
 from keras_sweep.models.hyper_model import parameters_of
 from keras_sweep.space.distributions import Float, Int, Value

@@ -21,10 +21,8 @@ from typing import TYPE_CHECKING
 
 from keras_sweep.errors import RecordError, SweepBusy
 from keras_sweep.files import atomic, disk
-from keras_sweep.files.plain_errors import plain_errors
-from keras_sweep.files.plain_file import open_plain
-from keras_sweep.record.own_files import check_own_files
-from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.files.plain import open_plain, plain_errors
+from keras_sweep.record.sweep_folder import SweepFolder, check_own_files
 
 if TYPE_CHECKING:
     from filelock import FileLock

@@ -16,7 +16,6 @@ from typing import Any, TypeAlias
 
 from keras_sweep.record import encoding
 from keras_sweep.space.distributions import Value, as_scalar
-from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.result import Result, TrialState
 
 REVISION = "v3.2.0.a"  # of the tables, as Optuna's migrations count; Optuna 3.2 up to 5 use it
@@ -37,7 +36,7 @@ class Row:
 
     id: int
     number: int
-    state: str
+    state: TrialState
     value: float | None
 
 
@@ -147,44 +146,13 @@ def insert_trial(
 
 
 def rows(connection: sqlite3.Connection, study: int) -> list[Row]:
-    """The finished trials in order of number."""
-    return _rows(connection, f"{_SELECT} ORDER BY t.number", (study,))
-
-
-def best_rows(
-    connection: sqlite3.Connection, study: int, objective: Objective, top: int, *, without_engine: str | None = None
-) -> list[Row]:
-    """The `top` best finished trials by value, and all that equal the last of them: what `order_key` sorts.
-
-    `without_engine` leaves out trials whose engine's name begins so.
-    """
-    direction = "DESC" if objective.goal is Goal.MAXIMIZE else "ASC"
-    pruned = 0 if objective.take_best else 1
-    group = (
-        f"CASE WHEN state = {STATES[2]!r} OR value IS NULL THEN 2 WHEN state = {STATES[1]!r} THEN {pruned} ELSE 0 END"
+    """The finished trials in order of number. Raises ValueError where a column is not of its type."""
+    sql = (
+        "SELECT t.trial_id, t.number, t.state, v.value, v.value_type FROM trials t "
+        "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 "
+        f"WHERE t.study_id = ? AND t.state IN {STATES} ORDER BY t.number"
     )
-    trials = _SELECT
-    arguments: list[Any] = [study]
-    if without_engine is not None:
-        trials += (
-            " AND NOT EXISTS (SELECT 1 FROM trial_user_attributes a WHERE a.trial_id = t.trial_id "
-            "AND a.key = 'engine' AND substr(a.value_json, 2, ?) = ?)"
-        )
-        arguments += [len(without_engine), without_engine]
-    grouped = f"SELECT *, {group} AS sort FROM ({trials})"
-    order = f"sort, CASE WHEN sort < 2 THEN value END {direction}, CASE WHEN sort = 2 THEN number END"
-    placed = f"SELECT *, rank() OVER (ORDER BY {order}) AS place FROM ({grouped})"
-    return _rows(
-        connection,
-        f"SELECT trial_id, number, state, value, value_type FROM ({placed}) WHERE place <= ?",
-        (*arguments, top),
-    )
-
-
-def rows_numbered(connection: sqlite3.Connection, study: int, numbers: Sequence[int]) -> list[Row]:
-    """Those of the finished trials that have these numbers."""
-    wanted = json.dumps(list(numbers))
-    return _rows(connection, f"{_SELECT} AND t.number IN (SELECT value FROM json_each(?))", (study, wanted))
+    return [_row(*columns) for columns in connection.execute(sql, (study,))]
 
 
 def counts(connection: sqlite3.Connection, study: int) -> dict[str, int]:
@@ -193,25 +161,14 @@ def counts(connection: sqlite3.Connection, study: int) -> dict[str, int]:
     return {**dict.fromkeys(STATES, 0), **dict(connection.execute(sql, (study,)))}
 
 
-_SELECT = (
-    "SELECT t.trial_id, t.number, t.state, v.value, v.value_type FROM trials t "
-    "LEFT JOIN trial_values v ON v.trial_id = t.trial_id AND v.objective = 0 "
-    f"WHERE t.study_id = ? AND t.state IN {STATES}"
-)
-
-
-def _rows(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> list[Row]:
-    return [_row(*columns) for columns in connection.execute(sql, arguments)]
-
-
 def _row(trial: Any, number: Any, state: Any, value: Any, kind: Any) -> Row:
     """A row whose columns are of their types: SQLite lets anything stand in a column."""
     if type(trial) is not int or type(number) is not int or number < 0 or not isinstance(state, str):
         raise ValueError(f"its trial {number!r} ({state!r}) is none that a sweep writes")
-    value = _loaded(value, kind)
+    value = _INFINITE.get(kind, value)
     if value is not None and not isinstance(value, float):
         raise ValueError(f"the value of trial {number} is no number")
-    return Row(trial, number, state, value)
+    return Row(trial, number, TrialState(state), value)
 
 
 def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, str]]]:
@@ -282,6 +239,9 @@ def _times(seconds: float) -> tuple[str, str]:
     return (end - taken).strftime(form), end.strftime(form)
 
 
+_INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
+
+
 def _stored(value: float) -> tuple[float | None, str]:
     value = float(value)
     if math.isnan(value):
@@ -289,14 +249,6 @@ def _stored(value: float) -> tuple[float | None, str]:
     if math.isinf(value):
         return None, "INF_POS" if value > 0 else "INF_NEG"
     return value, "FINITE"
-
-
-def _loaded(value: float | None, kind: str | None) -> float | None:
-    if kind == "INF_POS":
-        return math.inf
-    if kind == "INF_NEG":
-        return -math.inf
-    return value
 
 
 def result_of(row: Row, texts: Mapping[str, str]) -> Result:

@@ -11,18 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files import disk
-from keras_sweep.files.plain_errors import is_damage, plain_errors
-from keras_sweep.files.plain_file import kind_of
+from keras_sweep.files.plain import is_damage, kind_of, plain_errors
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.study_attributes import checked
+from keras_sweep.record.facts import Facts, facts_in
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.finalists import Choice, with_finalists
-from keras_sweep.trial.ranking import IMPORTED, comparable, order_key
+from keras_sweep.trial.finalists import with_finalists
+from keras_sweep.trial.ranking import comparable, imported, order_key, value_key, winner
 from keras_sweep.trial.result import Result, TrialState
 
 FINALISTS = " finalists"  # ends the name of the second study in a record; no sweep's name holds a blank
@@ -31,68 +28,59 @@ DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside an
 
 
 @dataclass(frozen=True, slots=True)
+class TheStudy:
+    """The one study of a sweep in its record."""
+
+    id: int
+    name: str
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A sweep at a glance."""
 
     name: str  # the study's
-    attributes: Mapping[str, Any]
+    facts: Facts
     trials: Mapping[TrialState, int]
     best: Result | None  # the winner; of a sweep that was imported as a whole, its best trial
 
 
 def read_results(folder: SweepFolder, *, top: int | None = None) -> list[Result]:
-    """Finished trials without weights: all in order of number, or the `top` best, best first. Raises RecordError.
-
-    Best is as `order_key` says. SQLite finds the values that come into question, so the top of a large sweep is read
-    at once.
-    """
+    """Finished trials without weights: all in order of number, or the `top` best, best first. Raises RecordError."""
     with reading(folder) as connection:
-        study, name, attributes = the_study(connection, folder)
+        study = the_study(connection, folder)
         if top is None:
-            return with_finalists_of(connection, name, attributes, all_results(connection, study))
-        return _best(connection, study, name, attributes, top)
+            return with_finalists_of(connection, study, all_results(connection, study.id))
+        return _best(connection, study, top)
 
 
 def read_summary(folder: SweepFolder) -> Summary:
-    """Name, attributes, counts and best trial, without reading the others. Raises RecordError."""
+    """Name, attributes, counts and best trial, where it can be without reading the others. Raises RecordError."""
     with reading(folder) as connection:
-        study, name, attributes = the_study(connection, folder)
-        first = _best(connection, study, name, attributes, 1, without_engine=IMPORTED)
-        first = first or _best(connection, study, name, attributes, 1)
-        counts = {TrialState(state): count for state, count in schema.counts(connection, study).items()}
-    best = next((one for one in first if comparable(one, objective_of(attributes))), None)
-    return Summary(name, attributes, counts, best)
+        study = the_study(connection, folder)
+        objective = study.facts.objective
+        counts = {TrialState(state): count for state, count in schema.counts(connection, study.id).items()}
+        best = next((one for one in _best(connection, study, 1) if comparable(one, objective)), None)
+        if best is not None and imported(best):  # which can't win where there are others
+            results = with_finalists_of(connection, study, all_results(connection, study.id))
+            best = best if all(map(imported, results)) else winner(results, objective)
+    return Summary(study.name, study.facts, counts, best)
 
 
-def read_attributes(folder: SweepFolder) -> dict[str, Any]:
-    """What is known of the whole sweep, checked by `study_attributes`. Raises RecordError."""
+def read_facts(folder: SweepFolder) -> Facts:
+    """What is known of the whole sweep. Raises RecordError."""
     with reading(folder) as connection:
-        return the_study(connection, folder)[2]
-
-
-def objective_of(attributes: Mapping[str, Any]) -> Objective:
-    """What a record's trials are ranked by."""
-    spec = attributes.get("spec")
-    take_best = isinstance(spec, dict) and spec.get("epochs.take") == "best"
-    return Objective(attributes["metric"], Goal(attributes["goal"]), take_best)
-
-
-def choice_of(attributes: Mapping[str, Any]) -> Choice:
-    """The last choice of finalists that a record tells of; an empty one without any."""
-    choices = attributes.get("finalists")
-    if not choices:
-        return Choice(0)
-    last = choices[-1]
-    return Choice(last["trials"], tuple(last["recipes"]), tuple(last["seeds"]))
+        return the_study(connection, folder).facts
 
 
 def with_finalists_of(
-    connection: sqlite3.Connection, name: str, attributes: Mapping[str, Any], results: list[Result], trials: int = -1
+    connection: sqlite3.Connection, study: TheStudy, results: list[Result], trials: int = -1
 ) -> list[Result]:
     """The trials with the finalists of their recipes; `trials` is how many the search has, if not all are given."""
-    study, trials = finalists_study(connection, name), len(results) if trials < 0 else trials
-    if study is not None:
-        results = with_finalists(results, all_results(connection, study), choice_of(attributes), trials)
+    of_finalists, trials = finalists_study(connection, study.name), len(results) if trials < 0 else trials
+    if of_finalists is not None:
+        results = with_finalists(results, all_results(connection, of_finalists), study.facts.choice, trials)
     return results
 
 
@@ -101,22 +89,18 @@ def finalists_study(connection: sqlite3.Connection, name: str) -> int | None:
     return next((study for study, other, _ in schema.studies(connection) if other == name + FINALISTS), None)
 
 
-def _best(
-    connection: sqlite3.Connection,
-    study: int,
-    name: str,
-    attributes: Mapping[str, Any],
-    top: int,
-    *,
-    without_engine: str | None = None,
-) -> list[Result]:
-    """The first `top` in order. SQL ranks by value; finalists, which are few, may come before."""
-    objective = objective_of(attributes)
-    rows = schema.best_rows(connection, study, objective, top, without_engine=without_engine)
-    if recipes := choice_of(attributes).recipes:
-        rows = list({row.number: row for row in (*rows, *schema.rows_numbered(connection, study, recipes))}.values())
-    results = _results(connection, rows)
-    results = with_finalists_of(connection, name, attributes, results, schema.next_number(connection, study))
+def _best(connection: sqlite3.Connection, study: TheStudy, top: int) -> list[Result]:
+    """The first `top` in order. Of the others only number, state and value are read.
+
+    Values alone leave open how equal ones rank, and finalists rank before all others: these come into question, too.
+    """
+    objective = study.facts.objective
+    rows = schema.rows(connection, study.id)
+    keys = {row.number: value_key(row.number, row.state, row.value, objective) for row in rows}
+    last = sorted(keys.values())[:top][-1:]
+    recipes = study.facts.choice.recipes
+    rows = [row for row in rows if [keys[row.number]] <= last or row.number in recipes]
+    results = with_finalists_of(connection, study, _results(connection, rows), len(keys))
     return sorted(results, key=lambda result: order_key(result, objective))[:top]
 
 
@@ -184,11 +168,8 @@ def check_file(folder: SweepFolder) -> None:
         raise RecordError(f"the record {path} is damaged: it is {what}", hint=DAMAGED_HINT)
 
 
-def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> tuple[int, str, dict[str, Any]]:
-    """The id, name and attributes of the one study there, these checked by their types.
-
-    Raises RecordError where a sweep did not write it, ValueError where an attribute is not what it should be.
-    """
+def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> TheStudy:
+    """Raises RecordError where a sweep did not write it, ValueError where an attribute is not what it should be."""
     path = folder.study
     revision = schema.revision(connection)
     if revision is None:
@@ -207,10 +188,10 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> tuple[int,
     if form != FORMAT:
         message = f"{path} was written in format {form}, but this version reads format {FORMAT}"
         raise RecordError(message, hint="Use the version of keras-sweep that wrote it")
-    attributes = checked(attributes)
-    if attributes["goal"] != direction:
+    facts = facts_in(attributes)
+    if facts.goal != direction:
         raise RecordError(f"the record {path} is damaged: its direction is {direction!r}", hint=DAMAGED_HINT)
-    return study, name, attributes
+    return TheStudy(study, name, facts)
 
 
 def all_results(connection: sqlite3.Connection, study: int) -> list[Result]:

@@ -21,10 +21,10 @@ from typing import Any
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files import atomic, disk
-from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain import plain_errors
 from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.study_attributes import checked
+from keras_sweep.record.facts import Facts, facts_in
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.optuna_distributions import optuna_distribution
@@ -43,11 +43,10 @@ class StudyFile:
         self.folder = folder
         self._connection = connection
         self._inode = folder.study.stat().st_ino
-        self._study, self.name, attributes = reader.the_study(connection, folder)
-        self._objective: str = attributes["metric"]
-        self._goal: str = attributes["goal"]
-        self._seed = attributes["seed"]
-        self._distributions: schema.Distributions = attributes["distributions"]
+        study = reader.the_study(connection, folder)
+        self._study, self.name = study.id, study.name
+        self._facts = study.facts  # as they were on opening: those that never change are taken from here
+        self._distributions: schema.Distributions = study.facts.distributions
 
     @classmethod
     def create(cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any]) -> StudyFile:
@@ -102,10 +101,10 @@ class StudyFile:
             return study
 
     @property
-    def attributes(self) -> dict[str, Any]:
-        """What is known of the whole sweep, checked by `study_attributes`. Raises RecordError."""
+    def facts(self) -> Facts:
+        """What is known of the whole sweep. Raises RecordError."""
         with reader.damage_named(self.folder):
-            return checked(schema.study_attributes(self._connection, self._study))
+            return facts_in(schema.study_attributes(self._connection, self._study))
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Write some attributes of the sweep, as JSON, in one commit. Raises RecordError."""
@@ -133,14 +132,16 @@ class StudyFile:
         """
         for result in results:
             _check(result)
-        texts = [encoding.encode(result, self._seed) for result in results]
+        texts = [encoding.encode(result, self._facts.seed) for result in results]
         with self._commit():
             expected = schema.next_number(self._connection, self._study)
             for number, (result, text) in enumerate(zip(results, texts, strict=True), start=expected):
                 if result.number != number:
                     message = f"trial {result.number} can't be written to {self.folder.study}: trial {number} is next"
                     raise RecordError(message, hint="Another program wrote to the record")
-                schema.insert_trial(self._connection, self._study, result, text, self._objective, self._distributions)
+                schema.insert_trial(
+                    self._connection, self._study, result, text, self._facts.metric, self._distributions
+                )
 
     def ranked_results(self) -> list[Result]:
         """Every trial in order of number, with the finalists of its recipe, by which it may rank.
@@ -148,8 +149,8 @@ class StudyFile:
         Raises RecordError.
         """
         with reader.damage_named(self.folder):
-            attributes, results = self.attributes, self.results()
-            return reader.with_finalists_of(self._connection, self.name, attributes, results)
+            study = reader.TheStudy(self._study, self.name, self.facts)
+            return reader.with_finalists_of(self._connection, study, self.results())
 
     def finalists(self) -> StudyFile:
         """The finalists' trials, a study of its own in the same file, begun where there is none. Raises RecordError.
@@ -163,7 +164,7 @@ class StudyFile:
             study = reader.finalists_study(self._connection, self.name)
             if study is None:
                 with self._commit():
-                    study = schema.insert_study(self._connection, self.name + reader.FINALISTS, self._goal)
+                    study = schema.insert_study(self._connection, self.name + reader.FINALISTS, self._facts.goal)
                     schema.set_study_attribute(self._connection, study, "finalists_of", json.dumps(self.name))
         other._study = study  # noqa: SLF001  # as above
         other._check_trials()  # noqa: SLF001  # as above

@@ -6,12 +6,14 @@ import contextlib
 import errno
 import os
 import re
+import shlex
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from keras_sweep.errors import UsageError
+from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files import disk
-from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain import kind_of, plain_errors
 from keras_sweep.space.text import nearest, sweep_name_fault
 
 DEFAULT_SWEEPS_DIR = "sweeps"
@@ -173,3 +175,20 @@ def _age(folder: SweepFolder) -> tuple[float, str]:
         with contextlib.suppress(OSError):
             newest = max(newest, path.stat().st_mtime)
     return -newest, folder.name
+
+
+def check_own_files(folder: SweepFolder) -> None:
+    """Refuse to work in a sweep's folder that holds a link, a pipe, a socket or a device. Nothing is opened.
+
+    Raises RecordError, which names the first one.
+    """
+    with plain_errors("read", folder.path):
+        entries = sorted(os.scandir(folder.path), key=lambda entry: entry.name)
+        modes = [(entry, entry.stat(follow_symlinks=False).st_mode) for entry in entries]
+    for entry, mode in modes:
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            where = f" to {Path(entry.path).readlink()}" if stat.S_ISLNK(mode) else ""
+            raise RecordError(
+                f"{entry.path} is {kind_of(mode)}{where}: a sweep writes only to files of its own",
+                hint=f"Nothing was changed. Remove it (`rm {shlex.quote(entry.path)}`) and give the same command again",
+            )

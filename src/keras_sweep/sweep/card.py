@@ -20,17 +20,16 @@ from keras_sweep import __version__
 from keras_sweep.data.names import image_set
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.files.plain_errors import plain_errors
-from keras_sweep.files.plain_file import read_plain
+from keras_sweep.files.plain import plain_errors, read_plain
 from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.process.keras_config import keras_config
+from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import Split, SweepSpec
-from keras_sweep.sweep.evaluate import TestScores
 from keras_sweep.trial.comparison import Estimate
+from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 
 PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
@@ -318,7 +317,7 @@ MOST_CARD = 16 * 2**20  # bytes
 CARD = "card"  # the study's attribute with the digest of card.json
 
 
-def own_card(folder: SweepFolder, attributes: Mapping[str, Any]) -> dict[str, Any]:
+def own_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
     """The card in a sweep's folder, as the sweep wrote it; {} where there is none.
 
     Raises RecordError: it was altered since, by the digest in the record, or can't be read.
@@ -327,7 +326,7 @@ def own_card(folder: SweepFolder, attributes: Mapping[str, Any]) -> dict[str, An
         return {}
     with plain_errors("read", folder.card):
         text = read_plain(folder.card, MOST_CARD)
-    if hashlib.sha256(text).hexdigest() != attributes.get(CARD):
+    if hashlib.sha256(text).hexdigest() != facts.card:
         message = f"the card {folder.card} is not as the sweep wrote it"
         raise RecordError(message, hint="`sweep run` of its space file writes it again")
     return dict(json.loads(text))

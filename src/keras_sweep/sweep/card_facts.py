@@ -11,13 +11,14 @@ from typing import Any
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError
 from keras_sweep.process.keras_config import KERAS_CONFIG
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import data_record, is_card_of, refit_record, validation_record
 from keras_sweep.sweep.export import recorded_card
 from keras_sweep.sweep.recorded import unfollowed_spec
-from keras_sweep.trial.refit import Refit, recorded_refit
+from keras_sweep.trial.events import Refit
 from keras_sweep.trial.result import Result
 
 ELSEWHERE = frozenset({"sweep", "open", "sha256"})  # by which is found what to look at
@@ -44,7 +45,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CardFacts:
     """What of a card was looked at beside its scores."""
 
     looked_at: tuple[Fact, ...] = ()
@@ -60,7 +61,7 @@ def card_facts(
     home: SweepFolder | None,
     model: Any,
     seen: Sequence[str],
-) -> Facts:
+) -> CardFacts:
     """Compare all that can be known.
 
     `own` are the rows that the model was trained on, `seen` the scores, as the card's leaves, that came out of it.
@@ -81,26 +82,26 @@ def card_facts(
         said = [leaf for leaf, value in _leaves(name, card[name]) if value is not None and "data.source" not in leaf]
         left = [leaf for leaf in said if leaf not in done]
         unseen += [name] if said and left == said else left
-    return Facts(tuple(facts), tuple(unseen), why)
+    return CardFacts(tuple(facts), tuple(unseen), why)
 
 
 def _of_record(card: Mapping[str, Any], data: SearchData, home: SweepFolder) -> tuple[dict[str, Any] | None, str]:
     """What the record knows of a card's training, the one that has the card's scores; or why it knows nothing."""
     try:
         with StudyFile.open(home) as study:
-            spec, attributes = unfollowed_spec(study), study.attributes
+            spec, facts = unfollowed_spec(study), study.facts
             trained = list(_trainings(study.ranked_results()))
-            alike = [one for one in trained if _is_of(card, one, attributes)]
+            alike = [one for one in trained if _is_of(card, one, facts)]
             if not alike:
                 return None, "no trial of the sweep of that name here has the card's scores"
             of = next((one for one in alike if is_card_of(card, one, spec.search.seed)), alike[0])
-            refit = recorded_refit(attributes, of)
+            refit = facts.refit_of(of)
             if said := card.get("refit") if refit is None else None:  # it was trained on all rows for its export
                 refit = Refit(of.recipe, of.finalist_seed, of.epoch or of.epochs, said["rows"], said["scores"], "")
             known = json.loads(json.dumps(recorded_card(study, spec, of, data, opening="", refit=refit)))
     except SweepError as error:
         return None, f"its record can't be used: {error.message}"
-    known[KERAS_CONFIG] = attributes.get(KERAS_CONFIG)
+    known[KERAS_CONFIG] = facts.keras_config
     said, test = card.get("test"), known["test"]
     if said and test and _less(said.get("looks"), test["looks"]):
         test["looks"] = said["looks"]  # there were more since
@@ -112,9 +113,9 @@ def _of_record(card: Mapping[str, Any], data: SearchData, home: SweepFolder) -> 
     return {name: value for name, value in known.items() if name not in OF_ALL_TRIALS}, "the sweep has more trials now"
 
 
-def _is_of(card: Mapping[str, Any], training: Result, attributes: Mapping[str, Any]) -> bool:
+def _is_of(card: Mapping[str, Any], training: Result, facts: Facts) -> bool:
     """Whether a training has the scores of a card, those of its validation or of its refit."""
-    refit = recorded_refit(attributes, training)
+    refit = facts.refit_of(training)
     refitted = refit is not None and refit_record(refit) == card.get("refit")
     return refitted or validation_record(training) == card.get("validation")
 

@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files.atomic import write_text
-from keras_sweep.files.plain_file import read_plain
-from keras_sweep.record.reader import objective_of
-from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
+from keras_sweep.files.plain import read_plain
+from keras_sweep.record.facts import Facts
+from keras_sweep.record.saved import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, MoreTrials
+from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, MoreTrials, marginal, with_company
 from keras_sweep.trial.finalists import score, unsteadiness
-from keras_sweep.trial.marginal_ties import marginal, with_company
 from keras_sweep.trial.ranking import can_win, has_value, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
@@ -43,49 +42,49 @@ def comparison_file(folder: SweepFolder) -> Path:
     return folder.scores / "comparison.json"
 
 
-def comparison_of(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison:
+def comparison_of(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Comparison:
     """What was kept of these very trials, else computed; by their values alone where they have no scores of rows."""
-    objective = objective_of(attributes)
+    objective = facts.objective
     if not any(result.scores_digest for result in results):
         return marginal(results, objective)
-    return _kept(folder, attributes, results) or compared(folder, attributes, results)
+    return _kept(folder, facts, results) or compared(folder, facts, results)
 
 
 def keep_comparison(study: StudyFile, results: Sequence[Result]) -> Comparison:
     """Compute it, where that is not kept already, and keep it for readers. Raises RecordError."""
-    folder, attributes = study.folder, study.attributes
-    comparison = _kept(folder, attributes, results)
+    folder, facts = study.folder, study.facts
+    comparison = _kept(folder, facts, results)
     if comparison is None:
-        comparison = compared(folder, attributes, results)
+        comparison = compared(folder, facts, results)
         if comparison.method == PAIRED:
-            of = _digest(attributes, results, objective_of(attributes))
+            of = _digest(facts, results)
             text = json.dumps({"digest": of, **comparison.to_json()}) + "\n"
             study.set_attributes({KEPT: hashlib.sha256(text.encode()).hexdigest()})
             write_text(comparison_file(folder), text)
     return comparison
 
 
-def is_altered(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> bool:
+def is_altered(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> bool:
     """Whether a comparison stands there that is not the one of these trials which the run kept."""
-    return comparison_file(folder).exists() and _kept(folder, attributes, results) is None
+    return comparison_file(folder).exists() and _kept(folder, facts, results) is None
 
 
-def _kept(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison | None:
+def _kept(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Comparison | None:
     """What a run kept of these very trials, if it stands there to the letter."""
     try:
         text = read_plain(comparison_file(folder), MOST_BYTES)
-        if hashlib.sha256(text).hexdigest() != attributes.get(KEPT):
+        if hashlib.sha256(text).hexdigest() != facts.comparison:
             return None
         kept = json.loads(text)
-        same = kept["digest"] == _digest(attributes, results, objective_of(attributes))
+        same = kept["digest"] == _digest(facts, results)
         return Comparison.from_json(kept) if same else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result]) -> Comparison:
+def compared(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Comparison:
     """The winner against all trials that could have won; those without scores are compared by their values alone."""
-    objective = objective_of(attributes)
+    objective = facts.objective
     single = marginal(results, objective)
     best = winner(results, objective)
     if best is None or not best.scores_digest:
@@ -102,7 +101,7 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
     from keras_sweep.honest.estimate import corrected
     from keras_sweep.honest.ties import paired_ties
 
-    seed = int(attributes["seed"]) % 2**64
+    seed = facts.seed % 2**64
     share = objective.is_share
     numbers = list(models)  # in the order of trials: an order by rank would favour the best
     mean, first = numbers.index(best.number), len(numbers)
@@ -129,7 +128,7 @@ def compared(folder: SweepFolder, attributes: Mapping[str, Any], results: Sequen
         if number in behind:
             stderr = float(error) if number != best.number and error >= 0 else None  # NaN where none is known
             behind[number] = Behind(behind[number].behind, stderr, bool(tie))
-    more = None if attributes.get("exhausted") == len(results) else _more(results, objective, behind)
+    more = None if facts.exhausted == len(results) else _more(results, objective, behind)
     return Comparison(best.number, estimate, with_company(behind), PAIRED, found[best.number].rows, more)
 
 
@@ -225,11 +224,12 @@ def _more(results: Sequence[Result], objective: Objective, behind: Mapping[int, 
     return more_trials(values, behind)
 
 
-def _digest(attributes: Mapping[str, Any], results: Sequence[Result], objective: Objective) -> str:
+def _digest(facts: Facts, results: Sequence[Result]) -> str:
     """Of all that the comparison depends on."""
-    facts = [(VERSION, repr(objective), objective.take_best, attributes["seed"], attributes.get("exhausted"))]
+    objective = facts.objective
+    about = [(VERSION, repr(objective), objective.take_best, facts.seed, facts.exhausted)]
     trials = [(order_key(one, objective), *_facts(one), *map(_facts, one.finalists)) for one in results]
-    return hashlib.sha256(repr((facts, trials)).encode()).hexdigest()
+    return hashlib.sha256(repr((about, trials)).encode()).hexdigest()
 
 
 def _facts(result: Result) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from keras_sweep.errors import MissingPackage, UsageError
-from keras_sweep.record.reader import read_attributes
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.sweep_folder import SweepFolder
 
 HOST = "127.0.0.1"
@@ -53,7 +53,7 @@ def dashboard_server(folder: SweepFolder, port: int) -> Server:
         import optuna_dashboard
     except ModuleNotFoundError:
         raise MissingPackage("optuna-dashboard is not installed", hint="pip install 'keras-sweep[dashboard]'") from None
-    read_attributes(folder)
+    read_facts(folder)
     app = only_looking(optuna_dashboard.wsgi(_storage(folder)))
     try:
         return wsgi.make_server(HOST, port, app, Server, _Quiet)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from keras_sweep.data.sealed_test import open_test
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, DataError
+from keras_sweep.record.facts import TestScores
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -21,22 +21,9 @@ from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, TestEvaluated
-from keras_sweep.trial.refit import recorded_refit
 from keras_sweep.trial.result import Result
 
 TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the source has no test rows
-
-
-@dataclass(frozen=True, slots=True)
-class TestScores:
-    """What `evaluate()` gave on the sealed test rows."""
-
-    __test__ = False  # not a test class, whatever its name begins with
-
-    rows: int
-    scores: Mapping[str, float]  # "loss", "accuracy"
-    stderrs: Mapping[str, float]  # of each score that has a formula: "accuracy"
-    per_class: Mapping[str, float] | None  # class -> share of its rows that the model names right
 
 
 def evaluate_winner(
@@ -94,7 +81,7 @@ def look_at_test(
     """
     if not data.test_rows:
         return None
-    if study.attributes.get(TEST_FINGERPRINT) not in (None, data.test_fingerprint):
+    if study.facts.test_fingerprint not in (None, data.test_fingerprint):
         raise ChangedSweep(
             f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "
             "they would not judge its winner",
@@ -106,7 +93,7 @@ def look_at_test(
     kept = {
         "number": best.recipe,
         "seed": best.finalist_seed,
-        "refit": recorded_refit(study.attributes, best) is not None,
+        "refit": study.facts.refit_of(best) is not None,
         "rows": scores.rows,
         "scores": dict(scores.scores),
         "stderr": scores.stderrs.get(spec.objective.name.removeprefix("val_")),
@@ -127,18 +114,7 @@ def count_look(study: StudyFile) -> int:
 
 def looks_at_test(study: StudyFile) -> int:
     """How often the sweep has looked at the test rows."""
-    return int(study.attributes.get("test_looks", 0))
-
-
-def known_scores(attributes: Mapping[str, Any], best: Result) -> TestScores | None:
-    """The scores of the last look that a record tells of, if it was at this training."""
-    kept = attributes.get("test")
-    of = (best.recipe, best.finalist_seed)
-    if not isinstance(kept, dict) or (kept.get("number"), kept.get("seed")) != of:
-        return None
-    if kept.get("refit", False) != (recorded_refit(attributes, best) is not None):
-        return None
-    return TestScores(kept["rows"], kept["scores"], kept.get("stderrs", {}), kept["per_class"])
+    return study.facts.test_looks
 
 
 def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:

@@ -13,25 +13,22 @@ from typing import Any
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.atomic import SHARED, replacing_path, write_text
-from keras_sweep.files.model_file import check_keras_file, file_digest
-from keras_sweep.files.plain_errors import plain_errors
-from keras_sweep.files.plain_file import open_plain
+from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.process.backend import without_tensorflow
-from keras_sweep.record.reader import objective_of
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, model_card, own_card, test_record
 from keras_sweep.sweep.comparison import comparison_of
-from keras_sweep.sweep.evaluate import known_scores, looks_at_test
+from keras_sweep.sweep.evaluate import looks_at_test
 from keras_sweep.sweep.recorded import OpenedTrial, opened, refuse_imported, trial_of
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
-from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.events import Listener, Noticed, Refit
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 
 
@@ -147,7 +144,7 @@ def export_trial(
     check_target(path, form)
     with StudyFile.open(folder) as study:
         refuse_imported(study)
-        trial = trial_of(study, objective_of(study.attributes), number)
+        trial = trial_of(study, study.facts.objective, number)
         card = _copied(study, trial, path, emit) if format == "keras" else None
     if card is None:
         with opened(folder, number, emit, spec=spec, trust=trust, backend=backend) as to_build:
@@ -163,7 +160,7 @@ def export_trial(
 def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:
     """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
     try:
-        card = kept_card(study.folder, study.attributes, result)
+        card = kept_card(study.folder, study.facts, result)
     except RecordError as error:
         emit(Noticed(f"{error.message}: the model is built anew"))
         return None
@@ -171,8 +168,8 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
         return None
     copy_kept(study.folder, card, path)
     # The test rows may have been looked at since the card was written.
-    objective = objective_of(study.attributes)
-    return {**card, "test": test_record(known_scores(study.attributes, result), objective.name, looks_at_test(study))}
+    objective = study.facts.objective
+    return {**card, "test": test_record(study.facts.test_of(result), objective.name, looks_at_test(study))}
 
 
 def _built(opened: OpenedTrial, path: Path, emit: Listener, form: ExportFormat) -> dict[str, Any]:
@@ -194,13 +191,13 @@ def recorded_card(
 ) -> dict[str, Any]:
     """The card of a training, or finalist, as the record is now."""
     results = study.ranked_results()
-    comparison = comparison_of(study.folder, study.attributes, results)
+    comparison = comparison_of(study.folder, study.facts, results)
     return model_card(
         spec,
         result,
         data,
         trials=len(results),
-        test=known_scores(study.attributes, result),
+        test=study.facts.test_of(result),
         looks=looks_at_test(study),
         opening=opening,
         estimate=comparison.estimate if comparison.best == result.recipe else None,
@@ -209,15 +206,14 @@ def recorded_card(
     )
 
 
-def kept_card(folder: SweepFolder, attributes: Mapping[str, Any], trial: Result) -> dict[str, Any] | None:
+def kept_card(folder: SweepFolder, facts: Facts, trial: Result) -> dict[str, Any] | None:
     """The card of `best.keras`, where both are there and of this trial, or finalist.
 
-    Raises RecordError: the card was altered, or the model is damaged, or not the file that the card is of.
+    Raises RecordError: the card was altered, or the model is not the file that the card is of.
     """
-    card = own_card(folder, attributes) if folder.best.exists() else {}
-    if not card or not is_card_of(card, trial, attributes["seed"]):
+    card = own_card(folder, facts) if folder.best.exists() else {}
+    if not card or not is_card_of(card, trial, facts.seed):
         return None
-    check_keras_file(folder.best)
     if file_digest(folder.best) != card.get("sha256"):
         raise _not_of_its_card(folder)
     return card

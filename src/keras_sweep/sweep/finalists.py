@@ -8,10 +8,9 @@ Engines never hear of it: finalists stand in a study of their own beside the swe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.record.reader import choice_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -74,7 +73,7 @@ class Finalists:
                     tuple(one for one in trained if (one.recipe, one.finalist_seed) in set(choice)),
                     sum(search[recipe].epochs for recipe, _ in missing),
                     self._cut(choice, results),
-                    comparison_of(self.study.folder, self.study.attributes, results).estimate,
+                    comparison_of(self.study.folder, self.study.facts, results).estimate,
                 )
             )
         at_once = max(self.runner.generation // len(choice.recipes), 1)
@@ -87,11 +86,11 @@ class Finalists:
 
     def _write_down(self, choice: Choice) -> int:
         """The choice, unless it is the last one already; returns which one it is."""
-        choices = list(self.study.attributes.get("finalists", ()))
-        if choice != choice_of({"finalists": choices}) and (choices or choice.recipes):
-            said = {"trials": choice.trials, "recipes": list(choice.recipes), "seeds": list(choice.seeds)}
-            choices.append(said)
-            self.study.set_attributes({"finalists": choices})
+        facts = self.study.facts
+        choices = facts.finalists
+        if choice != facts.choice and (choices or choice.recipes):
+            choices = (*choices, choice)
+            self.study.set_attributes({"finalists": [asdict(each) for each in choices]})
         return len(choices) - 1
 
     def _record(self) -> TrialRecord:

@@ -12,20 +12,19 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
-from keras_sweep.files.model_file import check_keras_file, file_digest
-from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
+from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import CARD, card_text, model_card, own_card
-from keras_sweep.sweep.evaluate import TestScores, known_look, known_scores, look_at_test, looks_at_test
+from keras_sweep.sweep.evaluate import known_look, look_at_test, looks_at_test
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
-from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.refit import Refit
+from keras_sweep.trial.events import Listener, Noticed, Refit
 from keras_sweep.trial.result import Result, Weights
 
 OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card is of the model that is to be there
@@ -54,10 +53,10 @@ class Finishing:
         model file's checksum and is written last: a kill leaves a model without a card, never with another model's.
         """
         spec, study, folder, best = self.spec, self.study, self.study.folder, self.best
-        scores = known_scores(study.attributes, best)
+        scores = study.facts.test_of(best)
         if scores is not None:
             self.emit(known_look(best, scores, looks_at_test(study)))
-        there = _card_on_disk(folder, study.attributes, self.emit)
+        there = _card_on_disk(folder, study.facts, self.emit)
         opening = str(there.get("open", PLAIN))
         wanted = self._card(scores, opening)
         current = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
@@ -111,10 +110,10 @@ def _make_way(folder: SweepFolder) -> None:
         disk.remove(folder.card)
 
 
-def _card_on_disk(folder: SweepFolder, attributes: Mapping[str, Any], emit: Listener) -> dict[str, Any]:
+def _card_on_disk(folder: SweepFolder, facts: Facts, emit: Listener) -> dict[str, Any]:
     """The card; {} without one. One that was altered is moved aside."""
     try:
-        return own_card(folder, attributes)
+        return own_card(folder, facts)
     except RecordError as error:
         emit(Noticed(f"{error.message}: it is {set_aside(folder.card).name} now, and written again"))
         return {}
@@ -123,15 +122,15 @@ def _card_on_disk(folder: SweepFolder, attributes: Mapping[str, Any], emit: List
 def _is_sound(folder: SweepFolder, card: Mapping[str, Any] | None, emit: Listener) -> bool:
     """Whether `best.keras` is the file that the card is of; None: the card is missing, or of another winner.
 
-    One that is damaged, or not the card's, is moved aside; one of another winner is to be written over.
+    One that can't be read, or is not the card's, is moved aside; one of another winner is to be written over.
     """
     if not folder.best.exists():
         return False
     try:
-        check_keras_file(folder.best)
+        digest = file_digest(folder.best)
         if card is None:
             return False
-        if file_digest(folder.best) == card.get("sha256"):
+        if digest == card.get("sha256"):
             return True
         why = f"{folder.best} is not the file that {folder.card.name} is of"
     except RecordError as error:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.record.reader import objective_of
-from keras_sweep.record.row_scores import load_scores, scores_file, with_scores
+from keras_sweep.record.facts import Facts
+from keras_sweep.record.saved import load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.training.row_values import ACCURACIES
 from keras_sweep.trial.comparison import PAIRED, Comparison
@@ -33,9 +32,7 @@ class Missed:
     total: int  # validation rows
 
 
-def missed_rows(
-    folder: SweepFolder, attributes: Mapping[str, Any], results: Sequence[Result], comparison: Comparison
-) -> Missed:
+def missed_rows(folder: SweepFolder, facts: Facts, results: Sequence[Result], comparison: Comparison) -> Missed:
     """Counted from the scores that are kept of the good trials; nothing else is read.
 
     Good are those that tie with the best, or the best ten where fewer than five do.
@@ -43,7 +40,7 @@ def missed_rows(
     Raises:
         UsageError: no trial keeps which rows it gets right.
     """
-    objective = objective_of(attributes)
+    objective = facts.objective
     known = sorted(with_scores(results, objective), key=lambda result: order_key(result, objective))
     bits = [one for one in known if (one.scores_digest or "").startswith(f"{Kind.BITS}:")]
     ties = [one for one in bits if one.number in comparison.behind and comparison.behind[one.number].tie]

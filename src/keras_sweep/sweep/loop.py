@@ -13,8 +13,7 @@ from keras_sweep.sweep.generations import Generations, Record
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Runner
-from keras_sweep.trial.end_reason import EndReason, exhausted_text
-from keras_sweep.trial.events import GenerationAsked, Listener, Noticed
+from keras_sweep.trial.events import EndReason, GenerationAsked, Listener, Noticed, exhausted_text
 from keras_sweep.trial.result import DIVERGED, Result, TrialState
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters

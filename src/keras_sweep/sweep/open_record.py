@@ -9,28 +9,33 @@ from typing import Any
 
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.atomic import write_text
-from keras_sweep.files.model_file import file_digest
-from keras_sweep.files.plain_file import read_plain
+from keras_sweep.files.plain import file_digest, read_plain
 from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 from keras_sweep.process.keras_config import KERAS_CONFIG, config_changes, keras_config, keras_json
+from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.lock import read_owner
-from keras_sweep.record.reader import read_attributes, read_results
-from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.saved import (
+    load_scores,
+    load_weights,
+    part_of,
+    saved_trials,
+    scores_file,
+    weights_file,
+    weights_file_of,
+)
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.record.weights import load_weights, part_of, saved_trials, weights_file, weights_file_of
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, own_card, refit_record, versions
 from keras_sweep.sweep.comparison import comparison_of, is_altered
-from keras_sweep.sweep.evaluate import TEST_FINGERPRINT, TestScores, known_look, known_scores
+from keras_sweep.sweep.evaluate import TEST_FINGERPRINT, known_look
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.trial.end_reason import EndReason, exhausted_text
-from keras_sweep.trial.events import Listener, Noticed, SweepEnded, WinnerRefitted
+from keras_sweep.trial.events import EndReason, Listener, Noticed, Refit, SweepEnded, WinnerRefitted, exhausted_text
 from keras_sweep.trial.finalists import chosen
 from keras_sweep.trial.ranking import best_training, winner
-from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result
 
 MOST_TEXT = 64 * 2**20  # bytes of a space file
@@ -77,11 +82,11 @@ def open_study(
             closing = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
             emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {closing}"))
     try:
-        _check_same(spec, study.attributes, {**said, **sealed})
+        _check_same(spec, study.facts, {**said, **sealed})
         for path in (folder.weights, folder.scores, folder.checkpoints, folder.spool):
             if path.exists() and not path.is_dir():
                 emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
-        _write_space(folder, spec, str(study.attributes.get("space")), emit)
+        _write_space(folder, spec, study.facts.space, emit)
         search = spec.search
         study.set_attributes({"trials": search.trials, "engine": search.engine_name, "space": spec.text, **sealed})
     except BaseException:
@@ -133,19 +138,19 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
     write_text(path, spec.text)
 
 
-def check_spec(folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any]) -> None:
+def check_spec(folder: SweepFolder, spec: SweepSpec, facts: Facts) -> None:
     """Compare the space file with a record before anything else is loaded. Raises ChangedSweep.
 
     What a model of the user's adds to the parameters is not known yet, so that what the record has beyond the file is
     no difference here; it is compared once the model was looked at.
     """
-    old, new = attributes.get("spec"), flat_spec(spec)
-    if not isinstance(old, dict):
+    old, new = facts.spec, flat_spec(spec)
+    if old is None:
         return
     if spec.model.kind != "dense":
         old, new = _in_both(old, new), _in_both(new, old)
     if changes := differences(old, new):
-        raise _changed(folder.name, changes + _code_changes(attributes, spec), attributes, spec)
+        raise _changed(folder.name, changes + _code_changes(facts, spec), facts, spec)
 
 
 def _in_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,15 +158,14 @@ def _in_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
     return {key: value for key, value in one.items() if key in other or not key.startswith("parameters.model.")}
 
 
-def _check_same(spec: SweepSpec, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    old_spec, new_spec = old.get("spec"), new["spec"]
-    changes = differences(old_spec if isinstance(old_spec, dict) else {}, new_spec)
-    if old.get("fingerprint") != new["fingerprint"]:
+def _check_same(spec: SweepSpec, old: Facts, new: Mapping[str, Any]) -> None:
+    changes = differences(old.spec or {}, new["spec"])
+    if old.fingerprint != new["fingerprint"]:
         changes.append("the data: its rows are not those that the sweep was begun with")
-    elif TEST_FINGERPRINT in new and old.get(TEST_FINGERPRINT) not in (None, new[TEST_FINGERPRINT]):
+    elif TEST_FINGERPRINT in new and old.test_fingerprint not in (None, new[TEST_FINGERPRINT]):
         changes.append("the data: its test rows are not those that the sweep was begun with")
-    config = old.get(KERAS_CONFIG)
-    if KERAS_CONFIG in new and isinstance(config, dict):
+    config = old.keras_config
+    if KERAS_CONFIG in new and config is not None:
         changes += [
             f"{line} ({keras_json()}, or code that sets it)" for line in config_changes(config, new[KERAS_CONFIG])
         ]
@@ -169,14 +173,14 @@ def _check_same(spec: SweepSpec, old: Mapping[str, Any], new: Mapping[str, Any])
         raise _changed(spec.name, changes, old, spec)
 
 
-def _code_changes(recorded: Mapping[str, Any], spec: SweepSpec) -> list[str]:
-    parts = changed_code(recorded.get(MODEL_CODE), model_code(spec))
+def _code_changes(recorded: Facts, spec: SweepSpec) -> list[str]:
+    parts = changed_code(recorded.model_code, model_code(spec))
     return [f"the code of the model: {', '.join(parts)} (bring it back to go on)"] if parts else []
 
 
-def _changed(name: str, changes: list[str], attributes: Mapping[str, Any], spec: SweepSpec) -> ChangedSweep:
-    origin, here = attributes.get("origin"), str(spec.folder.resolve())
-    if isinstance(origin, str) and origin != here:
+def _changed(name: str, changes: list[str], facts: Facts, spec: SweepSpec) -> ChangedSweep:
+    origin, here = facts.origin, str(spec.folder.resolve())
+    if origin is not None and origin != here:
         return ChangedSweep(
             f"the sweep {name!r} was begun from another file of that name, in {origin}",
             hint=f"Run this one under a name of its own: `--name {name}-2`",
@@ -198,7 +202,7 @@ def tell_again(
         return None
     results, best, scores, looks = known
     emit(sweep_started(spec, folder, results[-1].runner, spec.search.trials, results))
-    if (refit := recorded_refit(read_attributes(folder), best)) is not None:
+    if (refit := read_facts(folder).refit_of(best)) is not None:
         emit(WinnerRefitted(refit, earlier=True))
     if scores is not None:
         emit(known_look(best, scores, looks))
@@ -207,7 +211,7 @@ def tell_again(
     all_of = f"all of its {len(results)} trials are" if len(results) > 1 else "its one trial is"
     done = exhausted_text(len(results)) if exhausted else f"{all_of} done"
     emit(Noticed(f"{done}, and nothing is left to do{'' if exhausted else '; `--more N` adds some'}"))
-    comparison = comparison_of(folder, read_attributes(folder), results)
+    comparison = comparison_of(folder, read_facts(folder), results)
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), short_path(folder.best), comparison=comparison)
     emit(ended)
     return ended
@@ -223,19 +227,19 @@ def _already_done(
     was written since: then the whole way is gone, on which that is noticed.
     """
     try:
-        attributes, results = read_attributes(folder), read_results(folder)
+        facts, results = read_facts(folder), read_results(folder)
         best = winner(results, spec.objective)
         asked = (spec.search.trials, spec.search.engine_name, spec.text)
-        if best is None or asked != tuple(attributes.get(key) for key in ("trials", "engine", "space")):
+        if best is None or asked != (facts.trials, facts.engine, facts.space):
             return None
-        if not _has_ended(spec, attributes, results, best):
+        if not _has_ended(spec, facts, results, best):
             return None
         if read_owner(folder) is not None or _is_waiting(folder) or folder.space.read_text() != spec.text:
             return None
-        card = own_card(folder, attributes)
+        card = own_card(folder, facts)
         training = best_training(best, spec.objective)
-        scores = known_scores(attributes, training)
-        refit = recorded_refit(attributes, training)
+        scores = facts.test_of(training)
+        refit = facts.refit_of(training)
         _read_what_is_kept(folder, results, refit)
         if (refit is not None) is not spec.refits or card.get("refit") != refit_record(refit):
             return None
@@ -243,14 +247,14 @@ def _already_done(
             return None
         if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
             return None
-        changes = config_changes(attributes.get(KERAS_CONFIG, {}), keras_config())  # code of the model may set it, too
-        changes += changed_code(attributes.get(MODEL_CODE), model_code(spec))
-        if changes or is_altered(folder, attributes, results):
+        changes = config_changes(facts.keras_config or {}, keras_config())  # code of the model may set it, too
+        changes += changed_code(facts.model_code, model_code(spec))
+        if changes or is_altered(folder, facts, results):
             return None
         written = folder.card.stat().st_mtime
         if any(path.stat().st_mtime >= written for path in _sources(spec)):
             return None
-        return results, training, scores, int(attributes.get("test_looks", 0))
+        return results, training, scores, facts.test_looks
     except (RecordError, OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
 
@@ -267,9 +271,9 @@ def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result], refit: Re
                 load_scores(scores_file(part_of(folder, trial), trial.number), trial.scores_digest)
 
 
-def _has_ended(spec: SweepSpec, attributes: Mapping[str, Any], results: Sequence[Result], best: Result) -> bool:
+def _has_ended(spec: SweepSpec, facts: Facts, results: Sequence[Result], best: Result) -> bool:
     """Whether all trials, and all finalists, are there."""
-    searched = len(results) >= spec.search.trials or attributes.get("exhausted") == len(results)
+    searched = len(results) >= spec.search.trials or facts.exhausted == len(results)
     return searched and best.final is bool(chosen(spec, results).recipes)
 
 

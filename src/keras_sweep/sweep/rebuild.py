@@ -9,10 +9,18 @@ from pathlib import Path
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.record.row_scores import load_scores, save_scores, scores_file, with_scores
+from keras_sweep.record.saved import (
+    load_scores,
+    load_weights,
+    save_scores,
+    save_weights,
+    scores_file,
+    weights_file,
+    weights_file_of,
+    with_scores,
+)
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.record.weights import load_weights, save_weights, weights_file, weights_file_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import MOST_COMPARED

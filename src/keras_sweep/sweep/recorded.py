@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend
 from keras_sweep.process.given import is_given, name_of
-from keras_sweep.process.keras_config import KERAS_CONFIG, use_keras_config
+from keras_sweep.process.keras_config import use_keras_config
 from keras_sweep.process.user_code import place_of
+from keras_sweep.record.facts import Facts
+from keras_sweep.record.saved import DamagedWeights, load_weights, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import DamagedWeights, load_weights, weights_file_of
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
@@ -100,15 +100,13 @@ def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec
 
 def unfollowed_spec(study: StudyFile) -> SweepSpec:
     """The spec as `recorded_spec`, for a caller that follows no `python:` in it. Raises UsageError."""
-    attributes = study.attributes
+    facts = study.facts
     refuse_imported(study)
-    origin = Path(attributes.get("origin", "."))
-    engine, _, sampler = attributes.get("engine", "").partition("/")
+    origin = Path(facts.origin or ".")
+    engine, _, sampler = facts.engine.partition("/")
     overrides = Overrides(engine=engine or None, sampler=sampler or None)
     try:
-        return read_space_text(
-            attributes["space"], path=origin / f"{study.name}.yaml", name=study.name, overrides=overrides
-        )
+        return read_space_text(facts.space, path=origin / f"{study.name}.yaml", name=study.name, overrides=overrides)
     except SpaceFileError as error:
         more = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
         raise UsageError(
@@ -119,9 +117,9 @@ def unfollowed_spec(study: StudyFile) -> SweepSpec:
 
 def refuse_imported(study: StudyFile) -> None:
     """Raises UsageError where another program searched, and there is no space file."""
-    if "imported" in study.attributes:
+    if (source := study.facts.imported) is not None:
         raise UsageError(
-            f"the sweep {study.name!r} was imported from {study.attributes['imported']} without a space file",
+            f"the sweep {study.name!r} was imported from {source} without a space file",
             hint="Import it once more with `--space`, and run that",
         )
 
@@ -139,19 +137,19 @@ def recorded_data(
     """
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.models.inspect_model import with_own_parameters
-    from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
+    from keras_sweep.models.model_code import changed_code, model_code
 
-    if model and (parts := changed_code(study.attributes.get(MODEL_CODE), model_code(spec, now=True))):
+    if model and (parts := changed_code(study.facts.model_code, model_code(spec, now=True))):
         source = spec.model.source
         raise ChangedSweep(
             f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(parts)} in "
             f"{name_of(source) if is_given(source) else spec.folder}; its trials are of the former code",
             hint="Bring the former code back, or run the sweep anew under another name",
         )
-    if (words := use_keras_config(study.attributes.get(KERAS_CONFIG))) is not None:
+    if (words := use_keras_config(study.facts.keras_config)) is not None:
         emit(Noticed(words))
     data = load_search_data(spec)
-    if data.fingerprint != study.attributes.get("fingerprint"):
+    if data.fingerprint != study.facts.fingerprint:
         raise ChangedSweep(
             f"the data of the sweep {study.name!r} have changed since it was run",
             hint="Bring the former rows back, or run the sweep anew under another name",
@@ -241,10 +239,10 @@ def why_none(results: Sequence[Result]) -> str:
     return f"{count} of {len(results)} as trial {first.number}: {most or first.state}{where}"
 
 
-def allows_setting(attributes: Mapping[str, Any], setting: str) -> bool:
+def allows_setting(facts: Facts, setting: str) -> bool:
     """Whether the recorded space file has no fault with `--set SETTING`. It follows nothing that the file names."""
     try:
-        read_space_text(str(attributes["space"]), path=Path("space.yaml"), sets=[setting])
+        read_space_text(facts.space, path=Path("space.yaml"), sets=[setting])
     except SpaceFileError:
         return False
     return True

@@ -9,15 +9,14 @@ from pathlib import Path
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Interrupted, RecordError, SweepError
+from keras_sweep.record.saved import delete_others, load_weights, save_weights, weights_file
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.weights import delete_others, load_weights, save_weights, weights_file
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial, weights_of
 from keras_sweep.sweep.retrain import AsRecorded
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.trial.events import Listener, Noticed, PhaseBegan, WinnerRefitted
-from keras_sweep.trial.refit import Refit, recorded_refit
+from keras_sweep.trial.events import Listener, Noticed, PhaseBegan, Refit, WinnerRefitted
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import arrays_digest
 
@@ -41,10 +40,10 @@ class Refitting:
             SweepError: it diverged, or its code raised.
         """
         if not self.spec.refits:
-            if self.study.attributes.get("refit") is not None:
+            if self.study.facts.refit is not None:
                 self.study.set_attributes({"refit": None})
             return None
-        known = recorded_refit(self.study.attributes, training)
+        known = self.study.facts.refit_of(training)
         if known is None or _kept(self.study, known) is None:
             known = self._trained(training)
             self.emit(WinnerRefitted(known))
@@ -80,7 +79,7 @@ def final_weights(opened: OpenedTrial, emit: Listener) -> tuple[Weights, SearchD
         SweepError: trained on all rows, it failed.
     """
     study, spec, data, training = opened.study, opened.spec, opened.data, opened.trial
-    refit = recorded_refit(study.attributes, training)
+    refit = study.facts.refit_of(training)
     if refit is None and not data.folds:
         return weights_of(study, spec, data, training, emit), data, None
     rows = whole(spec, data)

@@ -14,12 +14,12 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.recorded import backend_of, opened
 from keras_sweep.sweep.retrain import training_again
+from keras_sweep.sweep.same_numbers import Gap, Match, gap, least_match
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.ranking import imported
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.same_numbers import Gap, Match, gap, least_match
 
 STDERR = 1e-3  # relative: it is shown with two digits
 

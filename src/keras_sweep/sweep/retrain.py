@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from keras_sweep.errors import Interrupted, RecordError
-from keras_sweep.record.reader import choice_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
@@ -56,11 +55,11 @@ def training_again(study: StudyFile, spec: SweepSpec, trial: Result) -> Callable
 def _mates(study: StudyFile, results: Sequence[Result], finalist: Result) -> list[Suggestion]:
     """The trainings among which a finalist was trained. Raises RecordError where the record does not say."""
     search = {one.number: one for one in results}
-    choices = study.attributes.get("finalists", [])
+    choices = study.facts.finalists
     seed, index = finalist.finalist_seed, finalist.suggestion.generation
     if seed is None or finalist.recipe not in search or index >= len(choices):
         raise RecordError(f"the record does not say with which others {finalist.name} was trained")
-    choice = choice_of({"finalists": choices[: index + 1]})
+    choice = choices[index]
     return generation(choice, index, [seed], search, study.finalists().results())
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from keras_sweep.errors import RecordError, SweepError
-from keras_sweep.files.plain_errors import plain_errors
+from keras_sweep.files.plain import plain_errors
 from keras_sweep.process.keras_config import keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
-from keras_sweep.record.reader import read_attributes
+from keras_sweep.record.reader import read_facts
+from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.record.weights import saved_trials
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
@@ -34,8 +33,7 @@ from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.fit.checkpoint import FILE as OF_FIT
 from keras_sweep.training.lanes.snapshot import FILE as OF_LANES
 from keras_sweep.trial.comparison import Comparison
-from keras_sweep.trial.end_reason import EndReason
-from keras_sweep.trial.events import Listener, Noticed, SweepEnded
+from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
 
@@ -76,7 +74,8 @@ def run_sweep(
     if options.seconds is not None:
         stop.limit(options.seconds)
     if folder.exists() and not options.fresh:
-        check_spec(folder, spec, _attributes(folder))
+        with contextlib.suppress(RecordError):  # which is told once the record is opened
+            check_spec(folder, spec, read_facts(folder))
         if options.more is None and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
             return ended
     loaded = load(spec, folder, options.runner, emit, wall, stop)
@@ -98,14 +97,6 @@ def run_sweep(
             for text in loaded.notices:
                 emit(Noticed(text))
             return _Run(study, loaded, options, emit, wall, stop).to_its_end()
-
-
-def _attributes(folder: SweepFolder) -> Mapping[str, Any]:
-    """What a record says of its sweep; nothing where it can't be read, which is told once it is opened."""
-    try:
-        return read_attributes(folder)
-    except RecordError:
-        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +223,7 @@ class _Run:
         with contextlib.suppress(OSError):  # it holds what still trains, if anything
             self.study.folder.checkpoints.rmdir()
         seconds = self.wall.total()
-        self.study.set_attributes({"seconds": _added(self.study.attributes.get("seconds"), seconds)})
+        self.study.set_attributes({"seconds": _added(self.study.facts.seconds, seconds)})
         return seconds
 
 
@@ -251,9 +242,8 @@ def _to_go_on(left: _Left, results: Sequence[Result]) -> str:
     return "the time is up before any trial ended its first epoch: give it more with `--for`"
 
 
-def _added(old: object, new: dict[str, float]) -> dict[str, float]:
+def _added(known: Mapping[str, float], new: Mapping[str, float]) -> dict[str, float]:
     """The wall time of all runs of a sweep together."""
-    known = old if isinstance(old, dict) else {}
     return {name: known.get(name, 0.0) + new.get(name, 0.0) for name in {**known, **new}}
 
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.record.reader import objective_of, read_attributes, read_results
-from keras_sweep.record.row_scores import load_scores, scores_file
+from keras_sweep.record.facts import Facts, TestScores
+from keras_sweep.record.reader import read_facts, read_results
+from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.comparison import comparison_of, scores_matrix, scores_of_seeds
-from keras_sweep.sweep.evaluate import TestScores, known_scores
 from keras_sweep.sweep.recorded import no_winner
-from keras_sweep.trial.best_so_far import improvements, spent_seconds, trained_epochs
 from keras_sweep.trial.comparison import Behind, Estimate
 from keras_sweep.trial.finalists import SeedScores, seed_scores
-from keras_sweep.trial.ranking import best_training, winner
+from keras_sweep.trial.ranking import best_training, improvements, spent_seconds, trained_epochs, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 
@@ -27,7 +25,7 @@ class Side:
     """One of the sweeps, as its record had it at one moment."""
 
     name: str
-    attributes: Mapping[str, Any]
+    facts: Facts
     results: Sequence[Result]
     best: Result
     estimate: Estimate | None  # None without the scores of rows
@@ -54,12 +52,12 @@ class Side:
     @property
     def model(self) -> Result:
         """The training of the winner, or the mean of its weights, that was tested and exported."""
-        return best_training(self.best, objective_of(self.attributes))
+        return best_training(self.best, self.facts.objective)
 
     @property
     def test(self) -> TestScores | None:
         """The last look at the test rows, if it was at the winner."""
-        return known_scores(self.attributes, self.model)
+        return self.facts.test_of(self.model)
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
         """When a trial was as good as this; None where none was."""
@@ -116,24 +114,24 @@ def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
             f"{', '.join(names)} can't be compared: {'; '.join(differences)}",
             hint="Compare sweeps of one metric on the same rows",
         )
-    objective = objective_of(sides[0].attributes)
+    objective = sides[0].facts.objective
     found = SideBySide(objective, sides, {}, None)
     behind, rows = _behind(found)
     return replace(found, behind=behind, rows=rows)
 
 
 def _side(folder: SweepFolder) -> Side:
-    attributes, results = read_attributes(folder), read_results(folder)
-    objective = objective_of(attributes)
+    facts, results = read_facts(folder), read_results(folder)
+    objective = facts.objective
     best = winner(results, objective)
     if best is None:
         raise no_winner(folder.name, results)
     return Side(
         name=folder.name,
-        attributes=attributes,
+        facts=facts,
         results=results,
         best=best,
-        estimate=comparison_of(folder, attributes, results).estimate,
+        estimate=comparison_of(folder, facts, results).estimate,
         over_seeds=seed_scores(best) if best.final else None,
         scores=_scores_of(folder, best),
         improvements=improvements(results, objective),
@@ -155,7 +153,7 @@ def _differences(sides: Sequence[Side]) -> list[str]:
     """What must be the same and is not."""
     said = []
     for words, of in (
-        ("the metric", lambda side: f"{side.attributes['metric']}, to {side.attributes['goal']}"),
+        ("the metric", lambda side: f"{side.facts.metric}, to {side.facts.goal}"),
         ("the data", _data_words),
     ):
         values = {side.name: of(side) for side in sides}
@@ -165,9 +163,8 @@ def _differences(sides: Sequence[Side]) -> list[str]:
 
 
 def _data_words(side: Side) -> str:
-    spec = side.attributes.get("spec")
-    name = spec.get("data") if isinstance(spec, Mapping) else None
-    return f"{name or 'unknown'} (rows {str(side.attributes.get('fingerprint'))[:8]})"
+    name = (side.facts.spec or {}).get("data")
+    return f"{name or 'unknown'} (rows {str(side.facts.fingerprint)[:8]})"
 
 
 def _behind(found: SideBySide) -> tuple[dict[str, Behind], int | None]:
@@ -183,7 +180,7 @@ def _behind(found: SideBySide) -> tuple[dict[str, Behind], int | None]:
     away, errors, ties = paired_ties(
         scores_matrix(kept, objective),
         best,
-        int(sides[0].attributes["seed"]) % 2**64,
+        sides[0].facts.seed % 2**64,
         share=objective.is_share,
     )
     behind = {

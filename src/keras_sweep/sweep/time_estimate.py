@@ -17,7 +17,7 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.runner import NoWatch, Runner
-from keras_sweep.trial.doubts import doubts
+from keras_sweep.trial.comparison import doubts
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.finalists import SHARE, affordable
 from keras_sweep.trial.plan import training_plan

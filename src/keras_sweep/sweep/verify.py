@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,27 +18,27 @@ from keras_sweep.data.raw_rows import raw_rows, raw_whole, whole
 from keras_sweep.data.sealed_test import open_raw_test
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
-from keras_sweep.files.model_file import check_keras_file, file_digest, model_config
+from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import own_objects
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, without_tensorflow
 from keras_sweep.process.given import was_given
 from keras_sweep.process.keras_config import use_keras_config
 from keras_sweep.process.user_code import load_python, place_of
 from keras_sweep.record.lock import SweepLock
-from keras_sweep.record.reader import read_attributes
+from keras_sweep.record.reader import read_facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
-from keras_sweep.sweep.card_facts import Fact, Facts, card_facts
+from keras_sweep.sweep.card_facts import CardFacts, Fact, card_facts
 from keras_sweep.sweep.evaluate import count_look
+from keras_sweep.sweep.same_numbers import Gap, Match, gap, least_match
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
-from keras_sweep.trial.same_numbers import Gap, Match, gap, least_match
 
 STDERR = 1e-4  # relative
 
@@ -64,7 +66,7 @@ class Verified:
     test_rows: int | None  # None where nobody asked for them
     looks: int | None = None  # at the test rows, this one included; None where the sweep is not here
     refit: bool = False  # trained on the validation rows, too: those that are evaluated are all that it was trained on
-    facts: Facts = field(default_factory=Facts)
+    facts: CardFacts = field(default_factory=CardFacts)
 
     @property
     def match(self) -> Match:
@@ -112,7 +114,6 @@ def verify_model(
     if not path.is_file():
         raise UsageError(f"there is no model file {path}", hint="Name a file that `sweep export` wrote")
     card_file, card, said = read_card(path)
-    check_keras_file(path)
     if (digest := file_digest(path)) != card.sha256:
         raise RecordError(
             f"{path} is not the file that {card_file} is of: its SHA-256 begins {digest[:12]}, the card's "
@@ -182,7 +183,7 @@ def _sweep_of(card: Card, sweeps: Path) -> SweepFolder | None:
         return None
     folder = SweepFolder(sweeps / card.sweep)
     try:
-        same = folder.exists() and read_attributes(folder).get("fingerprint") == card.data.fingerprint
+        same = folder.exists() and read_facts(folder).fingerprint == card.data.fingerprint
     except RecordError:
         return None
     return folder if same else None
@@ -191,7 +192,7 @@ def _sweep_of(card: Card, sweeps: Path) -> SweepFolder | None:
 def _data_folder(home: SweepFolder | None, data_dir: Path | None) -> Path:
     if data_dir is not None:
         return data_dir
-    return Path(str(read_attributes(home).get("origin", "."))) if home is not None else Path()
+    return Path(read_facts(home).origin or ".") if home is not None else Path()
 
 
 def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
@@ -229,7 +230,9 @@ def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener
     own: dict[str, Any] = {}
     sources: dict[str, str] = {}
     with contextlib.suppress(Exception), without_tensorflow():  # what is no model's config, opening it tells
-        for name, place in own_objects(model_config(path)).items():
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+        for name, place in own_objects(config).items():
             module, _, known = place.rpartition(".")
             sources[name] = f"{module or card.model.source.partition(':')[0]}:{known}"
     if sources and trust:

@@ -15,8 +15,8 @@ from keras_sweep.data.raw_rows import validation_table
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.backend import check_environment
+from keras_sweep.record.saved import load_weights, weights_file_of
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.weights import load_weights, weights_file_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import opened
 from keras_sweep.training.build_trial import compiled_model, predicted

@@ -18,7 +18,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
 from keras_sweep.files.arrays import DamagedArrays, read_text, read_text_and_arrays, write_arrays
 from keras_sweep.files.atomic import make_private
-from keras_sweep.files.plain_errors import os_errors
+from keras_sweep.files.plain import os_errors
 from keras_sweep.space.sweep_spec import SweepSpec
 
 VERSION = 3

@@ -6,9 +6,14 @@ Plain numbers without NumPy, so that who only reads a sweep imports nothing heav
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from keras_sweep.space.search_space import Objective
+from keras_sweep.trial.finalists import score
+from keras_sweep.trial.ranking import can_win, comparable, has_value, order_key, winner
+from keras_sweep.trial.result import Result, TrialState
 
 PAIRED = "paired"  # trials are compared row by row, all comparisons together at 95 %
 MARGINAL = "marginal"  # no scores of rows: a tie is a value within one standard error, the larger one
@@ -103,3 +108,70 @@ def shift(estimate: Estimate, test: float, stderr: float) -> float:
     """
     error = math.hypot(estimate.stderr, stderr)
     return (test - estimate.value) / error if error > 0 else 0.0
+
+
+def marginal(results: Iterable[Result], objective: Objective) -> Comparison:
+    """Ties are the values within one standard error, the larger one, of the best; none where it stands alone.
+
+    Imported trials tie among themselves only, in a sweep that has no others: their errors are not known.
+    """
+    known = list(results)
+    best = winner(known, objective)
+    rivals = [result for result in known if can_win(result, objective)]
+    if best is None:
+        rivals = [result for result in known if comparable(result, objective)]
+        best = min(rivals, key=lambda result: order_key(result, objective), default=None)
+    if best is None or best.value is None:
+        return Comparison()
+    behind = {}
+    for one in rivals:  # means over seeds are compared with the winner's mean, single seeds with its first seed
+        value, leading = score(one)[0], score(best)[0] if one.final else best.value
+        assert value is not None and leading is not None
+        distance = objective.key(value) - objective.key(leading)
+        width = max(known_error(best) or 0.0, known_error(one) or 0.0)
+        behind[one.number] = Behind(distance, None, abs(distance) <= width)
+    return Comparison(best.number, behind=with_company(behind))
+
+
+def with_company(behind: dict[int, Behind]) -> dict[int, Behind]:
+    """The same, without a tie that is the only one: a best trial that stands alone ties with nobody."""
+    if sum(one.tie for one in behind.values()) > 1:
+        return behind
+    return {number: Behind(one.behind, one.stderr, False) for number, one in behind.items()}
+
+
+def known_error(result: Result) -> float | None:
+    """The standard error; None where it is not known, as in older records, which have 0 beside a perfect share."""
+    known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
+    return result.stderr if known else None
+
+
+LEAST = 3  # trials: two may have equal scores by chance
+
+
+def doubts(name: str, trials: Sequence[Any]) -> list[str]:
+    """What to say of them, and what it usually means: a line, or none.
+
+    Args:
+        name: the metric that trials are ranked by.
+        trials: results, or rows of a leaderboard, of a whole sweep.
+    """
+    complete = [one for one in trials if one.state is TrialState.COMPLETE]
+    parted = next((one for one in complete if one.rows_value is not None), None)
+    if parted is not None:
+        told = f"trial {parted.number} has {parted.value:.4f}, its outputs on those rows give {parted.rows_value:.4f}"
+        usually = "the model's own `metrics` or `test_step` leaves out the file's metrics, or a layer draws at random"
+        return [f"{name} contradicts its rows: {told}; usually {usually}"]
+    if len(complete) < LEAST:
+        return []
+    first = {metric: value for metric, value in complete[0].metrics.items() if metric.startswith("val_")}
+    same = [
+        f"{metric} {value:.4f}"
+        for metric, value in first.items()
+        if value is not None and all(one.metrics.get(metric) == value for one in complete)
+    ]
+    usually = (
+        "the model gives all rows one answer (of two classes of unlike sizes, rank by `val_auc`), the metric is never "
+        "updated, or the rows are too few or too easy to tell trials apart"
+    )
+    return [f"the same in all {len(complete):,} trials: {', '.join(same)}; usually {usually}"] if same else []

@@ -4,13 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, TypeAlias
 
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.comparison import Comparison, Estimate
-from keras_sweep.trial.end_reason import EndReason
-from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Curve, Result, Suggestion
+
+
+class EndReason(StrEnum):
+    """Why a search ended. Each value is what views say and JSON has."""
+
+    DONE = "done"  # as many trials as were asked for are recorded
+    EXHAUSTED = "the space is exhausted"  # every different trial of the space has been tried
+    OUT_OF_TIME = "time is up"
+    INTERRUPTED = "interrupted"  # by a signal
+
+
+def exhausted_text(trials: int) -> str:
+    """What is said of a space of which so many trials are all that there are."""
+    which = f"every one of the {trials} different trials" if trials > 1 else "the one trial"
+    return f"{which} of the space has been tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Refit:
+    """A training on all rows. What it scores on rows that it was trained on says nothing of new ones."""
+
+    trial: int  # whose recipe it is
+    seed: int | None  # of the finalist whose training it repeats; None: the trial's own
+    epochs: int  # as many as its value is of
+    rows: int
+    scores: Mapping[str, float]  # "loss", "accuracy": on those rows, to tell the model by
+    digest: str  # of its weights
+
+    @property
+    def text(self) -> str:
+        """`trained again on all 60,000 rows for 17 epochs`."""
+        return f"trained again on all {self.rows:,} rows for {self.epochs:,} epoch" + "s" * (self.epochs != 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""The order of trials, the same wherever they are ranked: winner, leaderboard, live board, weights, SQLite."""
+"""The order of trials, the same wherever they are ranked, and how a search came to its best value."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from keras_sweep.space.search_space import Objective
@@ -31,8 +31,15 @@ def order_key(result: Result, objective: Objective) -> Order:
         failed = 1 + len(result.finalists) - len(ended)
         value, loss = mean([one.value or 0.0 for one in ended]), mean([_loss(one, objective) for one in ended])
         return -1, failed, objective.key(value), loss, result.epochs, result.number
-    group = 1 if result.state is TrialState.PRUNED and not objective.take_best else 0
-    return group, 0, objective.key(result.value), _loss(result, objective), result.epochs, result.number
+    group, value = value_key(result.number, result.state, result.value, objective)
+    return group, 0, value, _loss(result, objective), result.epochs, result.number
+
+
+def value_key(number: int, state: TrialState, value: float | None, objective: Objective) -> tuple[int, float]:
+    """What of `order_key` is known without the curve, for trials that finalists do not decide."""
+    if state is TrialState.FAIL or value is None or not math.isfinite(value):
+        return 2, number
+    return 1 if state is TrialState.PRUNED and not objective.take_best else 0, objective.key(value)
 
 
 def has_value(result: Result) -> bool:
@@ -86,3 +93,32 @@ def _loss(result: Result, objective: Objective) -> float:
 def mean(values: Sequence[float]) -> float:
     """The mean, the same in whichever order the values come; infinite where one of them is."""
     return math.fsum(values) / len(values) if math.inf not in values else math.inf
+
+
+def spent_seconds(results: Mapping[int, Result]) -> dict[int, float]:
+    """Trial -> what it and all before it took of sampling, compiling and training, one after the other."""
+    spent, total = {}, 0.0
+    for number in sorted(results):
+        took = results[number].seconds.total
+        total += took if math.isfinite(took) and took > 0 else 0.0
+        spent[number] = total
+    return spent
+
+
+def improvements(
+    results: Iterable[Result], objective: Objective, *, counts: Callable[[Result, Objective], bool] = can_win
+) -> list[Result]:
+    """The trials that were the best of those that count when they ended, in the order of their numbers."""
+    found: list[Result] = []
+    for result in sorted(results, key=lambda each: each.number):
+        if not counts(result, objective) or result.value is None:
+            continue
+        if not found or objective.better(result.value, found[-1].value or 0.0):
+            found.append(result)
+    return found
+
+
+def trained_epochs(results: Sequence[Result]) -> int:
+    """The epochs of all trials together; those that a promoted trial took over count once."""
+    known: dict[int | None, int] = {result.number: result.epochs for result in results}
+    return sum(result.epochs - known.get(result.suggestion.continues, 0) for result in results)

@@ -60,7 +60,7 @@ def _facts(found: SideBySide, drawing: Drawing) -> Iterator[tuple[str, Callable[
     yield "epochs", lambda side: f"{side.epochs:,}"
     yield "time of trials", lambda side: seconds_text(side.seconds)
     yield "near the best after", lambda side: _near(found, side)
-    yield "engine", lambda side: escaped(str(side.attributes.get("engine", "")))
+    yield "engine", lambda side: escaped(side.facts.engine)
     yield "winner", lambda side: f"trial {side.best.number}"
 
 

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from keras_sweep.space.text import escaped
 from keras_sweep.sweep.replay import CurveMatch, Replay
+from keras_sweep.sweep.same_numbers import Gap, Match, widest
 from keras_sweep.trial.ranking import loss_name
-from keras_sweep.trial.same_numbers import Gap, Match, widest
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.terminal.console import longest_value

@@ -13,9 +13,7 @@ from rich.text import Text
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.end_reason import EndReason
-from keras_sweep.trial.events import SweepEnded, TestEvaluated
-from keras_sweep.trial.refit import Refit
+from keras_sweep.trial.events import EndReason, Refit, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.notes import unlike_text

@@ -13,8 +13,8 @@ from rich.text import Text
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
 from keras_sweep.trial.comparison import Comparison
+from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import seed_scores
-from keras_sweep.trial.refit import Refit
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import behind_text, is_ahead, seeds_texts
 from keras_sweep.views.leaderboard.formats import strict_json

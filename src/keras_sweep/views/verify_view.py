@@ -9,8 +9,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from keras_sweep.space.text import escaped
+from keras_sweep.sweep.same_numbers import Match
 from keras_sweep.sweep.verify import Check, Verified
-from keras_sweep.trial.same_numbers import Match
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.terminal.table import Column, drawn
 from keras_sweep.views.terminal.text import count_text

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_sweep.sweep.same_numbers import RELATIVE
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.effort import Effort
 from keras_sweep.training.lanes.flat import Flat
@@ -11,7 +12,6 @@ from keras_sweep.training.lanes.signature import optimizer_variants, signature_o
 from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.same_numbers import RELATIVE
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import WEIGHTS, assert_same_bits, fitted, lanes, suggestions, user_spec
 

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from keras_sweep.record.facts import Baseline, Facts
+from keras_sweep.space.search_space import Goal
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
@@ -169,13 +171,14 @@ def test_any_width_can_be_drawn(width, values):
 
 
 def test_a_baseline_stands_below_the_trials_as_a_reference():
-    attributes = {"baseline": {"model": "SGDClassifier()", "validation": {"val_accuracy": 0.834}}}
-    references = reference_rows(attributes, ACCURACY)
+    baseline = Baseline("SGDClassifier()", {"val_accuracy": 0.834})
+    facts = Facts("val_accuracy", Goal.MAXIMIZE, 42, "", {}, baseline=baseline)
+    references = reference_rows(facts)
     lines = on_terminal(table(references=references), 120).splitlines()
     assert lines[2 + len(SHOWN)].split() == ["–", "baseline", "0.8340"]
     assert "baseline: SGDClassifier() on the same rows" in lines
-    assert reference_rows(attributes, LOSS) == []
-    assert reference_rows({}, ACCURACY) == []
+    assert reference_rows(replace(facts, metric="val_loss")) == []
+    assert reference_rows(replace(facts, baseline=None)) == []
 
 
 PAIRED_ROWS = [result(0, 0.85), result(1, 0.8493, stderr=0.0033), result(2, 0.82), result(3, 0.1)]

@@ -50,8 +50,9 @@ def test_a_page_of_200_trials_is_below_a_megabyte_and_draws_all() -> None:
 def test_a_winner_with_several_seeds_has_their_mean_and_the_test_of_its_best() -> None:
     own, other = result(0, 0.9, stderr=0.02), result(1, 0.8)
     seed = replace(result(0, 0.94), suggestion=Suggestion(0, {**own.params, "seed": 43}, recipe=0))
-    test = {"number": 0, "seed": 43, "rows": 360, "scores": {"accuracy": 0.93}, "stderrs": {}, "per_class": {}}
-    facts = facts_of([replace(own, finalists=(seed,), final=True), other], test=test)
+    test = {"number": 0, "seed": 43, "refit": False, "rows": 360, "per_class": None}
+    test |= {"scores": {"accuracy": 0.93}, "stderrs": {}}
+    facts = facts_of([replace(own, finalists=(seed,), final=True), other], test=test, test_looks=1)
     cards = {card.number: card.words for card in number_cards(facts)}
     assert "the mean of 2 seeds" in cards["0.9200 ±0.0200"]
     assert "360 sealed test rows" in cards["0.9300"]

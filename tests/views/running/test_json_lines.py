@@ -3,8 +3,8 @@ import json
 import math
 import re
 
-from keras_sweep.trial.end_reason import EndReason
 from keras_sweep.trial.events import (
+    EndReason,
     EpochEnded,
     GenerationAsked,
     Noticed,

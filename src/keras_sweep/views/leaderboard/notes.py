@@ -7,8 +7,7 @@ from collections.abc import Sequence
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrials, shift
-from keras_sweep.trial.doubts import doubts
+from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrials, doubts, shift
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead

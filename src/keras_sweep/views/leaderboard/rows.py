@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from keras_sweep.record.facts import Facts
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, Params
-from keras_sweep.trial.comparison import Comparison
+from keras_sweep.trial.comparison import Comparison, known_error, marginal
 from keras_sweep.trial.finalists import SeedScores, seed_scores
-from keras_sweep.trial.marginal_ties import known_error, marginal
 from keras_sweep.trial.ranking import comparable, has_value, imported, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 
@@ -53,13 +52,11 @@ class ReferenceRow:
     detail: str  # which model
 
 
-def reference_rows(attributes: Mapping[str, Any], objective: Objective) -> list[ReferenceRow]:
+def reference_rows(facts: Facts) -> list[ReferenceRow]:
     """The baseline that `sweep baseline` put into a record, if it was scored by the objective's metric."""
-    baseline = attributes.get("baseline")
-    if not isinstance(baseline, dict):
-        return []
-    value = baseline.get("validation", {}).get(objective.name)
-    return [] if value is None else [ReferenceRow("baseline", value, str(baseline.get("model", "")))]
+    baseline = facts.baseline
+    value = None if baseline is None else baseline.validation.get(facts.metric)
+    return [] if baseline is None or value is None else [ReferenceRow("baseline", value, baseline.model)]
 
 
 def leaderboard_rows(

@@ -12,7 +12,7 @@ from rich.text import Text
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
 from keras_sweep.trial.comparison import Comparison
-from keras_sweep.trial.refit import Refit
+from keras_sweep.trial.events import Refit
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import LeaderboardColumn, is_paired, leaderboard_columns, seeds_texts
 from keras_sweep.views.leaderboard.notes import leaderboard_notes

@@ -41,8 +41,8 @@ def winner_sentence(facts: SweepFacts) -> str:
             if facts.rows
             else ("No trial has ended yet.")
         )
-    total = facts.attributes.get("trials")
-    more = f", of {total:,} that there are to be" if isinstance(total, int) and total > len(facts.rows) else ""
+    total = facts.record.trials
+    more = f", of {total:,} that there are to be" if total is not None and total > len(facts.rows) else ""
     goal = "higher" if facts.objective.goal.value == "maximize" else "lower"
     seeds = facts.winner.seeds
     over = f" Over {seeds.count} seeds its recipe scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
@@ -85,7 +85,7 @@ def _test(facts: SweepFacts) -> NumberCard | None:
     name = name if name in test.scores else next(iter(test.scores), "")
     if not name:
         return None
-    looks = int(facts.attributes.get("test_looks", 1))
+    looks = facts.record.test_looks
     seen = "looked at once" if looks == 1 else f"looked at {looks} times"
     words = f"{escaped(name)} on {test.rows:,} sealed test rows, {seen}"
     score, stderr, estimate = test.scores[name], test.stderrs.get(name), facts.comparison.estimate
@@ -134,7 +134,7 @@ def repeating_calls(facts: SweepFacts) -> list[tuple[str, str]]:
     """(call, what it does) for somebody who wants the same numbers; no folder of this machine is in them."""
     name = shlex.quote(facts.name)
     calls = []
-    if "imported" not in facts.attributes:
+    if facts.record.imported is None:
         trials = count_text(len(facts.rows), "trial")
         calls.append((f"sweep run SPACE.yaml --name {name}-again", f"the same {trials}, values and winner"))
     if facts.winner is not None:

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from markupsafe import Markup, escape
 
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.best_so_far import improvements, spent_seconds
-from keras_sweep.trial.ranking import comparable
+from keras_sweep.trial.ranking import comparable, improvements, spent_seconds
 from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, settled
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, Colours, Scale, along, clipped_range, ticks_of

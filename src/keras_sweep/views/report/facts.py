@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.evaluate import TestScores, known_scores
 from keras_sweep.sweep.hard_rows import Missed
 from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.trial.comparison import Comparison
+from keras_sweep.trial.events import Refit
 from keras_sweep.trial.ranking import best_training
-from keras_sweep.trial.refit import Refit, recorded_refit
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, Colours, colours_of, objective_axis, parameter_axes
@@ -25,7 +25,7 @@ class SweepFacts:
 
     name: str
     objective: Objective
-    attributes: Mapping[str, Any]  # of the record, checked when it was read
+    record: Facts
     rows: Sequence[LeaderboardRow]  # the whole leaderboard
     comparison: Comparison  # of the winner with all others, on the validation rows
     results: Mapping[int, Result]
@@ -47,17 +47,17 @@ class SweepFacts:
     @cached_property
     def test(self) -> TestScores | None:
         """The last look at the test rows, if it was at the winner."""
-        return None if self._training is None else known_scores(self.attributes, self._training)
+        return None if self._training is None else self.record.test_of(self._training)
 
     @cached_property
     def refit(self) -> Refit | None:
         """The winner's training on all rows, if there was one."""
-        return None if self._training is None else recorded_refit(self.attributes, self._training)
+        return None if self._training is None else self.record.refit_of(self._training)
 
     @cached_property
     def axes(self) -> list[Axis]:
         """One for each parameter that the trials do not share."""
-        return parameter_axes(self.rows, self.attributes["distributions"])
+        return parameter_axes(self.rows, self.record.distributions)
 
     @cached_property
     def colours(self) -> Colours:

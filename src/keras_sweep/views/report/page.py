@@ -39,7 +39,7 @@ def page_of(facts: SweepFacts, written: datetime) -> str:
     """The page, with as many trials drawn as its size allows."""
     most = min(MOST_DRAWN, max(len(facts.rows), 1))
     limit = SMALL_PAGE if len(facts.rows) <= SMALL_SWEEP else LARGE_PAGE
-    found = importances(facts.rows, facts.objective, facts.attributes["distributions"])
+    found = importances(facts.rows, facts.objective, facts.record.distributions)
     while True:
         page = _page(facts, drawn_rows(facts.rows, most), found, written)
         if len(page.encode()) < limit or most <= 10:
@@ -94,7 +94,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         mistakes=mistakes(outputs) if outputs else None,
         missed=missed_sentence(facts.missed) if facts.missed else "",
         failures=[row for row in facts.rows if row.state is TrialState.FAIL],
-        time=time_bars(facts.attributes.get("seconds", {})),
+        time=time_bars(facts.record.seconds),
         calls=repeating_calls(facts),
     )
 

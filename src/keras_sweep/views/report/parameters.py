@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup, escape
 
+from keras_sweep.record.facts import Facts
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
 from keras_sweep.sweep.recorded import allows_setting
@@ -196,7 +196,7 @@ def range_edges(facts: SweepFacts) -> list[RangeEdge]:
             crowded = [number for number in best if _share_towards(axis, axis.values[number], end) >= 1 - OUTER]
             if 2 * len(crowded) < len(best) or numbers[0] not in crowded:
                 continue
-            if (setting := _setting(axis, end, facts.attributes)) is not None:
+            if (setting := _setting(axis, end, facts.record)) is not None:
                 text = axis.text(int(limit) if axis.whole else limit)
                 found.append(RangeEdge(axis.name, end, text, len(crowded), len(best), setting))
     return found
@@ -217,7 +217,7 @@ def _share_towards(axis: Axis, value: float, end: str) -> float:
     return share if end == "max" else 1 - share
 
 
-def _setting(axis: Axis, end: str, attributes: Mapping[str, Any]) -> str | None:
+def _setting(axis: Axis, end: str, facts: Facts) -> str | None:
     """A tenfold range where it is logarithmic, else a doubled one, if the space file with it has no fault."""
     assert axis.given is not None
     low, high = axis.given
@@ -232,6 +232,6 @@ def _setting(axis: Axis, end: str, attributes: Mapping[str, Any]) -> str | None:
         if value == (high if end == "max" else low):
             continue
         setting = f"{axis.name}.{end}={number_text(value)}"
-        if allows_setting(attributes, setting):
+        if allows_setting(facts, setting):
             return setting
     return None

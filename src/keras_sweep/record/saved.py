@@ -1,0 +1,171 @@
+"""A trial's weights, and what it scored on each validation row, on disk: a small file of arrays each.
+
+Weights stand in the order of `keras.Model.get_weights`. The trial's record holds the digests of both, so that a file is
+never taken for another trial's, nor an altered one for sound.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keras_sweep.errors import RecordError
+from keras_sweep.files import atomic, disk
+from keras_sweep.files.arrays import DamagedArrays, is_array_file, read_arrays, read_text_and_arrays, write_arrays
+from keras_sweep.files.plain import plain_errors
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.search_space import Objective
+from keras_sweep.trial.ranking import can_win, order_key
+from keras_sweep.trial.result import Result
+from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest, checked
+
+if TYPE_CHECKING:
+    from keras_sweep.trial.result import Result, Weights
+
+
+_FILE = re.compile(r"[0-9]{6,}\.npz")
+
+
+class DamagedWeights(RecordError):
+    """A weights file is not what was written: train the trial again, or do without."""
+
+
+def weights_file(folder: SweepFolder, number: int) -> Path:
+    """Where a trial's weights are kept."""
+    return folder.weights / f"{number:06d}.npz"
+
+
+def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
+    """Where the weights of a trial or of a finalist are kept."""
+    return weights_file(part_of(folder, trial), trial.number)
+
+
+def part_of(folder: SweepFolder, trial: Result) -> SweepFolder:
+    """The part of a sweep's folder that holds the files of a trial, or of a finalist."""
+    return folder if trial.suggestion.recipe is None else folder.finalists
+
+
+def save_weights(path: Path, weights: Weights) -> None:
+    """Write a model's arrays, whole or not at all; the folder is made if there is none. Raises RecordError."""
+    if not path.parent.parent.exists():  # of finalists, of a mean
+        atomic.make_private(path.parent.parent)
+    atomic.make_private(path.parent)
+    write_arrays(path, weights)
+
+
+def load_weights(path: Path, digest: str | None) -> Weights:
+    """Read the weights of that digest, as a trial's record has it, to the last bit.
+
+    Raises:
+        DamagedWeights: the file is cut short, altered, too large, or of other weights.
+        RecordError: it is missing or can't be read.
+    """
+    try:
+        weights = read_arrays(path)
+        if arrays_digest(weights) != digest:
+            raise DamagedArrays("they are not those that the record tells of")
+        return weights
+    except DamagedArrays as error:
+        raise DamagedWeights(
+            f"the weights {path} are damaged: {error}", hint="`sweep run` of the space file trains the trial again"
+        ) from error
+
+
+def delete_others(folder: Path, numbers: Iterable[int]) -> None:
+    """Remove a folder's files of arrays that are of all other trials, and what a killed process left half-written.
+
+    What `write_arrays` did not write stays, whatever it is called. Raises RecordError.
+    """
+    if not folder.is_dir():
+        return
+    names = {f"{number:06d}.npz" for number in numbers}
+    with plain_errors("clear", folder):
+        atomic.clear_parts(folder)
+        for path in sorted(folder.iterdir()):
+            if _FILE.fullmatch(path.name) and path.name not in names and is_array_file(path):
+                disk.remove(path)
+
+
+def saved_trials(folder: SweepFolder) -> list[int]:
+    """The numbers of the trials whose weights are there, in order. Raises RecordError."""
+    return sorted(numbered_files(folder.weights))
+
+
+def numbered_files(folder: Path) -> dict[int, Path]:
+    """The files of a folder that bear a trial's number, by it; {} where there is no folder. Raises RecordError."""
+    if not folder.is_dir():
+        return {}
+    with plain_errors("read", folder):
+        return {int(path.stem): path for path in folder.iterdir() if _FILE.fullmatch(path.name)}
+
+
+VERSION = 1
+BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; right and wrong, a bit a row, is kept of all
+
+
+class DamagedScores(RecordError):
+    """A file of scores is not what was written."""
+
+
+def scores_file(folder: SweepFolder, number: int) -> Path:
+    """Where a trial's scores are kept."""
+    return folder.scores / f"{number:06d}.npz"
+
+
+def save_scores(path: Path, scores: RowScores) -> None:
+    """Write them, whole or not at all; the folder is made if there is none. Raises RecordError."""
+    atomic.make_private(path.parent)
+    write_arrays(path, scores.arrays, text=scores_text(scores))
+
+
+def load_scores(path: Path, digest: str) -> RowScores:
+    """Read the scores of that digest.
+
+    Raises:
+        DamagedScores: the file is cut short, altered, or of other scores.
+        RecordError: it is missing or can't be read.
+    """
+    try:
+        scores = scores_of(*read_text_and_arrays(path))
+        if scores.digest != digest:
+            raise ValueError("they are not those that the record tells of")
+    except (DamagedArrays, ValueError) as error:
+        raise DamagedScores(f"the scores {path} are damaged: {error}") from error
+    return scores
+
+
+def scores_text(scores: RowScores) -> str:
+    """What stands before the arrays of scores."""
+    return json.dumps({"version": VERSION, "kind": scores.kind.value, "rows": scores.rows})
+
+
+def scores_of(text: str, arrays: Sequence[object]) -> RowScores:
+    """Scores from their text and arrays. Raises ValueError where they are not what `scores_text` was made of."""
+    try:
+        about = json.loads(text)
+        if about["version"] != VERSION or type(about["rows"]) is not int:
+            raise ValueError(f"they have version {about['version']}, not {VERSION}")
+        return checked(about["kind"], about["rows"], tuple(arrays))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"their text is not what it should be ({error})") from error
+
+
+def with_scores(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
+    """The trials that have scores on disk: of those that could win, all with bits, and the best with more; by number.
+
+    Those of older versions, and those of a metric that can't be had row by row, have none. `best`: of so many alone.
+    """
+    candidates = sorted(
+        (result for result in results if can_win(result, objective)), key=lambda result: order_key(result, objective)
+    )[:best]
+    kept = [
+        one for rank, one in enumerate(candidates) if one.scores_digest and (rank < BEST_WITH_VALUES or _is_bits(one))
+    ]
+    return sorted(kept, key=lambda result: result.number)
+
+
+def _is_bits(result: Result) -> bool:
+    return (result.scores_digest or "").startswith(f"{Kind.BITS}:")
