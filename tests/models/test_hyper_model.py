@@ -11,9 +11,9 @@ import keras_tuner
 import pytest
 
 from keras_sweep.errors import ModelError
-from keras_sweep.models.build import build_hyper_model as build
+from keras_sweep.models.build import builder
 from keras_sweep.models.exploration import explored, explored_space
-from keras_sweep.models.hyper_model import is_hyper_model, own_optimizer, parameters_of
+from keras_sweep.models.hyper_model import asking, is_hyper_model, own_optimizer, parameters_of
 from keras_sweep.process.user_code import load_python
 from keras_sweep.search.engines import ENGINES, make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
@@ -64,6 +64,10 @@ class Fitting(keras_tuner.HyperModel):  # type: ignore[misc]
 
 def shaped(hp: Any, input_shape: tuple[int, ...], classes: int) -> Any:
     return keras.Sequential([keras.layers.Input(input_shape), keras.layers.Dense(classes * hp.Int("factor", 1, 2))])
+
+
+def build(found: object, values: Any, input_shape: tuple[int, ...] = (), classes: int | None = None) -> Any:
+    return builder(found, input_shape, classes)(asking(values))
 
 
 def test_tells_hyper_models_from_other_functions() -> None:

@@ -27,7 +27,8 @@ def test_nothing_asks_to_stop_at_first() -> None:
 
 
 def test_the_time_runs_out() -> None:
-    stop = StopRequest(0.01)
+    stop = StopRequest()
+    stop.limit(0.01)
     time.sleep(0.02)
     assert stop
     assert stop.out_of_time

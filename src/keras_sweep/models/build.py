@@ -31,15 +31,17 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
             return dense(data, spec.loss, **arguments)  # type: ignore[arg-type]
         except (TypeError, ValueError) as error:
             raise ModelError(f"the dense model can't be built from {dict(arguments)}: {error}") from error
-    return _custom(spec, arguments, data)
-
-
-def _custom(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
-    source = spec.model.source
-    function = load_python(source, spec.folder, ModelError)
-    dtype = str(data.train.x.dtype)
+    function = load_python(spec.model.source, spec.folder, ModelError)
     if is_hyper_model(function):
-        return build_hyper_model(function, arguments, input_shape=data.input_shape, classes=data.classes, dtype=dtype)
+        model = builder(function, data.input_shape, data.classes)(asking(arguments))
+    else:
+        model = _returned(spec, function, arguments, data)
+    _build(model, spec, data)
+    return model
+
+
+def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value], data: SearchData) -> Any:
+    source = spec.model.source
     if not callable(function):
         raise ModelError(f"{source} is not a function", hint="Name a function that returns a keras.Model")
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
@@ -48,7 +50,7 @@ def _custom(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -
     with user_code(f"{source} failed", spec.folder, ModelError):
         model = function(**given)
     _check_model(model, source)
-    return _built(model, source, spec.folder, data.input_shape, dtype, data.row_shape)
+    return model
 
 
 def _check_call(source: str, function: Callable[..., Any], given: Mapping[str, Any]) -> None:
@@ -63,30 +65,11 @@ def _check_call(source: str, function: Callable[..., Any], given: Mapping[str, A
         return
 
 
-def build_hyper_model(
-    found: object,
-    values: Mapping[str, Value],
-    *,
-    input_shape: tuple[int, ...] = (),
-    classes: int | None = None,
-    dtype: str = "float32",
-) -> Any:
-    """The built `keras.Model` for a trial's model arguments; compiled, if its function compiles it.
-
-    A hyperparameter without a value has KerasTuner's default, as in `keras_tuner`.
-
-    Raises:
-        ModelError: the function raises (the message has the user's file and line), or returns no Keras model.
-    """
-    model = builder(found, input_shape, classes)(asking(values))
-    return _built(model, name_of(found), _folder(found), input_shape, dtype)
-
-
 def builder(found: object, input_shape: tuple[int, ...], classes: int | None) -> Callable[[Any], Any]:
-    """A function from `keras_tuner.HyperParameters` to the model; they then hold what was asked for.
+    """A function from `keras_tuner.HyperParameters`, which then hold what was asked for, to the model of a HyperModel.
 
-    Where the function, or the HyperModel's class, has parameters named `input_shape` (of one row) and `classes`, it is
-    given these. Raises ModelError where the HyperModel can't be made, or trains by a `fit` of its own.
+    Where the user's function, or the HyperModel's class, has parameters named `input_shape` (of one row) and `classes`,
+    it is given these. Raises ModelError where the HyperModel can't be made, or trains by a `fit` of its own.
     """
     context = {"input_shape": input_shape, "classes": classes}
     name = name_of(found)
@@ -151,29 +134,26 @@ def _check_model(model: object, source: str) -> None:
     raise ModelError(f"{source} returned {type(model).__name__}, not a keras.Model", hint="Return the model")
 
 
-def _built(
-    model: Any, source: str, folder: Path, input_shape: tuple[int, ...], dtype: str, rows: str | None = None
-) -> Any:
-    """The model with all of its variables. One of a class of the user's is called once on a symbol of a batch."""
+def _build(model: Any, spec: SweepSpec, data: SearchData) -> None:
+    """Make all variables of a model. One of a class of the user's is called once on a symbol of a batch."""
     import keras
 
     if isinstance(getattr(model, "input", None), dict | list):  # of one input, which Keras gives the rows all the same
         warnings.filterwarnings("ignore", "The structure of `inputs` doesn't match", UserWarning)
     if model.built:
-        return model
-    what = f"the model of {source} can't be built for rows of shape {rows or list(input_shape)}"
-    with user_code(what, folder, ModelError):
+        return
+    what = f"the model of {spec.model.source} can't be built for rows of shape {data.row_shape}"
+    with user_code(what, spec.folder, ModelError):
         if isinstance(model, keras.Sequential):
-            model.build((None, *input_shape))
+            model.build((None, *data.input_shape))
         else:
-            called(model, input_shape, dtype)
-    return model
+            called(model, data)
 
 
-def called(model: Any, input_shape: tuple[int, ...], dtype: str) -> Any:
+def called(model: Any, data: SearchData) -> Any:
     """What a model gives for a symbol of a batch: a `keras.KerasTensor`, or a structure of them. Raises anything."""
     import keras
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns beside what it raises
-        return model(keras.KerasTensor((None, *input_shape), dtype=dtype))
+        return model(keras.KerasTensor((None, *data.input_shape), dtype=str(data.train.x.dtype)))

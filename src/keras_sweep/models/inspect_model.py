@@ -119,7 +119,7 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> tuple[int | 
         )
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
     with user_code(what, spec.folder, ModelError, hint="It is called with one array of inputs, [N, ...]"):
-        outputs = called(model, data.input_shape, str(data.train.x.dtype))
+        outputs = called(model, data)
     if isinstance(outputs, list | tuple) and len(outputs) == 1 and hasattr(model, "outputs"):
         (outputs,) = outputs  # of `outputs=[output]`: on rows Keras gives the one array
     shape = getattr(outputs, "shape", None)

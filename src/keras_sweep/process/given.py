@@ -12,8 +12,8 @@ from keras_sweep.errors import UsageError
 from keras_sweep.process.digest import digest_of, digests_of_parts
 
 PREFIX = "__program__:"
-_given: dict[str, object] = {}
-_parts: dict[str, dict[str, str]] = {}  # of each function, when it was given
+# Under its name what was given, and the digests of the parts of a function then.
+_given: dict[str, tuple[object, dict[str, str]]] = {}
 
 
 def is_given(source: str) -> bool:
@@ -37,7 +37,7 @@ def name_of(source: str) -> str:
 def given(source: str, error: type[UsageError] = UsageError) -> object:
     """What was given under this name. Raises `error` where this program has not given it."""
     try:
-        return _given[source]
+        return _given[source][0]
     except KeyError:
         raise error(
             f"{source.removeprefix(PREFIX)} stands in a Python program, not in a file",
@@ -61,7 +61,7 @@ def give_function(function: Any, *, of_rows: bool = False) -> str:
             raise
         parts = {"its code": digest_of(getattr(function, "__code__", name), name)}
     source = f"{PREFIX}{name}_{digest_of(parts, name)[:12]}"
-    _given[source], _parts[source] = function, parts
+    _given[source] = function, parts
     return source
 
 
@@ -73,15 +73,15 @@ def give_arrays(arrays: Any) -> str:
     except UsageError:  # they are no arrays, of which the reader says more
         digest = digest_of(type(arrays).__name__, name)
     source = f"{PREFIX}arrays_{digest[:12]}"
-    _given[source] = lambda: arrays
+    _given[source] = (lambda: arrays), {}
     return source
 
 
 def parts_given(source: str) -> dict[str, str]:
     """What a given function was made of when it was given, each with its digest; {} where this program has not."""
-    return _parts.get(source, {})
+    return _given[source][1] if source in _given else {}
 
 
 def parts_now(source: str) -> dict[str, str]:
     """What a given function is made of now: a global may have changed since. Raises UsageError."""
-    return digests_of_parts(_given[source], name_of(source)) if source in _parts else {}
+    return digests_of_parts(given(source), name_of(source)) if parts_given(source) else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -37,10 +38,10 @@ class StopRequest:
     again.
     """
 
-    def __init__(self, seconds: float | None = None, *, ends_process: bool = True) -> None:
-        """Stop after so many seconds, too. The second signal ends the process, or else raises KeyboardInterrupt."""
+    def __init__(self, *, ends_process: bool = True) -> None:
+        """The second signal ends the process, or else raises KeyboardInterrupt."""
         self.ends_process = ends_process
-        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self._deadline = math.inf
         self._former: dict[signal.Signals, object] = {}
         self._count = 0
         self._asked = False  # whether the main thread has seen the first signal
@@ -49,14 +50,13 @@ class StopRequest:
         self._importing = False
 
     def limit(self, seconds: float) -> None:
-        """Ask for the end so many seconds from now, if no earlier end was asked for."""
-        deadline = time.monotonic() + seconds
-        self._deadline = deadline if self._deadline is None else min(self._deadline, deadline)
+        """Ask for the end so many seconds from now."""
+        self._deadline = time.monotonic() + seconds
 
     @property
     def out_of_time(self) -> bool:
         """Whether the time given has passed."""
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        return time.monotonic() >= self._deadline
 
     def __bool__(self) -> bool:
         return self.signalled or self.out_of_time
