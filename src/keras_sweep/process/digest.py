@@ -8,6 +8,7 @@ not be told from it.
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import dis
 import functools
@@ -16,7 +17,6 @@ import re
 import sys
 from collections.abc import Callable
 from types import (
-    CellType,
     CodeType,
     FunctionType,
     GetSetDescriptorType,
@@ -142,8 +142,9 @@ def _function(function: FunctionType) -> Apart:
     parts |= {f"the attribute `{name}`": value for name, value in sorted(vars(function).items())}
     outer = reads(code, READS_OUTER)
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        if name in outer and not _is_empty(cell) and not is_noted_in(cell.cell_contents, outer[name]):
-            parts[f"the variable `{name}`"] = cell.cell_contents
+        with contextlib.suppress(ValueError):  # an empty cell
+            if name in outer and not is_noted_in(cell.cell_contents, outer[name]):
+                parts[f"the variable `{name}`"] = cell.cell_contents
     known = {} if installed else function.__globals__
     for name, uses in sorted(reads(code, READS_GLOBAL).items()):
         if name in known and not name.startswith("__") and not is_noted_in(known[name], uses):
@@ -158,14 +159,6 @@ def _partial(value: functools.partial[Any]) -> Apart:
     parts = {"its function": value.func, **{f"argument {at}": inner for at, inner in enumerate(value.args)}}
     parts |= {f"the argument `{name}`": inner for name, inner in value.keywords.items()}
     return ("partial", list(parts)), list(parts.items())
-
-
-def _is_empty(cell: CellType) -> bool:
-    try:
-        cell.cell_contents  # noqa: B018  # it raises where there is none
-    except ValueError:
-        return True
-    return False
 
 
 def _installed_name(value: Any) -> tuple[str, str] | None:
@@ -192,14 +185,11 @@ def _table(value: Any) -> Apart | None:
     kind = type(value).__name__
     if kind not in ("DataFrame", "Series") or not hasattr(value, "to_numpy"):
         return None
-    index = [("its index", value.index)] if hasattr(value, "index") else []
+    parts = [("its index", value.index)] if hasattr(value, "index") else []
     if kind == "Series":
-        return (kind, str(value.name)), [*index, ("its values", value.to_numpy())]
-    names = list(value.columns)
-    return (kind, list(map(str, names))), [
-        *index,
-        *((f"the column {name!r}", value[name].to_numpy()) for name in names),
-    ]
+        return (kind, str(value.name)), [*parts, ("its values", value.to_numpy())]
+    parts += [(f"the column {name!r}", value[name].to_numpy()) for name in value.columns]
+    return (kind, list(map(str, value.columns))), parts
 
 
 def _array(value: Any) -> Apart | None:
