@@ -6,7 +6,10 @@ import numpy as np
 
 from keras_sweep.honest.metrics import auc, r2_score
 from keras_sweep.honest.scores import MeanScores, MetricScores
-from keras_sweep.honest.ties import paired_ties
+from keras_sweep.honest.ties import more_trials, paired_ties
+from keras_sweep.trial.comparison import Behind
+
+BEHIND = {number: Behind(0.001 * number, 0.002, True) for number in range(1, 40)}
 
 
 def alike(shares: list[float], rows: int, seed: int) -> np.ndarray:
@@ -71,3 +74,16 @@ def test_where_the_metric_of_no_bag_is_known_nothing_is_told_apart_and_numpy_is_
 def test_one_row_tells_nothing_apart():
     _, stderr, ties = paired_ties(MeanScores(np.array([[1.0], [0.0]], np.float32)), 0, 42, share=True)
     assert np.isnan(stderr).all() and ties.all()
+
+
+def test_what_the_last_trials_gained_is_set_against_what_the_rows_resolve():
+    still = more_trials([0.8] * 32 + [0.81] * 32, BEHIND)
+    assert (still.trials, round(still.gain, 6), still.worth_it) == (32, 0.01, True)
+    over = more_trials([0.81] * 32 + [0.811] * 32, BEHIND)
+    assert not over.worth_it
+    assert round(over.resolved, 5) == 0.00392
+
+
+def test_of_few_trials_nothing_is_said():
+    assert more_trials([0.8] * 15, BEHIND) is None
+    assert more_trials([0.8] * 64, {}) is None

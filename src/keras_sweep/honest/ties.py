@@ -1,4 +1,6 @@
-"""Which models the rows can't tell from the best: paired differences on the same rows, all comparisons together.
+"""Which models the rows can't tell from the best, and whether more trials are worth it for what they can tell.
+
+Ties are found by paired differences on the same rows, all comparisons together.
 
 Romano and Wolf 2005, "Exact and approximate stepdown methods for multiple hypothesis testing" (the step-down max-t);
 Hansen, Lunde and Nason 2011, "The model confidence set", https://doi.org/10.3982/ECTA5771.
@@ -6,17 +8,23 @@ Hansen, Lunde and Nason 2011, "The model confidence set", https://doi.org/10.398
 
 from __future__ import annotations
 
-from statistics import NormalDist
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist, median
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.honest.scores import Floats, MeanScores, Scores, bags
+from keras_sweep.trial.comparison import Behind, MoreTrials
 
 ROUNDS = 10_000  # draws of the largest t
 BAGS = 500  # where the metric must be computed anew
 LEVEL = 0.95
+
+WINDOW = 32  # trials that are looked back at, and forward to
+FEWEST = 16  # trials before anything is said
+GOOD = 16  # trials whose errors say what the rows resolve
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Places: TypeAlias = npt.NDArray[np.intp]
@@ -117,3 +125,21 @@ def _largest_draws(centred: Floats, freedom: int, rng: np.random.Generator) -> F
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     normal = rng.standard_normal((ROUNDS, len(centred))) @ root.T
     return np.asarray(normal / np.sqrt(rng.chisquare(freedom, (ROUNDS, 1)) / freedom))
+
+
+def more_trials(values: Sequence[float], behind: Mapping[int, Behind]) -> MoreTrials | None:
+    """What as many trials as the last would gain; None where there are too few to say.
+
+    Gains shrink as a search goes on, so what the last trials added to the best is about the most that as many more
+    will. Part of it is luck of selection: at most, then.
+
+    Args:
+        values: of trials that could win, in the order of their numbers; larger is better.
+        behind: every trial against the best, by number.
+    """
+    errors = sorted((one.behind, one.stderr) for one in behind.values() if one.stderr)
+    if len(values) < FEWEST or not errors:
+        return None
+    window = min(WINDOW, len(values) // 2)
+    gain = max(values) - max(values[:-window])
+    return MoreTrials(window, gain, 1.96 * median(stderr for _, stderr in errors[:GOOD]))

@@ -218,7 +218,7 @@ def scores_matrix(models: Sequence[Sequence[RowScores]], objective: Objective) -
 
 
 def _more(results: Sequence[Result], objective: Objective, behind: Mapping[int, Behind]) -> MoreTrials | None:
-    from keras_sweep.honest.more_trials import more_trials
+    from keras_sweep.honest.ties import more_trials
 
     values = [-objective.key(one.value) for one in results if can_win(one, objective) and one.value is not None]
     return more_trials(values, behind)
