@@ -135,20 +135,6 @@ def test_killed_around_a_trial_that_waits_its_turn_what_was_told_is_not_trained_
     assert outcome(sweep) == whole("plain")[2]
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_killed_where_a_fold_ends_only_the_folds_that_are_not_kept_are_trained(
-    driver: Driver, whole: Whole, tmp_path: Path, after: bool
-) -> None:
-    ended = driver.run(tmp_path / "x", "folds", what="rename checkpoints", nth=1, after=after, kind="kill")
-    assert ended.code == -signal.SIGKILL
-    check_sound(folder_of(tmp_path / "x", "folds"))
-    again = driver.run(tmp_path / "x", "folds", "--json")
-    assert again.code == 0, again.err
-    phases = [line["phase"] for line in map(json.loads, again.out.splitlines()) if line["event"] == "phase_began"]
-    assert ("training fold 1 of 2, epoch 2 is done" in phases) is not after
-    assert outcome(folder_of(tmp_path / "x", "folds")) == whole("folds")[2]
-
-
 def test_a_damaged_trial_that_waits_is_named_and_trained_again(driver: Driver, whole: Whole, tmp_path: Path) -> None:
     sweep = folder_of(tmp_path / "x", "plain")
     driver.run(tmp_path / "x", "plain", what="rename spool", nth=2, after=True, kind="kill")

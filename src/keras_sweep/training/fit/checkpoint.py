@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ class TrialProgress:
     rows: list[dict[str, float]]  # the curve, an epoch a row
     best_weights: Weights  # of the best epoch so far, where that is what counts
     seconds: dict[str, float]  # "compile", "train", "validate"
-    every_weights: Sequence[Weights] = ()  # of each epoch, where they are kept
 
 
 class FitCheckpoint:
@@ -55,8 +54,7 @@ class FitCheckpoint:
             "seconds": progress.seconds,
             "generators": generator_states(),
         }
-        kept = [TrainingState(weights, (), ()) for weights in (progress.best_weights, *progress.every_weights)]
-        self._file.write(facts, [state, *kept])
+        self._file.write(facts, [state, TrainingState(progress.best_weights, (), ())])
 
     def read(self, suggestion: Suggestion) -> tuple[TrialProgress, Callable[[Any], None]] | None:
         """Where this trial stood, and what puts a built model and the generators there; None if nothing usable is kept.
@@ -66,7 +64,7 @@ class FitCheckpoint:
         found = self._file.read(self._digest(suggestion))
         if found is None:
             return None
-        facts, (state, best, *every) = found
+        facts, (state, best) = found
         assert state is not None
         assert best is not None
 
@@ -76,8 +74,7 @@ class FitCheckpoint:
             _assign(model.optimizer.variables, state.optimizer)
             set_generator_states(facts["generators"])
 
-        weights = [each.trainable for each in every if each is not None]
-        return TrialProgress(facts["rows"], best.trainable, facts["seconds"], weights), restore
+        return TrialProgress(facts["rows"], best.trainable, facts["seconds"]), restore
 
     def _digest(self, suggestion: Suggestion) -> str:
         return checkpoint.digest_of(self._spec, self._data, suggestion.number, sorted(suggestion.params.items()))

@@ -64,7 +64,6 @@ class FitLog:
         if read is not None:
             progress, self._restore = read
             self.rows, self.best_weights = list(progress.rows), progress.best_weights
-            self.every_weights = list(progress.every_weights)
             self._before = progress.seconds
 
     def callback(self) -> Any:
@@ -165,7 +164,7 @@ class FitLog:
             self._checkpoint.write(
                 self._suggestion,
                 self._model,
-                TrialProgress(self.rows, self.best_weights, self._parts(), self.every_weights),
+                TrialProgress(self.rows, self.best_weights, self._parts()),
             )
         self._written = time.perf_counter()
 

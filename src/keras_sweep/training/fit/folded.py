@@ -2,67 +2,55 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.fit.checkpoint import FitCheckpoint
-from keras_sweep.training.fit.fold_ends import FoldEnd, FoldEnds
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.folds import epoch_outputs, fold_outputs, joined_scores
 from keras_sweep.training.outcome import best_epoch, diverged, failed, scored
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import NoWatch, Watch
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion
+from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion, Weights
 
 Row = Mapping[str, float]
 
 
-def fit_runner(spec: SweepSpec, data: SearchData, **more: Any) -> FitRunner:
-    """The plain runner of these data; the arguments are those of `FitRunner`."""
-    return (FoldedFitRunner if data.folds else FitRunner)(spec, data, **more)
+@dataclass(frozen=True, slots=True)
+class FoldEnd:
+    """How one fold ended."""
+
+    rows: list[dict[str, float]]  # its curve, an epoch a row
+    weights: Mapping[int, Weights]  # after an epoch: of its last one, or of each
+    seconds: Seconds
+
+
+def fit_runner(
+    spec: SweepSpec,
+    data: SearchData,
+    *,
+    checkpoints: Path | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> FitRunner:
+    """The plain runner of these data; the arguments are those of `FitRunner`. With folds no checkpoint is kept."""
+    return FoldedFitRunner(spec, data) if data.folds else FitRunner(spec, data, checkpoints=checkpoints, notice=notice)
 
 
 class FoldedFitRunner(FitRunner):
     """Trains every fold to its end. A rung is asked afterwards, of the joined curve: that saves no time, and the trial
-    is pruned where it would have been had its folds gone in step."""
+    is pruned where it would have been had its folds gone in step. A trial that was stopped begins anew."""
 
-    def __init__(
-        self,
-        spec: SweepSpec,
-        data: SearchData,
-        *,
-        checkpoints: Path | None = None,
-        notice: Callable[[str], None] | None = None,
-        **more: Any,
-    ) -> None:
-        """As `FitRunner`."""
-        super().__init__(spec, data, checkpoints=checkpoints, notice=notice, **more)
-        self._ends = FoldEnds(checkpoints, spec, data, notice)
-        self._kept = checkpoints if self._checkpoint is not None else None  # where a fold in training is kept
-        self._notice = notice
+    def __init__(self, spec: SweepSpec, data: SearchData) -> None:
+        super().__init__(spec, data)
         whole = metrics_of_all_rows(spec)
         ranked = spec.objective.name.removeprefix("val_") in whole
         self._anew = whole if ranked else ()  # computed over all rows, after every epoch
-
-    def without_checkpoints(self) -> Self:
-        """A runner that reads and writes no file: for trials that are trained once more."""
-        other = copy.copy(super().without_checkpoints())
-        other._ends = FoldEnds(None, self._spec, self._data, self._notice)  # noqa: SLF001  # of its own copy
-        other._kept = None  # noqa: SLF001  # as above
-        return other
-
-    def _forget(self) -> None:
-        super()._forget()
-        self._ends.clear()
 
     def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""
@@ -70,7 +58,7 @@ class FoldedFitRunner(FitRunner):
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
-            end = self._ends.read(suggestion, fold) or self._fold(suggestion, fold, epochs, ends, watch)
+            end = self._fold(suggestion, fold, epochs, ends, watch)
             if end is None:
                 return None
             if isinstance(end, Result):
@@ -85,13 +73,12 @@ class FoldedFitRunner(FitRunner):
         """Train one; None if the user asked to stop."""
         data = self._data.fold(fold)
         spec = replace(self._spec, objective=replace(self._spec.objective, take_best=False))
-        kept = FitCheckpoint(self._kept, spec, data, self._notice) if self._kept is not None else None
         plan = training_plan(self._spec, suggestion.params)
         last = fold + 1 == len(self._data.folds)
         count = len(self._data.folds)
         watching = _LastFold(watch, partial(self._row, before)) if last else _Fold(watch, f"fold {fold + 1} of {count}")
         every = bool(self._anew) or self._spec.take_best or bool(watch.rungs(plan.epochs))
-        fitted = self._fitted(spec, suggestion, data, kept, watching, at_most=epochs, every=every)
+        fitted = self._fitted(spec, suggestion, data, watching, at_most=epochs, every=every)
         if isinstance(fitted, Result):
             return fitted
         log, model = fitted
@@ -101,10 +88,7 @@ class FoldedFitRunner(FitRunner):
             reason = f"the metric {spec.objective.name!r} was not logged, only {sorted(log.curve)}"
             return failed(suggestion, reason, runner=self.name, curve=log.curve, seconds=log.seconds)
         weights = dict(enumerate(log.every_weights, start=1)) if every else {len(log.rows): tuple(model.get_weights())}
-        seconds = {name: getattr(log.seconds, name) for name in ("compile", "train", "validate")}
-        end = FoldEnd(log.rows, weights, seconds)
-        self._ends.keep(suggestion, fold, end)
-        return end
+        return FoldEnd(log.rows, weights, log.seconds)
 
     def _joined(self, suggestion: Suggestion, ends: Sequence[FoldEnd], watch: Watch) -> Result:
         """The trial's result from those of its folds."""
@@ -113,8 +97,12 @@ class FoldedFitRunner(FitRunner):
         rows: list[Row] = [self._row(ends[:-1], epoch, ends[-1].rows[epoch - 1]) for epoch in range(1, epochs + 1)]
         if self._anew:
             rows = self._of_all_rows(suggestion, ends, rows)
-        parts = {name: sum(end.seconds[name] for end in ends) for name in ends[0].seconds}
-        seconds = Seconds(sampler=suggestion.sampler_seconds, **parts)
+        seconds = Seconds(
+            sampler=suggestion.sampler_seconds,
+            compile=sum(end.seconds.compile for end in ends),
+            train=sum(end.seconds.train for end in ends),
+            validate=sum(end.seconds.validate for end in ends),
+        )
         pruned_at = None
         for rung in watch.rungs(plan.epochs):
             value = rows[rung - 1][objective.name] if rung <= epochs else math.nan
@@ -191,6 +179,3 @@ class _LastFold(_Fold):
 
     def epoch(self, number: int, epoch: int, logs: Row) -> None:
         self._watch.epoch(number, epoch, self._joined(epoch, logs))
-
-    def resumed(self, number: int, rows: Sequence[Row]) -> None:
-        self._watch.resumed(number, [self._joined(epoch, row) for epoch, row in enumerate(rows, start=1)])

@@ -29,7 +29,7 @@ class FitRunner:
     """Trains every trial as the lesson does: seed, build, compile, `fit` with validation after each epoch.
 
     A suggestion that continues another is trained from its first epoch, which gives the same numbers. A trial that was
-    stopped goes on from its checkpoint, but on TensorFlow, where it begins anew.
+    stopped goes on from its checkpoint, but on TensorFlow and with folds, where it begins anew.
     """
 
     generation = 1  # nothing is gained by knowing more than the next trial
@@ -89,12 +89,8 @@ class FitRunner:
                 if result is None:
                     return
                 yield result
-                self._forget()  # only now, when the result is kept
-
-    def _forget(self) -> None:
-        """What is kept of a trial in training is needed no more."""
-        if self._checkpoint is not None:
-            self._checkpoint.remove()
+                if self._checkpoint is not None:
+                    self._checkpoint.remove()  # only now, when the result is kept
 
     def keep_only(self, numbers: Collection[int]) -> None:
         """No trial's end is kept: those that continue others are trained from their start."""
@@ -116,7 +112,7 @@ class FitRunner:
 
     def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""
-        fitted = self._fitted(self._spec, suggestion, self._data, self._checkpoint, watch)
+        fitted = self._fitted(self._spec, suggestion, self._data, watch)
         return fitted if isinstance(fitted, Result) else self._result(suggestion, *fitted)
 
     def _fitted(
@@ -124,7 +120,6 @@ class FitRunner:
         spec: SweepSpec,
         suggestion: Suggestion,
         data: SearchData,
-        checkpoint: FitCheckpoint | None,
         watch: Watch,
         *,
         at_most: int | None = None,
@@ -136,7 +131,6 @@ class FitRunner:
             spec: says which metric counts, and whether the best epoch's weights are to be kept.
             suggestion: the trial.
             data: what it trains and is validated on.
-            checkpoint: where it is kept while it trains.
             watch: is told of every epoch.
             at_most: epochs after which nobody needs more of it.
             every: keep the weights of every epoch.
@@ -159,7 +153,7 @@ class FitRunner:
                 model,
                 watch,
                 started=started,
-                checkpoint=checkpoint,
+                checkpoint=self._checkpoint,
                 checkpoint_seconds=self._checkpoint_seconds,
                 every=every,
             )
