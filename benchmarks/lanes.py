@@ -117,7 +117,7 @@ def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, ep
     plan = TrainingPlan({"units": OUTPUTS, "activation": "softmax"}, "sgd" if variants else optimizer, seed=42)
     signature = signature_of(plan, variants)
     compiled = programs.program(signature, lanes)
-    order = programs.template(signature).order
+    order = programs.templates.template(signature).order
     rates, choices = np.geomspace(1e-4, 1e-1, lanes, dtype=np.float32), np.arange(lanes, dtype=np.int32) % 3
     numbers = Numbers(rates, choices, np.zeros((0, 2, lanes), np.float32))
     states = [compiled.layout.stack([compiled.layout.initial()] * lanes) for _ in range(cores)]

@@ -45,8 +45,9 @@ def trained(spec, data, trials):
     runner = CompiledRunner(spec, data)
     results = train(runner, suggestions(*trials))
     signature = signature_of(training_plan(spec, trials[0]))
-    template = runner._programs.template(signature)
-    return results, (template.convolves, lies_flat(template), runner._programs.row_by_row(signature))
+    templates = runner._programs.templates
+    template = templates.template(signature)
+    return results, (template.convolves, lies_flat(template), templates.row_by_row(signature))
 
 
 def assert_same(result, expected, about, *, validation=True, rtol=1e-5, weights=2e-5):

@@ -32,7 +32,8 @@ def test_lanes_have_the_numbers_of_fit_at_every_effort(most):
     trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 2} for rate in (0.001, 0.01, 0.05)))
     assert_as_fit(spec, digits(), trials, runner=runner)
     (signature,) = {one for one, _ in runner._programs._programs._values}
-    assert runner._programs.effort(signature) is {2: Effort.HURRIED, 2_000: Effort.QUICK, 20_000: Effort.FULL}[most]
+    expected = {2: Effort.HURRIED, 2_000: Effort.QUICK, 20_000: Effort.FULL}[most]
+    assert runner._programs.templates.effort(signature) is expected
 
 
 def test_lanes_with_little_to_do_share_one_program_to_the_end():

@@ -11,6 +11,7 @@ from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
 from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.lanes.templates import Templates
 from keras_sweep.trial.plan import training_plan
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import WEIGHTS, assert_same_bits, fitted, lanes, suggestions, user_spec
@@ -46,14 +47,14 @@ def test_a_model_that_convolves_is_stacked_and_trains_one_lane_at_a_time(data):
     spec = user_spec("convolutional")
     signature = signature_of(training_plan(spec, ADAM))
     assert isinstance(chosen(spec, ADAM, data), Stacked)
-    assert ProgramCache(spec, data, lane_limit=8).limit(signature) == 1
-    assert ProgramCache(make_spec(), data, lane_limit=8).limit(signature_of(training_plan(make_spec(), ADAM))) == 8
+    assert Templates(spec, data, lane_limit=8).limit(signature) == 1
+    assert Templates(make_spec(), data, lane_limit=8).limit(signature_of(training_plan(make_spec(), ADAM))) == 8
 
 
 def test_a_model_of_many_weights_trains_one_lane_a_program(data):
     def limit(hidden):
         signature = signature_of(training_plan(make_spec(), {**ADAM, "model.hidden": hidden}))
-        return ProgramCache(make_spec(), data, lane_limit=8).limit(signature)
+        return Templates(make_spec(), data, lane_limit=8).limit(signature)
 
     assert [limit(hidden) for hidden in (8, 128, 256)] == [8, 8, 1]  # 730, 9,610 and 19,210 weights
 
@@ -62,9 +63,9 @@ def test_a_model_of_many_weights_trains_one_lane_a_program(data):
 def test_a_model_that_loops_trains_one_lane_a_program_that_is_compiled_as_fit_does(data, layer):
     spec = user_spec("recurrent")
     signature = signature_of(training_plan(spec, {**ADAM, "model.layer": layer}))
-    programs = ProgramCache(spec, data, lane_limit=8)
-    assert programs.effort(signature) is Effort.FULL
-    assert programs.limit(signature) == 1
+    templates = Templates(spec, data, lane_limit=8)
+    assert templates.effort(signature) is Effort.FULL
+    assert templates.limit(signature) == 1
 
 
 @pytest.mark.full_effort

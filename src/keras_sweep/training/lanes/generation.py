@@ -42,6 +42,7 @@ class Generation:
         self.filled = False
         self._spec = spec
         self._programs = programs
+        self._templates = programs.templates
         self._own: dict[int, OwnModel | None] = {}  # by trial
         self._kept = kept
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
@@ -97,8 +98,8 @@ class Generation:
             for one, plan in zip(trials, plans, strict=True)
             if one.number in wanted or watch.rungs(plan.epochs)
         }
-        if any(self._programs.own_model(plan) for one, plan in zip(trials, plans, strict=True) if one.number in due):
-            owns = self._programs.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
+        if any(self._templates.own_model(plan) for one, plan in zip(trials, plans, strict=True) if one.number in due):
+            owns = self._templates.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
         else:  # these share with equal models alone, so the others need not be built
             owns = [None] * len(plans)
         self._own = {one.number: own for one, own in zip(trials, owns, strict=True)}
@@ -114,7 +115,7 @@ class Generation:
         signature is new and no other trial's.
         """
         new = self._programs.planned()
-        signatures = [self._programs.shared(lane.spec.signature) for lane in self.lanes.values()]
+        signatures = [self._templates.shared(lane.spec.signature) for lane in self.lanes.values()]
         trials = Counter(signature for signature in signatures if signature in new)
         return sum(count == 1 for count in trials.values()) / max(len(self.lanes), 1)
 
@@ -162,7 +163,7 @@ class Generation:
             lane.number: (lane.spec.signature, len(lane.rows), lane.spec.batch_size) for lane in lanes if lane.training
         }
         jobs = [Job(number, key, self.lanes[number].spec.epochs - key[1]) for number, key in keys.items()]
-        limits: dict[Hashable, int] = {key: self._programs.limit(key[0]) for key in set(keys.values())}
+        limits: dict[Hashable, int] = {key: self._templates.limit(key[0]) for key in set(keys.values())}
         return [
             self.group(numbers, len(self.lanes[numbers[0]].rows), [begins[n] for n in numbers if n in begins])
             for numbers in pack(jobs, limits)
@@ -189,11 +190,11 @@ class Generation:
         signature = self._signature(plan, variant, own)
         if variant.per_lane:
             make_optimizer(plan)  # which checks the numbers
-        if (variant.per_lane or own) and not lies_flat(self._programs.template(signature)):
+        if (variant.per_lane or own) and not lies_flat(self._templates.template(signature)):
             variant, own = variant_of(plan), None
             signature = self._signature(plan, variant, own)
-        template = self._programs.template(signature)
-        self._programs.limit(signature)  # traces the model, which may raise: this trial's fault
+        template = self._templates.template(signature)
+        self._templates.limit(signature)  # traces the model, which may raise: this trial's fault
         index = signature.variants.index(variant)
         return LaneSpec(
             suggestion,
@@ -210,8 +211,8 @@ class Generation:
 
     def _signature(self, plan: TrainingPlan, variant: OptimizerVariant, own: OwnModel | None) -> Signature:
         variants = self._variants if variant in self._variants else (variant,)
-        signature = self._programs.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
-        return self._programs.masked(signature)
+        signature = self._templates.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
+        return self._templates.masked(signature)
 
 
 def _widest(plan: TrainingPlan, own: OwnModel | None) -> Signature:

@@ -172,7 +172,7 @@ class Group:
         return self._program, self._state
 
     def _places_for(self, placed: Sequence[LaneProgress]) -> int:
-        return self._programs.places(self.signature, len(self.lanes), len(placed))
+        return self._programs.templates.places(self.signature, len(self.lanes), len(placed))
 
     def _place(self, lanes: Sequence[LaneProgress], states: Sequence[TrainingState]) -> None:
         assert self._program is not None

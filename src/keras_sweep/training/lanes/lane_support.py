@@ -99,7 +99,7 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     import keras
 
     plan = training_plan(spec, spec.space.at(iter([0.5] * len(spec.space.parameters))))
-    if built_own_model(spec, plan, data, widen=None, activations=()) is not None:
+    if built_own_model(spec, plan.model_arguments, plan.seed, data, widen=None, activations=()) is not None:
         return None  # all of its layers are known: there is no need to trace them
     try:
         template = Template(spec, signature_of(plan), data)

@@ -218,7 +218,7 @@ class CompiledRunner:
     def _result(self, lane: LaneProgress) -> Result:
         if lane.end is LaneEnd.DIVERGED:
             return failed(lane.spec.suggestion, "diverged", runner=self.name, curve=lane.curve, seconds=lane.seconds)
-        template = self._programs.ended(lane.spec.signature)
+        template = self._programs.templates.ended(lane.spec.signature)
         state = lane.best if self._spec.take_best else lane.last
         assert state is not None
         with self._clock.measure("score"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.models.build import build_model
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.user_code import of_user
+from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import compiled_model, make_optimizer
@@ -189,23 +190,24 @@ def _shared_model(spec: SweepSpec, signature: Signature, plan: TrainingPlan) -> 
 
 def built_own_model(
     spec: SweepSpec,
-    plan: TrainingPlan,
+    arguments: Mapping[str, Value],
+    seed: int,
     data: SearchData,
     *,
     widen: Callable[[int], bool] | None,
     activations: Sequence[str],
 ) -> OwnModel | None:
-    """A plan's model, built and taken apart by `own_model`; None where it can't be built.
+    """The model of these arguments, built and taken apart by `own_model`; None where it can't be built.
 
     Not to be called by two threads at once: it seeds the process's global generators.
     """
     import keras
 
     with without_tensorflow():
-        keras.utils.set_random_seed(plan.seed)
+        keras.utils.set_random_seed(seed)
     order = np.random.get_state()
     try:
-        model = build_model(spec, plan.model_arguments, data)
+        model = build_model(spec, arguments, data)
     except BaseException as error:  # it is met again, and reported, where the trial's template is made
         if not of_user(error):
             raise

@@ -1,0 +1,213 @@
+"""Templates and structures of the trials of one space, each built once, and what programs of a signature are like."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+
+from keras_sweep.data.search_data import SearchData
+from keras_sweep.space.distributions import Float
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.lanes.effort import Effort, effort, most_epochs
+from keras_sweep.training.lanes.flat import elementwise, lies_flat
+from keras_sweep.training.lanes.folded import FoldedTemplate
+from keras_sweep.training.lanes.lane_numbers import offered_activations
+from keras_sweep.training.lanes.masked import EXTRA, batch_sizes, means_over_rows, rows_a_step
+from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
+from keras_sweep.training.lanes.shared_clock import SharedClock
+from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature
+from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
+from keras_sweep.training.lanes.template import Template, built_own_model, layer_outputs
+from keras_sweep.training.lanes.validation import row_by_row
+from keras_sweep.trial.plan import MODEL_PREFIX, TrainingPlan
+
+CACHE_SIZE = 64  # of each kind kept; a sweep over model arguments has a signature for nearly every trial
+PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
+# On a CPU models of more weights train one lane a program: beside others a lane is hardly faster (784-16-10 by a fifth,
+# 784-32-10 by a tenth, 784-128-10 slower, at any batch size), and alone it needs no programs for 4, 2 and 1 of them.
+# So do models that loop, whose programs take longest to compile.
+MOST_WEIGHTS_BESIDE = 10_000
+
+
+class Templates:
+    """Makes the templates of one spec and its data, each once while it is among those used last.
+
+    What it says of a signature is a function of that, the spec and the data alone, whatever the order of the questions.
+    """
+
+    def __init__(
+        self, spec: SweepSpec, data: SearchData, clock: SharedClock | None = None, *, lane_limit: int = LANE_LIMIT
+    ) -> None:
+        self.folds = range(max(len(data.folds), 1))
+        self._spec = spec
+        self._data = data
+        self._clock = clock or SharedClock()
+        self._lane_limit = lane_limit
+        self._varied = [one for one in spec.space.parameters if one.name.startswith(MODEL_PREFIX)]
+        self._activations: Sequence[str] | None = None  # that the space offers
+        self._lock = threading.Lock()  # of what builds a model
+        self._template = lru_cache(CACHE_SIZE)(self._make_template)
+        self._own_model = lru_cache(CACHE_SIZE)(self._make_own_model)
+        self._efforts: dict[Signature, Effort] = {}  # small, so all are kept
+        self._alone: dict[Hashable, bool] = {}  # by model
+
+    def template(self, signature: Signature, fold: int = 0) -> Template:
+        """The signature's template, with folds that of one of them.
+
+        Raises:
+            ModelError: the model or the optimizer can't be made so.
+        """
+        with self._building():
+            return self._template(signature, fold)
+
+    def _make_template(self, signature: Signature, fold: int) -> Template:
+        return Template(self._spec, signature, self._rows(fold))
+
+    @contextmanager
+    def _building(self) -> Iterator[None]:
+        """One thread at a time: building a model seeds and uses generators of the process."""
+        with self._clock.waiting():
+            self._lock.acquire()
+        try:
+            with self._clock.measure("build"):
+                yield
+        finally:
+            self._lock.release()
+
+    def ended(self, signature: Signature) -> Template | FoldedTemplate:
+        """What tells the weights and outputs of a lane at its end."""
+        if not self._data.folds:
+            return self.template(signature)
+        return FoldedTemplate([self.template(signature, fold) for fold in self.folds], self._data)
+
+    def _rows(self, fold: int) -> SearchData:
+        return self._data.fold(fold) if self._data.folds else self._data
+
+    def shared(self, signature: Signature) -> Signature:
+        """What a program is compiled for: of the dense model the same, whatever the seed.
+
+        A model of the user's may have drawn constants of its own by the seed.
+        """
+        seedless = self._spec.model.kind == "dense" or signature.structure
+        return replace(signature, seed=0) if seedless else signature
+
+    def own_models(self, plans: Sequence[TrainingPlan], *, joined: bool) -> list[OwnModel | None]:
+        """Of each plan, as `own_model`; where they are joined, shallow models lie in the deepest of these."""
+        owns = [self.own_model(plan) for plan in plans]
+        if not joined:
+            return owns
+        places = [place for place, own in enumerate(owns) if own is not None]
+        steps = {id(own): self._steps(plan.batch_size) for plan, own in zip(plans, owns, strict=True)}
+
+        def pays(own: OwnModel, deeper: OwnModel) -> bool:
+            more = steps[id(own)] * (deeper.weights - own.weights)
+            return more <= EXTRA and effort(steps[id(own)] * deeper.weights) is not Effort.FULL
+
+        together = joined_models([own for own in owns if own is not None], pays)
+        for place, own in zip(places, together, strict=True):
+            owns[place] = own
+        return owns
+
+    def own_model(self, plan: TrainingPlan) -> OwnModel | None:
+        """A trial's model in the structure that it shares with others; None where it can share none, or not be built.
+
+        Only in a space that varies the model: else one template serves all.
+        """
+        if not self._varied or self._data.folds:  # each fold may have columns of its own
+            return None
+        given = tuple((name, type(value).__name__, value) for name, value in plan.model_arguments.items())
+        with self._building():
+            return self._own_model(given, plan.batch_size, plan.seed)
+
+    def _make_own_model(self, arguments: Arguments, batch_size: int, seed: int) -> OwnModel | None:
+        widens = any(not isinstance(one.distribution, Float) for one in self._varied)
+        steps = self._steps(batch_size)
+        widen = (lambda weights: effort(steps * weights) is not Effort.FULL) if widens else None
+        if self._activations is None:
+            self._activations = offered_activations(self._spec)
+        model = {name: value for name, _, value in arguments}
+        return built_own_model(self._spec, model, seed, self._rows(0), widen=widen, activations=self._activations)
+
+    def _steps(self, batch_size: int) -> int:
+        """Of the longest trial."""
+        return math.ceil(len(self._rows(0).train) / batch_size) * most_epochs(self._spec)
+
+    def row_by_row(self, signature: Signature) -> bool:
+        """Whether each validation row of this model stands alone. Tried once for each set of model arguments."""
+        template = self.template(signature)
+        if signature.structure and means_over_rows(self._spec):
+            return rows_alone(signature.structure, training=False)
+        key = (signature.model, signature.structure)
+        if key not in self._alone:
+            self._alone[key] = row_by_row(self._spec, template, self._rows(0).train)
+        return self._alone[key]
+
+    def narrowed(self, signature: Signature, variant: OptimizerVariant) -> Signature:
+        """The signature with only those variants that can share a program with this one."""
+        if len(signature.variants) == 1:
+            return signature
+        template = self.template(signature)
+        optimizers = zip(signature.variants, template.optimizer_kinds, strict=True)
+        sharing = tuple(one for one, optimizer in optimizers if elementwise(optimizer))
+        narrow = replace(signature, variants=sharing if variant in sharing else (variant,))
+        if len(narrow.variants) == 1 or lies_flat(self.template(narrow)):
+            return narrow
+        return replace(narrow, variants=(variant,))
+
+    def masked(self, signature: Signature) -> Signature:
+        """The signature of the program that trials of other batch sizes share, where there is one."""
+        if not signature.structure or not means_over_rows(self._spec):
+            return signature
+        if not rows_alone(signature.structure, training=True) or self.effort(signature) is Effort.FULL:
+            return signature
+        rows, size = len(self._rows(0).train), signature.batch_size
+        outputs = layer_outputs(self.template(signature).model)
+        least, most = batch_sizes(self._spec)
+        epochs = most_epochs(self._spec)
+        step, of_least = (rows_a_step(one, most, rows=rows, epochs=epochs, outputs=outputs) for one in (size, least))
+        shorter = step != size or (least != size and of_least == step)  # a trial's batch, or that of another one there
+        return replace(signature, batch_size=step, masked=True) if shorter or rows % size else signature
+
+    def limit(self, signature: Signature) -> int:
+        """How many lanes a program of the signature has at most: 1 where more would be no faster, or too large."""
+        import jax
+
+        template = self.template(signature)
+        if template.convolves:
+            return 1
+        if jax.default_backend() == "cpu" and (
+            template.loops or sum(value.size for value in template.trainable) > MOST_WEIGHTS_BESIDE
+        ):
+            return 1
+        return min(max(PROGRAM_BYTES // template.lane_bytes, 1), self._lane_limit)
+
+    def effort(self, signature: Signature) -> Effort:
+        """What compiling a program of this signature is worth.
+
+        A model that loops is compiled as `fit` does it: with less effort XLA saves a third of the time or nothing, and
+        an LSTM's steps take three to seven times as long.
+        """
+        if signature not in self._efforts:
+            self._efforts[signature] = self._effort_of(self.template(signature))
+        return self._efforts[signature]
+
+    def _effort_of(self, template: Template) -> Effort:
+        if template.loops:
+            return Effort.FULL
+        batch_size = template.signature.batch_size
+        numbers = template.model.count_params() + batch_size * layer_outputs(template.model)
+        worth = effort(self._steps(batch_size) * numbers)
+        return Effort.QUICK if template.convolves and worth is Effort.HURRIED else worth
+
+    def places(self, signature: Signature, group: int, placed: int) -> int:
+        """How many lanes the program has in which `placed` of a group's lanes train.
+
+        Where lanes have little to do they share one program to the end: an empty place costs less than a compile.
+        """
+        if (group == 1 and not signature.structure) or self.effort(signature) is Effort.FULL:
+            return lane_count(placed)
+        return lane_count(self.limit(signature))
