@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,20 +84,22 @@ def _kept(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Compa
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trial that could have won, with its scores on the rows."""
+
+    trial: Result
+    seeds: Sequence[RowScores]  # with the search's seed first, then with those of its finalists
+
+
 def compared(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Comparison:
     """The winner against all trials that could have won; those without scores are compared by their values alone."""
     objective = facts.objective
-    single = marginal(results, objective)
+    by_value = marginal(results, objective)
     best = winner(results, objective)
-    if best is None or not best.scores_digest:
-        return single
-    expected = with_scores(results, objective, best=MOST_COMPARED)
-    found = _loaded(folder, expected, best)
-    if best.number not in found or 2 * len(found) < len(expected):
-        return single
-    models = {number: [one] for number, one in found.items()}  # each trained with one seed or several
-    if best.final and not _add_seeds(folder, results, models):
-        return single
+    candidates = _candidates(folder, results, best, objective) if best is not None and best.scores_digest else None
+    if best is None or candidates is None:
+        return by_value
     import numpy as np
 
     from keras_sweep.honest.estimate import corrected
@@ -103,43 +107,66 @@ def compared(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Co
 
     seed = facts.seed % 2**64
     share = objective.is_share
-    numbers = list(models)  # in the order of trials: an order by rank would favour the best
-    mean, first = numbers.index(best.number), len(numbers)
+    models = [one.seeds for one in candidates]
+    mean, first = _place(best, candidates), len(candidates)
     # A mean over seeds is compared with the winner's mean, a single seed with the winner's first seed, the last row.
-    final = {one.number for one in results if one.final}
-    against = np.array([mean if (number in final) is best.final else first for number in numbers])
-    _, errors, ties = paired_ties(
-        scores_matrix([*models.values(), [found[best.number]]], objective), np.append(against, first), seed, share=share
-    )
-    among = {one.number: models[one.number] for one in results if one.final} or models
+    against = [mean if one.trial.final is best.final else first for one in candidates]
+    scores = scores_matrix([*models, models[mean][:1]], objective)
+    _, errors, ties = paired_ties(scores, np.array([*against, first]), seed, share=share)
+    among = [one for one in candidates if one.trial.final] or candidates
     naive = score(best)[0]
     assert naive is not None
     estimate = corrected(
-        scores_matrix(list(among.values()), objective),
-        list(among).index(best.number),
+        scores_matrix([one.seeds for one in among], objective),
+        _place(best, among),
         seed,
         naive=naive,
         share=share,
         maximize=objective.goal is Goal.MAXIMIZE,
-        after=_chosen_by(results, found, len(models[best.number]), objective) if best.final else None,
+        after=_chosen_by(candidates, len(models[mean]), objective) if best.final else None,
     )
-    behind = dict(single.behind)
-    for number, error, tie in zip(numbers, errors[:-1], ties[:-1], strict=True):
+    behind = dict(by_value.behind)
+    for one, error, tie in zip(candidates, errors[:-1], ties[:-1], strict=True):
+        number = one.trial.number
         if number in behind:
             stderr = float(error) if number != best.number and error >= 0 else None  # NaN where none is known
             behind[number] = Behind(behind[number].behind, stderr, bool(tie))
     more = None if facts.exhausted == len(results) else _more(results, objective, behind)
-    return Comparison(best.number, estimate, with_company(behind), PAIRED, found[best.number].rows, more)
+    return Comparison(best.number, estimate, with_company(behind), PAIRED, models[mean][0].rows, more)
 
 
-def _add_seeds(folder: SweepFolder, results: Sequence[Result], models: dict[int, list[RowScores]]) -> bool:
-    """Add the scores of finalists to those of their recipes; returns whether all are there."""
-    for recipe in (one for one in results if one.final):
-        seeds = scores_of_seeds(folder, recipe, models[recipe.number][0]) if recipe.number in models else None
+def _candidates(
+    folder: SweepFolder, results: Sequence[Result], best: Result, objective: Objective
+) -> list[Candidate] | None:
+    """The trials whose scores are kept, in the order of their numbers: an order by rank would favour the best.
+
+    None where too few are kept: not the winner's, under half of all, or not those of every finalist that decides.
+    """
+    expected = with_scores(results, objective, best=MOST_COMPARED)
+    loaded = []
+    for trial in expected:
+        with suppress(RecordError):  # damaged, or lost: the others are compared
+            loaded.append(Candidate(trial, [load_scores(scores_file(folder, trial.number), trial.scores_digest or "")]))
+    own = next((one.seeds[0] for one in loaded if one.trial.number == best.number), None)
+    if own is None:
+        return None
+    of_outputs = own.kind is Kind.OUTPUTS
+    alike = [one for one in loaded if one.seeds[0].rows == own.rows]
+    alike = [one for one in alike if (one.seeds[0].kind is Kind.OUTPUTS) == of_outputs]
+    decide = {one.number for one in results if one.final and best.final}
+    if 2 * len(alike) < len(expected) or not decide <= {one.trial.number for one in alike}:
+        return None
+    candidates = []
+    for one in alike:
+        seeds = scores_of_seeds(folder, one.trial, one.seeds[0]) if one.trial.number in decide else one.seeds
         if seeds is None:
-            return False
-        models[recipe.number] = seeds
-    return True
+            return None
+        candidates.append(Candidate(one.trial, seeds))
+    return candidates
+
+
+def _place(best: Result, among: Sequence[Candidate]) -> int:
+    return [one.trial.number for one in among].index(best.number)
 
 
 def scores_of_seeds(folder: SweepFolder, recipe: Result, own: RowScores) -> list[RowScores] | None:
@@ -156,13 +183,12 @@ def scores_of_seeds(folder: SweepFolder, recipe: Result, own: RowScores) -> list
     return found
 
 
-def _chosen_by(
-    results: Sequence[Result], found: Mapping[int, RowScores], seeds: int, objective: Objective
-) -> FirstChoice:
+def _chosen_by(candidates: Sequence[Candidate], seeds: int, objective: Objective) -> FirstChoice:
     """What finalists were chosen by: the complete trials of the search of which there are scores of rows."""
-    search = [one for one in results if one.number in found and one.state is TrialState.COMPLETE]
-    scores = scores_matrix([[found[one.number]] for one in search], objective)
-    return first_choice(scores, search, [one.number for one in search if one.final], seeds, objective)
+    search = [one for one in candidates if one.trial.state is TrialState.COMPLETE]
+    trials = [one.trial for one in search]
+    scores = scores_matrix([one.seeds[:1] for one in search], objective)
+    return first_choice(scores, trials, [one.number for one in trials if one.final], seeds, objective)
 
 
 def first_choice(
@@ -177,22 +203,6 @@ def first_choice(
     errors = np.array([one.stderr or 0.0 for one in search])
     unsteady = np.array([unsteadiness(one, objective) for one in search])
     return FirstChoice(scores, errors, unsteady, [numbers.index(one) for one in finalists], seeds)
-
-
-def _loaded(folder: SweepFolder, expected: Sequence[Result], best: Result) -> dict[int, RowScores]:
-    """The scores on disk by trial, in the order of their numbers; those that are damaged are left out."""
-    found = {}
-    for result in expected:
-        try:
-            found[result.number] = load_scores(scores_file(folder, result.number), result.scores_digest or "")
-        except RecordError:
-            continue
-    own = found.get(best.number)
-    if own is None:
-        return {}
-    outputs = own.kind is Kind.OUTPUTS
-    alike = {number: one for number, one in found.items() if one.rows == own.rows}
-    return {number: one for number, one in alike.items() if (one.kind is Kind.OUTPUTS) == outputs}
 
 
 def scores_matrix(models: Sequence[Sequence[RowScores]], objective: Objective) -> Any:

@@ -54,7 +54,7 @@ def missed_rows(folder: SweepFolder, facts: Facts, results: Sequence[Result], co
             f"no trial of {folder.name!r} keeps which validation rows it gets right",
             hint=f"Sweeps that are ranked by an accuracy keep it; this one is ranked by {objective.name}"
             if objective.name.removeprefix("val_") not in ACCURACIES
-            else "It was run by an older version, or its folder scores/ is lost",
+            else "Its folder scores/ is lost",
         )
     total = next(iter(loaded.values())).rows
     right = np.zeros(total, bool)
