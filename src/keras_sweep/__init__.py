@@ -16,16 +16,12 @@ TYPE_CHECKING = False  # `typing` takes longer to import than all else until Ctr
 if TYPE_CHECKING:
     from typing import Any
 
-    from keras_sweep.api.compare import compare
+    from keras_sweep.api.compare import compare, verify
     from keras_sweep.api.leaderboard import Leaderboard
-    from keras_sweep.api.parameters import Choice, Float, Int
     from keras_sweep.api.run import run
-    from keras_sweep.api.search import KerasTuner, Optuna
-    from keras_sweep.api.sources import Csv, Npz, Parquet
-    from keras_sweep.api.spec import Spec
+    from keras_sweep.api.spec import Choice, Csv, Float, Int, KerasTuner, Npz, Optuna, Parquet, Spec
     from keras_sweep.api.sweep import Sweep, open, sweeps
     from keras_sweep.api.trial import Trial
-    from keras_sweep.api.verify import verify
     from keras_sweep.errors import Interrupted, SweepError, UsageError
 
 __version__ = "0.1.0"
@@ -54,16 +50,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api.compare": ("compare",),
+    "api.compare": ("compare", "verify"),
     "api.leaderboard": ("Leaderboard",),
-    "api.parameters": ("Choice", "Float", "Int"),
     "api.run": ("run",),
-    "api.search": ("KerasTuner", "Optuna"),
-    "api.sources": ("Csv", "Npz", "Parquet"),
-    "api.spec": ("Spec",),
+    "api.spec": ("Choice", "Csv", "Float", "Int", "KerasTuner", "Npz", "Optuna", "Parquet", "Spec"),
     "api.sweep": ("Sweep", "open", "sweeps"),
     "api.trial": ("Trial",),
-    "api.verify": ("verify",),
     "errors": ("Interrupted", "SweepError", "UsageError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -57,7 +57,7 @@ def main() -> None:
 # What each command would else import itself.
 IMPORTED = """
     keras keras_tuner platformdirs.unix polars ruamel.yaml sklearn.datasets
-    keras_sweep.cli.main keras_sweep.cli.showing keras_sweep.search.keras_tuner.engine
+    keras_sweep.api.session keras_sweep.cli.main keras_sweep.search.keras_tuner.engine
     keras_sweep.search.sampler_engine keras_sweep.sweep.comparison keras_sweep.sweep.replay
     keras_sweep.training.fit.runner keras_sweep.views.report.page tests.helpers.disk_faults
 """

@@ -15,7 +15,7 @@ from keras_sweep.sweep.replay import replay
 from keras_sweep.sweep.same_numbers import Match
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.replay_view import verdict_lines
+from keras_sweep.views.replay_view import replay_lines
 from tests.helpers.command import python
 from tests.helpers.whole_spaces import SPACES
 
@@ -62,7 +62,7 @@ def test_lanes_have_the_numbers_of_fit(sweeps):
         assert (done.matches, done.plain.runner, done.recorded.runner) == (True, "fit/jax", "compiled/jax")
         assert done.plain.match in (Match.EQUAL, Match.ROUNDING)
         assert len(done.plain.epochs) == done.recorded.epochs
-        assert verdict_lines(done)[-1] == "the numbers are those of the record"
+        assert replay_lines(done)[-1] == "the numbers are those of the record"
 
 
 def test_a_pruned_trial_is_stopped_where_it_was_and_the_best_epoch_counts(sweeps):
@@ -107,7 +107,7 @@ def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
     first = results_of(sweeps["fit"])[0]
     done = replay(forged(sweeps["fit"], tmp_path, **change(first)), 0, quiet)
     assert not done.matches
-    text = "\n".join(verdict_lines(done))
+    text = "\n".join(replay_lines(done))
     assert said in text
     assert text.endswith("the numbers are not those of the record")
 
@@ -135,7 +135,7 @@ def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_p
     assert done.matches
     notices = [event.message for event in heard if isinstance(event, Noticed)]
     assert notices[0].startswith("fit/jax parts from the record at epoch")
-    assert "gives every digit of the record" in verdict_lines(done)[-1]
+    assert "gives every digit of the record" in replay_lines(done)[-1]
 
 
 def test_chaos_is_no_excuse_for_an_altered_digit(chaotic, tmp_path):

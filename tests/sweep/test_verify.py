@@ -15,7 +15,7 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, RecordError, UsageError
 from keras_sweep.files.plain import file_digest
-from keras_sweep.views.verify_view import fact_lines, verdict, verify_json
+from keras_sweep.views.replay_view import fact_lines, verify_json, verify_verdict
 from tests.helpers.whole_spaces import SPACES
 
 
@@ -207,7 +207,7 @@ def test_whatever_is_altered_in_a_card_is_named(folder, exported, change, wrong)
     done = ks.verify(exported, sweeps_dir=folder / "sweeps")
     assert not done.matches
     assert changed_facts(done) == wrong
-    assert all(name in verdict(done) for name in wrong)
+    assert all(name in verify_verdict(done) for name in wrong)
 
 
 def test_without_the_sweep_the_files_optimizer_is_compared_and_what_nobody_looked_at_is_said(exported, tmp_path):

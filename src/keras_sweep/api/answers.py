@@ -11,10 +11,7 @@ from keras_sweep.sweep.verify import Verified
 from keras_sweep.views.compare import compare_columns
 from keras_sweep.views.compare import verdict_lines as compare_lines
 from keras_sweep.views.notebook import answer_html
-from keras_sweep.views.replay_view import replay_columns
-from keras_sweep.views.replay_view import verdict_lines as replay_lines
-from keras_sweep.views.verify_view import verdict as verify_verdict
-from keras_sweep.views.verify_view import verify_columns
+from keras_sweep.views.replay_view import replay_columns, replay_lines, verify_columns, verify_verdict
 
 MOST_ROWS = 20  # of a table in a notebook
 

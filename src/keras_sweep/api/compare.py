@@ -1,4 +1,4 @@
-"""`keras_sweep.compare`: sweeps side by side."""
+"""`keras_sweep.compare`: sweeps side by side; `keras_sweep.verify`: an exported model against its card."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from keras_sweep.api.answers import ComparedSweeps
+from keras_sweep.api.answers import ComparedSweeps, VerifiedModel
+from keras_sweep.api.session import warn_of_notices
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
+from keras_sweep.sweep.verify import verify_model
 
 NEAR = 2000  # bytes in which the mark of a page stands
 
@@ -43,3 +45,39 @@ def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
     if place.exists() and (not place.is_file() or MARK.encode() not in read_plain(place, 64 * 2**20)[:NEAR]):
         raise UsageError(f"{place} is there and no page of `sweep compare`", hint="Name another file")
     write_text(place, compare_page(found, datetime.now(UTC)), mode=SHARED)
+
+
+def verify(
+    path: str | os.PathLike[str],
+    *,
+    test: bool = False,
+    trust: bool = False,
+    backend: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    sweeps_dir: str | os.PathLike[str] | None = None,
+) -> VerifiedModel:
+    """Open a model's file in safe mode and evaluate it on its card's rows; `.matches` is the verdict.
+
+    Args:
+        path: a `.keras` file, its card beside it.
+        test: look at the test rows, too; that is counted where the card's sweep is here.
+        trust: import and run the code that the card names as the source of its rows, and the file as that of layers.
+        backend: of Keras; by default the one that trained the model.
+        data_dir: where the card's data file lies; by default the folder of the sweep's space file, or this one.
+        sweeps_dir: where sweeps live; by default SWEEPS_DIR, or ./sweeps.
+
+    Raises:
+        UsageError: there is no file or no card, or one of them needs code.
+        RecordError: the file is damaged, or is not the file of its card.
+        ChangedSweep: the rows are not those of the card.
+    """
+    verified = verify_model(
+        Path(path),
+        warn_of_notices,
+        sweeps=folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None),
+        test=test,
+        trust=trust,
+        backend=backend,
+        data_dir=Path(data_dir) if data_dir is not None else None,
+    )
+    return VerifiedModel.of(verified)

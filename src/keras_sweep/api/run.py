@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.api.session import run_session
+from keras_sweep.api.session import default_view, run_session
 from keras_sweep.api.spec import Spec
 from keras_sweep.api.sweep import Sweep
-from keras_sweep.api.views import default_view
 from keras_sweep.errors import Interrupted, SpaceFileError, UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.sweep_folder import sweep_folder

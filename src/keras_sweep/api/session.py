@@ -1,4 +1,4 @@
-"""One run in its surroundings: signals, what libraries print, and the sweep's log."""
+"""One run in its surroundings: signals, what libraries print, the sweep's log, and what shows it unless asked."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import os
 import shlex
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -19,9 +20,9 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.trial.events import Event, Listener, SweepEnded, SweepStarted
-from keras_sweep.views.running.output_may_vanish import OutputMayVanish
+from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
 from keras_sweep.views.running.plain import PlainLines
+from keras_sweep.views.running.progress_view import OutputMayVanish
 from keras_sweep.views.terminal.console import console_on
 
 
@@ -81,3 +82,26 @@ def _call() -> str:
 def _close(log: TextIO) -> None:
     with contextlib.suppress(OSError):  # a full disk
         log.close()
+
+
+def default_view() -> AbstractContextManager[Listener]:
+    """The live board on a terminal, one that redraws itself in a notebook; elsewhere only notices, as warnings."""
+    from keras_sweep.views.running.progress import progress_view
+
+    if _in_notebook():
+        return progress_view("notebook")
+    if sys.stderr is not None and sys.stderr.isatty():
+        return progress_view()
+    return nullcontext(warn_of_notices)
+
+
+def warn_of_notices(event: Event) -> None:
+    """What was done otherwise than asked is a Python warning, where no view shows it."""
+    if isinstance(event, Noticed):
+        warnings.warn(event.message, stacklevel=2)
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules.get("IPython")
+    running = shell.get_ipython() if shell is not None else None
+    return getattr(running, "kernel", None) is not None

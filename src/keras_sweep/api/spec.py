@@ -1,17 +1,181 @@
-"""A sweep written in Python: the same sections as a space file, with arrays and functions where that names them."""
+"""A sweep written in Python: the same sections as a space file, with arrays and functions where that names them.
+
+Parameters, the search and files of data each become the block that a space file has for them; `Spec` joins these.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from keras_sweep.api.parameters import parameter_block
-from keras_sweep.api.search import KerasTuner, Optuna
-from keras_sweep.api.sources import Csv, Npz, Parquet
 from keras_sweep.errors import UsageError
 from keras_sweep.process.given import give_arrays, give_function
+from keras_sweep.space import distributions
+
+
+@dataclass(frozen=True, slots=True)
+class Float:
+    """Real numbers from `min` to `max`; `log` draws uniformly in the logarithm, `step` keeps to multiples of it.
+
+    `when={"optimizer": "sgd"}` makes the parameter part only of trials with that value (or one of a list).
+
+    Raises:
+        ValueError: the range is empty, not finite, or touches zero on a log scale.
+    """
+
+    min: float
+    max: float
+    log: bool = False
+    step: float | None = None
+    when: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        distributions.Float(self.min, self.max, self.log, self.step)
+
+    def block(self) -> dict[str, Any]:
+        """The keys of a space file."""
+        ends = {"min": float(self.min), "max": float(self.max)}
+        step = {"distribution": "q_uniform", "q": float(self.step)} if self.step is not None else {}
+        return {**ends, **step, **({"log": True} if self.log else {}), **_when(self.when)}
+
+
+@dataclass(frozen=True, slots=True)
+class Int:
+    """Whole numbers from `min` to `max`, both included; `log` and `when` as of `Float`, `step` counts from `min`.
+
+    Raises:
+        ValueError: the range is empty, or touches zero on a log scale.
+    """
+
+    min: int
+    max: int
+    log: bool = False
+    step: int = 1
+    when: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        distributions.Int(self.min, self.max, self.log, self.step)
+
+    def block(self) -> dict[str, Any]:
+        """The keys of a space file."""
+        step = {"q": self.step} if self.step != 1 else {}
+        return {"min": self.min, "max": self.max, **step, **({"log": True} if self.log else {}), **_when(self.when)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some values, with equal or given probabilities. A plain list means the same without `when`.
+
+    Raises:
+        ValueError: there are no values, two of them are equal, or the probabilities do not fit.
+    """
+
+    values: Sequence[Any]
+    probabilities: Sequence[float] | None = None
+    when: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        weights = tuple(self.probabilities) if self.probabilities is not None else None
+        distributions.Categorical(tuple(map(_hashable, self.values)), weights)
+
+    def block(self) -> dict[str, Any]:
+        """The keys of a space file."""
+        weights = {"probabilities": list(self.probabilities)} if self.probabilities is not None else {}
+        return {"values": list(self.values), **weights, **_when(self.when)}
+
+
+def parameter_block(value: Any) -> Any:
+    """What a space file has for a parameter of a `Spec`: a list is a choice, a scalar a constant, a dict stays."""
+    if isinstance(value, Float | Int | Choice):
+        return value.block()
+    if isinstance(value, list | tuple | range):
+        return {"values": list(value)}
+    return value
+
+
+def _when(when: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"when": dict(when)} if when else {}
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    engine: ClassVar[str]
+    sampler: str
+    trials: int = 64  # in total
+    seed: int = 42
+    generation: int = 0  # trials that are asked at once; 0: as many as the runner likes
+
+    def block(self) -> dict[str, Any]:
+        """The keys of a space file."""
+        block = {"engine": self.engine, "sampler": self.sampler, "trials": self.trials, "seed": self.seed}
+        return {**block, "generation": self.generation} if self.generation else block
+
+
+@dataclass(frozen=True, slots=True)
+class Optuna(_Search):
+    """Optuna's samplers (tpe, random, grid, qmc), for so many `trials` in total.
+
+    `generation` trials are asked at once; 0 means as many as the runner likes.
+    """
+
+    engine: ClassVar[str] = "optuna"
+    sampler: str = "tpe"
+
+
+@dataclass(frozen=True, slots=True)
+class KerasTuner(_Search):
+    """KerasTuner's oracles: random, bayesian, hyperband, grid. The rest is as of `Optuna`."""
+
+    engine: ClassVar[str] = "keras-tuner"
+    sampler: str = "bayesian"
+
+
+@dataclass(frozen=True, slots=True)
+class _TableFile:
+    kind: ClassVar[str]
+    path: str | os.PathLike[str]
+    target: str
+
+    def block(self) -> dict[str, Any]:
+        """The keys of a space file."""
+        return {self.kind: _full(self.path), "target": self.target}
+
+
+@dataclass(frozen=True, slots=True)
+class Csv(_TableFile):
+    """A CSV file with a header; `target` is the column of labels."""
+
+    kind: ClassVar[str] = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Parquet(_TableFile):
+    """A Parquet file; `target` is the column of labels."""
+
+    kind: ClassVar[str] = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Npz:
+    """A NumPy .npz file with `x` and `y` (or `x_train`, `y_train`, ...); `target` where the labels are not `y`."""
+
+    path: str | os.PathLike[str]
+    target: str | None = None
+
+    def block(self) -> dict[str, Any]:
+        """The keys of a space file."""
+        return {"npz": _full(self.path), **({"target": self.target} if self.target is not None else {})}
+
+
+def _full(path: str | os.PathLike[str]) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.leaderboard import Leaderboard
 from keras_sweep.api.report import write_report
+from keras_sweep.api.session import warn_of_notices
 from keras_sweep.api.trial import Trial
-from keras_sweep.api.views import warn_of_notices
 from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import read_facts, read_results

@@ -110,9 +110,9 @@ def verify(
     from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.sweep.verify import verify_model
+    from keras_sweep.views.replay_view import VerifyView, verify_json
     from keras_sweep.views.running.progress import status_view
     from keras_sweep.views.terminal.console import stdout_console
-    from keras_sweep.views.verify_view import VerifyView, verify_json
 
     with answer_stream(), LibraryNoise(), status_view() as view:
         done = verify_model(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -86,3 +87,21 @@ def found(name: str | None, sweeps: Path | None) -> SweepFolder:
     from keras_sweep.record.sweep_folder import find, sweeps_dir
 
     return find(name, sweeps_dir(sweeps))
+
+
+class NamesRegistered(TyperCommand):
+    """A command some of whose options take the name of a member that another package may bring."""
+
+    def get_help(self, ctx: Any) -> str:
+        """The help; entry points are read for it alone."""
+        from keras_sweep.search.optuna.samplers import SAMPLERS
+        from keras_sweep.training.choose import RUNNERS
+
+        registered: dict[str, Iterable[str]] = {"sampler": SAMPLERS, "runner": RUNNERS}
+        for option in self.params:
+            text: str = getattr(option, "help", None) or ""
+            said = set(re.findall(r"[\w-]+", text))
+            others = [name for name in registered.get(str(option.name), ()) if name not in said]
+            if others:
+                option.help = f"{text.removesuffix('.')}; also {', '.join(others)}."  # type: ignore[attr-defined]
+        return super().get_help(ctx)

@@ -10,7 +10,7 @@ import pytest
 from optuna.distributions import distribution_to_json
 from rich.console import Console
 
-from keras_sweep.cli import showing
+from keras_sweep.cli.run import show_run
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.search_space import Goal
@@ -46,11 +46,11 @@ def test_importance_is_said_on_a_terminal_after_training(
     console = Console(file=out, width=80, force_terminal=is_terminal, color_system=None)
     distributions = {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}
     known = Facts("val_accuracy", Goal.MAXIMIZE, 42, SPACE, distributions)
-    monkeypatch.setattr(showing, "run_session", session)
-    monkeypatch.setattr(showing, "read_facts", lambda _: known)
-    monkeypatch.setattr(showing, "stdout_console", lambda: console)
+    monkeypatch.setattr("keras_sweep.api.session.run_session", session)
+    monkeypatch.setattr("keras_sweep.record.reader.read_facts", lambda _: known)
+    monkeypatch.setattr("keras_sweep.views.terminal.console.stdout_console", lambda: console)
     spec = read_space_text(SPACE, path=tmp_path / "dense.yaml")
-    showing.show_run(spec, sweep_folder("dense", tmp_path), RunOptions(), WallTime.of_process(), view=view)
+    show_run(spec, sweep_folder("dense", tmp_path), RunOptions(), WallTime.of_process(), view=view)
     text = without_styles(out.getvalue())
     assert ("\nimportance " in text) is said
     assert "\nbest trial" in text
