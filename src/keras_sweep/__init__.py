@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from keras_sweep.api.leaderboard import Leaderboard
     from keras_sweep.api.run import run
     from keras_sweep.api.spec import Choice, Csv, Float, Int, KerasTuner, Npz, Optuna, Parquet, Spec
-    from keras_sweep.api.sweep import Sweep, open, sweeps
-    from keras_sweep.api.trial import Trial
+    from keras_sweep.api.sweep import Sweep, Trial, open, sweeps
     from keras_sweep.errors import Interrupted, SweepError, UsageError
 
 __version__ = "0.1.0"
@@ -54,8 +53,7 @@ _HOMES = {
     "api.leaderboard": ("Leaderboard",),
     "api.run": ("run",),
     "api.spec": ("Choice", "Csv", "Float", "Int", "KerasTuner", "Npz", "Optuna", "Parquet", "Spec"),
-    "api.sweep": ("Sweep", "open", "sweeps"),
-    "api.trial": ("Trial",),
+    "api.sweep": ("Sweep", "Trial", "open", "sweeps"),
     "errors": ("Interrupted", "SweepError", "UsageError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

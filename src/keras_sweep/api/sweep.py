@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.api.leaderboard import Leaderboard
 from keras_sweep.api.report import write_report
 from keras_sweep.api.session import warn_of_notices
-from keras_sweep.api.trial import Trial
 from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import read_facts, read_results
@@ -29,9 +29,14 @@ from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Refit
-from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.finalists import SeedScores, seed_scores
+from keras_sweep.trial.ranking import best_training, winner
+from keras_sweep.trial.result import Result
+from keras_sweep.views.leaderboard.columns import seeds_texts
 from keras_sweep.views.leaderboard.query import chosen_rows
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from keras_sweep.views.notebook import trial_html
+from keras_sweep.views.terminal.text import params_text, score_text
 
 if TYPE_CHECKING:
     import optuna
@@ -39,6 +44,61 @@ if TYPE_CHECKING:
     from keras_sweep.api.answers import ReplayedTrial
     from keras_sweep.data.search_data import Rows
     from keras_sweep.record.facts import TestScores
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Trial(Result):
+    """A finished trial as the record has it.
+
+    Attributes:
+        params: its values, constants included; inactive parameters are not there.
+        state: COMPLETE, PRUNED or FAIL; equal to these words as text.
+        value: the objective; None for a trial without one.
+        stderr: the standard error of the value over the validation rows; None where there is no formula.
+        metrics: every logged metric at the scored epoch.
+        curve: metric name -> its values, epoch by epoch.
+        epochs: how many epochs were trained.
+        seconds: the wall time of each part; `.total` is all of it.
+        reason: why it ended early, if it did.
+        engine: who asked for it: "optuna/tpe".
+        finalists: the same recipe trained with other seeds, which are in their `.params`.
+        seeds: its recipe over all seeds that it was trained with: `.count`, `.mean`, `.stderr`, `.unstable`; None for
+            one. Once all finalists of a sweep are there, `.mean` is what ranks them, and `.exported` is the seed whose
+            model stands for the recipe.
+    """
+
+    objective: Objective
+    finalists: tuple[Trial, ...] = ()
+    seeds: SeedScores | None = None
+
+    @property
+    def number(self) -> int:
+        """Its number, counted from 0; of a finalist that of the trial whose recipe it is."""
+        suggestion = self.suggestion
+        return suggestion.number if suggestion.recipe is None else suggestion.recipe
+
+    def __repr__(self) -> str:
+        score = score_text(self.value, self.stderr) if self.value is not None else str(self.state)
+        if self.seeds is not None:
+            score += f", {' '.join(seeds_texts(self.seeds))}"
+        return f"Trial({self.number}: {score}, {params_text(self.params)})"
+
+    def _repr_html_(self) -> str:
+        return trial_html(self, self.objective)
+
+
+def _trial(result: Result, objective: Objective, seed: int) -> Trial:
+    """A result of the search, whose trials were trained with `seed`, and its finalists."""
+    seeds = seed_scores(result)
+    if seeds is not None and result.final:
+        exported = best_training(result, objective).finalist_seed
+        seeds = replace(seeds, exported=seed if exported is None else exported)
+
+    def made(one: Result, finalists: tuple[Trial, ...] = ()) -> Trial:
+        known = {field.name: getattr(one, field.name) for field in fields(Result)}
+        return Trial(**{**known, "finalists": finalists}, objective=objective, seeds=seeds)
+
+    return made(result, tuple(made(one) for one in result.finalists))
 
 
 class Sweep:
@@ -69,7 +129,7 @@ class Sweep:
     def trials(self) -> list[Trial]:
         """Every finished trial, in the order of their numbers."""
         facts, results = read_facts(self._folder), read_results(self._folder)
-        return [Trial(result, facts.objective, seed=facts.seed) for result in results]
+        return [_trial(result, facts.objective, facts.seed) for result in results]
 
     def trial(self, number: int) -> Trial:
         """One trial. Raises UsageError where there is none of that number."""
@@ -89,10 +149,9 @@ class Sweep:
         Raises RecordError where no trial has completed.
         """
         trials = self.trials
-        results = [trial.result for trial in trials]
-        best = winner(results, self.objective)
+        best = winner(trials, self.objective)
         if best is None:
-            raise no_winner(self.name, results)
+            raise no_winner(self.name, trials)
         return trials[best.number]
 
     @property
