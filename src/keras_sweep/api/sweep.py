@@ -158,7 +158,7 @@ class Sweep:
     def estimate(self) -> Estimate | None:
         """What the winner is likely to score on new rows like the validation rows, with a 95 % interval.
 
-        None where no scores of rows are kept, as of sweeps by older versions.
+        None where no scores of rows are kept, as of imported trials.
         """
         return comparison_of(self._folder, read_facts(self._folder), read_results(self._folder)).estimate
 
