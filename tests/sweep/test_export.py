@@ -1,4 +1,4 @@
-"""The file of a user's own model: it opens by the call that its card names, on every backend."""
+"""A model file: it opens by the call that its card names, on every backend, also of a model of one's own."""
 
 from __future__ import annotations
 

@@ -23,8 +23,6 @@ from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, TestEvaluated
 from keras_sweep.trial.result import Result
 
-TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the source has no test rows
-
 
 def evaluate_winner(
     folder: SweepFolder,
@@ -107,14 +105,9 @@ def look_at_test(
 
 def count_look(study: StudyFile) -> int:
     """Write down one more look at the test rows; returns how many there were with it."""
-    looks = looks_at_test(study) + 1
+    looks = study.facts.test_looks + 1
     study.set_attributes({"test_looks": looks})
     return looks
-
-
-def looks_at_test(study: StudyFile) -> int:
-    """How often the sweep has looked at the test rows."""
-    return study.facts.test_looks
 
 
 def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:

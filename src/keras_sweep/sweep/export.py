@@ -23,7 +23,6 @@ from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, model_card, own_card, test_record
 from keras_sweep.sweep.comparison import comparison_of
-from keras_sweep.sweep.evaluate import looks_at_test
 from keras_sweep.sweep.recorded import OpenedTrial, opened, refuse_imported, trial_of
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.sweep.winner import trained_model
@@ -169,7 +168,7 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
     copy_kept(study.folder, card, path)
     # The test rows may have been looked at since the card was written.
     objective = study.facts.objective
-    return {**card, "test": test_record(study.facts.test_of(result), objective.name, looks_at_test(study))}
+    return {**card, "test": test_record(study.facts.test_of(result), objective.name, study.facts.test_looks)}
 
 
 def _built(opened: OpenedTrial, path: Path, emit: Listener, form: ExportFormat) -> dict[str, Any]:
@@ -198,7 +197,7 @@ def recorded_card(
         data,
         trials=len(results),
         test=study.facts.test_of(result),
-        looks=looks_at_test(study),
+        looks=study.facts.test_looks,
         opening=opening,
         estimate=comparison.estimate if comparison.best == result.recipe else None,
         recipe=results[result.recipe],

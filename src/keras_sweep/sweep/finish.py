@@ -19,7 +19,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import CARD, card_text, model_card, own_card
-from keras_sweep.sweep.evaluate import known_look, look_at_test, looks_at_test
+from keras_sweep.sweep.evaluate import known_look, look_at_test
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import trained_model
@@ -55,7 +55,7 @@ class Finishing:
         spec, study, folder, best = self.spec, self.study, self.study.folder, self.best
         scores = study.facts.test_of(best)
         if scores is not None:
-            self.emit(known_look(best, scores, looks_at_test(study)))
+            self.emit(known_look(best, scores, study.facts.test_looks))
         there = _card_on_disk(folder, study.facts, self.emit)
         opening = str(there.get("open", PLAIN))
         wanted = self._card(scores, opening)
@@ -96,7 +96,7 @@ class Finishing:
             self.data,
             trials=len(self.results),
             test=scores,
-            looks=looks_at_test(self.study),
+            looks=self.study.facts.test_looks,
             opening=opening,
             estimate=self.estimate,
             recipe=next(one for one in self.results if one.number == self.best.recipe),
