@@ -1,4 +1,4 @@
-"""The end of a sweep: leaderboard, test evaluation, importance, where the time went, the model, what to do next."""
+"""The end of a sweep: leaderboard, importance, time, the model; last the best point, its test and what to do next."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.search_space import Objective
@@ -24,9 +24,7 @@ from keras_sweep.views.terminal.drawing import Drawing, bar
 from keras_sweep.views.terminal.text import count_text, params_text, score_text, seconds_text, shorten
 
 TOP = 10  # rows of the leaderboard at most
-# What gives way where the terminal is low, in this order: rows, down to so many; the notes on the order, and more rows;
-# all bars but the first.
-FORMS = ((False, 5, 3), (True, 2, 3), (True, 1, 1))  # brief notes, fewest rows, most bars
+BARS = 3  # of importance at most
 WEAKEST = 3  # classes that are named
 BAR = 20  # cells of a bar
 IMPORTANCE_BAR = 12
@@ -107,46 +105,25 @@ def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     return tuple(commands)
 
 
-def print_summary(console: Console, summary: Summary, *, top: int | None = None, times: bool = False) -> None:
-    """Print it, section by section, leaving out those there is nothing to say in; the best trial stands last.
+def print_summary(console: Console, summary: Summary, *, times: bool = False) -> None:
+    """Print it, section by section, leaving out those there is nothing to say in; `times` draws where the time went.
 
-    On a terminal of 24 lines a sweep of a few parameters is seen whole. `times` draws where the time went.
+    The best point, its test and what to do next stand last, so that they are seen where the table scrolls away.
     """
-    table, lines = _fitting(console, summary, top, times)
+    rows = summary.rows
+    table = LeaderboardTable(rows[:TOP], summary.objective, summary.ended.comparison, of=rows)
     console.print(headline(summary, len(table.rows)))
-    if summary.rows:
+    if rows:
         console.print(table)
         console.print()
-    for line in lines:
+    for line in _lines_below(summary, drawing_of(console), console.width, times=times):
         console.print(line)
 
 
-def _fitting(console: Console, summary: Summary, top: int | None, times: bool) -> tuple[LeaderboardTable, list[Text]]:
-    """The table and what stands below it, in the fullest of the forms that the terminal is high enough for."""
-    rows = summary.rows
-    whole = LeaderboardTable(rows[: TOP if top is None else top], summary.objective, summary.ended.comparison, of=rows)
-    if top is not None or not console.is_terminal:
-        return whole, _lines_below(console, summary, times, FORMS[0][2])
-    for brief, fewest, bars in FORMS:
-        lines, shown = _lines_below(console, summary, times, bars), len(whole.rows)
-        table = replace(whole, brief=brief)
-        height = 3 + len(console.render_lines(Group(table, *lines), pad=False))  # headline, blank line, prompt
-        while height > console.height and shown > fewest:
-            shown -= 1
-            height -= 1 + (rows[shown].seeds is not None)
-        if height <= console.height:
-            break
-    return replace(table, rows=rows[:shown]), lines
-
-
-def _lines_below(console: Console, summary: Summary, times: bool, bars: int) -> list[Text]:
-    """What stands below the table; the best trial last."""
-    drawing = drawing_of(console)
+def _lines_below(summary: Summary, drawing: Drawing, width: int, *, times: bool) -> list[Text]:
     lines = [refit_line(summary.refit)] if summary.refit is not None else []
-    lines += test_lines(summary.test, drawing, classes=False) if summary.test is not None else []
-    if (unlike := unlike_line(summary)) is not None:
-        lines.append(unlike)
-    lines += importance_lines(summary.importances[:bars], drawing, console.width, settled=settled(summary.importances))
+    found = summary.importances
+    lines += importance_lines(found[:BARS], drawing, width, settled=settled(found))
     parts, seconds = time_parts(summary.ended.seconds)
     if parts and times:
         lines.append(Text.assemble(("time ", "bold"), seconds_text(seconds)))
@@ -155,10 +132,13 @@ def _lines_below(console: Console, summary: Summary, times: bool, bars: int) -> 
         lines.append(time_line(parts, seconds))
     if summary.ended.model is not None:
         lines.append(Text.assemble(("model ", "bold"), escaped(summary.ended.model)))
-    lines += _next_lines(next_commands(summary.ended.name, summary.rows), drawing, console.width)
     if (best := best_line(summary.rows, summary.objective, drawing)) is not None:
         lines.append(best)
-    return lines
+    if summary.test is not None:
+        lines += test_lines(summary.test, drawing, classes=False)
+    if (unlike := unlike_line(summary)) is not None:
+        lines.append(unlike)
+    return lines + _next_lines(next_commands(summary.ended.name, summary.rows), drawing, width)
 
 
 def importance_lines(found: Sequence[Importance], drawing: Drawing, width: int, *, settled: bool) -> list[Text]:

@@ -18,7 +18,7 @@ from keras_sweep.trial.events import (
     TrialResumed,
 )
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.running.live import LiveBoard, Redrawn, board
+from keras_sweep.views.running.live import LiveBoard, board
 from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.console import console_on
 from keras_sweep.views.terminal.drawing import CurveScale
@@ -368,15 +368,6 @@ def test_twenty_thousand_trials_do_not_slow_it():
         assert calls_of(lambda: told(19_000, 20_000)) < 2 * at_first
     assert view.progress.done == 20_000 and len(view.progress.best) == 8
     assert view.progress.best[0].number == 19_999
-
-
-def test_a_window_that_became_narrower_is_cleared_of_the_folded_lines():
-    console = terminal(width=100)
-    frame = Redrawn(console, "x" * 90 + "\n" + "y" * 20)
-    list(console.render(frame))
-    console.width = 40
-    control = frame.position_cursor()
-    assert str(control).count("\x1b[1A") == 3  # three lines of 40 for the first, one for the second
 
 
 def test_a_real_terminal_is_drawn_on_and_given_back(monkeypatch):

@@ -24,12 +24,10 @@ def leaderboard_notes(
     *,
     tie: str = "≈",
     pm: str = "±",
-    brief: bool = False,
 ) -> list[str]:
     """What must be said with a leaderboard, each in a line: shared parameters, ties, order, and what the winner is.
 
-    `rows` is the whole leaderboard, whatever part of it is shown; `comparison` is what its ties are of. `brief` leaves
-    out by what rules trials rank.
+    `rows` is the whole leaderboard, whatever part of it is shown; `comparison` is what its ties are of.
     """
     notes = []
     common = {name: value for name, value in common_params(rows).items() if len(rows) > 1 and name != "epochs"}
@@ -38,7 +36,7 @@ def leaderboard_notes(
     tied = [row for row in rows if row.tie]
     if tied:
         notes.append(f"{tie} {_ties_text(tied, comparison, pm)}")
-    notes += [] if brief else _order_notes(rows, objective, pm)
+    notes += _order_notes(rows, objective, pm)
     if any(row.seeds is not None and row.seeds.unstable for row in rows):
         notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
     best = next((row for row in rows if row.winner), None)

@@ -47,7 +47,6 @@ class LeaderboardTable:
     varying: tuple[str, ...] | None = None  # parameters to show; by default those that differ between all trials
     references: Sequence[ReferenceRow] = ()  # stand below the trials
     notes: bool = True
-    brief: bool = False  # without the notes of what is not shown, and of the rules of the order
     timing: bool = True
     scale: CurveScale | None = None  # of the curves; by default that of the whole leaderboard
 
@@ -65,13 +64,12 @@ class LeaderboardTable:
         yield drawn(columns, options)
         if not self.notes:
             return
-        if left_out and not self.brief:
+        if left_out:
             yield Text("not shown, for want of width: " + ", ".join(left_out), style="dim")
         for reference in self.references:
             yield Text(f"{escaped(reference.name)}: {escaped(reference.detail)} on the same rows", style="dim")
-        of, brief = self.of or self.rows, self.brief
-        notes = leaderboard_notes(of, self.objective, self.comparison, tie=drawing.tie, pm=drawing.pm, brief=brief)
-        for note in notes:
+        of = self.of or self.rows
+        for note in leaderboard_notes(of, self.objective, self.comparison, tie=drawing.tie, pm=drawing.pm):
             yield Text(note, style="dim")
 
     def columns(

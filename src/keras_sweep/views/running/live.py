@@ -6,11 +6,8 @@ import threading
 from collections import Counter
 from typing import Self
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.control import Control
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.live_render import LiveRender
-from rich.segment import Segment
 from rich.text import Text
 
 from keras_sweep.space.text import escaped
@@ -62,8 +59,6 @@ class LiveBoard:
             transient=True,
             vertical_overflow="crop",
         )
-        redrawn = Redrawn(console, self._live.get_renderable())
-        self._live._live_render = redrawn  # noqa: SLF001  # rich 15: `Live` takes no renderer of one's own
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
@@ -101,30 +96,6 @@ class LiveBoard:
             return Text()
         with self._lock:
             return board(self.progress, self._console)
-
-
-class Redrawn(LiveRender):
-    """The frame that is drawn over the one before, also where a narrower window has folded that one's lines."""
-
-    def __init__(self, console: Console, renderable: RenderableType) -> None:
-        super().__init__(renderable, vertical_overflow="crop")
-        self._console = console
-        self._widths: list[int] = []  # of the lines last drawn, in cells
-
-    def position_cursor(self) -> Control:
-        """Move to where the last frame begins, and erase it."""
-        shape = getattr(self, "_shape", None)  # rich 15
-        if shape is not None:
-            width = max(self._console.width, 1)
-            folded = sum(max(-(-cells // width), 1) for cells in self._widths)
-            self._shape = shape[0], min(max(shape[1], folded), self._console.height)
-        return super().position_cursor()
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        segments = list(super().__rich_console__(console, options))
-        lines = Segment.split_lines(segment for segment in segments if isinstance(segment, Segment))
-        self._widths = [Segment.get_line_length(line) for line in lines]
-        yield from segments
 
 
 def board(progress: SweepProgress, console: Console) -> RenderableType:
