@@ -1,13 +1,24 @@
+"""A sweep writes to files of its own alone: no link leads it to one of the user's, and no pipe holds it up."""
+
+from __future__ import annotations
+
 import os
+import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record import reader
+from keras_sweep.record.lock import SweepLock, read_owner
+from keras_sweep.record.saved import delete_others, load_weights, save_weights, saved_trials, weights_file
+from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find, set_aside, sweep_folder, sweeps_dir
-from tests.helpers.records import new_folder
+from keras_sweep.record.trial_record import TrialRecord
+from tests.helpers.records import DENSE, SPEC, new_folder
 
 
 def begun(sweeps: Path, name: str, age: float) -> SweepFolder:
@@ -98,3 +109,96 @@ def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
     folder.make()
     folder.make()
     assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+
+
+DATABASE = ("study.db", "study.db-wal", "study.db-shm", "study.db-journal")
+FOLDERS = ("weights", "checkpoints")
+NAMES = (*DATABASE, *FOLDERS, "space.yaml", "best.keras", "card.json", "run.log", "lock", "lock.json")
+
+
+def link_to(target: Path) -> Callable[[Path], None]:
+    return lambda path: path.symlink_to(target)
+
+
+def socket_at(path: Path) -> None:
+    here = Path.cwd()
+    os.chdir(path.parent)  # a socket's address is short
+    try:
+        with socket.socket(socket.AF_UNIX) as opened:
+            opened.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kind", ["a link", "a pipe", "a socket"])
+def test_what_is_no_file_of_the_sweep_is_refused(tmp_path: Path, name: str, kind: str) -> None:
+    folder = new_folder(tmp_path)
+    target = tmp_path / "of the user"
+    target.mkdir() if name in FOLDERS else target.write_text("text")
+    target.chmod(0o755)
+    path = folder.path / name
+    path.unlink(missing_ok=True)
+    {"a link": link_to(target), "a pipe": os.mkfifo, "a socket": socket_at}[kind](path)
+    before = target.stat()
+    with pytest.raises(RecordError, match=f"{name} is {kind}.*: a sweep writes only to files of its own. Nothing was"):
+        SweepLock(folder).acquire()
+    with pytest.raises(RecordError, match="give the same command again"):
+        SweepLock(folder).acquire()
+    if name in DATABASE:
+        for read in (StudyFile.open, reader.read_results):
+            with pytest.raises(RecordError, match=f"{name} is not a file, but {kind}"):
+                read(folder)
+    assert (target.stat().st_mtime_ns, target.stat().st_mode) == (before.st_mtime_ns, before.st_mode)
+    assert path.lstat().st_mode & 0o170000 in (stat.S_IFLNK, stat.S_IFIFO, stat.S_IFSOCK)
+
+
+def test_a_pipe_in_place_of_the_note_holds_up_no_reader(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    os.mkfifo(folder.owner)
+    assert read_owner(folder) is None
+
+
+def test_a_pipe_in_place_of_weights_is_named(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    folder.weights.mkdir()
+    os.mkfifo(weights_file(folder, 0))
+    with pytest.raises(RecordError, match=r"000000\.npz: it is a pipe, not a file"):
+        load_weights(weights_file(folder, 0), None)
+
+
+def test_only_weights_that_a_sweep_wrote_are_deleted(tmp_path: Path) -> None:
+    folder = new_folder(tmp_path)
+    for number in (1, 2, 3):
+        save_weights(weights_file(folder, number), DENSE)
+    np.savez(folder.weights / "20240101.npz", x=np.zeros(3))
+    (folder.weights / "20240102.npz").write_bytes(b"")
+    (folder.weights / "20240103.npz").symlink_to(weights_file(folder, 2))
+    (folder.weights / ".notes.part.txt").write_text("mine")
+    (folder.weights / ".000009.123.part.npz").write_text("half")
+    delete_others(folder.weights, [1])
+    left = sorted(path.name for path in folder.weights.iterdir())
+    assert left == [".notes.part.txt", "000001.npz", "20240101.npz", "20240102.npz", "20240103.npz"]
+    assert saved_trials(folder)[0] == 1
+    with StudyFile.open(folder) as study:
+        TrialRecord(study, SPEC.objective)
+    assert (folder.weights / "20240101.npz").exists()
+
+
+def test_a_new_sweep_closes_an_empty_folder_that_was_open_to_others(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.path.mkdir()
+    folder.path.chmod(0o777)
+    with SweepLock(folder):
+        assert stat.S_IMODE(folder.path.stat().st_mode) == 0o700
+    assert not folder.open_to_others()
+
+
+def test_a_folder_of_the_user_with_files_in_it_keeps_its_mode(tmp_path: Path) -> None:
+    folder = SweepFolder(tmp_path / "dense")
+    folder.path.mkdir()
+    folder.path.chmod(0o755)
+    (folder.path / "photo.jpg").touch()
+    folder.make()
+    assert stat.S_IMODE(folder.path.stat().st_mode) == 0o755
+    assert folder.open_to_others()

@@ -70,7 +70,8 @@ def test_a_trial_whose_scores_are_damaged_does_not_count(sweep: ks.Sweep) -> Non
 
 
 @pytest.mark.parametrize(
-    ("metric", "goal", "hint"), [("val_loss", "minimize", "ranked by val_loss"), ("val_accuracy", "maximize", "older")]
+    ("metric", "goal", "hint"),
+    [("val_loss", "minimize", "ranked by val_loss"), ("val_accuracy", "maximize", "folder scores/ is lost")],
 )
 def test_trials_without_right_and_wrong_are_refused(tmp_path: Path, metric: str, goal: str, hint: str) -> None:
     folder = SweepFolder(tmp_path / "mine")

@@ -43,10 +43,11 @@ def write_text(path: Path, text: str, *, mode: int = PRIVATE) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only the user can read, if there is none. Raises RecordError."""
-    with plain_errors("make", folder), contextlib.suppress(FileExistsError):
-        disk.make_folder(folder, 0o700)
-        disk.fsync_folder(folder.parent)
+    """Make a folder that only the user can read, and the one around it, if there is none. Raises RecordError."""
+    for each in [folder] if folder.parent.exists() else [folder.parent, folder]:
+        with plain_errors("make", each), contextlib.suppress(FileExistsError):
+            disk.make_folder(each, 0o700)
+            disk.fsync_folder(each.parent)
 
 
 @contextmanager

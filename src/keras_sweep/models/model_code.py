@@ -8,7 +8,7 @@ from keras_sweep.process.code_files import code_files
 from keras_sweep.process.given import is_given, parts_given, parts_now
 from keras_sweep.space.sweep_spec import SweepSpec
 
-MODEL_CODE = "model_code"  # the study's attribute; absent where the record is of an older version
+MODEL_CODE = "model_code"  # the study's attribute; absent where no code makes the model
 
 
 def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:

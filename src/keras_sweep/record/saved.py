@@ -50,8 +50,6 @@ def part_of(folder: SweepFolder, trial: Result) -> SweepFolder:
 
 def save_weights(path: Path, weights: Weights) -> None:
     """Write a model's arrays, whole or not at all; the folder is made if there is none. Raises RecordError."""
-    if not path.parent.parent.exists():  # of finalists, of a mean
-        atomic.make_private(path.parent.parent)
     atomic.make_private(path.parent)
     write_arrays(path, weights)
 
@@ -156,16 +154,17 @@ def scores_of(text: str, arrays: Sequence[object]) -> RowScores:
 def with_scores(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:
     """The trials that have scores on disk: of those that could win, all with bits, and the best with more; by number.
 
-    Those of older versions, and those of a metric that can't be had row by row, have none. `best`: of so many alone.
+    Those of a metric that can't be had row by row have none. `best`: of so many alone.
     """
     candidates = sorted(
         (result for result in results if can_win(result, objective)), key=lambda result: order_key(result, objective)
     )[:best]
     kept = [
-        one for rank, one in enumerate(candidates) if one.scores_digest and (rank < BEST_WITH_VALUES or _is_bits(one))
+        one for rank, one in enumerate(candidates) if one.scores_digest and (rank < BEST_WITH_VALUES or keeps_bits(one))
     ]
     return sorted(kept, key=lambda result: result.number)
 
 
-def _is_bits(result: Result) -> bool:
+def keeps_bits(result: Result) -> bool:
+    """Whether its scores say of each row that it is right or wrong."""
     return (result.scores_digest or "").startswith(f"{Kind.BITS}:")

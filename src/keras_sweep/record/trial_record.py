@@ -182,8 +182,6 @@ class Spool:
             "texts": encoding.encode(result, None),
         }
         path = self._folder.spool / f"{result.number:06d}.npz"
-        if not path.parent.parent.exists():  # of finalists
-            atomic.make_private(path.parent.parent)
         atomic.make_private(path.parent)
         scores = () if result.scores is None else result.scores.arrays
         write_arrays(path, (*scores, *(result.weights or ())), text=json.dumps({**about, "score_arrays": len(scores)}))
@@ -241,7 +239,7 @@ def _decoded(number: int, text: str, arrays: Weights) -> Result:
         result = encoding.decode(number, about["state"], value, about["texts"])
         if (result.value is None) != (result.state is TrialState.FAIL) and result.state is not TrialState.PRUNED:
             raise ValueError(f"its state is {result.state}, and its value {value}")
-        count = about.get("score_arrays", 0)  # an older version kept none
+        count = about["score_arrays"]
         scores = scores_of(about["scores"], arrays[:count]) if count else None
         if scores is not None and scores.digest != result.scores_digest:
             raise ValueError("its scores are not those that it tells of")

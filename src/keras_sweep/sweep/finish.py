@@ -111,11 +111,14 @@ def _make_way(folder: SweepFolder) -> None:
 
 
 def _card_on_disk(folder: SweepFolder, facts: Facts, emit: Listener) -> dict[str, Any]:
-    """The card; {} without one. One that was altered is moved aside."""
+    """The card; {} without one. One that was altered is moved aside, and the model with it, of which nobody knows."""
     try:
         return own_card(folder, facts)
     except RecordError as error:
         emit(Noticed(f"{error.message}: it is {set_aside(folder.card).name} now, and written again"))
+        if folder.best.exists():
+            moved = set_aside(folder.best)
+            emit(Noticed(f"{folder.best} is of an altered card: it is {moved.name} now, and written again"))
         return {}
 
 

@@ -10,13 +10,12 @@ import numpy as np
 
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.saved import load_scores, scores_file, with_scores
+from keras_sweep.record.saved import keeps_bits, load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.training.row_values import ACCURACIES
 from keras_sweep.trial.comparison import PAIRED, Comparison
 from keras_sweep.trial.ranking import order_key
 from keras_sweep.trial.result import Result
-from keras_sweep.trial.row_scores import Kind
 
 FEWEST = 5  # ties that are enough to be the good trials; else these are
 BEST = 10
@@ -42,7 +41,7 @@ def missed_rows(folder: SweepFolder, facts: Facts, results: Sequence[Result], co
     """
     objective = facts.objective
     known = sorted(with_scores(results, objective), key=lambda result: order_key(result, objective))
-    bits = [one for one in known if (one.scores_digest or "").startswith(f"{Kind.BITS}:")]
+    bits = [one for one in known if keeps_bits(one)]
     ties = [one for one in bits if one.number in comparison.behind and comparison.behind[one.number].tie]
     tied = comparison.method == PAIRED and len(ties) >= FEWEST
     loaded = {}

@@ -141,16 +141,15 @@ def with_company(behind: dict[int, Behind]) -> dict[int, Behind]:
 
 
 def known_error(result: Result) -> float | None:
-    """The standard error; None where it is not known, as in older records, which have 0 beside a perfect share."""
+    """The standard error; None where it is not known: rows that are all alike say nothing of others."""
     known = has_value(result) and result.stderr is not None and math.isfinite(result.stderr) and result.stderr > 0
     return result.stderr if known else None
 
 
-LEAST = 3  # trials: two may have equal scores by chance
-
-
 def doubts(name: str, trials: Sequence[Any]) -> list[str]:
-    """What to say of them, and what it usually means: a line, or none.
+    """Scores that can't be what they are called: they contradict their rows, or are the same whatever is trained.
+
+    Returns a line that says so, and what it usually means, or none.
 
     Args:
         name: the metric that trials are ranked by.
@@ -162,7 +161,7 @@ def doubts(name: str, trials: Sequence[Any]) -> list[str]:
         told = f"trial {parted.number} has {parted.value:.4f}, its outputs on those rows give {parted.rows_value:.4f}"
         usually = "the model's own `metrics` or `test_step` leaves out the file's metrics, or a layer draws at random"
         return [f"{name} contradicts its rows: {told}; usually {usually}"]
-    if len(complete) < LEAST:
+    if len(complete) < 3:  # two may have equal scores by chance
         return []
     first = {metric: value for metric, value in complete[0].metrics.items() if metric.startswith("val_")}
     same = [
