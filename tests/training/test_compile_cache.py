@@ -12,11 +12,9 @@ import pytest
 from tests.helpers.command import python, sweep
 
 COMPILE = """\
-import sys
-from pathlib import Path
 import jax
 from keras_sweep.training.compile_cache import enable_compile_cache
-print(enable_compile_cache(Path(sys.argv[1])))
+print(enable_compile_cache())
 jax.jit(lambda x: x + 1)(1.0).block_until_ready()
 """
 
@@ -32,9 +30,10 @@ search: {sampler: random, trials: 1}
 
 
 def kept(folder: Path, **environment: str) -> tuple[str, int]:
-    """What a process says that keeps its programs in a folder, and how many files lie there then."""
-    command = [sys.executable, "-c", COMPILE, str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **environment})
+    """What a process says that keeps its programs in a folder of this cache, and how many files lie there then."""
+    command = [sys.executable, "-c", COMPILE]
+    given = {**os.environ, "SWEEP_CACHE_DIR": str(folder.parent), **environment}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=given)
     return done.stdout.strip(), len(list(folder.rglob("*"))) if folder.exists() else 0
 
 
@@ -47,11 +46,12 @@ def test_programs_are_kept_where_the_user_alone_can_write(tmp_path: Path) -> Non
 
 
 def test_a_folder_that_others_can_write_to_is_not_used(tmp_path: Path) -> None:
-    (tmp_path / "open").mkdir()
-    (tmp_path / "open").chmod(0o777)
-    assert kept(tmp_path / "open") == ("None", 0)
-    (tmp_path / "link").symlink_to(tmp_path / "private", target_is_directory=True)
-    assert kept(tmp_path / "link") == ("None", 0)
+    (tmp_path / "open" / "compiled").mkdir(parents=True)
+    (tmp_path / "open" / "compiled").chmod(0o777)
+    assert kept(tmp_path / "open" / "compiled") == ("None", 0)
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "compiled").symlink_to(tmp_path / "private", target_is_directory=True)
+    assert kept(tmp_path / "link" / "compiled") == ("None", 0)
 
 
 def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:

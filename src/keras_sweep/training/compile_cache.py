@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
+from keras_sweep.files.cache import user_cache
+
 ENVIRONMENT = "JAX_COMPILATION_CACHE_DIR"  # JAX's own; where it is set, nothing is changed
-
-
-def cache_folder() -> Path:
-    """The user's folder for compiled programs."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("keras-sweep")) / "compiled"
 
 
 def enable_on_jax() -> None:
@@ -24,8 +18,8 @@ def enable_on_jax() -> None:
         enable_compile_cache()
 
 
-def enable_compile_cache(folder: Path | None = None) -> Path | None:
-    """Keep compiled programs in the folder, which only the user may read or write.
+def enable_compile_cache() -> Path | None:
+    """Keep compiled programs in a folder of the user's cache, which only the user may write to; returns it.
 
     A cached program is machine code: it is loaded only from a folder that is the user's own and closed to others.
     Returns None, and keeps nothing, where the folder can't be made so or the user has set JAX's own variable.
@@ -34,12 +28,8 @@ def enable_compile_cache(folder: Path | None = None) -> Path | None:
 
     if os.environ.get(ENVIRONMENT) or jax.config.jax_compilation_cache_dir:
         return None
-    folder = folder or cache_folder()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        about = folder.lstat()
-        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
-            return None
+        folder = user_cache("compiled")
     except OSError:
         return None
     jax.config.update("jax_compilation_cache_dir", str(folder))

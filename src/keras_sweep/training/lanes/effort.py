@@ -42,8 +42,14 @@ def effort(numbers: float) -> Effort:
 
 def most_epochs(spec: SweepSpec) -> int:
     """The most that a trial of this space may train."""
-    searched = next((one.distribution for one in spec.space.parameters if one.name == "epochs"), None)
+    return least_and_most(spec, "epochs", DEFAULT_EPOCHS)[1]
+
+
+def least_and_most(spec: SweepSpec, name: str, default: int) -> tuple[int, int]:
+    """What a trial of this space may have of a parameter that is a whole number."""
+    searched = next((one.distribution for one in spec.space.parameters if one.name == name), None)
     if isinstance(searched, Int):
-        return searched.high
-    values = searched.values() if searched else (spec.space.constants.get("epochs", DEFAULT_EPOCHS),)
-    return max(value for value in values if isinstance(value, int))
+        return searched.low, searched.high
+    values = searched.values() if searched else (spec.space.constants.get(name, default),)
+    known = [value for value in values if isinstance(value, int)]
+    return min(known), max(known)

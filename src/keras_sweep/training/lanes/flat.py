@@ -333,9 +333,8 @@ def _forward(template: Template, *, training: bool) -> Callable[..., Any]:
     scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
 
     def forward(trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any, counted: Any = None) -> Any:
-        weights = (
-            None if counted is None else counted * (len(counted) / counted.sum())
-        )  # the loss is a sum over all rows
+        # the loss is a sum over all rows
+        weights = None if counted is None else counted * (len(counted) / counted.sum())
         with template.of_lane(own):
             loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
                 trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale

@@ -32,7 +32,7 @@ from keras_sweep.trial.result import Suggestion
 TELL_SECONDS = 0.2  # how often it is said how many models are built
 
 
-class Generation:
+class LaneGeneration:
     """Lanes, and the groups that still train. Used by the loop's thread alone."""
 
     def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None) -> None:
@@ -177,7 +177,7 @@ class Generation:
             self._spec.objective,
             take_best=self._spec.take_best,
             epoch=epoch,
-            states=states or None,
+            states=states,
         )
         for lanes, users in group.plan():
             self._programs.plan(group.signature, lanes, users)

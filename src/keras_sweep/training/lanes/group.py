@@ -43,9 +43,9 @@ class Group:
         *,
         take_best: bool,
         epoch: int = 0,
-        states: Sequence[TrainingState] | None = None,
+        states: Sequence[TrainingState] = (),
     ) -> None:
-        """Begin after `epoch`, from the lanes' states there (None: from initial weights).
+        """Begin after `epoch`, from the lanes' states there (none: from initial weights).
 
         They share a signature and a batch size.
         """
@@ -56,7 +56,7 @@ class Group:
         self._programs = programs
         self._objective = objective
         self._take_best = take_best
-        self._begin = list(states) if states is not None else None
+        self._begin = list(states)
         self._places: list[LaneProgress] = []  # of the program's first lanes; the rest is filled up with copies
         self._program: Program | FoldedProgram | None = None
         self._state: Any = None  # the program's
@@ -142,7 +142,7 @@ class Group:
         if self._restored is not None:
             return self._restored[1][self._places.index(lane)]
         if self._program is None:
-            return self._begin[self.lanes.index(lane)] if self._begin is not None else None
+            return self._begin[self.lanes.index(lane)] if self._begin else None
         assert self._state is not None
         return self._program.layout.lane(self._state, self._places.index(lane))
 

@@ -1,4 +1,4 @@
-"""Batches of other lengths in one program: rows of a step beyond the trial's batch count for nothing.
+"""Batches of other lengths in one program: rows past the trial's batch size get weight 0.
 
 So trials of several batch sizes share a program, and so do whole batches and the short last one.
 """
@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras_sweep.space.distributions import Int
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.row_values import ACCURACIES
-from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
 
-EXTRA = (
-    2e7  # numbers that a trial's further rows may compute: a fifth of a second, less than a program takes to compile
-)
+# Numbers that a trial's further rows may compute: a fifth of a second, less than a program takes to compile.
+EXTRA = 2e7
 SHRINK = 4  # the next shorter step of a program, where that is too much
 
 # Means over rows of a function of each: what a row counts can then be given to Keras as its weight.
@@ -27,16 +24,6 @@ ROW_LOSSES = frozenset(
 def means_over_rows(spec: SweepSpec) -> bool:
     """Whether loss and metrics of this sweep are known to be means of a function of each row."""
     return spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES
-
-
-def batch_sizes(spec: SweepSpec) -> tuple[int, int]:
-    """The least and the most that a trial of this space may have."""
-    searched = next((one.distribution for one in spec.space.parameters if one.name == "batch_size"), None)
-    if isinstance(searched, Int):
-        return searched.low, searched.high
-    values = searched.values() if searched else (spec.space.constants.get("batch_size", DEFAULT_BATCH_SIZE),)
-    known = [value for value in values if isinstance(value, int)]
-    return min(known), max(known)
 
 
 def rows_a_step(batch_size: int, most: int, *, rows: int, epochs: int, outputs: int) -> int:

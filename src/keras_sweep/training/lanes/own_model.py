@@ -66,7 +66,7 @@ def own_model(model: Any, *, widen: Callable[[int], bool] | None, activations: S
         setattr(owner, name, PLACEHOLDER)
     found, given = [], None
     for place, layer in enumerate(layers):
-        if _is_at_rest(layer):
+        if _is_inactive(layer):
             continue
         facts = _described(layer)
         if place in choices:
@@ -158,7 +158,7 @@ def _may_be_wider(model: Any) -> dict[int, int]:
     return found
 
 
-def _is_at_rest(layer: Any) -> bool:
+def _is_inactive(layer: Any) -> bool:
     """Whether it drops nothing and adds no noise, so that it hands on what it is given."""
     name = NUMBER_OF.get(type(layer).__name__)
     return name in ("rate", "stddev") and getattr(layer, name) == 0 and layer.activity_regularizer is None

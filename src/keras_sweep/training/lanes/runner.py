@@ -13,7 +13,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compile_cache import enable_compile_cache
-from keras_sweep.training.lanes.generation import Generation
+from keras_sweep.training.lanes.generation import LaneGeneration
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import EndStates, LaneEnd, LaneProgress
 from keras_sweep.training.lanes.lane_threads import LOOK_SECONDS, LaneThreads, Report
@@ -81,7 +81,7 @@ class CompiledRunner:
 
     def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> tuple[int, float]:
         """How many programs a generation of these needs, and how many each later trial is likely to; trains nothing."""
-        generation = Generation(self._spec, self._programs, self._kept)
+        generation = LaneGeneration(self._spec, self._programs, self._kept)
         with self._clock.measure("build"):
             list(generation.fill(trials, wanted, watch))
         return self._programs.compiling.total, generation.programs_per_trial
@@ -91,7 +91,7 @@ class CompiledRunner:
 
         A generation that was stopped in training is taken up where it was, if it left a snapshot.
         """
-        generation = Generation(self._spec, self._programs, self._kept)
+        generation = LaneGeneration(self._spec, self._programs, self._kept)
         with self._clock.measure("build"):
             unbuilt = list(generation.fill(trials, wanted, watch))
         if not generation.filled:
@@ -130,7 +130,7 @@ class CompiledRunner:
         other._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above
         return other
 
-    def _train(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> Iterator[Result]:
+    def _train(self, trials: Sequence[Suggestion], generation: LaneGeneration, watch: Watch) -> Iterator[Result]:
         last_snapshot = time.monotonic()
         self._phase = None
 
@@ -163,7 +163,7 @@ class CompiledRunner:
                     threads.resume()
                     last_snapshot = time.monotonic()
 
-    def _tell_phase(self, generation: Generation, watch: Watch) -> None:
+    def _tell_phase(self, generation: LaneGeneration, watch: Watch) -> None:
         """Say what the threads do, if that is something else than before."""
         at = self._programs.compiling
         phase = ("compile" if at.now else "train", at.done, at.total)
@@ -171,13 +171,13 @@ class CompiledRunner:
             self._phase = phase
             watch.phase(*phase, generation.programs_per_trial)
 
-    def _run_due_rungs(self, generation: Generation, watch: Watch) -> Iterator[Result]:
+    def _run_due_rungs(self, generation: LaneGeneration, watch: Watch) -> Iterator[Result]:
         """Run the rungs that all have come to; results of the pruned."""
         for lane in generation.run_due_rungs(watch):
             if lane.spec.wanted:
                 yield self._result(lane)
 
-    def _snapshot(self, trials: Sequence[Suggestion], generation: Generation) -> None:
+    def _snapshot(self, trials: Sequence[Suggestion], generation: LaneGeneration) -> None:
         if self._snapshots is not None:
             with self._clock.measure("checkpoint"):
                 self._snapshots.write(trials, generation)

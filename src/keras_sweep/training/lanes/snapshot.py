@@ -11,7 +11,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.lanes.generation import Generation
+from keras_sweep.training.lanes.generation import LaneGeneration
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import LaneEnd
 from keras_sweep.training.runner import Watch
@@ -34,7 +34,7 @@ class Snapshots:
         )
         self.remove = self._file.remove
 
-    def write(self, trials: Sequence[Suggestion], generation: Generation) -> None:
+    def write(self, trials: Sequence[Suggestion], generation: LaneGeneration) -> None:
         """Write where every lane stands. No group may be training. Nothing is written once a program has raised.
 
         That is also where those lanes stand that nobody wants now: a larger total asks for them the next time.
@@ -61,15 +61,15 @@ class Snapshots:
         facts = {"digest": self._digest(trials), "groups": groups, "lanes": lanes, "rungs": rungs}
         self._file.write(facts, states)
 
-    def restore(self, trials: Sequence[Suggestion], generation: Generation, watch: Watch) -> bool:
-        """Put a fresh generation where the snapshot says it stood. Returns whether there was one for these trials.
+    def restore(self, trials: Sequence[Suggestion], generation: LaneGeneration, watch: Watch) -> None:
+        """Put a fresh generation where the snapshot says it stood, if there is one for these trials.
 
         The rungs that were called are called again, in their order, since the engine has forgotten them. Another total
         may need fewer lanes, or more, which begin at their start; those that may share a program are there together.
         """
         found = self._file.read(self._digest(trials))
         if found is None:
-            return False
+            return
         facts, states = found
         following = iter(states)
         places = [[next(following) for _ in group["places"] or group["lanes"]] for group in facts["groups"]]
@@ -81,9 +81,8 @@ class Snapshots:
         for lane in generation.lanes.values():
             if lane.rows and lane.spec.wanted:
                 watch.resumed(lane.number, lane.rows)
-        return True
 
-    def _restore_lanes(self, facts: Mapping[str, Any], generation: Generation, states: Any) -> None:
+    def _restore_lanes(self, facts: Mapping[str, Any], generation: LaneGeneration, states: Any) -> None:
         for number, about in facts.items():
             last, best = next(states), next(states)
             lane = generation.lanes.get(int(number))
@@ -99,7 +98,7 @@ class Snapshots:
 
 
 def _restored(
-    facts: Mapping[str, Any], places: Sequence[Sequence[TrainingState | None]], generation: Generation
+    facts: Mapping[str, Any], places: Sequence[Sequence[TrainingState | None]], generation: LaneGeneration
 ) -> list[Group]:
     """The groups of the snapshot that have lanes here, and those of lanes that it does not know."""
     groups = [group for group in generation.groups if str(group.lanes[0].number) not in facts["lanes"]]

@@ -12,18 +12,18 @@ from functools import lru_cache
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.effort import Effort, effort, most_epochs
+from keras_sweep.training.lanes.effort import Effort, effort, least_and_most, most_epochs
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedTemplate
 from keras_sweep.training.lanes.lane_numbers import offered_activations
-from keras_sweep.training.lanes.masked import EXTRA, batch_sizes, means_over_rows, rows_a_step
+from keras_sweep.training.lanes.masked import EXTRA, means_over_rows, rows_a_step
 from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
 from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
 from keras_sweep.training.lanes.template import Template, built_own_model, layer_outputs
 from keras_sweep.training.lanes.validation import row_by_row
-from keras_sweep.trial.plan import MODEL_PREFIX, TrainingPlan
+from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, MODEL_PREFIX, TrainingPlan
 
 CACHE_SIZE = 64  # of each kind kept; a sweep over model arguments has a signature for nearly every trial
 PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
@@ -166,7 +166,7 @@ class Templates:
             return signature
         rows, size = len(self._rows(0).train), signature.batch_size
         outputs = layer_outputs(self.template(signature).model)
-        least, most = batch_sizes(self._spec)
+        least, most = least_and_most(self._spec, "batch_size", DEFAULT_BATCH_SIZE)
         epochs = most_epochs(self._spec)
         step, of_least = (rows_a_step(one, most, rows=rows, epochs=epochs, outputs=outputs) for one in (size, least))
         shorter = step != size or (least != size and of_least == step)  # a trial's batch, or that of another one there
