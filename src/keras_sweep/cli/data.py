@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keras_sweep.cli.options import Sets, SweepsDir, one_of
+from keras_sweep.cli.options import Format, Sets, SweepsDir
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
 from keras_sweep.record.sweep_folder import sweeps_dir as where_sweeps_live
@@ -75,14 +75,13 @@ def baseline(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The sweep.", show_default="the file's stem")
     ] = None,
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    format: Format = "table",
     sets: Sets = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Fit scikit-learn's linear model on the same rows, and put it in the sweep's leaderboard as a reference."""
     from keras_sweep.space_file.read import read_space_file
 
-    one_of("--format", format, ("table", "json"))
     spec = read_space_file(space, sets=sets or (), name=name)
     from keras_sweep.data.compatibility import check_task
     from keras_sweep.record.lock import SweepLock

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, Name, SweepsDir, TrialNumber, found, one_of, whole
+from keras_sweep.cli.options import Backend, Format, Name, SweepsDir, TrialNumber, found, one_of, whole
 from keras_sweep.errors import UsageError
 
 Trust = Annotated[
@@ -19,11 +19,10 @@ def evaluate(
     name: Name = None,
     trust: Trust = False,
     backend: Backend = None,
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    format: Format = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
-    one_of("--format", format, ("table", "json"))
     folder = found(name, sweeps_dir)
     from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.record.reader import read_facts
@@ -102,11 +101,10 @@ def verify(
         ),
     ] = False,
     backend: Backend = None,
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    format: Format = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
-    one_of("--format", format, ("table", "json"))
     from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.sweep.verify import verify_model
@@ -141,13 +139,12 @@ def replay(
     ] = None,
     trust: Trust = False,
     backend: Backend = None,
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    format: Format = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Train one trial again by plain `model.fit`, and say whether its numbers are those of the record (exit code 0)."""
     from keras_sweep.training.choose import RUNNERS
 
-    one_of("--format", format, ("table", "json"))
     one_of("--runner", runner, RUNNERS)
     if rows is not None and not script:
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")

@@ -62,6 +62,13 @@ def one_of(option: str, value: str | None, known: Collection[str]) -> str | None
     return value
 
 
+def _table_or_json(value: str) -> str | None:
+    return one_of("--format", value, ("table", "json"))
+
+
+Format = Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.", callback=_table_or_json)]
+
+
 def at_least(option: str, value: int | None, least: int) -> int | None:
     """The value, if it is not too small. Raises UsageError."""
     if value is not None and value < least:

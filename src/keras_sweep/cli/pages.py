@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from keras_sweep.cli.options import Name, SweepsDir, found, names_of_sweeps, one_of, whole
+from keras_sweep.cli.options import Format, Name, SweepsDir, found, names_of_sweeps, whole
 
 
 def report(
@@ -57,11 +57,10 @@ def compare(
         typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=names_of_sweeps),
     ],
     html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, too.")] = None,
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    format: Format = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Sweeps of one metric and the same rows side by side, and whether their winners differ."""
-    one_of("--format", format, ("table", "json"))
     from keras_sweep.api.compare import compare as compared
     from keras_sweep.api.compare import write_page
     from keras_sweep.space.text import escaped

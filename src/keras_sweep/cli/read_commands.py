@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Name, SweepsDir, TrialNumber, found, one_of, whole
+from keras_sweep.cli.options import Format, Name, SweepsDir, TrialNumber, found, one_of, whole
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.sweep_folder import all_sweeps
 from keras_sweep.record.sweep_folder import sweeps_dir as where_sweeps_live
@@ -15,7 +15,7 @@ FORMATS = ("table", "json", "csv", "markdown")
 
 
 def list_sweeps(
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    format: Format = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The sweeps here, newest first."""
@@ -29,7 +29,6 @@ def list_sweeps(
     from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import waiting_text
 
-    one_of("--format", format, FORMATS[:2])
     rows: list[SweepRow] = []
     for folder in all_sweeps(where_sweeps_live(sweeps_dir)):
         active = folder.study.lstat().st_mtime
@@ -141,7 +140,7 @@ def leaderboard(
 def show(
     name: Name = None,
     trial: TrialNumber = None,
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.")] = "table",
+    format: Format = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
@@ -152,7 +151,6 @@ def show(
     from keras_sweep.views.terminal.text import waiting_text
     from keras_sweep.views.trial_view import TrialView, trial_json
 
-    one_of("--format", format, FORMATS[:2])
     folder = found(name, sweeps_dir)
     facts = read_facts(folder)
     objective = facts.objective

@@ -19,8 +19,8 @@ from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import count_text, params_text, score_text
+from keras_sweep.views.trial_view import SHOWN_EPOCHS, left_out_line, shown_epochs
 
-SHOWN_EPOCHS = 30  # rows of the table on a terminal; the middle of a longer one is left out
 STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
 
 
@@ -38,7 +38,7 @@ class ReplayView:
             columns, left_out = replay_columns(replay, longest_value(options.max_width, SHOWN_EPOCHS))
             yield drawn(fitted([lambda: columns], options.max_width)[0], options)
             if left_out:
-                yield Text(f"{left_out:,} epochs in the middle are left out", style="dim")
+                yield left_out_line(left_out)
         *lines, verdict = replay_lines(replay)
         yield from map(Text, lines)
         yield Text(verdict, style="bold green" if replay.matches else "bold red")
@@ -126,16 +126,13 @@ def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
     """Record and new training epoch by epoch, and how many epochs in the middle are left out where there are more."""
     plain, objective = replay.plain, replay.objective
     names = [name for name in dict.fromkeys((objective.name, loss_name(objective))) if name in plain.gaps]
-    epochs, left_out = list(range(len(plain.epochs))), 0
-    if len(epochs) > most:
-        left_out = len(epochs) - most
-        epochs = epochs[: most // 2] + epochs[-(most // 2) :]
-    columns = [Column("epoch", tuple(Text(str(epoch + 1)) for epoch in epochs), right=True)]
+    epochs, left_out = shown_epochs(len(plain.epochs), most)
+    columns = [Column("epoch", tuple(Text(str(epoch)) for epoch in epochs), right=True)]
     for keep, name in enumerate(names):
         for header, result in ((escaped(name), replay.recorded), ("again", plain.again)):
-            cells = tuple(Text(score_text(result.curve[name][epoch])) for epoch in epochs)
+            cells = tuple(Text(score_text(result.curve[name][epoch - 1])) for epoch in epochs)
             columns.append(Column(header, cells, keep=keep, right=True))
-    gaps = tuple(_gap_text(plain, epoch) for epoch in epochs)
+    gaps = tuple(_gap_text(plain, epoch - 1) for epoch in epochs)
     columns.append(Column("widest gap", gaps))
     return columns, left_out
 

@@ -174,11 +174,7 @@ class CurveTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         curve = self.result.curve
         names = sorted(curve, key=lambda name: (name != self.objective.name, not name.startswith("val_"), name))
-        epochs = list(range(1, self.result.epochs + 1))
-        left_out = 0
-        if len(epochs) > longest_value(options.max_width, SHOWN_EPOCHS):
-            left_out = len(epochs) - SHOWN_EPOCHS
-            epochs = epochs[: SHOWN_EPOCHS // 2] + epochs[-SHOWN_EPOCHS // 2 :]
+        epochs, left_out = shown_epochs(self.result.epochs, longest_value(options.max_width, SHOWN_EPOCHS))
         scored = self.result.epoch
         columns = [Column("epoch", tuple(Text(str(e), style=_epoch_style(e, scored)) for e in epochs), right=True)]
         for index, name in enumerate(names):
@@ -190,7 +186,20 @@ class CurveTable:
         fitting, _ = fitted([lambda: columns], options.max_width)
         yield drawn(fitting, options)
         if left_out:
-            yield Text(f"{left_out:,} epochs in the middle are left out", style="dim")
+            yield left_out_line(left_out)
+
+
+def shown_epochs(count: int, most: int) -> tuple[list[int], int]:
+    """(the epochs that a table shows, counted from 1; how many in the middle it leaves out)."""
+    epochs = list(range(1, count + 1))
+    if count <= most:
+        return epochs, 0
+    return epochs[: most // 2] + epochs[-(most // 2) :], count - most
+
+
+def left_out_line(count: int) -> Text:
+    """That so many epochs are not shown."""
+    return Text(f"{count:,} epochs in the middle are left out", style="dim")
 
 
 def plot_lines(result: Result, objective: Objective, drawing: Drawing, width: int) -> list[Text]:

@@ -1,5 +1,6 @@
 import contextlib
 import os
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -36,10 +37,16 @@ class Clock:
         return self.now
 
 
-def half_way(started=STARTED):
+def begun(**changes):
+    """(what a sweep has come to when it begins, its clock)."""
     clock = Clock()
     progress = SweepProgress(keep=8, clock=clock)
-    progress(started)
+    progress(replace(STARTED, **changes))
+    return progress, clock
+
+
+def half_way():
+    progress, clock = begun()
     results = dense_sweep(40)
     for start in range(0, 32, 8):
         batch = results[start : start + 8]
@@ -112,7 +119,7 @@ def test_a_sweep_that_goes_on_counts_what_was_done_before_but_not_in_its_speed()
     clock = Clock()
     progress = SweepProgress(clock=clock)
     results = dense_sweep(64)
-    progress(SweepStarted(*vars_of(STARTED, finished=tuple(results[:60])).values()))
+    progress(replace(STARTED, finished=tuple(results[:60])))
     progress(GenerationAsked(7, tuple(one.suggestion for one in results[56:])))
     assert sorted(progress.training) == [60, 61, 62, 63]
     trained = 0
@@ -128,9 +135,7 @@ def test_a_sweep_that_goes_on_counts_what_was_done_before_but_not_in_its_speed()
 
 
 def test_the_time_that_is_left_counts_epochs_and_only_those_of_this_run_in_its_speed():
-    clock = Clock()
-    progress = SweepProgress(clock=clock)
-    progress(SweepStarted(*vars_of(STARTED, total=4).values()))
+    progress, clock = begun(total=4)
     lengths = (2, 2, 1000, 1000)
     batch = [result(number, params={"epochs": epochs}).suggestion for number, epochs in enumerate(lengths)]
     progress(GenerationAsked(0, tuple(batch)))
@@ -144,10 +149,6 @@ def test_the_time_that_is_left_counts_epochs_and_only_those_of_this_run_in_its_s
     assert progress.remaining == pytest.approx((100 + 1000) * 10.0 / 500)
 
 
-def vars_of(event, **changes):
-    return {name: changes.get(name, getattr(event, name)) for name in event.__slots__}
-
-
 def test_the_bar_keeps_its_length_when_the_time_that_is_left_is_known():
     before, after = SweepProgress(clock=Clock()), half_way()
     before(STARTED)
@@ -157,8 +158,7 @@ def test_the_bar_keeps_its_length_when_the_time_that_is_left_is_known():
 
 
 def test_no_time_is_foretold_before_anything_has_ended():
-    progress = SweepProgress(clock=Clock())
-    progress(STARTED)
+    progress, _ = begun()
     assert progress.remaining is None
     assert lines_of(progress)[1].endswith("0/64 trials  0 s")
 
@@ -188,9 +188,7 @@ def test_the_board_says_which_program_is_compiled_and_since_when():
 
 
 def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
-    clock = Clock()
-    progress = SweepProgress(clock=clock)
-    progress(SweepStarted(*vars_of(STARTED, total=32).values()))
+    progress, clock = begun(total=32)
     batch = [result(number, params={"epochs": 2}).suggestion for number in range(16)]
     progress(GenerationAsked(0, tuple(batch)))
     progress(PhaseBegan("compile", 0, 16, 1.0))
@@ -206,9 +204,7 @@ def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
 
 
 def test_an_epoch_is_foretold_from_those_that_trained_while_nothing_else_was_done():
-    clock = Clock()
-    progress = SweepProgress(clock=clock)
-    progress(SweepStarted(*vars_of(STARTED, total=2).values()))
+    progress, clock = begun(total=2)
     progress(PhaseBegan("sampler"))
     clock.now = 30.0  # the first look for a trial imports the sampler
     progress(GenerationAsked(0, tuple(result(number, params={"epochs": 20}).suggestion for number in (0, 1))))
@@ -229,9 +225,7 @@ def test_an_epoch_is_foretold_from_those_that_trained_while_nothing_else_was_don
 
 
 def test_programs_of_later_generations_are_foretold_from_one_another():
-    clock = Clock()
-    progress = SweepProgress(clock=clock)
-    progress(SweepStarted(*vars_of(STARTED, total=5).values()))
+    progress, clock = begun(total=5)
     for number, seconds in enumerate((40.0, 3.0)):  # a process compiles its first program slowly
         progress(GenerationAsked(number, (result(number, params={"epochs": 8}).suggestion,)))
         progress(PhaseBegan("compile", 0, 1, 1.0))
@@ -245,9 +239,7 @@ def test_programs_of_later_generations_are_foretold_from_one_another():
 
 
 def test_while_all_epochs_train_beside_compiling_what_is_left_is_compiling():
-    clock = Clock()
-    progress = SweepProgress(clock=clock)
-    progress(SweepStarted(*vars_of(STARTED, total=4).values()))
+    progress, clock = begun(total=4)
     progress(GenerationAsked(0, tuple(result(number, params={"epochs": 20}).suggestion for number in range(4))))
     progress(PhaseBegan("train", 0, 4, 0.0))
     clock.now = 1.0  # until the first program begins to be compiled
@@ -261,9 +253,7 @@ def test_while_all_epochs_train_beside_compiling_what_is_left_is_compiling():
 
 
 def test_what_later_generations_need_beside_training_is_part_of_the_time_that_is_left():
-    clock = Clock()
-    progress = SweepProgress(clock=clock)
-    progress(SweepStarted(*vars_of(STARTED, total=5).values()))
+    progress, clock = begun(total=5)
     for generation, seconds in enumerate((40.0, 3.0)):  # the first imports the sampler
         progress(PhaseBegan("sampler"))
         clock.now += seconds
@@ -277,9 +267,7 @@ def test_what_later_generations_need_beside_training_is_part_of_the_time_that_is
 
 
 def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
-    clock = Clock()
-    progress = SweepProgress(clock=clock)
-    progress(SweepStarted(*vars_of(STARTED, total=2).values()))
+    progress, _ = begun(total=2)
     progress(GenerationAsked(0, tuple(result(number, epochs=10).suggestion for number in range(2))))
     for number in range(2):
         progress(TrialResumed(number, {"val_accuracy": (0.1, 0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8)}))
@@ -291,15 +279,13 @@ def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
 
 
 def test_of_a_generation_that_is_not_wanted_whole_only_what_is_wanted_trains():
-    progress = SweepProgress(clock=Clock())
-    progress(SweepStarted(*vars_of(STARTED, total=8).values()))
+    progress, _ = begun(total=8)
     progress(GenerationAsked(0, tuple(result(number).suggestion for number in range(16))))
     assert "training 8 trials" in lines_of(progress)
 
 
 def test_the_columns_are_the_parameters_of_the_space_from_the_first_trial_on():
-    progress = SweepProgress(clock=Clock())
-    progress(SweepStarted(*vars_of(STARTED, parameters=("optimizer", "learning_rate", "momentum", "epochs")).values()))
+    progress, _ = begun(parameters=("optimizer", "learning_rate", "momentum", "epochs"))
     progress(TrialEnded(result(0)))
     assert lines_of(progress)[5].split()[3:7] == ["optimizer", "learning_rate", "momentum", "epochs"]
 
@@ -321,7 +307,7 @@ def test_markup_and_control_characters_in_events_are_harmless():
     odd = result(0, 0.8, params={"[red]x": "\x1b[2J", "epochs": 2})
     other = result(1, 0.7, params={"epochs": 2})
     progress = SweepProgress()
-    progress(SweepStarted(*vars_of(STARTED, name="[b]\x1b[31m", engine="\x07", metric="[m]\x1b").values()))
+    progress(replace(STARTED, name="[b]\x1b[31m", engine="\x07", metric="[m]\x1b"))
     progress(TrialEnded(odd))
     progress(TrialEnded(other))
     progress(GenerationAsked(1, (odd.suggestion, result(2, params={"[red]x": "\x1b[2J"}).suggestion)))
@@ -362,7 +348,7 @@ def test_twenty_thousand_trials_do_not_slow_it():
             view(TrialEnded(one if number == 0 else result(number, number / 20_000, curve={}, epoch=None)))
 
     with LiveBoard(console) as view:
-        view(SweepStarted(*vars_of(STARTED, total=20_000).values()))
+        view(replace(STARTED, total=20_000))
         at_first = calls_of(lambda: told(0, 1_000))
         told(1_000, 19_000)
         assert calls_of(lambda: told(19_000, 20_000)) < 2 * at_first
