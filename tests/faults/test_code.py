@@ -117,7 +117,7 @@ def test_a_model_that_is_not_its_cards_is_not_copied(driver: Driver, own: Path, 
     card.write_text(json.dumps({**json.loads(card.read_text()), "sha256": "0" * 64}))
     ended = driver.sweep(folder, ["export", "long", "-o", "best.keras"])
     assert ended.code == 2
-    assert "best.keras is not the file that card.json is of: the model is built anew" in ended.err
+    assert "card.json is not as the sweep wrote it: the model is built anew" in ended.err
     assert "add `--trust`" in ended.err
     assert not (folder / "best.keras").exists()
     assert not (folder / "ran").exists()

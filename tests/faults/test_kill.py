@@ -42,7 +42,7 @@ def at_call(draw: random.Random, calls: list[str]) -> dict[str, object]:
 def after_search(calls: list[str]) -> list[dict[str, object]]:
     """Before or after each call that follows the search of `finalists`: while finalists train, and until the end."""
     commits = [place for place, what in enumerate(calls) if what == "COMMIT"]
-    first = len(commits) - 11  # the choice, the study, six finalists, the look, its scores, the times
+    first = len(commits) - 13  # the choice, the study, six finalists, the comparison, the look, its scores, card, times
     following = len(calls) - 1 - commits[first - 1]
     return [{"commits": first, "nth": nth, "after": bool(nth % 2), "kind": "kill"} for nth in range(1, following + 1)]
 
@@ -66,15 +66,16 @@ def test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly(
 ) -> None:
     calls, _, _ = whole("plain")
     commits = calls.count("COMMIT")
-    count, scores = {"what": "COMMIT", "nth": commits - 2}, {"what": "COMMIT", "nth": commits - 1}
-    model, card = ({"what": "rename", "commits": commits - 1, "nth": nth} for nth in (1, 2))
+    count, scores, digest = ({"what": "COMMIT", "nth": commits - nth} for nth in (3, 2, 1))  # the times are the last
+    model, card = ({"what": "rename", "commits": commits - nth, "nth": 1} for nth in (2, 1))
     points = {
         "the count of looks is written": (count, False, 1),
         "the rows are opened": (count, True, 2),
         "the scores are written": (scores, False, 2),
         "the model is saved": (scores, True, 1),
         "the model has its name": (model, False, 1),
-        "the card is written": (model, True, 1),
+        "the card's digest is written": (model, True, 1),
+        "the card is written": (digest, True, 1),
         "the times are written": (card, True, 1),
     }
     for index, (before, (call, after, counted)) in enumerate(points.items()):
@@ -110,7 +111,7 @@ def test_killed_before_or_after_every_call_while_finalists_train(
 def test_killed_while_the_winner_of_folds_is_trained_on_all_rows_it_ends_with_the_same_model(
     driver: Driver, whole: Whole, tmp_path: Path
 ) -> None:
-    before = whole("folds_in_lanes")[0].count("COMMIT") - 4  # the refit, the look, its scores, the times
+    before = whole("folds_in_lanes")[0].count("COMMIT") - 5  # the refit, the look, its scores, the card, the times
     points = {"its weights have their name": ("rename", 2), "it is recorded": ("COMMIT", 1)}  # 1 names the comparison
     for index, (point, (what, nth)) in enumerate(points.items()):
         fault: dict[str, object] = {"what": what, "commits": before, "nth": nth, "after": False, "kind": "kill"}
