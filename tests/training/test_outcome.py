@@ -1,5 +1,7 @@
-"""What a result says of a score that its rows contradict."""
+"""From what was trained to a result: its standard error, whose fault a failure is, and a score that rows contradict."""
 
+import errno
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +9,98 @@ import pytest
 
 from keras_sweep.data.search_data import Rows
 from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.training.outcome import accuracy_error, is_transient, standard_error
 from keras_sweep.trial.comparison import doubts
 from tests.helpers.factory import digits
 from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec
+
+
+def test_an_accuracy_near_085_on_12000_rows_has_a_third_of_a_point():
+    assert accuracy_error(0.85, 12_000) == pytest.approx(0.00326, abs=1e-5)
+
+
+@pytest.mark.parametrize("rows", [24, 128, 12_000])
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_perfect_share_is_as_uncertain_as_its_rows_are_few(share, rows):
+    assert accuracy_error(share, rows) == pytest.approx(0.5 / (rows + 1))  # half of Wilson's interval
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.8458, 0.8571])
+def test_away_from_the_ends_it_is_the_binomial_error(share):
+    assert accuracy_error(share, 12_000) == pytest.approx(math.sqrt(share * (1 - share) / 12_000), rel=1e-4)
+
+
+def test_an_accuracy_needs_no_predictions():
+    assert standard_error("val_accuracy", "mse", 0.5, np.zeros(100)) == pytest.approx(0.05)
+
+
+def test_an_unknown_metric_has_none():
+    assert standard_error("val_auc", "binary_crossentropy", 0.5, np.zeros(100), lambda: np.zeros((100, 1))) is None
+
+
+@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error"])
+def test_a_regression_loss_has_the_standard_error_of_its_rows_mean(loss):
+    generator = np.random.default_rng(0)
+    y, outputs = generator.normal(size=50), generator.normal(size=(50, 1))
+    difference = y - outputs[:, 0]
+    rows = difference**2 if loss == "mean_squared_error" else abs(difference)
+    found = standard_error("val_loss", loss, 0.0, y, lambda: outputs)
+    assert found == pytest.approx(rows.std(ddof=1) / math.sqrt(50))
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"])
+def test_a_crossentropy_is_taken_row_by_row_as_keras_does(loss):
+    import keras
+
+    generator = np.random.default_rng(0)
+    outputs = generator.dirichlet(np.ones(3), size=40)
+    labels = generator.integers(0, 3, size=40)
+    if loss == "categorical_crossentropy":
+        y = np.eye(3)[labels]
+    elif loss == "binary_crossentropy":
+        y, outputs = (labels > 0).astype(float), outputs[:, :1]
+    else:
+        y = labels
+    function = keras.losses.get(loss)
+    rows = np.asarray(function(y.reshape(40, -1) if loss == "binary_crossentropy" else y, outputs.astype("float32")))
+    found = standard_error("val_loss", loss, 0.0, y, lambda: outputs)
+    assert found == pytest.approx(rows.std(ddof=1) / math.sqrt(40), rel=1e-4)
+
+
+def caused(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.EIO, "Input/output error"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        ConnectionResetError(),
+        TimeoutError(),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"),
+        RuntimeError("CUDA out of memory."),
+        caused(ValueError("x"), MemoryError()),
+    ],
+)
+def test_memory_disk_and_network_may_be_there_again(error: BaseException) -> None:
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("no"),
+        FileNotFoundError(errno.ENOENT, "no"),
+        PermissionError(errno.EACCES, "no"),
+        RuntimeError("INVALID_ARGUMENT"),
+        caused(ValueError("x"), TypeError()),
+    ],
+)
+def test_a_trials_own_fault_stays(error: BaseException) -> None:
+    assert not is_transient(error)
 
 
 @pytest.mark.parametrize("train", [lanes, fitted])

@@ -31,7 +31,7 @@ def averages(optimizer: Any) -> list[tuple[Any, Any]]:
 def scored_weights(model: Any) -> Weights:
     """What `model.get_weights()` would be if `fit` ended now."""
     instead = {id(variable): average for variable, average in averages(model.optimizer)}
-    return tuple(_array(instead.get(id(variable), variable)) for variable in model.weights)
+    return tuple(array_of(instead.get(id(variable), variable)) for variable in model.weights)
 
 
 def swap_of() -> Any:
@@ -47,14 +47,15 @@ def swap_of() -> Any:
 
         def _swap(self) -> None:
             for variable, average in averages(self.model.optimizer):
-                value = _array(variable)
-                variable.assign(_array(average))
+                value = array_of(variable)
+                variable.assign(array_of(average))
                 average.assign(value)
 
     return Swap()
 
 
-def _array(variable: Any) -> Any:
+def array_of(variable: Any) -> Any:
+    """A copy of a variable's value, on any backend."""
     import keras
 
     return np.array(keras.ops.convert_to_numpy(variable.value))

@@ -1,9 +1,13 @@
+import json
 import os
+import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from keras_sweep.training.fit.checkpoint import FILE
+from keras_sweep.training.fit.checkpoint import FILE, generator_states, set_generator_states
 from keras_sweep.training.fit.runner import FitRunner
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import Watching, assert_same_bits, suggestions, train, user_spec
@@ -117,3 +121,34 @@ def test_a_checkpoint_that_can_not_be_written_costs_no_trial(data, tmp_path):
     assert_same_bits(train(runner, TRIALS), train(FitRunner(make_spec(), data), TRIALS))
     assert notices
     assert all("no checkpoint could be written" in notice for notice in notices)
+
+
+def drawn():
+    return random.random(), np.random.standard_normal(), np.random.permutation(5).tolist()
+
+
+def test_generators_go_on_from_a_state_that_was_written_as_json():
+    random.seed(1)
+    np.random.seed(1)
+    np.random.standard_normal()  # of which NumPy keeps a second one back
+    states = json.loads(json.dumps(generator_states()))
+    expected = drawn()
+    drawn()
+    set_generator_states(states)
+    assert drawn() == expected
+
+
+TORCH = """
+import json
+import torch
+from keras_sweep.training.fit.checkpoint import generator_states, set_generator_states
+torch.manual_seed(1)
+states = json.loads(json.dumps(generator_states()))
+expected = torch.rand(3).tolist()
+set_generator_states(states)
+assert torch.rand(3).tolist() == expected
+"""
+
+
+def test_pytorchs_generator_too():
+    subprocess.run([sys.executable, "-c", TORCH], check=True, timeout=120)

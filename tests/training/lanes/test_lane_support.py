@@ -40,8 +40,9 @@ def test_a_layer_that_chooses_while_it_is_compiled_is_named(data):
     assert why_not_lanes(user_spec("choosing"), data) == reason
 
 
-def test_data_over_the_bound_is_measured(data):
-    reason = why_not_lanes(make_spec(), data, max_data_bytes=1000)
+def test_data_over_the_bound_is_measured(data, monkeypatch):
+    monkeypatch.setattr(lane_support, "MAX_DATA_BYTES", 1000)
+    reason = why_not_lanes(make_spec(), data)
     size = sum(a.nbytes for a in (data.train.x, data.train.y, data.validation.x, data.validation.y))
     assert reason == f"the data take {size:,} bytes, more than the 1,000 that are kept in memory for lanes"
 

@@ -14,6 +14,7 @@ import numpy as np
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training import checkpoint
+from keras_sweep.training.averaged_weights import array_of
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.trial.result import Suggestion, Weights
 
@@ -81,9 +82,7 @@ class FitCheckpoint:
 
 
 def _arrays(variables: Any) -> Weights:
-    import keras
-
-    return tuple(np.array(keras.ops.convert_to_numpy(variable.value)) for variable in variables)
+    return tuple(array_of(variable) for variable in variables)
 
 
 def _assign(variables: Any, arrays: Weights) -> None:

@@ -23,7 +23,7 @@ MAX_DATA_BYTES = 4 << 30  # training and validation rows, as they lie on the dev
 KNOWN_KERAS, KNOWN_JAX = ("3.15.",), ("0.10.", "0.11.", "0.12.")  # how versions begin that have what lanes rest on
 
 
-def why_not_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MAX_DATA_BYTES) -> str | None:
+def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
     """One line that says why the sweep can't train as lanes; None if it can.
 
     The model is looked at in the middle of the space; one that can't be built there is left for the runner to report.
@@ -42,8 +42,8 @@ def why_not_lanes(spec: SweepSpec, data: SearchData, *, max_data_bytes: int = MA
         if array.dtype.kind not in "biuf":
             return f"lanes need numbers, and the data hold {array.dtype}"
     size = sum(array.nbytes for array in arrays)
-    if size > max_data_bytes:
-        return f"the data take {size:,} bytes, more than the {max_data_bytes:,} that are kept in memory for lanes"
+    if size > MAX_DATA_BYTES:
+        return f"the data take {size:,} bytes, more than the {MAX_DATA_BYTES:,} that are kept in memory for lanes"
     if spec.model.kind == "dense":
         return None
     return _unfit_model(spec, data)

@@ -81,7 +81,7 @@ class Program:
         *,
         validation_batch: int,
         carry: bool,
-        effort: Effort = Effort.FULL,
+        effort: Effort,
     ) -> None:
         """
         Args:
