@@ -40,5 +40,5 @@ _jax_options: list[Any] = []
 
 
 def _options(*arguments: Any, env_options_overrides: Any = None, **more: Any) -> Any:
-    named = {**(Effort.HURRIED.value if _hurried else {}), **(env_options_overrides or {})}
+    named = {**(Effort.LOW.value if _hurried else {}), **(env_options_overrides or {})}
     return _jax_options[0](*arguments, env_options_overrides=named, **more)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.process.backend import check_environment
-from keras_sweep.process.xla_options import QUICK, _known, on_cpu
+from keras_sweep.process.xla_options import MEDIUM_EFFORT, _known, on_cpu
 from tests.helpers.command import PATIENCE, sweep
 from tests.helpers.space_texts import DIGITS
 
@@ -72,7 +72,7 @@ def test_a_compile_option_that_xla_does_not_know_is_done_without():
     assert _known((unknown, known)) == dict([known])
     assert _known((unknown,)) is None
     assert _known(()) is None
-    assert on_cpu(QUICK) == dict(QUICK)
+    assert on_cpu(MEDIUM_EFFORT) == dict(MEDIUM_EFFORT)
 
 
 SCRIPT = """

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 # About what compiling costs so, beside XLA's own choice.
-HURRIED = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0})  # a sixth
-QUICK = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1})  # a third
+LOW_EFFORT = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0})  # a sixth
+MEDIUM_EFFORT = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1})  # a third
 
 
 def on_cpu(options: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array
-from keras_sweep.process.xla_options import HURRIED, on_cpu
+from keras_sweep.process.xla_options import LOW_EFFORT, on_cpu
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Weights
 from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
@@ -93,7 +93,7 @@ def _compiled(function: Callable[[Any, Any], Any]) -> Any:
     """One program, where JAX would compile one for each operation."""
     import jax
 
-    return jax.jit(function, compiler_options=on_cpu(HURRIED))
+    return jax.jit(function, compiler_options=on_cpu(LOW_EFFORT))
 
 
 def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:

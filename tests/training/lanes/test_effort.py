@@ -2,7 +2,7 @@ import pytest
 
 from keras_sweep.space.distributions import Categorical, Int
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.training.lanes.effort import HURRIED, QUICK, Effort, effort, most_epochs
+from keras_sweep.training.lanes.effort import LOW, MEDIUM, Effort, effort, most_epochs
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import assert_as_fit, suggestions
@@ -11,8 +11,8 @@ pytestmark = pytest.mark.full_effort
 
 
 def test_effort_grows_with_the_updates_of_the_longest_trial():
-    found = [effort(updates) for updates in (1, HURRIED, HURRIED + 1, QUICK, QUICK + 1)]
-    assert found == [Effort.HURRIED, Effort.HURRIED, Effort.QUICK, Effort.QUICK, Effort.FULL]
+    found = [effort(updates) for updates in (1, LOW, LOW + 1, MEDIUM, MEDIUM + 1)]
+    assert found == [Effort.LOW, Effort.LOW, Effort.MEDIUM, Effort.MEDIUM, Effort.FULL]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_lanes_have_the_numbers_of_fit_at_every_effort(most):
     trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 2} for rate in (0.001, 0.01, 0.05)))
     assert_as_fit(spec, digits(), trials, runner=runner)
     (signature,) = {one for one, _ in runner._programs._programs._values}
-    expected = {2: Effort.HURRIED, 2_000: Effort.QUICK, 20_000: Effort.FULL}[most]
+    expected = {2: Effort.LOW, 2_000: Effort.MEDIUM, 20_000: Effort.FULL}[most]
     assert runner._programs.templates.effort(signature) is expected
 
 

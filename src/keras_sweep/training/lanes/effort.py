@@ -19,8 +19,8 @@ from keras_sweep.trial.plan import DEFAULT_EPOCHS
 class Effort(Enum):
     """What XLA is told where it compiles for the CPU."""
 
-    HURRIED = xla_options.HURRIED
-    QUICK = xla_options.QUICK
+    LOW = xla_options.LOW_EFFORT
+    MEDIUM = xla_options.MEDIUM_EFFORT
     FULL = MappingProxyType[str, Any]({})
 
     @property
@@ -29,15 +29,15 @@ class Effort(Enum):
         return xla_options.on_cpu(self.value)
 
 
-# Numbers that the longest trial computes, weights and outputs of layers. Hurried code takes 50 ns more for each.
-HURRIED, QUICK = 4e6, 1e8
+# Numbers that the longest trial computes, weights and outputs of layers. Code of low effort takes 50 ns more for each.
+LOW, MEDIUM = 4e6, 1e8
 
 
 def effort(numbers: float) -> Effort:
     """What a program is worth whose lanes compute so many numbers each."""
-    if numbers <= HURRIED:
-        return Effort.HURRIED
-    return Effort.QUICK if numbers <= QUICK else Effort.FULL
+    if numbers <= LOW:
+        return Effort.LOW
+    return Effort.MEDIUM if numbers <= MEDIUM else Effort.FULL
 
 
 def most_epochs(spec: SweepSpec) -> int:

@@ -108,7 +108,7 @@ class Program:
         with template.tracing:
             traced = jax.jit(self._trace_validate).lower(state, numbers, data.validation_x, data.validation_y)
         quick = effort is Effort.FULL and not template.convolves  # products are all that takes time there
-        options: Any = Effort.QUICK.options if quick else self._options
+        options: Any = Effort.MEDIUM.options if quick else self._options
         train = self._step_by_step if template.convolves else self._loop
         with ThreadPoolExecutor(1) as meanwhile:
             validate = meanwhile.submit(traced.compile, options)

@@ -137,7 +137,7 @@ class Template:
                 with self.of_lane(own):
                     return self.model.stateless_call(*state_and_x, **mode)[0]
 
-            options = None if self.convolves else Effort.QUICK.options
+            options = None if self.convolves else Effort.MEDIUM.options
             self._call = jax.jit(call, compiler_options=options)
         trainable = self.averaged(state.trainable, state.optimizer)
         numbers = None if own is None else LaneNumbers.of(own)

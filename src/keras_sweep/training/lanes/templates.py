@@ -201,7 +201,7 @@ class Templates:
         batch_size = template.signature.batch_size
         numbers = template.model.count_params() + batch_size * layer_outputs(template.model)
         worth = effort(self._steps(batch_size) * numbers)
-        return Effort.QUICK if template.convolves and worth is Effort.HURRIED else worth
+        return Effort.MEDIUM if template.convolves and worth is Effort.LOW else worth
 
     def places(self, signature: Signature, group: int, placed: int) -> int:
         """How many lanes the program has in which `placed` of a group's lanes train.

@@ -78,7 +78,7 @@ def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
         if changes_state(template, rows):
             return False
         traced = jax.jit(both).lower(*_arguments(template, rows, range(count)))
-        compare = traced.compile(Effort.HURRIED.options)
+        compare = traced.compile(Effort.LOW.options)
     for places, weights in zip(_choices(rows, count), _weights(template), strict=True):
         _, _, metrics, x, y = _arguments(template, rows, places)
         whole, parts = compare(*weights, metrics, x, y)
