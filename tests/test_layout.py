@@ -82,7 +82,6 @@ PRIVATE_NAMES = (
     "training.",
     "search.keras_tuner.",
     "process.backend",  # the flag by which Keras imports TensorFlow: seconds of each run on another backend
-    "views.running.live",  # the frame of rich's live display
 )
 
 
