@@ -155,7 +155,7 @@ def test_as_many_trials_are_asked_at_once_as_the_space_file_says(tmp_path: Path,
     assert asked == [3, 3]  # the last ones are asked for in full, too: a longer sweep has the same trials
     with pytest.raises(ChangedSweep, match=r"search\.generation: 3 -> 4"):
         Ran(tmp_path, text=text.replace("generation: 3", "generation: 4"))()
-    with pytest.raises(ChangedSweep, match=r"search\.generation: 3 -> not there"):
+    with pytest.raises(ChangedSweep, match=r"search\.generation: 3 -> 0"):
         Ran(tmp_path, text=text.replace(", generation: 3", ""))()
 
 
