@@ -53,7 +53,7 @@ def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path
     assert board[0]["number"] == 0 and board[0]["seed"] is None
     best = board[1]["number"]
     assert f"sweep show mine {best}" in done.out and f"test trial {best}:" in done.out
-    assert done.out.splitlines()[-1].startswith(f"best trial {best}: ")
+    assert any(line.startswith(f"best trial {best}: ") for line in done.out.splitlines())
     assert f"trial {best} of mine" in sweep("export", "mine", "-o", "best.keras", cwd=tmp_path).err
     (listed,) = json.loads(sweep("list", "--format", "json", cwd=tmp_path).out)
     assert (listed["value"], listed["imported"], listed["state"]) == (board[1]["value"], False, "done")
