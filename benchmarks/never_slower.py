@@ -27,10 +27,10 @@ beside some rounds of deep_table and digits)
     deep_table         32      5.0    58.2   0.09          6.7        78.8          0.09
     mlp                 8     10.3    32.4   0.32         16.8        48.8          0.34
     table              32      4.3    49.7   0.09          5.8        71.6          0.08
-    lstm                4    185.3   208.4   0.89         40.0        42.4          0.95
+    lstm                4     20.7    21.6   0.97         32.3        28.9          1.07
 
-lstm was measured on 2026-11-27 on two cores with a load of ten, where seconds say little: ours and `fit` at the same
-time, two pairs. A program a trial is compiled by both, so that neither can be much faster.
+lstm was measured on 2026-11-27, three rounds, nothing else running. A program a trial is compiled by both, so that
+neither can be much faster.
 
 Of these digits, table, deep_table, diabetes and hyper_model vary the structure of a table's model. A day before, with
 16 trials of each space at most and nothing else running, their ratios were 0.43, 0.26, 0.38, 0.42 and 0.48, that of the
