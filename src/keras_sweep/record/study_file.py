@@ -26,8 +26,7 @@ from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.facts import Facts, facts_in
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.optuna_distributions import optuna_distribution
+from keras_sweep.space.distributions import Categorical, optuna_distribution
 from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState

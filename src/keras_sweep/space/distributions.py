@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 Scalar: TypeAlias = bool | int | float | str | None
 Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # noqa: UP007  # a list is a tuple here, so values hash
@@ -167,3 +170,27 @@ Distribution: TypeAlias = Float | Int | Categorical
 def as_scalar(value: Value) -> Scalar:
     """The value itself; a list, which Optuna does not know as a choice, as its JSON text."""
     return json.dumps(value) if isinstance(value, tuple) else value
+
+
+def optuna_distribution(distribution: Distribution) -> BaseDistribution:
+    """The distribution of the same values."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(distribution, Categorical):
+        return CategoricalDistribution(choices_as_scalars(distribution))
+    if isinstance(distribution, Float):
+        return FloatDistribution(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
+    return IntDistribution(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
+
+
+def choices_as_scalars(distribution: Categorical) -> list[Scalar]:
+    """The choices, in order, as scalars."""
+    return [as_scalar(choice) for choice in distribution.choices]
+
+
+def choice_from_scalar(distribution: Categorical, scalar: Scalar) -> Value:
+    """The choice that the scalar stands for. Raises ValueError where there is none."""
+    for choice, known in zip(distribution.choices, choices_as_scalars(distribution), strict=True):
+        if type(known) is type(scalar) and known == scalar:
+            return choice
+    raise ValueError(f"{scalar!r} is none of {choices_as_scalars(distribution)}")

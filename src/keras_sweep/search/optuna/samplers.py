@@ -8,8 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.search.grid import Grid
-from keras_sweep.space.distributions import Categorical, Float, Value
-from keras_sweep.space.optuna_distributions import decode, encode, optuna_distribution
+from keras_sweep.space.distributions import (
+    Categorical,
+    Float,
+    Value,
+    choice_from_scalar,
+    choices_as_scalars,
+    optuna_distribution,
+)
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Parameter, SearchSpace
 from keras_sweep.trial.result import Result, TrialState
@@ -150,7 +156,7 @@ def _sobol(dimensions: int, seed: int, index: int) -> list[float]:
 def _suggest(trial: optuna.Trial, parameter: Parameter) -> Value:
     name, distribution = parameter.name, parameter.distribution
     if isinstance(distribution, Categorical):
-        return decode(distribution, trial.suggest_categorical(name, encode(distribution)))
+        return choice_from_scalar(distribution, trial.suggest_categorical(name, choices_as_scalars(distribution)))
     suggest = trial.suggest_float if isinstance(distribution, Float) else trial.suggest_int
     return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
 
@@ -172,7 +178,7 @@ def _frozen(space: SearchSpace, result: Result) -> optuna.trial.FrozenTrial | No
             return None
         distributions[parameter.name] = optuna_distribution(parameter.distribution)
         if isinstance(parameter.distribution, Categorical):
-            value = encode(parameter.distribution)[parameter.distribution.choices.index(value)]
+            value = choices_as_scalars(parameter.distribution)[parameter.distribution.choices.index(value)]
         params[parameter.name] = value
     if result.value is None:
         return optuna.trial.create_trial(
