@@ -14,7 +14,7 @@ from terminal_svg import progress_at, record_svg
 
 from keras_sweep.api.report import write_report
 from keras_sweep.record.reader import read_facts, read_results
-from keras_sweep.record.sweep_folder import find, sweeps_dir
+from keras_sweep.record.sweep_folder import find
 from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.views.running.live import board
@@ -23,7 +23,7 @@ from keras_sweep.views.summary import print_summary, summary
 
 def draw(name: str) -> None:
     """The summary as it was printed, and the board as it was two thirds through."""
-    folder = find(name, sweeps_dir())
+    folder = find(name)
     facts = read_facts(folder)
     results = read_results(folder)
     objective = facts.objective

@@ -1,22 +1,82 @@
-"""`keras_sweep.compare`: sweeps side by side; `keras_sweep.verify`: an exported model against its card."""
+"""`keras_sweep.compare`: sweeps side by side; `keras_sweep.verify`: an exported model against its card.
+
+What these and `Sweep.replay` give is a few words where it is printed, and a table in a notebook.
+"""
 
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Self
 
-from keras_sweep.api.answers import ComparedSweeps, VerifiedModel
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
+from keras_sweep.sweep.replay import Replay
 from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
-from keras_sweep.sweep.verify import verify_model
+from keras_sweep.sweep.verify import Verified, verify_model
+from keras_sweep.views.compare import compare_columns, verdict_lines
+from keras_sweep.views.notebook import answer_html
+from keras_sweep.views.replay_view import replay_columns, replay_lines, verify_columns, verify_verdict
 
 NEAR = 2000  # bytes in which the mark of a page stands
+MOST_ROWS = 20  # of a table in a notebook
+
+
+class Answer:
+    """Made of a record of the rooms below, with all that it holds."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, found: Any, **more: Any) -> Self:
+        """The same with these fields besides, or instead."""
+        return cls(**{**{field.name: getattr(found, field.name) for field in fields(found)}, **more})
+
+
+class ComparedSweeps(Answer, SideBySide):
+    """Sweeps side by side."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"ComparedSweeps({'; '.join(verdict_lines(self))})"
+
+    def _repr_html_(self) -> str:
+        return answer_html(self.objective.name, compare_columns(self), verdict_lines(self))
+
+
+class ReplayedTrial(Answer, Replay):
+    """A trial that was trained again."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"ReplayedTrial({self._what}: {'; '.join(replay_lines(self))})"
+
+    def _repr_html_(self) -> str:
+        return answer_html(self._what, replay_columns(self, MOST_ROWS)[0], replay_lines(self))
+
+    @property
+    def _what(self) -> str:
+        return f"{self.recorded.name} of {self.sweep}"
+
+
+class VerifiedModel(Answer, Verified):
+    """A model whose scores were looked at again."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"VerifiedModel({self.model}: {verify_verdict(self)})"
+
+    def _repr_html_(self) -> str:
+        return answer_html(str(self.model), verify_columns(self), [verify_verdict(self)])
 
 
 def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> ComparedSweeps:
@@ -26,8 +86,7 @@ def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> Co
         UsageError: fewer than two are named, one is not there, or they are of other metrics or rows.
         RecordError: no trial of one has completed.
     """
-    folder = folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None)
-    return ComparedSweeps.of(side_by_side([find(name, folder) for name in names]))
+    return ComparedSweeps.of(side_by_side([find(name, sweeps_dir) for name in names]))
 
 
 def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
@@ -74,7 +133,7 @@ def verify(
     verified = verify_model(
         Path(path),
         warn_of_notices,
-        sweeps=folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None),
+        sweeps=folder_of_sweeps(sweeps_dir),
         test=test,
         trust=trust,
         backend=backend,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
+from keras_sweep.record.facts import Facts
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
+from keras_sweep.sweep.comparison import comparison_of
 from keras_sweep.trial.comparison import Comparison
+from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import (
     flat_records,
     leaderboard_csv,
@@ -14,7 +19,8 @@ from keras_sweep.views.leaderboard.formats import (
     leaderboard_markdown,
     row_record,
 )
-from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.leaderboard.query import chosen_rows
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
 from keras_sweep.views.notebook import leaderboard_html
 
 if TYPE_CHECKING:
@@ -22,24 +28,15 @@ if TYPE_CHECKING:
     import polars
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class Leaderboard(Sequence[LeaderboardRow]):
     """Rows in the order that was asked for. In a notebook it is shown as a table."""
 
-    def __init__(
-        self,
-        rows: Sequence[LeaderboardRow],
-        objective: Objective,
-        of: Sequence[LeaderboardRow],
-        comparison: Comparison | None = None,
-        *,
-        name: str,
-    ) -> None:
-        """`of` is the whole leaderboard that the rows were chosen from; `name` the sweep's."""
-        self._name = name
-        self._rows = tuple(rows)
-        self._objective = objective
-        self._of = tuple(of)
-        self._comparison = comparison
+    name: str  # the sweep's
+    objective: Objective
+    comparison: Comparison | None
+    ranked: Sequence[LeaderboardRow]  # of all trials
+    rows: tuple[LeaderboardRow, ...]  # those that were asked for
 
     @overload
     def __getitem__(self, index: int) -> LeaderboardRow: ...
@@ -48,25 +45,20 @@ class Leaderboard(Sequence[LeaderboardRow]):
     def __getitem__(self, index: slice) -> Leaderboard: ...
 
     def __getitem__(self, index: int | slice) -> LeaderboardRow | Leaderboard:
-        if isinstance(index, slice):
-            return Leaderboard(self._rows[index], self._objective, self._of, self._comparison, name=self._name)
-        return self._rows[index]
+        return replace(self, rows=self.rows[index]) if isinstance(index, slice) else self.rows[index]
 
     def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[LeaderboardRow]:
-        return iter(self._rows)
+        return len(self.rows)
 
     def to_records(self) -> list[dict[str, Any]]:
         """One dict a row, as `sweep leaderboard --format json` has them."""
-        return [row_record(row) for row in self._rows]
+        return [row_record(row) for row in self.rows]
 
     def to_polars(self) -> polars.DataFrame:
         """A polars DataFrame with a column a parameter (`params.NAME`) and metric (`metrics.NAME`)."""
         import polars
 
-        return polars.DataFrame(flat_records(self._rows), infer_schema_length=None, strict=False)
+        return polars.DataFrame(flat_records(self.rows), infer_schema_length=None, strict=False)
 
     def to_pandas(self) -> pandas.DataFrame:
         """The same as a pandas DataFrame.
@@ -80,22 +72,39 @@ class Leaderboard(Sequence[LeaderboardRow]):
             from keras_sweep.errors import MissingPackage
 
             raise MissingPackage("pandas is not installed", hint="pip install pandas") from None
-        return pandas.DataFrame(flat_records(self._rows))
+        return pandas.DataFrame(flat_records(self.rows))
 
     def to_markdown(self) -> str:
         """The table as Markdown, with the notes that belong to it."""
-        return leaderboard_markdown(self._rows, self._objective, self._comparison, of=self._of)
+        return leaderboard_markdown(self.rows, self.objective, self.comparison, of=self.ranked)
 
     def to_csv(self) -> str:
         """The table as CSV."""
-        return leaderboard_csv(self._rows)
+        return leaderboard_csv(self.rows)
 
     def to_json(self) -> str:
         """The rows as JSON."""
-        return leaderboard_json(self._rows)
+        return leaderboard_json(self.rows)
 
     def __repr__(self) -> str:
         return self.to_markdown()
 
     def _repr_html_(self) -> str:
-        return leaderboard_html(self._rows, self._objective, comparison=self._comparison, of=self._of, title=self._name)
+        return leaderboard_html(self.rows, self.objective, comparison=self.comparison, of=self.ranked, title=self.name)
+
+
+def leaderboard_of(
+    folder: SweepFolder,
+    facts: Facts,
+    results: Sequence[Result],
+    *,
+    where: Sequence[str] = (),
+    sort: str | None = None,
+    top: int | None = None,
+) -> Leaderboard:
+    """The ranked trials of a record that was read. Raises UsageError for a condition or a key that no trial has."""
+    objective = facts.objective
+    comparison = comparison_of(folder, facts, results)
+    ranked = leaderboard_rows(results, objective, comparison, seed=facts.seed)
+    rows = chosen_rows(ranked, objective, where=where, sort=sort, top=top)
+    return Leaderboard(folder.name, objective, comparison, ranked, tuple(rows))

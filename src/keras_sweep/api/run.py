@@ -15,7 +15,6 @@ from keras_sweep.api.sweep import Sweep
 from keras_sweep.errors import Interrupted, SpaceFileError, UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.sweep_folder import sweep_folder
-from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides, plain_yaml
 from keras_sweep.space_file.read import read_space_file, read_space_text
@@ -85,7 +84,7 @@ def run(
             raise UsageError(f"`{what}` must be at least {least}, but got {value}")
     overrides = Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
     spec = spec_of(space, name=name, changes=set or {}, overrides=overrides)
-    folder = sweep_folder(spec.name, folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None))
+    folder = sweep_folder(spec.name, sweeps_dir)
     choose_backend(backend)
     options = RunOptions(
         runner=runner, more=more, seconds=seconds, fresh=fresh, force=force, test=test, max_failures=max_failures

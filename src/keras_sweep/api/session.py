@@ -68,15 +68,11 @@ def _log_of(path: Path, stack: ExitStack) -> TextIO | None:
     try:
         log = os.fdopen(os.open(path, APPENDING, 0o600), "a", encoding="utf-8", buffering=1)
         stack.callback(_close, log)
-        log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  {_call()}\n")
+        call = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv and sys.argv[0] else "python"
+        log.write(f"--- {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}  {call}\n")
     except OSError:
         return None
     return log
-
-
-def _call() -> str:
-    """How the process was called, for who reads the log."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv and sys.argv[0] else "python"
 
 
 def _close(log: TextIO) -> None:
@@ -88,7 +84,8 @@ def default_view() -> AbstractContextManager[Listener]:
     """The live board on a terminal, one that redraws itself in a notebook; elsewhere only notices, as warnings."""
     from keras_sweep.views.running.progress import progress_view
 
-    if _in_notebook():
+    shell = sys.modules.get("IPython")
+    if shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None:
         return progress_view("notebook")
     if sys.stderr is not None and sys.stderr.isatty():
         return progress_view()
@@ -99,9 +96,3 @@ def warn_of_notices(event: Event) -> None:
     """What was done otherwise than asked is a Python warning, where no view shows it."""
     if isinstance(event, Noticed):
         warnings.warn(event.message, stacklevel=2)
-
-
-def _in_notebook() -> bool:
-    shell = sys.modules.get("IPython")
-    running = shell.get_ipython() if shell is not None else None
-    return getattr(running, "kernel", None) is not None

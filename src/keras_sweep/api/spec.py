@@ -97,7 +97,7 @@ def parameter_block(value: Any) -> Any:
 
 
 def _when(when: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"when": dict(when)} if when else {}
+    return {"when": when} if when else {}
 
 
 def _hashable(value: Any) -> Any:
@@ -141,11 +141,12 @@ class KerasTuner(_Search):
 class _TableFile:
     kind: ClassVar[str]
     path: str | os.PathLike[str]
-    target: str
+    target: str | None
 
     def block(self) -> dict[str, Any]:
         """The keys of a space file."""
-        return {self.kind: _full(self.path), "target": self.target}
+        file = {self.kind: str(Path(self.path).expanduser().absolute())}
+        return file if self.target is None else {**file, "target": self.target}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,19 +164,11 @@ class Parquet(_TableFile):
 
 
 @dataclass(frozen=True, slots=True)
-class Npz:
+class Npz(_TableFile):
     """A NumPy .npz file with `x` and `y` (or `x_train`, `y_train`, ...); `target` where the labels are not `y`."""
 
-    path: str | os.PathLike[str]
+    kind: ClassVar[str] = "npz"
     target: str | None = None
-
-    def block(self) -> dict[str, Any]:
-        """The keys of a space file."""
-        return {"npz": _full(self.path), **({"target": self.target} if self.target is not None else {})}
-
-
-def _full(path: str | os.PathLike[str]) -> str:
-    return str(Path(path).expanduser().absolute())
 
 
 @dataclass(frozen=True)
@@ -215,28 +208,30 @@ class Spec:
         goal = "maximize" if self.maximize is not None else "minimize"
         sections: dict[str, Any] = {
             "data": _data_block(self.data),
-            "split": dict(self.split) if self.split else None,
+            "split": self.split or None,
             "model": _model_block(self.model),
             "loss": self.loss,
             "metrics": list(self.metrics),
             "metric": {"name": self.maximize or self.minimize, "goal": goal},
             "parameters": {name: parameter_block(value) for name, value in self.parameters.items()},
-            "early_terminate": dict(self.early_terminate) if self.early_terminate else None,
+            "early_terminate": self.early_terminate or None,
             "search": self.search.block(),
-            "finalists": dict(self.finalists) if isinstance(self.finalists, Mapping) else self.finalists,
-            "finish": dict(self.finish) if self.finish else None,
+            "finalists": self.finalists,
+            "finish": self.finish or None,
         }
         return block_yaml({key: _plain(value) for key, value in sections.items() if value is not None}, width=4096)
 
 
 def _data_block(data: Any) -> Any:
-    if isinstance(data, str | Mapping):
-        return data if isinstance(data, str) or not _holds_arrays(data) else {"python": give_arrays(data)}
-    if isinstance(data, Csv | Parquet | Npz):
+    if isinstance(data, str):
+        return data
+    if isinstance(data, Mapping) and all(isinstance(value, str | int | float | Mapping) for value in data.values()):
+        return data
+    if isinstance(data, _TableFile):
         return data.block()
     if callable(data):
         return {"python": give_function(data, of_rows=True)}
-    if isinstance(data, Sequence):
+    if isinstance(data, Mapping | Sequence):
         return {"python": give_arrays(data)}
     raise UsageError(
         f"`data` of a Spec is {type(data).__name__}",
@@ -244,27 +239,19 @@ def _data_block(data: Any) -> Any:
     )
 
 
-def _holds_arrays(data: Mapping[str, Any]) -> bool:
-    return any(not isinstance(value, str | int | float | Mapping) for value in data.values())
-
-
 def _model_block(model: Any) -> Any:
     if isinstance(model, str):
         return model if ":" not in model else {"python": model}
     if isinstance(model, Mapping):
-        return dict(model)
+        return model
     if isinstance(model, tuple) and len(model) == 2 and isinstance(model[1], Mapping):
         return {"python": give_function(model[0]), **model[1]}
-    if callable(model) or _is_hyper_model(model):
+    if callable(model) or callable(getattr(model, "build", None)):  # a HyperModel
         return {"python": give_function(model)}
     raise UsageError(
         f"`model` of a Spec is {type(model).__name__}",
         hint='Give "dense", {"dense": {...}}, a function that returns a keras.Model, or a keras_tuner.HyperModel',
     )
-
-
-def _is_hyper_model(model: object) -> bool:
-    return callable(getattr(model, "build", None))
 
 
 def _plain(value: Any) -> Any:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_sweep.api.leaderboard import Leaderboard
+from keras_sweep.api.compare import Answer, ReplayedTrial
+from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
 from keras_sweep.api.report import write_report
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.errors import UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder, find
-from keras_sweep.record.sweep_folder import all_sweeps as all_folders
-from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
+from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
@@ -26,6 +25,7 @@ from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export import export_trial
 from keras_sweep.sweep.recorded import no_winner, opened, recorded_data, recorded_spec
 from keras_sweep.sweep.refit import final_weights
+from keras_sweep.sweep.replay import replay as replayed
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Refit
@@ -33,21 +33,18 @@ from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.ranking import best_training, winner
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import seeds_texts
-from keras_sweep.views.leaderboard.query import chosen_rows
-from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.notebook import trial_html
 from keras_sweep.views.terminal.text import params_text, score_text
 
 if TYPE_CHECKING:
     import optuna
 
-    from keras_sweep.api.answers import ReplayedTrial
     from keras_sweep.data.search_data import Rows
     from keras_sweep.record.facts import TestScores
 
 
 @dataclass(frozen=True, slots=True, repr=False, kw_only=True)
-class Trial(Result):
+class Trial(Answer, Result):
     """A finished trial as the record has it.
 
     Attributes:
@@ -94,11 +91,8 @@ def _trial(result: Result, objective: Objective, seed: int) -> Trial:
         exported = best_training(result, objective).finalist_seed
         seeds = replace(seeds, exported=seed if exported is None else exported)
 
-    def made(one: Result, finalists: tuple[Trial, ...] = ()) -> Trial:
-        known = {field.name: getattr(one, field.name) for field in fields(Result)}
-        return Trial(**{**known, "finalists": finalists}, objective=objective, seeds=seeds)
-
-    return made(result, tuple(made(one) for one in result.finalists))
+    finalists = tuple(Trial.of(one, objective=objective, seeds=seeds) for one in result.finalists)
+    return Trial.of(result, objective=objective, seeds=seeds, finalists=finalists)
 
 
 class Sweep:
@@ -134,9 +128,8 @@ class Sweep:
     def trial(self, number: int) -> Trial:
         """One trial. Raises UsageError where there is none of that number."""
         trials = self.trials
-        for trial in trials:
-            if trial.number == number:
-                return trial
+        if 0 <= number < len(trials):
+            return trials[number]
         raise UsageError(f"sweep {self.name!r} has no trial {number}", hint=f"It has {counted(len(trials), 'trial')}")
 
     @property
@@ -169,9 +162,8 @@ class Sweep:
 
     def ties(self) -> list[Trial]:
         """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""
-        numbers = [row.number for row in self.leaderboard() if row.tie]
-        known = {trial.number: trial for trial in self.trials}
-        return [known[number] for number in numbers]
+        trials = self.trials
+        return [trials[row.number] for row in self.leaderboard() if row.tie]
 
     def leaderboard(
         self, top: int | None = None, *, where: str | Sequence[str] = (), sort: str | None = None
@@ -181,14 +173,9 @@ class Sweep:
         Raises:
             UsageError: a condition or a key that no trial has.
         """
-        facts = read_facts(self._folder)
-        objective = facts.objective
-        results = read_results(self._folder)
-        comparison = comparison_of(self._folder, facts, results)
-        ranked = leaderboard_rows(results, objective, comparison, seed=facts.seed)
+        facts, results = read_facts(self._folder), read_results(self._folder)
         conditions = [where] if isinstance(where, str) else list(where)
-        rows = chosen_rows(ranked, objective, where=conditions, sort=sort, top=top)
-        return Leaderboard(rows, objective, ranked, comparison, name=self.name)
+        return leaderboard_of(self._folder, facts, results, where=conditions, sort=sort, top=top)
 
     def load_model(self, number: int | None = None) -> Any:
         """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.
@@ -264,19 +251,9 @@ class Sweep:
             UsageError: there is no such trial or runner, or the record names code and is not trusted.
             ChangedSweep: the data or the code of the model have changed.
         """
-        from keras_sweep.api.answers import ReplayedTrial
-        from keras_sweep.sweep.replay import replay
-
-        replayed = replay(
-            self._folder,
-            number,
-            warn_of_notices,
-            runner=runner,
-            spec=self._spec,
-            trust=self._trust,
-            backend=backend,
-        )
-        return ReplayedTrial.of(replayed)
+        spec, trust = self._spec, self._trust
+        done = replayed(self._folder, number, warn_of_notices, runner=runner, spec=spec, trust=trust, backend=backend)
+        return ReplayedTrial.of(done)
 
     @property
     def study(self) -> optuna.Study:
@@ -297,10 +274,9 @@ def open(name: str | None = None, *, trust: bool = False, sweeps_dir: str | os.P
 
     `trust` allows to import and run the `python:` code that the record names, which may be somebody else's.
     """
-    return Sweep(find(name, folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None)), trust=trust)
+    return Sweep(find(name, sweeps_dir), trust=trust)
 
 
 def sweeps(sweeps_dir: str | os.PathLike[str] | None = None) -> list[Sweep]:
     """The sweeps there, newest first."""
-    folder = folder_of_sweeps(Path(sweeps_dir) if sweeps_dir is not None else None)
-    return [Sweep(each) for each in all_folders(folder)]
+    return [Sweep(folder) for folder in all_sweeps(sweeps_dir)]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, Sets, one_of
+from keras_sweep.cli.options import Backend, Runner, Sets, at_work, note, warn_of_slips
 from keras_sweep.errors import UsageError
 
 
@@ -24,9 +24,7 @@ def check(
         ),
     ] = None,
     backend: Backend = None,
-    runner: Annotated[
-        str | None, typer.Option("--runner", metavar="NAME", help="As of `sweep run`: compiled or fit.")
-    ] = None,
+    runner: Runner = None,
 ) -> None:
     """List the faults and warnings of a space file, the size of the space, and how long a sweep would take."""
     import json
@@ -37,31 +35,25 @@ def check(
         typer.echo(json.dumps(space_file_schema(), indent=2))
         return
     from keras_sweep.space_file.read import read_space_file
-    from keras_sweep.training.choose import RUNNERS
     from keras_sweep.views.space_view import print_space
-    from keras_sweep.views.terminal.console import stderr_console, stdout_console
-    from keras_sweep.views.terminal.messages import print_notice, print_warning
+    from keras_sweep.views.terminal.console import stdout_console
 
     if space is None:
         raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check SPACE.yaml`")
-    one_of("--runner", runner, RUNNERS)
     spec = read_space_file(space, sets=sets or ())
-    for warning in spec.warnings:
-        print_warning(stderr_console(), warning)
+    warn_of_slips(spec.warnings)
     code = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
     if code:
-        print_notice(stderr_console(), f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
+        note(f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
     print_space(stdout_console(), spec, str(space))
     if probe or (probe is None and not code):
         from keras_sweep.process.backend import choose_backend
 
         choose_backend(backend, "--backend")
-        from keras_sweep.process.streams import LibraryNoise, answer_stream
         from keras_sweep.sweep.time_estimate import probed
-        from keras_sweep.views.running.progress import status_view
         from keras_sweep.views.space_view import print_estimate
 
-        with LibraryNoise(), answer_stream(), status_view() as view:
+        with at_work() as view:
             data, found = probed(spec, view, runner=runner)
         print_estimate(stdout_console(), data, found)
     stdout_console().print("no faults")  # only now: the data and a trial were looked at too

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keras_sweep.cli.options import Format, Sets, SweepsDir
+from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, at_work, note
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
-from keras_sweep.record.sweep_folder import sweeps_dir as where_sweeps_live
 
 if TYPE_CHECKING:
     from keras_sweep.data.search_data import SearchData
@@ -36,8 +35,7 @@ def data(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
-    from keras_sweep.views.terminal.console import stderr_console, stdout_console
-    from keras_sweep.views.terminal.messages import print_notice
+    from keras_sweep.views.terminal.console import stdout_console
     from keras_sweep.views.terminal.text import count_text
 
     if picture is not None and (picture.suffix != ".png" or not picture.parent.is_dir()):
@@ -56,7 +54,7 @@ def data(
     if picture is not None and found.image_shape is None:
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
     if fingerprint not in (None, found.fingerprint):
-        print_notice(stderr_console(), f"these rows are not those that the sweep {source!r} was begun with")
+        note(f"these rows are not those that the sweep {source!r} was begun with")
     stdout_console().print(DataView(found))
     if picture is not None:
         write_png(picture, picture_grid(found))
@@ -67,14 +65,12 @@ def data(
         rows = f"{count_text(len(found.train), 'training row')} and {len(found.validation):,} for validation"
         if found.folds:
             rows = f"{count_text(len(found.train), 'row')}, which are both training and validation rows of folds"
-        print_notice(stderr_console(), f"{rows}, in the form that an exported model takes; no test row is among them")
+        note(f"{rows}, in the form that an exported model takes; no test row is among them")
 
 
 def baseline(
-    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")],
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="The sweep.", show_default="the file's stem")
-    ] = None,
+    space: Space,
+    name: NewName = None,
     format: Format = "table",
     sets: Sets = None,
     sweeps_dir: SweepsDir = None,
@@ -88,19 +84,18 @@ def baseline(
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.sweep.baseline import fit_baseline
     from keras_sweep.views.data_view import baseline_json, baseline_record, print_baseline
-    from keras_sweep.views.terminal.console import stderr_console, stdout_console
-    from keras_sweep.views.terminal.messages import print_notice
+    from keras_sweep.views.terminal.console import stdout_console
 
     found = _rows_of(spec)
     check_task(spec, found)
     fitted = fit_baseline(spec, found)
-    folder = sweep_folder(spec.name, where_sweeps_live(sweeps_dir))
+    folder = sweep_folder(spec.name, sweeps_dir)
     if folder.exists():
         with SweepLock(folder), StudyFile.open(folder) as study:
             if study.facts.fingerprint == found.fingerprint:
                 study.set_attributes({"baseline": baseline_record(fitted)})
             else:
-                print_notice(stderr_console(), f"not put into the sweep {spec.name!r}: it was run on other data")
+                note(f"not put into the sweep {spec.name!r}: it was run on other data")
     if format == "json":
         typer.echo(baseline_json(fitted), nl=False)
     else:
@@ -133,20 +128,18 @@ def import_search(
     from keras_sweep.importing.read import read_trials
     from keras_sweep.space.text import escaped
     from keras_sweep.space_file.read import read_space_file
-    from keras_sweep.views.terminal.console import stderr_console, stdout_console
-    from keras_sweep.views.terminal.messages import print_notice
+    from keras_sweep.views.terminal.console import stdout_console
     from keras_sweep.views.terminal.text import count_text
 
     spec = read_space_file(space, name=name) if space is not None else None
     imported = read_trials(source, study=study, metric=metric)
+    folder = sweep_folder(spec.name if spec is not None else name or imported.name, sweeps_dir)
     if spec is None:
-        folder = sweep_folder(name or imported.name, where_sweeps_live(sweeps_dir))
         write_alone(imported, folder)
     else:
-        folder = sweep_folder(spec.name, where_sweeps_live(sweeps_dir))
         imported = write_into(imported, folder, spec, _rows_of(spec).fingerprint)
-    for note in imported.notes:
-        print_notice(stderr_console(), note)
+    for text in imported.notes:
+        note(text)
     stdout_console().print(
         f"{folder.name}: {count_text(len(imported.results), 'trial')} from {escaped(imported.source)}"
     )
@@ -156,12 +149,11 @@ def _rows_of(spec: SweepSpec) -> SearchData:
     """The rows of a spec. A user's module for them may import Keras and TensorFlow, whose log lines are not shown."""
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.process.backend import choose_backend
-    from keras_sweep.process.streams import LibraryNoise, answer_stream
 
     if spec.data.kind != "python":
         return load_search_data(spec)
     choose_backend(None)
-    with answer_stream(), LibraryNoise():
+    with at_work():
         return load_search_data(spec)
 
 
@@ -175,13 +167,11 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
         raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
     from keras_sweep.data.catalog import named_set
     from keras_sweep.data.names import DATA_NAMES, unknown_name
-    from keras_sweep.views.terminal.console import stderr_console
-    from keras_sweep.views.terminal.messages import print_notice
 
-    sweeps = {folder.name: folder for folder in all_sweeps(where_sweeps_live(sweeps_dir))}
+    sweeps = {folder.name: folder for folder in all_sweeps(sweeps_dir)}
     if source in DATA_NAMES:
         if source in sweeps:
-            print_notice(stderr_console(), f"{source!r} is a sweep too: give its space file to see the sweep's rows")
+            note(f"{source!r} is a sweep too: give its space file to see the sweep's rows")
         return named_set(source), None
     if source not in sweeps:
         raise unknown_name(source, list(sweeps))

@@ -7,12 +7,21 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Backend, Format, Name, SweepsDir, TrialNumber, found, one_of, whole
+from keras_sweep.cli.options import (
+    Backend,
+    Format,
+    Name,
+    Runner,
+    SweepsDir,
+    TrialNumber,
+    Trust,
+    answer,
+    at_work,
+    number,
+    one_of,
+)
 from keras_sweep.errors import UsageError
-
-Trust = Annotated[
-    bool, typer.Option("--trust", help="Import and run the `python:` code that the sweep's record names.")
-]
+from keras_sweep.record.sweep_folder import find
 
 
 def evaluate(
@@ -23,25 +32,23 @@ def evaluate(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
-    folder = found(name, sweeps_dir)
-    from keras_sweep.process.streams import LibraryNoise, answer_stream
+    folder = find(name, sweeps_dir)
     from keras_sweep.record.reader import read_facts
     from keras_sweep.sweep.evaluate import evaluate_winner
     from keras_sweep.trial.events import Event, TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
-    from keras_sweep.views.running.progress import progress_view
     from keras_sweep.views.summary import print_test
     from keras_sweep.views.terminal.console import stdout_console
 
     looks: list[TestEvaluated] = []
+    with at_work() as view:
 
-    def listen(event: Event) -> None:
-        progress_view("quiet")(event)
-        if isinstance(event, TestEvaluated):
-            looks.append(event)
+        def listen(event: Event) -> None:
+            view(event)
+            if isinstance(event, TestEvaluated):
+                looks.append(event)
 
-    with answer_stream(), LibraryNoise():
         evaluate_winner(folder, listen, trust=trust, backend=backend)
     if format == "json":
         typer.echo(strict_json(event_record(looks[0], read_facts(folder).objective)))
@@ -51,10 +58,10 @@ def evaluate(
 
 def export(
     name: Name = None,
-    trial: Annotated[
-        int | None, typer.Option("--trial", parser=whole, metavar="N", help="Which trial.", show_default="the winner")
-    ] = None,
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="keras.")] = "keras",
+    trial: Annotated[int | None, number("--trial", "Which trial.", show_default="the winner")] = None,
+    format: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="keras.", callback=one_of("sweep.export:EXPORT_FORMATS"))
+    ] = "keras",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file.", show_default="NAME.keras")
     ] = None,
@@ -63,19 +70,14 @@ def export(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
-    from keras_sweep.sweep.export import EXPORT_FORMATS
-
-    one_of("--format", format, EXPORT_FORMATS)
-    folder = found(name, sweeps_dir)
-    path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS[format].suffix}")
-    from keras_sweep.process.streams import LibraryNoise, answer_stream
+    folder = find(name, sweeps_dir)
     from keras_sweep.space.text import escaped
-    from keras_sweep.sweep.export import export_trial
-    from keras_sweep.views.running.progress import progress_view
+    from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
     from keras_sweep.views.terminal.console import stderr_console
 
-    with answer_stream(), LibraryNoise():
-        written = export_trial(folder, path, trial, progress_view("quiet"), format=format, trust=trust, backend=backend)
+    path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS[format].suffix}")
+    with at_work() as view:
+        written = export_trial(folder, path, trial, view, format=format, trust=trust, backend=backend)
     typer.echo(str(written.model))
     stderr_console().print(f"{written.trial.name} of {folder.name}; its card is {escaped(str(written.card))}")
 
@@ -105,31 +107,22 @@ def verify(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
-    from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.sweep.verify import verify_model
     from keras_sweep.views.replay_view import VerifyView, verify_json
-    from keras_sweep.views.running.progress import status_view
-    from keras_sweep.views.terminal.console import stdout_console
 
-    with answer_stream(), LibraryNoise(), status_view() as view:
+    with at_work() as view:
         done = verify_model(
             model, view, sweeps=where(sweeps_dir), test=test, trust=trust, backend=backend, data_dir=data_dir
         )
-    if format == "json":
-        typer.echo(verify_json(done), nl=False)
-    else:
-        stdout_console().print(VerifyView(done))
+    answer(VerifyView(done), verify_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
 
 
 def replay(
     name: Name = None,
     trial: TrialNumber = None,
-    runner: Annotated[
-        str | None,
-        typer.Option("--runner", metavar="NAME", help="compiled (lanes, on jax) or fit.", show_default="fit"),
-    ] = None,
+    runner: Runner = None,
     script: Annotated[
         bool, typer.Option("--script", help="Train nothing; print a script of plain Keras that trains the trial.")
     ] = False,
@@ -143,29 +136,20 @@ def replay(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Train one trial again by plain `model.fit`, and say whether its numbers are those of the record (exit code 0)."""
-    from keras_sweep.training.choose import RUNNERS
-
-    one_of("--runner", runner, RUNNERS)
     if rows is not None and not script:
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")
-    folder = found(name, sweeps_dir)
-    from keras_sweep.process.streams import LibraryNoise, answer_stream
+    folder = find(name, sweeps_dir)
     from keras_sweep.sweep.replay import replay as replayed
     from keras_sweep.views.replay_view import ReplayView, replay_json
-    from keras_sweep.views.running.progress import progress_view, status_view
-    from keras_sweep.views.terminal.console import stdout_console
 
     if script:
         from keras_sweep.sweep.keras_script import trial_script
 
-        with answer_stream(), LibraryNoise():
-            text = trial_script(folder, trial, progress_view("quiet"), rows=rows, trust=trust, backend=backend)
+        with at_work() as view:
+            text = trial_script(folder, trial, view, rows=rows, trust=trust, backend=backend)
         typer.echo(text, nl=False)
         return
-    with answer_stream(), LibraryNoise(), status_view() as view:
+    with at_work() as view:
         done = replayed(folder, trial, view, runner=runner, trust=trust, backend=backend)
-    if format == "json":
-        typer.echo(replay_json(done), nl=False)
-    else:
-        stdout_console().print(ReplayView(done))
+    answer(ReplayView(done), replay_json(done), format)
     raise typer.Exit(0 if done.matches else 1)

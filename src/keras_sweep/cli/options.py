@@ -1,33 +1,33 @@
-"""Options that several commands share, and how they are read."""
+"""Options that several commands share, how they are read, and how a command answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from keras_sweep.errors import UsageError
-from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.sweep_folder import all_sweeps
 from keras_sweep.space.text import nearest
 
-SweepsDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--sweeps-dir", envvar="SWEEPS_DIR", metavar="PATH", help="Where sweeps live.", show_default="./sweeps"
-    ),
-]
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from keras_sweep.views.running.progress_view import ProgressView
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
 
 def names_of_sweeps(context: typer.Context, incomplete: str) -> list[str]:
     """The sweeps whose names begin so, for a shell that completes."""
-    from keras_sweep.record.sweep_folder import all_sweeps, sweeps_dir
-
-    folder = sweeps_dir(context.params.get("sweeps_dir"))
-    return [sweep.name for sweep in all_sweeps(folder) if sweep.name.startswith(incomplete)]
+    sweeps = all_sweeps(context.params.get("sweeps_dir"))
+    return [sweep.name for sweep in sweeps if sweep.name.startswith(incomplete)]
 
 
 def whole(text: str) -> int:
@@ -38,6 +38,50 @@ def whole(text: str) -> int:
         raise typer.BadParameter(f"{text!r} is not a whole number") from None
 
 
+def seconds_of(text: str) -> float:
+    """The seconds of a duration like 90s, 10m or 1h30m; the parser of `--for`."""
+    match = _DURATION.fullmatch(text.strip())
+    parts = zip(match.groups(), (3600, 60, 1), strict=True) if match else ()
+    seconds = sum(float(part or 0) * unit for part, unit in parts)
+    if not seconds > 0:
+        raise UsageError(f"`--for` takes a time with its unit, like 90s, 10m or 1h30m, but got {text!r}")
+    return seconds
+
+
+def number(flag: str, help: str, *, least: int | None = None, show_default: str | bool = True) -> Any:
+    """An option that takes a whole number, and none below `least`."""
+
+    def checked(value: int | None) -> int | None:
+        if least is not None and value is not None and value < least:
+            raise UsageError(f"`{flag}` must be at least {least}, but got {value}")
+        return value
+
+    return typer.Option(flag, parser=whole, callback=checked, metavar="N", help=help, show_default=show_default)
+
+
+def one_of(known: Collection[str] | str) -> Callable[[Any, str | None], str | None]:
+    """A callback of an option that takes one of these names, or of those in `module:attribute` of this package."""
+
+    def checked(param: typer.CallbackParam, value: str | None) -> str | None:
+        if value is None:
+            return None
+        names: Collection[str] = resolve_name(f"keras_sweep.{known}") if isinstance(known, str) else known
+        if value not in names:
+            near = nearest(value, names)
+            words = f"one of {', '.join(names)}" if len(names) > 1 else next(iter(names))
+            hint = f"Did you mean {near!r}?" if near else None
+            raise UsageError(f"`{param.opts[0]}` must be {words}, but got {value!r}", hint=hint)
+        return value
+
+    return checked
+
+
+SweepsDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--sweeps-dir", envvar="SWEEPS_DIR", metavar="PATH", help="Where sweeps live.", show_default="./sweeps"
+    ),
+]
 Name = Annotated[
     str | None,
     typer.Argument(metavar="NAME", help="A sweep.", show_default="the newest", autocompletion=names_of_sweeps),
@@ -45,55 +89,68 @@ Name = Annotated[
 TrialNumber = Annotated[
     int | None, typer.Argument(parser=whole, metavar="TRIAL", help="The trial's number.", show_default="the winner")
 ]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As of `sweep run` (repeatable).")]
+Space = Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")]
+NewName = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="The sweep's name.", show_default="the file's stem")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change the space: learning_rate.max=0.1 (repeatable)."),
+]
 Backend = Annotated[
     str | None, typer.Option("--backend", metavar="NAME", help="Keras backend: jax, tensorflow or torch.")
 ]
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
+Runner = Annotated[
+    str | None,
+    typer.Option(
+        "--runner",
+        metavar="NAME",
+        help="compiled (lanes, on jax) or fit (any).",
+        callback=one_of("training.choose:RUNNERS"),
+    ),
+]
+Trust = Annotated[bool, typer.Option("--trust", help="Import and run the `python:` code that the record names.")]
+Format = Annotated[
+    str,
+    typer.Option("--format", metavar="NAME", help="table or json.", callback=one_of(("table", "json"))),
+]
 
 
-def one_of(option: str, value: str | None, known: Collection[str]) -> str | None:
-    """The value, if it is one of the known ones. Raises UsageError."""
-    if value is not None and value not in known:
-        near = nearest(value, known)
-        hint = f"Did you mean {near!r}?" if near else None
-        words = f"one of {', '.join(known)}" if len(known) > 1 else next(iter(known))
-        raise UsageError(f"`{option}` must be {words}, but got {value!r}", hint=hint)
-    return value
+def note(message: str) -> None:
+    """Say on stderr what the user should know."""
+    from keras_sweep.views.terminal.console import stderr_console
+    from keras_sweep.views.terminal.messages import print_notice
+
+    print_notice(stderr_console(), message)
 
 
-def _table_or_json(value: str) -> str | None:
-    return one_of("--format", value, ("table", "json"))
+def warn_of_slips(warnings: Iterable[str]) -> None:
+    """Say on stderr what is likely a slip in a space file."""
+    from keras_sweep.views.terminal.console import stderr_console
+    from keras_sweep.views.terminal.messages import print_warning
+
+    for warning in warnings:
+        print_warning(stderr_console(), warning)
 
 
-Format = Annotated[str, typer.Option("--format", metavar="NAME", help="table or json.", callback=_table_or_json)]
+@contextmanager
+def at_work() -> Iterator[ProgressView]:
+    """Inside, libraries print into no answer and say nothing beside it; gives what shows events meanwhile."""
+    from keras_sweep.process.streams import LibraryNoise, answer_stream
+    from keras_sweep.views.running.progress import status_view
+
+    with answer_stream(), LibraryNoise(), status_view() as view:
+        yield view
 
 
-def at_least(option: str, value: int | None, least: int) -> int | None:
-    """The value, if it is not too small. Raises UsageError."""
-    if value is not None and value < least:
-        raise UsageError(f"`{option}` must be at least {least}, but got {value}")
-    return value
+def answer(view: RenderableType, json: str, format: str) -> None:
+    """Print what was asked for, as a table or as JSON."""
+    from keras_sweep.views.terminal.console import stdout_console
 
-
-def seconds_of(option: str, text: str | None) -> float | None:
-    """The seconds of a duration like 90s, 10m or 1h30m. Raises UsageError."""
-    if text is None:
-        return None
-    match = _DURATION.fullmatch(text.strip())
-    seconds = 0.0
-    if match:
-        seconds = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True))
-    if not seconds > 0:
-        raise UsageError(f"`{option}` takes a time with its unit, like 90s, 10m or 1h30m, but got {text!r}")
-    return seconds
-
-
-def found(name: str | None, sweeps: Path | None) -> SweepFolder:
-    """The sweep of that name, or the newest. Raises UsageError."""
-    from keras_sweep.record.sweep_folder import find, sweeps_dir
-
-    return find(name, sweeps_dir(sweeps))
+    if format == "json":
+        typer.echo(json, nl=False)
+    else:
+        stdout_console().print(view)
 
 
 class NamesRegistered(TyperCommand):
@@ -104,11 +161,11 @@ class NamesRegistered(TyperCommand):
         from keras_sweep.search.optuna.samplers import SAMPLERS
         from keras_sweep.training.choose import RUNNERS
 
-        registered: dict[str, Iterable[str]] = {"sampler": SAMPLERS, "runner": RUNNERS}
+        members: dict[str | None, Iterable[str]] = {"sampler": SAMPLERS, "runner": RUNNERS}
         for option in self.params:
+            registered = members.get(option.name, ())
             text: str = getattr(option, "help", None) or ""
-            said = set(re.findall(r"[\w-]+", text))
-            others = [name for name in registered.get(str(option.name), ()) if name not in said]
+            others = [name for name in registered if name not in re.findall(r"[\w-]+", text)]
             if others:
                 option.help = f"{text.removesuffix('.')}; also {', '.join(others)}."  # type: ignore[attr-defined]
         return super().get_help(ctx)

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from keras_sweep.cli.options import Format, Name, SweepsDir, found, names_of_sweeps, whole
+from keras_sweep.cli.options import Format, Name, SweepsDir, Trust, answer, at_work, names_of_sweeps, number
+from keras_sweep.record.sweep_folder import find
 
 
 def report(
@@ -22,24 +23,16 @@ def report(
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep it current while the sweep runs; the open page reads itself anew.")
     ] = False,
-    trust: Annotated[
-        bool,
-        typer.Option(
-            "--trust",
-            help="Import and run the `python:` code that the record names, to show the winner's mistakes.",
-        ),
-    ] = False,
+    trust: Trust = False,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
-    folder = found(name, sweeps_dir)
+    folder = find(name, sweeps_dir)
     from keras_sweep.api.report import watch_report, write_report
-    from keras_sweep.process.streams import LibraryNoise, answer_stream
-    from keras_sweep.views.running.progress import progress_view
 
     write = watch_report if watch else write_report
-    with answer_stream(), LibraryNoise():
-        page = write(folder, output, progress_view("quiet"), trust=trust)
+    with at_work() as view:
+        page = write(folder, output, view, trust=trust)
     typer.echo(str(page))
 
 
@@ -65,13 +58,10 @@ def compare(
     from keras_sweep.api.compare import write_page
     from keras_sweep.space.text import escaped
     from keras_sweep.views.compare import CompareView, compare_json
-    from keras_sweep.views.terminal.console import stderr_console, stdout_console
+    from keras_sweep.views.terminal.console import stderr_console
 
     found = compared(*names, sweeps_dir=sweeps_dir)
-    if format == "json":
-        typer.echo(compare_json(found), nl=False)
-    else:
-        stdout_console().print(CompareView(found))
+    answer(CompareView(found), compare_json(found), format)
     if html is not None:
         write_page(found, html)
         stderr_console().print(f"written: {escaped(str(html))}")
@@ -79,14 +69,12 @@ def compare(
 
 def dashboard(
     name: Name = None,
-    port: Annotated[
-        int, typer.Option("--port", parser=whole, metavar="N", help="Where it listens; 0 is any free port.")
-    ] = 8080,
+    port: Annotated[int, number("--port", "Where it listens; 0 is any free port.")] = 8080,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Show the record in optuna-dashboard until Ctrl-C: on this machine alone, and without writing to it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    folder = found(name, sweeps_dir)
+    folder = find(name, sweeps_dir)
     from keras_sweep.sweep.dashboard import dashboard_server
 
     with contextlib.suppress(KeyboardInterrupt), dashboard_server(folder, port) as server:

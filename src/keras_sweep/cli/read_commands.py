@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Format, Name, SweepsDir, TrialNumber, found, one_of, whole
+from keras_sweep.cli.options import Format, Name, SweepsDir, TrialNumber, answer, note, number, one_of
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.record.sweep_folder import all_sweeps
-from keras_sweep.record.sweep_folder import sweeps_dir as where_sweeps_live
+from keras_sweep.record.sweep_folder import all_sweeps, find
 
 FORMATS = ("table", "json", "csv", "markdown")
 
@@ -25,12 +24,10 @@ def list_sweeps(
     from keras_sweep.trial.finalists import score
     from keras_sweep.trial.ranking import imported
     from keras_sweep.views.sweep_list import EXHAUSTED, NO_MODEL, SweepRow, SweepTable, sweep_list_json
-    from keras_sweep.views.terminal.console import stderr_console, stdout_console
-    from keras_sweep.views.terminal.messages import print_notice
     from keras_sweep.views.terminal.text import waiting_text
 
     rows: list[SweepRow] = []
-    for folder in all_sweeps(where_sweeps_live(sweeps_dir)):
+    for folder in all_sweeps(sweeps_dir):
         active = folder.study.lstat().st_mtime
         try:
             known = read_summary(folder)
@@ -65,18 +62,13 @@ def list_sweeps(
             )
         )
         if waiting:
-            print_notice(stderr_console(), f"{folder.name}: {waiting_text(waiting)}")
-    if format == "json":
-        typer.echo(sweep_list_json(rows), nl=False)
-    else:
-        stdout_console().print(SweepTable(rows))
+            note(f"{folder.name}: {waiting_text(waiting)}")
+    answer(SweepTable(rows), sweep_list_json(rows), format)
 
 
 def leaderboard(
     name: Name = None,
-    top: Annotated[
-        int | None, typer.Option("--top", parser=whole, metavar="N", help="Only the first N rows.", show_default="all")
-    ] = None,
+    top: Annotated[int | None, number("--top", "Only the first N rows.", show_default="all")] = None,
     sort: Annotated[
         str | None,
         typer.Option(
@@ -92,49 +84,40 @@ def leaderboard(
             "--where", metavar="CONDITION", help="Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable)."
         ),
     ] = None,
-    format: Annotated[str, typer.Option("--format", metavar="NAME", help="table, json, csv or markdown.")] = "table",
+    format: Annotated[
+        str,
+        typer.Option("--format", metavar="NAME", help="table, json, csv or markdown.", callback=one_of(FORMATS)),
+    ] = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The ranked trials of a sweep."""
+    from keras_sweep.api.leaderboard import leaderboard_of
     from keras_sweep.record.reader import read_facts, read_results
     from keras_sweep.record.trial_record import waiting_beside
-    from keras_sweep.sweep.comparison import comparison_of
-    from keras_sweep.views.leaderboard.query import chosen_rows, why_none
-    from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
-    from keras_sweep.views.terminal.console import stderr_console, stdout_console
-    from keras_sweep.views.terminal.messages import print_notice
+    from keras_sweep.views.leaderboard.query import why_none
+    from keras_sweep.views.leaderboard.rows import reference_rows
+    from keras_sweep.views.terminal.console import stdout_console
     from keras_sweep.views.terminal.text import waiting_text
 
-    one_of("--format", format, FORMATS)
-    folder = found(name, sweeps_dir)
-    facts = read_facts(folder)
-    objective = facts.objective
-    results = read_results(folder)
-    comparison = comparison_of(folder, facts, results)
-    ranked = leaderboard_rows(results, objective, comparison, seed=facts.seed)
-    rows = chosen_rows(ranked, objective, where=where or (), sort=sort, top=top)
-    if where and ranked and not rows:
-        print_notice(stderr_console(), why_none(ranked, where))
-    if waiting := waiting_beside(folder, len(ranked), facts.trials):
-        print_notice(stderr_console(), waiting_text(waiting))
+    folder = find(name, sweeps_dir)
+    facts, results = read_facts(folder), read_results(folder)
+    board = leaderboard_of(folder, facts, results, where=where or (), sort=sort, top=top)
+    if where and board.ranked and not board:
+        note(why_none(board.ranked, where))
+    if waiting := waiting_beside(folder, len(results), facts.trials):
+        note(waiting_text(waiting))
     if format == "table":
         from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 
+        references = reference_rows(facts)
         stdout_console().print(
-            LeaderboardTable(rows, objective, comparison, of=ranked, references=reference_rows(facts))
+            LeaderboardTable(board.rows, board.objective, board.comparison, of=board.ranked, references=references)
         )
         if (refit := facts.refit_of_winner(results)) is not None:
             stdout_console().print(refit_line(refit))
-        return
-    from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_json, leaderboard_markdown
-
-    if format == "json":
-        text = leaderboard_json(rows)
-    elif format == "csv":
-        text = leaderboard_csv(rows)
     else:
-        text = leaderboard_markdown(rows, objective, comparison, of=ranked)
-    typer.echo(text, nl=False)
+        texts = {"json": board.to_json, "csv": board.to_csv, "markdown": board.to_markdown}
+        typer.echo(texts[format](), nl=False)
 
 
 def show(
@@ -151,7 +134,7 @@ def show(
     from keras_sweep.views.terminal.text import waiting_text
     from keras_sweep.views.trial_view import TrialView, trial_json
 
-    folder = found(name, sweeps_dir)
+    folder = find(name, sweeps_dir)
     facts = read_facts(folder)
     objective = facts.objective
     results = read_results(folder)
@@ -169,19 +152,7 @@ def show(
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
     comparison = comparison_of(folder, facts, results)
-    if format == "json":
-        typer.echo(trial_json(result, results, objective, comparison, seed=facts.seed), nl=False)
-        return
-    from keras_sweep.views.terminal.console import stdout_console
-
     refit = facts.refit_of_winner(results)
-    stdout_console().print(
-        TrialView(
-            result,
-            results,
-            objective,
-            comparison,
-            seed=facts.seed,
-            refit=refit if refit is not None and refit.trial == result.number else None,
-        )
-    )
+    own_refit = refit if refit is not None and refit.trial == result.number else None
+    view = TrialView(result, results, objective, comparison, seed=facts.seed, refit=own_refit)
+    answer(view, trial_json(result, results, objective, comparison, seed=facts.seed), format)

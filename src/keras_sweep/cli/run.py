@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from keras_sweep.cli.options import Backend, SweepsDir, at_least, one_of, seconds_of, whole
+from keras_sweep.cli.options import (
+    Backend,
+    NewName,
+    Runner,
+    Sets,
+    Space,
+    SweepsDir,
+    number,
+    one_of,
+    seconds_of,
+    warn_of_slips,
+)
 from keras_sweep.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -16,47 +26,33 @@ if TYPE_CHECKING:
     from keras_sweep.space.sweep_spec import SweepSpec
     from keras_sweep.sweep.run import RunOptions
     from keras_sweep.sweep.wall_time import WallTime
-    from keras_sweep.trial.events import Event, Refit
+    from keras_sweep.trial.events import Event
     from keras_sweep.views.running.progress_view import OutputMayVanish
 
 ENOUGH_MEMORY = 8 * 2**30  # bytes of addresses
 
 
 def run(
-    space: Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")],
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="The sweep's name.", show_default="the file's stem")
-    ] = None,
-    trials: Annotated[
-        int | None,
-        typer.Option("--trials", parser=whole, metavar="N", help="How many trials there are to be in total."),
-    ] = None,
-    more: Annotated[
-        int | None,
-        typer.Option("--more", parser=whole, metavar="N", help="How many trials to add to those that are there."),
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option("--for", metavar="TIME", help="Stop after so long: 90s, 10m, 1h30m.")
+    space: Space,
+    name: NewName = None,
+    trials: Annotated[int | None, number("--trials", "How many trials there are to be in total.")] = None,
+    more: Annotated[int | None, number("--more", "How many trials to add to those that are there.", least=1)] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--for", parser=seconds_of, metavar="TIME", help="Stop after so long: 90s, 10m, 1h30m."),
     ] = None,
     engine: Annotated[str | None, typer.Option("--engine", metavar="NAME", help="optuna or keras-tuner.")] = None,
     sampler: Annotated[
         str | None, typer.Option("--sampler", metavar="NAME", help="tpe, random, grid, qmc, bayesian, hyperband.")
     ] = None,
     backend: Backend = None,
-    runner: Annotated[
-        str | None, typer.Option("--runner", metavar="NAME", help="compiled (lanes, on jax) or fit (any).")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", parser=whole, metavar="N", help="The search seed.")] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change the space: learning_rate.max=0.1 (repeatable)."),
-    ] = None,
+    runner: Runner = None,
+    seed: Annotated[int | None, number("--seed", "The search seed.")] = None,
+    sets: Sets = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Move an older sweep of that name aside first.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Take over a sweep that another host left locked.")] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Do not evaluate on the sealed test set.")] = False,
-    max_failures: Annotated[
-        int | None, typer.Option("--max-failures", parser=whole, metavar="N", help="Stop after more failed trials.")
-    ] = None,
+    max_failures: Annotated[int | None, number("--max-failures", "Stop after more failed trials.", least=0)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
     view: Annotated[
         str | None,
@@ -65,6 +61,7 @@ def run(
             metavar="NAME",
             help="board, plain, json, quiet or notebook.",
             show_default="what suits the terminal",
+            callback=one_of("views.running.progress:VIEWS"),
         ),
     ] = None,
     times: Annotated[bool, typer.Option("--times", help="Draw where the time went.")] = False,
@@ -77,36 +74,19 @@ def run(
     wall = WallTime.of_process()
     from keras_sweep.process.backend import choose_backend
     from keras_sweep.record.sweep_folder import sweep_folder
-    from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.space_file.options import Overrides
     from keras_sweep.space_file.read import read_space_file
-    from keras_sweep.training.choose import RUNNERS
-    from keras_sweep.views.running.progress import VIEWS
 
-    one_of("--runner", runner, RUNNERS)
-    one_of("--view", view, VIEWS)
-    at_least("--more", more, 1)
-    at_least("--max-failures", max_failures, 0)
     if trials is not None and more is not None:
         raise UsageError("`--trials` is the total and `--more` is on top", hint="Give one of them")
-    seconds = seconds_of("--for", time)
-    spec = read_space_file(
-        space, sets=sets or (), name=name, overrides=Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
-    )
-    _warn_of_little_memory()
-    folder = sweep_folder(spec.name, where(sweeps_dir))
+    overrides = Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
+    spec = read_space_file(space, sets=sets or (), name=name, overrides=overrides)
+    warn_of_slips([*_little_memory(), *spec.warnings])
+    folder = sweep_folder(spec.name, sweeps_dir)
     choose_backend(backend, "--backend")
     from keras_sweep.sweep.run import RunOptions
 
-    options = RunOptions(
-        runner=runner,
-        more=more,
-        seconds=seconds,
-        fresh=fresh,
-        force=force,
-        test=not no_test,
-        max_failures=max_failures,
-    )
+    options = RunOptions(runner, more, seconds, fresh, force, not no_test, max_failures)
     show_run(spec, folder, options, wall, view="json" if json else "quiet" if quiet else view, times=times)
 
 
@@ -131,33 +111,25 @@ def show_run(
     from keras_sweep.views.running.progress import progress_view
     from keras_sweep.views.running.progress_view import OutputMayVanish
     from keras_sweep.views.summary import kept_text, print_summary, summary
-    from keras_sweep.views.terminal.console import stderr_console, stdout_console
-    from keras_sweep.views.terminal.messages import print_warning
+    from keras_sweep.views.terminal.console import stdout_console
 
-    for warning in spec.warnings:
-        print_warning(stderr_console(), warning)
-    looks: list[TestEvaluated] = []
-    refits: list[Refit] = []
-    trained: set[int] = set()
+    last: dict[type[Event], Any] = {}  # the last event of each kind
 
     def note(event: Event) -> None:
-        if isinstance(event, TestEvaluated):
-            looks.append(event)
-        elif isinstance(event, WinnerRefitted):
-            refits.append(event.refit)
-        elif isinstance(event, TrialEnded):
-            trained.add(event.result.number)
+        last[type(event)] = event
 
-    def shown(answer: TextIO) -> OutputMayVanish:
-        return OutputMayVanish(progress_view(view, out=answer))
+    def shown(out: TextIO) -> OutputMayVanish:
+        return OutputMayVanish(progress_view(view, out=out))
 
     ended = run_session(spec, folder, options, shown, wall, others=[note], command=True)
     if view != "json":
         console = stdout_console()
         # to one who waits for it, and not where Optuna would have to be loaded for it alone
-        weighed = console.is_terminal and view != "quiet" and trained and ended.reason is not EndReason.INTERRUPTED
+        went_on = TrialEnded in last and ended.reason is not EndReason.INTERRUPTED
+        weighed = console.is_terminal and view != "quiet" and went_on
         distributions = read_facts(folder).distributions if weighed else None
-        test, refit = looks[-1] if looks else None, refits[-1] if refits else None
+        refit = last[WinnerRefitted].refit if WinnerRefitted in last else None
+        test = last.get(TestEvaluated)
         said = summary(ended, spec.objective, test=test, refit=refit, distributions=distributions)
         with contextlib.suppress(OSError):  # nobody reads it
             print_summary(console, said, times=times)
@@ -167,14 +139,12 @@ def show_run(
         raise Interrupted(f"interrupted; {', and '.join(parts)}", hint="The same command resumes")
 
 
-def _warn_of_little_memory() -> None:
-    """A library that is given no memory ends the process without a word, or tries for ever."""
+def _little_memory() -> list[str]:
+    """A warning: a library that is given no memory ends the process without a word, or tries for ever."""
     import resource
 
-    from keras_sweep.views.terminal.console import stderr_console
-    from keras_sweep.views.terminal.messages import print_warning
-
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit != resource.RLIM_INFINITY and limit < ENOUGH_MEMORY:
-        message = f"`ulimit -v` leaves this process {limit / 2**30:.1f} GiB of addresses, and Keras reserves several"
-        print_warning(stderr_console(), f"{message}: where it runs out, the process aborts without a reason")
+    if limit == resource.RLIM_INFINITY or limit >= ENOUGH_MEMORY:
+        return []
+    room = f"`ulimit -v` leaves this process {limit / 2**30:.1f} GiB of addresses, and Keras reserves several"
+    return [f"{room}: where it runs out, the process aborts without a reason"]

@@ -115,20 +115,21 @@ def set_aside(path: Path) -> Path:
     return target
 
 
-def sweeps_dir(option: str | Path | None = None) -> Path:
+def sweeps_dir(option: str | os.PathLike[str] | None = None) -> Path:
     """Where sweeps live: the option, else $SWEEPS_DIR, else ./sweeps. It need not exist."""
     return Path(option or os.environ.get("SWEEPS_DIR") or DEFAULT_SWEEPS_DIR).expanduser()
 
 
-def sweep_folder(name: str, sweeps: Path) -> SweepFolder:
+def sweep_folder(name: str, option: str | os.PathLike[str] | None = None) -> SweepFolder:
     """The folder for a sweep to run. Raises UsageError for a name that is not allowed."""
     if fault := sweep_name_fault(name):
         raise UsageError(fault, hint="Give another one with `--name`")
-    return SweepFolder(sweeps / name)
+    return SweepFolder(sweeps_dir(option) / name)
 
 
-def all_sweeps(sweeps: Path) -> list[SweepFolder]:
+def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder]:
     """Every sweep there, those moved aside included, the newest first. Raises RecordError where it can't be read."""
+    sweeps = sweeps_dir(option)
     if not sweeps.exists():
         return []
     with plain_errors("read", sweeps):
@@ -136,8 +137,9 @@ def all_sweeps(sweeps: Path) -> list[SweepFolder]:
     return sorted((folder for folder in found if folder.exists()), key=_age)
 
 
-def find(name: str | None, sweeps: Path) -> SweepFolder:
+def find(name: str | None, option: str | os.PathLike[str] | None = None) -> SweepFolder:
     """The sweep of that name; without a name the newest that was not moved aside. Raises UsageError."""
+    sweeps = sweeps_dir(option)
     existing = all_sweeps(sweeps)
     if name is None:
         for folder in existing:
