@@ -13,9 +13,9 @@ from pathlib import Path
 from terminal_svg import progress_at, record_svg
 
 from keras_sweep.api.report import write_report
-from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.sweep_folder import find
-from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary, summary
@@ -24,17 +24,16 @@ from keras_sweep.views.summary import print_summary, summary
 def draw(name: str) -> None:
     """The summary as it was printed, and the board as it was two thirds through."""
     folder = find(name)
-    facts = read_facts(folder)
-    results = read_results(folder)
-    objective = facts.objective
+    sweep = RecordedSweep.read(folder)
+    facts, results, objective = sweep.facts, sweep.results, sweep.objective
     total = facts.trials or 0
     place = Path(__file__).parents[1] / "reports" / name
-    picture(write_report(folder, place), place / "page.png")
+    picture(write_report(SweepAccess(folder), place), place / "page.png")
     assert facts.test is not None
     test = facts.test.scores
     looked = TestEvaluated(facts.test.number, test.scores, test.stderrs, facts.test_looks, test.per_class)
-    compared = comparison_of(folder, facts, results)
-    ended = SweepEnded(name, "done", tuple(results), facts.seconds, f"sweeps/{name}/best.keras", comparison=compared)
+    model = f"sweeps/{name}/best.keras"
+    ended = SweepEnded(name, "done", tuple(results), facts.seconds, model, comparison=sweep.comparison)
     shown = summary(ended, objective, test=looked)
     title = f"sweep run search_spaces/{name}.yaml"
     record_svg(lambda console: print_summary(console, shown), place / "summary.svg", title=title, width=100)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.sweep.same_numbers import Match, gap
+from keras_sweep.sweep.replay import Match, gap
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Result, Suggestion

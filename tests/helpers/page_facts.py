@@ -11,7 +11,7 @@ import optuna
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.record.facts import facts_in
-from keras_sweep.sweep.hard_rows import Missed
+from keras_sweep.sweep.comparison import Missed
 from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.trial.comparison import marginal
 from keras_sweep.trial.result import Result, TrialState

@@ -18,7 +18,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep import comparison as comparing
-from keras_sweep.sweep.comparison import compared, comparison_file, comparison_of, keep_comparison
+from keras_sweep.sweep.comparison import RecordedSweep, compared, comparison_file, keep_comparison
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.comparison import MARGINAL, PAIRED
@@ -65,7 +65,7 @@ def copy(done, tmp_path):
 
 
 def read(sweep):
-    return comparison_of(sweep, read_facts(sweep), read_results(sweep))
+    return RecordedSweep.read(sweep).comparison
 
 
 def test_the_scores_of_every_trial_add_up_to_its_value(done):
@@ -110,10 +110,11 @@ def test_the_estimate_is_on_the_card(done):
 
 def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, monkeypatch):
     kept = read(copy)
-    assert kept == done[1].comparison == compared(copy, read_facts(copy), read_results(copy))
+    assert kept == done[1].comparison == compared(RecordedSweep.read(copy))
     monkeypatch.setattr(comparing, "compared", lambda *_: "computed")
     assert read(copy) == kept
-    assert comparison_of(copy, read_facts(copy), read_results(copy)[:-1]) == "computed"  # as while it runs
+    fewer = RecordedSweep(copy, read_facts(copy), read_results(copy)[:-1])
+    assert fewer.comparison == "computed"  # as while it runs
     comparison_file(copy).write_text("{}")
     assert read(copy) == "computed"
 

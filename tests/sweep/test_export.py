@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -14,10 +13,9 @@ import pytest
 from keras_sweep.errors import ModelError
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
-from keras_sweep.sweep.export import file_model, other_score, save_keras
+from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.training.build_trial import compiled_model
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers import odd_models
 from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
@@ -93,13 +91,3 @@ def test_the_file_leaves_compiling_to_where_it_is_opened(tmp_path: Path) -> None
         if backend == "torch":  # for minutes, else
             assert ended.out.split()[1] == "False"
         np.testing.assert_allclose(np.load(tmp_path / "y.npy"), outputs, rtol=1e-4, atol=1e-5)
-
-
-def test_a_model_that_scores_other_than_its_record_is_said_to() -> None:
-    spec = spec_of("subclassed")
-    model = compiled_model(spec, training_plan(spec, {}), DATA)
-    value = model.evaluate(DATA.validation.x, DATA.validation.y, verbose=0, return_dict=True)["accuracy"]
-    trial = Result(Suggestion(3, {}), TrialState.COMPLETE, value)
-    assert other_score(spec, trial, model, DATA) is None
-    words = other_score(spec, replace(trial, value=value + 0.3), model, DATA)
-    assert words is not None and f"has val_accuracy {value:.4g}, but {value + 0.3:.4g} is recorded of trial 3" in words

@@ -13,7 +13,7 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.record import reader
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.side_by_side import Side
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.comparison import PAIRED
@@ -105,7 +105,7 @@ def test_the_recipe_with_the_best_mean_wins_and_its_best_seed_is_tested_and_expo
 def test_the_estimate_is_of_the_mean_over_seeds(whole: Ran, tmp_path: Path) -> None:
     results, facts = results_of(whole), reader.read_facts(whole.sweep)
     best = winner(results, whole.spec.objective)
-    found = comparison_of(whole.sweep, facts, results)
+    found = RecordedSweep(whole.sweep, facts, results).comparison
     assert found.method == PAIRED
     assert found.best == best.number
     mean = seed_scores(best).mean
@@ -123,7 +123,7 @@ def test_the_estimate_is_of_the_mean_over_seeds(whole: Ran, tmp_path: Path) -> N
     shutil.copytree(whole.sweep.path, lost.path)
     (lost.scores / "comparison.json").unlink()
     next(lost.finalists.scores.iterdir()).unlink()
-    assert comparison_of(lost, facts, results).estimate is None
+    assert RecordedSweep(lost, facts, results).comparison.estimate is None
 
 
 def listed(ran: Ran) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.baseline import fit_baseline
 from keras_sweep.sweep.keras_script import trial_script
+from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.sweep.wall_time import WallTime
@@ -163,7 +164,7 @@ def test_a_metric_of_all_rows_is_ranked_and_estimated(tmp_path: Path) -> None:
 def test_what_folds_can_not_do_is_said(folder: Path, spec: SweepSpec, tmp_path: Path) -> None:
     data = load_search_data(spec)
     with pytest.raises(UsageError, match="trial 0 was trained once a fold"):
-        trial_script(SweepFolder(folder / "sweeps" / "few"), 0, lambda _: None, rows=tmp_path / "rows.npz")
+        trial_script(SweepAccess(SweepFolder(folder / "sweeps" / "few")), 0, rows=tmp_path / "rows.npz")
     by_dice = replace(spec, loss="dice", objective=replace(spec.objective, name="val_loss"))  # of a batch as a whole
     with pytest.raises(UsageError, match="val_loss is none that is known"):
         choose_runner(by_dice, data, None)

@@ -15,6 +15,7 @@ from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.evaluate import evaluate_winner
+from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, Noticed
@@ -67,7 +68,7 @@ def test_another_trials_weights_are_set_aside_and_the_trial_is_trained_again(don
 
 def test_nothing_is_evaluated_loaded_or_exported_by_another_trials_weights(done, swapped, tmp_path):
     events: list[Event] = []
-    scores = evaluate_winner(swapped, events.append)
+    scores = evaluate_winner(SweepAccess(swapped, events.append))
     assert scores.scores == read_facts(done[0]).test.scores.scores
     assert any("is trained again, since the weights" in event.message for event in events if isinstance(event, Noticed))
     with pytest.warns(UserWarning, match="is trained again, since the weights"):

@@ -11,8 +11,8 @@ import keras_sweep as ks
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.keras_script import trial_script
-from keras_sweep.sweep.replay import replay
-from keras_sweep.sweep.same_numbers import Match
+from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.replay import Match, replay
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.replay_view import replay_lines
@@ -58,7 +58,7 @@ def forged(folder: SweepFolder, target: Path, **changes: object) -> SweepFolder:
 
 def test_lanes_have_the_numbers_of_fit(sweeps):
     for number in (0, 9):
-        done = replay(sweeps["plain"], number, quiet)
+        done = replay(SweepAccess(sweeps["plain"]), number)
         assert (done.matches, done.plain.runner, done.recorded.runner) == (True, "fit/jax", "compiled/jax")
         assert done.plain.match in (Match.EQUAL, Match.ROUNDING)
         assert len(done.plain.epochs) == done.recorded.epochs
@@ -70,21 +70,21 @@ def test_a_pruned_trial_is_stopped_where_it_was_and_the_best_epoch_counts(sweeps
     pruned = next(result for result in results if result.state is TrialState.PRUNED)
     early = next(result for result in results if result.epoch is not None and result.epoch < result.epochs)
     for result in (pruned, early):
-        done = replay(sweeps["pruned"], result.number, quiet)
+        done = replay(SweepAccess(sweeps["pruned"]), result.number)
         assert done.matches
         assert (done.plain.again.state, done.plain.again.epoch) == (result.state, result.epoch)
 
 
 def test_a_promoted_trial_is_trained_from_its_beginning(sweeps):
     promoted = [result for result in results_of(sweeps["bands"]) if result.suggestion.continues is not None]
-    done = replay(sweeps["bands"], promoted[0].number, quiet)
+    done = replay(SweepAccess(sweeps["bands"]), promoted[0].number)
     assert done.matches
     assert len(done.plain.epochs) == promoted[0].epochs
 
 
 def test_the_runner_of_the_record_gives_every_digit_again(sweeps):
-    assert replay(sweeps["fit"], 1, quiet).plain.match is Match.EQUAL
-    assert replay(sweeps["plain"], 9, quiet, runner="compiled").plain.match is Match.EQUAL
+    assert replay(SweepAccess(sweeps["fit"]), 1).plain.match is Match.EQUAL
+    assert replay(SweepAccess(sweeps["plain"]), 9, runner="compiled").plain.match is Match.EQUAL
 
 
 def test_without_a_number_it_is_the_winner(sweeps):
@@ -105,7 +105,7 @@ def test_without_a_number_it_is_the_winner(sweeps):
 )
 def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
     first = results_of(sweeps["fit"])[0]
-    done = replay(forged(sweeps["fit"], tmp_path, **change(first)), 0, quiet)
+    done = replay(SweepAccess(forged(sweeps["fit"], tmp_path, **change(first))), 0)
     assert not done.matches
     text = "\n".join(replay_lines(done))
     assert said in text
@@ -128,7 +128,7 @@ def chaotic(sweeps: dict[str, SweepFolder]) -> SweepFolder:
 
 def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_part(chaotic):
     heard: list[object] = []
-    done = replay(chaotic, 0, heard.append)
+    done = replay(SweepAccess(chaotic, heard.append), 0)
     assert done.plain.match is Match.PARTED
     assert done.own is not None
     assert done.own.match is Match.EQUAL
@@ -142,7 +142,7 @@ def test_chaos_is_no_excuse_for_an_altered_digit(chaotic, tmp_path):
     first = results_of(chaotic)[0]
     losses = first.curve["val_loss"]
     altered = {**first.curve, "val_loss": (*losses[:-1], losses[-1] * 1.01)}
-    done = replay(forged(chaotic, tmp_path, curve=altered), 0, quiet)
+    done = replay(SweepAccess(forged(chaotic, tmp_path, curve=altered)), 0)
     assert done.own is not None
     assert done.own.match is Match.PARTED
     assert not done.matches
@@ -152,7 +152,7 @@ def test_the_script_trains_the_trial_without_this_project(sweeps, tmp_path):
     sweep = ks.open("plain", sweeps_dir=sweeps["plain"].path.parent)
     trial = sweep.trial(sweep.best.number)  # with the seed of the search, where a finalist's seed may be the best one
     script = tmp_path / "trial.py"
-    script.write_text(trial_script(sweeps["plain"], trial.number, quiet, rows=tmp_path / "rows.npz"))
+    script.write_text(trial_script(SweepAccess(sweeps["plain"]), trial.number, rows=tmp_path / "rows.npz"))
     assert "keras_sweep" not in script.read_text()
     assert values_of(script, tmp_path) == pytest.approx(list(trial.curve["val_accuracy"]), abs=1.01 / 288)
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from keras_sweep.sweep.same_numbers import Gap, Match, gap, least_match, widest
+from keras_sweep.sweep.replay import Gap, Match, gap, least_match, widest
 
 ROWS = 12_000
 

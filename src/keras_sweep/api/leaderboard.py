@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import (
@@ -94,17 +94,10 @@ class Leaderboard(Sequence[LeaderboardRow]):
 
 
 def leaderboard_of(
-    folder: SweepFolder,
-    facts: Facts,
-    results: Sequence[Result],
-    *,
-    where: Sequence[str] = (),
-    sort: str | None = None,
-    top: int | None = None,
+    sweep: RecordedSweep, *, where: Sequence[str] = (), sort: str | None = None, top: int | None = None
 ) -> Leaderboard:
     """The ranked trials of a record that was read. Raises UsageError for a condition or a key that no trial has."""
-    objective = facts.objective
-    comparison = comparison_of(folder, facts, results)
-    ranked = leaderboard_rows(results, objective, comparison, seed=facts.seed)
+    objective, comparison = sweep.objective, sweep.comparison
+    ranked = leaderboard_rows(sweep.results, objective, comparison, seed=sweep.facts.seed)
     rows = chosen_rows(ranked, objective, where=where, sort=sort, top=top)
-    return Leaderboard(folder.name, objective, comparison, ranked, tuple(rows))
+    return Leaderboard(sweep.folder.name, objective, comparison, ranked, tuple(rows))

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_sweep.errors import RecordError, SweepError, UsageError
+from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.files.atomic import check_place, write_folder
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import living_owner
-from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import own_card
-from keras_sweep.sweep.comparison import comparison_of
-from keras_sweep.sweep.hard_rows import Missed, missed_rows
-from keras_sweep.trial.comparison import Comparison
-from keras_sweep.trial.events import Listener
-from keras_sweep.trial.result import Result
+from keras_sweep.sweep.comparison import RecordedSweep, missed_rows
+from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_markdown
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.report.facts import SweepFacts
@@ -38,26 +33,18 @@ STILL_RUNS = "the sweep still runs"
 NO_WINNER = "no trial has won"
 
 
-def write_report(
-    folder: SweepFolder,
-    place: Path | None = None,
-    emit: Listener = lambda _: None,
-    *,
-    spec: SweepSpec | None = None,
-    trust: bool = False,
-) -> Path:
+def write_report(access: SweepAccess, place: Path | None = None) -> Path:
     """Write the report of a sweep, by default into `reports/NAME`; returns the page's path.
 
-    `spec` stands for the recorded one where the user has just given it; `trust` allows to run code that the record
-    names, without which the page does not say what its winner gets wrong.
+    Where code that the record names is not trusted, the page does not say what its winner gets wrong.
 
     Raises:
         UsageError: something stands there that this program did not write.
         RecordError: the record can't be read, or the disk fails.
     """
-    place = REPORTS_DIR / folder.name if place is None else place
+    place = REPORTS_DIR / access.folder.name if place is None else place
     check_place(place, PAGE, MARK)
-    facts = sweep_facts(folder, lambda: _outputs(folder, emit, spec, trust))
+    facts = sweep_facts(access.folder, lambda: _outputs(access))
     files = {
         PAGE: page_of(facts, datetime.now(UTC)),
         "leaderboard.md": leaderboard_markdown(facts.rows, facts.objective, facts.comparison),
@@ -67,16 +54,15 @@ def write_report(
     return place / PAGE
 
 
-def watch_report(
-    folder: SweepFolder, place: Path | None = None, emit: Listener = lambda _: None, *, trust: bool = False
-) -> Path:
+def watch_report(access: SweepAccess, place: Path | None = None) -> Path:
     """Write the report again and again while the sweep runs, and once more when it has ended; returns the page's path.
 
     Raises as `write_report`.
     """
+    folder = access.folder
     while True:
         running, stamp, began = living_owner(folder) is not None, _stamp(folder), time.monotonic()
-        page = write_report(folder, place, emit, trust=trust)
+        page = write_report(access, place)
         if not running:
             return page
         took = time.monotonic() - began
@@ -97,41 +83,29 @@ def sweep_facts(folder: SweepFolder, outputs: Callable[[], ValidationOutputs | s
 
     `outputs` gives those of the winner; it is called where there is one and the sweep does not run.
     """
-    facts = read_facts(folder)
-    results = read_results(folder)
-    objective = facts.objective
-    comparison = comparison_of(folder, facts, results)
-    rows = leaderboard_rows(results, objective, comparison, seed=facts.seed)
-    numbered = {result.number: result for result in results}
+    sweep = RecordedSweep.read(folder)
     running = living_owner(folder) is not None
-    winner = next((row.number for row in rows if row.winner), None)
+    winner = None if sweep.best is None else sweep.best.number
     return SweepFacts(
         name=folder.name,
-        objective=objective,
-        record=facts,
-        rows=rows,
-        comparison=comparison,
-        results=numbered,
-        card=_card(folder, facts, winner),
+        objective=sweep.objective,
+        record=sweep.facts,
+        rows=leaderboard_rows(sweep.results, sweep.objective, sweep.comparison, seed=sweep.facts.seed),
+        comparison=sweep.comparison,
+        results={result.number: result for result in sweep.results},
+        card=_card(folder, sweep.facts, winner),
         running=running,
         outputs=outputs() if winner is not None and not running else STILL_RUNS if running else NO_WINNER,
-        missed=None if running else _missed(folder, facts, results, comparison),
+        missed=None if running else missed_rows(sweep),
     )
 
 
-def _missed(folder: SweepFolder, facts: Facts, results: Sequence[Result], comparison: Comparison) -> Missed | None:
-    try:
-        return missed_rows(folder, facts, results, comparison)
-    except UsageError:
-        return None
-
-
-def _outputs(folder: SweepFolder, emit: Listener, spec: SweepSpec | None, trust: bool) -> ValidationOutputs | str:
+def _outputs(access: SweepAccess) -> ValidationOutputs | str:
     """Those of the winner, or why there are none: the page is right without them."""
     from keras_sweep.sweep.winner import winner_outputs
 
     try:
-        return winner_outputs(folder, emit, spec=spec, trust=trust)
+        return winner_outputs(access)
     except SweepError as error:
         return f"{error.message}. {error.hint}" if error.hint else error.message
     except Exception as error:  # weights that do not fit, a layer that is not there, code of the user's

@@ -13,24 +13,21 @@ from keras_sweep.api.leaderboard import Leaderboard, leaderboard_of
 from keras_sweep.api.report import write_report
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.errors import UsageError
-from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.reader import read_facts, read_results
-from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.export import export_trial
-from keras_sweep.sweep.recorded import no_winner, opened, recorded_data, recorded_spec
-from keras_sweep.sweep.refit import final_weights
+from keras_sweep.sweep.recorded import SweepAccess, needed_winner
 from keras_sweep.sweep.replay import replay as replayed
-from keras_sweep.sweep.winner import trained_model
+from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import SeedScores, seed_scores
-from keras_sweep.trial.ranking import best_training, winner
+from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import seeds_texts
 from keras_sweep.views.notebook import trial_html
@@ -101,8 +98,7 @@ class Sweep:
     def __init__(self, folder: SweepFolder, *, spec: SweepSpec | None = None, trust: bool = False) -> None:
         """Give `spec` where the user has just given it, and `trust` to run code that the record names."""
         self._folder = folder
-        self._spec = spec
-        self._trust = trust
+        self._access = SweepAccess(folder, warn_of_notices, spec, trust)
 
     @property
     def name(self) -> str:
@@ -114,6 +110,9 @@ class Sweep:
         """Its folder."""
         return self._folder.path
 
+    def _read(self) -> RecordedSweep:
+        return RecordedSweep.read(self._folder)
+
     @property
     def objective(self) -> Objective:
         """The metric that ranks, and its direction."""
@@ -122,8 +121,8 @@ class Sweep:
     @property
     def trials(self) -> list[Trial]:
         """Every finished trial, in the order of their numbers."""
-        facts, results = read_facts(self._folder), read_results(self._folder)
-        return [_trial(result, facts.objective, facts.seed) for result in results]
+        sweep = self._read()
+        return [_trial(result, sweep.objective, sweep.facts.seed) for result in sweep.results]
 
     def trial(self, number: int) -> Trial:
         """One trial. Raises UsageError where there is none of that number."""
@@ -142,10 +141,7 @@ class Sweep:
         Raises RecordError where no trial has completed.
         """
         trials = self.trials
-        best = winner(trials, self.objective)
-        if best is None:
-            raise no_winner(self.name, trials)
-        return trials[best.number]
+        return trials[needed_winner(self.name, trials, self.objective).number]
 
     @property
     def estimate(self) -> Estimate | None:
@@ -153,12 +149,12 @@ class Sweep:
 
         None where no scores of rows are kept, as of imported trials.
         """
-        return comparison_of(self._folder, read_facts(self._folder), read_results(self._folder)).estimate
+        return self._read().comparison.estimate
 
     @property
     def refit(self) -> Refit | None:
         """How the winner was trained once more, on all rows of training and validation; None where it was not."""
-        return read_facts(self._folder).refit_of_winner(read_results(self._folder))
+        return self._read().refit
 
     def ties(self) -> list[Trial]:
         """The trials that these data can't tell from the best, best first and with it; none where it stands alone."""
@@ -173,9 +169,8 @@ class Sweep:
         Raises:
             UsageError: a condition or a key that no trial has.
         """
-        facts, results = read_facts(self._folder), read_results(self._folder)
         conditions = [where] if isinstance(where, str) else list(where)
-        return leaderboard_of(self._folder, facts, results, where=conditions, sort=sort, top=top)
+        return leaderboard_of(self._read(), where=conditions, sort=sort, top=top)
 
     def load_model(self, number: int | None = None) -> Any:
         """A compiled `keras.Model` with exactly the weights that earned the value, of a trial or the winner.
@@ -187,9 +182,8 @@ class Sweep:
             UsageError: the record names code and is not trusted, or Keras runs on another backend than is needed.
             DataError: the data can't be read, or are no longer those of the sweep.
         """
-        with opened(self._folder, number, warn_of_notices, spec=self._spec, trust=self._trust) as trial:
-            weights, own, _ = final_weights(trial, warn_of_notices)
-            return trained_model(trial.spec, trial.trial, weights, own)
+        with self._access.opened(number) as trial:
+            return final_model(trial)[0]
 
     def validation(self) -> Rows:
         """The very rows of the leaderboard's scores: `.x` [N, ...] as the model takes them, `.y` labels.
@@ -199,10 +193,7 @@ class Sweep:
         Raises:
             UsageError, DataError: as `load_model`.
         """
-        with StudyFile.open(self._folder) as study:
-            spec = self._spec or recorded_spec(study, trust=self._trust, emit=warn_of_notices)
-            choose_backend(None)
-            return recorded_data(study, spec, warn_of_notices)[1].validation
+        return self._access.validation()
 
     def evaluate(self) -> TestScores:
         """The winner on the sealed test rows. Every look is counted.
@@ -211,7 +202,7 @@ class Sweep:
             DataError: there are no test rows, or they are not those of the sweep.
             SweepBusy: another process runs the sweep.
         """
-        return evaluate_winner(self._folder, warn_of_notices, spec=self._spec, trust=self._trust)
+        return evaluate_winner(self._access)
 
     @property
     def test_looks(self) -> int:
@@ -224,10 +215,7 @@ class Sweep:
         Raises:
             UsageError: there is no such format, the path can't take a model, or there is no such trial.
         """
-        written = export_trial(
-            self._folder, Path(path), number, warn_of_notices, format=format, spec=self._spec, trust=self._trust
-        )
-        return written.model
+        return export_trial(self._access, Path(path), number, format=format).model
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the sweep as one self-contained page with its tables into a folder; returns the page's path.
@@ -237,8 +225,7 @@ class Sweep:
         Raises:
             UsageError: something stands there that no report is.
         """
-        place = None if path is None else Path(path)
-        return write_report(self._folder, place, warn_of_notices, spec=self._spec, trust=self._trust)
+        return write_report(self._access, None if path is None else Path(path))
 
     def replay(
         self, number: int | None = None, *, runner: str | None = None, backend: str | None = None
@@ -251,9 +238,7 @@ class Sweep:
             UsageError: there is no such trial or runner, or the record names code and is not trusted.
             ChangedSweep: the data or the code of the model have changed.
         """
-        spec, trust = self._spec, self._trust
-        done = replayed(self._folder, number, warn_of_notices, runner=runner, spec=spec, trust=trust, backend=backend)
-        return ReplayedTrial.of(done)
+        return ReplayedTrial.of(replayed(replace(self._access, backend=backend), number, runner=runner))
 
     @property
     def study(self) -> optuna.Study:

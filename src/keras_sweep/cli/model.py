@@ -35,6 +35,7 @@ def evaluate(
     folder = find(name, sweeps_dir)
     from keras_sweep.record.reader import read_facts
     from keras_sweep.sweep.evaluate import evaluate_winner
+    from keras_sweep.sweep.recorded import SweepAccess
     from keras_sweep.trial.events import Event, TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
@@ -49,7 +50,7 @@ def evaluate(
             if isinstance(event, TestEvaluated):
                 looks.append(event)
 
-        evaluate_winner(folder, listen, trust=trust, backend=backend)
+        evaluate_winner(SweepAccess(folder, listen, trust=trust, backend=backend))
     if format == "json":
         typer.echo(strict_json(event_record(looks[0], read_facts(folder).objective)))
     else:
@@ -73,11 +74,13 @@ def export(
     folder = find(name, sweeps_dir)
     from keras_sweep.space.text import escaped
     from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
+    from keras_sweep.sweep.recorded import SweepAccess
     from keras_sweep.views.terminal.console import stderr_console
 
     path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS[format].suffix}")
     with at_work() as view:
-        written = export_trial(folder, path, trial, view, format=format, trust=trust, backend=backend)
+        access = SweepAccess(folder, view, trust=trust, backend=backend)
+        written = export_trial(access, path, trial, format=format)
     typer.echo(str(written.model))
     stderr_console().print(f"{written.trial.name} of {folder.name}; its card is {escaped(str(written.card))}")
 
@@ -139,6 +142,7 @@ def replay(
     if rows is not None and not script:
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")
     folder = find(name, sweeps_dir)
+    from keras_sweep.sweep.recorded import SweepAccess
     from keras_sweep.sweep.replay import replay as replayed
     from keras_sweep.views.replay_view import ReplayView, replay_json
 
@@ -146,10 +150,10 @@ def replay(
         from keras_sweep.sweep.keras_script import trial_script
 
         with at_work() as view:
-            text = trial_script(folder, trial, view, rows=rows, trust=trust, backend=backend)
+            text = trial_script(SweepAccess(folder, view, trust=trust, backend=backend), trial, rows=rows)
         typer.echo(text, nl=False)
         return
     with at_work() as view:
-        done = replayed(folder, trial, view, runner=runner, trust=trust, backend=backend)
+        done = replayed(SweepAccess(folder, view, trust=trust, backend=backend), trial, runner=runner)
     answer(ReplayView(done), replay_json(done), format)
     raise typer.Exit(0 if done.matches else 1)

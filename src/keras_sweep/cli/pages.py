@@ -29,10 +29,11 @@ def report(
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
     folder = find(name, sweeps_dir)
     from keras_sweep.api.report import watch_report, write_report
+    from keras_sweep.sweep.recorded import SweepAccess
 
     write = watch_report if watch else write_report
     with at_work() as view:
-        page = write(folder, output, view, trust=trust)
+        page = write(SweepAccess(folder, view, trust=trust), output)
     typer.echo(str(page))
 
 

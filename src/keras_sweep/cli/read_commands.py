@@ -92,28 +92,28 @@ def leaderboard(
 ) -> None:
     """The ranked trials of a sweep."""
     from keras_sweep.api.leaderboard import leaderboard_of
-    from keras_sweep.record.reader import read_facts, read_results
     from keras_sweep.record.trial_record import waiting_beside
+    from keras_sweep.sweep.comparison import RecordedSweep
     from keras_sweep.views.leaderboard.query import why_none
     from keras_sweep.views.leaderboard.rows import reference_rows
     from keras_sweep.views.terminal.console import stdout_console
     from keras_sweep.views.terminal.text import waiting_text
 
     folder = find(name, sweeps_dir)
-    facts, results = read_facts(folder), read_results(folder)
-    board = leaderboard_of(folder, facts, results, where=where or (), sort=sort, top=top)
+    sweep = RecordedSweep.read(folder)
+    board = leaderboard_of(sweep, where=where or (), sort=sort, top=top)
     if where and board.ranked and not board:
         note(why_none(board.ranked, where))
-    if waiting := waiting_beside(folder, len(results), facts.trials):
+    if waiting := waiting_beside(folder, len(sweep.results), sweep.facts.trials):
         note(waiting_text(waiting))
     if format == "table":
         from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 
-        references = reference_rows(facts)
+        references = reference_rows(sweep.facts)
         stdout_console().print(
             LeaderboardTable(board.rows, board.objective, board.comparison, of=board.ranked, references=references)
         )
-        if (refit := facts.refit_of_winner(results)) is not None:
+        if (refit := sweep.refit) is not None:
             stdout_console().print(refit_line(refit))
     else:
         texts = {"json": board.to_json, "csv": board.to_csv, "markdown": board.to_markdown}
@@ -127,17 +127,15 @@ def show(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
-    from keras_sweep.record.reader import read_facts, read_results
     from keras_sweep.record.trial_record import waiting_beside
-    from keras_sweep.sweep.comparison import comparison_of
-    from keras_sweep.trial.ranking import order_key, winner
+    from keras_sweep.sweep.comparison import RecordedSweep
+    from keras_sweep.trial.ranking import order_key
     from keras_sweep.views.terminal.text import waiting_text
     from keras_sweep.views.trial_view import TrialView, trial_json
 
     folder = find(name, sweeps_dir)
-    facts = read_facts(folder)
-    objective = facts.objective
-    results = read_results(folder)
+    sweep = RecordedSweep.read(folder)
+    facts, objective, results = sweep.facts, sweep.objective, sweep.results
     waiting = waiting_beside(folder, len(results), facts.trials)
     if trial in waiting:
         raise UsageError(f"sweep {folder.name!r} can't show trial {trial} yet", hint=waiting_text([trial]))
@@ -146,13 +144,11 @@ def show(
     if not results:
         raise UsageError(f"sweep {folder.name!r} has no finished trial yet")
     if trial is None:
-        result = winner(results, objective) or min(results, key=lambda one: order_key(one, objective))
+        result = sweep.best or min(results, key=lambda one: order_key(one, objective))
     elif 0 <= trial < len(results):
         result = results[trial]
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
-    comparison = comparison_of(folder, facts, results)
-    refit = facts.refit_of_winner(results)
-    own_refit = refit if refit is not None and refit.trial == result.number else None
-    view = TrialView(result, results, objective, comparison, seed=facts.seed, refit=own_refit)
-    answer(view, trial_json(result, results, objective, comparison, seed=facts.seed), format)
+    own_refit = sweep.refit if sweep.refit is not None and sweep.refit.trial == result.number else None
+    view = TrialView(result, results, objective, sweep.comparison, seed=facts.seed, refit=own_refit)
+    answer(view, trial_json(result, results, objective, sweep.comparison, seed=facts.seed), format)

@@ -56,6 +56,7 @@ class MetricScores:
 
     metrics: Sequence[Sequence[Metric]]  # [K] models, each the mean of one or several trainings
     rows: int
+    sign: float = 1.0  # -1 for a metric of which less is better
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,7 +66,7 @@ class MetricScores:
     def on(self, weights: Floats) -> Floats:
         """The metric of each model."""
         values = [np.mean([metric(weights) for metric in each], axis=0) for each in self.metrics]
-        return np.stack(values, axis=1)
+        return np.asarray(self.sign * np.stack(values, axis=1))
 
 
 def bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
@@ -17,7 +17,6 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.text import quoted
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import Choice
-from keras_sweep.trial.ranking import best_training, winner
 from keras_sweep.trial.result import Result
 
 LARGEST = 2**63 - 1  # of a count: SQLite knows no larger whole number
@@ -99,11 +98,6 @@ class Facts:
         """The training on all rows, if it repeats this training."""
         of = (training.recipe, training.finalist_seed)
         return self.refit if self.refit is not None and (self.refit.trial, self.refit.seed) == of else None
-
-    def refit_of_winner(self, results: Iterable[Result]) -> Refit | None:
-        """The training on all rows, if it repeats the winner's."""
-        best = winner(results, self.objective)
-        return None if best is None else self.refit_of(best_training(best, self.objective))
 
     def test_of(self, training: Result) -> TestScores | None:
         """The scores of the last look at the test rows, if it was at the model of this training."""

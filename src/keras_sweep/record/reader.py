@@ -55,6 +55,13 @@ def read_results(folder: SweepFolder, *, top: int | None = None) -> list[Result]
         return _best(connection, study, top)
 
 
+def read_sweep(folder: SweepFolder) -> tuple[Facts, list[Result]]:
+    """What is known of the whole sweep, and its trials in order of number, as of one moment. Raises RecordError."""
+    with reading(folder) as connection:
+        study = the_study(connection, folder)
+        return study.facts, with_finalists_of(connection, study, all_results(connection, study.id))
+
+
 def read_summary(folder: SweepFolder) -> Summary:
     """Name, attributes, counts and best trial, where it can be without reading the others. Raises RecordError."""
     with reading(folder) as connection:

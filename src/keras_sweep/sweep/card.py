@@ -21,13 +21,12 @@ from keras_sweep.data.names import image_set
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain import plain_errors, read_plain
-from keras_sweep.models.model_as_file import PLAIN
 from keras_sweep.process.keras_config import keras_config
-from keras_sweep.record.facts import Facts, TestScores
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import Split, SweepSpec
-from keras_sweep.trial.comparison import Estimate
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
@@ -71,16 +70,6 @@ class CardModel(_Part):
     arguments: dict[str, Any]
 
 
-class CardSeeds(_Part):
-    """A recipe over its seeds."""
-
-    count: int
-    mean: float
-    stderr: float | None
-    unstable: bool
-    values: dict[str, float | None]  # seed -> value
-
-
 class CardRefit(_Part):
     """How the model was trained once more, on all rows.
 
@@ -108,7 +97,7 @@ class Card(_Part):
     trials: int  # of how many it is one
     params: dict[str, Any]
     seed: Any
-    seeds: CardSeeds | None = None  # where finalists decided
+    seeds: dict[str, Any] | None = None  # of the recipe: count, mean, ...; where finalists decided
     epoch: int | None
     refit: CardRefit | None = None
     model: CardModel
@@ -140,53 +129,40 @@ def versions() -> dict[str, str]:
 
 
 def model_card(
-    spec: SweepSpec,
-    result: Result,
-    data: SearchData,
-    *,
-    trials: int,
-    test: TestScores | None,
-    looks: int,
-    opening: str = PLAIN,
-    estimate: Estimate | None = None,
-    recipe: Result | None = None,
-    refit: Refit | None = None,
+    sweep: RecordedSweep, spec: SweepSpec, training: Result, data: SearchData, *, opening: str, refit: Refit | None
 ) -> dict[str, Any]:
     """The card as plain data, which `card_text` writes; `sha256` is added once the file is there.
 
     Args:
-        spec: the sweep.
-        result: the exported trial, or finalist.
-        data: what it was trained on.
-        trials: of how many trials it is one.
-        test: the evaluation on the sealed test rows, if there was one.
-        looks: how often the sweep has looked at the test rows.
+        sweep: the record as it is now.
+        spec: of the sweep.
+        training: the exported trial, or finalist.
+        data: the rows of the search.
         opening: the call that opens the model's file.
-        estimate: what the winner is likely to score on new rows; of another trial there is none.
-        recipe: the trial of the search whose recipe it is, where that was trained with other seeds, too.
         refit: how the exported model was trained once more, on all rows; None: it is the trial's own.
     """
-    seeds = seeds_record(recipe, spec.search.seed) if recipe is not None else None
+    recipe, comparison = sweep.results[training.recipe], sweep.comparison
+    estimate = comparison.estimate if comparison.best == training.recipe else None
     card = {
         "sweep": spec.name,
-        "trial": result.recipe,
-        "trials": trials,
-        "params": dict(result.params),
-        "seed": result.params.get("seed", spec.search.seed),
-        **({} if seeds is None else {"seeds": seeds}),
-        "epoch": result.epoch,
+        "trial": training.recipe,
+        "trials": len(sweep.results),
+        "params": dict(training.params),
+        "seed": training.params.get("seed", spec.search.seed),
+        **seeds_record(recipe, spec.search.seed),
+        "epoch": training.epoch,
         "refit": refit_record(refit),
         "model": {"source": spec.model.source, "arguments": dict(spec.model.arguments)},
         "open": opening,
         "loss": spec.loss,
         "metrics": list(spec.metrics),
         "metric": {"name": spec.objective.name, "goal": spec.objective.goal.value},
-        "engine": result.engine,
-        "runner": result.runner,
+        "engine": training.engine,
+        "runner": training.runner,
         "data": data_record(spec, data),
-        "validation": validation_record(result),
+        "validation": validation_record(training),
         "estimate": None if estimate is None else asdict(estimate),
-        "test": test_record(test, spec.objective.name, looks),
+        "test": test_record(sweep.facts, training),
         "versions": versions(),
         "keras_config": keras_config(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -200,18 +176,25 @@ def card_text(card: Mapping[str, Any]) -> str:
 
 
 def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """What a card says of the rows."""
+    """What a card says of the rows. A file is named by its path from the folder of the space file."""
+    of, pictures = spec.data, image_set(spec.data)
+    source = os.path.relpath(of.source, spec.folder) if Path(of.source).is_absolute() else of.source
+    words = "rows as the source gives them, float32"
+    if data.preprocessing:
+        words = "raw rows"
+    elif pictures is not None:
+        words = f"pixels divided by 255, as float32, flattened to {math.prod(pictures.shape)}"
     return {
         "name": data.name,
         "fingerprint": data.fingerprint,
         "test_fingerprint": data.test_fingerprint,
-        "source": _source(spec),
+        "source": {"kind": of.kind, "source": source, "target": of.target, "split": asdict(of.split)},
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
         **({"folds": len(data.folds)} if data.folds else {}),
         "test_rows": data.test_rows,
         "input_shape": list(data.input_shape),
-        "input": "raw rows" if data.preprocessing else _input_words(spec),
+        "input": words,
         "classes": list(data.class_names) if data.class_names else data.classes,
     }
 
@@ -222,19 +205,14 @@ def validation_record(result: Result) -> dict[str, Any]:
     return {"value": result.value, "stderr": result.stderr, **scores}
 
 
-def seeds_record(recipe: Result, seed: int) -> dict[str, Any] | None:
-    """What a card says of the recipe over its seeds, of which `seed` is the search's; None where none decide."""
+def seeds_record(recipe: Result, seed: int) -> dict[str, Any]:
+    """What a card says of the recipe over its seeds, of which `seed` is the search's; {} where none decide."""
     scores = seed_scores(recipe) if recipe.final else None
     if scores is None:
-        return None
+        return {}
     values = {str(seed): recipe.value, **{str(one.finalist_seed): one.value for one in recipe.finalists}}
-    return {
-        "count": scores.count,
-        "mean": scores.mean,
-        "stderr": scores.stderr,
-        "unstable": scores.unstable,
-        "values": values,
-    }
+    about = {"count": scores.count, "mean": scores.mean, "stderr": scores.stderr, "unstable": scores.unstable}
+    return {"seeds": {**about, "values": values}}
 
 
 def refit_record(refit: Refit | None) -> dict[str, Any] | None:
@@ -255,29 +233,16 @@ def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
     return (card.get("trial"), card.get("seed")) == (training.recipe, training.params.get("seed", seed))
 
 
-def test_record(test: TestScores | None, objective: str, looks: int) -> dict[str, Any] | None:
+def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
     """What a card says of the sealed test rows; None where nobody has looked.
 
     `stderr` is that of the objective's metric, `stderrs` holds that of each score which has a formula.
     """
+    test = facts.test_of(training)
     if test is None:
         return None
-    errors = {"stderr": test.stderrs.get(objective.removeprefix("val_")), "stderrs": dict(test.stderrs)}
-    return {**test.scores, **errors, "rows": test.rows, "looks": looks}
-
-
-def _source(spec: SweepSpec) -> dict[str, Any]:
-    """Where the rows are read, as `data` of the space file says it: a file by its path from there."""
-    data = spec.data
-    in_folder = os.path.relpath(data.source, spec.folder) if Path(data.source).is_absolute() else data.source
-    return {"kind": data.kind, "source": in_folder, "target": data.target, "split": asdict(data.split)}
-
-
-def _input_words(spec: SweepSpec) -> str:
-    pictures = image_set(spec.data)
-    if pictures is not None:
-        return f"pixels divided by 255, as float32, flattened to {math.prod(pictures.shape)}"
-    return "rows as the source gives them, float32"
+    errors = {"stderr": test.stderrs.get(facts.metric.removeprefix("val_")), "stderrs": dict(test.stderrs)}
+    return {**test.scores, **errors, "rows": test.rows, "looks": facts.test_looks}
 
 
 def card_path(model: Path) -> Path:

@@ -15,8 +15,8 @@ from keras_sweep.record.facts import Facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import data_record, is_card_of, refit_record, validation_record
-from keras_sweep.sweep.export import recorded_card
+from keras_sweep.sweep.card import card_text, data_record, is_card_of, model_card, refit_record, validation_record
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import unfollowed_spec
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.result import Result
@@ -66,7 +66,7 @@ def card_facts(
 
     `own` are the rows that the model was trained on, `seen` the scores, as the card's leaves, that came out of it.
     """
-    facts = list(_facts("data", card.get("data"), data_record(spec, data), "rows", without=("source",)))
+    facts = list(_facts("data", card.get("data"), data_record(spec, data), "rows"))
     if card.get("test"):
         facts.append(Fact("test.rows", card["test"].get("rows"), data.test_rows, "rows"))
     if card.get("refit"):
@@ -79,7 +79,7 @@ def card_facts(
     done = {fact.name for fact in facts} | set(seen)
     unseen = []
     for name in (one for one in card if one not in ELSEWHERE):
-        said = [leaf for leaf, value in _leaves(name, card[name]) if value is not None and "data.source" not in leaf]
+        said = [leaf for leaf, value in _leaves(name, card[name]) if value is not None]
         left = [leaf for leaf in said if leaf not in done]
         unseen += [name] if said and left == said else left
     return CardFacts(tuple(facts), tuple(unseen), why)
@@ -90,7 +90,8 @@ def _of_record(card: Mapping[str, Any], data: SearchData, home: SweepFolder) -> 
     try:
         with StudyFile.open(home) as study:
             spec, facts = unfollowed_spec(study), study.facts
-            trained = list(_trainings(study.ranked_results()))
+            sweep = RecordedSweep.of(study)
+            trained = [one for result in sweep.results for one in (result, *result.finalists)]
             alike = [one for one in trained if _is_of(card, one, facts)]
             if not alike:
                 return None, "no trial of the sweep of that name here has the card's scores"
@@ -98,7 +99,7 @@ def _of_record(card: Mapping[str, Any], data: SearchData, home: SweepFolder) -> 
             refit = facts.refit_of(of)
             if said := card.get("refit") if refit is None else None:  # it was trained on all rows for its export
                 refit = Refit(of.recipe, of.finalist_seed, of.epoch or of.epochs, said["rows"], said["scores"], "")
-            known = json.loads(json.dumps(recorded_card(study, spec, of, data, opening="", refit=refit)))
+            known = json.loads(card_text(model_card(sweep, spec, of, data, opening="", refit=refit)))
     except SweepError as error:
         return None, f"its record can't be used: {error.message}"
     known[KERAS_CONFIG] = facts.keras_config
@@ -124,11 +125,6 @@ def _less(said: object, known: int) -> bool:
     return type(said) is int and 0 < said < known
 
 
-def _trainings(results: Sequence[Result]) -> Iterator[Result]:
-    for result in results:
-        yield from (result, *result.finalists)
-
-
 def _of_file(card: Mapping[str, Any], model: Any) -> Iterator[Fact]:
     """The optimizer that the model's file was compiled with."""
     known = {**model.optimizer.get_config(), "optimizer": type(model.optimizer).__name__.lower()}
@@ -137,16 +133,17 @@ def _of_file(card: Mapping[str, Any], model: Any) -> Iterator[Fact]:
             yield Fact(f"params.{name}", value, known[name], "file")
 
 
-def _facts(name: str, card: Any, known: Any, by: str, *, without: Sequence[str] = ()) -> Iterator[Fact]:
+def _facts(name: str, card: Any, known: Any, by: str) -> Iterator[Fact]:
     """Each leaf of what a card says under a name, beside what is known."""
     said, there = dict(_leaves(name, card)), dict(_leaves(name, json.loads(json.dumps(known))))
     for leaf in said | there:
-        if not any(leaf.startswith(f"{name}.{part}") for part in without):
-            yield Fact(leaf, said.get(leaf), there.get(leaf), by)
+        yield Fact(leaf, said.get(leaf), there.get(leaf), by)
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Names with dots, and values that are no maps."""
+    if name == "data.source":  # by which the rows were found
+        return
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _leaves(f"{name}.{key}", inner)

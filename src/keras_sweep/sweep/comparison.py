@@ -1,17 +1,18 @@
-"""The trials of a sweep against its winner, on the rows that they were all scored on.
+"""A sweep's record at one moment, and its trials against its winner on the rows that they were all scored on.
 
-It is computed once, at the end of a run, and kept beside the scores under a digest of the trials that it is of, so that
-a reader has it at once and never another's. The record holds the digest of what is kept: where the file was altered
-since, and of a sweep that runs or was cut short, the comparison is computed from the scores when it is read.
+The comparison is computed once, at the end of a run, and kept beside the scores under a digest of the trials that it is
+of, so that a reader has it at once and never another's. The record holds the digest of what is kept: where the file was
+altered since, and of a sweep that runs or was cut short, the comparison is computed from the scores when it is read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +20,14 @@ from keras_sweep.errors import RecordError
 from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.saved import load_scores, scores_file, with_scores
+from keras_sweep.record.reader import read_sweep
+from keras_sweep.record.saved import keeps_bits, load_scores, scores_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, MoreTrials, marginal, with_company
+from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, marginal, with_company
+from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import score, unsteadiness
-from keras_sweep.trial.ranking import can_win, has_value, order_key, winner
+from keras_sweep.trial.ranking import best_training, can_win, has_value, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 
@@ -37,6 +40,8 @@ VERSION = 5
 KEPT = "comparison"  # the study's attribute with the digest of what is kept
 MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is nothing
 MOST_BYTES = 64 * 2**20  # of the file
+FEWEST_TIES = 5  # that are enough to be the good trials; else these are
+GOOD_TRIALS = 10
 
 
 def comparison_file(folder: SweepFolder) -> Path:
@@ -44,44 +49,85 @@ def comparison_file(folder: SweepFolder) -> Path:
     return folder.scores / "comparison.json"
 
 
-def comparison_of(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Comparison:
-    """What was kept of these very trials, else computed; by their values alone where they have no scores of rows."""
-    objective = facts.objective
-    if not any(result.scores_digest for result in results):
-        return marginal(results, objective)
-    return _kept(folder, facts, results) or compared(folder, facts, results)
+@dataclass(frozen=True)
+class RecordedSweep:
+    """A sweep as its record had it at one moment."""
+
+    folder: SweepFolder
+    facts: Facts
+    results: Sequence[Result]  # in the order of their numbers
+
+    @classmethod
+    def read(cls, folder: SweepFolder) -> RecordedSweep:
+        """As the record is now. Raises RecordError."""
+        return cls(folder, *read_sweep(folder))
+
+    @classmethod
+    def of(cls, study: StudyFile) -> RecordedSweep:
+        """As an open record is now. Raises RecordError."""
+        return cls(study.folder, study.facts, study.ranked_results())
+
+    @property
+    def objective(self) -> Objective:
+        """What ranks the trials."""
+        return self.facts.objective
+
+    @cached_property
+    def best(self) -> Result | None:
+        """The winner; None where no trial can win."""
+        return winner(self.results, self.objective)
+
+    @property
+    def refit(self) -> Refit | None:
+        """The training on all rows, if it repeats the winner's."""
+        return None if self.best is None else self.facts.refit_of(best_training(self.best, self.objective))
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        """What was kept of these very trials, else computed; by values alone where they have no scores of rows."""
+        if not any(result.scores_digest for result in self.results):
+            return marginal(self.results, self.objective)
+        return self.kept_comparison or compared(self)
+
+    @cached_property
+    def kept_comparison(self) -> Comparison | None:
+        """What a run kept of these very trials, if it stands there to the letter."""
+        try:
+            text = read_plain(comparison_file(self.folder), MOST_BYTES)
+            if hashlib.sha256(text).hexdigest() != self.facts.comparison:
+                return None
+            kept = json.loads(text)
+            return Comparison.from_json(kept) if kept["digest"] == self.digest else None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return None
+
+    @property
+    def is_altered(self) -> bool:
+        """Whether a comparison stands there that is not the one of these trials which the run kept."""
+        return comparison_file(self.folder).exists() and self.kept_comparison is None
+
+    @property
+    def digest(self) -> str:
+        """Of all that the comparison depends on."""
+
+        def said(result: Result) -> tuple[object, ...]:
+            return result.state, result.value, result.stderr, result.engine, result.scores_digest
+
+        facts, objective = self.facts, self.objective
+        about = [(VERSION, repr(objective), objective.take_best, facts.seed, facts.exhausted)]
+        trials = [(order_key(one, objective), *said(one), *map(said, one.finalists)) for one in self.results]
+        return hashlib.sha256(repr((about, trials)).encode()).hexdigest()
 
 
 def keep_comparison(study: StudyFile, results: Sequence[Result]) -> Comparison:
     """Compute it, where that is not kept already, and keep it for readers. Raises RecordError."""
-    folder, facts = study.folder, study.facts
-    comparison = _kept(folder, facts, results)
-    if comparison is None:
-        comparison = compared(folder, facts, results)
-        if comparison.method == PAIRED:
-            of = _digest(facts, results)
-            text = json.dumps({"digest": of, **comparison.to_json()}) + "\n"
-            study.set_attributes({KEPT: hashlib.sha256(text.encode()).hexdigest()})
-            write_text(comparison_file(folder), text)
+    sweep = RecordedSweep(study.folder, study.facts, results)
+    comparison = sweep.comparison
+    if sweep.kept_comparison is None and comparison.method == PAIRED:
+        text = json.dumps({"digest": sweep.digest, **comparison.to_json()}) + "\n"
+        study.set_attributes({KEPT: hashlib.sha256(text.encode()).hexdigest()})
+        write_text(comparison_file(sweep.folder), text)
     return comparison
-
-
-def is_altered(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> bool:
-    """Whether a comparison stands there that is not the one of these trials which the run kept."""
-    return comparison_file(folder).exists() and _kept(folder, facts, results) is None
-
-
-def _kept(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Comparison | None:
-    """What a run kept of these very trials, if it stands there to the letter."""
-    try:
-        text = read_plain(comparison_file(folder), MOST_BYTES)
-        if hashlib.sha256(text).hexdigest() != facts.comparison:
-            return None
-        kept = json.loads(text)
-        same = kept["digest"] == _digest(facts, results)
-        return Comparison.from_json(kept) if same else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +138,19 @@ class Candidate:
     seeds: Sequence[RowScores]  # with the search's seed first, then with those of its finalists
 
 
-def compared(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Comparison:
+def compared(sweep: RecordedSweep) -> Comparison:
     """The winner against all trials that could have won; those without scores are compared by their values alone."""
-    objective = facts.objective
-    by_value = marginal(results, objective)
-    best = winner(results, objective)
-    candidates = _candidates(folder, results, best, objective) if best is not None and best.scores_digest else None
+    objective, best = sweep.objective, sweep.best
+    by_value = marginal(sweep.results, objective)
+    candidates = _candidates(sweep, best) if best is not None and best.scores_digest else None
     if best is None or candidates is None:
         return by_value
     import numpy as np
 
     from keras_sweep.honest.estimate import corrected
-    from keras_sweep.honest.ties import paired_ties
+    from keras_sweep.honest.ties import more_trials, paired_ties
 
-    seed = facts.seed % 2**64
+    seed = sweep.facts.seed % 2**64
     share = objective.is_share
     models = [one.seeds for one in candidates]
     mean, first = _place(best, candidates), len(candidates)
@@ -131,38 +176,49 @@ def compared(folder: SweepFolder, facts: Facts, results: Sequence[Result]) -> Co
         if number in behind:
             stderr = float(error) if number != best.number and error >= 0 else None  # NaN where none is known
             behind[number] = Behind(behind[number].behind, stderr, bool(tie))
-    more = None if facts.exhausted == len(results) else _more(results, objective, behind)
+    more = None
+    if sweep.facts.exhausted != len(sweep.results):
+        values = [one.value for one in sweep.results if can_win(one, objective) and one.value is not None]
+        more = more_trials([-objective.key(value) for value in values], behind)
     return Comparison(best.number, estimate, with_company(behind), PAIRED, models[mean][0].rows, more)
 
 
-def _candidates(
-    folder: SweepFolder, results: Sequence[Result], best: Result, objective: Objective
-) -> list[Candidate] | None:
+def _candidates(sweep: RecordedSweep, best: Result) -> list[Candidate] | None:
     """The trials whose scores are kept, in the order of their numbers: an order by rank would favour the best.
 
     None where too few are kept: not the winner's, under half of all, or not those of every finalist that decides.
     """
-    expected = with_scores(results, objective, best=MOST_COMPARED)
-    loaded = []
-    for trial in expected:
-        with suppress(RecordError):  # damaged, or lost: the others are compared
-            loaded.append(Candidate(trial, [load_scores(scores_file(folder, trial.number), trial.scores_digest or "")]))
-    own = next((one.seeds[0] for one in loaded if one.trial.number == best.number), None)
+    expected = with_scores(sweep.results, sweep.objective, best=MOST_COMPARED)
+    loaded = _loaded(sweep.folder, expected)
+    own = loaded.get(best.number)
     if own is None:
         return None
-    of_outputs = own.kind is Kind.OUTPUTS
-    alike = [one for one in loaded if one.seeds[0].rows == own.rows]
-    alike = [one for one in alike if (one.seeds[0].kind is Kind.OUTPUTS) == of_outputs]
-    decide = {one.number for one in results if one.final and best.final}
-    if 2 * len(alike) < len(expected) or not decide <= {one.trial.number for one in alike}:
+    alike = {number: one for number, one in loaded.items() if _is_alike(one, own)}
+    decide = {one.number for one in sweep.results if one.final and best.final}
+    if 2 * len(alike) < len(expected) or not decide <= alike.keys():
         return None
     candidates = []
-    for one in alike:
-        seeds = scores_of_seeds(folder, one.trial, one.seeds[0]) if one.trial.number in decide else one.seeds
+    for trial in (one for one in expected if one.number in alike):
+        scores = alike[trial.number]
+        seeds = scores_of_seeds(sweep.folder, trial, scores) if trial.number in decide else [scores]
         if seeds is None:
             return None
-        candidates.append(Candidate(one.trial, seeds))
+        candidates.append(Candidate(trial, seeds))
     return candidates
+
+
+def _loaded(folder: SweepFolder, trials: Sequence[Result]) -> dict[int, RowScores]:
+    """The scores of trials, by number; those that are damaged or lost are left out."""
+    loaded = {}
+    for trial in trials:
+        with suppress(RecordError):
+            loaded[trial.number] = load_scores(scores_file(folder, trial.number), trial.scores_digest or "")
+    return loaded
+
+
+def _is_alike(one: RowScores, other: RowScores) -> bool:
+    """Whether both are of as many rows, and both outputs or both a score a row."""
+    return one.rows == other.rows and (one.kind is Kind.OUTPUTS) == (other.kind is Kind.OUTPUTS)
 
 
 def _place(best: Result, among: Sequence[Candidate]) -> int:
@@ -171,16 +227,11 @@ def _place(best: Result, among: Sequence[Candidate]) -> int:
 
 def scores_of_seeds(folder: SweepFolder, recipe: Result, own: RowScores) -> list[RowScores] | None:
     """The scores of a recipe with the search's seed, its `own`, and with all others; None where any are not kept."""
-    found = [own]
-    for finalist in (one for one in recipe.finalists if has_value(one)):
-        try:
-            scores = load_scores(scores_file(folder.finalists, finalist.number), finalist.scores_digest or "")
-        except RecordError:
-            return None
-        if (scores.rows, scores.kind) != (own.rows, own.kind):
-            return None
-        found.append(scores)
-    return found
+    ended = [one for one in recipe.finalists if has_value(one)]
+    others = _loaded(folder.finalists, ended)
+    if len(others) < len(ended) or any((one.rows, one.kind) != (own.rows, own.kind) for one in others.values()):
+        return None
+    return [own, *others.values()]
 
 
 def _chosen_by(candidates: Sequence[Candidate], seeds: int, objective: Objective) -> FirstChoice:
@@ -210,37 +261,42 @@ def scores_matrix(models: Sequence[Sequence[RowScores]], objective: Objective) -
     import numpy as np
 
     from keras_sweep.honest.metrics import METRICS
-    from keras_sweep.honest.scores import Floats, MeanScores, Metric, MetricScores
+    from keras_sweep.honest.scores import MeanScores, MetricScores
 
     sign = 1.0 if objective.goal is Goal.MAXIMIZE else -1.0
     if models[0][0].kind is not Kind.OUTPUTS:
         rows = [np.mean([one.values() for one in seeds], axis=0, dtype=np.float32) for seeds in models]
         return MeanScores(np.float32(sign) * np.stack(rows))
     metric = METRICS[objective.name.removeprefix("val_")]
-
-    def signed(of: Metric) -> Metric:
-        def on(weights: Floats) -> Floats:
-            return np.asarray(sign * of(weights))
-
-        return on
-
-    return MetricScores([[signed(metric(*one.arrays)) for one in seeds] for seeds in models], models[0][0].rows)
+    return MetricScores([[metric(*one.arrays) for one in seeds] for seeds in models], models[0][0].rows, sign)
 
 
-def _more(results: Sequence[Result], objective: Objective, behind: Mapping[int, Behind]) -> MoreTrials | None:
-    from keras_sweep.honest.ties import more_trials
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Which validation rows all good trials get wrong: labels that are wrong, or more than these models can learn."""
 
-    values = [-objective.key(one.value) for one in results if can_win(one, objective) and one.value is not None]
-    return more_trials(values, behind)
-
-
-def _digest(facts: Facts, results: Sequence[Result]) -> str:
-    """Of all that the comparison depends on."""
-    objective = facts.objective
-    about = [(VERSION, repr(objective), objective.take_best, facts.seed, facts.exhausted)]
-    trials = [(order_key(one, objective), *_facts(one), *map(_facts, one.finalists)) for one in results]
-    return hashlib.sha256(repr((about, trials)).encode()).hexdigest()
+    trials: tuple[int, ...]  # the good ones, best first
+    tied: bool  # whether they are all that tie with the best; else they are the best few
+    rows: tuple[int, ...]  # among the validation rows, from 0
+    total: int  # validation rows
 
 
-def _facts(result: Result) -> tuple[object, ...]:
-    return result.state, result.value, result.stderr, result.engine, result.scores_digest
+def missed_rows(sweep: RecordedSweep) -> Missed | None:
+    """Counted from the kept scores of the good trials, those that tie with the best, or the best ten where few do.
+
+    None where no trial keeps which rows it gets right.
+    """
+    import numpy as np
+
+    behind = sweep.comparison.behind
+    known = sorted(with_scores(sweep.results, sweep.objective), key=lambda one: order_key(one, sweep.objective))
+    bits = [one for one in known if keeps_bits(one)]
+    ties = [one for one in bits if one.number in behind and behind[one.number].tie]
+    tied = sweep.comparison.method == PAIRED and len(ties) >= FEWEST_TIES
+    loaded = _loaded(sweep.folder, ties if tied else bits[:GOOD_TRIALS])
+    if not loaded:
+        return None
+    total = next(iter(loaded.values())).rows
+    alike = {number: scores for number, scores in loaded.items() if scores.rows == total}
+    right = np.any([scores.values() > 0 for scores in alike.values()], axis=0)
+    return Missed(tuple(alike), tied, tuple(np.flatnonzero(~right).tolist()), total)

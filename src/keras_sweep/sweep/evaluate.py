@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,53 +14,34 @@ from keras_sweep.errors import ChangedSweep, DataError
 from keras_sweep.record.facts import TestScores
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.recorded import opened
-from keras_sweep.sweep.refit import final_weights
-from keras_sweep.sweep.winner import trained_model
+from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.winner import final_model
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, TestEvaluated
 from keras_sweep.trial.result import Result
 
 
-def evaluate_winner(
-    folder: SweepFolder,
-    emit: Listener,
-    *,
-    spec: SweepSpec | None = None,
-    trust: bool = False,
-    backend: str | None = None,
-) -> TestScores:
+def evaluate_winner(access: SweepAccess) -> TestScores:
     """One more look at the test rows, counted before they are scored; the listener hears it as `TestEvaluated`.
-
-    `spec` stands for the recorded one where the user has just given it.
 
     Raises:
         DataError: there are no test rows, or they are not those of the sweep.
         UsageError: the record names code and is not trusted, or the backend does not fit.
         SweepBusy: another process runs the sweep.
     """
-    with SweepLock(folder), opened(folder, None, emit, spec=spec, trust=trust, backend=backend) as best:
-        weights, own, _ = final_weights(best, emit)
-        model = trained_model(best.spec, best.trial, weights, own)
-        scores = look_at_test(best.spec, best.study, best.trial, model, best.data, own, emit)
+    with SweepLock(access.folder), access.opened(None) as best:
+        model, own, _ = final_model(best)
+        scores = look_at_test(best.spec, best.study, best.trial, model, best.data, own, best.emit)
     if scores is None:
         raise DataError(f"{best.data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
     return scores
 
 
-def known_look(best: Result, scores: TestScores, looks: int) -> TestEvaluated:
-    """What tells again of an earlier look."""
-    return TestEvaluated(
-        best.recipe,
-        scores.scores,
-        scores.stderrs,
-        looks,
-        scores.per_class,
-        earlier=True,
-        seed=best.finalist_seed,
-    )
+def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = True) -> TestEvaluated:
+    """What tells of a look, by default again of an earlier one."""
+    seen = (scores.scores, scores.stderrs, looks, scores.per_class)
+    return TestEvaluated(best.recipe, *seen, earlier=earlier, seed=best.finalist_seed)
 
 
 def look_at_test(
@@ -92,14 +73,11 @@ def look_at_test(
         "number": best.recipe,
         "seed": best.finalist_seed,
         "refit": study.facts.refit_of(best) is not None,
-        "rows": scores.rows,
-        "scores": dict(scores.scores),
         "stderr": scores.stderrs.get(spec.objective.name.removeprefix("val_")),
-        "stderrs": dict(scores.stderrs),
-        "per_class": dict(scores.per_class) if scores.per_class else None,
+        **asdict(scores),
     }
     study.set_attributes({"test": kept})
-    emit(replace(known_look(best, scores, looks), earlier=False))
+    emit(known_look(best, scores, looks, earlier=False))
     return scores
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError, RecordError, SweepError, UsageError
+from keras_sweep.errors import ModelError, RecordError, UsageError
 from keras_sweep.files.atomic import SHARED, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
@@ -22,12 +20,10 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, model_card, own_card, test_record
-from keras_sweep.sweep.comparison import comparison_of
-from keras_sweep.sweep.recorded import OpenedTrial, opened, refuse_imported, trial_of
-from keras_sweep.sweep.refit import final_weights
-from keras_sweep.sweep.winner import trained_model
-from keras_sweep.trial.events import Listener, Noticed, Refit
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, refuse_imported, trial_of
+from keras_sweep.sweep.winner import final_model
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result
 
 
@@ -43,21 +39,9 @@ class ExportFormat:
 def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     """The model that a trial's file holds: it takes raw rows, and is compiled as the trial was.
 
-    The data's preprocessing comes first, as Keras layers. Keras is left to choose whether to compile where the file is
-    opened: what suits JAX makes PyTorch compile for minutes.
-
     Raises:
         ModelError: Keras can't write the model down.
     """
-    whole = _fileable(spec, model, data)
-    written = getattr(whole, "_compile_config", None)  # Keras 3.15: it writes what "auto" is on this machine
-    if written is not None:
-        written.config["jit_compile"] = "auto"
-    return whole
-
-
-def _fileable(spec: SweepSpec, model: Any, data: SearchData) -> Any:
-    """As `file_model`, before Keras is left to choose."""
     try:
         whole = fileable(model, data.train.x)
     except ValueError as error:
@@ -69,30 +53,21 @@ def _fileable(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     if whole is not model:
         optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
         whole.compile(optimizer=optimizer, loss=spec.loss, metrics=list(spec.metrics))
-    if data.preprocessing is not None:
+    if data.preprocessing is not None:  # it comes first, as Keras layers
         whole = data.preprocessing.wrap(whole)
         whole.compile(loss=spec.loss, metrics=list(spec.metrics))
     if whole is not model:
         whole.optimizer.build(whole.trainable_variables)  # else loading warns of variables that are not there
+    # Keras 3.15 writes into the file what "auto" is on this machine. It is left to choose where the file is opened:
+    # what suits JAX makes PyTorch compile for minutes.
+    written = getattr(whole, "_compile_config", None)
+    if written is not None:
+        written.config["jit_compile"] = "auto"
     return whole
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Write a `.keras` file; `keras.models.load_model` opens it on every backend.
-
-    Raises:
-        UsageError: the folder isn't there, or can't be written.
-        SweepError: the machine's clock tells a year that no zip file can hold.
-    """
-    if not path.parent.is_dir():
-        raise UsageError(f"there is no folder {path.parent}", hint="Make it, or name another file with -o")
-    now = time.localtime()
-    if not 1980 <= now.tm_year <= 2107:
-        raise SweepError(
-            f"{path} can't be written: this machine's clock says {time.strftime('%Y-%m-%d', now)}, which no zip file, "
-            "as a .keras file is one, can hold",
-            hint="Set the clock, and give the same command again; all trials are kept",
-        )
+    """Write a `.keras` file; `keras.models.load_model` opens it on every backend."""
     with replacing_path(path) as part, without_tensorflow():
         model.save(part)
 
@@ -119,20 +94,10 @@ class Exported:
     card: Path
 
 
-def export_trial(
-    folder: SweepFolder,
-    path: Path,
-    number: int | None,
-    emit: Listener,
-    *,
-    format: str = "keras",
-    spec: SweepSpec | None = None,
-    trust: bool = False,
-    backend: str | None = None,
-) -> Exported:
+def export_trial(access: SweepAccess, path: Path, number: int | None, *, format: str = "keras") -> Exported:
     """Write a trial's model, or the winner's, which is copied and needs no code; any other is built anew.
 
-    `format` is one of `EXPORT_FORMATS`. `spec` stands for the recorded one where the user has just given it.
+    `format` is one of `EXPORT_FORMATS`.
 
     Raises:
         UsageError: there is no such format or trial, the path can't take a model, or the record names code and is not
@@ -141,16 +106,15 @@ def export_trial(
     """
     form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
-    with StudyFile.open(folder) as study:
+    with StudyFile.open(access.folder) as study:
         refuse_imported(study)
         trial = trial_of(study, study.facts.objective, number)
-        card = _copied(study, trial, path, emit) if format == "keras" else None
+        card = _copied(study, trial, path, access.emit) if format == "keras" else None
     if card is None:
-        with opened(folder, number, emit, spec=spec, trust=trust, backend=backend) as to_build:
-            trial = to_build.trial
-            card = _built(to_build, path, emit, form)
+        with access.opened(number) as opened:
+            card = _built(opened, path, form)
     if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
-        emit(Noticed(words))
+        access.emit(Noticed(words))
     beside = path.with_name(f"{path.stem}.card.json")
     write_text(beside, card_text(card), mode=SHARED)
     return Exported(trial, path, beside)
@@ -165,44 +129,24 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
         return None
     if card is None:
         return None
-    copy_kept(study.folder, card, path)
+    with plain_errors("write", path), replacing_path(path) as part:
+        with open_plain(study.folder.best) as source, part.open("xb") as target:
+            shutil.copyfileobj(source, target)
+        if file_digest(part) != card["sha256"]:  # of the copy: a sweep may have written another one meanwhile
+            raise _not_of_its_card(study.folder)
     # The test rows may have been looked at since the card was written.
-    objective = study.facts.objective
-    return {**card, "test": test_record(study.facts.test_of(result), objective.name, study.facts.test_looks)}
+    return {**card, "test": test_record(study.facts, result)}
 
 
-def _built(opened: OpenedTrial, path: Path, emit: Listener, form: ExportFormat) -> dict[str, Any]:
+def _built(opened: OpenedTrial, path: Path, form: ExportFormat) -> dict[str, Any]:
     """Build the trial's model with its weights, and write it. Returns its card."""
-    spec, data, trial = opened.spec, opened.data, opened.trial
-    weights, own, refit = final_weights(opened, emit)
-    model = trained_model(spec, trial, weights, own)
-    if refit is None and (words := other_score(spec, trial, model, data)) is not None:
-        emit(Noticed(words))
-    whole = file_model(spec, model, own)
+    model, own, refit = final_model(opened)
+    whole = file_model(opened.spec, model, own)
     form.write(whole, path)
     opening = form.opening or opening_call(whole)
-    card = recorded_card(opened.study, spec, trial, data, opening=opening, refit=refit)
+    sweep = RecordedSweep.of(opened.study)
+    card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit)
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
-
-
-def recorded_card(
-    study: StudyFile, spec: SweepSpec, result: Result, data: SearchData, *, opening: str, refit: Refit | None
-) -> dict[str, Any]:
-    """The card of a training, or finalist, as the record is now."""
-    results = study.ranked_results()
-    comparison = comparison_of(study.folder, study.facts, results)
-    return model_card(
-        spec,
-        result,
-        data,
-        trials=len(results),
-        test=study.facts.test_of(result),
-        looks=study.facts.test_looks,
-        opening=opening,
-        estimate=comparison.estimate if comparison.best == result.recipe else None,
-        recipe=results[result.recipe],
-        refit=refit,
-    )
 
 
 def kept_card(folder: SweepFolder, facts: Facts, trial: Result) -> dict[str, Any] | None:
@@ -218,30 +162,6 @@ def kept_card(folder: SweepFolder, facts: Facts, trial: Result) -> dict[str, Any
     return card
 
 
-def copy_kept(folder: SweepFolder, card: dict[str, Any], path: Path) -> None:
-    """Copy `best.keras`, which the card is of. Raises RecordError, and then no file is left, or the one that was."""
-    with plain_errors("write", path), replacing_path(path) as part:
-        with open_plain(folder.best) as source, part.open("xb") as target:
-            shutil.copyfileobj(source, target)
-        if file_digest(part) != card["sha256"]:  # of the copy: a sweep may have written another one meanwhile
-            raise _not_of_its_card(folder)
-
-
 def _not_of_its_card(folder: SweepFolder) -> RecordError:
     message = f"{folder.best} is not the file that {folder.card.name} is of"
     return RecordError(message, hint="`sweep run` of its space file writes both again")
-
-
-def other_score(spec: SweepSpec, result: Result, model: Any, data: SearchData) -> str | None:
-    """What to say where a rebuilt model does not score on the validation rows what is recorded of it; else None."""
-    name = spec.objective.name.removeprefix("val_")
-    if spec.model.kind == "dense" or result.value is None or name == spec.objective.name:
-        return None
-    rows, size = data.validation, training_plan(spec, result.params).batch_size
-    value = model.evaluate(rows.x, rows.y, batch_size=size, verbose=0, return_dict=True).get(name)
-    if value is None or math.isclose(value, result.value, rel_tol=0.01, abs_tol=2 / len(rows)):
-        return None
-    return (
-        f"the exported model has {spec.objective.name} {value:.4g}, but {result.value:.4g} is recorded of "
-        f"{result.name} and stands in its card: its code or a package has changed, or a layer draws at random"
-    )

@@ -15,7 +15,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.comparison import comparison_of
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.loop import RETRIES
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
@@ -73,7 +73,7 @@ class Finalists:
                     tuple(one for one in trained if (one.recipe, one.finalist_seed) in set(choice)),
                     sum(search[recipe].epochs for recipe, _ in missing),
                     self._cut(choice, results),
-                    comparison_of(self.study.folder, self.study.facts, results).estimate,
+                    RecordedSweep(self.study.folder, self.study.facts, results).comparison.estimate,
                 )
             )
         at_once = max(self.runner.generation // len(choice.recipes), 1)

@@ -14,16 +14,16 @@ from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
-from keras_sweep.record.facts import Facts, TestScores
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import CARD, card_text, model_card, own_card
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.evaluate import known_look, look_at_test
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import trained_model
-from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Listener, Noticed, Refit
 from keras_sweep.trial.result import Result, Weights
 
@@ -43,7 +43,6 @@ class Finishing:
     emit: Listener
     wall: WallTime = field(default_factory=WallTime)
     test: bool = True  # whether the test rows are to be looked at
-    estimate: Estimate | None = None
     refit: Refit | None = None
 
     def finish(self) -> None:
@@ -58,7 +57,7 @@ class Finishing:
             self.emit(known_look(best, scores, study.facts.test_looks))
         there = _card_on_disk(folder, study.facts, self.emit)
         opening = str(there.get("open", PLAIN))
-        wanted = self._card(scores, opening)
+        wanted = self._card(opening)
         current = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
         sound = _is_sound(folder, there if current else None, self.emit)
         look = self.test and scores is None and bool(self.data.test_rows)
@@ -83,25 +82,15 @@ class Finishing:
                 _make_way(folder)
                 with self.wall.phase("export"), plain_errors("write", folder.best):
                     save_keras(as_file, folder.best)
-        card = {**self._card(scores, opening), "sha256": file_digest(folder.best)}
+        card = {**self._card(opening), "sha256": file_digest(folder.best)}
         text = card_text(card)
         study.set_attributes({CARD: hashlib.sha256(text.encode()).hexdigest()})
         write_text(folder.card, text, mode=SHARED)
 
-    def _card(self, scores: TestScores | None, opening: str) -> dict[str, Any]:
+    def _card(self, opening: str) -> dict[str, Any]:
         """The card as it is to be, but for the file's checksum."""
-        return model_card(
-            self.spec,
-            self.best,
-            self.data,
-            trials=len(self.results),
-            test=scores,
-            looks=self.study.facts.test_looks,
-            opening=opening,
-            estimate=self.estimate,
-            recipe=next(one for one in self.results if one.number == self.best.recipe),
-            refit=self.refit,
-        )
+        sweep = RecordedSweep(self.study.folder, self.study.facts, self.results)
+        return model_card(sweep, self.spec, self.best, self.data, opening=opening, refit=self.refit)
 
 
 def _make_way(folder: SweepFolder) -> None:

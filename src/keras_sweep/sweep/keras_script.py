@@ -20,32 +20,21 @@ from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.given import is_given
 from keras_sweep.process.keras_config import DEFAULTS, keras_config
 from keras_sweep.process.user_code import load_python, taken
-from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.recorded import opened
+from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.replay import check_replayable
 from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
-from keras_sweep.trial.events import Listener
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
 
 
-def trial_script(
-    folder: SweepFolder,
-    number: int | None,
-    emit: Listener,
-    *,
-    rows: Path | None = None,
-    spec: SweepSpec | None = None,
-    trust: bool = False,
-    backend: str | None = None,
-) -> str:
+def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None = None) -> str:
     """The script of a trial of a sweep, or of its winner; its rows are written to `rows`.
 
     Raises as `replay`, and UsageError where the trial was trained in folds, or no file is named.
     """
-    with opened(folder, number, emit, spec=spec, trust=trust, backend=backend, check=check_replayable) as recorded:
-        spec, data, trial = recorded.spec, recorded.data, recorded.trial
+    with access.opened(number, check=check_replayable) as opened:
+        spec, data, trial = opened.spec, opened.data, opened.trial
     if data.folds:
         raise UsageError(
             f"{trial.name} was trained once a fold, and no script of one training is that",
@@ -74,29 +63,38 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         UsageError: the model is of a program that is no longer there.
     """
     plan = training_plan(spec, result.params)
-    script = _Script()
-    own = [(name, value) for name, value in keras_config().items() if value != DEFAULTS[name]]
-    script.add(*(f"keras.config.set_{name}({value!r})" for name, value in own))
-    script.use("import numpy as np")
-    script.add(f"rows = np.load({str(rows)!r})")
-    script.add('x, y, x_val, y_val = (rows[name] for name in ("x", "y", "x_val", "y_val"))', "")
-    script.add(f"keras.utils.set_random_seed({plan.seed})")
-    if spec.model.kind == "dense":
-        _dense_model(script, dense(data, spec.loss, **plan.model_arguments))  # type: ignore[arg-type]
-    else:
-        _users_model(script, spec, plan, data)
-    _compile(script, spec, plan, data)
-    _fit(script, plan, result)
-    objective = repr(spec.objective.name)
-    script.add(f"for epoch, value in enumerate(log.history[{objective}], start=1):")
-    script.add(f"    print(epoch, {objective}, value)")
-    value = f"{spec.objective.name} {result.value!r}" if result.value is not None else str(result.state)
+    objective = spec.objective.name
+    value = str(result.state) if result.value is None else f"{objective} {result.value!r}"
     end = f" ({result.reason})" if result.reason else ""
-    return script.text(
+    head = [
         f"{result.name.capitalize()} of the sweep {spec.name} by plain Keras.",
         f"Recorded: {value} at epoch {result.epoch}{end}.",
-        backend=backend,
-    )
+    ]
+    if spec.model.kind == "dense":
+        model = _dense_model(dense(data, spec.loss, **plan.model_arguments))  # type: ignore[arg-type]
+    else:
+        model = _users_model(spec, plan, data)
+    lines = [
+        *(f"# {ascii(line)[1:-1]}" for line in head),
+        "import os",
+        "",
+        f'os.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported',
+        "",
+        "import keras",
+        "import numpy as np",
+        "",
+        *(f"keras.config.set_{name}({own!r})" for name, own in keras_config().items() if own != DEFAULTS[name]),
+        f"rows = np.load({str(rows)!r})",
+        'x, y, x_val, y_val = (rows[name] for name in ("x", "y", "x_val", "y_val"))',
+        "",
+        f"keras.utils.set_random_seed({plan.seed})",
+        *model,
+        *_compile(spec, plan, data),
+        *_fit(plan, result.epochs or plan.epochs),
+        f"for epoch, value in enumerate(log.history[{objective!r}], start=1):",
+        f"    print(epoch, {objective!r}, value)",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def write_rows(data: SearchData, path: Path) -> None:
@@ -106,44 +104,15 @@ def write_rows(data: SearchData, path: Path) -> None:
     """
     import numpy as np
 
-    arrays: dict[str, Any] = {
-        "x": data.train.x,
-        "y": data.train.y,
-        "x_val": data.validation.x,
-        "y_val": data.validation.y,
-    }
+    train, validation = data.train, data.validation
     with replacing(path, mode=SHARED) as file:
-        np.savez(file, **arrays)
+        np.savez(file, x=train.x, y=train.y, x_val=validation.x, y_val=validation.y)
 
 
-class _Script:
-    """Lines of a script; its imports stand first."""
-
-    def __init__(self) -> None:
-        self._system = {"import os"}
-        self._imports = {"import keras"}
-        self._body: list[str] = []
-
-    def use(self, line: str, *, system: bool = False) -> None:
-        """Import something."""
-        (self._system if system else self._imports).add(line)
-
-    def add(self, *lines: str) -> None:
-        """Go on with these lines."""
-        self._body += lines
-
-    def text(self, *head: str, backend: str) -> str:
-        """The whole script, with these sentences as comments at its head."""
-        lines = [*(f"# {ascii(line)[1:-1]}" for line in head), *sorted(self._system), ""]
-        lines += [f'os.environ["KERAS_BACKEND"] = "{backend}"  # before Keras is imported', ""]
-        lines += [*sorted(self._imports, key=lambda line: (line.startswith("from"), line)), "", *self._body]
-        return "\n".join(lines) + "\n"
-
-
-def _dense_model(script: _Script, model: Any) -> None:
-    script.add("model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),")
+def _dense_model(model: Any) -> list[str]:
     with without_tensorflow():  # which Keras would import to write a layer's dtype
-        script.add(*(f"    {_layer(layer)}," for layer in model.layers), "])")
+        layers = [f"    {_layer(layer)}," for layer in model.layers]
+    return ["model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),", *layers, "])"]
 
 
 def _layer(layer: Any) -> str:
@@ -160,7 +129,7 @@ def _layer(layer: Any) -> str:
     return f"keras.layers.Dense({', '.join(arguments)})"
 
 
-def _users_model(script: _Script, spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> None:
+def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]:
     if is_given(spec.model.source):
         raise UsageError(
             "the model was a function of a program that ran the sweep, which no script can import",
@@ -169,46 +138,48 @@ def _users_model(script: _Script, spec: SweepSpec, plan: TrainingPlan, data: Sea
     found: Any = load_python(spec.model.source, spec.folder)
     module, _, attribute = spec.model.source.partition(":")
     known = {"input_shape": data.input_shape, "classes": data.classes}
-    script.use("import sys", system=True)
-    script.add(f"sys.path.insert(0, {str(spec.folder.resolve())!r})")
-    script.add(f"from {module} import {attribute.split('.')[0]}")
+    lines = [
+        "import sys",
+        f"sys.path.insert(0, {str(spec.folder.resolve())!r})",
+        f"from {module} import {attribute.split('.')[0]}",
+    ]
     if not is_hyper_model(found):
-        script.add(f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})")
+        lines.append(f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})")
     else:
-        script.use("import keras_tuner")
-        script.add("hp = keras_tuner.HyperParameters()", f"hp.values = {dict(plan.model_arguments)!r}")
+        lines += ["import keras_tuner", "hp = keras_tuner.HyperParameters()"]
+        lines.append(f"hp.values = {dict(plan.model_arguments)!r}")
         if isinstance(found, type):
-            script.add(f"tuned = {attribute}({_arguments(taken(found, known))})")
+            lines.append(f"tuned = {attribute}({_arguments(taken(found, known))})")
             attribute, found = "tuned.build", getattr(found, "build", None)
         elif not callable(found):
             attribute, found = f"{attribute}.build", getattr(found, "_build", None)  # `build` wraps the user's method
-        script.add(f"model = {attribute}({', '.join(filter(None, ('hp', _arguments(taken(found, known)))))})")
-    script.add("if not model.built:")
-    script.add(f"    model(keras.KerasTensor({(None, *data.input_shape)!r}, dtype={str(data.train.x.dtype)!r}))")
+        lines.append(f"model = {attribute}({', '.join(filter(None, ('hp', _arguments(taken(found, known)))))})")
+    shape, dtype = (None, *data.input_shape), str(data.train.x.dtype)
+    return [*lines, "if not model.built:", f"    model(keras.KerasTensor({shape!r}, dtype={dtype!r}))"]
 
 
-def _compile(script: _Script, spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> None:
+def _compile(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]:
+    lines = []
     if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)):
-        script.add("optimizer = type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own")
+        lines.append("optimizer = type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own")
         if "learning_rate" in plan.optimizer_arguments:
-            script.add(f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}")
+            lines.append(f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}")
     else:
         name = type(make_optimizer(plan)).__name__
-        script.add(f"optimizer = keras.optimizers.{name}({_arguments(plan.optimizer_arguments)})")
-    script.add(f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})")
+        lines.append(f"optimizer = keras.optimizers.{name}({_arguments(plan.optimizer_arguments)})")
+    return [*lines, f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})"]
 
 
-def _fit(script: _Script, plan: TrainingPlan, result: Result) -> None:
-    callbacks = ["keras.callbacks.SwapEMAWeights()"] if plan.optimizer_arguments.get("use_ema") else []
-    epochs = result.epochs or plan.epochs
-    if epochs < plan.epochs:
-        script.add(f"epochs = {epochs}  # of {plan.epochs}: it was stopped there")
-    else:
-        script.add(f"epochs = {epochs}")
+def _fit(plan: TrainingPlan, epochs: int) -> list[str]:
+    stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
-    script.add("validation = (x_val, y_val)")
-    more = f", callbacks=[{', '.join(callbacks)}]" if callbacks else ""
-    script.add(f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})")
+    averaged = plan.optimizer_arguments.get("use_ema")
+    more = ", callbacks=[keras.callbacks.SwapEMAWeights()]" if averaged else ""
+    return [
+        f"epochs = {epochs}{stopped}",
+        "validation = (x_val, y_val)",
+        f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})",
+    ]
 
 
 def _arguments(values: Mapping[str, Any]) -> str:

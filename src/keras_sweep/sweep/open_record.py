@@ -29,7 +29,7 @@ from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, own_card, refit_record, versions
-from keras_sweep.sweep.comparison import comparison_of, is_altered
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.evaluate import known_look
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
@@ -212,7 +212,7 @@ def tell_again(
     all_of = f"all of its {len(results)} trials are" if len(results) > 1 else "its one trial is"
     done = exhausted_text(len(results)) if exhausted else f"{all_of} done"
     emit(Noticed(f"{done}, and nothing is left to do{'' if exhausted else '; `--more N` adds some'}"))
-    comparison = comparison_of(folder, read_facts(folder), results)
+    comparison = RecordedSweep(folder, read_facts(folder), results).comparison
     ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), short_path(folder.best), comparison=comparison)
     emit(ended)
     return ended
@@ -250,7 +250,7 @@ def _already_done(
             return None
         changes = config_changes(facts.keras_config or {}, keras_config())  # code of the model may set it, too
         changes += changed_code(facts.model_code, model_code(spec))
-        if changes or is_altered(folder, facts, results):
+        if changes or RecordedSweep(folder, facts, results).is_altered:
             return None
         written = folder.card.stat().st_mtime
         if any(path.stat().st_mtime >= written for path in _sources(spec)):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend
 from keras_sweep.process.given import is_given, name_of
@@ -28,7 +28,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.read import read_space_text
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.ranking import IMPORTED, best_training, imported, winner
+from keras_sweep.trial.ranking import best_training, imported, winner
 from keras_sweep.trial.result import Result, Weights
 
 
@@ -40,39 +40,49 @@ class OpenedTrial:
     spec: SweepSpec
     data: SearchData
     trial: Result
+    emit: Listener
 
 
-@contextmanager
-def opened(
-    folder: SweepFolder,
-    number: int | None,
-    emit: Listener,
-    *,
-    spec: SweepSpec | None = None,
-    trust: bool = False,
-    backend: str | None = None,
-    check: Callable[[SweepSpec, Result], None] | None = None,
-) -> Iterator[OpenedTrial]:
-    """Open a sweep's record for the trial of that number, or the winner; Keras is set to its backend, or to `backend`.
+@dataclass(frozen=True, slots=True)
+class SweepAccess:
+    """A recorded sweep, and on which terms its models may be worked on."""
 
-    `spec` stands for the recorded one where the user has just given it. `check` may refuse the trial before its rows
-    are loaded.
+    folder: SweepFolder
+    emit: Listener = lambda _: None  # hears what goes on
+    spec: SweepSpec | None = None  # stands for the recorded one where the user has just given it
+    trust: bool = False  # whether code that the record names may be imported
+    backend: str | None = None  # of Keras; by default the one that trained the trial
 
-    Raises:
-        UsageError: there is no such trial, the record names code and is not trusted, or the backend does not fit.
-        DataError: the rows can't be read.
-        ChangedSweep: other rows are there now, or other code of the model.
-        RecordError: no trial has completed.
-    """
-    with StudyFile.open(folder) as study:
-        spec = spec or recorded_spec(study, trust=trust, emit=emit)
-        trial = trial_of(study, spec.objective, number)
-        if check is not None:
-            check(spec, trial)
-        choose_backend(backend, "--backend", default=backend_of(trial))
-        check_environment()
-        spec, data = recorded_data(study, spec, emit)
-        yield OpenedTrial(study, spec, data, trial)
+    @contextmanager
+    def opened(
+        self, number: int | None, *, check: Callable[[SweepSpec, Result], None] | None = None
+    ) -> Iterator[OpenedTrial]:
+        """Open the record for the trial of that number, or the winner; Keras is set to its backend.
+
+        `check` may refuse the trial before its rows are loaded.
+
+        Raises:
+            UsageError: there is no such trial, the record names code and is not trusted, or the backend does not fit.
+            DataError: the rows can't be read.
+            ChangedSweep: other rows are there now, or other code of the model.
+            RecordError: no trial has completed.
+        """
+        with StudyFile.open(self.folder) as study:
+            spec = self.spec or recorded_spec(study, trust=self.trust, emit=self.emit)
+            trial = trial_of(study, spec.objective, number)
+            if check is not None:
+                check(spec, trial)
+            choose_backend(self.backend, "--backend", default=backend_of(trial))
+            check_environment()
+            spec, data = recorded_data(study, spec, self.emit)
+            yield OpenedTrial(study, spec, data, trial, self.emit)
+
+    def validation(self) -> Rows:
+        """The validation rows, as the model takes them. Raises as `opened`."""
+        with StudyFile.open(self.folder) as study:
+            spec = self.spec or recorded_spec(study, trust=self.trust, emit=self.emit)
+            choose_backend(self.backend)
+            return recorded_data(study, spec, self.emit)[1].validation
 
 
 def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec:
@@ -124,12 +134,8 @@ def refuse_imported(study: StudyFile) -> None:
         )
 
 
-def recorded_data(
-    study: StudyFile, spec: SweepSpec, emit: Listener, *, model: bool = True
-) -> tuple[SweepSpec, SearchData]:
+def recorded_data(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[SweepSpec, SearchData]:
     """The sweep's data, read again, and its spec with what a HyperModel adds to it; Keras is configured as it was.
-
-    Without `model` no code of a model is looked at, and the spec stays as it is.
 
     Raises:
         DataError: they can't be read.
@@ -139,7 +145,7 @@ def recorded_data(
     from keras_sweep.models.inspect_model import with_own_parameters
     from keras_sweep.models.model_code import changed_code, model_code
 
-    if model and (parts := changed_code(study.facts.model_code, model_code(spec, now=True))):
+    if parts := changed_code(study.facts.model_code, model_code(spec, now=True)):
         source = spec.model.source
         raise ChangedSweep(
             f"the code of the model has changed since the sweep {study.name!r} was run: {', '.join(parts)} in "
@@ -154,7 +160,7 @@ def recorded_data(
             f"the data of the sweep {study.name!r} have changed since it was run",
             hint="Bring the former rows back, or run the sweep anew under another name",
         )
-    return (with_own_parameters(spec, data) if model else spec), data
+    return with_own_parameters(spec, data), data
 
 
 def trial_of(study: StudyFile, objective: Objective, number: int | None) -> Result:
@@ -164,13 +170,9 @@ def trial_of(study: StudyFile, objective: Objective, number: int | None) -> Resu
     """
     results = study.ranked_results()
     if number is None:
-        best = winner(results, objective)
-        if best is None:
-            raise no_winner(study.name, results)
-        return best_training(best, objective)
-    for result in results:
-        if result.number == number:
-            return result
+        return best_training(needed_winner(study.name, results, objective), objective)
+    if 0 <= number < len(results):
+        return results[number]
     last = f"they are numbered 0 to {len(results) - 1}" if results else "it has none yet"
     raise UsageError(f"sweep {study.name!r} has no trial {number}: {last}")
 
@@ -181,7 +183,7 @@ def backend_of(result: Result) -> str | None:
     return backend if backend in BACKENDS else None
 
 
-def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Result, emit: Listener) -> Weights:
+def weights_of(opened: OpenedTrial) -> Weights:
     """The trial's weights; trained again, by the runner that it was trained by, where they are not on disk.
 
     What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
@@ -195,38 +197,42 @@ def weights_of(study: StudyFile, spec: SweepSpec, data: SearchData, result: Resu
     from keras_sweep.sweep.retrain import retrained_weights, training_again
     from keras_sweep.training.choose import choose_runner
 
-    here, there = keras.backend.backend(), backend_of(result)
-    path = weights_file_of(study.folder, result)
+    study, spec, trial = opened.study, opened.spec, opened.trial
+    here, there = keras.backend.backend(), backend_of(trial)
+    path = weights_file_of(study.folder, trial)
     why = "its weights are not kept, as those of the best are"
     if path.exists():
         try:
-            weights = load_weights(path, result.weights_digest)
+            weights = load_weights(path, trial.weights_digest)
         except DamagedWeights as error:
             why = error.message
         else:
             if there not in (here, None):
-                text = f"{result.name} was trained on {there}: on {here} its numbers may differ in the last digits"
-                emit(Noticed(text))
+                text = f"{trial.name} was trained on {there}: on {here} its numbers may differ in the last digits"
+                opened.emit(Noticed(text))
             return weights
-    if there is None or result.engine.startswith(IMPORTED):
-        raise UsageError(f"trial {result.number} was trained by another program, and its weights were never here")
+    if there is None or imported(trial):
+        raise UsageError(f"trial {trial.number} was trained by another program, and its weights were never here")
     if there != here:
         raise UsageError(
-            f"{result.name} must be trained again on {there}, since {why}, but the backend is {here}",
+            f"{trial.name} must be trained again on {there}, since {why}, but the backend is {here}",
             hint=f"Give `--backend {there}`",
         )
-    emit(Noticed(f"{result.name} is trained again, since {why}"))
-    runner, _ = choose_runner(spec, data, result.runner.partition("/")[0])
-    return retrained_weights(result, training_again(study, spec, result), runner)
+    opened.emit(Noticed(f"{trial.name} is trained again, since {why}"))
+    runner, _ = choose_runner(spec, opened.data, trial.runner.partition("/")[0])
+    return retrained_weights(trial, training_again(study, spec, trial), runner)
 
 
-def no_winner(name: str, results: Sequence[Result]) -> RecordError:
-    """The error to raise where a winner was asked for: no trial was trained here, or none completed."""
+def needed_winner(name: str, results: Sequence[Result], objective: Objective) -> Result:
+    """The winner of a sweep. Raises RecordError where no trial was trained here, or none completed."""
+    best = winner(results, objective)
+    if best is not None:
+        return best
     if results and all(imported(result) for result in results):
         message = f"no trial of sweep {name!r} was trained here: those imported can't win, and have no weights"
-        return RecordError(message, hint="`sweep run` of its space file goes on from them")
+        raise RecordError(message, hint="`sweep run` of its space file goes on from them")
     why = f": {why_none(results)}" if results else ""
-    return RecordError(f"no trial of sweep {name!r} has completed{why}", hint="Run it, or mend what failed")
+    raise RecordError(f"no trial of sweep {name!r} has completed{why}", hint="Run it, or mend what failed")
 
 
 def why_none(results: Sequence[Result]) -> str:

@@ -69,7 +69,7 @@ class Refitting:
         return refit
 
 
-def final_weights(opened: OpenedTrial, emit: Listener) -> tuple[Weights, SearchData, Refit | None]:
+def final_weights(opened: OpenedTrial) -> tuple[Weights, SearchData, Refit | None]:
     """The weights of the model that stands for a training, the rows that it was trained on, and how it was refit.
 
     Without a refit they are its own; with folds, where no one model is, it is trained on all rows for this.
@@ -81,14 +81,14 @@ def final_weights(opened: OpenedTrial, emit: Listener) -> tuple[Weights, SearchD
     study, spec, data, training = opened.study, opened.spec, opened.data, opened.trial
     refit = study.facts.refit_of(training)
     if refit is None and not data.folds:
-        return weights_of(study, spec, data, training, emit), data, None
+        return weights_of(opened), data, None
     rows = whole(spec, data)
     weights = _kept(study, refit) if refit is not None else None
     if refit is not None and weights is not None:
         return weights, rows, refit
     why = "with folds no one model stands for a trial" if refit is None else "those weights are gone or damaged"
-    emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {why}"))
-    again = trained_on_all(spec, rows, training, training.runner, emit)
+    opened.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {why}"))
+    again = trained_on_all(spec, rows, training, training.runner, opened.emit)
     assert again.weights is not None
     return again.weights, rows, _refit(training, again, rows, "")
 

@@ -3,25 +3,77 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
-from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.recorded import backend_of, opened
+from keras_sweep.sweep.recorded import SweepAccess, backend_of
 from keras_sweep.sweep.retrain import training_again
-from keras_sweep.sweep.same_numbers import Gap, Match, gap, least_match
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
-from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
+from keras_sweep.trial.events import Noticed, PhaseBegan
 from keras_sweep.trial.ranking import imported
 from keras_sweep.trial.result import Result
 
+RELATIVE = 1e-5  # sums of float32 in another order
+ABSOLUTE = 1e-7  # of a number near zero
+ROWS = 1.01  # a row may fall on the other side of a threshold
+WHOLE = 0.01  # how near a difference of shares must be to whole rows; float32 rounds a share of 100,000 rows so far
 STDERR = 1e-3  # relative: it is shown with two digits
+
+
+class Match(StrEnum):
+    """How near two numbers, or two curves, are."""
+
+    EQUAL = "equal"
+    ROUNDING = "equal to rounding"
+    PARTED = "parted"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How far apart the same metric of two trainings is."""
+
+    match: Match
+    relative: float  # |a - b| / |b|; infinite where one of them is no finite number and the other is something else
+    rows: float | None = None  # the same in rows; None for what is no share of rows
+
+
+def gap(metric: str, ours: float, theirs: float, rows: int) -> Gap:
+    """The gap between two values of a metric over so many rows.
+
+    Shares of rows are equal to rounding where they differ by one row, and by nothing that is no whole row. Other
+    metrics are where they differ by `RELATIVE`.
+    """
+    share = metric.endswith("accuracy") or metric.removeprefix("val_") == "acc"
+    if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
+        return Gap(Match.EQUAL, 0.0, 0.0 if share else None)
+    if not (math.isfinite(ours) and math.isfinite(theirs)):
+        return Gap(Match.PARTED, math.inf, math.inf if share else None)
+    apart = abs(ours - theirs)
+    relative = apart / abs(theirs) if theirs else math.inf
+    if share:
+        by = apart * rows
+        near = by <= ROWS and abs(by - round(by)) <= WHOLE * max(1.0, rows / 1e5)
+        return Gap(Match.ROUNDING if near else Match.PARTED, relative, by)
+    near = math.isclose(ours, theirs, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    return Gap(Match.ROUNDING if near else Match.PARTED, relative)
+
+
+def least_match(matches: Iterable[Match]) -> Match:
+    """The worst of them; EQUAL for none."""
+    return max(matches, key=list(Match).index, default=Match.EQUAL)
+
+
+def widest(gaps: Iterable[Gap]) -> Gap:
+    """The gap that is furthest from equal; an equal one for none."""
+    none = Gap(Match.EQUAL, 0.0)
+    return max(gaps, key=lambda one: (list(Match).index(one.match), one.rows or 0.0, one.relative), default=none)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +125,10 @@ class Replay:
         return self.own is not None and self.own.match is Match.EQUAL
 
 
-def replay(
-    folder: SweepFolder,
-    number: int | None,
-    emit: Listener,
-    *,
-    runner: str | None = None,
-    spec: SweepSpec | None = None,
-    trust: bool = False,
-    backend: str | None = None,
-) -> Replay:
+def replay(access: SweepAccess, number: int | None, *, runner: str | None = None) -> Replay:
     """Train a trial, or the winner, again on its backend and compare it with the record, epoch by epoch.
 
-    Args:
-        folder: of the sweep.
-        number: the trial's; None is the winner.
-        emit: hears what goes on.
-        runner: "fit" (the default) or "compiled", which packs the trial as it was packed when it was recorded.
-        spec: stands for the recorded one where the user has just given it.
-        trust: import the code that the record names.
-        backend: another one than the trial's.
+    By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded.
 
     Raises:
         UsageError: there is no such trial or runner, another program trained it, or the record names code and is not
@@ -100,23 +136,25 @@ def replay(
         ChangedSweep: the data or the code of the model have changed.
         RecordError: no trial has completed.
     """
-    emit(PhaseBegan("data"))
-    with opened(folder, number, emit, spec=spec, trust=trust, backend=backend, check=check_replayable) as trial:
-        train_again = training_again(trial.study, trial.spec, trial.trial)
-    spec, data, recorded = trial.spec, trial.data, trial.trial
+    access.emit(PhaseBegan("data"))
+    with access.opened(number, check=check_replayable) as opened:
+        train_again = training_again(opened.study, opened.spec, opened.trial)
+    spec, data, recorded = opened.spec, opened.data, opened.trial
 
     def compared(with_runner: Runner) -> CurveMatch:
-        again = train_again(with_runner, emit=emit)
-        return _compared(recorded, again, with_runner.name, data, spec.objective)
+        again = train_again(with_runner, emit=access.emit)
+        gaps = curve_gaps(recorded, again, data)
+        return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
 
     plain = compared(RUNNERS.find(runner or "fit")(spec, data))
     own = None
     if (at := plain.parted_at) is not None:
         kind = recorded.runner.partition("/")[0]
-        if kind in RUNNERS and recorded.runner != plain.runner and backend in (None, backend_of(recorded)):
-            emit(Noticed(f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"))
+        if kind in RUNNERS and recorded.runner != plain.runner and access.backend in (None, backend_of(recorded)):
+            text = f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"
+            access.emit(Noticed(text))
             own = compared(RUNNERS.find(kind)(spec, data))
-    return Replay(folder.name, spec.objective, recorded, plain, own, (len(data.train), len(data.validation)))
+    return Replay(access.folder.name, spec.objective, recorded, plain, own, (len(data.train), len(data.validation)))
 
 
 def check_replayable(_: SweepSpec, recorded: Result) -> None:
@@ -126,11 +164,6 @@ def check_replayable(_: SweepSpec, recorded: Result) -> None:
             f"{recorded.name} was trained by another program: its numbers can't be had here",
             hint="Replay a trial that was trained here",
         )
-
-
-def _compared(recorded: Result, again: Result, runner: str, data: SearchData, objective: Objective) -> CurveMatch:
-    gaps = curve_gaps(recorded, again, data)
-    return CurveMatch(again, runner, gaps, tuple(_differences(recorded, again, objective)))
 
 
 def curve_gaps(one: Result, other: Result, data: SearchData) -> dict[str, tuple[Gap, ...]]:

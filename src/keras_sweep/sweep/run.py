@@ -213,7 +213,6 @@ class _Run:
                 self.emit,
                 self.wall,
                 test=self.options.test,
-                estimate=comparison.estimate,
                 refit=refit,
             ).finish()
         return comparison

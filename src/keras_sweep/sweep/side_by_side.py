@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.facts import Facts, TestScores
-from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.comparison import comparison_of, scores_matrix, scores_of_seeds
-from keras_sweep.sweep.recorded import no_winner
+from keras_sweep.sweep.comparison import RecordedSweep, scores_matrix, scores_of_seeds
+from keras_sweep.sweep.recorded import needed_winner
 from keras_sweep.trial.comparison import Behind, Estimate
 from keras_sweep.trial.finalists import SeedScores, seed_scores
-from keras_sweep.trial.ranking import best_training, improvements, spent_seconds, trained_epochs, winner
+from keras_sweep.trial.ranking import best_training, improvements, spent_seconds, trained_epochs
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
 
@@ -121,29 +120,24 @@ def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
 
 
 def _side(folder: SweepFolder) -> Side:
-    facts, results = read_facts(folder), read_results(folder)
-    objective = facts.objective
-    best = winner(results, objective)
-    if best is None:
-        raise no_winner(folder.name, results)
+    sweep = RecordedSweep.read(folder)
+    best = needed_winner(folder.name, sweep.results, sweep.objective)
     return Side(
         name=folder.name,
-        facts=facts,
-        results=results,
+        facts=sweep.facts,
+        results=sweep.results,
         best=best,
-        estimate=comparison_of(folder, facts, results).estimate,
+        estimate=sweep.comparison.estimate,
         over_seeds=seed_scores(best) if best.final else None,
         scores=_scores_of(folder, best),
-        improvements=improvements(results, objective),
-        spent=spent_seconds({result.number: result for result in results}),
+        improvements=improvements(sweep.results, sweep.objective),
+        spent=spent_seconds({result.number: result for result in sweep.results}),
     )
 
 
 def _scores_of(folder: SweepFolder, best: Result) -> Sequence[RowScores]:
-    if best.scores_digest is None:
-        return ()
     try:
-        own = load_scores(scores_file(folder, best.number), best.scores_digest)
+        own = load_scores(scores_file(folder, best.number), best.scores_digest or "")
     except RecordError:
         return ()
     return scores_of_seeds(folder, best, own) or ()
@@ -151,20 +145,16 @@ def _scores_of(folder: SweepFolder, best: Result) -> Sequence[RowScores]:
 
 def _differences(sides: Sequence[Side]) -> list[str]:
     """What must be the same and is not."""
-    said = []
-    for words, of in (
-        ("the metric", lambda side: f"{side.facts.metric}, to {side.facts.goal}"),
-        ("the data", _data_words),
-    ):
-        values = {side.name: of(side) for side in sides}
-        if len(set(values.values())) > 1:
-            said.append(f"{words} of {', '.join(f'{name} is {value}' for name, value in values.items())}")
-    return said
-
-
-def _data_words(side: Side) -> str:
-    name = (side.facts.spec or {}).get("data")
-    return f"{name or 'unknown'} (rows {str(side.facts.fingerprint)[:8]})"
+    metrics, data = {}, {}
+    for side in sides:
+        name = (side.facts.spec or {}).get("data")
+        metrics[side.name] = f"{side.facts.metric}, to {side.facts.goal}"
+        data[side.name] = f"{name or 'unknown'} (rows {str(side.facts.fingerprint)[:8]})"
+    return [
+        f"{words} of {', '.join(f'{name} is {value}' for name, value in values.items())}"
+        for words, values in (("the metric", metrics), ("the data", data))
+        if len(set(values.values())) > 1
+    ]
 
 
 def _behind(found: SideBySide) -> tuple[dict[str, Behind], int | None]:

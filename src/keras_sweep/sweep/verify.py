@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import CardFacts, Fact, card_facts
 from keras_sweep.sweep.evaluate import count_look
-from keras_sweep.sweep.same_numbers import Gap, Match, gap, least_match
+from keras_sweep.sweep.replay import Gap, Match, gap, least_match
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -127,7 +127,9 @@ def verify_model(
     if (words := use_keras_config(card.keras_config)) is not None:
         emit(Noticed(words))
     home = _sweep_of(card, sweeps)
-    spec = _spec_of(card, _data_folder(home, data_dir), trust=trust, emit=emit)
+    if data_dir is None:
+        data_dir = Path() if home is None else Path(read_facts(home).origin or ".")
+    spec = _spec_of(card, data_dir, trust=trust, emit=emit)
     emit(PhaseBegan("data"))
     data = load_search_data(spec)
     if data.fingerprint != card.data.fingerprint:
@@ -139,18 +141,18 @@ def verify_model(
     model = _opened(path, card, spec.folder, trust=trust, emit=emit)
     own = data if card.refit is None else whole(spec, data)
     x = raw_rows(spec, data)[1] if card.refit is None else raw_whole(spec, own)
-    y, size = own.validation.y, _batch_size(card)
+    y, size = own.validation.y, card.params.get("batch_size")
+    size = size if isinstance(size, int) and size > 0 else DEFAULT_BATCH_SIZE
     scores = model.evaluate(x, y, batch_size=size, **_QUIET)
     if card.refit is not None:
-        checks = [_check(f"refit {name}", said, scores[name], len(y)) for name, said in card.refit.scores.items()]
+        checks = _checks("refit ", card.refit.scores, scores, len(y))
     else:
-        checks = list(_validation_checks(spec, card, scores, len(y)))
-        checks += _stderr_check(spec, card, scores, y, lambda: np.asarray(model.predict(x, verbose=0, batch_size=1024)))
+        checks = _validation_checks(card, scores, y, lambda: np.asarray(model.predict(x, verbose=0, batch_size=1024)))
     looks = None
     if test:
         emit(PhaseBegan("test"))
         x, y, looks = _test_rows(spec, card, data, own, home)
-        checks += _test_checks(card, model.evaluate(x, y, **_QUIET), len(y))
+        checks += _checks("test ", card.test or {}, model.evaluate(x, y, **_QUIET), len(y))
     seen = [_leaf(check.name) for check in checks]
     if f"validation.{card.metric.name}" in seen:
         seen.append("validation.value")  # which must be that
@@ -187,12 +189,6 @@ def _sweep_of(card: Card, sweeps: Path) -> SweepFolder | None:
     except RecordError:
         return None
     return folder if same else None
-
-
-def _data_folder(home: SweepFolder | None, data_dir: Path | None) -> Path:
-    if data_dir is not None:
-        return data_dir
-    return Path(read_facts(home).origin or ".") if home is not None else Path()
 
 
 def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
@@ -253,32 +249,30 @@ def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener
     return model
 
 
-def _batch_size(card: Card) -> int:
-    size = card.params.get("batch_size", DEFAULT_BATCH_SIZE)
-    return size if isinstance(size, int) and size > 0 else DEFAULT_BATCH_SIZE
+def _checks(prefix: str, said: Mapping[str, Any], scores: Mapping[str, float], rows: int) -> list[Check]:
+    """Each score beside what the card says of it."""
+    known = {name.removeprefix("val_"): float(value) for name, value in said.items() if isinstance(value, int | float)}
+    return [
+        Check(prefix + name, known[name], float(now), gap(name, float(now), known[name], rows))
+        for name, now in scores.items()
+        if name in known
+    ]
 
 
-def _validation_checks(spec: SweepSpec, card: Card, scores: Mapping[str, float], rows: int) -> Iterator[Check]:
-    for name, value in scores.items():
-        said = card.validation.get(f"val_{name}")
-        if said is not None:
-            yield _check(f"val_{name}", said, float(value), rows)
-    ranked, metric = card.validation.get("value"), spec.objective.name
-    scored = card.validation.get(metric)
-    if ranked is not None and scored is not None and ranked != scored:
-        yield _check(f"value ({metric})", ranked, scored, rows)  # the card must not contradict itself
-
-
-def _stderr_check(
-    spec: SweepSpec, card: Card, scores: Mapping[str, float], y: Array, predict: Callable[[], Array]
-) -> Iterator[Check]:
-    said, metric = card.validation.get("stderr"), spec.objective.name
+def _validation_checks(card: Card, scores: Mapping[str, float], y: Array, predict: Callable[[], Array]) -> list[Check]:
+    """The scores on the validation rows, the value that ranked the trial, and its standard error."""
+    said, metric = card.validation, card.metric.name
+    checks = _checks("val_", said, scores, len(y))
+    ranked, scored, stderr = said.get("value"), said.get(metric), said.get("stderr")
+    if ranked is not None and scored is not None and ranked != scored:  # the card must not contradict itself
+        checks.append(Check(f"value ({metric})", ranked, scored, gap(metric, scored, ranked, len(y))))
     value = scores.get(metric.removeprefix("val_"))
-    now = None if value is None else standard_error(metric, spec.loss, value, y, predict)
-    if said is not None and now is not None:
-        close = Match.ROUNDING if math.isclose(said, now, rel_tol=STDERR) else Match.PARTED
-        apart = abs(said - now) / now if now else math.inf
-        yield Check("stderr", said, now, Gap(Match.EQUAL if said == now else close, apart))
+    now = None if value is None else standard_error(metric, card.loss, value, y, predict)
+    if stderr is not None and now is not None:
+        close = Match.ROUNDING if math.isclose(stderr, now, rel_tol=STDERR) else Match.PARTED
+        apart = abs(stderr - now) / now if now else math.inf
+        checks.append(Check("stderr", stderr, now, Gap(Match.EQUAL if stderr == now else close, apart)))
+    return checks
 
 
 def _test_rows(
@@ -294,15 +288,3 @@ def _test_rows(
     with SweepLock(home), StudyFile.open(home) as study:
         x, y = open_raw_test(spec, data, own)
         return x, y, count_look(study)
-
-
-def _test_checks(card: Card, scores: Mapping[str, float], rows: int) -> Iterator[Check]:
-    said = card.test or {}
-    for name, value in scores.items():
-        if isinstance(said.get(name), int | float):
-            yield _check(f"test {name}", float(said[name]), float(value), rows)
-
-
-def _check(name: str, card: float, now: float, rows: int) -> Check:
-    metric = name.removeprefix("test ").removeprefix("refit ").removeprefix("value (").removesuffix(")")
-    return Check(name, card, now, gap(metric, now, card, rows))

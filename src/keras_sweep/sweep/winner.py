@@ -16,13 +16,13 @@ from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.process.backend import check_environment
 from keras_sweep.record.saved import load_weights, weights_file_of
-from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.recorded import opened
+from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
+from keras_sweep.sweep.refit import final_weights
 from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
-from keras_sweep.trial.events import Listener
+from keras_sweep.trial.events import Refit
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Weights
 
@@ -38,6 +38,15 @@ def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: Searc
     model.set_weights(list(weights))
     model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
     return model
+
+
+def final_model(opened: OpenedTrial) -> tuple[Any, SearchData, Refit | None]:
+    """The model that stands for a training, the rows that it was trained on, and how it was refit.
+
+    Raises as `final_weights`.
+    """
+    weights, own, refit = final_weights(opened)
+    return trained_model(opened.spec, opened.trial, weights, own), own, refit
 
 
 def validation_outputs(
@@ -90,12 +99,8 @@ def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floati
     return outputs if outputs.shape[1] > 1 else np.concatenate([1 - outputs, outputs], axis=1)
 
 
-def winner_outputs(
-    folder: SweepFolder, emit: Listener, *, spec: SweepSpec | None = None, trust: bool = False
-) -> ValidationOutputs:
+def winner_outputs(access: SweepAccess) -> ValidationOutputs:
     """The winner's outputs, from its saved arrays: no model file is opened.
-
-    `spec` stands for the recorded one where the user has just given it.
 
     Raises:
         UsageError: the record names code and is not trusted, its weights are not kept, or another backend is needed.
@@ -103,14 +108,14 @@ def winner_outputs(
     """
 
     def at_hand(spec: SweepSpec, winner: Result) -> None:
-        if not weights_file_of(folder, winner).exists():
+        if not weights_file_of(access.folder, winner).exists():
             raise UsageError(f"the weights of {winner.name} are not kept")
         pictures = image_set(spec.data)
         if pictures is not None and pictures.find() is None:
             raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
 
-    with opened(folder, None, emit, spec=spec, trust=trust, check=at_hand) as best:
-        weights = load_weights(weights_file_of(folder, best.trial), best.trial.weights_digest)
+    with access.opened(None, check=at_hand) as best:
+        weights = load_weights(weights_file_of(access.folder, best.trial), best.trial.weights_digest)
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
     table = validation_table(best.spec, best.data)
     return ValidationOutputs(best.trial.recipe, best.data, outputs.reshape(len(outputs), -1), table)

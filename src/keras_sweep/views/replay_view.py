@@ -10,8 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.replay import CurveMatch, Replay
-from keras_sweep.sweep.same_numbers import Gap, Match, widest
+from keras_sweep.sweep.replay import CurveMatch, Gap, Match, Replay, widest
 from keras_sweep.sweep.verify import Check, Verified
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.views.leaderboard.formats import strict_json

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_sweep.sweep.same_numbers import RELATIVE
+from keras_sweep.sweep.replay import RELATIVE
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.effort import Effort
 from keras_sweep.training.lanes.flat import Flat

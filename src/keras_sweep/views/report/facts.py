@@ -9,7 +9,7 @@ from typing import Any
 
 from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.hard_rows import Missed
+from keras_sweep.sweep.comparison import Missed
 from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import Refit

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.hard_rows import Missed
+from keras_sweep.sweep.comparison import Missed
 from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.views.report.axes import Axis, along
 from keras_sweep.views.report.drawings import cross_axes, figure, label, px
