@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.honest.metrics import METRICS
-from keras_sweep.honest.scores import bags
+from keras_sweep.honest.scores import MetricScores, bags
 from keras_sweep.trial.row_scores import OF_ALL_ROWS
 
 ROWS = 300
@@ -21,7 +21,7 @@ BAG = next(bags(RANDOM, ROWS, 2))
 def test_it_is_what_keras_reports(name, weights):
     import keras
 
-    ours = METRICS[name](OUTPUTS, LABELS)(weights)
+    ours = MetricScores([[METRICS[name](OUTPUTS, LABELS)]], ROWS).on(weights)[:, 0]
     for value, each in zip(ours, weights, strict=True):
         metric = keras.metrics.get(name)
         if name == "root_mean_squared_error":  # its weights scale the outputs; rows that are repeated do not
@@ -36,7 +36,8 @@ def test_a_bag_without_what_is_asked_for_has_no_value(name):
     none = np.zeros((ROWS, 1), np.float32)
     outputs = none if name == "precision" else OUTPUTS
     with np.errstate(all="raise"):
-        assert np.isnan(METRICS[name](outputs, none)(np.ones((1, ROWS), np.float32)))
+        scores = MetricScores([[METRICS[name](outputs, none)]], ROWS)
+        assert np.isnan(scores.on(np.ones((1, ROWS), np.float32)))
 
 
 def test_each_metric_of_all_rows_has_its_function():

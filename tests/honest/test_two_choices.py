@@ -69,17 +69,6 @@ def test_where_all_recipes_are_alike_the_score_stands() -> None:
     assert found.value == pytest.approx(found.naive, abs=1e-12)
 
 
-def test_a_model_more_may_win_at_the_end_as_the_mean_of_weights_does() -> None:
-    right, _ = table(0)
-    places = [3, 7]
-    means, more = right[:, places].mean(0), (np.random.default_rng(1).random((1, ROWS)) < 0.99).astype(np.float32)
-    after = first_choice(right[0], np.zeros(RECIPES), places)
-    scores = MeanScores(np.concatenate([means, more]))
-    found = corrected(scores, 2, 42, naive=float(more.mean()), share=True, after=after)
-    assert found is not None
-    assert found.value == pytest.approx(found.naive, abs=1e-12)  # every bag chooses it: no luck of a choice
-
-
 def test_a_metric_that_is_no_mean_over_rows_is_corrected_too() -> None:
     random = np.random.default_rng(5)
     labels = np.arange(60) % 2

@@ -43,7 +43,7 @@ def corrected(
         naive: the winner's score, in the metric's own direction.
         share: whether scores lie in [0, 1], and so does the interval: where rows are right or wrong it is Wilson's.
         maximize: the metric's own direction, in which the estimate is given.
-        after: the choice of finalists, whose means over seeds are the first of `scores`, in its order.
+        after: the choice of finalists, whose means over seeds are `scores`, in its order.
     """
     models, rows = scores.shape
     if rows < 2:

@@ -40,20 +40,19 @@ def auc(outputs: Floats, labels: Floats) -> Metric:
 def _share_above(totals: Floats) -> Floats:
     """[B, T] totals by bucket -> [B, T] shares above each threshold; NaN where there are none at all."""
     above = np.cumsum(totals[:, ::-1], axis=1)[:, ::-1]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(above / above[:, :1])
+    return np.asarray(above / above[:, :1])
 
 
 def precision(outputs: Floats, labels: Floats) -> Metric:
     """`keras.metrics.Precision()`: of what is called 1, the share that is."""
-    called, right = outputs > 0.5, labels.reshape(outputs.shape) > 0
-    return _ratio(called & right, called)
+    called = outputs > 0.5
+    return _ratio(called & (labels.reshape(outputs.shape) > 0), called)
 
 
 def recall(outputs: Floats, labels: Floats) -> Metric:
     """`keras.metrics.Recall()`: of what is 1, the share that is called so."""
-    called, right = outputs > 0.5, labels.reshape(outputs.shape) > 0
-    return _ratio(called & right, right)
+    right = labels.reshape(outputs.shape) > 0
+    return _ratio(right & (outputs > 0.5), right)
 
 
 def r2_score(outputs: Floats, labels: Floats) -> Metric:
@@ -66,9 +65,8 @@ def r2_score(outputs: Floats, labels: Floats) -> Metric:
     def on(weights: Floats) -> Floats:
         weights = weights.astype(np.float64)
         count = weights.sum(1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total = weights @ y_centred**2 - (weights @ y_centred) ** 2 / count
-            return np.asarray((1 - (weights @ left) / np.where(total > 0, total, np.nan)).mean(1))
+        total = weights @ y_centred**2 - (weights @ y_centred) ** 2 / count
+        return np.asarray((1 - (weights @ left) / np.where(total > 0, total, np.nan)).mean(1))
 
     return on
 
@@ -79,8 +77,7 @@ def root_mean_squared_error(outputs: Floats, labels: Floats) -> Metric:
     squared = ((labels.reshape(p.shape) - p) ** 2).mean(1)
 
     def on(weights: Floats) -> Floats:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray(np.sqrt(weights @ squared / weights.sum(1)))
+        return np.asarray(np.sqrt(weights @ squared / weights.sum(1)))
 
     return on
 
@@ -89,8 +86,7 @@ def _ratio(above: npt.NDArray[np.bool_], below: npt.NDArray[np.bool_]) -> Metric
     numerators, denominators = (part.reshape(len(part), -1).sum(1).astype(np.float64) for part in (above, below))
 
     def on(weights: Floats) -> Floats:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray((weights @ numerators) / (weights @ denominators))
+        return np.asarray((weights @ numerators) / (weights @ denominators))
 
     return on
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,19 +17,6 @@ Floats: TypeAlias = npt.NDArray[np.floating]
 Metric: TypeAlias = Callable[[Floats], Floats]  # [B, n] weights of rows -> [B] values; NaN where it has none
 
 BLOCK = 100  # bags at once: memory stays small
-
-
-class Scores(Protocol):
-    """The scores of K models on n rows."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """K and n."""
-        ...
-
-    def on(self, weights: Floats) -> Floats:
-        """[B, n] weights of rows -> [B, K] values of the metric; NaN where it has none on these rows."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -44,10 +31,9 @@ class MeanScores:
         return self.rows.shape[0], self.rows.shape[1]
 
     def on(self, weights: Floats) -> Floats:
-        """The weighted means."""
-        totals = weights.sum(1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return np.asarray((weights @ self.rows.T) / totals)
+        """[B, n] weights of rows -> [B, K] weighted means; NaN where all weights are 0."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray((weights @ self.rows.T) / weights.sum(1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -64,9 +50,13 @@ class MetricScores:
         return len(self.metrics), self.rows
 
     def on(self, weights: Floats) -> Floats:
-        """The metric of each model."""
-        values = [np.mean([metric(weights) for metric in each], axis=0) for each in self.metrics]
+        """[B, n] weights of rows -> [B, K] values of the metric; NaN where it has none on these rows."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = [np.mean([metric(weights) for metric in each], axis=0) for each in self.metrics]
         return np.asarray(self.sign * np.stack(values, axis=1))
+
+
+Scores: TypeAlias = MeanScores | MetricScores  # of K models on n rows
 
 
 def bags(rng: np.random.Generator, rows: int, rounds: int, draws: int | None = None) -> Iterator[Floats]:

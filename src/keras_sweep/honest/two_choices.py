@@ -49,26 +49,24 @@ class FirstChoice:
         Args:
             first: [K] scores with the search's seed on all rows.
             early: [B, K] what bags add to them.
-            whole: [F + E] means over seeds of the finalists, and scores of E more models to choose from at the end.
-            luck: [B, F + E] what bags add to those.
+            whole: [F] means over seeds of the finalists.
+            luck: [B, F] what bags add to those.
             rng: of the part of the luck that is not foretold.
         """
         if not len(luck):  # no bag on which all finalists have a score
             return np.zeros(0), np.zeros(0)
         places, count = list(self.places), len(self.places)
-        own, means = early[:, places], luck[:, :count]
-        common, shared = own.mean(1, keepdims=True), means.mean(1, keepdims=True)
-        apart, after = own - common, means - shared
+        own = early[:, places]
+        common, shared = own.mean(1, keepdims=True), luck.mean(1, keepdims=True)
+        apart, after = own - common, luck - shared
         spread = float((apart**2).sum())
         slope = float((apart * after).sum()) / spread if spread > 0 else 0.0
         rest = (after - slope * apart).ravel() * math.sqrt(count / (count - 1))
         foretold = shared + slope * (early - common) + rng.choice(rest, early.shape)
-        foretold[:, places] = means
-        scores = first + (whole[:count] - first[places]).mean()
-        scores[places] = whole[:count]
-        scores, foretold = np.append(scores, whole[count:]), np.append(foretold, luck[:, count:], axis=1)
-        more = np.arange(len(first), len(scores))
-        candidates = np.append(self.finalists(first + early), np.tile(more, (len(luck), 1)), axis=1)
+        foretold[:, places] = luck
+        scores = first + (whole - first[places]).mean()
+        scores[places] = whole
+        candidates = self.finalists(first + early)
         inside = np.take_along_axis(scores + foretold, candidates, axis=1)
         each = np.arange(len(luck))
         chosen = candidates[each, np.where(np.isnan(inside), -np.inf, inside).argmax(1)]

@@ -6,8 +6,8 @@ Plain numbers without NumPy, so that who only reads a sweep imports nothing heav
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any
 
 from keras_sweep.space.search_space import Objective
@@ -71,34 +71,20 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """As plain data for JSON."""
-        behind = {str(number): [one.behind, one.stderr, one.tie] for number, one in self.behind.items()}
-        estimate = None if self.estimate is None else asdict(self.estimate)
-        about = {"best": self.best, "estimate": estimate, "method": self.method, "rows": self.rows}
-        about["more"] = None if self.more is None else asdict(self.more)
-        return {**about, "behind": behind}
+        return {**asdict(self), "behind": {str(number): astuple(one) for number, one in self.behind.items()}}
 
     @classmethod
     def from_json(cls, read: Mapping[str, Any]) -> Comparison:
-        """What `to_json` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        """What `to_json` gave. Raises LookupError or TypeError for anything else."""
         estimate, more = read["estimate"], read["more"]
-        best, rows = read["best"], read["rows"]
         return cls(
-            None if best is None else int(best),
-            None if estimate is None else _estimate(estimate),
-            {int(number): _behind(*one) for number, one in read["behind"].items()},
-            str(read["method"]),
-            None if rows is None else int(rows),
-            None if more is None else MoreTrials(int(more["trials"]), float(more["gain"]), float(more["resolved"])),
+            best=read["best"],
+            estimate=None if estimate is None else Estimate(**estimate),
+            behind={int(number): Behind(*one) for number, one in read["behind"].items()},
+            method=read["method"],
+            rows=read["rows"],
+            more=None if more is None else MoreTrials(**more),
         )
-
-
-def _estimate(read: Mapping[str, Any]) -> Estimate:
-    value, low, high, naive = (float(read[name]) for name in ("value", "low", "high", "naive"))
-    return Estimate(value, low, high, naive, str(read["method"]))
-
-
-def _behind(behind: Any, stderr: Any, tie: Any) -> Behind:
-    return Behind(float(behind), None if stderr is None else float(stderr), bool(tie))
 
 
 def shift(estimate: Estimate, test: float, stderr: float) -> float:
@@ -110,16 +96,15 @@ def shift(estimate: Estimate, test: float, stderr: float) -> float:
     return (test - estimate.value) / error if error > 0 else 0.0
 
 
-def marginal(results: Iterable[Result], objective: Objective) -> Comparison:
+def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
     """Ties are the values within one standard error, the larger one, of the best; none where it stands alone.
 
     Imported trials tie among themselves only, in a sweep that has no others: their errors are not known.
     """
-    known = list(results)
-    best = winner(known, objective)
-    rivals = [result for result in known if can_win(result, objective)]
+    best = winner(results, objective)
+    counts = can_win if best is not None else comparable
+    rivals = [result for result in results if counts(result, objective)]
     if best is None:
-        rivals = [result for result in known if comparable(result, objective)]
         best = min(rivals, key=lambda result: order_key(result, objective), default=None)
     if best is None or best.value is None:
         return Comparison()

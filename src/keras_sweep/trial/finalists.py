@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.trial.ranking import can_win, has_value, imported, mean, order_key
+from keras_sweep.trial.ranking import can_win, has_value, imported, mean, order_key, trained_epochs
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 if TYPE_CHECKING:  # who only reads results does without what checks a space file
@@ -50,7 +50,8 @@ def chosen(spec: SweepSpec, results: Sequence[Result]) -> Choice:
     if wanted is None:
         return Choice(len(results))
     leading = _candidates(results, spec.objective)[: wanted.top]
-    most = math.inf if spec.finalists_asked else SHARE * _search_epochs(results)
+    own = trained_epochs(results) - sum(one.epochs for one in results if imported(one))
+    most = math.inf if spec.finalists_asked else SHARE * own
     recipes, seeds = affordable([one.epochs for one in leading], wanted.seeds, most)
     numbers = tuple(one.number for one in leading[:recipes])
     return Choice(len(results), numbers, tuple((spec.search.seed + 1 + n) % SEEDS for n in range(seeds)))
@@ -136,7 +137,11 @@ def seed_scores(result: Result) -> SeedScores | None:
     if len(values) < 2:
         return SeedScores(count, mean(values), None, unstable=True)
     spread = _deviation(values)
-    unstable = len(values) < count or _more_than_chance(spread, len(values) - 1, result.stderr)
+    # Values that differ by the standard error of their rows alone have a spread below the 95th percentile of
+    # chi-squared, here by Wilson and Hilferty (1931).
+    part = 2 / (9 * (len(values) - 1))
+    by_chance = (result.stderr or math.inf) * (1 - part + 1.645 * math.sqrt(part)) ** 1.5
+    unstable = len(values) < count or spread > by_chance
     equal = len(set(values)) == 1  # by the coarse steps of a share: that few seeds agree shows no error of zero
     return SeedScores(count, mean(values), None if equal else spread / math.sqrt(len(values)), unstable)
 
@@ -147,30 +152,19 @@ def score(result: Result) -> tuple[float | None, float | None]:
     return (result.value, result.stderr) if scores is None else (scores.mean, scores.stderr)
 
 
-def _more_than_chance(spread: float, freedom: int, stderr: float | None) -> bool:
-    """Whether a spread is larger than that of values which differ by the standard error of their rows alone.
-
-    The bound is the 95th percentile of chi-squared, by Wilson and Hilferty (1931).
-    """
-    if not stderr:
-        return False
-    part = 2 / (9 * freedom)
-    return freedom * (spread / stderr) ** 2 > freedom * (1 - part + 1.645 * math.sqrt(part)) ** 3
-
-
 def _candidates(results: Sequence[Result], objective: Objective) -> list[Result]:
     """The trials that lead, most promising first: those that tie with the best by how steady their curves are."""
     plain = [replace(one, finalists=(), final=False) for one in results if one.state is TrialState.COMPLETE]
     ranked = sorted((one for one in plain if can_win(one, objective)), key=lambda one: order_key(one, objective))
     leading = ranked[:LEADING]
-    tied = [one for one in leading if _ties(one, leading[0])]
+    tied = [one for one in leading if _tie(one, leading[0])]
     return [*sorted(tied, key=lambda one: unsteadiness(one, objective)), *(one for one in leading if one not in tied)]
 
 
-def _ties(result: Result, best: Result) -> bool:
-    """Whether it lies within one standard error of the best, the larger one of the two."""
-    assert result.value is not None and best.value is not None
-    return abs(result.value - best.value) <= max(result.stderr or 0.0, best.stderr or 0.0)
+def _tie(one: Result, best: Result) -> bool:
+    """Whether their values lie within one standard error, the larger one of the two."""
+    assert one.value is not None and best.value is not None
+    return abs(one.value - best.value) <= max(one.stderr or 0.0, best.stderr or 0.0)
 
 
 def unsteadiness(result: Result, objective: Objective) -> float:
@@ -185,9 +179,3 @@ def _deviation(values: Sequence[float]) -> float:
     centre = mean(values)
     squares = [(value - centre) ** 2 for value in values]
     return math.sqrt(math.fsum(squares) / (len(values) - 1)) if math.isfinite(centre) else math.inf
-
-
-def _search_epochs(results: Sequence[Result]) -> int:
-    """Epochs trained by the search: those that a trial took over from another, or another program trained, are not."""
-    epochs: dict[int | None, int] = {one.number: one.epochs for one in results}
-    return sum(one.epochs - epochs.get(one.suggestion.continues, 0) for one in results if not imported(one))
