@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
-from keras_sweep.record.facts import Facts
-from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.comparison import Comparison
-from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.formats import (
     flat_records,
     leaderboard_csv,
