@@ -69,7 +69,7 @@ def examples_page() -> str:
 
 def space_file_page() -> str:
     """The sections of a space file with their keys, from the models that read it."""
-    from keras_sweep.space_file.schema import space_file_schema
+    from keras_sweep.space_file.sections import space_file_schema
 
     schema = space_file_schema()
     parts = [

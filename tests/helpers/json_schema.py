@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from keras_sweep.space_file.schema import space_file_schema
+from keras_sweep.space_file.sections import space_file_schema
 
 SCHEMA = space_file_schema()
 TYPES = {

@@ -12,7 +12,7 @@ from keras_sweep.errors import SpaceFileError, UsageError
 from keras_sweep.search.engines import ENGINES, HAVE_RUNGS, make_engine
 from keras_sweep.search.optuna import samplers
 from keras_sweep.space_file.read import read_space_text
-from keras_sweep.space_file.schema import space_file_schema
+from keras_sweep.space_file.sections import space_file_schema
 from tests.helpers.engine_contract import SMALL, spec
 from tests.helpers.space_texts import dense
 

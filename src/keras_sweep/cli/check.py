@@ -30,7 +30,7 @@ def check(
     import json
 
     if schema:
-        from keras_sweep.space_file.schema import space_file_schema
+        from keras_sweep.space_file.sections import space_file_schema
 
         typer.echo(json.dumps(space_file_schema(), indent=2))
         return

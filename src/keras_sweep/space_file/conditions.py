@@ -9,7 +9,7 @@ from keras_sweep.space.distributions import Categorical, Distribution, Float, In
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, Path, broken
-from keras_sweep.space_file.keras_tables import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, lower, optimizers_with
+from keras_sweep.space_file.keras_tables import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
 from keras_sweep.space_file.ranges import Constant, ends, path_of
 
 Parameters = Mapping[str, Parameter]  # by name, those without faults of their own
@@ -47,7 +47,7 @@ def _can_have(drawn: Distribution, value: Value) -> bool:
 
 def _has(drawn: Distribution) -> str:
     if isinstance(drawn, Constant):
-        return f"it is always {quoted(drawn.value)}"
+        return f"it is always {quoted(drawn.choices[0])}"
     if isinstance(drawn, Categorical):
         return f"its values are {quoted(drawn.choices)}"
     step = "" if drawn.step in (None, 1) else f" in steps of {quoted(drawn.step)}"
@@ -105,7 +105,7 @@ def _searched(optimizer: Parameter | None) -> tuple[str, ...]:
     if optimizer is None:
         return (DEFAULT_OPTIMIZER,)
     drawn = optimizer.distribution
-    names = tuple(str(lower(value)) for value in drawn.choices) if isinstance(drawn, Categorical) else ()
+    names = tuple(map(str, drawn.choices)) if isinstance(drawn, Categorical) else ()
     return (*names, DEFAULT_OPTIMIZER) if optimizer.when and DEFAULT_OPTIMIZER not in names else names
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, is_dataclass
-from typing import Any, TypeAlias, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -18,7 +18,7 @@ Form = TypeVar("Form")
 Path: TypeAlias = tuple[str | int, ...]
 Schema: TypeAlias = Mapping[str, Any]
 
-_NOUNS = {"number": "a number", "integer": "a whole number", "boolean": "true or false"}
+_NOUNS = {"number": "a number", "integer": "a whole number", "boolean": "true or false", "string": "text"}
 _BOUNDS = {
     "minimum": "of at least",
     "exclusiveMinimum": "above",
@@ -78,8 +78,8 @@ def one_of(names: Collection[str], noun: str = "") -> Rule:
     )
 
 
-def number_words(schema: Schema) -> str:
-    """What a number may be by its JSON Schema: "a whole number from 1 to 100"."""
+def _words(schema: Schema) -> str:
+    """What a value may be by its JSON Schema: "a whole number from 1 to 100"."""
     number, *other = schema.get("anyOf", [schema])
     if "minimum" in number and "maximum" in number:
         bounds = f"from {number['minimum']:,} to {number['maximum']:,}"
@@ -100,7 +100,7 @@ def broken(kind: TypeAdapter[Any], value: object) -> tuple[str, str | None] | No
 def _sentence(error: Any, schema: Schema) -> tuple[str, str | None]:
     """The rule that pydantic found broken, and a hint."""
     context = error.get("ctx", {})
-    words = context["words"] if error["type"] == "rule" else number_words(schema)
+    words = context["words"] if error["type"] == "rule" else _words(schema)
     return f"must be {words}, but got {quoted(error['input'])}", context.get("hint")
 
 
@@ -158,39 +158,29 @@ class Faults:
         if not self.has(str(path[0])):
             return form()
         node = self.root.at(*path)
-        fields = fields_of(form)
-        if not isinstance(node.value, dict):
+        fields, values = fields_of(form), node.plain
+        if not isinstance(values, dict):
             names = joined(f"`{name}`" for name in fields)
-            self.fault(path, f"must be a map with {names}, but got {quoted(node.plain)}")
+            self.fault(path, f"must be a map with {names}, but got {quoted(values)}")
             return None
-        values: dict[str, Any] = {}
-        judged = True
-        for key, below in node.value.items():
-            inner = fields[key].annotation if key in fields else None
-            if not is_dataclass(inner):
-                values[key] = below.plain
-            elif section := self.section(cast("type[Any]", inner), (*path, key)):
-                values[key] = section
-            else:
-                judged = False
         try:
-            form(**values)
+            return form(**values)
         except ValidationError as error:
-            properties = TypeAdapter(form).json_schema()["properties"]
-            for one in error.errors(include_url=False):
-                key = str(one["loc"][0])
-                if one["type"] == "missing":
-                    self.fault((*path, key), f"`{key}` is missing", fields[key].description)
-                    judged = False
-                elif key not in fields:
-                    hint = (hints or {}).get(key) or unknown(key, fields)
-                    self.fault((*path, key), "there is no such key here", hint)
-                    judged &= did_you_mean(key, set(fields) - set(node.value)) is None  # otherwise that one is left out
-                else:
-                    self.fault((*path, key), *_sentence(one, properties[key]))
-                    judged &= key in optional
-                values.pop(key, None)
-        return form(**values) if judged else None
+            broken_keys = {str(each["loc"][0]): each for each in error.errors(include_url=False)}
+        judged = True
+        properties = TypeAdapter(form).json_schema()["properties"]
+        for key, each in broken_keys.items():
+            if each["type"] == "missing":
+                self.fault((*path, key), f"`{key}` is missing", fields[key].description)
+                judged = False
+            elif key not in fields:
+                hint = (hints or {}).get(key) or unknown(key, fields)
+                self.fault((*path, key), "there is no such key here", hint)
+                judged &= did_you_mean(key, set(fields) - set(values)) is None  # otherwise that one is left out
+            else:
+                self.fault((*path, key), *_sentence(each, properties[key]))
+                judged &= key in optional
+        return form(**{key: value for key, value in values.items() if key not in broken_keys}) if judged else None
 
 
 def fields_of(section: Any) -> Mapping[str, FieldInfo]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated
 
@@ -13,21 +13,21 @@ from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, Seed
 from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments, in_order
-from keras_sweep.space_file.faults import Faults, Path, one_of
-from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of, lower
-from keras_sweep.space_file.ranges import REFUSED, Constant, Refused, as_value, distribution_of, ends, path_of
+from keras_sweep.space_file.faults import Faults, one_of
+from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
+from keras_sweep.space_file.ranges import REFUSED, Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ParameterSection
 
 MOST_PARAMETERS = 200
 MOST_BRANCHES = 20_000  # so that counting a space takes no time
 MODEL = "model."
 FIT_ARGUMENTS: Mapping[str, Kind] = {
+    "optimizer": kind_of(Annotated[str, one_of(OPTIMIZERS, "an optimizer of Keras")]),
     "learning_rate": kind_of(Annotated[float, Field(gt=0)]),
     "epochs": kind_of(Annotated[int, Field(ge=1)]),
     "batch_size": kind_of(Annotated[int, Field(ge=1)]),
     "seed": kind_of(Seed),
 }
-OPTIMIZER = kind_of(Annotated[str, one_of(OPTIMIZERS, "an optimizer of Keras")])
 OTHER_NAMES: Mapping[str, str] = {
     "lr": "learning_rate",
     "opt": "optimizer",
@@ -48,21 +48,25 @@ INSTEAD: Mapping[str, str] = {
 def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
     """The section as a search space; None, with all faults noted, where it has any. Warnings are noted too."""
     before = len(faults.found)
-    path: Path = ("parameters",)
-    section = faults.root.at(*path)
+    section = faults.root.at("parameters")
     python = model is not None and model.kind == "python"  # a HyperModel may bring all parameters itself
     if not isinstance(section.value, dict) or not (section.value or python):
         hint = "as in `learning_rate: {min: 1e-4, max: 1.0, log: true}`"
-        faults.fault(path, f"must be a map of parameters, but got {quoted(section.plain)}", hint)
+        faults.fault(("parameters",), f"must be a map of parameters, but got {quoted(section.plain)}", hint)
         return None
     if len(section.value) > MOST_PARAMETERS:
-        faults.fault(path, f"at most {MOST_PARAMETERS} parameters are searched, but got {len(section.value)}")
+        rule = f"at most {MOST_PARAMETERS} parameters are searched, but got {len(section.value)}"
+        faults.fault(("parameters",), rule)
         return None
     names = tuple(section.value)
     good: dict[str, Parameter] = {}
     for name in names:
         _check_name(name, model, faults)
-        parameter = _parameter(name, faults)
+        try:
+            parameter = _parameter(name, faults)
+        except Refused as error:
+            faults.fault(("parameters", name, *error.keys), error.rule, error.hint)
+            continue
         if parameter is not None:
             _check_values(parameter, model, faults)
             _warn(parameter, faults)
@@ -72,109 +76,89 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
     ordered = in_order(good, faults)
     if len(faults.found) > before:
         return None
-    space = SearchSpace(
-        tuple(_searched(parameter) for parameter in ordered if not _is_constant(parameter)),
-        {one.name: one.distribution.values()[0] for one in ordered if _is_constant(one)},
-    )
+    space = _space(ordered)
     if space.branches > MOST_BRANCHES:
-        faults.fault(path, f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more")
+        rule = f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more"
+        faults.fault(("parameters",), rule)
         return None
     return space
 
 
-def _is_constant(parameter: Parameter) -> bool:
-    return isinstance(parameter.distribution, Constant) and not parameter.when
-
-
-def _searched(parameter: Parameter) -> Parameter:
-    """The parameter; a constant that not every trial has is a choice of one."""
-    drawn = parameter.distribution
-    return replace(parameter, distribution=Categorical(drawn.choices)) if isinstance(drawn, Constant) else parameter
+def _space(ordered: Iterable[Parameter]) -> SearchSpace:
+    """The search space; a constant that not every trial has is a choice of one."""
+    searched: list[Parameter] = []
+    constants: dict[str, Value] = {}
+    for parameter in ordered:
+        drawn = parameter.distribution
+        if not isinstance(drawn, Constant):
+            searched.append(parameter)
+        elif parameter.when:
+            searched.append(replace(parameter, distribution=Categorical(drawn.choices)))
+        else:
+            constants[parameter.name] = drawn.choices[0]
+    return SearchSpace(tuple(searched), constants)
 
 
 def _parameter(name: str, faults: Faults) -> Parameter | None:
-    """The parameter of that name, read by itself; None with its faults noted."""
-    path: Path = ("parameters", name)
+    """The parameter of that name, read by itself; faults are noted, and it may be None with them.
+
+    Raises:
+        Refused: with the fault that tells most.
+    """
+    path = ("parameters", name)
     node = faults.root.at(*path)
     if isinstance(node.value, list):
         text = quoted(node.plain)
         hint = f"write {{values: {text}}} or {{value: {text}}}"
-        faults.fault(path, f"a list is neither a choice nor a constant, got {text}", hint)
-        return None
+        raise Refused(None, f"a list is neither a choice nor a constant, got {text}", hint)
     if node.value is None:
-        faults.fault(path, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
-        return None
+        raise Refused(None, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
     if not isinstance(node.value, dict):  # without a block, as in `batch_size: 32`
-        return Parameter(name, _normal(name, Constant((node.value,))))
+        return Parameter(name, Constant((value_of(name, node.value),)))
     named = faults.root.at(*path, "distribution").value
     if isinstance(named, str) and named in REFUSED:
-        faults.fault((*path, "distribution"), f"the distribution `{named}` is not there", REFUSED[named])
-        return None
+        raise Refused("distribution", f"the distribution `{named}` is not there", REFUSED[named])
     hints = {"parameters": "nested parameters are written flat, as `model.units`"}
     block = faults.section(ParameterSection, path, hints, optional=("log", "q", "probabilities"))
     if block is None:
         return None
     before = len(faults.found)
-    drawn = None
-    try:
-        if block.take is not None:
-            block = _to_the_maximum(name, block, path, faults)
-        drawn = distribution_of(block, path, faults)
-    except Refused as error:
-        faults.fault((*path, *error.keys), error.rule, error.hint)
     when = _when(block, path, faults)
-    if drawn is None or len(faults.found) > before:
-        return None
-    return Parameter(name, _most(drawn) if block.take == "best" else _normal(name, drawn), when)
-
-
-def _to_the_maximum(name: str, block: ParameterSection, path: Path, faults: Faults) -> ParameterSection:
-    """The block of `epochs` after `take`: with `best` every trial trains to the maximum."""
-    if name != "epochs":
+    if block.take is not None and name != "epochs":
         raise Refused("take", "`take` is for `epochs` only")
-    if block.take != "best":
-        return block
+    drawn = _most(block, path, faults) if block.take == "best" else distribution_of(block, path, faults)
+    return None if drawn is None or len(faults.found) > before else Parameter(name, drawn, when)
+
+
+def _most(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> Distribution | None:
+    """What `epochs` is with `take: best`: every trial trains to the maximum."""
     if block.when is not None:
         raise Refused("when", "with `take: best` epochs is the same in all trials, so it takes no `when`")
-    if block.max is None:
-        return block
-    if block.min is not None:
-        faults.warn((*path, "min"), "has no meaning with `take: best`: every trial trains to the maximum")
-    return block.model_copy(update={"min": block.max})
+    if block.max is not None:
+        if block.min is not None:
+            faults.warn((*path, "min"), "has no meaning with `take: best`: every trial trains to the maximum")
+        block = block.model_copy(update={"min": block.max})
+    drawn = distribution_of(block, path, faults)
+    values = drawn.values() if drawn is not None else ()
+    numbers = [value for value in values if isinstance(value, int | float)]
+    return Constant((max(numbers),)) if numbers and len(numbers) == len(values) else drawn
 
 
-def _most(drawn: Distribution) -> Distribution:
-    if isinstance(drawn, Int | Float):
-        return Constant((drawn.high,))
-    numbers = [value for value in drawn.choices if isinstance(value, int | float)]
-    return Constant((max(numbers),)) if len(numbers) == len(drawn.choices) else drawn
-
-
-def _normal(name: str, drawn: Distribution) -> Distribution:
-    """The names of optimizers in lower case, where none is there twice."""
-    if name != "optimizer" or not isinstance(drawn, Categorical):
-        return drawn
-    names = tuple(lower(value) for value in drawn.choices)
-    return replace(drawn, choices=names) if len(set(names)) == len(names) else drawn
-
-
-def _when(block: ParameterSection, path: Path, faults: Faults) -> tuple[Condition, ...]:
+def _when(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> tuple[Condition, ...]:
     conditions = []
     for other, wanted in (block.when or {}).items():
         values = wanted if isinstance(wanted, list) else [wanted]
         if not values or any(isinstance(value, dict) for value in values):
             faults.fault((*path, "when", other), f"must be a value or a list of values, but got {quoted(wanted)}")
             continue
-        known = (lower(as_value(value)) if other == "optimizer" else as_value(value) for value in values)
-        conditions.append(Condition(other, tuple(dict.fromkeys(known))))
+        conditions.append(Condition(other, tuple(dict.fromkeys(value_of(other, value) for value in values))))
     return tuple(conditions)
 
 
 def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
     """Note a name that is no argument of training, optimizers or the model."""
     path = ("parameters", name)
-    hint: str | None
-    if name in FIT_ARGUMENTS or name == "optimizer" or name in ARGUMENTS:
+    if name in FIT_ARGUMENTS or name in ARGUMENTS:
         return
     if name.startswith(MODEL):
         inner = name.removeprefix(MODEL)
@@ -185,25 +169,23 @@ def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
         elif not inner.isidentifier():
             faults.fault(path, f"a model's argument is a Python name, but got {quoted(inner)}")
         return
-    if name in INSTEAD:
-        hint = INSTEAD[name]
-    elif name in OTHER_NAMES:
-        hint = f"did you mean `{OTHER_NAMES[name]}`?"
-    elif name in DENSE_ARGUMENTS or (model is not None and name in model.arguments):
+    if name in DENSE_ARGUMENTS or (model is not None and name in model.arguments):
         hint = f"an argument of the model is written `model.{name}`"
     else:
-        hint = did_you_mean(name, (*FIT_ARGUMENTS, "optimizer", *ARGUMENTS, *(f"{MODEL}{k}" for k in DENSE_ARGUMENTS)))
-    hint = hint or "arguments of the model are written `model.NAME`"
+        known = (*FIT_ARGUMENTS, *ARGUMENTS, *(f"{MODEL}{argument}" for argument in DENSE_ARGUMENTS))
+        near = INSTEAD.get(name) or did_you_mean(OTHER_NAMES.get(name, name), known)
+        hint = near or "arguments of the model are written `model.NAME`"
     faults.fault(path, f"no optimizer of Keras has an argument {quoted(name)}", hint)
 
 
 def _check_values(parameter: Parameter, model: ModelSpec | None, faults: Faults) -> None:
     """Note every value that the parameter must not have."""
-    if parameter.name == "optimizer":
-        _check_optimizer(parameter, faults)
+    name = parameter.name
+    if name == "optimizer" and isinstance(parameter.distribution, Int | Float):
+        faults.fault(path_of(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return
-    kind = _kind_of(parameter.name)
-    if kind is not None and not (parameter.name.startswith(MODEL) and (model is None or model.kind != "dense")):
+    kind = _kind_of(name)
+    if kind is not None and not (name.startswith(MODEL) and (model is None or model.kind != "dense")):
         for path, value in ends(parameter, faults):
             faults.fits(kind, path, value)
 
@@ -213,17 +195,6 @@ def _kind_of(name: str) -> Kind | None:
     if name.startswith(MODEL):
         return DENSE_ARGUMENTS.get(name.removeprefix(MODEL))
     return FIT_ARGUMENTS.get(name) or argument(name)
-
-
-def _check_optimizer(parameter: Parameter, faults: Faults) -> None:
-    if isinstance(parameter.distribution, Int | Float):
-        faults.fault(path_of(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
-        return
-    seen: set[Value] = set()
-    for path, value in ends(parameter, faults):
-        if faults.fits(OPTIMIZER, path, lower(value)) and lower(value) in seen:
-            faults.fault(path, f"the optimizer `{lower(value)}` is there twice")
-        seen.add(lower(value))
 
 
 def _takes_reals(name: str) -> bool:
@@ -239,15 +210,12 @@ def _as_real(parameter: Parameter) -> Parameter:
     if not _takes_reals(parameter.name):
         return parameter
     if isinstance(drawn, Categorical):
-        return replace(parameter, distribution=replace(drawn, choices=tuple(map(_real, drawn.choices))))
+        choices = (float(value) if type(value) is int else value for value in drawn.choices)
+        return replace(parameter, distribution=replace(drawn, choices=tuple(choices)))
     if isinstance(drawn, Int) and not drawn.log:  # the same values: a log range has no step
         real = Float(float(drawn.low), float(drawn.high), step=float(drawn.step))
         return replace(parameter, distribution=real)
     return parameter
-
-
-def _real(value: Value) -> Value:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _warn(parameter: Parameter, faults: Faults) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Any
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import joined, quoted
 from keras_sweep.space_file.faults import Faults, Path
+from keras_sweep.space_file.keras_tables import lower
 from keras_sweep.space_file.sections import LOG_UNIFORM, ParameterSection
 
 MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
@@ -45,25 +46,18 @@ class Refused(Exception):
         self.hint = hint
 
 
-@dataclass(frozen=True, slots=True)
 class Constant(Categorical):
     """The same value in every trial: a choice of one."""
 
-    @property
-    def value(self) -> Value:
-        """The value."""
-        return self.choices[0]
 
-
-def as_value(plain: object) -> Value:
-    """A value of the file as trials have it: a list becomes a tuple."""
+def value_of(name: str, plain: Any) -> Value:
+    """A value of the file as trials have it: a list is a tuple, and optimizers are in lower case."""
     if isinstance(plain, list):
-        return tuple(as_value(item) for item in plain)
-    assert plain is None or isinstance(plain, bool | int | float | str)
-    return plain
+        return tuple(value_of(name, item) for item in plain)
+    return lower(plain) if name == "optimizer" else plain
 
 
-def distribution_of(block: ParameterSection, path: Path, faults: Faults) -> Distribution | None:
+def distribution_of(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> Distribution | None:
     """What the block at a path draws from; None where several of its keys have no meaning, which is noted.
 
     Raises:
@@ -86,7 +80,13 @@ def distribution_of(block: ParameterSection, path: Path, faults: Faults) -> Dist
         return _range(block, path, faults)
     if not forms:
         raise Refused(None, f"`distribution: {named}` needs `{form}`")
-    return Constant((as_value(block.value),)) if form == "value" else _categorical(block)
+    if form == "value":
+        return Constant((value_of(path[-1], block.value),))
+    shares = None if block.probabilities is None else tuple(map(float, block.probabilities))
+    try:
+        return Categorical(tuple(value_of(path[-1], value) for value in block.values), shares)
+    except ValueError as error:  # which begins with the key that it is about
+        raise Refused(str(error).split("`")[1], str(error)) from None
 
 
 def ends(parameter: Parameter, faults: Faults) -> list[tuple[Path, Value]]:
@@ -95,18 +95,18 @@ def ends(parameter: Parameter, faults: Faults) -> list[tuple[Path, Value]]:
     if isinstance(drawn, Constant):
         block = faults.root.at(*path).value
         keys = [key for key in ("value", "max", "values") if isinstance(block, dict) and key in block]
-        return [((*path, *keys[:1]), drawn.value)]
+        return [((*path, *keys[:1]), drawn.choices[0])]
     if isinstance(drawn, Categorical):
         return [((*path, "values", index), value) for index, value in enumerate(drawn.choices)]
     return [((*path, "min"), drawn.low), ((*path, "max"), drawn.high)]
 
 
-def path_of(parameter: Parameter) -> Path:
+def path_of(parameter: Parameter) -> tuple[str, ...]:
     """Where the parameter stands in the file."""
     return ("parameters", parameter.name)
 
 
-def _fits(block: ParameterSection, form: str, path: Path, faults: Faults) -> bool:
+def _fits(block: ParameterSection, form: str, path: tuple[str, ...], faults: Faults) -> bool:
     """Note keys that have no meaning beside the others."""
     before = len(faults.found)
     given, named = block.model_fields_set, block.distribution
@@ -127,21 +127,7 @@ def _fits(block: ParameterSection, form: str, path: Path, faults: Faults) -> boo
     return len(faults.found) == before
 
 
-def _categorical(block: ParameterSection) -> Categorical:
-    choices = tuple(as_value(value) for value in block.values)
-    try:
-        drawn = Categorical(choices)
-    except ValueError as error:
-        raise Refused("values", str(error)) from None
-    if block.probabilities is None:
-        return drawn
-    try:
-        return Categorical(choices, tuple(float(share) for share in block.probabilities))
-    except ValueError as error:
-        raise Refused("probabilities", str(error)) from None
-
-
-def _range(block: ParameterSection, path: Path, faults: Faults) -> Float | Int:
+def _range(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> Float | Int:
     """What is drawn from one end to the other: numbers, whole numbers, powers of e, or multiples of `q`."""
     low, high, named = block.min, block.max, block.distribution
     whole = isinstance(low, int) and isinstance(high, int)

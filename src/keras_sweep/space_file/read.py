@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from keras_sweep.space_file.keras_tables import METRICS, METRICS_TO_MAXIMIZE, SA
 from keras_sweep.space_file.options import Overrides, plain_yaml, with_options
 from keras_sweep.space_file.parameters import INSTEAD, parameters
 from keras_sweep.space_file.search import early_terminate_of, finalists_of, search_of, warn_about_search
-from keras_sweep.space_file.sections import SECTIONS, Loss, Metric, MetricSection
+from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Loss, Metric, MetricSection
 from keras_sweep.space_file.sources import check_folds, data_of, model_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
 
@@ -38,18 +38,6 @@ OTHER_KEYS = {
     "trials": "put it under `search`",
     "sampler": "put it under `search`",
     "engine": "put it under `search`",
-}
-
-# keys at the top of a W&B sweep file that have no meaning here -> what they become
-PASSED_OVER: Mapping[str, str] = {
-    "program": "the model is `model: {{python: module:function}}`",
-    "method": "the sampler is `search: {{sampler: {sampler}}}`",
-    "run_cap": "how many trials there are is `search: {{trials: {value}}}`",
-    "name": "a sweep has the name of its file, or that of `--name`",
-    "description": "a comment says it",
-    "command": "`sweep run` has options for what it may change",
-    "project": "a folder, `--sweeps-dir`, holds the sweeps that belong together",
-    "entity": "a sweep has no owner",
 }
 _SAMPLERS = {"grid": "grid", "random": "random"}  # of W&B's `method`; `bayes` is `tpe`
 LOSS = kind_of(Loss)

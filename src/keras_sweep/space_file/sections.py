@@ -5,10 +5,10 @@ What the parts mean together is checked where each is read; the JSON Schema is m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, Field, SkipValidation, WithJsonSchema, create_model
 from pydantic.dataclasses import dataclass
 
 from keras_sweep.data.names import DATA_NAMES, SOURCES
@@ -16,21 +16,42 @@ from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
 from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, Finish, SearchSettings, Split
 from keras_sweep.space.text import joined
-from keras_sweep.space_file.faults import Rule, Schema, fields_of, one_of, shape
-from keras_sweep.space_file.keras_tables import ACTIVATIONS, LOSSES, METRICS, Kind, kind_of
+from keras_sweep.space_file.faults import fields_of, one_of, shape
+from keras_sweep.space_file.keras_tables import (
+    ACTIVATIONS,
+    ARGUMENTS,
+    LOSSES,
+    METRICS,
+    OPTIMIZERS,
+    Kind,
+    kind_of,
+    optimizers_with,
+)
 
 # W&B's distributions that are understood; the others are refused with what to use instead
 UNIFORM = ("int_uniform", "uniform", "q_uniform")
 LOG_UNIFORM = ("log_uniform", "log_uniform_values", "q_log_uniform", "q_log_uniform_values")
 
 
-def _holds_map(value: object) -> bool:
-    """Whether there is a map in a value of the file: no trial can have it as a value."""
-    return isinstance(value, dict) or (isinstance(value, list) and any(map(_holds_map, value)))
+def _is_value(value: object) -> bool:
+    """Whether a trial can have it as a value: there is no map in it."""
+    return all(map(_is_value, value)) if isinstance(value, list) else not isinstance(value, dict)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_step(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _is_width(value: object) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(fits, value))
 
 
 def _is_source(value: object) -> bool:
@@ -41,51 +62,23 @@ def _is_source(value: object) -> bool:
     )
 
 
-def _is_width(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def optional(description: str, **bounds: Any) -> Any:
+    """A key that may be left out; `null` does not stand for that."""
+    return Field(default_factory=lambda: None, description=description, **bounds)
 
 
-def _left_out() -> Any:
-    """The default of a key that has none: `null` does not stand for it."""
-    return None
-
-
-Text = Annotated[
-    str, shape("text", lambda value: isinstance(value, str) and value != "", {"type": "string", "minLength": 1})
-]
+Text = Annotated[str, Field(min_length=1)]
 Scalar = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
-Value = Annotated[
-    Any,
-    shape(
-        "a value or a list of values",
-        lambda value: not _holds_map(value),
-        {"type": ["string", "number", "boolean", "null", "array"]},
-    ),
-]
-Values = Annotated[
-    Any,
-    shape(
-        "a list of values",
-        lambda value: isinstance(value, list) and not _holds_map(value),
-        {"type": "array", "minItems": 1},
-    ),
-]
+_ANY_VALUE = {"type": ["string", "number", "boolean", "null", "array"]}
+Value = Annotated[Any, shape("a value or a list of values", _is_value, _ANY_VALUE)]
+Values = Annotated[Any, shape("a list of values", _list_of(_is_value), {"type": "array", "minItems": 1})]
 Number = Annotated[Any, shape("a number", _is_number, {"type": "number"})]  # whole or not, as it stands in the file
 Step = Annotated[
     Any,
-    shape(
-        "a number above 0",
-        lambda value: _is_number(value) and value > 0,
-        {"type": "number", "exclusiveMinimum": 0},
-    ),
+    shape("a number above 0", lambda value: _is_number(value) and value > 0, {"type": "number", "exclusiveMinimum": 0}),
 ]
 Shares = Annotated[
-    Any,
-    shape(
-        "a list of numbers",
-        lambda value: isinstance(value, list) and all(map(_is_number, value)),
-        {"type": "array", "items": {"type": "number"}},
-    ),
+    Any, shape("a list of numbers", _list_of(_is_number), {"type": "array", "items": {"type": "number"}})
 ]
 Conditions = Annotated[
     Any,
@@ -95,12 +88,13 @@ Conditions = Annotated[
         {"type": "object", "minProperties": 1},
     ),
 ]
+_WIDTH = {"type": "integer", "minimum": 1}
 Widths = Annotated[
     Any,
     shape(
         "whole numbers of at least 1, as in [128, 64]",
         lambda value: all(map(_is_width, value if isinstance(value, list | tuple) else [value])),
-        {"type": ["integer", "array"], "minimum": 1, "items": {"type": "integer", "minimum": 1}},
+        {**_WIDTH, "type": ["integer", "array"], "items": _WIDTH},
     ),
 ]
 Source = Annotated[str, shape("`module:function`", _is_source, {"type": "string", "pattern": r"^[\w.]+:[\w.]+$"})]
@@ -113,19 +107,10 @@ Distribution = Annotated[
 DATA_NAME = one_of(DATA_NAMES, "a data set")
 
 
-def _samplers() -> Schema:
-    """The names of all engines' samplers."""
-    return {
-        "type": "string",
-        "enum": list(dict.fromkeys(name for names in ENGINES.values() for name in names)),
-        "description": "; ".join(f"{engine}: {joined(names)}" for engine, names in ENGINES.items()),
-    }
-
-
-# which samplers there are depends on the engine, so `search.py` judges the name
-Sampler = Annotated[
-    str, Rule(lambda: "the name of a sampler", lambda value: isinstance(value, str), _samplers, lambda _: None)
-]
+def _name_samplers(schema: dict[str, Any]) -> None:
+    """They depend on the engine, and more may be registered: the schema lists all, the reader judges the name."""
+    schema["enum"] = list(dict.fromkeys(name for names in ENGINES.values() for name in names))
+    schema["description"] = "; ".join(f"{engine}: {joined(names)}" for engine, names in ENGINES.items())
 
 
 class Section(BaseModel):
@@ -137,25 +122,16 @@ class Section(BaseModel):
 class ParameterSection(Section):
     """What one parameter may be: a constant, a choice or a range. The keys are W&B's, besides `log`, `when`, `take`."""
 
-    value: Value = Field(default_factory=_left_out, description="a constant")
-    values: Values = Field(default_factory=_left_out, description="one of these", examples=[["sgd", "adam"]])
-    min: Number = Field(
-        default_factory=_left_out, description="the least value; whole `min` and `max` give whole numbers"
-    )
-    max: Number = Field(default_factory=_left_out, description="the greatest value, included")
-    log: bool = Field(default_factory=_left_out, description="draw uniformly in the logarithm")
-    distribution: Distribution = Field(default_factory=_left_out, description="as in a W&B sweep file")
-    q: Step = Field(default_factory=_left_out, description="only multiples of q")
-    probabilities: Shares = Field(
-        default_factory=_left_out, description="how likely each of `values` is, for random draws"
-    )
-    when: Conditions = Field(
-        default_factory=_left_out,
-        description="the parameter exists only in trials where these others have these values",
-    )
-    take: Annotated[str, one_of(("best", "last"))] = Field(
-        default_factory=_left_out, description="of `epochs`: score each trial's best epoch, or its last"
-    )
+    value: Value = optional("a constant")
+    values: Values = optional("one of these", examples=[["sgd", "adam"]])
+    min: Number = optional("the least value; whole `min` and `max` give whole numbers")
+    max: Number = optional("the greatest value, included")
+    log: bool = optional("draw uniformly in the logarithm")
+    distribution: Distribution = optional("as in a W&B sweep file")
+    q: Step = optional("only multiples of q")
+    probabilities: Shares = optional("how likely each of `values` is, for random draws")
+    when: Conditions = optional("the parameter exists only in trials where these others have these values")
+    take: Annotated[str, one_of(("best", "last"))] = optional("of `epochs`: score each trial's best epoch, or its last")
 
 
 class MetricSection(Section):
@@ -164,9 +140,7 @@ class MetricSection(Section):
     name: Text = Field(
         description="`val_loss`, or `val_` and one of the metrics", examples=["val_accuracy", "val_loss"]
     )
-    goal: Annotated[str, one_of(("maximize", "minimize"))] = Field(
-        default_factory=_left_out, description="by default what suits the metric"
-    )
+    goal: Annotated[str, one_of(("maximize", "minimize"))] = optional("by default what suits the metric")
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -174,10 +148,8 @@ class EarlyTerminateSection(EarlyTerminate):
     """Stops poor trials early."""
 
     type: Annotated[str, one_of(PRUNING_RULES)]
-    max_iter: int = Field(
-        default_factory=_left_out, ge=1, description="epochs of a full trial; with `s` instead of `min_iter`"
-    )
-    s: int = Field(default_factory=_left_out, ge=1, description="how many rungs, counted down from `max_iter`")
+    max_iter: int = optional("epochs of a full trial; with `s` instead of `min_iter`", ge=1)
+    s: int = optional("how many rungs, counted down from `max_iter`", ge=1)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
@@ -185,34 +157,13 @@ class SearchSection(SearchSettings):
     """Who asks for trials, how often, and from which seed."""
 
     engine: Annotated[str, one_of(ENGINES, "a search engine")] = "optuna"
-    sampler: Sampler = Field(default_factory=_left_out)
+    sampler: str = Field(default_factory=lambda: "", json_schema_extra=_name_samplers)
 
 
 class DataSection(Section):
     """Where rows come from."""
 
-    split: Split = Field(default_factory=Split)
-
-
-class CsvData(DataSection):
-    """A CSV file with a target column."""
-
-    csv: Text = Field(description="path, relative to the space file")
-    target: Text = Field(description="the column to predict")
-
-
-class ParquetData(DataSection):
-    """A Parquet file with a target column."""
-
-    parquet: Text = Field(description="path, relative to the space file")
-    target: Text = Field(description="the column to predict")
-
-
-class NpzData(DataSection):
-    """Arrays of NumPy."""
-
-    npz: Text = Field(description="path, relative to the space file")
-    target: Text = Field(default_factory=_left_out, description="the array to predict")
+    split: SkipValidation[Split] = Field(default_factory=Split)  # a section of its own
 
 
 class PythonData(DataSection):
@@ -221,42 +172,34 @@ class PythonData(DataSection):
     python: Source = Field(description="module:function, beside the space file", examples=["my_data:load"])
 
 
-_DATA_FORMS: Mapping[str, type[DataSection]] = {
-    "csv": CsvData,
-    "parquet": ParquetData,
-    "npz": NpzData,
-    "python": PythonData,
+# kinds whose source is a file -> what one is, and what is predicted of it
+FILES: Mapping[str, tuple[str, Any]] = {
+    "csv": ("A CSV file with a target column.", Field(description="the column to predict")),
+    "parquet": ("A Parquet file with a target column.", Field(description="the column to predict")),
+    "npz": ("Arrays of NumPy.", optional("the array to predict")),
 }
 
 
 def data_form(kind: str) -> type[DataSection]:
     """The keys that a kind of source takes; those of other packages all take text and a target."""
-    if kind in _DATA_FORMS:
-        return _DATA_FORMS[kind]
-    source: Any = (Text, Field(description=f"what {kind} reads"))
-    target: Any = (Text, Field(default_factory=_left_out, description="what is to be predicted"))
-    return create_model(f"{kind}_data", __base__=DataSection, **{kind: source, "target": target})
-
-
-def data_section() -> Any:
-    """The type of `data` with every kind of source that there is."""
-    return Union[Annotated[str, DATA_NAME], *(data_form(kind) for kind in SOURCES)]
+    if kind == "python":
+        return PythonData
+    doc, target = FILES.get(kind, (None, optional("what is to be predicted")))
+    source = Field(description="path, relative to the space file" if kind in FILES else f"what {kind} reads")
+    fields: dict[str, Any] = {kind: (Text, source), "target": (Text, target)}
+    return create_model(f"{kind}_data", __base__=DataSection, __doc__=doc, **fields)
 
 
 class DenseSection(Section):
     """The dense model with fixed arguments."""
 
-    units: int = Field(default_factory=_left_out, ge=1, description="outputs; by default what the labels need")
-    activation: Activation = Field(
-        default_factory=_left_out, description="of the output layer; by default what the loss wants"
-    )
-    hidden: Widths = Field(default_factory=_left_out, description="units of each hidden layer", examples=[[128, 64]])
-    hidden_activation: Activation = Field(default_factory=_left_out, description="of every hidden layer")
-    dropout: float = Field(
-        default_factory=_left_out, ge=0, lt=1, description="share of each hidden layer's outputs that are dropped"
-    )
-    l2: float = Field(default_factory=_left_out, ge=0, description="factor of the L2 penalty on every kernel")
-    use_bias: bool = Field(default_factory=_left_out, description="whether layers have a bias")
+    units: int = optional("outputs; by default what the labels need", ge=1)
+    activation: Activation = optional("of the output layer; by default what the loss wants")
+    hidden: Widths = optional("units of each hidden layer", examples=[[128, 64]])
+    hidden_activation: Activation = optional("of every hidden layer")
+    dropout: float = optional("share of each hidden layer's outputs that are dropped", ge=0, lt=1)
+    l2: float = optional("factor of the L2 penalty on every kernel", ge=0)
+    use_bias: bool = optional("whether layers have a bias")
 
 
 DENSE_ARGUMENTS: Mapping[str, Kind] = {
@@ -282,7 +225,7 @@ class PythonModel(Section):
 class SpaceFile(Section):
     """A space file of keras-sweep: which data, which model, what to search, how."""
 
-    data: Any  # `data_section`
+    data: Any  # the schema has a form for every kind of source that there is
     split: Split = Field(default_factory=Split)
     model: Literal["dense"] | DenseModel | PythonModel
     loss: Loss
@@ -300,3 +243,57 @@ class SpaceFile(Section):
 
 
 SECTIONS = tuple(SpaceFile.model_fields)
+# keys at the top of a W&B sweep file that have no meaning here -> what they become
+PASSED_OVER: Mapping[str, str] = {
+    "program": "the model is `model: {{python: module:function}}`",
+    "method": "the sampler is `search: {{sampler: {sampler}}}`",
+    "run_cap": "how many trials there are is `search: {{trials: {value}}}`",
+    "name": "a sweep has the name of its file, or that of `--name`",
+    "description": "a comment says it",
+    "command": "`sweep run` has options for what it may change",
+    "project": "a folder, `--sweeps-dir`, holds the sweeps that belong together",
+    "entity": "a sweep has no owner",
+}
+
+_EXAMPLES: Mapping[str, Any] = {
+    "optimizer": {"values": ["sgd", "rmsprop", "adam"]},
+    "learning_rate": {"min": 1e-4, "max": 1.0, "log": True},
+    "epochs": {"min": 1, "max": 20},
+    "batch_size": {"values": [32, 64, 128]},
+    "momentum": {"min": 0.0, "max": 0.9, "when": {"optimizer": "sgd"}},
+}
+_OURS: Mapping[str, str] = {
+    "optimizer": f"optimizers of Keras: {joined(OPTIMIZERS)}",
+    "epochs": "how long a trial trains; `take: best` trains all to the maximum and scores the best epoch",
+    "batch_size": "rows of one step",
+    "seed": "of initial weights and data order",
+}
+
+
+def space_file_schema() -> dict[str, Any]:
+    """The schema (draft 2020-12)."""
+    data: Any = Union[Annotated[str, DATA_NAME], *(data_form(kind) for kind in SOURCES)]
+    whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=(data, ...))
+    schema = whole.model_json_schema()
+    for name in PASSED_OVER:
+        schema["properties"][name] = {"description": "a key of a W&B sweep file, which is passed over"}
+    names = {
+        **_OURS,
+        **{name: f"an argument of {_takers(name)}" for name in ARGUMENTS},
+        **{f"model.{name}": "an argument of the dense model" for name in DENSE_ARGUMENTS},
+    }
+    parameter = schema["properties"]["parameters"].pop("additionalProperties")
+    properties = {name: {**parameter, "description": text} for name, text in names.items()}
+    for name, example in _EXAMPLES.items():
+        properties[name]["examples"] = [example]
+    schema["properties"]["parameters"].update(
+        properties=properties,
+        patternProperties={r"^model\.[A-Za-z_]\w*$": parameter},
+        additionalProperties=False,
+    )
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "keras-sweep space file"}
+
+
+def _takers(argument: str) -> str:
+    takers = optimizers_with(argument)
+    return "every optimizer" if len(takers) == len(OPTIMIZERS) else joined(takers)

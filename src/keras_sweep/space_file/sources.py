@@ -13,10 +13,9 @@ from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, Split
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
-from keras_sweep.space_file.ranges import as_value
-from keras_sweep.space_file.sections import DATA_NAME, DENSE_ARGUMENTS, DenseSection, Source, Value, data_form
+from keras_sweep.space_file.ranges import value_of
+from keras_sweep.space_file.sections import DATA_NAME, DENSE_ARGUMENTS, FILES, DenseSection, Source, Value, data_form
 
-FILES = ("csv", "parquet", "npz")  # kinds whose source is a file
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
 SOURCE = kind_of(Source)
 VALUE = kind_of(Value)
@@ -33,32 +32,28 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
             faults.fault(("data",), f"there is no data set {quoted(node.value)}", DATA_NAME.hint(node.value))
             return None
         return DataSpec("named", node.value, split=split) if split else None
-    if not isinstance(node.value, dict):
-        faults.fault(("data",), f"must be {_forms()}, but got {quoted(node.plain)}")
-        return None
-    kinds = [key for key in node.value if key in SOURCES]
+    given = node.value if isinstance(node.value, dict) else {}
+    kinds = [key for key in given if key in SOURCES]
     if len(kinds) != 1:
-        what = f"only one of {joined(kinds)} may be given" if kinds else f"must be {_forms()}"
-        near = [text for key in node.value if not kinds and (text := did_you_mean(key, SOURCES))]
-        faults.fault(("data",), f"{what}, but got {quoted(node.plain)}", near[0] if near else None)
+        forms = f"must be a name ({joined(DATA_NAMES)}), or a map with one of {joined(SOURCES)}"
+        what = f"only one of {joined(kinds)} may be given" if kinds else forms
+        near = None if kinds else next((near for key in given if (near := did_you_mean(key, SOURCES))), None)
+        faults.fault(("data",), f"{what}, but got {quoted(node.plain)}", near)
         return None
     kind = kinds[0]
     section = faults.section(data_form(kind), ("data",))
-    if "split" in node.value and faults.has("split"):
-        faults.fault(("split",), "`split` is there twice, here and under `data`", "leave one of them out")
-    source = node.value[kind].value
+    if "split" in given:
+        if faults.has("split"):
+            faults.fault(("split",), "`split` is there twice, here and under `data`", "leave one of them out")
+        split = faults.section(Split, ("data", "split"))
+    source = given[kind].value
     if kind in FILES and isinstance(source, str) and source:
         source = str(_data_file(faults, ("data", kind), source, folder))
     if section is None or split is None:
         return None
     if kind == "python":
         _check_source(faults, ("data", "python"), str(source), folder)
-    inner = section.split if "split" in node.value else split
-    return DataSpec(kind, str(source), getattr(section, "target", None), inner)
-
-
-def _forms() -> str:
-    return f"a name ({joined(DATA_NAMES)}), or a map with one of {joined(SOURCES)}"
+    return DataSpec(kind, str(source), getattr(section, "target", None), split)
 
 
 def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> Path:
@@ -120,7 +115,9 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
         return ModelSpec("dense", "dense")
     fits = faults.section(DenseSection, ("model", "dense")) is not None
     given = inner.plain if fits else {}  # with faults it is still known which arguments a dense model takes
-    return ModelSpec("dense", "dense", {key: as_value(given[key]) for key in DENSE_ARGUMENTS if key in given})
+    return ModelSpec(
+        "dense", "dense", {key: value_of(f"model.{key}", given[key]) for key in DENSE_ARGUMENTS if key in given}
+    )
 
 
 def _python_model(faults: Faults, arguments: dict[str, Any], folder: Path) -> ModelSpec | None:
@@ -133,7 +130,7 @@ def _python_model(faults: Faults, arguments: dict[str, Any], folder: Path) -> Mo
     if not good:
         return None
     _check_source(faults, ("model", "python"), source, folder)
-    return ModelSpec("python", source, {key: as_value(value) for key, value in arguments.items()})
+    return ModelSpec("python", source, {key: value_of(f"model.{key}", value) for key, value in arguments.items()})
 
 
 def _check_source(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> None:
