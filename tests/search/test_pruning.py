@@ -15,11 +15,10 @@ from keras_sweep.search.pruning import (
     bracket_of,
     bracket_shares,
     goes_on,
-    longest,
     median,
     rung_epochs,
 )
-from keras_sweep.space.distributions import Categorical, Int
+from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from tests.helpers.engine_contract import spec
@@ -57,13 +56,6 @@ def test_brackets_get_trials_by_hyperbands_shares() -> None:
 
 def test_the_median_lies_between_two() -> None:
     assert (median([3.0, 1.0, 2.0]), median([1.0, 2.0, 4.0, 8.0]), median([0.5])) == (2.0, 3.0, 0.5)
-
-
-def test_the_longest_trial_is_that_of_the_space() -> None:
-    assert longest(sweep(EarlyTerminate("median"))) == 27
-    choices = SearchSpace((Parameter("epochs", Categorical((3, 9))),))
-    assert longest(replace(sweep(EarlyTerminate("median")), space=choices)) == 9
-    assert longest(replace(sweep(EarlyTerminate("median")), space=SearchSpace((), {"epochs": 4}))) == 4
 
 
 def sweep(rule: EarlyTerminate, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:

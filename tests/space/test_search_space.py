@@ -87,3 +87,10 @@ def test_a_condition_must_look_back() -> None:
         SearchSpace((late, Parameter("b", Int(1, 2))))
     with pytest.raises(ValueError, match="there twice"):
         SearchSpace((Parameter("b", Int(1, 2)), Parameter("b", Int(1, 2))))
+
+
+def test_the_least_and_the_most_of_a_parameter_are_those_of_the_space() -> None:
+    for epochs, least_and_most in ((Int(1, 27), (1, 27)), (Categorical((9, 3)), (3, 9))):
+        assert SearchSpace((Parameter("epochs", epochs),)).least_and_most("epochs", 5) == least_and_most
+    assert SearchSpace((), {"epochs": 4}).least_and_most("epochs", 5) == (4, 4)
+    assert SearchSpace(()).least_and_most("epochs", 5) == (5, 5)

@@ -18,7 +18,7 @@ from keras_sweep.search.engine import Engine
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
-from keras_sweep.trial.plan import training_plan
+from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 MEDIAN_OF = 5  # completed trials, before the median rule stops any
@@ -147,7 +147,8 @@ class Median:
 
 
 def _hyperband(spec: SweepSpec, rule: EarlyTerminate) -> Pruner:
-    return Halving(rule, spec.objective, bracket_shares(rule.min_iter, rule.eta, max(longest(spec), rule.min_iter)))
+    _, longest = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)
+    return Halving(rule, spec.objective, bracket_shares(rule.min_iter, rule.eta, max(longest, rule.min_iter)))
 
 
 PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Plugins(
@@ -159,14 +160,6 @@ PRUNING_RULES: Plugins[Callable[[SweepSpec, EarlyTerminate], Pruner]] = Plugins(
         "successive_halving": lambda spec, rule: Halving(rule, spec.objective),
     },
 )
-
-
-def longest(spec: SweepSpec) -> int:
-    """The most epochs that a trial of the space can have."""
-    for parameter in spec.space.parameters:
-        if parameter.name == "epochs":
-            return max(value for value in parameter.distribution.values() if isinstance(value, int))
-    return training_plan(spec, spec.space.constants).epochs
 
 
 class PrunedEngine:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TypeAlias
 
-from keras_sweep.space.distributions import Distribution, Value
+from keras_sweep.space.distributions import Distribution, Int, Value
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
 _SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # metrics, or how their names end
@@ -64,6 +64,15 @@ class SearchSpace:
         """The number of different trials; infinite where a range is continuous."""
         sizes = [self._count(group, 0, dict(self.constants)) for group in self.groups()]
         return math.inf if math.inf in sizes else math.prod(sizes)
+
+    def least_and_most(self, name: str, default: int) -> tuple[int, int]:
+        """What a trial may have of a parameter that is a whole number."""
+        searched = next((one.distribution for one in self.parameters if one.name == name), None)
+        if isinstance(searched, Int):
+            return searched.low, searched.high
+        values = searched.values() if searched else (self.constants.get(name, default),)
+        known = [value for value in values if isinstance(value, int)]
+        return min(known), max(known)
 
     @property
     def finite(self) -> bool:

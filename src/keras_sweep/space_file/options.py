@@ -58,8 +58,7 @@ def _put(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
 
 def _with_its_sampler(root: Node, overrides: Overrides) -> Node:
     """`--engine` alone takes that engine's default sampler where it has not the file's."""
-    engine = overrides.engine or ""
-    sampler = root.at("search", "sampler")
+    engine, sampler = overrides.engine or "", root.at("search", "sampler")
     if engine not in ENGINES or overrides.sampler is not None or "sampler" not in _keys(root, "search"):
         return root
     if not isinstance(sampler.value, str) or sampler.option is not None or sampler.value in ENGINES[engine]:

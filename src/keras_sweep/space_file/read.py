@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.errors import Fault, SpaceFileError
-from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.space.sweep_spec import Finish, SweepSpec
-from keras_sweep.space.text import did_you_mean, escaped, joined, quoted, sweep_name_fault
+from keras_sweep.search.engines import ENGINES
+from keras_sweep.space.distributions import Categorical
+from keras_sweep.space.search_space import Goal, Objective, SearchSpace
+from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, SweepSpec
+from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import METRICS, METRICS_TO_MAXIMIZE, SAME_METRIC, kind_of
 from keras_sweep.space_file.options import Overrides, plain_yaml, with_options
 from keras_sweep.space_file.parameters import INSTEAD, parameters
-from keras_sweep.space_file.search import early_terminate_of, finalists_of, search_of, warn_about_search
-from keras_sweep.space_file.sections import PASSED_OVER, SECTIONS, Loss, Metric, MetricSection
+from keras_sweep.space_file.sections import (
+    PASSED_OVER,
+    SECTIONS,
+    EarlyTerminateSection,
+    Loss,
+    Metric,
+    MetricSection,
+    SearchSection,
+)
 from keras_sweep.space_file.sources import check_folds, data_of, model_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
 
@@ -39,9 +49,9 @@ OTHER_KEYS = {
     "sampler": "put it under `search`",
     "engine": "put it under `search`",
 }
-_SAMPLERS = {"grid": "grid", "random": "random"}  # of W&B's `method`; `bayes` is `tpe`
 LOSS = kind_of(Loss)
 METRIC = kind_of(Metric)
+OR_MIN_ITER = "or give `min_iter`, the epochs before the first rung"
 
 
 def read_space_file(
@@ -91,18 +101,23 @@ def read_space_text(
     data = data_of(faults, folder)
     check_folds(faults)
     model = model_of(faults, folder)
-    loss = _loss_of(faults)
+    loss = faults.root.at("loss").plain
+    loss_fits = faults.has("loss") and faults.fits(LOSS, ("loss",), loss)
     metrics = _metrics_of(faults)
     objective = _objective_of(faults, metrics)
     space = parameters(faults, model) if faults.has("parameters") else None
-    search = search_of(faults)
-    early = early_terminate_of(faults)
-    finalists = finalists_of(faults, space)
+    search = _search_of(faults)
+    early = _early_terminate_of(faults)
+    finalists = _finalists_of(faults, space)
     finish = faults.section(Finish, ("finish",))
     if space is not None and search is not None:
-        whole = model is None or model.kind != "python"
-        warn_about_search(faults, space, search, early, whole=whole)
-    if faults.found or not (data and model and loss and objective and space and search and metrics is not None):
+        if (model is None or model.kind != "python") and search.trials > space.size:
+            points = f"the space's {counted(int(space.size), 'point')}"
+            faults.warn(("search", "trials"), f"{counted(search.trials, 'trial')} are more than {points}")
+        _warn_about_sampler(faults, space, search.sampler)
+        if early is not None:
+            _warn_about_rungs(faults, space, search.sampler, early)
+    if faults.found or not (data and model and loss_fits and objective and space and search and metrics is not None):
         raise SpaceFileError(where, _few(faults.found))
     return SweepSpec(
         name=sweep_name,
@@ -157,35 +172,22 @@ def _few(faults: Sequence[Fault]) -> list[Fault]:
 
 
 def _check_keys(faults: Faults) -> None:
-    assert isinstance(faults.root.value, dict)
-    for key in faults.root.value:
+    given = faults.root.plain
+    for key, value in given.items():
         if key in PASSED_OVER:
-            faults.warn((key,), f"is a key of W&B and passed over; here {_instead_of(key, faults.root.at(key).plain)}")
+            sampler = value if value in ("grid", "random") else "tpe"  # of W&B's `method`; `bayes` is `tpe`
+            instead = PASSED_OVER[key].format(value=quoted(value), sampler=sampler)
+            faults.warn((key,), f"is a key of W&B and passed over; here {instead}")
         elif key not in SECTIONS:
             faults.fault((key,), "there is no such key here", OTHER_KEYS.get(key) or unknown(key, SECTIONS))
     for key, hint in REQUIRED.items():
-        if not faults.has(key):
+        if key not in given:
             faults.found.append(Fault(f"`{key}` is missing", key, hint=hint))
-
-
-def _instead_of(key: str, plain: object) -> str:
-    """What a key of `PASSED_OVER` with this value becomes here."""
-    return PASSED_OVER[key].format(value=quoted(plain), sampler=_SAMPLERS.get(str(plain), "tpe"))
-
-
-def _loss_of(faults: Faults) -> str | None:
-    """What `loss` says; None with its fault noted."""
-    if not faults.has("loss"):
-        return None
-    loss = faults.root.at("loss").plain
-    return str(loss) if faults.fits(LOSS, ("loss",), loss) else None
 
 
 def _metrics_of(faults: Faults) -> tuple[str, ...] | None:
     """What `metrics` says, () where it is left out; None with its faults noted."""
-    if not faults.has("metrics"):
-        return ()
-    given = faults.root.at("metrics").plain
+    given = faults.root.at("metrics").plain if faults.has("metrics") else []
     if not isinstance(given, list):
         faults.fault(("metrics",), f"must be a list, but got {quoted(given)}", "as in `metrics: [accuracy]`")
         return None
@@ -227,3 +229,84 @@ def _near(name: str, recorded: tuple[str, ...]) -> str | None:
         if same:
             return f"here it is recorded as `{same[0]}`"
     return f"add `{metric}` to `metrics`" if metric in METRICS else did_you_mean(name, recorded)
+
+
+def _search_of(faults: Faults) -> SearchSettings | None:
+    """What `search` says, over the defaults; None with its faults noted."""
+    hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
+    section = faults.section(SearchSection, ("search",), hints, optional=("trials", "seed", "generation"))
+    if section is None:
+        return None
+    samplers = ENGINES[section.engine]
+    sampler = section.sampler or next(iter(samplers))
+    if sampler not in samplers:
+        elsewhere = [engine for engine, names in ENGINES.items() if sampler in names]
+        hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(sampler, samplers)
+        rule = f"must be one of {joined(samplers)} with {section.engine}, but got {quoted(sampler)}"
+        faults.fault(("search", "sampler"), rule, hint)
+        return None
+    return SearchSettings(section.engine, sampler, section.trials, section.seed, section.generation)
+
+
+def _early_terminate_of(faults: Faults) -> EarlyTerminate | None:
+    """What `early_terminate` says; None where it is left out, or with its faults noted."""
+    path = ("early_terminate",)
+    if not faults.has("early_terminate") or faults.root.at(*path).value is None:
+        return None
+    section = faults.section(EarlyTerminateSection, path, {"strict": "leave it out: poor trials always stop"})
+    if section is None:
+        return None
+    if section.max_iter is None and section.s is None:
+        return EarlyTerminate(section.type, section.min_iter, section.eta)
+    min_iter_given = "min_iter" in faults.root.at(*path).plain
+    if section.type != "hyperband" or min_iter_given or section.max_iter is None or section.s is None:
+        faults.fault(path, "`max_iter` goes with `s` and `type: hyperband`, instead of `min_iter`")
+        return None
+    # W&B puts s rungs at max_iter / eta, max_iter / eta**2, ...: the same as counting up from the least of them
+    last_to_first = section.eta ** min(section.s, 64)
+    least, rest = divmod(section.max_iter, last_to_first)
+    if least < 1 or rest:
+        rule = f"must be a multiple of eta**s = {quoted(last_to_first)}, but got {quoted(section.max_iter)}"
+        faults.fault((*path, "max_iter"), rule, OR_MIN_ITER)
+        return None
+    return EarlyTerminate("hyperband", least, section.eta)
+
+
+def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None:
+    """What `finalists` says, over the defaults; None where it says none, where trials differ in their seeds anyway, or
+    with its faults noted."""
+    path = ("finalists",)
+    given = faults.root.at(*path).plain if faults.has("finalists") else {}
+    if given == "none":
+        return None
+    if isinstance(given, str):
+        faults.fault(path, f"must be a map with `top`, `seeds`, or none, but got {quoted(given)}")
+        return None
+    found = faults.section(Finalists, path)
+    if space is not None and "seed" in (*space.constants, *(parameter.name for parameter in space.parameters)):
+        if given:
+            faults.warn(path, "there are none, since `seed` is a parameter")
+        return None
+    return found
+
+
+def _warn_about_sampler(faults: Faults, space: SearchSpace, sampler: str) -> None:
+    for parameter in space.parameters:
+        path, drawn = ("parameters", parameter.name), parameter.distribution
+        if sampler == "grid" and drawn.size == math.inf:
+            faults.warn(path, "a grid cuts a continuous range into a few values; give `values`, or a `q`")
+        if isinstance(drawn, Categorical) and drawn.probabilities is not None and sampler != "random":
+            faults.warn((*path, "probabilities"), f"only `sampler: random` draws by them, `{sampler}` does not")
+
+
+def _warn_about_rungs(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminate) -> None:
+    _, most = space.least_and_most("epochs", 0)
+    end = faults.root.at("early_terminate", "max_iter").value
+    if most and isinstance(end, int) and end < most:  # W&B has no rung at or after it
+        rule = f"must not be below the most epochs, {most}, but got {end}"
+        faults.fault(("early_terminate", "max_iter"), rule, OR_MIN_ITER)
+    if most and early.min_iter >= most:
+        rule = f"never stops a trial: `min_iter` {early.min_iter} is not below {most} epochs"
+        faults.warn(("early_terminate",), rule)
+    if sampler == "hyperband":
+        faults.warn(("early_terminate",), "`sampler: hyperband` has rungs of its own")

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any
 
 from keras_sweep.process import xla_options
-from keras_sweep.space.distributions import Int
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import DEFAULT_EPOCHS
 
@@ -42,14 +41,4 @@ def effort(numbers: float) -> Effort:
 
 def most_epochs(spec: SweepSpec) -> int:
     """The most that a trial of this space may train."""
-    return least_and_most(spec, "epochs", DEFAULT_EPOCHS)[1]
-
-
-def least_and_most(spec: SweepSpec, name: str, default: int) -> tuple[int, int]:
-    """What a trial of this space may have of a parameter that is a whole number."""
-    searched = next((one.distribution for one in spec.space.parameters if one.name == name), None)
-    if isinstance(searched, Int):
-        return searched.low, searched.high
-    values = searched.values() if searched else (spec.space.constants.get(name, default),)
-    known = [value for value in values if isinstance(value, int)]
-    return min(known), max(known)
+    return spec.space.least_and_most("epochs", DEFAULT_EPOCHS)[1]

@@ -12,7 +12,7 @@ from functools import lru_cache
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.effort import Effort, effort, least_and_most, most_epochs
+from keras_sweep.training.lanes.effort import Effort, effort, most_epochs
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedTemplate
 from keras_sweep.training.lanes.lane_numbers import offered_activations
@@ -166,7 +166,7 @@ class Templates:
             return signature
         rows, size = len(self._rows(0).train), signature.batch_size
         outputs = layer_outputs(self.template(signature).model)
-        least, most = least_and_most(self._spec, "batch_size", DEFAULT_BATCH_SIZE)
+        least, most = self._spec.space.least_and_most("batch_size", DEFAULT_BATCH_SIZE)
         epochs = most_epochs(self._spec)
         step, of_least = (rows_a_step(one, most, rows=rows, epochs=epochs, outputs=outputs) for one in (size, least))
         shorter = step != size or (least != size and of_least == step)  # a trial's batch, or that of another one there
