@@ -10,8 +10,7 @@ import pytest
 
 from keras_sweep.cli.main import main
 from keras_sweep.errors import Interrupted
-from keras_sweep.views.terminal.console import stderr_console
-from keras_sweep.views.terminal.messages import print_error
+from keras_sweep.views.terminal.console import print_error, stderr_console
 from tests.helpers.space_texts import DIGITS
 
 # name -> (the call, words of the message)

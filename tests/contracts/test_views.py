@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.results import dense_sweep
 
 from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, SweepEnded, SweepStarted, TrialEnded
-from keras_sweep.views.running.notebook import NotebookBoard
+from keras_sweep.views.notebook import NotebookBoard
 from keras_sweep.views.running.progress import VIEWS
 from keras_sweep.views.terminal.console import console_on
 

@@ -13,7 +13,7 @@ import pytest
 from keras_sweep.data.table_columns import MOST_MIXED_COLUMNS, NumberColumn, TextColumn, check_columns, fit_columns
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError, TableError
-from keras_sweep.views.terminal.messages import error_lines
+from keras_sweep.views.terminal.console import error_lines
 
 OTHER = pl.Series("other", [1.0, 2.0, 4.0, 5.0])
 

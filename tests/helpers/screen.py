@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 from rich.console import Console, RenderableType
 
-from keras_sweep.views.terminal.console import console_on
+from keras_sweep.views.terminal.console import PLAIN, console_on
 
 
 def terminal(width: int = 100, height: int = 40, encoding: str = "utf-8") -> Console:
     """A console that takes itself for a terminal without colour."""
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors=PLAIN, write_through=True)
     return Console(
         file=file,
         width=width,

@@ -18,7 +18,7 @@ from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
 from keras_sweep.views.compare import CompareView, best_curve, compare_json, verdict_lines
-from keras_sweep.views.report.compare_page import compare_page
+from keras_sweep.views.report.page import compare_page
 from keras_sweep.views.terminal.console import console_on
 from tests.helpers.records import new_folder
 from tests.helpers.whole_spaces import SPACES

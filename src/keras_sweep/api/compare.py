@@ -96,12 +96,12 @@ def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
         UsageError: another file stands there, or there is no such folder.
         RecordError: the disk fails.
     """
-    from keras_sweep.views.report.compare_page import MARK, compare_page
+    from keras_sweep.views.report.page import COMPARE_MARK, compare_page
 
     place = Path(path)
     if not place.parent.is_dir():
         raise UsageError(f"there is no folder {place.parent}", hint="Make it, or name another file")
-    if place.exists() and (not place.is_file() or MARK.encode() not in read_plain(place, 64 * 2**20)[:NEAR]):
+    if place.exists() and (not place.is_file() or COMPARE_MARK.encode() not in read_plain(place, 64 * 2**20)[:NEAR]):
         raise UsageError(f"{place} is there and no page of `sweep compare`", hint="Name another file")
     write_text(place, compare_page(found, datetime.now(UTC)), mode=SHARED)
 

@@ -22,7 +22,7 @@ from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
 from keras_sweep.views.running.plain import PlainLines
-from keras_sweep.views.running.progress_view import OutputMayVanish
+from keras_sweep.views.running.progress import OutputMayVanish
 from keras_sweep.views.terminal.console import console_on
 
 

@@ -35,8 +35,8 @@ def data(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
+    from keras_sweep.space.text import counted
     from keras_sweep.views.terminal.console import stdout_console
-    from keras_sweep.views.terminal.text import count_text
 
     if picture is not None and (picture.suffix != ".png" or not picture.parent.is_dir()):
         raise UsageError(
@@ -46,7 +46,7 @@ def data(
     spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
     from keras_sweep.data.raw_rows import check_rows_path, save_rows
     from keras_sweep.views.data_view import DataView
-    from keras_sweep.views.sample_images import picture_grid, write_png
+    from keras_sweep.views.sample_images import PNG_SCALE, picture_grid, png_bytes
 
     if save is not None:
         check_rows_path(save)
@@ -57,14 +57,14 @@ def data(
         note(f"these rows are not those that the sweep {source!r} was begun with")
     stdout_console().print(DataView(found))
     if picture is not None:
-        write_png(picture, picture_grid(found))
+        picture.write_bytes(png_bytes(picture_grid(found), PNG_SCALE))
         typer.echo(str(picture))
     if save is not None:
         save_rows(save, spec, found)
         typer.echo(str(save))
-        rows = f"{count_text(len(found.train), 'training row')} and {len(found.validation):,} for validation"
+        rows = f"{counted(len(found.train), 'training row')} and {len(found.validation):,} for validation"
         if found.folds:
-            rows = f"{count_text(len(found.train), 'row')}, which are both training and validation rows of folds"
+            rows = f"{counted(len(found.train), 'row')}, which are both training and validation rows of folds"
         note(f"{rows}, in the form that an exported model takes; no test row is among them")
 
 
@@ -83,7 +83,8 @@ def baseline(
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.sweep.baseline import fit_baseline
-    from keras_sweep.views.data_view import baseline_json, baseline_record, print_baseline
+    from keras_sweep.views.data_view import baseline_record, print_baseline
+    from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.terminal.console import stdout_console
 
     found = _rows_of(spec)
@@ -97,7 +98,7 @@ def baseline(
             else:
                 note(f"not put into the sweep {spec.name!r}: it was run on other data")
     if format == "json":
-        typer.echo(baseline_json(fitted), nl=False)
+        typer.echo(strict_json(baseline_record(fitted)))
     else:
         print_baseline(stdout_console(), fitted)
 
@@ -126,10 +127,9 @@ def import_search(
     """Read another program's search into a sweep; nothing is written at its source."""
     from keras_sweep.importing.imported import write_alone, write_into
     from keras_sweep.importing.read import read_trials
-    from keras_sweep.space.text import escaped
+    from keras_sweep.space.text import counted, escaped
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.views.terminal.console import stdout_console
-    from keras_sweep.views.terminal.text import count_text
 
     spec = read_space_file(space, name=name) if space is not None else None
     imported = read_trials(source, study=study, metric=metric)
@@ -140,9 +140,7 @@ def import_search(
         imported = write_into(imported, folder, spec, _rows_of(spec).fingerprint)
     for text in imported.notes:
         note(text)
-    stdout_console().print(
-        f"{folder.name}: {count_text(len(imported.results), 'trial')} from {escaped(imported.source)}"
-    )
+    stdout_console().print(f"{folder.name}: {counted(len(imported.results), 'trial')} from {escaped(imported.source)}")
 
 
 def _rows_of(spec: SweepSpec) -> SearchData:

@@ -101,8 +101,7 @@ def _say(error: BaseException, *, debug: bool) -> int:
     """Print the error; returns the exit code."""
     if debug:
         traceback.print_exception(error)
-    from keras_sweep.views.terminal.console import stderr_console
-    from keras_sweep.views.terminal.messages import print_error
+    from keras_sweep.views.terminal.console import print_error, stderr_console
 
     plain, code = _told(error)
     with contextlib.suppress(OSError):  # there may be nobody left to tell

@@ -19,7 +19,7 @@ from keras_sweep.space.text import nearest
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from keras_sweep.views.running.progress_view import ProgressView
+    from keras_sweep.views.running.progress import ProgressView
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 
@@ -118,16 +118,14 @@ Format = Annotated[
 
 def note(message: str) -> None:
     """Say on stderr what the user should know."""
-    from keras_sweep.views.terminal.console import stderr_console
-    from keras_sweep.views.terminal.messages import print_notice
+    from keras_sweep.views.terminal.console import print_notice, stderr_console
 
     print_notice(stderr_console(), message)
 
 
 def warn_of_slips(warnings: Iterable[str]) -> None:
     """Say on stderr what is likely a slip in a space file."""
-    from keras_sweep.views.terminal.console import stderr_console
-    from keras_sweep.views.terminal.messages import print_warning
+    from keras_sweep.views.terminal.console import print_warning, stderr_console
 
     for warning in warnings:
         print_warning(stderr_console(), warning)

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from keras_sweep.cli.options import Format, Name, SweepsDir, TrialNumber, answer, note, number, one_of
-from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.record.sweep_folder import all_sweeps, find
+from keras_sweep.errors import UsageError
+from keras_sweep.record.sweep_folder import find
 
 FORMATS = ("table", "json", "csv", "markdown")
 
@@ -18,51 +18,13 @@ def list_sweeps(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """The sweeps here, newest first."""
-    from keras_sweep.record.lock import living_owner
-    from keras_sweep.record.reader import read_summary
-    from keras_sweep.record.trial_record import waiting_beside
-    from keras_sweep.trial.finalists import score
-    from keras_sweep.trial.ranking import imported
-    from keras_sweep.views.sweep_list import EXHAUSTED, NO_MODEL, SweepRow, SweepTable, sweep_list_json
+    from keras_sweep.views.sweep_list import SweepTable, sweep_list_json, sweep_rows
     from keras_sweep.views.terminal.text import waiting_text
 
-    rows: list[SweepRow] = []
-    for folder in all_sweeps(sweeps_dir):
-        active = folder.study.lstat().st_mtime
-        try:
-            known = read_summary(folder)
-            trials, total = sum(known.trials.values()), known.facts.trials
-            waiting = waiting_beside(folder, trials, total)
-        except RecordError as error:
-            rows.append(SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active))
-            continue
-        exhausted = known.facts.exhausted == trials
-        done = EXHAUSTED if exhausted else "done" if trials >= (total or 0) else "stopped"
-        if known.best is not None and known.facts.choice.recipes and not known.best.final:
-            done = "stopped"  # before all finalists were trained
-        elif done != "stopped" and known.best and not imported(known.best) and not folder.card.exists():
-            done = NO_MODEL
-        value, stderr = score(known.best) if known.best else (None, None)
-        state = "running" if living_owner(folder) else done
-        rows.append(
-            SweepRow(
-                name=folder.name,
-                trials=trials,
-                total=total,
-                failed=sum(count for state, count in known.trials.items() if state.value == "FAIL"),
-                value=value,
-                stderr=stderr,
-                metric=known.facts.metric,
-                goal=known.facts.goal,
-                engine=known.facts.engine,
-                state=state,
-                last_activity=active,
-                imported=known.best is not None and imported(known.best),
-                waiting=len(waiting),
-            )
-        )
-        if waiting:
-            note(f"{folder.name}: {waiting_text(waiting)}")
+    rows = sweep_rows(sweeps_dir)
+    for row in rows:
+        if row.waiting:
+            note(f"{row.name}: {waiting_text(row.waiting)}")
     answer(SweepTable(rows), sweep_list_json(rows), format)
 
 
@@ -95,7 +57,6 @@ def leaderboard(
     from keras_sweep.record.trial_record import waiting_beside
     from keras_sweep.sweep.comparison import RecordedSweep
     from keras_sweep.views.leaderboard.query import why_none
-    from keras_sweep.views.leaderboard.rows import reference_rows
     from keras_sweep.views.terminal.console import stdout_console
     from keras_sweep.views.terminal.text import waiting_text
 
@@ -105,13 +66,13 @@ def leaderboard(
     if where and board.ranked and not board:
         note(why_none(board.ranked, where))
     if waiting := waiting_beside(folder, len(sweep.results), sweep.facts.trials):
-        note(waiting_text(waiting))
+        note(waiting_text(len(waiting)))
     if format == "table":
         from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 
-        references = reference_rows(sweep.facts)
+        baseline = sweep.facts.baseline
         stdout_console().print(
-            LeaderboardTable(board.rows, board.objective, board.comparison, of=board.ranked, references=references)
+            LeaderboardTable(board.rows, board.objective, board.comparison, of=board.ranked, baseline=baseline)
         )
         if (refit := sweep.refit) is not None:
             stdout_console().print(refit_line(refit))
@@ -138,9 +99,9 @@ def show(
     facts, objective, results = sweep.facts, sweep.objective, sweep.results
     waiting = waiting_beside(folder, len(results), facts.trials)
     if trial in waiting:
-        raise UsageError(f"sweep {folder.name!r} can't show trial {trial} yet", hint=waiting_text([trial]))
+        raise UsageError(f"sweep {folder.name!r} can't show trial {trial} yet", hint=waiting_text(1))
     if waiting and not results:
-        raise UsageError(f"sweep {folder.name!r} can't show a trial yet", hint=waiting_text(waiting))
+        raise UsageError(f"sweep {folder.name!r} can't show a trial yet", hint=waiting_text(len(waiting)))
     if not results:
         raise UsageError(f"sweep {folder.name!r} has no finished trial yet")
     if trial is None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from keras_sweep.sweep.run import RunOptions
     from keras_sweep.sweep.wall_time import WallTime
     from keras_sweep.trial.events import Event
-    from keras_sweep.views.running.progress_view import OutputMayVanish
+    from keras_sweep.views.running.progress import OutputMayVanish
 
 ENOUGH_MEMORY = 8 * 2**30  # bytes of addresses
 
@@ -108,8 +108,7 @@ def show_run(
     from keras_sweep.api.session import run_session
     from keras_sweep.record.reader import read_facts
     from keras_sweep.trial.events import EndReason, TestEvaluated, TrialEnded, WinnerRefitted
-    from keras_sweep.views.running.progress import progress_view
-    from keras_sweep.views.running.progress_view import OutputMayVanish
+    from keras_sweep.views.running.progress import OutputMayVanish, progress_view
     from keras_sweep.views.summary import kept_text, print_summary, summary
     from keras_sweep.views.terminal.console import stdout_console
 

@@ -1,11 +1,11 @@
-"""What is in a data set: rows of facts first, then how they look on a terminal; and what a plain model scores on it."""
+"""What is in a data set, as it looks on a terminal; and what a plain model scores on it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -15,209 +15,140 @@ from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.space.text import escaped
-from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.sample_images import SampleView
-from keras_sweep.views.terminal.drawing import bar, drawing_for
-from keras_sweep.views.terminal.table import Column, drawn, fitted, needed
+from keras_sweep.views.terminal.drawing import bar
+from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import score_text, seconds_text, shorten
 
 if TYPE_CHECKING:
     from keras_sweep.sweep.baseline import Baseline
 
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
-LONGEST = 40  # characters of a name
-LONGEST_PIPED = 120  # of one where all is written: each line is as wide as the longest name
-SHORTEST = 12  # characters of a detail, below which it says nothing
-SHORT_NAME = 20  # characters of a name where there is no room for more
+LONGEST = 40  # cells of a class's name
+LONGEST_PIPED = 120  # of a column's name where all is written: each line is as wide as the longest name
+NAMES, DETAILS = (40, 20), (40, 34, 28, 20, 12)  # cells on a terminal, tried in this order
 BAR = 20  # cells
 
-
-@dataclass(frozen=True, slots=True)
-class PartRow:
-    """One part of the data."""
-
-    part: str  # "training", "validation", "test (sealed)"
-    rows: int
-    x: str  # "784 float32"; "" for the test rows, which are not opened
-    y: str
-
-
-@dataclass(frozen=True, slots=True)
-class ClassRow:
-    """How many rows a class has."""
-
-    name: str
-    training: int
-    validation: int | None  # None in folds, where each row is both
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnRow:
-    """One column of a table, or one group of inputs, in training rows."""
-
-    name: str
-    kind: str  # "numbers", "categories", "dropped"
-    mean: float | None = None
-    deviation: float | None = None
-    lowest: float | None = None
-    highest: float | None = None
-    detail: str = ""  # "3 categories: blue, green, red"
-
-
-@dataclass(frozen=True, slots=True)
-class DataFacts:
-    """Everything that `sweep data` says."""
-
-    name: str
-    parts: tuple[PartRow, ...]
-    classes: tuple[ClassRow, ...]  # empty for regression
-    target: ColumnRow | None  # of regression
-    columns: tuple[ColumnRow, ...]
-    notices: tuple[str, ...]
-    fingerprint: str
-
-
-def data_facts(data: SearchData) -> DataFacts:
-    """The facts about training and validation rows, and how many rows are sealed away. No test row is read."""
-    parts = [_part("training", data.train), _part("validation", data.validation)]
-    if data.folds:
-        parts = [_part(f"in {len(data.folds)} folds", data.train)]
-    if data.test_rows:
-        parts.append(PartRow("test (sealed)", data.test_rows, "", ""))
-    target = None if data.classes is not None else _statistics("target", data.train.y)
-    return DataFacts(data.name, tuple(parts), _classes(data), target, _columns(data), data.notices, data.fingerprint)
-
-
-def _part(name: str, rows: Rows) -> PartRow:
-    return PartRow(name, len(rows), _row_text(rows.x), _row_text(rows.y))
-
-
-def _row_text(array: Array) -> str:
-    shape = " x ".join(str(size) for size in array.shape[1:]) or "1"
-    return f"{shape} {array.dtype}"
-
-
-def _classes(data: SearchData) -> tuple[ClassRow, ...]:
-    if data.classes is None:
-        return ()
-    counts = [np.bincount(rows.classes, minlength=data.classes) for rows in (data.train, data.validation)]
-    return tuple(
-        ClassRow(name, int(training), None if data.folds else int(validation))
-        for name, training, validation in zip(data.names_of_classes, *counts, strict=True)
-    )
-
-
-def _columns(data: SearchData) -> tuple[ColumnRow, ...]:
-    if not isinstance(data.preprocessing, TablePreprocessing):
-        return (_statistics("all inputs", data.train.x),)
-    rows = []
-    for column in data.preprocessing.columns:
-        if not column.used:
-            rows.append(ColumnRow(column.name, "dropped", detail="one value or none"))
-        elif isinstance(column, NumberColumn):
-            detail = f"some missing, taken as {column.fill:g}" if column.indicator else ""
-            rows.append(ColumnRow(column.name, "numbers", column.mean, column.deviation, detail=detail))
-        else:
-            names = ", ".join(text or "(missing)" for text in column.categories)
-            rows.append(ColumnRow(column.name, "categories", detail=f"{len(column.categories)}: {names}"))
-    return tuple(rows)
-
-
-def _statistics(name: str, values: Array) -> ColumnRow:
-    return ColumnRow(
-        name,
-        "numbers",
-        float(values.mean(dtype=np.float64)),
-        float(values.std(dtype=np.float64)),
-        float(values.min()),
-        float(values.max()),
-    )
+# What is said of a column, or of a group of inputs: name, kind, mean, deviation, lowest, highest and details.
+ColumnTexts: TypeAlias = tuple[str, str, str, str, str, str, str]
 
 
 @dataclass(frozen=True)
 class DataView:
-    """A rich renderable of the facts, with a sample of each class where the data are pictures."""
+    """A rich renderable of training and validation rows, with a sample of each class where the data are pictures.
+
+    How many rows are sealed away is said, and no test row is read.
+    """
 
     data: SearchData
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        facts = data_facts(self.data)
-        yield Text(escaped(facts.name), style="bold")
-        yield drawn(_part_columns(facts.parts), options)
-        if facts.classes:
-            yield Text()
-            yield drawn(_class_columns(facts.classes, options), options)
-        if facts.target is not None:
-            yield Text()
-            yield drawn(_fitted_values([facts.target], options), options)
+        data, whole = self.data, not console.is_terminal
+        yield Text(escaped(data.name), style="bold")
+        yield drawn(_parts(data))
         yield Text()
-        shown = facts.columns[:MOST_COLUMNS] if console.is_terminal else facts.columns
-        yield drawn(_fitted_values(shown, options, cut=console.is_terminal), options)
-        if len(shown) < len(facts.columns):
-            yield Text(f"and {len(facts.columns) - len(shown)} more columns", style="dim")
-        if self.data.image_shape is not None:
+        if data.classes is not None:
+            yield drawn(fitted([partial(_classes, data, data.classes)], options.max_width)[0])
+        else:
+            yield drawn(_fitted_columns([_statistics("target", data.train.y)], options.max_width, whole))
+        yield Text()
+        columns = column_texts(data)
+        shown = columns if whole else columns[:MOST_COLUMNS]
+        yield drawn(_fitted_columns(shown, options.max_width, whole))
+        if len(shown) < len(columns):
+            yield Text(f"and {len(columns) - len(shown)} more columns", style="dim")
+        if data.image_shape is not None:
             yield Text()
-            yield SampleView(self.data)
-        for notice in facts.notices:
+            yield SampleView(data)
+        for notice in data.notices:
             yield Text(f"notice: {escaped(notice)}", style="yellow")
-        yield Text(f"fingerprint {facts.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis")
+        yield Text(f"fingerprint {data.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis")
 
 
-def _part_columns(parts: Sequence[PartRow]) -> list[Column]:
+def _texts(texts: Sequence[str], style: str = "") -> tuple[Text, ...]:
+    return tuple(Text(text, style) for text in texts)
+
+
+def _parts(data: SearchData) -> list[Column]:
+    parts: dict[str, Rows] = {"training": data.train, "validation": data.validation}
+    if data.folds:
+        parts = {f"in {len(data.folds)} folds": data.train}
+    lines = [(name, f"{len(rows):,}", _row_text(rows.x), _row_text(rows.y)) for name, rows in parts.items()]
+    if data.test_rows:
+        lines.append(("test (sealed)", f"{data.test_rows:,}", "", ""))
+    names, counts, x, y = zip(*lines, strict=True)
     return [
-        Column("part", tuple(Text(row.part) for row in parts)),
-        Column("rows", tuple(Text(f"{row.rows:,}") for row in parts), right=True),
-        Column("one row", tuple(Text(row.x) for row in parts)),
-        Column("label", tuple(Text(row.y) for row in parts)),
+        Column("part", _texts(names)),
+        Column("rows", _texts(counts), right=True),
+        Column("one row", _texts(x)),
+        Column("label", _texts(y)),
     ]
 
 
-def _class_columns(classes: Sequence[ClassRow], options: ConsoleOptions) -> list[Column]:
-    drawing = drawing_for(options.encoding)
-    most = max(row.training for row in classes) or 1
-    folded = any(row.validation is None for row in classes)
-    validation = Column("validation", tuple(Text(f"{row.validation or 0:,}") for row in classes), right=True)
+def _row_text(array: Array) -> str:
+    """`784 float32`."""
+    shape = " x ".join(str(size) for size in array.shape[1:]) or "1"
+    return f"{shape} {array.dtype}"
+
+
+def _classes(data: SearchData, classes: int) -> list[Column]:
+    training, validation = (np.bincount(rows.classes, minlength=classes) for rows in (data.train, data.validation))
+    most = max(int(training.max()), 1)
+    names = [shorten(escaped(name), LONGEST) for name in data.names_of_classes]
     columns = [
-        Column("class", tuple(Text(shorten(escaped(row.name), LONGEST, drawing.ellipsis)) for row in classes)),
-        Column("rows" if folded else "training", tuple(Text(f"{row.training:,}") for row in classes), right=True),
-        *([] if folded else [validation]),
-        Column("", tuple(Text(bar(row.training / most, BAR, drawing), "cyan") for row in classes), keep=1),
+        Column("class", _texts(names)),
+        Column("rows" if data.folds else "training", _texts([f"{count:,}" for count in training]), right=True),
+        Column("validation", _texts([f"{count:,}" for count in validation]), right=True),
+        Column("", _texts([bar(count / most, BAR) for count in training], "cyan"), keep=1),
     ]
-    return fitted([lambda: columns], options.max_width)[0]
+    return [column for column in columns if not (data.folds and column.header == "validation")]  # each row is both
 
 
-def _fitted_values(rows: Sequence[ColumnRow], options: ConsoleOptions, cut: bool = True) -> list[Column]:
+def column_texts(data: SearchData) -> list[ColumnTexts]:
+    """What training rows hold in each column of a table, or in all inputs."""
+    if not isinstance(data.preprocessing, TablePreprocessing):
+        return [_statistics("all inputs", data.train.x)]
+    rows: list[ColumnTexts] = []
+    for column in data.preprocessing.columns:
+        name = column.name or "(no name)"
+        if not column.used:
+            rows.append((name, "dropped", "", "", "", "", "one value or none"))
+        elif isinstance(column, NumberColumn):
+            detail = f"some missing, taken as {column.fill:g}" if column.indicator else ""
+            rows.append((name, "numbers", f"{column.mean:.4g}", f"{column.deviation:.4g}", "", "", detail))
+        else:
+            names = ", ".join(text or "(missing)" for text in column.categories)
+            rows.append((name, "categories", "", "", "", "", f"{len(column.categories)}: {names}"))
+    return rows
+
+
+def _statistics(name: str, values: Array) -> ColumnTexts:
+    mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
+    return name, "numbers", f"{mean:.4g}", f"{deviation:.4g}", f"{values.min():.4g}", f"{values.max():.4g}", ""
+
+
+def _fitted_columns(rows: Sequence[ColumnTexts], width: int, whole: bool) -> list[Column]:
     """Where details and names do not fit, they are cut short before any column is left out."""
-    if not cut:
-        return _value_columns(rows, LONGEST_PIPED, None)
-    forms = [lambda: _value_columns(rows, LONGEST, LONGEST)]
-    for names in (LONGEST, SHORT_NAME):
-        least = needed(_value_columns(rows, names, SHORTEST))
-        room = min(LONGEST, SHORTEST + max(options.max_width - least, 0))
-        forms.append(partial(_value_columns, rows, names, room))
-    return fitted(forms, options.max_width)[0]
+    if whole:
+        return _columns(rows, LONGEST_PIPED, None)
+    return fitted([partial(_columns, rows, name, detail) for name in NAMES for detail in DETAILS], width)[0]
 
 
-def _value_columns(known: Sequence[ColumnRow], names: int | None, details: int | None) -> list[Column]:
-    """Name, kind, statistics and details; names and details cut to so many cells, None cuts nothing."""
-
-    def numbers(field: str) -> tuple[Text, ...]:
-        values = [getattr(row, field) for row in known]
-        return tuple(Text("" if value is None else f"{value:.4g}") for value in values)
-
-    def texts(values: Sequence[str], most: int | None = None) -> tuple[Text, ...]:
-        return tuple(Text(escaped(value) if most is None else shorten(escaped(value), most, "...")) for value in values)
-
+def _columns(rows: Sequence[ColumnTexts], longest_name: int, longest_detail: int | None) -> list[Column]:
+    names, kinds, means, deviations, lowest, highest, details = zip(*rows, strict=True)
+    details = tuple(map(escaped, details))
+    if longest_detail is not None:
+        details = tuple(shorten(detail, longest_detail) for detail in details)
     columns = [
-        Column("column", texts([row.name or "(no name)" for row in known], names)),
-        Column("kind", texts([row.kind for row in known])),
-        Column("mean", numbers("mean"), right=True),
-        Column("deviation", numbers("deviation"), right=True),
-        Column("lowest", numbers("lowest"), keep=2, right=True),
-        Column("highest", numbers("highest"), keep=2, right=True),
-        Column("", texts([row.detail for row in known], details), keep=1),
+        Column("column", _texts([shorten(escaped(name), longest_name) for name in names])),
+        Column("kind", _texts(kinds)),
+        Column("mean", _texts(means), right=True),
+        Column("deviation", _texts(deviations), right=True),
+        Column("lowest", _texts(lowest), keep=2, right=True),
+        Column("highest", _texts(highest), keep=2, right=True),
+        Column("", _texts(details), keep=1),
     ]
-    return columns[:2] + [column for column in columns[2:] if any(cell.plain for cell in column.cells)]
+    return [column for column in columns if any(cell.plain for cell in column.cells)]
 
 
 def baseline_record(baseline: Baseline) -> dict[str, Any]:
@@ -230,11 +161,6 @@ def baseline_record(baseline: Baseline) -> dict[str, Any]:
         "validation": dict(baseline.validation),
         "seconds": baseline.seconds,
     }
-
-
-def baseline_json(baseline: Baseline) -> str:
-    """One object, a line of strict JSON."""
-    return strict_json(baseline_record(baseline)) + "\n"
 
 
 def print_baseline(console: Console, baseline: Baseline) -> None:

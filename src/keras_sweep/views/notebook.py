@@ -1,19 +1,25 @@
-"""Leaderboards and trials as HTML for notebooks: plain tables that follow the notebook's light or dark theme."""
+"""Leaderboards, trials and a running sweep as HTML for notebooks, which follows their light or dark theme."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+import time
+import warnings
+from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any, Self
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.comparison import Comparison
+from keras_sweep.trial.events import Event, Noticed, SweepEnded
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.columns import leaderboard_columns, seeds_texts
+from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of, seeds_texts
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
-from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
+from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.table import Column
 from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
 
@@ -28,6 +34,8 @@ STYLE = (
     ".keras-sweep svg{vertical-align:middle}</style>"
 )
 CURVE_WIDTH, CURVE_HEIGHT = 240, 60  # of a drawing, in pixels
+TOP = 5  # rows of the leaderboard while a sweep runs
+SECONDS = 0.5  # between two drawings of a running sweep, at least
 
 
 def leaderboard_html(
@@ -43,28 +51,22 @@ def leaderboard_html(
     if not rows:
         return _framed("<p>No trials.</p>")
     columns = leaderboard_columns(rows, of, objective)
-    body = []
-    for row in rows:
-        body.append(_row(((column.text(row), column.number) for column in columns), best=row.winner))
-        if row.seeds is not None:
-            texts = ["", *seeds_texts(row.seeds), *[""] * (len(columns) - 3)]
-            body.append(_row(((text, True) for text in texts), best=row.winner))
+    numbers = [column.number for column in columns]
+    body = [_row(zip(texts, numbers, strict=True), best=row.winner) for row in rows for texts in lines_of(row, columns)]
     head = [(column.head, column.number) for column in columns]
-    said = leaderboard_notes(of, objective, comparison) if notes else []
-    return _framed(_table(head, body, title) + "".join(f"<p>{_text(note)}</p>" for note in said))
+    return _framed(_table(head, body, title), leaderboard_notes(of, objective, comparison) if notes else ())
 
 
 def trial_html(result: Result, objective: Objective, *, winner: bool = False) -> str:
     """A trial's score, parameters and the curve of the objective."""
     score = score_text(result.value, result.stderr) if result.value is not None else str(result.state)
     what = f"{result.name}{' (the winner)' if winner else ''}: {objective.name} {score}"
-    facts: Mapping[str, str] = {
-        **{name: value_text(value) for name, value in result.params.items()},
-        **({} if (seeds := seed_scores(result)) is None else dict([seeds_texts(seeds)])),
-        "epochs trained": str(result.epochs),
-        "time": seconds_text(result.seconds.total),
-        **({"ended": result.reason} if result.reason else {}),
-    }
+    facts = {name: value_text(value) for name, value in result.params.items()}
+    if (seeds := seed_scores(result)) is not None:
+        facts |= [seeds_texts(seeds)]
+    facts |= {"epochs trained": str(result.epochs), "time": seconds_text(result.seconds.total)}
+    if result.reason:
+        facts["ended"] = result.reason
     body = [_row([(name, False), (value, False)]) for name, value in facts.items()]
     return _framed(_table([], body, what) + curve_svg(result.curve.get(objective.name, ()), objective.name))
 
@@ -73,7 +75,7 @@ def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str]) -> 
     """A table as a terminal has it, and sentences below it."""
     head = [(column.header, column.right) for column in columns]
     cells = zip(*([(text.plain, column.right) for text in column.cells] for column in columns), strict=True)
-    return _framed(_table(head, map(_row, cells), title) + "".join(f"<p>{_text(line)}</p>" for line in lines))
+    return _framed(_table(head, map(_row, cells), title), lines)
 
 
 def curve_svg(values: Sequence[float], name: str) -> str:
@@ -108,9 +110,68 @@ def _number(number: bool) -> str:
     return ' class="n"' if number else ""
 
 
-def _framed(inner: str) -> str:
-    return f'{STYLE}<div class="keras-sweep">{inner}</div>'
+def _framed(inner: str, lines: Iterable[str] = ()) -> str:
+    said = "".join(f"<p>{_text(line)}</p>" for line in lines)
+    return f'{STYLE}<div class="keras-sweep">{inner}{said}</div>'
 
 
 def _text(text: str) -> str:
     return escape(escaped(text))
+
+
+class NotebookBoard:
+    """A listener and context manager: one output that is drawn anew while a sweep runs, and stays as it ended."""
+
+    def __init__(self) -> None:
+        self._progress = SweepProgress(keep=TOP)
+        self._notices: list[str] = []
+        self._handle: Any = None
+        self._drawn = 0.0
+        self._ended: SweepEnded | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        from IPython.display import HTML, display
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna's bar asks for ipywidgets, which this board does without
+            import tqdm.auto  # noqa: F401
+        self._handle = display(HTML(self.html()), display_id=True)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._draw()
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event."""
+        with self._lock:
+            self._progress(event)
+            if isinstance(event, Noticed):
+                self._notices.append(event.message)
+            if isinstance(event, SweepEnded):
+                self._ended = event
+            if time.monotonic() - self._drawn > SECONDS:
+                self._draw()
+
+    def html(self) -> str:
+        """The board as it stands: the best so far; at the end with what is to be said of them."""
+        progress, ended = self._progress, self._ended
+        name, total = (progress.started.name, progress.started.total) if progress.started else ("sweep", 0)
+        words = f"{name}: {progress.done} of {counted(total, 'trial')}, {seconds_text(progress.elapsed)}"
+        bar = f'<progress max="{total or 1}" value="{progress.done}" aria-label="{_text(words)}"></progress>'
+        notices = "".join(f"<p>{_text(text)}</p>" for text in self._notices)
+        reason = f": {_text(ended.reason)}" if ended else ""
+        comparison = ended.comparison if ended else None
+        rows = leaderboard_rows(ended.results if ended else progress.best, progress.objective, comparison)
+        table = ""
+        if rows:
+            notes = ended is not None
+            table = leaderboard_html(rows[:TOP], progress.objective, comparison=comparison, of=rows, notes=notes)
+        return f'<div class="keras-sweep">{bar} {_text(words)}{reason}{notices}</div>{table}'
+
+    def _draw(self) -> None:
+        from IPython.display import HTML
+
+        self._drawn = time.monotonic()
+        if self._handle is not None:
+            self._handle.update(HTML(self.html()))

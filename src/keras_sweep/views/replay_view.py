@@ -9,15 +9,15 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.replay import CurveMatch, Gap, Match, Replay, widest
-from keras_sweep.sweep.verify import Check, Verified
+from keras_sweep.sweep.verify import Verified
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import count_text, params_text, score_text
+from keras_sweep.views.terminal.text import params_text, score_text
 from keras_sweep.views.trial_view import SHOWN_EPOCHS, left_out_line, shown_epochs
 
 STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
@@ -31,11 +31,11 @@ class ReplayView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         replay = self.replay
-        title = Text.assemble((replay.recorded.name, "bold"), f" of {escaped(replay.sweep)}: ")
-        yield title.append(params_text(replay.recorded.params))
+        what = f" of {escaped(replay.sweep)}: {params_text(replay.recorded.params)}"
+        yield Text.assemble((replay.recorded.name, "bold"), what)
         if replay.plain.epochs:
             columns, left_out = replay_columns(replay, longest_value(options.max_width, SHOWN_EPOCHS))
-            yield drawn(fitted([lambda: columns], options.max_width)[0], options)
+            yield drawn(fitted([lambda: columns], options.max_width)[0])
             if left_out:
                 yield left_out_line(left_out)
         *lines, verdict = replay_lines(replay)
@@ -87,38 +87,38 @@ def _comparison_record(comparison: CurveMatch) -> dict[str, Any]:
 
 def _said(comparison: CurveMatch, rows: tuple[int, int]) -> str:
     """`equal to rounding in all 5 epochs, at most 9.1e-08 (val_loss, epoch 3)`."""
-    epochs = len(comparison.epochs)
+    epochs, at = len(comparison.epochs), comparison.parted_at
     if not epochs:
         return "no epoch to compare" if comparison.match is Match.PARTED else "it ends as recorded, before an epoch"
-    at = comparison.parted_at
-    if at is None:
-        all_epochs = "in its one epoch" if epochs == 1 else f"in all {epochs} epochs"
-        furthest = [(widest(gaps), name) for name, gaps in comparison.gaps.items()]
-        worst = widest(one for one, _ in furthest)
-        if worst.match is Match.EQUAL:
-            return f"equal {all_epochs}, to the last digit"
-        return f"equal to rounding {all_epochs}, at most {_worst(comparison, worst, rows)}"
-    here = widest(gaps[at - 1] for gaps in comparison.gaps.values())
-    end = widest(gap for gaps in comparison.gaps.values() for gap in gaps)
-    return f"parted at epoch {at} by {_worst(comparison, here, rows)}; at most {_worst(comparison, end, rows)}"
+    # every gap with where it is, and of how many rows it is one
+    gaps = [
+        (gap, f"({escaped(name)}, epoch {epoch})", rows[1] if name.startswith("val_") else rows[0], epoch)
+        for name, found in comparison.gaps.items()
+        for epoch, gap in enumerate(found, start=1)
+    ]
 
+    def furthest(epoch: int | None = None) -> str:
+        worst = widest(gap for gap, _, _, its in gaps if epoch in (None, its))
+        return next(f"{_amount(gap, of)} {place}" for gap, place, of, _ in gaps if gap == worst)
 
-def _worst(comparison: CurveMatch, worst: Gap, rows: tuple[int, int]) -> str:
-    name, epoch = next(
-        (name, index + 1)
-        for name, gaps in comparison.gaps.items()
-        for index, one in enumerate(gaps)
-        if one is worst or one == worst
-    )
-    of = rows[1] if name.startswith("val_") else rows[0]
-    return f"{_amount(worst, of)} ({escaped(name)}, epoch {epoch})"
+    if at is not None:
+        return f"parted at epoch {at} by {furthest(at)}; at most {furthest()}"
+    all_epochs = "in its one epoch" if epochs == 1 else f"in all {epochs} epochs"
+    if widest(gap for gap, _, _, _ in gaps).match is Match.EQUAL:
+        return f"equal {all_epochs}, to the last digit"
+    return f"equal to rounding {all_epochs}, at most {furthest()}"
 
 
 def _amount(one: Gap, rows: int | None = None) -> str:
     if one.rows is not None and math.isfinite(one.rows) and abs(one.rows - round(one.rows)) < 0.05:
         of = f" of {rows:,}" if rows is not None else ""
-        return f"{count_text(round(one.rows), 'row')}{of}"
+        return f"{counted(round(one.rows), 'row')}{of}"
     return f"{one.relative:.1e}"
+
+
+def _gap_cell(gap: Gap, name: str = "") -> Text:
+    words = "equal" if gap.match is Match.EQUAL else f"{_amount(gap)} {name}".rstrip()
+    return Text(words, style=STYLES[gap.match])
 
 
 def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
@@ -131,17 +131,12 @@ def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
         for header, result in ((escaped(name), replay.recorded), ("again", plain.again)):
             cells = tuple(Text(score_text(result.curve[name][epoch - 1])) for epoch in epochs)
             columns.append(Column(header, cells, keep=keep, right=True))
-    gaps = tuple(_gap_text(plain, epoch - 1) for epoch in epochs)
-    columns.append(Column("widest gap", gaps))
-    return columns, left_out
-
-
-def _gap_text(comparison: CurveMatch, epoch: int) -> Text:
-    worst = widest(gaps[epoch] for gaps in comparison.gaps.values())
-    if worst.match is Match.EQUAL:
-        return Text("equal", style=STYLES[worst.match])
-    name = next(name for name, gaps in comparison.gaps.items() if gaps[epoch] == worst)
-    return Text(f"{_amount(worst)} {escaped(name)}", style=STYLES[worst.match])
+    worst = []
+    for epoch in epochs:
+        gaps = {name: gaps[epoch - 1] for name, gaps in plain.gaps.items()}
+        gap = widest(gaps.values())
+        worst.append(_gap_cell(gap, next((escaped(name) for name, each in gaps.items() if each == gap), "")))
+    return [*columns, Column("widest gap", tuple(worst))], left_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +148,7 @@ class VerifyView:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         done = self.verified
         yield Text(f"{escaped(str(done.model))}: trial {done.trial} of {escaped(done.sweep)}, the file of its card")
-        yield drawn(verify_columns(done), options)
+        yield drawn(verify_columns(done))
         for line in fact_lines(done):
             yield Text(line)
         yield Text(verify_verdict(done), style="bold green" if done.matches else "bold red")
@@ -166,7 +161,7 @@ def verify_columns(done: Verified) -> list[Column]:
         Column("score", tuple(Text(escaped(check.name)) for check in checks)),
         Column("card", tuple(Text(f"{check.card:.8g}") for check in checks), right=True),
         Column("now", tuple(Text(f"{check.now:.8g}") for check in checks), right=True),
-        Column("gap", tuple(map(_gap_of_score, checks))),
+        Column("gap", tuple(_gap_cell(check.gap) for check in checks)),
     ]
 
 
@@ -194,11 +189,11 @@ def verify_verdict(done: Verified) -> str:
     """Whether the scores of the card come out, or which do not."""
     if not done.checks:
         return "the card has no score that can be checked"
-    rows = count_text(done.validation_rows, "row" if done.refit else "validation row")
+    rows = counted(done.validation_rows, "row" if done.refit else "validation row")
     rows += " that it was trained on" if done.refit else ""
     if done.test_rows is not None:
         looks = f"look {done.looks:,}" if done.looks is not None else "a look that is counted nowhere"
-        rows += f" and {count_text(done.test_rows, 'test row')} ({looks})"
+        rows += f" and {counted(done.test_rows, 'test row')} ({looks})"
     wrong = [escaped(check.name) for check in done.checks if check.gap.match is Match.PARTED]
     wrong += [escaped(fact.name) for fact in done.wrong_facts]
     if wrong:
@@ -220,9 +215,3 @@ def verify_json(verified: Verified) -> str:
     ]
     rest = {"facts": facts, "not_looked_at": list(verified.facts.unseen), "why": verified.facts.why}
     return strict_json({**about, "matches": verified.matches, **rows, "checks": checks, **rest}) + "\n"
-
-
-def _gap_of_score(check: Check) -> Text:
-    if check.gap.match is Match.EQUAL:
-        return Text("equal", style=STYLES[Match.EQUAL])
-    return Text(_amount(check.gap), style=STYLES[check.gap.match])

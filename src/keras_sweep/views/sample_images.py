@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ Pixels = npt.NDArray[np.uint8]  # [H, W] grey or [H, W, 3]
 SHADES = " .:-=+*#%@"  # dark to light
 TERMINAL_SIDE = 16  # pixels of a sample on a terminal, at most
 GAP = 2  # pixels between samples
-PNG_SCALE = 3  # each pixel of a sample is so many wide and high in the file
+PNG_SCALE = 3  # each pixel of a sample is so many wide and high in the file of `sweep data --picture`
 
 
 def samples_by_class(data: SearchData, each: int) -> list[list[npt.NDArray[np.intp]]]:
@@ -36,8 +36,10 @@ def samples_by_class(data: SearchData, each: int) -> list[list[npt.NDArray[np.in
 def picture_of(data: SearchData, row: int, rows: Rows | None = None) -> Pixels:
     """A row, of training unless others are given, as a picture: black is the data's lowest value, white its highest."""
     assert data.image_shape is not None
-    low, high = _span(data)
-    picture = ((rows or data.train).x[row].reshape(data.image_shape).astype(np.float64) - low) / (high - low) * 255
+    known = data.train.x[:1000]
+    low, high = float(known.min()), float(known.max())
+    span = high - low if high > low else 1.0
+    picture = ((rows or data.train).x[row].reshape(data.image_shape).astype(np.float64) - low) / span * 255
     if picture.ndim == 3 and picture.shape[2] == 1:
         picture = picture[:, :, 0]
     return np.asarray(np.clip(np.rint(picture), 0, 255), np.uint8)
@@ -48,11 +50,6 @@ def picture_grid(data: SearchData, each: int = 10) -> Pixels:
     lines = [[picture_of(data, int(row)) for row in line] for line in samples_by_class(data, each)]
     blank = np.zeros_like(next(picture for line in lines for picture in line))
     return _joined([_joined([*line, *[blank] * (each - len(line))], axis=1) for line in lines], axis=0)
-
-
-def write_png(path: Path, picture: Pixels, scale: int = PNG_SCALE) -> None:
-    """Write 8-bit grey or colour pixels as a PNG file."""
-    path.write_bytes(png_bytes(picture, scale))
 
 
 def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
@@ -84,45 +81,32 @@ class SampleView:
         if width > options.max_width:
             return
         across = max(1, min(len(pictures), 5, (options.max_width + GAP) // (width + GAP)))
-        draw = _half_blocks if _has_colour(console, options) else _shades
+        coloured = console.color_system is not None and not console.no_color and "utf" in options.encoding
         for start in range(0, len(pictures), across):
             if names is not None:
                 own = (set_cell_size(escaped(names[label]), width) for label, _ in rows[start : start + across])
                 yield Text((" " * GAP).join(own).rstrip(), no_wrap=True)
-            yield from draw(_joined(pictures[start : start + across], axis=1))
+            picture = _joined(pictures[start : start + across], axis=1)
+            if len(picture) % 2:
+                picture = np.concatenate([picture, np.zeros_like(picture[:1])])
+            yield from (_half_blocks if coloured else _shades)(picture)
 
 
-def _half_blocks(picture: Pixels) -> list[Text]:
+def _half_blocks(picture: Pixels) -> Iterator[Text]:
     """Two pixels a character: the upper is the colour of a half block, the lower its background."""
-    if len(picture) % 2:
-        picture = np.concatenate([picture, np.zeros_like(picture[:1])])
     colours = picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
-    lines = []
     for upper, lower in zip(colours[::2], colours[1::2], strict=True):
         line = Text(no_wrap=True)
         for above, below in zip(upper, lower, strict=True):
             line.append("▀", Style(color=Color.from_rgb(*map(int, above)), bgcolor=Color.from_rgb(*map(int, below))))
-        lines.append(line)
-    return lines
+        yield line
 
 
-def _shades(picture: Pixels) -> list[Text]:
+def _shades(picture: Pixels) -> Iterator[Text]:
     """One character for two pixels, one above the other: the lighter, the more ink."""
     grey = picture.mean(axis=2) if picture.ndim == 3 else picture.astype(np.float64)
-    if len(grey) % 2:
-        grey = np.concatenate([grey, np.zeros_like(grey[:1])])
     levels = ((grey[::2] + grey[1::2]) / 2 / 256 * len(SHADES)).astype(int)
-    return [Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels]
-
-
-def _has_colour(console: Console, options: ConsoleOptions) -> bool:
-    if console.color_system is None or console.no_color:
-        return False
-    try:
-        "▀".encode(options.encoding)
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+    return (Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels)
 
 
 def _small(picture: Pixels) -> Pixels:
@@ -140,12 +124,6 @@ def _joined(pictures: list[Pixels], axis: int) -> Pixels:
     gap = np.zeros(shape, np.uint8)
     parts = [part for picture in pictures for part in (picture, gap)][:-1]
     return np.concatenate(parts, axis=axis)
-
-
-def _span(data: SearchData) -> tuple[float, float]:
-    x = data.train.x[:1000]
-    low, high = float(x.min()), float(x.max())
-    return (low, high) if high > low else (low, low + 1)
 
 
 def _chunk(kind: bytes, body: bytes) -> bytes:

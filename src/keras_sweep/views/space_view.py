@@ -12,8 +12,8 @@ from rich.text import Text
 from keras_sweep.space.distributions import Categorical, Distribution, Float
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import escaped
-from keras_sweep.views.terminal.text import count_text, number_text, seconds_text, value_text
+from keras_sweep.space.text import counted, escaped
+from keras_sweep.views.terminal.text import number_text, seconds_text, value_text
 
 if TYPE_CHECKING:
     from keras_sweep.data.search_data import SearchData
@@ -23,23 +23,19 @@ if TYPE_CHECKING:
 def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     """The parameters and the size of the space."""
     console.print(Text(escaped(path), style="bold"))
+    said = {parameter.name: parameter_text(parameter) for parameter in spec.space.parameters}
+    said |= {name: f"always {value_text(value)}" for name, value in spec.space.constants.items()}
     table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
-    for parameter in spec.space.parameters:
-        table.add_row(Text(escaped(parameter.name), style="bold"), Text(parameter_text(parameter)))
-    for name, value in spec.space.constants.items():
-        table.add_row(Text(escaped(name), style="bold"), Text(f"always {value_text(value)}"))
+    for name, words in said.items():
+        table.add_row(Text(escaped(name), style="bold"), Text(words))
     console.print(table)
-    size = "infinitely many different trials" if spec.space.size == math.inf else size_text(spec.space.size)
+    infinite = spec.space.size == math.inf
+    size = "infinitely many different trials" if infinite else counted(int(spec.space.size), "different trial")
     if spec.model.kind == "python" and spec.space.finite:
         size += f", times those that {escaped(spec.model.source)} makes if it is a HyperModel"
-    search = spec.search.engine_name
     verb = "is" if spec.search.trials == 1 else "are"
-    console.print(Text(f"{size}; {count_text(spec.search.trials, 'trial')} {verb} to be run by {search}"))
-
-
-def size_text(size: float) -> str:
-    """How many different trials there are, in words."""
-    return count_text(int(size), "different trial")
+    trials = counted(spec.search.trials, "trial")
+    console.print(Text(f"{size}; {trials} {verb} to be run by {spec.search.engine_name}"))
 
 
 def parameter_text(parameter: Parameter) -> str:
@@ -73,23 +69,16 @@ def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | 
     if estimate is None:
         console.print(Text("no time estimate: every probed trial failed", style="yellow"))
         return
-    trained = (
-        f"{count_text(round(estimate.trial_epochs), 'trial-epoch')} of {seconds_text(estimate.epoch_seconds)} each"
-    )
-    programs = f"{count_text(max(round(estimate.programs), 1), 'program')} ({seconds_text(estimate.compile_seconds)})"
-    console.print(
-        Text.assemble(
-            "about ",
-            (seconds_text(estimate.seconds), "bold"),
-            f" by {estimate.runner}: about {trained}, and compiling about {programs}",
-        )
-    )
+    trained = f"{counted(round(estimate.trial_epochs), 'trial-epoch')} of {seconds_text(estimate.epoch_seconds)} each"
+    programs = f"{counted(max(round(estimate.programs), 1), 'program')} ({seconds_text(estimate.compile_seconds)})"
+    words = f" by {estimate.runner}: about {trained}, and compiling about {programs}"
+    console.print(Text.assemble("about ", (seconds_text(estimate.seconds), "bold"), words))
     if estimate.finalist_epochs:
         recipes, seeds = estimate.finalists
-        epochs = count_text(round(estimate.finalist_epochs), "trial-epoch")
+        epochs = counted(round(estimate.finalist_epochs), "trial-epoch")
         seconds = seconds_text(estimate.finalist_epochs * estimate.epoch_seconds)
-        each = f"{count_text(recipes, 'recipe')} with {count_text(seeds, 'new seed')} each"
+        each = f"{counted(recipes, 'recipe')} with {counted(seeds, 'new seed')} each"
         console.print(Text(f"then finalists: the best {each}, about {epochs} more ({seconds})"))
     if estimate.refit_epochs:
-        epochs = count_text(round(estimate.refit_epochs), "epoch")
+        epochs = counted(round(estimate.refit_epochs), "epoch")
         console.print(Text(f"then the winner trains once more on all of these rows, about {epochs}"))

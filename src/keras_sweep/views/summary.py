@@ -12,16 +12,15 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.events import EndReason, Refit, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.notes import unlike_text
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names, winning_row
 from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
-from keras_sweep.views.terminal.console import drawing_of
-from keras_sweep.views.terminal.drawing import Drawing, bar
-from keras_sweep.views.terminal.text import count_text, params_text, score_text, seconds_text, shorten
+from keras_sweep.views.terminal.drawing import bar
+from keras_sweep.views.terminal.text import params_text, score_text, seconds_text, shorten
 
 TOP = 10  # rows of the leaderboard at most
 BARS = 3  # of importance at most
@@ -84,25 +83,22 @@ def kept_text(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
     """`16 trials are kept at epoch 8`, what ended and waits for its turn in the record before it; "" for nothing."""
     parts = []
     if waiting:
-        parts.append(f"{count_text(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
+        parts.append(f"{counted(len(waiting), 'trial')} that ended {'is' if len(waiting) == 1 else 'are'} kept")
     if training:
         first, last = min(training.values()), max(training.values())
         epochs = f"epoch {first}" if first == last else f"epochs {first} to {last}"
-        number = f"{len(training)} more" if waiting else count_text(len(training), "trial")
+        number = f"{len(training)} more" if waiting else counted(len(training), "trial")
         parts.append(f"{number} {'is' if len(training) == 1 else 'are'} kept at {epochs}")
     return ", ".join(parts)
 
 
 def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     """What one would want to do after a sweep, as commands that can be pasted into a shell."""
-    quoted = shlex.quote(name)
     if not rows:
         return ()
-    winner = next((row for row in rows if row.winner), None)
-    commands = [f"sweep report {quoted}", f"sweep show {quoted} {(winner or rows[0]).number}"]
-    if winner is not None:
-        commands.append(f"sweep export {quoted}")
-    return tuple(commands)
+    quoted, winner = shlex.quote(name), winning_row(rows)
+    commands = (f"sweep report {quoted}", f"sweep show {quoted} {(winner or rows[0]).number}")
+    return (*commands, f"sweep export {quoted}") if winner is not None else commands
 
 
 def print_summary(console: Console, summary: Summary, *, times: bool = False) -> None:
@@ -116,102 +112,80 @@ def print_summary(console: Console, summary: Summary, *, times: bool = False) ->
     if rows:
         console.print(table)
         console.print()
-    for line in _lines_below(summary, drawing_of(console), console.width, times=times):
+    for line in _lines_below(summary, console.width, times=times):
         console.print(line)
 
 
-def _lines_below(summary: Summary, drawing: Drawing, width: int, *, times: bool) -> list[Text]:
+def _lines_below(summary: Summary, width: int, *, times: bool) -> list[Text]:
+    ended, winner = summary.ended, winning_row(summary.rows)
     lines = [refit_line(summary.refit)] if summary.refit is not None else []
-    found = summary.importances
-    lines += importance_lines(found[:BARS], drawing, width, settled=settled(found))
-    parts, seconds = time_parts(summary.ended.seconds)
+    lines += importance_lines(summary.importances, width)
+    parts, seconds = time_parts(ended.seconds)
     if parts and times:
-        lines.append(Text.assemble(("time ", "bold"), seconds_text(seconds)))
-        lines += time_lines(parts, drawing)
+        lines += [Text.assemble(("time ", "bold"), seconds_text(seconds)), *time_lines(parts)]
     elif parts:
         lines.append(time_line(parts, seconds))
-    if summary.ended.model is not None:
-        lines.append(Text.assemble(("model ", "bold"), escaped(summary.ended.model)))
-    if (best := best_line(summary.rows, summary.objective, drawing)) is not None:
-        lines.append(best)
+    if ended.model is not None:
+        lines.append(Text.assemble(("model ", "bold"), escaped(ended.model)))
+    if winner is not None:
+        lines.append(best_line(winner, summary))
     if summary.test is not None:
-        lines += test_lines(summary.test, drawing, classes=False)
+        lines += test_lines(summary.test, classes=False)
     if (unlike := unlike_line(summary)) is not None:
         lines.append(unlike)
-    return lines + _next_lines(next_commands(summary.ended.name, summary.rows), drawing, width)
+    # all commands in one line where they fit, else a line each
+    commands = [escaped(command) for command in next_commands(ended.name, summary.rows)]
+    joined = " · ".join(commands)
+    fitting = [joined] if commands and len(joined) + 5 <= width else commands
+    return lines + [Text.assemble(("next ", "bold"), words) for words in fitting]
 
 
-def importance_lines(found: Sequence[Importance], drawing: Drawing, width: int, *, settled: bool) -> list[Text]:
-    """A bar a parameter with the interval of its share, and whether the order is settled.
+def importance_lines(found: Sequence[Importance], width: int) -> list[Text]:
+    """A bar for each of the most important parameters with the interval of its share, and whether the order is settled.
 
     `importance learning_rate ━━━━━━━━━━   0.83 (0.11 to 0.91)`; narrow terminals get no bars.
     """
     room = min(max(width - IMPORTANCE_WORDS - IMPORTANCE_BAR, SHORTEST_NAME), LONGEST_NAME)
-    names = [shorten(escaped(one.name), room, drawing.ellipsis) for one in found]
+    names = [shorten(escaped(one.name), room) for one in found[:BARS]]
     longest = max(map(len, names), default=0)
     drawn = longest + IMPORTANCE_WORDS + IMPORTANCE_BAR <= width
-    lines = []
-    for index, (one, name) in enumerate(zip(found, names, strict=True)):
-        line = Text.assemble(("" if index else "importance", "bold"))
-        line.pad_right(len("importance ") - len(line))
-        line.append(f"{name:{longest}}  ")
+    lines: list[Text] = []
+    for one, name in zip(found, names, strict=False):
+        line = Text.assemble((f"{'' if lines else 'importance':11}", "bold"), f"{name:{longest}}  ")
         if drawn:
-            line.append(bar(one.share, IMPORTANCE_BAR, drawing), style="cyan").append("  ")
-        line.append(f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})")
-        lines.append(line)
-    if lines and not settled:
+            line.append(bar(one.share, IMPORTANCE_BAR), style="cyan").append("  ")
+        lines.append(line.append(f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})"))
+    if lines and not settled(found):
         lines.append(Text("           the order may change with more trials", style="yellow"))
     return lines
 
 
 def unlike_line(summary: Summary) -> Text | None:
-    """That the test rows differ from the validation rows, where the two scores differ by more than chance.
-
-    Luck in choosing the winner is no part of it: the estimate is without that.
-    """
-    estimate = summary.ended.comparison.estimate if summary.ended.comparison is not None else None
-    if summary.test is None or estimate is None or summary.refit is not None:  # which is tested is another model
-        return None
-    name = summary.objective.name.removeprefix("val_")
+    """That the test rows differ from the validation rows, where the two scores differ by more than chance."""
+    if summary.test is None or summary.ended.comparison is None or summary.refit is not None:
+        return None  # which is tested is another model
+    name, estimate = summary.objective.name.removeprefix("val_"), summary.ended.comparison.estimate
     score, stderr = summary.test.scores.get(name), summary.test.stderrs.get(name)
-    winner = next((row for row in summary.rows if row.winner), None)
-    words = unlike_text(estimate, score, stderr, summary.objective, winner)
+    words = unlike_text(estimate, score, stderr, summary.objective, winning_row(summary.rows))
     return None if words is None else Text(f"  {words}", style="yellow")
 
 
-def _next_lines(commands: Sequence[str], drawing: Drawing, width: int) -> list[Text]:
-    """All commands in one line where they fit, else a line each."""
-    if not commands:
-        return []
-    each = [escaped(command) for command in commands]
-    joined = f" {drawing.dot} ".join(each)
-    return [Text.assemble(("next ", "bold"), words) for words in ([joined] if len(joined) + 5 <= width else each)]
-
-
-def best_line(rows: Sequence[LeaderboardRow], objective: Objective, drawing: Drawing) -> Text | None:
+def best_line(winner: LeaderboardRow, summary: Summary) -> Text:
     """`best trial 36: val_accuracy 0.8573 ±0.0032  optimizer=adam learning_rate=0.000675 epochs=17`."""
-    winner = next((row for row in rows if row.winner), None)
-    if winner is None:
-        return None
-    varying = set(varying_names(rows)) or set(winner.params)
+    varying = set(varying_names(summary.rows)) or set(winner.params)
     params = {name: value for name, value in winner.params.items() if name in varying}
-    score, seeds = score_text(winner.value, winner.stderr, pm=drawing.pm), ""
+    score, seeds = score_text(winner.value, winner.stderr), ""
     if winner.seeds is not None and winner.final:
-        score = score_text(winner.seeds.mean, winner.seeds.stderr, pm=drawing.pm)
+        score = score_text(winner.seeds.mean, winner.seeds.stderr)
         seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
-    return Text.assemble(
-        ("best ", "bold"),
-        f"trial {winner.number}: {escaped(objective.name)} ",
-        (score, "bold green"),
-        seeds,
-        f"  {params_text(params)}",
-    )
+    what = f"trial {winner.number}: {escaped(summary.objective.name)} "
+    return Text.assemble(("best ", "bold"), what, (score, "bold green"), f"{seeds}  {params_text(params)}")
 
 
 def headline(summary: Summary, shown: int) -> Text:
     """`dense: 64 trials, 4 failed; the best 10:` with how many were pruned and how many failed."""
     ended, counts = summary.ended, Counter(row.state for row in summary.rows)
-    text = Text.assemble((escaped(ended.name), "bold"), f": {count_text(len(summary.rows), 'trial')}")
+    text = Text.assemble((escaped(ended.name), "bold"), f": {counted(len(summary.rows), 'trial')}")
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
         if counts[state]:
             text.append(f", {counts[state]:,} {word}", style=style)
@@ -228,16 +202,16 @@ def headline(summary: Summary, shown: int) -> Text:
 
 def print_test(console: Console, test: TestEvaluated) -> None:
     """The winner's scores on the sealed test set, and how often it has been looked at."""
-    for line in test_lines(test, drawing_of(console)):
+    for line in test_lines(test):
         console.print(line)
 
 
-def test_lines(test: TestEvaluated, drawing: Drawing, *, classes: bool = True) -> list[Text]:
+def test_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
     """Trial, scores each with its own standard error, looks; then a bar a class, or the weakest classes in a line."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
     for index, (name, value) in enumerate(test.scores.items()):
-        score = score_text(value, test.stderrs.get(name), pm=drawing.pm)
+        score = score_text(value, test.stderrs.get(name))
         text.append("  " if index else " ").append(f"{escaped(name)} ").append(score, style="bold green")
     lines = [text]
     if test.earlier:
@@ -248,19 +222,13 @@ def test_lines(test: TestEvaluated, drawing: Drawing, *, classes: bool = True) -
     else:
         looks = f"  look {test.looks:,} at the test set: after the first it is no longer quite unseen"
         lines.append(Text(looks, style="yellow"))
-    per_class = test.per_class or {}
-    if not classes:
+    per_class = {escaped(name): value for name, value in (test.per_class or {}).items()}
+    if classes:
+        return lines + _bar_lines({name: (value, score_text(value)) for name, value in per_class.items()})
+    if len(per_class) > WEAKEST:
         weakest = sorted(per_class.items(), key=lambda item: item[1])[:WEAKEST]
-        if len(per_class) > WEAKEST:
-            named = ", ".join(f"{score_text(value)} ({escaped(name)})" for name, value in weakest)
-            lines.append(Text(f"  weakest of {len(per_class)} classes: {named}", style="dim"))
-        return lines
-    width = max((len(escaped(name)) for name in per_class), default=0)
-    for name, value in per_class.items():
-        line = Text.assemble(
-            f"  {escaped(name):{width}}  ", (bar(value, BAR, drawing), "cyan"), f"  {score_text(value)}"
-        )
-        lines.append(line)
+        named = ", ".join(f"{score_text(value)} ({name})" for name, value in weakest)
+        lines.append(Text(f"  weakest of {len(per_class)} classes: {named}", style="dim"))
     return lines
 
 
@@ -275,14 +243,16 @@ def time_line(parts: Sequence[TimePart], seconds: float) -> Text:
     return Text.assemble(("time ", "bold"), seconds_text(seconds), f": {words}" if words else "")
 
 
-def time_lines(parts: Sequence[TimePart], drawing: Drawing) -> list[Text]:
+def time_lines(parts: Sequence[TimePart]) -> list[Text]:
     """A bar a part."""
-    width = max(len(escaped(part.name)) for part in parts)
+    texts = {part.name: (part.share, f"{100 * part.share:3.0f}%  {seconds_text(part.seconds)}") for part in parts}
+    return _bar_lines({escaped(name): each for name, each in texts.items()})
+
+
+def _bar_lines(bars: Mapping[str, tuple[float, str]]) -> list[Text]:
+    """A line for each name: a bar of its share, and words."""
+    width = max(map(len, bars), default=0)
     return [
-        Text.assemble(
-            f"  {escaped(part.name):{width}}  ",
-            (bar(part.share, BAR, drawing), "cyan"),
-            f"  {100 * part.share:3.0f}%  {seconds_text(part.seconds)}",
-        )
-        for part in parts
+        Text.assemble(f"  {name:{width}}  ", (bar(share, BAR), "cyan"), f"  {words}")
+        for name, (share, words) in bars.items()
     ]

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from keras_sweep.errors import RecordError
+from keras_sweep.record.lock import living_owner
+from keras_sweep.record.reader import read_summary
+from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps
+from keras_sweep.record.trial_record import waiting_beside
 from keras_sweep.space.text import escaped
+from keras_sweep.trial.finalists import score
+from keras_sweep.trial.ranking import imported
+from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import json_list
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.drawing import Drawing, drawing_for
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import ago_text, score_text, shorten
 
@@ -31,9 +40,7 @@ class SweepRow:
     trials: int  # finished and recorded
     total: int | None  # that there are to be
     failed: int
-    value: (
-        float | None
-    )  # of the winner, the mean where several seeds decide; of a sweep that was imported as a whole, of its best trial
+    value: float | None  # of the winner, the mean where several seeds decide; of the best where all are imported
     stderr: float | None
     metric: str
     goal: str
@@ -44,14 +51,48 @@ class SweepRow:
     waiting: int = 0  # trials that have ended, and wait for their turn in the record
 
 
-def ordered(rows: Sequence[SweepRow]) -> list[SweepRow]:
-    """Newest first."""
+def sweep_rows(sweeps_dir: Path | None = None) -> list[SweepRow]:
+    """Every sweep of a folder, newest first; one that can't be read says why."""
+    rows = map(_row_of, all_sweeps(sweeps_dir))
     return sorted(rows, key=lambda row: (-row.last_activity, row.name))
+
+
+def _row_of(folder: SweepFolder) -> SweepRow:
+    active = folder.study.lstat().st_mtime
+    try:
+        known = read_summary(folder)
+        facts, best, trials = known.facts, known.best, sum(known.trials.values())
+        waiting = waiting_beside(folder, trials, facts.trials)
+    except RecordError as error:
+        return SweepRow(folder.name, 0, None, 0, None, None, "", "maximize", "", error.message, active)
+    state = EXHAUSTED if facts.exhausted == trials else "done" if trials >= (facts.trials or 0) else "stopped"
+    if living_owner(folder):
+        state = "running"
+    elif best is not None and facts.choice.recipes and not best.final:
+        state = "stopped"  # before all finalists were trained
+    elif state != "stopped" and best is not None and not imported(best) and not folder.card.exists():
+        state = NO_MODEL
+    value, stderr = score(best) if best is not None else (None, None)
+    return SweepRow(
+        name=folder.name,
+        trials=trials,
+        total=facts.trials,
+        failed=known.trials.get(TrialState.FAIL, 0),
+        value=value,
+        stderr=stderr,
+        metric=facts.metric,
+        goal=facts.goal,
+        engine=facts.engine,
+        state=state,
+        last_activity=active,
+        imported=best is not None and imported(best),
+        waiting=len(waiting),
+    )
 
 
 def sweep_list_json(rows: Sequence[SweepRow]) -> str:
     """A list with one object a sweep, one a line; strict JSON in ASCII."""
-    return json_list(map(asdict, ordered(rows)))
+    return json_list(map(asdict, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +106,32 @@ class SweepTable:
         if not self.rows:
             yield Text("no sweeps here yet: start one with `sweep run SPACE.yaml`", style="dim")
             return
-        drawing = drawing_for(options.encoding)
-        forms = [partial(self.columns, drawing, longest_value(options.max_width, n)) for n in LONGEST_VALUES]
-        columns, _ = fitted(forms, options.max_width)
-        yield drawn(columns, options)
+        forms = [partial(self.columns, longest_value(options.max_width, most)) for most in LONGEST_VALUES]
+        yield drawn(fitted(forms, options.max_width)[0])
 
-    def columns(self, drawing: Drawing, longest: int) -> list[Column]:
+    def columns(self, longest: int) -> list[Column]:
         """All columns, left to right."""
-        rows = ordered(self.rows)
         now = time.time() if self.now is None else self.now
 
-        def texts(of: Sequence[str], style: str = "") -> tuple[Text, ...]:
-            return tuple(Text(shorten(escaped(text), longest, drawing.ellipsis), style=style) for text in of)
+        def column(head: str, text_of: Callable[[SweepRow], str], style: str = "", **more: Any) -> Column:
+            styles = STATE_STYLES if head == "state" else {}
+            texts = [(shorten(escaped(text_of(row)), longest), styles.get(row.state, style)) for row in self.rows]
+            return Column(head, tuple(Text(text, each) for text, each in texts), **more)
 
         columns = [
-            Column("sweep", texts([row.name for row in rows], "bold")),
-            Column("trials", texts([_trials(row) for row in rows]), right=True),
-            Column("best", texts([_best(row, drawing) for row in rows], "green")),
-            Column("metric", texts([row.metric for row in rows]), keep=3),
-            Column("engine", texts([row.engine for row in rows], "dim"), keep=4),
-            Column("last change", texts([ago_text(now - row.last_activity) for row in rows], "dim"), keep=2),
-            Column("state", tuple(_state(row, longest, drawing) for row in rows), keep=1),
+            column("sweep", lambda row: row.name, "bold"),
+            column(
+                "trials", lambda row: f"{row.trials:,}" + ("" if row.total is None else f"/{row.total:,}"), right=True
+            ),
+            column("failed", lambda row: str(row.failed or ""), "red", keep=5, right=True),
+            column("best", lambda row: score_text(row.value, row.stderr) + " imported" * row.imported, "green"),
+            column("metric", lambda row: row.metric, keep=3),
+            column("engine", lambda row: row.engine, "dim", keep=4),
+            column("last change", lambda row: ago_text(now - row.last_activity), "dim", keep=2),
+            column("state", lambda row: row.state, "red", keep=1),
         ]
-        if any(row.failed for row in rows):
-            columns.insert(2, Column("failed", texts([str(row.failed or "") for row in rows], "red"), 5, right=True))
-        return columns
-
-
-def _best(row: SweepRow, drawing: Drawing) -> str:
-    return score_text(row.value, row.stderr, pm=drawing.pm) + (" imported" if row.imported else "")
+        return [each for each in columns if each.header != "failed" or any(row.failed for row in self.rows)]
 
 
 def _trials(row: SweepRow) -> str:
     return f"{row.trials:,}" if row.total is None else f"{row.trials:,}/{row.total:,}"
-
-
-def _state(row: SweepRow, longest: int, drawing: Drawing) -> Text:
-    return Text(shorten(escaped(row.state), longest, drawing.ellipsis), style=STATE_STYLES.get(row.state, "red"))

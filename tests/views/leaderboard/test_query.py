@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import UsageError
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.query import chosen_rows, parsed_condition, why_none
+from keras_sweep.views.leaderboard.query import FIRST_KEYS, chosen_rows, parsed_condition, why_none
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from tests.helpers.results import ACCURACY, result
 
@@ -71,13 +71,13 @@ def test_conditions(rows, where, found):
 @pytest.mark.parametrize("text", ["optimizer", "=adam", "optimizer=", "", "a<b", "lr>=fast", "a ! b"])
 def test_a_condition_that_cannot_be_read_is_refused(text):
     with pytest.raises(UsageError):
-        parsed_condition(text)
+        parsed_condition(text, FIRST_KEYS)
 
 
 @given(st.text())
 def test_any_condition_is_read_or_refused(text):
     with contextlib.suppress(UsageError):
-        parsed_condition(text)
+        parsed_condition(text, FIRST_KEYS)
 
 
 @pytest.mark.parametrize(

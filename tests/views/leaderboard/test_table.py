@@ -6,13 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from keras_sweep.record.facts import Baseline, Facts
-from keras_sweep.space.search_space import Goal
+from keras_sweep.record.facts import Baseline
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
-from keras_sweep.views.leaderboard.rows import leaderboard_rows, reference_rows
+from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
-from keras_sweep.views.terminal.drawing import UNICODE
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 from tests.helpers.screen import on_pipe, on_terminal
 
@@ -62,7 +60,7 @@ def test_parameters_stay_where_curves_have_no_room():
 def test_only_the_winner_is_bold_and_imported_trials_say_so():
     results = [result(0, 0.9, engine="import/optuna", stderr=None), result(1, 0.8), result(2, 0.7)]
     drawn = table(leaderboard_rows(results, ACCURACY))
-    columns = {column.header: column.cells for column in drawn.columns(UNICODE, 20, 24)}
+    columns = {column.header: column.cells for column in drawn.columns(20, 24)}
     assert [cell.plain for cell in columns["state"]] == ["imported", "", ""]
     assert ["bold" in str(cell.style) for cell in columns["val_accuracy"]] == [False, True, False]
     assert "best trained here: trial 1; imported trials guide the search, but can't win" in on_terminal(drawn)
@@ -72,7 +70,7 @@ def test_an_imported_trial_without_a_curve_shows_the_epochs_asked_for_and_no_tim
     foreign = result(0, 0.9, engine="import/optuna", curve={}, epoch=None, seconds=Seconds())
     bare = replace(foreign, suggestion=Suggestion(1, {"learning_rate": 0.1}, 0))
     rows = leaderboard_rows([foreign, bare, result(2, 0.8)], ACCURACY, seed=42)
-    columns = {column.header: column.cells for column in table(rows).columns(UNICODE, 20, 24)}
+    columns = {column.header: column.cells for column in table(rows).columns(20, 24)}
     assert [cell.plain for cell in columns["epochs"]] == ["4", "-", "4"]
     assert [cell.plain for cell in columns["time"]] == ["-", "-", "0.20 s"]
     assert [row.seed for row in rows] == [None, None, 42]
@@ -172,13 +170,10 @@ def test_any_width_can_be_drawn(width, values):
 
 def test_a_baseline_stands_below_the_trials_as_a_reference():
     baseline = Baseline("SGDClassifier()", {"val_accuracy": 0.834})
-    facts = Facts("val_accuracy", Goal.MAXIMIZE, 42, "", {}, baseline=baseline)
-    references = reference_rows(facts)
-    lines = on_terminal(table(references=references), 120).splitlines()
+    lines = on_terminal(table(baseline=baseline), 120).splitlines()
     assert lines[2 + len(SHOWN)].split() == ["–", "baseline", "0.8340"]
     assert "baseline: SGDClassifier() on the same rows" in lines
-    assert reference_rows(replace(facts, metric="val_loss")) == []
-    assert reference_rows(replace(facts, baseline=None)) == []
+    assert "baseline" not in on_terminal(table(baseline=replace(baseline, validation={"val_loss": 0.5})), 120)
 
 
 PAIRED_ROWS = [result(0, 0.85), result(1, 0.8493, stderr=0.0033), result(2, 0.82), result(3, 0.1)]

@@ -19,7 +19,7 @@ from keras_sweep.trial.events import (
 )
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running import json_lines
-from keras_sweep.views.running.json_lines import JsonLines
+from keras_sweep.views.running.progress import JsonLines
 from tests.helpers.results import dense_sweep, result
 
 RESULTS = tuple(dense_sweep())

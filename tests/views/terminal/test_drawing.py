@@ -5,51 +5,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_sweep.space.search_space import Goal
-from keras_sweep.views.terminal.drawing import ASCII, UNICODE, CurveScale, bar, drawing_for, plot, resampled, sparkline
+from keras_sweep.views.terminal.drawing import CurveScale, bar, plot, resampled, sparkline
 
 CURVES = st.lists(st.floats(width=32), max_size=40)
 
 
-def test_an_encoding_without_block_characters_gets_ascii():
-    assert drawing_for("utf-8") is UNICODE
-    for encoding in ("ascii", "latin-1", "no such encoding"):
-        assert drawing_for(encoding) is ASCII
-    assert all(str(getattr(ASCII, name)).isascii() for name in ASCII.__slots__)
-
-
 def test_a_sparkline_rises_with_its_curve_and_marks_what_is_no_number():
-    assert sparkline([0.0, 0.5, 1.0], UNICODE) == "▁▄▇"
-    assert sparkline([0.0, math.nan, 1.0], UNICODE) == "▁×▇"
-    assert sparkline([math.nan, math.inf], UNICODE) == "××"
-    assert sparkline([], UNICODE) == ""
-    assert sparkline([0.7], UNICODE) == "▄"
+    assert sparkline([0.0, 0.5, 1.0]) == "▁▄▇"
+    assert sparkline([0.0, math.nan, 1.0]) == "▁×▇"
+    assert sparkline([math.nan, math.inf]) == "××"
+    assert sparkline([]) == ""
+    assert sparkline([0.7]) == "▄"
 
 
 @given(CURVES, st.integers(1, 30))
 def test_a_curve_is_never_wider_than_its_room(curve, width):
-    assert len(sparkline(curve, UNICODE, width=width)) <= width
+    assert len(sparkline(curve, width=width)) <= width
     assert len(resampled(curve, width)) == min(len(curve), width)
 
 
 @given(st.floats(), st.integers(1, 40))
 def test_a_bar_is_as_wide_as_its_room(share, width):
-    assert len(bar(share, width, UNICODE)) == len(bar(share, width, ASCII)) == width
+    assert len(bar(share, width)) == width
 
 
 def test_a_bar_is_filled_by_its_share():
-    assert bar(0.5, 4, UNICODE) == "━━  "
-    assert bar(0.375, 4, UNICODE) == "━╸  "
-    assert bar(1.0, 4, ASCII) == "####"
+    assert bar(0.5, 4) == "━━  "
+    assert bar(0.375, 4) == "━╸  "
+    assert bar(1.0, 4) == "━━━━"
 
 
 @given(CURVES)
 def test_a_plot_is_a_rectangle(curve):
-    lines = plot(curve, UNICODE, width=20, height=4)
+    lines = plot(curve, width=20, height=4)
     assert lines == [] or (len(lines) == 4 and {len(line) for line in lines} == {min(len(curve), 20)})
 
 
 def test_a_plot_shows_highest_and_lowest():
-    assert plot([0.0, 1.0], ASCII, width=2, height=2) == [" #", "_#"]
+    assert plot([0.0, 1.0], width=2, height=2) == [" █", "▁█"]
 
 
 POINTS = st.floats(width=32) | st.sampled_from([math.nan, math.inf, 0.5])
@@ -93,4 +86,4 @@ def test_a_curve_of_thousands_of_epochs_leaves_the_others_their_heights():
 def test_first_epochs_and_poor_trials_flatten_no_good_curve():
     good = [0.80, 0.84, 0.850, 0.853, 0.855, 0.857]
     scale = CurveScale([good, [0.79, 0.83, 0.851, 0.852, 0.854, 0.856], [0.10, 0.10, 0.11, 0.10, 0.12, 0.12]])
-    assert len(set(sparkline(good, UNICODE, scale=scale))) >= 4
+    assert len(set(sparkline(good, scale=scale))) >= 4

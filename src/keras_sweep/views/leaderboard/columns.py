@@ -5,8 +5,8 @@ Terminal, Markdown, notebook and report draw this one list. Programs read the ke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
@@ -14,10 +14,11 @@ from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.query import is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
-from keras_sweep.views.terminal.drawing import UNICODE, Drawing
+from keras_sweep.views.terminal.drawing import TIE
 from keras_sweep.views.terminal.text import decimals, score_text, seconds_text, value_text
 
 PARAMETER = "params."  # begins the key of a parameter's column
+KEEP_PARAMETER = 10  # the first parameter, the others after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,9 @@ class LeaderboardColumn:
     key: str  # as `--sort` and `--where` know it
     head: str
     text: Callable[[LeaderboardRow], str]
+    keep: int = 0  # the column with the highest leaves first where a terminal has no room; 0 stays
     number: bool = True  # its cells are numbers
+    style: str | None = None  # on a terminal; None: each row has its own
 
     @property
     def parameter(self) -> str | None:
@@ -39,9 +42,8 @@ def leaderboard_columns(
     rows: Sequence[LeaderboardRow],
     of: Sequence[LeaderboardRow],
     objective: Objective,
-    drawing: Drawing = UNICODE,
     *,
-    parameters: Iterable[str] | None = None,
+    parameters: Sequence[str] | None = None,
     errors: bool = True,
     reasons: bool = True,
     over_seeds: bool = False,
@@ -53,69 +55,69 @@ def leaderboard_columns(
         rows: those that are shown.
         of: the whole leaderboard.
         objective: ranks them.
-        drawing: the characters to write with.
         parameters: to show; by default those that differ between all trials.
         errors: write the standard error of each value. That of `behind` is always written.
         reasons: write why a trial ended early.
         over_seeds: give the mean over seeds a column, instead of a line below its trial.
         curve: draws the curve of a row; without it there is no such column.
     """
+    names = varying_names(of) if parameters is None else parameters
+    keeps = {name: KEEP_PARAMETER + place for place, name in enumerate(names)}
     columns = [
-        LeaderboardColumn("rank", "#", lambda row: str(row.rank)),
-        LeaderboardColumn("number", "trial", lambda row: str(row.number)),
-        LeaderboardColumn("value", objective.name, lambda row: _score(row, drawing, errors)),
+        LeaderboardColumn("rank", "#", lambda row: str(row.rank), style="dim"),
+        LeaderboardColumn("number", "trial", lambda row: str(row.number), keep=1),
+        LeaderboardColumn("value", objective.name, lambda row: _score(row, errors)),
     ]
     if over_seeds and any(row.seeds is not None for row in of):
-        columns.append(LeaderboardColumn("seeds_mean", "over seeds", lambda row: _over_seeds(row, drawing)))
+        columns.append(LeaderboardColumn("seeds_mean", "over seeds", lambda row: over_seeds_text(row.seeds)))
     if is_paired(of):
-        columns.append(
-            LeaderboardColumn("behind", behind_head(objective), lambda row: behind_text(row, objective, pm=drawing.pm))
-        )
-    names = varying_names(of) if parameters is None else parameters
-    columns += [_parameter(name, of, drawing) for name in names if name != "epochs"]  # which has its own column
+        head = behind_head(objective)
+        columns.append(LeaderboardColumn("behind", head, lambda row: behind_text(row, objective), keep=3, style=""))
+    columns += [_parameter(name, of, keeps[name]) for name in names if name != "epochs"]  # which has its own column
     if any(row.imported or row.state is not TrialState.COMPLETE for row in rows):
-        columns.append(
-            LeaderboardColumn(
-                "state", "state", lambda row: state_text(row if reasons else replace(row, reason=None)), number=False
-            )
-        )
-    columns.append(LeaderboardColumn("epochs", "epochs", epochs_text))
+        keep = 2 if any(row.imported for row in rows) else 60  # it says what can't win
+        columns.append(LeaderboardColumn("state", "state", lambda row: state_text(row, reasons), keep, number=False))
+    columns.append(LeaderboardColumn("epochs", "epochs", epochs_text, keeps.get("epochs", 61), style=""))
     if curve is not None and any(len(row.curve) > 1 for row in rows):
-        columns.append(LeaderboardColumn("curve", "curve", curve, number=False))
-    columns.append(LeaderboardColumn("seconds", "time", time_text))
+        columns.append(LeaderboardColumn("curve", "curve", curve, keep=300, number=False, style="cyan"))
+    columns.append(LeaderboardColumn("seconds", "time", time_text, keep=200, style="dim"))
     if len({row.engine for row in rows}) > 1:
-        columns.append(LeaderboardColumn("engine", "engine", lambda row: escaped(row.engine), number=False))
+        columns.append(LeaderboardColumn("engine", "engine", lambda row: escaped(row.engine), 201, False, "dim"))
     return columns
 
 
-def _parameter(name: str, of: Sequence[LeaderboardRow], drawing: Drawing) -> LeaderboardColumn:
+def _parameter(name: str, of: Sequence[LeaderboardRow], keep: int) -> LeaderboardColumn:
     def text(row: LeaderboardRow) -> str:
-        return value_text(row.params[name]) if name in row.params else drawing.dash
+        return value_text(row.params[name]) if name in row.params else "–"
 
     numbers = all(is_number(row.params[name]) for row in of if name in row.params)
-    return LeaderboardColumn(PARAMETER + name, name, text, numbers)
+    return LeaderboardColumn(PARAMETER + name, name, text, keep, numbers)
 
 
-def _score(row: LeaderboardRow, drawing: Drawing, errors: bool) -> str:
+def lines_of(row: LeaderboardRow, columns: Sequence[LeaderboardColumn]) -> list[list[str]]:
+    """The cells of its line and, where its recipe was trained with several seeds, those of the line below."""
+    lines = [[column.text(row) for column in columns]]
+    if row.seeds is not None:
+        below = dict(zip(("number", "value"), seeds_texts(row.seeds), strict=True))
+        lines.append([below.get(column.key, "") for column in columns])
+    return lines
+
+
+def _score(row: LeaderboardRow, errors: bool) -> str:
     """`0.8570 ±0.0032 ≈`."""
     if row.state is TrialState.FAIL:
         return "failed"
-    tie = f" {drawing.tie}" if row.tie else ""
-    return score_text(row.value, row.stderr if errors else None, pm=drawing.pm) + tie
+    return score_text(row.value, row.stderr if errors else None) + (f" {TIE}" if row.tie else "")
 
 
-def _over_seeds(row: LeaderboardRow, drawing: Drawing) -> str:
-    """`0.8549 ±0.0009 ×4`."""
-    if row.seeds is None:
-        return ""
-    count, score = seeds_texts(row.seeds, times=drawing.times, pm=drawing.pm)
-    return f"{score} {count.removesuffix(' seeds')}"
-
-
-def seeds_texts(seeds: SeedScores, *, times: str = "×", pm: str = "±") -> tuple[str, str]:
+def seeds_texts(seeds: SeedScores) -> tuple[str, str]:
     """What stands below a trial's number and its score: `×4 seeds`, `0.8549 ±0.0009 unstable`."""
-    score = score_text(seeds.mean, seeds.stderr, pm=pm) + (" unstable" if seeds.unstable else "")
-    return f"{times}{seeds.count} seeds", score
+    return f"×{seeds.count} seeds", score_text(seeds.mean, seeds.stderr) + (" unstable" if seeds.unstable else "")
+
+
+def over_seeds_text(seeds: SeedScores | None) -> str:
+    """`0.8549 ±0.0009 ×4`."""
+    return f"{seeds_texts(seeds)[1]} ×{seeds.count}" if seeds is not None else ""
 
 
 def behind_head(objective: Objective) -> str:
@@ -123,11 +125,11 @@ def behind_head(objective: Objective) -> str:
     return "behind (points)" if objective.is_share else "behind"
 
 
-def behind_text(row: LeaderboardRow, objective: Objective, *, pm: str = "±") -> str:
+def behind_text(row: LeaderboardRow, objective: Objective) -> str:
     """`0.07 ±0.15`, in points for shares, else in the metric's unit; "" for the best and where it can't be said."""
     if row.behind is None or (row.behind_stderr is None and row.behind == 0):
         return ""
-    return difference_text(row.behind, objective, row.behind_stderr or None, pm=pm)
+    return difference_text(row.behind, objective, row.behind_stderr or None)
 
 
 def is_ahead(row: LeaderboardRow) -> bool:
@@ -135,13 +137,14 @@ def is_ahead(row: LeaderboardRow) -> bool:
     return row.behind is not None and row.behind_stderr is not None and row.behind < 0
 
 
-def difference_text(difference: float, objective: Objective, stderr: float | None = None, *, pm: str = "±") -> str:
+def difference_text(difference: float, objective: Objective, stderr: float | None = None, *, unit: bool = False) -> str:
     """A difference of two values: `0.07 ±0.15` points of a share, else as values are written."""
     if not objective.is_share:
-        return score_text(difference, stderr, pm=pm)
+        return score_text(difference, stderr)
     places = 2 if stderr is None else max(decimals(100.0, 100 * stderr), 2)
     text = f"{round(100 * difference, places) + 0.0:.{places}f}"  # no -0.00
-    return text if stderr is None else f"{text} {pm}{100 * stderr:.{places}f}"
+    text += "" if stderr is None else f" ±{100 * stderr:.{places}f}"
+    return f"{text} points" if unit else text
 
 
 def is_paired(rows: Sequence[LeaderboardRow]) -> bool:
@@ -149,14 +152,13 @@ def is_paired(rows: Sequence[LeaderboardRow]) -> bool:
     return any(row.behind_stderr is not None for row in rows)
 
 
-def state_text(row: LeaderboardRow) -> str:
+def state_text(row: LeaderboardRow, reasons: bool = True) -> str:
     """`FAIL diverged`, `PRUNED`, `imported`."""
-    if row.state is TrialState.COMPLETE:
-        words = ["imported" if row.imported else "", escaped(row.reason or "")]
-    else:
-        reason = escaped(row.reason or "").removeprefix("pruned").strip()
-        words = ["imported" if row.imported else "", row.state.value, reason]
-    return " ".join(word for word in words if word)
+    state = "" if row.state is TrialState.COMPLETE else row.state.value
+    reason = escaped(row.reason or "") if reasons else ""
+    if state:
+        reason = reason.removeprefix("pruned").strip()
+    return " ".join(word for word in ("imported" if row.imported else "", state, reason) if word)
 
 
 def epochs_text(row: LeaderboardRow) -> str:

@@ -14,12 +14,13 @@ from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
 from keras_sweep.trial.comparison import Comparison
-from keras_sweep.views.leaderboard.columns import leaderboard_columns, seeds_texts
+from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.query import FIRST_KEYS, LAST_KEYS, cell, machine_keys
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def leaderboard_json(rows: Sequence[LeaderboardRow]) -> str:
@@ -50,10 +51,7 @@ def leaderboard_markdown(
     columns = leaderboard_columns(rows, of or rows, objective)
     lines = [_markdown_line([column.head for column in columns])]
     lines.append("|" + "|".join(" ---: " if column.number else " --- " for column in columns) + "|")
-    for row in rows:
-        lines.append(_markdown_line([column.text(row) for column in columns]))
-        if row.seeds is not None:
-            lines.append(_markdown_line(["", *seeds_texts(row.seeds), *[""] * (len(columns) - 3)]))
+    lines += [_markdown_line(cells) for row in rows for cells in lines_of(row, columns)]
     notes = leaderboard_notes(of or rows, objective, comparison)
     return "\n".join([*lines, "", *(f"- {_markdown_cell(note)}" for note in notes)]) + "\n"
 
@@ -108,16 +106,8 @@ def _csv_cell(value: Value) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = str(value)
-    if text.startswith(FORMULA_STARTS) and not _reads_as_number(text):
-        text = "'" + text
-    return escaped(text)
-
-
-def _reads_as_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text)) and not text.startswith(("\t", "\r"))
-    except ValueError:
-        return False
+    runs = text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text)
+    return escaped("'" + text if runs else text)
 
 
 def _markdown_line(cells: Sequence[str]) -> str:

@@ -6,24 +6,20 @@ import math
 from collections.abc import Sequence
 
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrials, doubts, shift
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, common_params
-from keras_sweep.views.terminal.text import count_text, params_text, score_text
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, common_params, winning_row
+from keras_sweep.views.terminal.drawing import TIE
+from keras_sweep.views.terminal.text import params_text, score_text
 
 CHANCE = 1.96  # standard errors
 
 
 def leaderboard_notes(
-    rows: Sequence[LeaderboardRow],
-    objective: Objective,
-    comparison: Comparison | None = None,
-    *,
-    tie: str = "≈",
-    pm: str = "±",
+    rows: Sequence[LeaderboardRow], objective: Objective, comparison: Comparison | None = None
 ) -> list[str]:
     """What must be said with a leaderboard, each in a line: shared parameters, ties, order, and what the winner is.
 
@@ -35,11 +31,11 @@ def leaderboard_notes(
         notes.append(f"in all trials: {params_text(common)}")
     tied = [row for row in rows if row.tie]
     if tied:
-        notes.append(f"{tie} {_ties_text(tied, comparison, pm)}")
-    notes += _order_notes(rows, objective, pm)
+        notes.append(f"{TIE} {_ties_text(tied, comparison)}")
+    notes += _order_notes(rows, objective)
     if any(row.seeds is not None and row.seeds.unstable for row in rows):
         notes.append("unstable: the seeds differ by more than chance in the validation rows explains")
-    best = next((row for row in rows if row.winner), None)
+    best = winning_row(rows)
     if best is not None and best.seeds is not None and any(is_ahead(row) for row in rows):
         notes.append(
             f"behind below 0: better with the seed of the search; the winner ranks by its mean over {best.seeds.count}"
@@ -50,20 +46,13 @@ def leaderboard_notes(
     notes += map(escaped, doubts(objective.name, rows))
     candidates = sum(row.comparable and not row.imported for row in rows)
     if best is not None and comparison is not None and comparison.estimate is not None:
-        notes.append(estimate_text(comparison.estimate, candidates))
+        corrected = f", corrected for picking the best of {candidates:,}" if candidates > 1 else ""
+        notes.append(f"expected on new rows: {interval_text(comparison.estimate)}{corrected}")
         notes += [more_text(comparison.more, objective, comparison.rows)] if comparison.more is not None else []
     elif best is not None and candidates > 1:
         kind = "trial" if objective.take_best else "completed trial"
-        notes.append(
-            f"the winner's {escaped(objective.name)} is optimistic: the best of {count_text(candidates, kind)}"
-        )
+        notes.append(f"the winner's {escaped(objective.name)} is optimistic: the best of {counted(candidates, kind)}")
     return notes
-
-
-def estimate_text(estimate: Estimate, candidates: int) -> str:
-    """`expected on new rows: 0.8546 (95 %: 0.8482 to 0.8608), corrected for picking the best of 60`."""
-    corrected = f", corrected for picking the best of {candidates:,}" if candidates > 1 else ""
-    return f"expected on new rows: {interval_text(estimate)}{corrected}"
 
 
 def interval_text(estimate: Estimate) -> str:
@@ -74,66 +63,62 @@ def interval_text(estimate: Estimate) -> str:
 
 def more_text(more: MoreTrials, objective: Objective, rows: int | None) -> str:
     """`More trials are not worth it: 32 more would gain at most 0.05 points, and 12,000 rows tell 0.41 apart.`"""
-    points = " points" if objective.is_share else ""
-    gain, resolved = (difference_text(each, objective) for each in (more.gain, more.resolved))
-    worth = "worth it" if more.worth_it else "not worth it"
-    told = f"{rows:,} rows tell {resolved} apart" if rows else f"the rows tell {resolved} apart"
-    return f"More trials are {worth}: {more.trials:,} more would gain at most {gain}{points}, and {told}."
+    gain = difference_text(more.gain, objective, unit=True)
+    told = f"{rows:,} rows tell" if rows else "the rows tell"
+    return (
+        f"More trials are {'worth it' if more.worth_it else 'not worth it'}: {more.trials:,} more would gain at most "
+        f"{gain}, and {told} {difference_text(more.resolved, objective)} apart."
+    )
 
 
 def unlike_text(
-    estimate: Estimate,
+    estimate: Estimate | None,
     score: float | None,
     stderr: float | None,
     objective: Objective,
-    winner: LeaderboardRow | None = None,
+    winner: LeaderboardRow | None,
 ) -> str | None:
     """That the test rows differ from the validation rows, where the two scores do by more than chance; else None.
 
-    Of a winner with several seeds one is tested, which differs from the others by the chance of its seed.
+    Of a winner with several seeds one is tested, which differs from the others by the chance of its seed. Luck in
+    choosing the winner is no part of it: the estimate is without that.
     """
-    if score is None or stderr is None:
+    if estimate is None or score is None or stderr is None:
         return None
     seeds = winner.seeds if winner is not None and winner.final else None
     spread = 0.0 if seeds is None or seeds.stderr is None else seeds.stderr * math.sqrt(seeds.count)
     if abs(shift(estimate, score, math.hypot(stderr, spread))) <= CHANCE:
         return None
-    points = " points" if objective.is_share else ""
-    distance = difference_text(abs(score - estimate.value), objective)
+    distance = difference_text(abs(score - estimate.value), objective, unit=True)
     side = "below" if score < estimate.value else "above"
     return (
-        f"The test score is {distance}{points} {side} what was expected: more than chance, "
+        f"The test score is {distance} {side} what was expected: more than chance, "
         "so the test rows differ from the validation rows."
     )
 
 
-def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None, pm: str) -> str:
+def _ties_text(tied: Sequence[LeaderboardRow], comparison: Comparison | None) -> str:
     best = tied[0]
     if comparison is not None and comparison.method == PAIRED:
-        others = count_text(len(tied) - 1, "other trial")
+        others = counted(len(tied) - 1, "other trial")
         are = "is" if len(tied) == 2 else "are"
         return f"{others} {are} as good as the winner, as far as {comparison.rows:,} rows can tell (paired test, 95 %)."
     if best.stderr is None:
         return f"{len(tied):,} trials have the best value: they are ties"
-    within = score_text(best.value, best.stderr, pm=pm).partition(" ")[2]
+    within = score_text(best.value, best.stderr).partition(" ")[2]
     return f"{len(tied):,} ties within one standard error ({within}): these data can't tell them apart"
 
 
-def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective, pm: str) -> list[str]:
+def _order_notes(rows: Sequence[LeaderboardRow], objective: Objective) -> list[str]:
     """By what rules trials rank that an eye might take to be out of order."""
     notes = []
-    if _equal_values(rows):
+    values = [row.value for row in rows if row.value is not None and row.comparable]
+    if len(set(values)) < len(values):
         notes.append(f"equal values rank by {loss_name(objective)}, then by fewer epochs, then by number")
     if any(row.final for row in rows):
-        notes.append(f"trials trained with more seeds rank first, by the mean over all seeds ({pm} its standard error)")
-    pruned = any(row.state is TrialState.PRUNED and row.value is not None for row in rows)
-    if pruned and objective.take_best:
-        notes.append("pruned trials rank among the others: each is scored at its best epoch")
-    elif pruned:
-        notes.append("pruned trials rank below complete ones: their values are of earlier epochs")
+        notes.append("trials trained with more seeds rank first, by the mean over all seeds (± its standard error)")
+    if any(row.state is TrialState.PRUNED and row.value is not None for row in rows):
+        among = "among the others: each is scored at its best epoch"
+        below = "below complete ones: their values are of earlier epochs"
+        notes.append(f"pruned trials rank {among if objective.take_best else below}")
     return notes
-
-
-def _equal_values(rows: Sequence[LeaderboardRow]) -> bool:
-    values = [row.value for row in rows if row.value is not None and row.comparable]
-    return len(set(values)) < len(values)

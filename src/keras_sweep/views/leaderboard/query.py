@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from keras_sweep.errors import UsageError
@@ -20,19 +20,8 @@ from keras_sweep.views.terminal.text import value_text
 
 SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
 # a row's own, before and after its parameters and metrics
-FIRST_KEYS = (
-    "rank",
-    "number",
-    "state",
-    "value",
-    "stderr",
-    "tie",
-    "behind",
-    "behind_stderr",
-    *SEEDS_KEYS,
-)
+FIRST_KEYS = ("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr", *SEEDS_KEYS)
 LAST_KEYS = ("epochs", "seconds", "engine", "seed", "reason")
-ROW_KEYS: tuple[str, ...] = (*FIRST_KEYS, *LAST_KEYS)
 # a column's head, where it is not the key
 HEADS = {
     "#": "rank",
@@ -68,15 +57,11 @@ def chosen_rows(
     """
     if top is not None and top < 1:
         raise UsageError(f"`--top` must be at least 1, but got {top}")
-    conditions = [parsed_condition(text) for text in where]
-    chosen = list(rows)
-    if not chosen:
-        return []
-    keys = row_keys(chosen)
-    for condition in conditions:
-        condition = replace(condition, key=_known_key(condition.key, keys, "--where"))
+    chosen, keys = list(rows), row_keys(rows)
+    for text in where if rows else ():
+        condition = parsed_condition(text, keys)
         chosen = [row for row in chosen if condition.holds(row)]
-    if sort is not None:
+    if sort is not None and rows:
         chosen = _sorted_rows(chosen, sort, keys, objective)
     return chosen[:top]
 
@@ -84,22 +69,22 @@ def chosen_rows(
 def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
     """Why no row meets all of `where`: which values there are, of the first key of which none fits."""
     for text in where:
-        condition = parsed_condition(text)
-        key = _known_key(condition.key, row_keys(rows), "--where")
-        if not any(replace(condition, key=key).holds(row) for row in rows):
-            return f"no trial has {escaped(text.strip())}; {escaped(condition.key)} is {_values_text(rows, key)}"
+        condition = parsed_condition(text, row_keys(rows))
+        if not any(map(condition.holds, rows)):
+            values = _values_text(rows, condition.key)
+            return f"no trial has {escaped(text.strip())}; {escaped(condition.name)} is {values}"
     return "each of the conditions holds for some trial, but no trial meets all of them"
 
 
 def _values_text(rows: Sequence[LeaderboardRow], key: str) -> str:
     """`adam, rmsprop or sgd`; `between 0.0001 and 0.98`."""
     values = [value for row in rows if (value := cell(row, key)) is not None]
-    numbers = sorted(value for value in values if is_number(value))
-    whole = numbers if len(numbers) == len(values) else sorted(values, key=value_text)
-    texts = list(dict.fromkeys(value_text(value) for value in whole))
+    numbers = all(map(is_number, values))
+    ordered = sorted(values, key=None if numbers else value_text)
+    texts = list(dict.fromkeys(map(value_text, ordered)))
     if len(texts) > MOST_VALUES:
         if numbers:
-            return f"between {value_text(numbers[0])} and {value_text(numbers[-1])}"
+            return f"between {texts[0]} and {texts[-1]}"
         texts = [*texts[: MOST_VALUES - 1], f"{len(texts) - MOST_VALUES + 1} others"]
     return f"{', '.join(texts[:-1])} or {texts[-1]}" if len(texts) > 1 else "".join(texts) or "in none"
 
@@ -109,51 +94,68 @@ class RowCondition:
     """One `--where`: a key, an operator and what it is compared with."""
 
     key: str
+    name: str  # of the key, as it was written
     operator: str  # a key of OPERATORS
     value: Scalar
-    text: str  # as it was written
+    text: str  # the value, as it was written
 
     def holds(self, row: LeaderboardRow) -> bool:
         """Whether the row meets it. A row without the key meets `!=` alone."""
         found = cell(row, self.key)
         if self.operator in ("=", "!="):
-            same = found is not None and _equal(found, self.value, self.text)
-            if self.value is None:
-                same = found is None
+            same = found is None if self.value is None else found is not None and self._equals(found)
             return same is (self.operator == "=")
-        if not is_number(found):
-            return False
-        return OPERATORS[self.operator](found, self.value)
+        return is_number(found) and OPERATORS[self.operator](found, self.value)
+
+    def _equals(self, found: Value) -> bool:
+        if is_number(found) and is_number(self.value):
+            return math.isclose(found, self.value, rel_tol=1e-9, abs_tol=0.0)
+        if isinstance(found, bool) or isinstance(self.value, bool):
+            return found is self.value
+        if isinstance(found, TrialState):
+            return found == self.text.upper()
+        return self.text in (found, str(found)) or found == self.value
 
 
-def parsed_condition(text: str) -> RowCondition:
-    """`optimizer=adam` as a condition. Raises UsageError."""
+def parsed_condition(text: str, keys: Collection[str]) -> RowCondition:
+    """`optimizer=adam` as a condition on one of the keys. Raises UsageError."""
     match = _CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(
             f"`--where` takes KEY, one of {' '.join(OPERATORS)}, and a value, but got {text!r}",
             hint="For example: --where 'optimizer=adam'",
         )
-    key, sign, written = match[1], match[2].replace("==", "="), match[3]
+    name, sign, written = match[1], match[2].replace("==", "="), match[3]
     value = _scalar(written)
     if sign not in ("=", "!=") and not is_number(value):
         raise UsageError(f"`{sign}` compares numbers, but got {text!r}")
-    return RowCondition(key, sign, value, written)
+    return RowCondition(_known_key(name, keys, "--where"), name, sign, value, written)
 
 
-def row_keys(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
+def row_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
     """Every key that `--where` and `--sort` know: the row's own, then parameters, then metrics."""
-    params = {name: None for row in rows for name in row.params}
-    metrics = {name: None for row in rows for name in row.metrics}
+    params, metrics = _names(rows)
     prefixed = [*(f"params.{name}" for name in params), *(f"metrics.{name}" for name in metrics)]
-    return tuple(dict.fromkeys([*ROW_KEYS, *params, *metrics, *prefixed]))
+    return list(dict.fromkeys([*FIRST_KEYS, *LAST_KEYS, *params, *metrics, *prefixed]))
+
+
+def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """The columns of the leaderboard for other programs: one for every parameter and metric of any row."""
+    params, metrics = _names(rows)
+    return [*FIRST_KEYS, *(f"params.{name}" for name in params), *(f"metrics.{name}" for name in metrics), *LAST_KEYS]
+
+
+def _names(rows: Sequence[LeaderboardRow]) -> tuple[list[str], list[str]]:
+    """The parameters and the metrics of any row, in the order in which they first come up."""
+    params = dict.fromkeys(name for row in rows for name in row.params)
+    return list(params), list(dict.fromkeys(name for row in rows for name in row.metrics))
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
     """A row's value of a key; None where it has none. `params.` and `metrics.` say which, where two bear one name."""
     if key in SEEDS_KEYS:
         return seeds_record(row.seeds)[key]
-    if key in ROW_KEYS:
+    if key in FIRST_KEYS or key in LAST_KEYS:
         value: Value = getattr(row, key)
         return value
     if key in row.params:
@@ -161,18 +163,7 @@ def cell(row: LeaderboardRow, key: str) -> Value:
     if key in row.metrics:
         return row.metrics[key]
     kind, _, name = key.partition(".")
-    if kind == "params":
-        return row.params.get(name)
-    if kind == "metrics":
-        return row.metrics.get(name)
-    return None
-
-
-def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
-    """The columns of the leaderboard for other programs: one for every parameter and metric of any row."""
-    params = dict.fromkeys(f"params.{name}" for row in rows for name in row.params)
-    metrics = dict.fromkeys(f"metrics.{name}" for row in rows for name in row.metrics)
-    return [*FIRST_KEYS, *params, *metrics, *LAST_KEYS]
+    return row.params.get(name) if kind == "params" else row.metrics.get(name) if kind == "metrics" else None
 
 
 def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
@@ -182,7 +173,7 @@ def seeds_record(seeds: SeedScores | None) -> dict[str, Scalar]:
 
 
 def _sorted_rows(
-    rows: Sequence[LeaderboardRow], sort: str, keys: tuple[str, ...], objective: Objective
+    rows: Sequence[LeaderboardRow], sort: str, keys: Collection[str], objective: Objective
 ) -> list[LeaderboardRow]:
     descending = sort.startswith("-") and sort not in keys
     key = _known_key(sort[1:] if descending else sort, keys, "--sort")
@@ -190,22 +181,21 @@ def _sorted_rows(
     if key == "value" or key == objective.name:
         return ranked[::-1] if descending else ranked  # best first, whichever way the objective goes
 
+    # Numbers come before texts, and rows without the key come last; equals stay in order of rank, either way.
     values = [(row, cell(row, key)) for row in ranked]
     numbers = [(row, float(value)) for row, value in values if isinstance(value, bool | int | float)]
     texts = [(row, str(value)) for row, value in values if not isinstance(value, bool | int | float | None)]
-    numbers.sort(key=operator.itemgetter(1), reverse=descending)  # equals stay in order of rank, either way
+    numbers.sort(key=operator.itemgetter(1), reverse=descending)
     texts.sort(key=operator.itemgetter(1), reverse=descending)
     return [*(row for row, _ in numbers), *(row for row, _ in texts), *(row for row, value in values if value is None)]
 
 
-def _known_key(key: str, keys: tuple[str, ...], option: str) -> str:
+def _known_key(key: str, keys: Collection[str], option: str) -> str:
     """The key, which may be written as the table's head has it. Raises UsageError for an unknown one."""
-    if key in keys:
-        return key
-    if key in HEADS:
-        return HEADS[key]
+    if key in keys or key in HEADS:
+        return key if key in keys else HEADS[key]
     near = nearest(key, keys)
-    known = ", ".join(name for name in keys if "." not in name or not name.startswith(("params.", "metrics.")))
+    known = ", ".join(name for name in keys if not name.startswith(("params.", "metrics.")))
     hint = f"Did you mean `{near}`? Known: {known}" if near else f"Known: {known}"
     raise UsageError(f"`{option}`: no trial has {key!r}", hint=hint)
 
@@ -225,13 +215,3 @@ def _scalar(text: str) -> Scalar:
         except ValueError:
             continue
     return text.strip("'\"") if text[0] == text[-1] and text[0] in "'\"" else text
-
-
-def _equal(found: Value, value: Scalar, text: str) -> bool:
-    if is_number(found) and is_number(value):
-        return math.isclose(found, value, rel_tol=1e-9, abs_tol=0.0)
-    if isinstance(found, bool) or isinstance(value, bool):
-        return found is value
-    if isinstance(found, TrialState):
-        return found == text.upper()
-    return text in (found, str(found)) or found == value

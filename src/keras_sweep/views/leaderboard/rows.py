@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from keras_sweep.record.facts import Facts
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, Params
 from keras_sweep.trial.comparison import Comparison, known_error, marginal
@@ -41,22 +40,6 @@ class LeaderboardRow:
     seeds: SeedScores | None = None  # its recipe over several seeds; None where it was trained with one
     final: bool = False  # whether these rank it, and not its value
     rows_value: float | None = None  # what its outputs on the rows give, where that contradicts `value`
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceRow:
-    """A score that is no trial's, to compare with: what a plain model reaches on the same rows."""
-
-    name: str  # "baseline"
-    value: float  # of the objective's metric
-    detail: str  # which model
-
-
-def reference_rows(facts: Facts) -> list[ReferenceRow]:
-    """The baseline that `sweep baseline` put into a record, if it was scored by the objective's metric."""
-    baseline = facts.baseline
-    value = None if baseline is None else baseline.validation.get(facts.metric)
-    return [] if baseline is None or value is None else [ReferenceRow("baseline", value, baseline.model)]
 
 
 def leaderboard_rows(
@@ -103,16 +86,21 @@ def leaderboard_rows(
     ]
 
 
+def winning_row(rows: Iterable[LeaderboardRow]) -> LeaderboardRow | None:
+    """That of the winner."""
+    return next((row for row in rows if row.winner), None)
+
+
 def varying_names(rows: Iterable[LeaderboardRow]) -> tuple[str, ...]:
     """The parameters that not all rows share, in the order in which they first come up."""
     first: Params | None = None
     names: dict[str, bool] = {}  # name -> varies
     for row in rows:
-        if first is None:
-            first = row.params
+        first = row.params if first is None else first
         for name in (*row.params, *first):
-            varies = name not in first or name not in row.params or not _same(first[name], row.params[name])
-            names[name] = names.get(name, False) or varies
+            both = name in first and name in row.params
+            same = both and type(first[name]) is type(row.params[name]) and first[name] == row.params[name]
+            names[name] = names.get(name, False) or not same
     return tuple(name for name, varies in names.items() if varies)
 
 
@@ -122,15 +110,6 @@ def common_params(rows: Sequence[LeaderboardRow]) -> dict[str, Value]:
     return {name: value for row in rows[:1] for name, value in row.params.items() if name not in varying}
 
 
-def ties(rows: Iterable[LeaderboardRow]) -> int:
-    """How many of the rows are marked as ties."""
-    return sum(row.tie for row in rows)
-
-
 def _seed(result: Result, default: int | None) -> int | None:
     seed = result.params.get("seed", None if imported(result) else default)  # another program had its own
     return seed if isinstance(seed, int) else None if imported(result) else default
-
-
-def _same(a: Value, b: Value) -> bool:
-    return type(a) is type(b) and a == b

@@ -6,10 +6,11 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
-from keras_sweep.space.distributions import Value
+from keras_sweep.space.distributions import Value, as_scalar
 from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.views.leaderboard.query import is_number
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 from keras_sweep.views.terminal.text import number_text, value_text
 
@@ -37,99 +38,65 @@ class Axis:
 
     def text(self, value: float) -> str:
         """A value of the axis as people read it."""
-        return self.choices[int(value)] if self.choices is not None else number_text(value)
+        if self.choices is not None:
+            return self.choices[int(value)]
+        return number_text(int(value) if self.whole and value == int(value) else value)
 
 
 def parameter_axes(rows: Sequence[LeaderboardRow], distributions: Mapping[str, str]) -> list[Axis]:
     """An axis for each parameter that the trials do not share, in the order of the space.
 
-    `distributions` are those of the record, as Optuna's JSON.
+    `distributions` are those of the record, as Optuna's JSON, whose form was checked when the record was read.
     """
-    varying = varying_names(rows)
-    known = [name for name in distributions if name in varying]
-    names = [*known, *(name for name in varying if name not in distributions)]
-    return [axis for name in names if (axis := _parameter_axis(name, rows, distributions.get(name))) is not None]
+    place = {name: index for index, name in enumerate(distributions)}
+    names = sorted(varying_names(rows), key=lambda name: place.get(name, len(place)))
+    attributes = {name: json.loads(distributions[name])["attributes"] if name in place else {} for name in names}
+    axes = (_parameter_axis(name, rows, attributes[name]) for name in names)
+    return [axis for axis in axes if axis is not None]
 
 
 def objective_axis(rows: Iterable[LeaderboardRow], objective: Objective) -> Axis | None:
     """The objective; its worst values lie beyond the axis. None where no trial has a value."""
     values = {row.number: row.value for row in rows if row.value is not None}
-    if not values:
-        return None
-    low, high = clipped_range(values.values(), objective)
-    return Axis(objective.name, low, high, values)
+    return Axis(objective.name, *clipped_range(values.values(), objective), values) if values else None
 
 
 def clipped_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
     """From the best value to the one that a quarter of all is worse than, or to any other if these are equal."""
-    ordered = sorted(value for value in values if math.isfinite(value))
+    ordered = sorted(filter(math.isfinite, values))
     cut = int(len(ordered) * CUT)
     low, high = (ordered[cut], ordered[-1]) if objective.goal is Goal.MAXIMIZE else (ordered[0], ordered[-1 - cut])
     return (low, high) if low < high else (ordered[0], ordered[-1])
 
 
-def _parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str | None) -> Axis | None:
+def _parameter_axis(name: str, rows: Sequence[LeaderboardRow], attributes: Mapping[str, Any]) -> Axis | None:
     found = {row.number: row.params[name] for row in rows if name in row.params}
-    numbers = {number: float(value) for number, value in found.items() if is_number(value)}
-    listed = len(_attributes(distribution).get("choices", ()))
-    if len(numbers) < len(found) or 0 < listed <= FEW_CHOICES:
-        return _choices_axis(name, found, distribution)
+    numbers = {number: float(v) for number, v in found.items() if is_number(v) and math.isfinite(v)}
+    known = attributes.get("choices", [])
+    if len(numbers) < len(found) or 0 < len(known) <= FEW_CHOICES:
+        return _choices_axis(name, found, known)
     if not numbers:
         return None
-    given, log = _range_of(distribution)
     low, high = min(numbers.values()), max(numbers.values())
-    if given is not None:
+    given = None
+    if is_number(attributes.get("low")) and is_number(attributes.get("high")):
+        given = float(attributes["low"]), float(attributes["high"])
         low, high = min(low, given[0]), max(high, given[1])
+    log = attributes.get("log") is True and low > 0
     whole = all(isinstance(value, int) for value in found.values())
-    return Axis(name, low, high, numbers, log=log and low > 0, whole=whole, given=given)
+    return Axis(name, low, high, numbers, log=log, whole=whole, given=given)
 
 
-def _choices_axis(name: str, found: Mapping[int, Value], distribution: str | None) -> Axis:
+def _choices_axis(name: str, found: Mapping[int, Value], known: Sequence[Any]) -> Axis:
     """Choices in the order of the space, then any others."""
     texts = {number: value_text(value) for number, value in found.items()}
-    known = [value_text(_as_value(choice)) for choice in _attributes(distribution).get("choices", ())]
-    there = set(texts.values())
-    choices = [text for text in dict.fromkeys([*known, *texts.values()]) if text in there]
+    scalars = {texts[number]: as_scalar(value) for number, value in found.items()}  # as Optuna's JSON has them
+    choices = sorted(scalars, key=lambda text: known.index(scalars[text]) if scalars[text] in known else len(known))
     if len(choices) > MOST_CHOICES:
         choices = [*choices[: MOST_CHOICES - 1], OTHER_CHOICES]
     place = {text: index for index, text in enumerate(choices)}
     values = {number: float(place.get(text, len(choices) - 1)) for number, text in texts.items()}
     return Axis(name, 0, len(choices) - 1, values, choices=tuple(choices))
-
-
-def _range_of(distribution: str | None) -> tuple[tuple[float, float] | None, bool]:
-    """(low and high, whether it is logarithmic) of a range of numbers."""
-    attributes = _attributes(distribution)
-    low, high = attributes.get("low"), attributes.get("high")
-    if not (is_number(low) and is_number(high)):
-        return None, False
-    return (float(low), float(high)), attributes.get("log") is True
-
-
-def _attributes(distribution: str | None) -> Mapping[str, Any]:
-    """What Optuna's JSON says of it; its form was checked when the record was read."""
-    return {} if distribution is None else dict(json.loads(distribution)["attributes"])
-
-
-def _as_value(choice: Any) -> Value:
-    """A choice of the record; a list stands in it as its JSON text."""
-    if isinstance(choice, str) and choice.startswith("["):
-        try:
-            return _tuples(json.loads(choice))
-        except (ValueError, RecursionError):
-            return choice
-    return _tuples(choice)
-
-
-def _tuples(value: Any) -> Value:
-    if isinstance(value, list):
-        return tuple(_tuples(item) for item in value)
-    return value if isinstance(value, bool | int | float | str) or value is None else str(value)
-
-
-def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether it is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +146,21 @@ def ticks_of(axis: Axis, scale: Scale, most: int = 5) -> list[tuple[float, str]]
     """(value, text) of what is written along the axis."""
     if axis.choices is not None:
         return [(float(index), text) for index, text in enumerate(axis.choices)]
-    ticks = [tick for tick in scale.ticks(most) if not axis.whole or tick == int(tick)]
-    return [(tick, axis.text(int(tick) if axis.whole else tick)) for tick in ticks]
+    return [(tick, axis.text(tick)) for tick in scale.ticks(most) if not axis.whole or tick == int(tick)]
 
 
 @dataclass(frozen=True)
 class Colours:
-    """The class of a trial's elements."""
+    """The class of a trial's elements: by the optimizer where it varies, or by the first parameter of few choices."""
 
     axis: Axis | None  # the parameter that gives the colours
     winner: int | None = None  # which stands out in every drawing
+
+    @classmethod
+    def of(cls, axes: Sequence[Axis], winner: int | None) -> Colours:
+        """Those of a sweep with these parameters."""
+        fit = [axis for axis in axes if axis.choices is not None and len(axis.choices) <= COLOURS]
+        return cls(min(fit, key=lambda axis: axis.name != PREFERRED, default=None), winner)
 
     def __call__(self, number: int) -> str:
         place = None if self.axis is None else self.axis.values.get(number)
@@ -201,12 +173,5 @@ class Colours:
     @property
     def legend(self) -> list[tuple[str, str]]:
         """(class, choice) of each colour."""
-        if self.axis is None or self.axis.choices is None:
-            return []
-        return [(f"k{index}", choice) for index, choice in enumerate(self.axis.choices, start=1)]
-
-
-def colours_of(axes: Sequence[Axis], winner: int | None = None) -> Colours:
-    """Colours by the optimizer where it varies, or by the first parameter of few choices."""
-    fit = [axis for axis in axes if axis.choices is not None and len(axis.choices) <= COLOURS]
-    return Colours(next((axis for axis in fit if axis.name == PREFERRED), fit[0] if fit else None), winner)
+        choices = self.axis.choices if self.axis is not None else None
+        return [(f"k{index}", choice) for index, choice in enumerate(choices or (), start=1)]

@@ -1,20 +1,26 @@
-"""The winner in words and numbers, and how to repeat the sweep."""
+"""The winner in words and numbers, the leaderboard as cells, and how to repeat the sweep."""
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.text import escaped
-from keras_sweep.views.leaderboard.columns import seeds_texts
+from keras_sweep.space.text import counted, escaped
+from keras_sweep.views.leaderboard.columns import LeaderboardColumn, leaderboard_columns, seeds_texts
 from keras_sweep.views.leaderboard.notes import unlike_text
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, ties, varying_names
+from keras_sweep.views.leaderboard.query import cell, is_number
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
+from keras_sweep.views.report.axes import Colours
+from keras_sweep.views.report.drawings import sparkline
 from keras_sweep.views.report.facts import SweepFacts
-from keras_sweep.views.terminal.text import count_text, score_text, value_text
+from keras_sweep.views.terminal.drawing import CurveScale
+from keras_sweep.views.terminal.text import score_text, shorten, value_text
 
 MOST_NAMED = 6  # parameters
+LONGEST_VALUE = 40  # characters of a parameter in the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,81 +31,76 @@ class NumberCard:
     words: str
 
 
-def number_cards(facts: SweepFacts) -> list[NumberCard]:
-    """The estimate, the leaderboard's value, the test score, the ties: those that are known."""
-    winner = facts.winner
-    if winner is None:
-        return []
-    return [card for card in (_estimate(facts), _value(facts, winner), _test(facts), _ties(facts)) if card is not None]
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the leaderboard: what is read, and what is sorted by."""
+
+    text: str
+    sort: str  # a number where it reads as one; nothing is last
+    colour: str  # class of the dot before it
 
 
 def winner_sentence(facts: SweepFacts) -> str:
     """Which trial it is, of how many, ranked by what."""
+    trials = counted(len(facts.rows), "trial")
     if facts.winner is None:
-        return (
-            f"No trial of {count_text(len(facts.rows), 'trial')} could win yet."
-            if facts.rows
-            else ("No trial has ended yet.")
-        )
+        return f"No trial of {trials} could win yet." if facts.rows else "No trial has ended yet."
     total = facts.record.trials
     more = f", of {total:,} that there are to be" if total is not None and total > len(facts.rows) else ""
     goal = "higher" if facts.objective.goal.value == "maximize" else "lower"
     seeds = facts.winner.seeds
     over = f" Over {seeds.count} seeds its recipe scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
-    return (
-        f"Trial {facts.winner.number} is the best of {count_text(len(facts.rows), 'trial')}{more}, by "
-        f"{escaped(facts.objective.name)} ({goal} is better).{over}"
-    )
+    best = f"Trial {facts.winner.number} is the best of {trials}{more}"
+    return f"{best}, by {facts.objective.name} ({goal} is better).{over}"
 
 
-def _estimate(facts: SweepFacts) -> NumberCard | None:
-    estimate = facts.comparison.estimate
-    if estimate is None:
-        return None
-    name, low, high = escaped(facts.objective.name), score_text(estimate.low), score_text(estimate.high)
-    words = f"expected {name} on new rows, 95 % between {low} and {high}: the luck of being picked is taken off"
-    return NumberCard(score_text(estimate.value), words)
+def number_cards(facts: SweepFacts) -> list[NumberCard]:
+    """The estimate, the leaderboard's value, the test score, the ties: those that are known."""
+    if facts.winner is None:
+        return []
+    cards = []
+    if (estimate := facts.comparison.estimate) is not None:
+        between = f"{score_text(estimate.low)} and {score_text(estimate.high)}"
+        words = f"expected {facts.objective.name} on new rows, 95 % between {between}"
+        cards.append(NumberCard(score_text(estimate.value), f"{words}: the luck of being picked is taken off"))
+    cards.append(_value(facts, facts.winner))
+    if (test := _test(facts)) is not None:
+        cards.append(test)
+    if tied := sum(row.tie for row in facts.rows):
+        return [
+            *cards,
+            NumberCard(str(tied), "ties, marked ≈, the winner among them: these rows can't tell them apart"),
+        ]
+    return [*cards, NumberCard("0", "ties: no other trial is as good, as far as these rows can tell")]
 
 
 def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
     candidates = sum(row.comparable and not row.imported for row in facts.rows)
-    luck = f", the best of {count_text(candidates, 'trial')}, hence a little too good" if candidates > 1 else ""
+    luck = f", the best of {counted(candidates, 'trial')}, hence a little too good" if candidates > 1 else ""
     data = facts.card.get("data")
-    rows = data.get("validation_rows") if isinstance(data, Mapping) else None
-    folds = data.get("folds") if isinstance(data, Mapping) else None
-    kind = (
-        "validation rows" if type(folds) is not int else f"rows, each left out of the training in one of {folds} folds"
-    )
-    over = f" over {rows:,} {kind}" if type(rows) is int else ""
+    rows, folds = (data.get("validation_rows"), data.get("folds")) if isinstance(data, Mapping) else (None, None)
+    in_folds = f"rows, each left out of the training in one of {folds} folds"
+    over = f" over {rows:,} {in_folds if type(folds) is int else 'validation rows'}" if type(rows) is int else ""
     score = score_text(winner.value, winner.stderr)
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
-    return NumberCard(score, f"{escaped(facts.objective.name)} on the leaderboard{over}{luck}")
+    return NumberCard(score, f"{facts.objective.name} on the leaderboard{over}{luck}")
 
 
 def _test(facts: SweepFacts) -> NumberCard | None:
     test = facts.test
-    if test is None:
+    if test is None or not test.scores:
         return None
     name = facts.objective.name.removeprefix("val_")
-    name = name if name in test.scores else next(iter(test.scores), "")
-    if not name:
-        return None
+    name = name if name in test.scores else next(iter(test.scores))
     looks = facts.record.test_looks
-    seen = "looked at once" if looks == 1 else f"looked at {looks} times"
-    words = f"{escaped(name)} on {test.rows:,} sealed test rows, {seen}"
-    score, stderr, estimate = test.scores[name], test.stderrs.get(name), facts.comparison.estimate
-    if (refit := facts.refit) is not None:  # which is another model than the one that the leaderboard ranks
-        return NumberCard(score_text(score, stderr), f"{words}, of the model {refit.text}")
-    unlike = None if estimate is None else unlike_text(estimate, score, stderr, facts.objective, facts.winner)
-    return NumberCard(score_text(score, stderr), f"{words}. {unlike}" if unlike else words)
-
-
-def _ties(facts: SweepFacts) -> NumberCard:
-    tied = ties(facts.rows)
-    if not tied:
-        return NumberCard("0", "ties: no other trial is as good, as far as these rows can tell")
-    return NumberCard(f"{tied}", "ties, marked ≈, the winner among them: these rows can't tell them apart")
+    words = f"{name} on {test.rows:,} sealed test rows, looked at {'once' if looks == 1 else f'{looks} times'}"
+    score, stderr = test.scores[name], test.stderrs.get(name)
+    if facts.refit is not None:  # which is another model than the one that the leaderboard ranks
+        words += f", of the model {facts.refit.text}"
+    elif unlike := unlike_text(facts.comparison.estimate, score, stderr, facts.objective, facts.winner):
+        words += f". {unlike}"
+    return NumberCard(score_text(score, stderr), words)
 
 
 def headline(winner: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> str:
@@ -108,9 +109,8 @@ def headline(winner: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> str:
     params = {name: value for name, value in winner.params.items() if name in varying} or dict(winner.params)
     words = _training_words(params)
     others = [f"{escaped(name)} {value_text(value)}" for name, value in params.items()]
-    named, more = others[: MOST_NAMED - 1], len(others) - (MOST_NAMED - 1)
-    if more > 1:
-        others = [*named, f"{more} more"]
+    if len(others) > MOST_NAMED:
+        others[MOST_NAMED - 1 :] = [f"{len(others) - MOST_NAMED + 1} more"]
     text = ", ".join([words, *others] if words else others) or f"Trial {winner.number}"
     return text[0].upper() + text[1:]
 
@@ -121,13 +121,42 @@ def _training_words(params: dict[str, Value]) -> str:
     if isinstance(params.get("optimizer"), str):
         words.append(value_text(params.pop("optimizer")))
     if "learning_rate" in params:
-        rate = value_text(params.pop("learning_rate"))
-        words.append(f"at {rate}" if words else f"learning rate {rate}")
-    epochs = params.get("epochs")
-    if isinstance(epochs, int) and not isinstance(epochs, bool):
-        words.append(f"for {count_text(epochs, 'epoch')}" if words else count_text(epochs, "epoch"))
+        words.append(("at " if words else "learning rate ") + value_text(params.pop("learning_rate")))
+    if isinstance(epochs := params.get("epochs"), int):
+        words.append(("for " if words else "") + counted(epochs, "epoch"))
         del params["epochs"]
     return " ".join(words)
+
+
+def table_of(
+    facts: SweepFacts, rows: Sequence[LeaderboardRow]
+) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[Cell]]]]:
+    """The columns of the whole leaderboard, and some of its rows."""
+    of, objective, colours = facts.rows, facts.objective, facts.colours
+    half = -(-len(of) // 2)  # the worse half would lie at the foot of a scale for all
+    better, worse = (CurveScale((row.curve for row in part), objective.goal) for part in (of[:half], of[half:]))
+    columns = leaderboard_columns(
+        of,
+        of,
+        objective,
+        parameters=[axis.name for axis in facts.axes],
+        over_seeds=True,
+        curve=lambda row: sparkline(row.curve, colours(row.number), better if row.rank <= half else worse),
+    )
+    return columns, [(row, [_cell(row, column, colours) for column in columns]) for row in rows]
+
+
+def _cell(row: LeaderboardRow, column: LeaderboardColumn, colours: Colours) -> Cell:
+    text = column.text(row)
+    if column.parameter is not None:
+        text = shorten(text, LONGEST_VALUE)
+    value = cell(row, "value" if column.key == "curve" else column.key)
+    if column.number or column.key == "curve":
+        sort = repr(value) if is_number(value) and math.isfinite(value) else ""
+    else:
+        sort = "" if value is None else text
+    coloured = colours.axis is not None and column.parameter == colours.axis.name and value is not None
+    return Cell(text, sort, colours(row.number) if coloured else "")
 
 
 def repeating_calls(facts: SweepFacts) -> list[tuple[str, str]]:
@@ -135,7 +164,7 @@ def repeating_calls(facts: SweepFacts) -> list[tuple[str, str]]:
     name = shlex.quote(facts.name)
     calls = []
     if facts.record.imported is None:
-        trials = count_text(len(facts.rows), "trial")
+        trials = counted(len(facts.rows), "trial")
         calls.append((f"sweep run SPACE.yaml --name {name}-again", f"the same {trials}, values and winner"))
     if facts.winner is not None:
         number = facts.winner.number

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from markupsafe import Markup, escape
 
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.ranking import comparable, improvements, spent_seconds
 from keras_sweep.views.importance import MOST_RESAMPLED, RESAMPLES, Importance, settled
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
@@ -18,12 +18,13 @@ from keras_sweep.views.report.axes import Axis, Colours, Scale, along, clipped_r
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.summary import time_parts
 from keras_sweep.views.terminal.drawing import resampled
-from keras_sweep.views.terminal.text import count_text, score_text, seconds_text, shorten
+from keras_sweep.views.terminal.text import score_text, seconds_text, shorten
 
 LONGEST_LABEL = 18
 # of most drawings: the whole, and between which places its axes lie
 SIZE = (400, 240)
 LEFT, RIGHT, TOP, FOOT = 50, 390, 26, 196
+BOX = (LEFT, RIGHT, FOOT, TOP)
 MOST_POINTS = 48  # of a line
 SPARK = (80, 22)
 SPARK_POINTS = 24
@@ -50,20 +51,27 @@ def label(
     return f'<text class="{kind}" x="{px(x)}" y="{px(y)}" text-anchor="{anchor}">{shown}</text>'
 
 
-def figure(name: str, title: str, description: str, body: str, size: tuple[int, int], *, note: str = "") -> Markup:
+def figure(
+    name: str,
+    title: str,
+    description: str,
+    parts: Iterable[str],
+    *,
+    size: tuple[float, float] = SIZE,
+    note: str = "",
+) -> Markup:
     """A drawing with its caption, which is the description unless a note is given."""
-    width, height = size
     return Markup(
         '<figure id="{name}"><svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">'
         '<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>{body}</svg>'
         "<figcaption><b>{title}.</b> {note}</figcaption></figure>"
     ).format(
         name=name,
-        width=width,
-        height=height,
+        width=int(size[0]),
+        height=int(size[1]),
         title=escaped(title),
         description=escaped(description),
-        body=Markup(body),  # made of escaped parts alone
+        body=Markup("".join(parts)),  # made of escaped parts alone
         note=escaped(note or description),
     )
 
@@ -79,9 +87,10 @@ def dot(row: LeaderboardRow, x: float, y: float, colours: Colours) -> str:
     return f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{px(x)}" cy="{px(y)}" r="3.2"/>'
 
 
-def cross_axes(x: Axis, y: Axis, across: Scale, up: Scale) -> str:
-    """Lines and numbers of a drawing with two axes."""
-    left, right, foot, top = across.start, across.end, up.start, up.end
+def crossed(x: Axis, y: Axis, box: tuple[float, float, float, float] = BOX) -> tuple[Scale, Scale, list[str]]:
+    """(scale across, scale up, lines and numbers) of a drawing with two axes between left, right, foot and top."""
+    left, right, foot, top = box
+    across, up = along(x, left, right), along(y, foot, top)
     parts = []
     for value, text in ticks_of(y, up):
         at = up(value)
@@ -93,12 +102,12 @@ def cross_axes(x: Axis, y: Axis, across: Scale, up: Scale) -> str:
     parts.append(f'<path class="axis" d="M{px(left)} {px(foot)}H{px(right)}"/>')
     parts.append(label((left + right) / 2, foot + 32, x.name, kind="l", longest=40))
     parts.append(label(4, top - 9, y.name, anchor="start", kind="l", longest=40))
-    return "".join(parts)
+    return across, up, parts
 
 
 def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
     """Two drawings, by trial and by second. The line is of all trials, the dots are of those `drawn`."""
-    rows, name = facts.rows, facts.objective.name
+    rows, name, winner = facts.rows, facts.objective.name, facts.winner
     best = improvements(facts.results.values(), facts.objective, counts=comparable)
     if not best:
         return []
@@ -108,18 +117,16 @@ def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis)
     places = {row.number: float(row.number) for row in rows}
     trials = Axis("trial", 0, max(max(places), 1), places, whole=True)
     seconds = Axis("seconds of training, summed", 0, max(spent.values(), default=0.0) or 1.0, spent)
-    by_trial = f"{reached} of {len(rows):,}.{_decided(facts.winner)}"
+    by_trial = f"{reached} of {len(rows):,}."
+    if winner is not None and winner.final and winner.seeds is not None:  # not this value decided, but the mean
+        seeds = winner.seeds
+        by_trial += f" Trial {winner.number} wins by its mean over {seeds.count} seeds, {score_text(seeds.mean)}."
     by_second = f"{reached}, after {seconds_text(spent[last.number])} of {seconds_text(seconds.high)}"
-    took = "what each trial took of sampling, compiling and training, one after the other."
     note = f"{by_trial} Each dot is a trial, the ring the winner, the line the best so far."
-    forms = (
-        ("best-by-trial", "Best so far by trial", trials, by_trial, note),
-        ("best-by-second", "Best so far by time", seconds, f"{by_second}.", f"{by_second}: {took}"),
-    )
-    figures = []
-    for place, title, x, description, note in forms:
-        across, up = along(x, LEFT, RIGHT), along(value, FOOT, TOP)
-        parts = [cross_axes(x, value, across, up)]
+    took = "what each trial took of sampling, compiling and training, one after the other."
+
+    def drawing(place: str, title: str, x: Axis, description: str, note: str) -> Markup:
+        across, up, parts = crossed(x, value)
         for row in reversed(drawn):
             at = across(x.values.get(row.number, 0.0))
             if row.value is None:
@@ -127,16 +134,12 @@ def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis)
             else:
                 parts.append(dot(row, at, up(row.value), facts.colours))
         line = steps(((across(x.values[one.number]), up(one.value or 0.0)) for one in best), RIGHT)
-        parts.append(f'<path class="best" d="{line}"/>')
-        figures.append(figure(place, title, description, "".join(parts), SIZE, note=note))
-    return figures
+        return figure(place, title, description, [*parts, f'<path class="best" d="{line}"/>'], note=note)
 
-
-def _decided(winner: LeaderboardRow | None) -> str:
-    """Where not this value made the winner, but its mean over seeds."""
-    if winner is None or not winner.final or winner.seeds is None:
-        return ""
-    return f" Trial {winner.number} wins by its mean over {winner.seeds.count} seeds, {score_text(winner.seeds.mean)}."
+    return [
+        drawing("best-by-trial", "Best so far by trial", trials, by_trial, note),
+        drawing("best-by-second", "Best so far by time", seconds, f"{by_second}.", f"{by_second}: {took}"),
+    ]
 
 
 def learning_curves(facts: SweepFacts, rows: Sequence[LeaderboardRow]) -> Markup | None:
@@ -144,26 +147,18 @@ def learning_curves(facts: SweepFacts, rows: Sequence[LeaderboardRow]) -> Markup
     curves = {row.number: row.curve for row in rows if sum(map(math.isfinite, row.curve)) > 1}
     if not curves:
         return None
-    objective = facts.objective
-    low, high = clipped_range((point for curve in curves.values() for point in curve), objective)
-    epochs = Axis("epoch", 1, max(map(len, curves.values())), {}, whole=True)
-    value = Axis(objective.name, low, high, {})
-    across, up = along(epochs, LEFT, RIGHT), along(value, FOOT, TOP)
-    parts = [cross_axes(epochs, value, across, up)]
+    name = facts.objective.name
+    low, high = clipped_range((point for curve in curves.values() for point in curve), facts.objective)
+    longest = max(map(len, curves.values()))
+    across, up, parts = crossed(Axis("epoch", 1, longest, {}, whole=True), Axis(name, low, high, {}))
     for place, row in reversed(list(enumerate(rows))):
         if row.number in curves:
             line = path(_points(row.curve, MOST_POINTS, across, up))
             pale = " pale" if 2 * place >= len(rows) else ""
             parts.append(f'<path class="ln {facts.colours(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
-    said = f"{count_text(len(curves), 'trial')} of up to {count_text(int(epochs.high), 'epoch')}"
-    return figure(
-        "curves",
-        "Learning curves",
-        f"{objective.name} after each epoch, {said}.",
-        "".join(parts),
-        SIZE,
-        note=f"{said}, a line each, the winner’s thick, the worse half’s pale. Point at one to see it everywhere.",
-    )
+    said = f"{counted(len(curves), 'trial')} of up to {counted(longest, 'epoch')}"
+    note = f"{said}, a line each, the winner’s thick, the worse half’s pale. Point at one to see it everywhere."
+    return figure("curves", "Learning curves", f"{name} after each epoch, {said}.", parts, note=note)
 
 
 def sparkline(curve: Sequence[float], colour: str, height_of: Callable[[float], float]) -> Markup:
@@ -209,37 +204,31 @@ def importance_bars(found: Sequence[Importance], trials: int) -> Markup:
         else "The whiskers overlap: the order may change with more trials."
     )
     each = f" of {MOST_RESAMPLED} trials each" if trials > MOST_RESAMPLED else ""
-    return figure(
-        "importance-bars",
-        "Importance",
-        f"PED-ANOVA: {said}. {verdict}",
-        "".join(parts),
-        (400, height),
-        note=f"How much a parameter matters for reaching the best tenth of {trials:,} trials (PED-ANOVA, shares of 1): "
-        f"{said}. Whiskers: 90 % of {RESAMPLES} resamples{each}. {verdict}",
+    note = (
+        f"How much a parameter matters for reaching the best tenth of {trials:,} trials (PED-ANOVA, shares of 1): "
+        f"{said}. Whiskers: 90 % of {RESAMPLES} resamples{each}. {verdict}"
     )
+    words = f"PED-ANOVA: {said}. {verdict}"
+    return figure("importance-bars", "Importance", words, parts, size=(400, height), note=note)
 
 
 def time_bars(seconds: Mapping[str, float]) -> Markup | None:
     """A bar a part, largest first; None where no time is known."""
-    parts, total = time_parts(seconds)
-    shown = [part for part in parts if part.share >= LEAST_SHARE]
+    known, total = time_parts(seconds)
+    shown = [part for part in known if part.share >= LEAST_SHARE]
     if not shown:
         return None
     scale = Scale(0, max(part.share for part in shown), PARTS, PARTS_END)
-    drawn = []
+    parts = []
     for index, part in enumerate(shown):
         y = 6 + index * PART_LINE
-        drawn.append(label(PARTS - 6, y + 12, part.name, anchor="end"))
-        drawn.append(f'<path class="bar" d="M{PARTS} {y}H{px(scale(part.share))}v14H{PARTS}z"/>')
+        parts.append(label(PARTS - 6, y + 12, part.name, anchor="end"))
+        parts.append(f'<path class="bar" d="M{PARTS} {y}H{px(scale(part.share))}v14H{PARTS}z"/>')
         text = f"{seconds_text(part.seconds)}, {part.share:.0%}"
-        drawn.append(label(scale(part.share) + 5, y + 12, text, anchor="start"))
+        parts.append(label(scale(part.share) + 5, y + 12, text, anchor="start"))
     said = ", ".join(f"{part.name} {seconds_text(part.seconds)}" for part in shown)
+    whole = f"{seconds_text(total)} of wall time"
+    size = (400, 10 + PART_LINE * len(shown))
     return figure(
-        "time-bars",
-        "Time",
-        f"{seconds_text(total)} of wall time: {said}.",
-        "".join(drawn),
-        (400, 10 + PART_LINE * len(shown)),
-        note=f"{seconds_text(total)} of wall time in all runs of this sweep.",
+        "time-bars", "Time", f"{whole}: {said}.", parts, size=size, note=f"{whole} in all runs of this sweep."
     )

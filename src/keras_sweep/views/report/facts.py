@@ -15,8 +15,8 @@ from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.axes import Axis, Colours, colours_of, objective_axis, parameter_axes
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, winning_row
+from keras_sweep.views.report.axes import Axis, Colours, objective_axis, parameter_axes
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class SweepFacts:
     @cached_property
     def winner(self) -> LeaderboardRow | None:
         """The row of the winner."""
-        return next((row for row in self.rows if row.winner), None)
+        return winning_row(self.rows)
 
     @cached_property
     def _training(self) -> Result | None:
@@ -62,7 +62,7 @@ class SweepFacts:
     @cached_property
     def colours(self) -> Colours:
         """Which each trial has in every drawing."""
-        return colours_of(self.axes, self.winner.number if self.winner else None)
+        return Colours.of(self.axes, self.winner.number if self.winner else None)
 
     @cached_property
     def value_axis(self) -> Axis | None:

@@ -1,6 +1,6 @@
-"""The page: facts in, one string of HTML out.
+"""The page of a sweep, and that of sweeps beside each other: facts in, one string of HTML out.
 
-It asks nothing of anybody: style, script, drawings and data stand in the one file.
+They ask nothing of anybody: style, script, drawings and data stand in the one file.
 """
 
 from __future__ import annotations
@@ -9,29 +9,40 @@ import base64
 import functools
 import hashlib
 import importlib.resources
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import jinja2
 from markupsafe import Markup
 
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.result import TrialState
+from keras_sweep.sweep.side_by_side import Side, SideBySide
+from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.compare import fact_rows, verdict_lines
 from keras_sweep.views.importance import Importance, importances
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.report.axes import Axis
-from keras_sweep.views.report.cards import headline, number_cards, repeating_calls, winner_sentence
-from keras_sweep.views.report.drawings import best_so_far, importance_bars, learning_curves, time_bars
+from keras_sweep.views.report.axes import COLOURS, Axis, clipped_range
+from keras_sweep.views.report.cards import headline, number_cards, repeating_calls, table_of, winner_sentence
+from keras_sweep.views.report.drawings import (
+    best_so_far,
+    crossed,
+    figure,
+    importance_bars,
+    learning_curves,
+    steps,
+    time_bars,
+)
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.mistakes import missed_sentence, mistakes, said_against_true
 from keras_sweep.views.report.parameters import interaction, parallel, range_edges, slice_of, widening_call
-from keras_sweep.views.report.table import table_of
+from keras_sweep.views.terminal.text import score_text
 
 SMALL_SWEEP, SMALL_PAGE, LARGE_PAGE = 200, 1_000_000, 5_000_000  # trials; bytes
 MOST_DRAWN = 2000  # trials
 MOST_SLICES = 12  # parameters
+COMPARE_MARK = '<meta name="generator" content="keras-sweep compare">'
 REFRESH = 5  # seconds between two looks of an open page at a sweep that runs
 
 
@@ -63,6 +74,8 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
     axes = [*facts.axes, *([value] if value else [])]
     outputs = None if isinstance(facts.outputs, str) else facts.outputs
     curves = learning_curves(facts, drawn)
+    named = {axis.name: axis for axis in facts.axes}
+    first = [named[one.name] for one in found if one.name in named][:2]  # the parameters that matter most
     return rendered(
         "index.html.j2",
         written,
@@ -88,7 +101,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         edges=edges,
         widening=widening_call(facts.name, edges),
         importance=importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
-        interaction=_interaction(found, facts, drawn),
+        interaction=interaction(first[0], first[1], facts, drawn) if len(first) == 2 else None,
         outputs=facts.outputs if outputs is None else None,
         confusion=said_against_true(outputs) if outputs else None,
         mistakes=mistakes(outputs) if outputs else None,
@@ -97,13 +110,6 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         time=time_bars(facts.record.seconds),
         calls=repeating_calls(facts),
     )
-
-
-def _interaction(found: Sequence[Importance], facts: SweepFacts, drawn: Sequence[LeaderboardRow]) -> Markup | None:
-    """The two parameters that matter most."""
-    named = {axis.name: axis for axis in facts.axes}
-    first = [named[one.name] for one in found if one.name in named][:2]
-    return interaction(first[0], first[1], facts, drawn) if len(first) == 2 else None
 
 
 def _data(facts: SweepFacts, axes: Sequence[Axis], drawn: Sequence[LeaderboardRow]) -> Markup:
@@ -124,11 +130,14 @@ def _data(facts: SweepFacts, axes: Sequence[Axis], drawn: Sequence[LeaderboardRo
 def rendered(template: str, written: datetime, script: str | None = None, **values: object) -> str:
     """A page: style, script and a policy that forbids all else are put in; what the template is given is escaped."""
     style = _asset("report.css")
+    # nothing is fetched, and no style or script but these is used (W3C, Content Security Policy Level 3)
+    policy = ["default-src 'none'", f"style-src '{_digest(style)}'", "img-src data:"]
+    policy += ["base-uri 'none'", "form-action 'none'", *([f"script-src '{_digest(script)}'"] if script else [])]
     return (
         _environment()
         .get_template(template)
         .render(
-            policy=_content_security_policy(style, script),
+            policy="; ".join(policy),
             style=Markup(style),
             script=Markup(script),
             written=written.isoformat(sep=" ", timespec="seconds"),
@@ -142,22 +151,14 @@ def _asset(name: str) -> str:
     return (importlib.resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
-def _content_security_policy(style: str, script: str | None = None) -> str:
-    """Nothing is fetched, and no style or script but these is used (W3C, Content Security Policy Level 3)."""
-    parts = ["default-src 'none'", f"style-src '{_digest(style)}'"]
-    parts += [f"script-src '{_digest(script)}'"] if script is not None else []
-    return "; ".join([*parts, "img-src data:", "base-uri 'none'", "form-action 'none'"])
-
-
 def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    loader = jinja2.PackageLoader(str(__package__), "templates")
     return jinja2.Environment(
-        loader=loader,
+        loader=jinja2.PackageLoader(str(__package__), "templates"),
         autoescape=True,
         finalize=_without_controls,
         undefined=jinja2.StrictUndefined,
@@ -171,3 +172,50 @@ def _without_controls(value: object) -> object:
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
     return "\n".join(escaped(line) for line in value.split("\n"))
+
+
+def compare_page(found: SideBySide, written: datetime) -> str:
+    """Sweeps beside each other, in the style of the report, without a script."""
+    trials = max(len(side.results) for side in found.sides) - 1
+    seconds = max(side.seconds for side in found.sides) or 1.0
+    drawings = [
+        _laid_over(found, "trial", trials, lambda _, result: result.number, lambda side: len(side.results) - 1),
+        _laid_over(
+            found,
+            "seconds of trials, summed",
+            seconds,
+            lambda side, result: side.spent[result.number],
+            lambda side: side.seconds,
+        ),
+    ]
+    return rendered(
+        "compare.html.j2",
+        written,
+        names=[side.name for side in found.sides],
+        metric=found.objective.name,
+        goal=found.objective.goal.value,
+        verdict=verdict_lines(found),
+        rows=fact_rows(found),
+        drawings=drawings,
+    )
+
+
+def _laid_over(
+    found: SideBySide,
+    over: str,
+    high: float,
+    place: Callable[[Side, Result], float],
+    end: Callable[[Side], float],
+) -> Markup:
+    """The best value so far of every sweep, each a line of steps."""
+    values = [result.value for side in found.sides for result in side.improvements if result.value is not None]
+    value = Axis(found.objective.name, *clipped_range(values, found.objective), {})
+    across, up, parts = crossed(Axis(over, 0.0, high or 1.0, {}, whole=over == "trial"), value)
+    said = []
+    for index, side in enumerate(found.sides):
+        points = ((across(place(side, one)), up(one.value or 0.0)) for one in side.improvements)
+        parts.append(f'<path class="ln hot k{index % COLOURS + 1}" d="{steps(points, across(end(side)))}"/>')
+        said.append(f"{side.name} comes to {score_text(side.improvements[-1].value)}")
+    title = f"Best so far by {'trial' if over == 'trial' else 'time'}"
+    seed = ", each trial with the seed of its search" if any(side.over_seeds for side in found.sides) else ""
+    return figure(f"by-{over.split()[0]}", title, f"{'; '.join(said)}{seed}.", parts)

@@ -6,18 +6,19 @@ import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup, escape
 
 from keras_sweep.record.facts import Facts
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.recorded import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, Scale, along, ticks_of
-from keras_sweep.views.report.drawings import FOOT, LEFT, RIGHT, SIZE, TOP, cross_axes, dot, figure, label, path, px
+from keras_sweep.views.report.drawings import crossed, dot, figure, label, path, px
 from keras_sweep.views.report.facts import SweepFacts
-from keras_sweep.views.terminal.text import count_text, number_text, score_text
+from keras_sweep.views.terminal.text import number_text, score_text
 
 SPREAD = 17  # places over which the trials of one choice are spread
 BEST_SHARE = 0.1  # of the trials, that are "the best" in words
@@ -40,22 +41,19 @@ def best_of(rows: Sequence[LeaderboardRow]) -> Sequence[LeaderboardRow]:
 
 def slice_of(index: int, axis: Axis, value: Axis, facts: SweepFacts, drawn: Sequence[LeaderboardRow]) -> Markup:
     """The drawing of one parameter; the words are of all trials, the dots of those `drawn`."""
-    across, up = along(axis, LEFT, RIGHT), along(value, FOOT, TOP)
-    parts = [cross_axes(axis, value, across, up)]
+    across, up, parts = crossed(axis, value)
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
             parts.append(dot(row, _place(axis, row.number, across), up(row.value), facts.colours))
     words = _words(axis, facts.rows, facts.objective)
-    description = f"{value.name} over {axis.name}. {words}"
-    return figure(f"slice-{index}", axis.name, description, "".join(parts), SIZE, note=words)
+    return figure(f"slice-{index}", axis.name, f"{value.name} over {axis.name}. {words}", parts, note=words)
 
 
 def interaction(x: Axis, y: Axis, facts: SweepFacts, drawn: Sequence[LeaderboardRow]) -> Markup:
     """Two parameters at once; the darker a dot, the better its trial ranks among all that have a value."""
-    across, up = along(x, LEFT, RIGHT), along(y, FOOT, TOP)
+    across, up, parts = crossed(x, y)
     scored = [row.number for row in facts.rows if row.value is not None]
     level = {number: LEVELS - 1 - index * LEVELS // len(scored) for index, number in enumerate(scored)}
-    parts = [cross_axes(x, y, across, up)]
     for row in reversed(drawn):
         if row.number in level and row.number in x.values and row.number in y.values:
             at = f'cx="{px(_place(x, row.number, across))}" cy="{px(_place(y, row.number, up, 5))}"'
@@ -63,14 +61,9 @@ def interaction(x: Axis, y: Axis, facts: SweepFacts, drawn: Sequence[Leaderboard
             parts.append(f'<circle class="{kind}" data-t="{row.number}" {at} r="4"/>')
     both = [row for row in best_of(facts.rows) if row.number in x.values and row.number in y.values]
     where = f" The best {len(both)} lie at {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
-    return figure(
-        "interaction",
-        f"{x.name} with {y.name}",
-        f"The trials over both, coloured by fifths of {facts.objective.name}.{where}",
-        "".join(parts),
-        SIZE,
-        note=f"The stronger the colour, the better the fifth of all trials that it is in.{where}",
-    )
+    words = f"The trials over both, coloured by fifths of {facts.objective.name}.{where}"
+    note = f"The stronger the colour, the better the fifth of all trials that it is in.{where}"
+    return figure("interaction", f"{x.name} with {y.name}", words, parts, note=note)
 
 
 def _place(axis: Axis, number: int, scale: Scale, spread: int = SPREAD) -> float:
@@ -79,16 +72,15 @@ def _place(axis: Axis, number: int, scale: Scale, spread: int = SPREAD) -> float
 
 
 def _words(axis: Axis, rows: Sequence[LeaderboardRow], objective: Objective) -> str:
-    scored = [row for row in rows if row.value is not None and row.comparable and row.number in axis.values]
     if axis.choices is None:
         leading = [row for row in best_of(rows) if row.number in axis.values]
         return f"The best {len(leading)} have {_span(axis, leading)}." if leading else ""
-    groups = [
-        (choice, [row for row in scored if axis.values[row.number] == place])
-        for place, choice in enumerate(axis.choices)
-    ]
-    best = {choice: min((row.value or 0.0 for row in group), key=objective.key) for choice, group in groups if group}
-    texts = [f"{choice} {score_text(best[choice])} ({len(group)})" for choice, group in groups if group]
+    texts = []
+    for place, choice in enumerate(axis.choices):
+        group = [row.value for row in rows if row.comparable and axis.values.get(row.number) == place]
+        values = [value for value in group if value is not None]
+        if values:
+            texts.append(f"{choice} {score_text(min(values, key=objective.key))} ({len(values)})")
     return f"The best value of each, and how many there are: {', '.join(texts)}." if texts else ""
 
 
@@ -96,8 +88,8 @@ def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
     values = [axis.values[row.number] for row in rows]
     if axis.choices is not None:
         return " or ".join(axis.text(place) for place in sorted(set(values)))
-    low, high = (int(one) if axis.whole else one for one in (min(values), max(values)))
-    return axis.text(low) if low == high else f"{axis.text(low)} to {axis.text(high)}"
+    low, high = axis.text(min(values)), axis.text(max(values))
+    return low if low == high else f"{low} to {high}"
 
 
 def parallel(facts: SweepFacts, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
@@ -105,31 +97,24 @@ def parallel(facts: SweepFacts, value: Axis, drawn: Sequence[LeaderboardRow]) ->
     axes, rows = facts.axes, [row for row in drawn if row.value is not None]
     shown = [*axes[: MOST_AXES - 1], value]
     width = max(LEAST_WIDTH, AXES_STEP * len(shown))
-    places = [
-        MARGIN_LEFT + index * (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(shown) - 1, 1)
-        for index in range(len(shown))
-    ]
-    scales = [along(axis, AXIS_FOOT, AXIS_TOP) for axis in shown]
+    step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(shown) - 1, 1)
+    scales = [(MARGIN_LEFT + index * step, axis, along(axis, AXIS_FOOT, AXIS_TOP)) for index, axis in enumerate(shown)]
     line_of = _curve if len(rows) <= MOST_CURVED else path
-    lines = []
+    parts = []
     for row in reversed(rows):
-        points = [(x, _height(axis, scale, row.number)) for x, axis, scale in zip(places, shown, scales, strict=True)]
-        lines.append(f'<path class="ln {facts.colours(row.number)}" data-t="{row.number}" d="{line_of(points)}"/>')
+        points = [(x, _height(axis, scale, row.number)) for x, axis, scale in scales]
+        parts.append(f'<path class="ln {facts.colours(row.number)}" data-t="{row.number}" d="{line_of(points)}"/>')
     absent = {axis.name for axis in shown if any(row.number not in axis.values for row in rows)}
-    brushed = [
-        _brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in zip(places, shown, scales, strict=True)
-    ]
+    parts += [_brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
     names = ", ".join(axis.name for axis in shown)
     left_out = f" The first {MOST_AXES - 1} of {len(axes)} parameters are drawn." if len(axes) >= MOST_AXES else ""
-    return figure(
-        "parallel",
-        "Parallel coordinates",
-        f"{count_text(len(rows), 'trial')} across {names}; the same values stand in the table below.{left_out}",
-        "".join(lines) + "".join(brushed),
-        (width, (ABSENT if absent else AXIS_FOOT) + 12),
-        note="Drag along an axis to keep only the trials in that stretch: every drawing and the table follow; a click "
-        f"on the axis clears it. The worst quarter sits on the edge of {value.name}.{left_out}",
+    note = (
+        "Drag along an axis to keep only the trials in that stretch: every drawing and the table follow; a click "
+        f"on the axis clears it. The worst quarter sits on the edge of {value.name}.{left_out}"
     )
+    words = f"{counted(len(rows), 'trial')} across {names}; the same values stand in the table below.{left_out}"
+    size = (width, (ABSENT if absent else AXIS_FOOT) + 12)
+    return figure("parallel", "Parallel coordinates", words, parts, size=size, note=note)
 
 
 def _height(axis: Axis, scale: Scale, number: int) -> float:
@@ -142,30 +127,23 @@ def _height(axis: Axis, scale: Scale, number: int) -> float:
 
 def _curve(points: Sequence[tuple[float, float]]) -> str:
     """Flat at each axis, so that lines which cross at one can be told apart."""
-    (x, y), *rest = points
+    (x, y), *_ = points
     text = f"M{px(x)} {px(y)}"
-    for x1, y1 in rest:
+    for (x, y), (x1, y1) in pairwise(points):
         middle = px((x + x1) / 2)
         text += f"C{middle} {px(y)} {middle} {px(y1)} {px(x1)} {px(y1)}"
-        x, y = x1, y1
     return text
 
 
 def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
+    marks = [(scale(value), text) for value, text in ticks_of(axis, scale)] + ([(ABSENT, "none")] if absent else [])
     parts = [
         f'<path class="axis" d="M{px(x)} {AXIS_TOP - 4}V{AXIS_FOOT + 4}"/>',
         label(x, 18, axis.name, kind="l"),
+        *(label(x - 8, y + 4, text, anchor="end", kind="t halo", longest=14) for y, text in marks),
+        f'<rect class="hit" x="{px(x - 14)}" y="{AXIS_TOP - 8}" width="28" height="{AXIS_FOOT - AXIS_TOP + 16}"/>',
+        f'<rect class="sel" x="{px(x - 7)}" y="0" width="14" height="0" visibility="hidden"/>',
     ]
-    parts += [
-        label(x - 8, scale(value) + 4, text, anchor="end", kind="t halo", longest=14)
-        for value, text in ticks_of(axis, scale)
-    ]
-    if absent:
-        parts.append(label(x - 8, ABSENT + 4, "none", anchor="end", kind="t halo"))
-    parts.append(
-        f'<rect class="hit" x="{px(x - 14)}" y="{AXIS_TOP - 8}" width="28" height="{AXIS_FOOT - AXIS_TOP + 16}"/>'
-    )
-    parts.append(f'<rect class="sel" x="{px(x - 7)}" y="0" width="14" height="0" visibility="hidden"/>')
     return f'<g class="brush" data-axis="{escape(escaped(axis.name))}">{"".join(parts)}</g>'
 
 
@@ -192,13 +170,15 @@ def range_edges(facts: SweepFacts) -> list[RangeEdge]:
         best = [number for number in numbers if number in axis.values]
         if axis.given is None or not axis.given[0] < axis.given[1] or best[:1] != numbers[:1] or not best:
             continue
-        for end, limit in (("max", axis.given[1]), ("min", axis.given[0])):
-            crowded = [number for number in best if _share_towards(axis, axis.values[number], end) >= 1 - OUTER]
+        scale = Scale(*axis.given, 0.0, 1.0, axis.log and axis.given[0] > 0)
+        low, high = axis.given
+        for end, limit, other in (("max", high, low), ("min", low, high)):
+            shares = {number: abs(scale(axis.values[number]) - scale(other)) for number in best}
+            crowded = [number for number in best if shares[number] >= 1 - OUTER]
             if 2 * len(crowded) < len(best) or numbers[0] not in crowded:
                 continue
             if (setting := _setting(axis, end, facts.record)) is not None:
-                text = axis.text(int(limit) if axis.whole else limit)
-                found.append(RangeEdge(axis.name, end, text, len(crowded), len(best), setting))
+                found.append(RangeEdge(axis.name, end, axis.text(limit), len(crowded), len(best), setting))
     return found
 
 
@@ -208,30 +188,20 @@ def widening_call(name: str, edges: Sequence[RangeEdge]) -> str | None:
     return f"sweep run SPACE.yaml --name {shlex.quote(name + '-wider')} {' '.join(sets)}" if sets else None
 
 
-def _share_towards(axis: Axis, value: float, end: str) -> float:
-    """How far a value lies towards an end of the range, from 0 to 1."""
-    assert axis.given is not None
-    place = math.log if axis.log and axis.given[0] > 0 else float
-    low, high = place(axis.given[0]), place(axis.given[1])
-    share = (place(value) - low) / (high - low)
-    return share if end == "max" else 1 - share
-
-
 def _setting(axis: Axis, end: str, facts: Facts) -> str | None:
     """A tenfold range where it is logarithmic, else a doubled one, if the space file with it has no fault."""
     assert axis.given is not None
     low, high = axis.given
-    if axis.log:
-        beyond = high * 10 if end == "max" else low / 10
+    if end == "max":
+        beyond = high * 10 if axis.log else 2 * high if low >= 0 else high + (high - low)
+        tries = [math.ceil(beyond) if axis.whole else beyond]
     else:
-        beyond = (2 * high if low >= 0 else high + (high - low)) if end == "max" else low - (high - low)
-    tries: list[float] = [beyond] if not axis.whole else [math.ceil(beyond) if end == "max" else math.floor(beyond)]
-    if end == "min" and low > 0 and beyond <= 0:
-        tries.append(1 if axis.whole else low / 2)
+        beyond = low / 10 if axis.log else low - (high - low)
+        tries = [math.floor(beyond) if axis.whole else beyond]
+        if low > 0 and beyond <= 0:
+            tries.append(1 if axis.whole else low / 2)
     for value in tries:
-        if value == (high if end == "max" else low):
-            continue
         setting = f"{axis.name}.{end}={number_text(value)}"
-        if allows_setting(facts, setting):
+        if value != (high if end == "max" else low) and allows_setting(facts, setting):
             return setting
     return None

@@ -29,9 +29,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import asdict, fields
-from typing import Any, TextIO
+from typing import Any
 
-from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.events import (
     Event,
     FinalistEnded,
@@ -47,23 +47,6 @@ from keras_sweep.trial.events import (
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.formats import strict_json
-from keras_sweep.views.running.progress_view import ProgressView
-
-
-class JsonLines(ProgressView):
-    """A listener that writes to a text file and flushes each line."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._objective = Objective("value", Goal.MAXIMIZE)
-
-    def __call__(self, event: Event) -> None:
-        """Write the event's line."""
-        if isinstance(event, SweepStarted):
-            self._objective = event.objective
-        self._file.write(strict_json(event_record(event, self._objective)) + "\n")
-        self._file.flush()
 
 
 def event_record(event: Event, objective: Objective) -> dict[str, Any]:

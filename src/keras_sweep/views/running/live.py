@@ -10,18 +10,16 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from keras_sweep.space.text import escaped
-from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
+from keras_sweep.space.text import counted, escaped
+from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, SweepStarted, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.notes import interval_text
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
-from keras_sweep.views.terminal.console import drawing_of
-from keras_sweep.views.terminal.drawing import Drawing, sparkline
-from keras_sweep.views.terminal.messages import print_notice
+from keras_sweep.views.terminal.console import print_notice
+from keras_sweep.views.terminal.drawing import FULL, SPINNER, TRACK, sparkline
 from keras_sweep.views.terminal.text import (
-    count_text,
     elapsed_text,
     number_text,
     params_text,
@@ -48,7 +46,6 @@ class LiveBoard:
     def __init__(self, console: Console, *, top: int = TOP) -> None:
         self.progress = SweepProgress(keep=top)
         self._console = console
-        self._drawing = drawing_of(console)
         self._failures: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._ended = False
@@ -84,9 +81,9 @@ class LiveBoard:
         self._failures[reason] += 1
         if self._failures[reason] > SHOWN_FAILURES:
             return
-        text = Text(f"trial {result.number} failed: ", style="red")
         params = {name: value for name, value in result.params.items() if name in self.progress.columns}
-        text.append(f"{escaped(reason)}  ", style="red").append(params_text(params or result.params), style="dim")
+        text = Text(f"trial {result.number} failed: {escaped(reason)}  ", style="red")
+        text.append(params_text(params or result.params), style="dim")
         if self._failures[reason] == SHOWN_FAILURES:
             text.append("  (more of these are only counted)", style="dim")
         self._console.print(text)
@@ -101,14 +98,13 @@ class LiveBoard:
 def board(progress: SweepProgress, console: Console) -> RenderableType:
     """The board as it stands, for the width and height that `console` has now."""
     width, height = console.size
-    drawing = drawing_of(console)
     if progress.started is None:
-        return _phase_line(progress, width, drawing)
+        return _phase_line(progress, width)
     room = TRAINING if height >= 24 else 2 if height >= 18 else 0
     training = min(len(progress.training) or len(progress.finalists_training), room)
     rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
-    parts: list[RenderableType] = [_headline(progress, width, drawing), _bar_line(progress, width, drawing)]
-    parts += [_phase_line(progress, width, drawing), _counts_line(progress, width, drawing)]
+    parts: list[RenderableType] = [_headline(progress.started, width), _bar_line(progress, width)]
+    parts += [_phase_line(progress, width), _counts_line(progress, width)]
     if progress.best and rows > 0:
         shown = leaderboard_rows(progress.best, progress.objective)[:rows]
         table = LeaderboardTable(
@@ -116,95 +112,76 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
         )
         parts += [Text(), table]
     if training:
-        parts += [Text(), *_training_lines(progress, training, width, drawing)]
+        lines = _finalist_lines(progress) if progress.finalists_training else _training_lines(progress, training)
+        shortened = (Text(shorten(line, width), style="dim") for line in lines[1 : training + 1])
+        parts += [Text(), Text(lines[0], style="bold"), *shortened]
     return Group(*parts)
 
 
-def _headline(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
-    started = progress.started
-    assert started is not None
-    name = shorten(escaped(started.name), max(width // 3, 8), drawing.ellipsis)
-    rest = f" {drawing.dot} {escaped(started.engine)} {drawing.dot} {escaped(started.runner)}"
-    text = Text(name, style="bold")
-    text.append(shorten(rest, width - text.cell_len, drawing.ellipsis), style="dim")
-    return text
+def _headline(started: SweepStarted, width: int) -> Text:
+    text = Text(shorten(escaped(started.name), max(width // 3, 8)), style="bold")
+    rest = f" · {escaped(started.engine)} · {escaped(started.runner)}"
+    return text.append(shorten(rest, width - text.cell_len), style="dim")
 
 
-def _bar_line(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
-    count = f"{progress.done:,}/{progress.total:,} trials"
-    times = [elapsed_text(progress.elapsed)]
+def _bar_line(progress: SweepProgress, width: int) -> Text:
+    words = f"  {progress.done:,}/{progress.total:,} trials  {elapsed_text(progress.elapsed)}"
     if progress.remaining is not None:
-        times.append(f"about {seconds_text(progress.remaining)} left")
-    words = f"  {count}  " + f" {drawing.dot} ".join(times)
-    longest = f"  {progress.total:,}/{progress.total:,} trials  59m59s {drawing.dot} about 59m59s left"
+        words += f" · about {seconds_text(progress.remaining)} left"
+    longest = f"  {progress.total:,}/{progress.total:,} trials  59m59s · about 59m59s left"
     room = min(width - max(len(words), len(longest)), 40)  # so that the bar keeps its length
-    text = Text()
-    if room >= 8:
-        whole = progress.before + progress.trained
-        share = whole / progress.total if progress.total else 0.0
-        filled = round(min(share, 1.0) * room)
-        text.append(drawing.full * filled, style="green").append(drawing.track * (room - filled), style="dim")
-    else:
-        words = words.strip()
-    text.append(shorten(words, width, drawing.ellipsis))
-    return text
+    if room < 8:
+        return Text(shorten(words.strip(), width))
+    share = (progress.before + progress.trained) / progress.total if progress.total else 0.0
+    filled = round(min(share, 1.0) * room)
+    return Text.assemble((FULL * filled, "green"), (TRACK * (room - filled), "dim"), words)
 
 
-def _phase_line(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
+def _phase_line(progress: SweepProgress, width: int) -> Text:
     """`⠹ compiling 3 of 8 programs  12 s`."""
-    turn = drawing.spinner[int(progress.elapsed * REFRESHES_PER_SECOND) % len(drawing.spinner)]
+    turn = SPINNER[int(progress.elapsed * REFRESHES_PER_SECOND) % len(SPINNER)]
     words = f" {phase_text(progress.phase)}  {elapsed_text(progress.phase_seconds)}"
-    return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1), drawing.ellipsis))
+    return Text.assemble((turn, "cyan"), shorten(words, max(width - 1, 1)))
 
 
-def _counts_line(progress: SweepProgress, width: int, drawing: Drawing) -> Text:
-    parts = [count_text(progress.epochs, "epoch")]
+def _counts_line(progress: SweepProgress, width: int) -> Text:
+    parts = [counted(progress.epochs, "epoch")]
     if progress.elapsed >= 1 and progress.epochs:
         parts[0] += f" ({number_text(progress.epochs / progress.elapsed, 2)}/s)"
     if (chosen := progress.finalists) is not None:
         total = len(chosen.recipes) * len(chosen.seeds)
-        so_far = f"{len(progress.finalists_ended)} of {count_text(total, 'finalist')} trained"
-        parts = [
-            so_far,
-            *([f"expected: {interval_text(chosen.estimate)}"] if chosen.estimate is not None else []),
-            *parts,
-        ]
+        if chosen.estimate is not None:
+            parts.insert(0, f"expected: {interval_text(chosen.estimate)}")
+        parts.insert(0, f"{len(progress.finalists_ended)} of {counted(total, 'finalist')} trained")
     elif progress.generation is not None:
         parts.append(f"generation {progress.generation + 1}")
     if pruned := progress.counts[TrialState.PRUNED]:
         parts.append(f"{pruned:,} pruned")
     if failed := progress.counts[TrialState.FAIL]:
         parts.append(f"{failed:,} failed")
-    return Text(shorten(f" {drawing.dot} ".join(parts), width, drawing.ellipsis), style="dim")
+    return Text(shorten(" · ".join(parts), width), style="dim")
 
 
-def _training_lines(progress: SweepProgress, count: int, width: int, drawing: Drawing) -> list[Text]:
-    """Those furthest on; one line each."""
-    if progress.finalists_training:
-        return _finalist_lines(progress, count, width, drawing)
+def _training_lines(progress: SweepProgress, most: int) -> list[str]:
+    """A heading, and a line for each of those furthest on."""
     order = sorted(progress.training, key=lambda number: (-len(progress.training[number].values), number))
-    shown = sorted(order[:count])
-    scale = progress.scale
+    shown = sorted(order[:most])
     digits = max(len(str(number)) for number in shown)
-    lines = []
+    lines = [f"training {counted(len(progress.training), 'trial')}"]
     for number in shown:
         trial = progress.training[number]
         done = f"{len(trial.values)}/{trial.epochs}" if trial.epochs else f"{len(trial.values)}"
         last = score_text(trial.values[-1]) if trial.values else ""
-        line = f"trial {number:>{digits}}  {done:>7}  {last:>6}  "
-        line += f"{sparkline(trial.values, drawing, width=CURVE, scale=scale):{CURVE}}  "
+        curve = sparkline(trial.values, width=CURVE, scale=progress.scale)
         params = {name: value for name, value in trial.params.items() if name != "epochs" and name in progress.columns}
-        text = Text(shorten(line + params_text(params), width, drawing.ellipsis), style="dim")
-        lines.append(text)
-    heading = f"training {count_text(len(progress.training), 'trial')}"
-    return [Text(heading, style="bold"), *lines]
+        lines.append(f"trial {number:>{digits}}  {done:>7}  {last:>6}  {curve:{CURVE}}  {params_text(params)}")
+    return lines
 
 
-def _finalist_lines(progress: SweepProgress, count: int, width: int, drawing: Drawing) -> list[Text]:
-    training = progress.finalists_training
+def _finalist_lines(progress: SweepProgress) -> list[str]:
     asked = {result.number: result.epochs for result in progress.leading}
-    lines = [Text(f"training {count_text(len(training), 'finalist')}", style="bold")]
-    for (recipe, seed), epochs in sorted(training.items())[:count]:
+    lines = [f"training {counted(len(progress.finalists_training), 'finalist')}"]
+    for (recipe, seed), epochs in sorted(progress.finalists_training.items()):
         done = f"{epochs}/{asked[recipe]}" if recipe in asked else f"{epochs}"
-        lines.append(Text(shorten(f"trial {recipe}  seed {seed}  {done:>7}", width, drawing.ellipsis), style="dim"))
+        lines.append(f"trial {recipe}  seed {seed}  {done:>7}")
     return lines

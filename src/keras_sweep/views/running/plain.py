@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
 from typing import Self
 
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.space.search_space import Params
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.events import (
     Event,
     FinalistEnded,
@@ -24,9 +22,8 @@ from keras_sweep.trial.events import (
 )
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
-from keras_sweep.views.terminal.console import drawing_of
-from keras_sweep.views.terminal.messages import print_notice
-from keras_sweep.views.terminal.text import count_text, elapsed_text, score_text, seconds_text, value_text
+from keras_sweep.views.terminal.console import print_notice
+from keras_sweep.views.terminal.text import elapsed_text, score_text, seconds_text, value_text
 
 SILENCE = 5.0  # seconds without a line, then what goes on is said
 LONGEST_SILENCE = 60.0
@@ -38,7 +35,6 @@ class PlainLines:
     def __init__(self, console: Console, *, silence: float = SILENCE) -> None:
         """`silence`: seconds without a line after which the phase is said; each further time after twice as long."""
         self._console = console
-        self._drawing = drawing_of(console)
         self._progress = SweepProgress(keep=1)
         self._silence = silence
         self._changed = threading.Condition()
@@ -81,8 +77,8 @@ class PlainLines:
             return text
         epochs = sum(len(trial.values) for trial in trials.values())
         asked = sum(trial.epochs or 0 for trial in trials.values())
-        done = f"{epochs:,} of {count_text(asked, 'epoch')}" if asked else count_text(epochs, "epoch")
-        return f"{text}: {count_text(len(trials), 'trial')}, {done} done"
+        done = f"{epochs:,} of {counted(asked, 'epoch')}" if asked else counted(epochs, "epoch")
+        return f"{text}: {counted(len(trials), 'trial')}, {done} done"
 
     def __call__(self, event: Event) -> None:
         """Print the event's line, if it has one."""
@@ -91,18 +87,19 @@ class PlainLines:
             self._print(event)
 
     def _print(self, event: Event) -> None:
+        failed = isinstance(event, TrialEnded | FinalistEnded) and event.result.state is TrialState.FAIL
+        style = "red" if failed else ""
         if isinstance(event, SweepStarted):
             self._line(started_text(event))
         elif isinstance(event, TrialEnded):
-            self._line(self._trial_text(event.result), style="red" if event.result.state is TrialState.FAIL else "")
+            self._line(self._trial_text(event.result), style)
         elif isinstance(event, FinalistsChosen):
             if event.note:
                 print_notice(self._console, event.note)
             if event.recipes:
                 self._line(finalists_text(event))
         elif isinstance(event, FinalistEnded):
-            failed = event.result.state is TrialState.FAIL
-            self._line(self._finalist_text(event.result), style="red" if failed else "")
+            self._line(self._finalist_text(event.result), style)
         elif isinstance(event, Noticed):
             print_notice(self._console, event.message)
             self._printed = time.monotonic()
@@ -114,13 +111,16 @@ class PlainLines:
     def _trial_text(self, result: Result) -> str:
         progress = self._progress
         width = len(str(progress.total))
-        parts = [f"[{progress.done:{width}}/{progress.total}]", f"trial {result.number:{width}}"]
-        parts.append(trial_text(result, progress.objective.name, pm=self._drawing.pm))
-        names = progress.columns or tuple(result.params)
-        parts.append(columns_text(result.params, [name for name in names if name != "epochs"]))
-        parts.append(f"{count_text(result.epochs, 'epoch')} in {seconds_text(result.seconds.training)}")
-        if progress.is_best(result):
-            parts.append("best so far")
+        names = [name for name in progress.columns or tuple(result.params) if name != "epochs"]
+        params = result.params
+        columns = (f"{escaped(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
+        parts = [
+            f"[{progress.done:{width}}/{progress.total}]  trial {result.number:{width}}",
+            trial_text(result, progress.objective.name),
+            " ".join(columns),
+            f"{counted(result.epochs, 'epoch')} in {seconds_text(result.seconds.training)}",
+            "best so far" if progress.is_best(result) else "",
+        ]
         return "  ".join(part for part in parts if part)
 
     def _finalist_text(self, result: Result) -> str:
@@ -128,7 +128,7 @@ class PlainLines:
         assert progress.finalists is not None
         total = len(progress.finalists.recipes) * len(progress.finalists.seeds)
         done = f"[{len(progress.finalists_ended):{len(str(total))}}/{total}]"
-        score = trial_text(result, progress.objective.name, pm=self._drawing.pm)
+        score = trial_text(result, progress.objective.name)
         return f"{done}  trial {result.recipe} with seed {result.finalist_seed}  {score}"
 
     def _line(self, text: str, style: str = "") -> None:
@@ -139,7 +139,7 @@ class PlainLines:
 def started_text(event: SweepStarted) -> str:
     """`dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`."""
     text = (
-        f"{escaped(event.name)}: {count_text(event.total, 'trial')} by {escaped(event.engine)}, "
+        f"{escaped(event.name)}: {counted(event.total, 'trial')} by {escaped(event.engine)}, "
         f"trained by {escaped(event.runner)}, to {event.goal} {escaped(event.metric)}"
     )
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
@@ -154,15 +154,10 @@ def finalists_text(event: FinalistsChosen) -> str:
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
 
 
-def columns_text(params: Params, names: Sequence[str]) -> str:
-    """Each of the parameters, a dash for one that the trial has not: `optimizer=adam momentum=-`."""
-    return " ".join(f"{escaped(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
-
-
-def trial_text(result: Result, metric: str, *, pm: str = "±") -> str:
+def trial_text(result: Result, metric: str) -> str:
     """`val_accuracy 0.8552 ±0.0032`, `FAIL diverged`."""
     reason = escaped(result.reason) if result.reason else ""
     if result.state is TrialState.FAIL or result.value is None:
         return f"{result.state} {reason}".strip()
-    score = f"{escaped(metric)} {score_text(result.value, result.stderr, pm=pm)}"
+    score = f"{escaped(metric)} {score_text(result.value, result.stderr)}"
     return f"{score} ({reason or 'pruned'})" if result.state is TrialState.PRUNED else score

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from keras_sweep.space.search_space import Goal, Objective, Params
-from keras_sweep.space.text import escaped
+from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,
@@ -26,7 +26,6 @@ from keras_sweep.trial.finalists import LEADING, Choice, with_finalists
 from keras_sweep.trial.ranking import can_win, has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.drawing import CurveScale
-from keras_sweep.views.terminal.text import count_text
 
 ENOUGH_EPOCHS = 8  # tell how long an epoch takes
 
@@ -317,5 +316,5 @@ def phase_text(event: PhaseBegan | None) -> str:
         return words
     if event.phase == "compile":
         number = min(event.done + 1, event.total)
-        return f"{words} {number:,} of {count_text(event.total, 'program')}" if event.total > 1 else words
+        return f"{words} {number:,} of {counted(event.total, 'program')}" if event.total > 1 else words
     return f"{words}, {event.done:,} of {event.total:,}" if event.phase == "build" else words

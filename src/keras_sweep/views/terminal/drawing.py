@@ -1,6 +1,6 @@
-"""The characters drawings are made of, and small drawings of them: curves, bars, plots.
+"""The characters that drawings are made of, and small drawings of them: curves, bars, plots.
 
-A terminal that knows ASCII only gets other characters.
+`console.py` writes other characters where a terminal knows ASCII alone.
 """
 
 from __future__ import annotations
@@ -9,46 +9,17 @@ import bisect
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from keras_sweep.space.search_space import Goal
 
+SPARK = "▁▂▃▄▅▆▇"  # low to high; a whole cell would run into the line above
+LEVELS = SPARK + "█"
+HALF, FULL, TRACK = "╸", "━", "─"  # of a bar: half a cell, a cell, what is left of it; rules are of the last, too
+GAP = "×"  # a curve's point that is no finite number
 MARK = "o"  # of a second curve; unlike every level of the first
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """One set of drawing characters."""
-
-    spark: str  # low to high; a whole cell would run into the line above
-    block: str  # a whole cell
-    bar: str  # a cell filled by 1/n .. n/n
-    empty: str  # the rest of a bar
-    gap: str  # a curve's point that is no finite number
-    tie: str
-    pm: str
-    dot: str  # between parts of a line
-    ellipsis: str
-    dash: str
-    rule: str
-    full: str  # of a progress bar
-    track: str  # what is left of it
-    spinner: str  # turns while something goes on
-    times: str  # before a count
-
-
-UNICODE = Drawing("▁▂▃▄▅▆▇", "█", "╸━", " ", "×", "≈", "±", "·", "…", "–", "─", "━", "─", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", "×")
-ASCII = Drawing("_.-~=+*", "#", "#", ".", "x", "~", "+/-", "|", "...", "-", "-", "=", "-", "|/-\\", "x")
-
-
-def drawing_for(encoding: str) -> Drawing:
-    """Unicode's drawing characters where the encoding has them."""
-    try:
-        (UNICODE.spark + UNICODE.bar + UNICODE.tie + UNICODE.spinner).encode(encoding)
-    except (UnicodeEncodeError, LookupError):
-        return ASCII
-    return UNICODE
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"  # turns while something goes on
+TIE = "≈"
 
 
 def resampled(values: Sequence[float], width: int) -> list[float]:
@@ -60,66 +31,51 @@ def resampled(values: Sequence[float], width: int) -> list[float]:
     return [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
 
 
-def sparkline(
-    values: Sequence[float], drawing: Drawing, *, width: int = 20, scale: Callable[[float], float] | None = None
-) -> str:
+def sparkline(values: Sequence[float], *, width: int = 20, scale: Callable[[float], float] | None = None) -> str:
     """A curve in one line of at most `width` characters; `scale` gives a value's height, else its own range does."""
-    finite = [value for value in values if math.isfinite(value)]
-    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+    height_of = scale or _own_scale(values)
     line = ""
     for value in resampled(values, width):
-        if not math.isfinite(value):
-            line += drawing.gap
-            continue
-        share = scale(value) if scale is not None else (value - low) / (high - low) if high > low else 0.5
-        line += drawing.spark[min(max(int(share * len(drawing.spark)), 0), len(drawing.spark) - 1)]
+        level = int(height_of(value) * len(SPARK)) if math.isfinite(value) else None
+        line += GAP if level is None else SPARK[min(max(level, 0), len(SPARK) - 1)]
     return line
 
 
-def bar(share: float, width: int, drawing: Drawing) -> str:
+def _own_scale(values: Iterable[float]) -> Callable[[float], float]:
+    """Heights from the lowest of the finite values, 0, to the highest, 1."""
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = min(finite, default=0.0), max(finite, default=0.0)
+    return lambda value: (value - low) / (high - low) if high > low else 0.5
+
+
+def bar(share: float, width: int) -> str:
     """A horizontal bar: `share` in [0, 1] of `width` cells."""
     share = min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0
-    steps = len(drawing.bar)
-    filled, rest = divmod(round(share * width * steps), steps)
-    line = drawing.bar[-1] * filled + (drawing.bar[rest - 1] if rest else "")
-    return line + drawing.empty * (width - len(line))
+    whole, half = divmod(round(share * width * 2), 2)
+    return f"{FULL * whole + HALF * half:{width}}"
 
 
-def plot(
-    values: Sequence[float], drawing: Drawing, *, width: int = 60, height: int = 8, also: Sequence[float] = ()
-) -> list[str]:
+def plot(values: Sequence[float], *, width: int = 60, height: int = 8, also: Sequence[float] = ()) -> list[str]:
     """A curve as `height` lines of columns, lowest line last. Empty where there is no finite point.
 
     `also` is a second curve, on the same scale: a mark in each second column or fewer, where it changes.
     """
     points, marked = resampled(values, width), resampled(also, width)
-    finite = [point for point in (*points, *marked) if math.isfinite(point)]
-    if not finite:
+    if not any(map(math.isfinite, (*points, *marked))):
         return []
-    low, high = min(finite), max(finite)
-    levels = drawing.spark + drawing.block
-    steps = len(levels)
-    columns = []
-    for point in points:
-        if not math.isfinite(point):
-            columns.append(-1)
-            continue
-        share = (point - low) / (high - low) if high > low else 0.5
-        columns.append(1 + round(share * (height * steps - 1)))  # at least one level, so the lowest is seen
+    height_of, steps = _own_scale((*points, *marked)), len(LEVELS)
+    # Each column is filled by so many eighths of a cell; by one at least, so that the lowest point is seen.
+    columns = [1 + round(height_of(p) * (height * steps - 1)) if math.isfinite(p) else None for p in points]
     lines = []
     for row in range(height - 1, -1, -1):
         line = ""
         for column in columns:
-            if column < 0:
-                line += drawing.gap if row == 0 else " "
-            else:
-                fill = min(max(column - row * steps, 0), steps)
-                line += levels[fill - 1] if fill else " "
+            fill = 0 if column is None else min(max(column - row * steps, 0), steps)
+            line += GAP if column is None and row == 0 else LEVELS[fill - 1] if fill else " "
         lines.append(line)
-    for column, point in _marks(marked):
-        share = (point - low) / (high - low) if high > low else 0.5
-        row = height - 1 - min(int(share * height), height - 1)
-        lines[row] = lines[row][:column] + MARK + lines[row][column + 1 :]
+    for place, point in _marks(marked):
+        row = height - 1 - min(int(height_of(point) * height), height - 1)
+        lines[row] = lines[row][:place] + MARK + lines[row][place + 1 :]
     return lines
 
 

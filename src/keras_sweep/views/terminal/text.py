@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.text import counted, escaped
@@ -12,15 +12,13 @@ from keras_sweep.space.text import counted, escaped
 MOST_DECIMALS = 8
 
 
-def shorten(text: str, width: int, ellipsis: str = "…") -> str:
+def shorten(text: str, width: int) -> str:
     """At most `width` terminal cells of the text; an ellipsis stands for the rest."""
     from rich.cells import cell_len, set_cell_size
 
     if cell_len(text) <= width:
         return text
-    if width <= len(ellipsis):
-        return set_cell_size(text, max(width, 0))
-    return set_cell_size(text, width - len(ellipsis)).rstrip() + ellipsis
+    return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else set_cell_size(text, max(width, 0))
 
 
 def number_text(value: float, digits: int = 3) -> str:
@@ -69,13 +67,13 @@ def decimals(value: float | None, stderr: float | None = None) -> int:
     return min(places, MOST_DECIMALS)
 
 
-def score_text(value: float | None, stderr: float | None = None, *, pm: str = "±") -> str:
+def score_text(value: float | None, stderr: float | None = None) -> str:
     """`0.8552 ±0.0032`; a dash where there is no value."""
     if value is None or not math.isfinite(value):
         return "-"
     places = decimals(value, stderr)
     text = _fixed(value, places)
-    return text if stderr is None or not math.isfinite(stderr) else f"{text} {pm}{_fixed(stderr, places)}"
+    return text if stderr is None or not math.isfinite(stderr) else f"{text} ±{_fixed(stderr, places)}"
 
 
 def _fixed(value: float, places: int) -> str:
@@ -124,14 +122,8 @@ def ago_text(seconds: float) -> str:
     return f"{round(seconds / 31557600)} years ago"
 
 
-def count_text(count: int, noun: str) -> str:
-    """`1 trial`, `12 trials`."""
-    return counted(count, noun)
-
-
-def waiting_text(numbers: Sequence[int]) -> str:
+def waiting_text(count: int) -> str:
     """What is said of trials that have ended, and wait for their turn in the record."""
-    subject, them = ("is", "it is") if len(numbers) == 1 else ("are", "they are")
-    have = "has" if len(numbers) == 1 else "have"
-    trials = count_text(len(numbers), "more trial")
-    return f"{trials} {have} ended and {subject} kept: {them} shown once those with lower numbers have ended too"
+    have, are, they = ("has", "is", "it is") if count == 1 else ("have", "are", "they are")
+    trials = counted(count, "more trial")
+    return f"{trials} {have} ended and {are} kept: {they} shown once those with lower numbers have ended too"

@@ -1,7 +1,7 @@
 import pytest
 
 from keras_sweep.errors import Fault, Interrupted, SpaceFileError, SweepError, UsageError
-from keras_sweep.views.terminal.messages import error_lines, print_error, print_notice, print_warning
+from keras_sweep.views.terminal.console import error_lines, print_error, print_notice, print_warning
 from tests.helpers.screen import on_pipe, sent, terminal
 
 
