@@ -1,4 +1,4 @@
-"""Bad space files, and the fault that each is told by: all but those of `parameters`."""
+"""Bad space files, and the fault that each is told by."""
 
 from __future__ import annotations
 
@@ -7,11 +7,38 @@ from collections.abc import Mapping
 from tests.helpers.space_texts import DENSE, dense, with_parameters
 
 BadFile = tuple[str, int | None, str, str]  # its text; then line, key and words of a fault that it has
+PARAMETERS_OF_DENSE = ("optimizer", "learning_rate", "epochs")
+SECTIONS_OF_DENSE = ("data", "model", "loss", "metrics", "metric", "search")
+MORE_SECTIONS = ("split", "early_terminate", "finalists", "finish", "callbacks", "class_weight", "metrik", "<<")
 
-LR = "parameters.learning_rate"
 
-BAD_FILES: Mapping[str, BadFile] = {
-    # not a document
+def bad(key: str, value: str, below: str, words: str, *parameters: str) -> BadFile:
+    """The dense file with another value, which is faulty.
+
+    Args:
+        key: a section, or a parameter. One that the dense file does not have stands in place of all of its parameters.
+        value: what the key has.
+        below: where under the key the fault is told: "max", "values.0", or "" for the key itself.
+        words: of the fault.
+        parameters: lines of other parameters before the faulty one.
+    """
+    line = f"{key}: {value}" if value else f"{key}:"
+    if key in MORE_SECTIONS:
+        text = f"{DENSE}{line}\n"
+    elif key == "model":
+        text = dense(model=line, dense="")
+    elif key in SECTIONS_OF_DENSE:
+        text = dense(**{key: line})
+    elif key in PARAMETERS_OF_DENSE and not parameters:
+        text = dense(**{key: f"  {line}"})
+    else:
+        text = with_parameters(*parameters, line)
+    section = key if key in (*MORE_SECTIONS, *SECTIONS_OF_DENSE) else f"parameters.{key}"
+    number = [one.strip() for one in text.splitlines()].index(line) + 1
+    return text, number, f"{section}.{below}" if below else section, words
+
+
+NO_DOCUMENTS: Mapping[str, BadFile] = {
     "empty": ("", None, "", "the file is empty"),
     "only comments": ("# nothing\n", None, "", "the file is empty"),
     "a list": ("- data\n", 1, "", "a space file is a map"),
@@ -26,52 +53,41 @@ BAD_FILES: Mapping[str, BadFile] = {
     "too deep": (dense(data="data: " + "[" * 40 + "]" * 40), 1, "data.", "at most 12 levels deep"),
     "very deep": ("[" * 20_000, 1, "0.", "at most 12 levels deep"),
     "a list as a key": ("? [a, b]\n: 1\n", 1, "", "a key must be a word"),
-    "a tag": (dense(data="data: !!python/object/apply:os.system [ls]"), 1, "data", "tags are not read"),
-    "a tag of one's own": (dense(loss="loss: !loss mse"), 4, "loss", "tags are not read, but got '!loss'"),
-    "a standard tag": (dense(loss="loss: !!str mse"), 4, "loss", "tags are not read"),
-    "an unknown alias": (dense(loss="loss: *mse"), 4, "loss", "no anchor `&mse`"),
-    "an alias in itself": (dense(data="data: &a [*a]"), 1, "data.0", "no anchor `&a`"),
-    "a number of 100 digits": (dense(epochs="  epochs: " + "9" * 100), 10, "parameters.epochs", "must fit 64 bits"),
-    "an infinite number": (dense(learning_rate="  learning_rate: {min: 1e-4, max: .inf}"), 9, LR + ".max", "finite"),
-    "a number too large": (dense(learning_rate="  learning_rate: {min: 1e-4, max: 1e999}"), 9, LR + ".max", "finite"),
-    "not a number": (dense(learning_rate="  learning_rate: .nan"), 9, LR, "must be finite, but got '.nan'"),
-    "half a character": (dense(data='data: "\\ud800"'), 1, "data", "must be Unicode"),
-    # keys
+    "a tag": bad("data", "!!python/object/apply:os.system [ls]", "", "tags are not read"),
+    "a tag of one's own": bad("loss", "!loss mse", "", "tags are not read, but got '!loss'"),
+    "an unknown alias": bad("loss", "*mse", "", "no anchor `&mse`"),
+    "an alias in itself": bad("data", "&a [*a]", "0", "no anchor `&a`"),
+    "a number of 100 digits": bad("epochs", "9" * 100, "", "must fit 64 bits"),
+    "an infinite number": bad("learning_rate", "{min: 1e-4, max: .inf}", "max", "finite"),
+    "a number too large": bad("learning_rate", "{min: 1e-4, max: 1e999}", "max", "finite"),
+    "not a number": bad("learning_rate", ".nan", "", "must be finite, but got '.nan'"),
+    "half a character": bad("data", '"\\ud800"', "", "must be Unicode"),
     "a key twice": (DENSE + "loss: mse\n", 12, "loss", "the key `loss` is there twice, first on line 4"),
-    "a parameter twice": (with_parameters("seed: 1", "seed: 2"), 9, "parameters.seed", "there twice, first on line 8"),
-    "an unknown key": (DENSE + "metrik: 1\n", 12, "metrik", "no such key here (did you mean `metric`?)"),
-    "callbacks": (
-        DENSE + "callbacks: [x]\n",
-        12,
-        "callbacks",
-        "`epochs: {max: 20, take: best}` keeps each trial's best",
-    ),
-    "class weights": (DENSE + "class_weight: {0: 2}\n", 12, "class_weight", "may weigh classes in `compute_loss`"),
-    "a merge key": (DENSE + "<<: {loss: mse}\n", 12, "<<", "no such key here"),
+    "a parameter twice": bad("seed", "2", "", "there twice, first on line 8", "seed: 1"),
     "no data": (dense(data=""), None, "data", "`data` is missing (as in `data: fashion_mnist`)"),
     "no metric": (dense(metric=""), None, "metric", "`metric` is missing"),
     "only W&B's keys": ("parameters: {epochs: 1}\n", None, "model", "`model` is missing"),
+}
+BAD_SECTIONS: Mapping[str, BadFile] = {
+    "an unknown key": bad("metrik", "1", "", "no such key here (did you mean `metric`?)"),
+    "callbacks": bad("callbacks", "[x]", "", "`epochs: {max: 20, take: best}` keeps each trial's best"),
+    "class weights": bad("class_weight", "{0: 2}", "", "may weigh classes in `compute_loss`"),
+    "a merge key": bad("<<", "{loss: mse}", "", "no such key here"),
     # data
-    "unknown data": (dense(data="data: fashion-mnist"), 1, "data", "(did you mean `fashion_mnist`?)"),
-    "data a number": (dense(data="data: 7"), 1, "data", "must be a name (fashion_mnist, mnist"),
-    "a missing file": (dense(data="data: {csv: nowhere.csv, target: y}"), 1, "data.csv", "no file 'nowhere.csv'"),
-    "a folder as data": (dense(data="data: {csv: ., target: y}"), 1, "data.csv", "is a folder"),
-    "no target": (dense(data="data: {csv: there.csv}"), 1, "data.target", "`target` is missing (the column"),
-    "two sources": (dense(data="data: {csv: a, npz: b}"), 1, "data", "only one of csv, npz may be given"),
-    "no source": (dense(data="data: {cvs: a.csv, target: y}"), 1, "data", "(did you mean `csv`?)"),
-    "a misspelt target": (dense(data="data: {csv: there.csv, traget: y}"), 1, "data.traget", "`target`?"),
-    "no function": (dense(data="data: {python: rows}"), 1, "data.python", "must be `module:function`, but got 'rows'"),
-    "no such module": (dense(data="data: {python: no_rows_at_all:get}"), 1, "data.python", "no module 'no_rows"),
-    "a share of 1": (DENSE + "split: {validation: 1}\n", 12, "split.validation", "above 0 and below 1, but got 1"),
-    "a share in percent": (DENSE + "split: {test: 20}\n", 12, "split.test", "below 1, but got 20"),
-    "a negative seed": (DENSE + "split: {seed: -1}\n", 12, "split.seed", "from 0 to 4,294,967,295, but got -1"),
-    "one fold": (DENSE + "split: {folds: 1}\n", 12, "split.folds", "must be 0, for none, or at least 2, but got 1"),
-    "folds beside a share": (
-        DENSE + "split: {folds: 5, validation: 0.2}\n",
-        12,
-        "split.validation",
-        "with `folds` every row is a validation row of one fold, so there is no share of them",
-    ),
+    "unknown data": bad("data", "fashion-mnist", "", "(did you mean `fashion_mnist`?)"),
+    "data a number": bad("data", "7", "", "must be a name (fashion_mnist, mnist"),
+    "a missing file": bad("data", "{csv: nowhere.csv, target: y}", "csv", "no file 'nowhere.csv'"),
+    "a folder as data": bad("data", "{csv: ., target: y}", "csv", "is a folder"),
+    "no target": bad("data", "{csv: there.csv}", "target", "`target` is missing (the column"),
+    "two sources": bad("data", "{csv: a, npz: b}", "", "only one of csv, npz may be given"),
+    "no source": bad("data", "{cvs: a.csv, target: y}", "", "(did you mean `csv`?)"),
+    "a misspelt target": bad("data", "{csv: there.csv, traget: y}", "traget", "`target`?"),
+    "no function": bad("data", "{python: rows}", "python", "must be `module:function`, but got 'rows'"),
+    "no such module": bad("data", "{python: no_rows_at_all:get}", "python", "no module 'no_rows"),
+    "a share of 1": bad("split", "{validation: 1}", "validation", "above 0 and below 1, but got 1"),
+    "a negative seed": bad("split", "{seed: -1}", "seed", "from 0 to 4,294,967,295, but got -1"),
+    "one fold": bad("split", "{folds: 1}", "folds", "must be 0, for none, or at least 2, but got 1"),
+    "folds beside a share": bad("split", "{folds: 5, validation: 0.2}", "validation", "so there is no share of them"),
     "folds without a refit": (
         DENSE + "split: {folds: 5}\nfinish: {refit: false}\n",
         13,
@@ -85,62 +101,180 @@ BAD_FILES: Mapping[str, BadFile] = {
         "there twice",
     ),
     # model
-    "unknown model": (dense(model="model: dnse", dense=""), 2, "model", "(did you mean `dense`?)"),
-    "units outside": (dense(dense="  units: 10"), 2, "model", "must be `dense`, {dense: {units: 10}} or"),
-    "units beside dense": (dense(dense="  {dense: {}, units: 10}"), 3, "model.units", "put it inside"),
-    "no units": (dense(dense="  dense: {units: 0}"), 3, "model.dense.units", "a whole number of at least 1, but got 0"),
-    "units as text": (dense(dense="  dense: {units: '10'}"), 3, "model.dense.units", "but got '10'"),
-    "unknown activation": (dense(dense="  dense: {activation: sofmax}"), 3, "model.dense.activation", "`softmax`?"),
-    "unknown argument": (dense(dense="  dense: {unit: 10}"), 3, "model.dense.unit", "(did you mean `units`?)"),
-    "a layer of words": (dense(dense="  dense: {hidden: [a]}"), 3, "model.dense.hidden", "must be whole numbers"),
-    "dropout of 1": (dense(dense="  dense: {dropout: 1}"), 3, "model.dense.dropout", "below 1, but got 1"),
-    "no model module": (dense(dense="  python: no_such_model:build"), 3, "model.python", "no module 'no_such_model'"),
-    "a path as module": (dense(dense="  python: ../model.py:build"), 3, "model.python", "must be `module:function`"),
+    "unknown model": bad("model", "dnse", "", "(did you mean `dense`?)"),
+    "units outside": bad("model", "{units: 10}", "", "must be `dense`, {dense: {units: 10}} or"),
+    "units beside dense": bad("model", "{dense: {}, units: 10}", "units", "put it inside"),
+    "no units": bad("model", "{dense: {units: 0}}", "dense.units", "a whole number of at least 1, but got 0"),
+    "units as text": bad("model", "{dense: {units: '10'}}", "dense.units", "but got '10'"),
+    "unknown activation": bad("model", "{dense: {activation: sofmax}}", "dense.activation", "`softmax`?"),
+    "unknown argument": bad("model", "{dense: {unit: 10}}", "dense.unit", "(did you mean `units`?)"),
+    "a layer of words": bad("model", "{dense: {hidden: [a]}}", "dense.hidden", "must be whole numbers"),
+    "dropout of 1": bad("model", "{dense: {dropout: 1}}", "dense.dropout", "below 1, but got 1"),
+    "no model module": bad("model", "{python: no_such_model:build}", "python", "no module 'no_such_model'"),
+    "a path as module": bad("model", "{python: ../model.py:build}", "python", "must be `module:function`"),
     # loss, metrics, metric
-    "unknown loss": (dense(loss="loss: sparse_crossentropy"), 4, "loss", "must be a loss of Keras"),
-    "a loss in capitals": (dense(loss="loss: MSE"), 4, "loss", "(did you mean `mse`?)"),
-    "no loss": (dense(loss="loss:"), 4, "loss", "must be a loss of Keras, but got nothing"),
-    "a list of losses": (dense(loss="loss: [mse, mae]"), 4, "loss", "but got ['mse', 'mae']"),
-    "unknown metric": (dense(metrics="metrics: [acuracy]"), 5, "metrics.0", "(did you mean `accuracy`?)"),
-    "one metric": (dense(metrics="metrics: accuracy"), 5, "metrics", "must be a list, but got 'accuracy'"),
-    "a metric twice": (dense(metrics="metrics: [mae, mae]"), 5, "metrics.1", "there twice"),
-    "not recorded": (dense(metric="metric: {name: val_auc}"), 6, "metric.name", "(add `auc` to `metrics`)"),
-    "without val_": (dense(metric="metric: {name: accuracy}"), 6, "metric.name", "(did you mean `val_accuracy`?)"),
-    "a metric as text": (dense(metric="metric: val_loss"), 6, "metric", "must be a map with `name`, `goal`"),
-    "an unknown goal": (dense(metric="metric: {name: val_loss, goal: minimise}"), 6, "metric.goal", "`minimize`?"),
-    "a target": (dense(metric="metric: {name: val_loss, target: 0.9}"), 6, "metric.target", "(leave it out)"),
+    "unknown loss": bad("loss", "sparse_crossentropy", "", "must be a loss of Keras"),
+    "no loss": bad("loss", "", "", "must be a loss of Keras, but got nothing"),
+    "unknown metric": bad("metrics", "[acuracy]", "0", "(did you mean `accuracy`?)"),
+    "one metric": bad("metrics", "accuracy", "", "must be a list, but got 'accuracy'"),
+    "a metric twice": bad("metrics", "[mae, mae]", "1", "there twice"),
+    "not recorded": bad("metric", "{name: val_auc}", "name", "(add `auc` to `metrics`)"),
+    "without val_": bad("metric", "{name: accuracy}", "name", "(did you mean `val_accuracy`?)"),
+    "a metric as text": bad("metric", "val_loss", "", "must be a map with `name`, `goal`"),
+    "an unknown goal": bad("metric", "{name: val_loss, goal: minimise}", "goal", "`minimize`?"),
+    "a target": bad("metric", "{name: val_loss, target: 0.9}", "target", "(leave it out)"),
     # search, early_terminate, finalists
-    "unknown engine": (dense(search="search: {engine: optunah}"), 11, "search.engine", "(did you mean `optuna`?)"),
-    "unknown sampler": (dense(search="search: {sampler: tpee}"), 11, "search.sampler", "(did you mean `tpe`?)"),
-    "the other's sampler": (
-        dense(search="search: {engine: keras-tuner, sampler: tpe}"),
-        11,
-        "search.sampler",
+    "unknown engine": bad("search", "{engine: optunah}", "engine", "(did you mean `optuna`?)"),
+    "unknown sampler": bad("search", "{sampler: tpee}", "sampler", "(did you mean `tpe`?)"),
+    "the other's sampler": bad(
+        "search",
+        "{engine: keras-tuner, sampler: tpe}",
+        "sampler",
         "one of random, bayesian, hyperband, grid with keras-tuner, but got 'tpe' (`engine: optuna` has it)",
     ),
-    "no trials": (dense(search="search: {trials: 0}"), 11, "search.trials", "from 1 to 1,000,000, but got 0"),
-    "trials as text": (dense(search="search: {trials: many}"), 11, "search.trials", "but got 'many'"),
-    "a search of words": (dense(search="search: optuna"), 11, "search", "must be a map with `engine`"),
-    "unknown stop": (DENSE + "early_terminate: {type: hyperbnd}\n", 12, "early_terminate.type", "`hyperband`?"),
-    "no stop": (DENSE + "early_terminate: {min_iter: 1}\n", 12, "early_terminate.type", "`type` is missing"),
-    "finalists of a number": (DENSE + "finalists: 5\n", 12, "finalists", "must be a map with `top`, `seeds`"),
-    "other finalists": (DENSE + "finalists: all\n", 12, "finalists", "or none, but got 'all'"),
-    "one finalist": (DENSE + "finalists: {top: 1}\n", 12, "finalists.top", "from 2 to 1,000, but got 1"),
-    "no seeds": (DENSE + "finalists: {seeds: 0}\n", 12, "finalists.seeds", "from 1 to 1,000, but got 0"),
-    "a refit that is no yes or no": (DENSE + "finish: {refit: 5}\n", 12, "finish.refit", "but got 5"),
-    "finalists by another key": (DENSE + "finalists: {seed: 3}\n", 12, "finalists.seed", "did you mean `seeds`?"),
-    "eta of 1": (DENSE + "early_terminate: {type: hyperband, eta: 1}\n", 12, "early_terminate.eta", "at least 2"),
-    "max_iter alone": (DENSE + "early_terminate: {type: hyperband, max_iter: 9}\n", 12, "early_terminate", "with `s`"),
-    "max_iter below epochs": (
-        DENSE + "early_terminate: {type: hyperband, max_iter: 9, s: 2}\n",
-        12,
-        "early_terminate.max_iter",
+    "no trials": bad("search", "{trials: 0}", "trials", "from 1 to 1,000,000, but got 0"),
+    "trials as text": bad("search", "{trials: many}", "trials", "but got 'many'"),
+    "a search of words": bad("search", "optuna", "", "must be a map with `engine`"),
+    "unknown stop": bad("early_terminate", "{type: hyperbnd}", "type", "`hyperband`?"),
+    "no stop": bad("early_terminate", "{min_iter: 1}", "type", "`type` is missing"),
+    "eta of 1": bad("early_terminate", "{type: hyperband, eta: 1}", "eta", "at least 2"),
+    "max_iter alone": bad("early_terminate", "{type: hyperband, max_iter: 9}", "", "with `s`"),
+    "max_iter below epochs": bad(
+        "early_terminate",
+        "{type: hyperband, max_iter: 9, s: 2}",
+        "max_iter",
         "must not be below the most epochs, 20, but got 9",
     ),
-    "odd max_iter": (
-        DENSE + "early_terminate: {type: hyperband, max_iter: 20, s: 2}\n",
-        12,
-        "early_terminate.max_iter",
-        "a multiple of eta**s = 9, but got 20",
+    "odd max_iter": bad(
+        "early_terminate", "{type: hyperband, max_iter: 20, s: 2}", "max_iter", "eta**s = 9, but got 20"
     ),
-}  # by what is bad in it
+    "finalists of a number": bad("finalists", "5", "", "must be a map with `top`, `seeds`"),
+    "other finalists": bad("finalists", "all", "", "or none, but got 'all'"),
+    "one finalist": bad("finalists", "{top: 1}", "top", "from 2 to 1,000, but got 1"),
+    "no seeds": bad("finalists", "{seeds: 0}", "seeds", "from 1 to 1,000, but got 0"),
+    "finalists by another key": bad("finalists", "{seed: 3}", "seed", "did you mean `seeds`?"),
+    "a refit that is no yes or no": bad("finish", "{refit: 5}", "refit", "but got 5"),
+}
+BAD_PARAMETERS: Mapping[str, BadFile] = {
+    "no parameters": (with_parameters("{}"), 7, "parameters", "must be a map of parameters, but got an empty map"),
+    "min above max": bad("learning_rate", "{min: 2, max: 1}", "min", "must hold, but got (min=2, max=1)"),
+    "log from zero": bad("learning_rate", "{min: 0, max: 1.0, log: true}", "min", "log range"),
+    "rate of zero": bad("learning_rate", "{min: 0.0, max: 1.0}", "min", "a number above 0"),
+    "rate as text": bad("learning_rate", "{min: 1 e-4, max: 1}", "min", "must be a number"),
+    "rate as quoted text": bad("learning_rate", "'0.1'", "", "must be a number above 0, but got"),
+    "only min": bad("learning_rate", "{min: 1e-4}", "max", "`max` is missing"),
+    "misspelt max": bad("learning_rate", "{min: 1, maxx: 2}", "maxx", "`max`?"),
+    "value and values": bad("learning_rate", "{value: 1, values: [1]}", "", "only one of"),
+    "nothing": bad("learning_rate", "", "", "has no value"),
+    "an empty map": bad("learning_rate", "{}", "", "needs `value`, `values`, or"),
+    "a bare list": bad("optimizer", "[sgd]", "", "write {values: ['sgd']} or {value:"),
+    "no values": bad("optimizer", "{values: []}", "values", "must not be empty"),
+    "values a word": bad("optimizer", "{values: sgd}", "values", "must be a list"),
+    "a value twice": bad("epochs", "{values: [1, 1]}", "values", "must differ"),
+    "a map as value": bad("epochs", "{values: [{a: 1}]}", "values", "a list of values"),
+    "unknown optimizer": bad("optimizer", "{values: [sdg]}", "values.0", "`sgd`?"),
+    "optimizer twice": bad("optimizer", "{values: [sgd, SGD]}", "values", "must differ"),
+    "optimizer a range": bad("optimizer", "{min: 1, max: 2}", "", "not a range"),
+    "optimizer a number": bad("optimizer", "3", "", "an optimizer of Keras, but got 3"),
+    "unknown parameter": bad("learnin_rate", "0.1", "", "(did you mean `learning_rate`?)"),
+    "W&B's lr": bad("lr", "0.1", "", "(did you mean `learning_rate`?)"),
+    "another's decay": bad("decay", "0.1", "", "'decay' (arguments of the model are written"),
+    "units as parameter": bad("units", "10", "", "is written `model.units`"),
+    "unknown model argument": bad("model.unit", "1", "", "(did you mean `model.units`?)"),
+    "hidden of zero": bad("model.hidden", "{values: [[0]]}", "values.0", "got [0]"),
+    "units a real range": bad("model.units", "{min: 1.0, max: 9.0}", "min", "whole"),
+    "epochs of zero": bad("epochs", "{min: 0, max: 3}", "min", "at least 1, but got 0"),
+    "epochs and a half": bad("epochs", "1.5", "", "a whole number of at least 1, but got 1.5"),
+    "epochs of true": bad("epochs", "true", "", "but got true"),
+    "batch of none": bad("batch_size", "{values: [32, 0]}", "values.1", "but got 0"),
+    "seed too large": bad("seed", "4294967296", "", "from 0 to 4,294,967,295"),
+    "take elsewhere": bad("seed", "{max: 3, min: 1, take: best}", "take", "for `epochs` only"),
+    "take what": bad("epochs", "{max: 20, take: bets}", "take", "(did you mean `best`?)"),
+    "take with when": bad(
+        "epochs", "{max: 2, take: best, when: {optimizer: sgd}}", "when", "takes no `when`", "optimizer: sgd"
+    ),
+    "momentum above 1": bad("momentum", "1.5", "", "from 0 to 1, but got 1.5"),
+    "nesterov a number": bad("nesterov", "1", "", "true or false, but", "optimizer: sgd"),
+    "two clips": bad("clipvalue", "1.0", "", "takes only one of", "clipnorm: 1.0"),
+    "for some optimizers": bad(
+        "momentum",
+        "{min: 0.0, max: 0.9}",
+        "",
+        "`momentum` is not an argument of adam (add `when: {optimizer: [sgd, rmsprop]}`)",
+        "optimizer: {values: [sgd, rmsprop, adam]}",
+    ),
+    "for no optimizer": bad(
+        "momentum",
+        "0.9",
+        "",
+        "is an argument of muon, rmsprop, sgd, but the optimizer of its trials is adam",
+        "optimizer: {values: [adam]}",
+    ),
+    "for the default optimizer": bad("beta_1", "0.9", "", "without a parameter `optimizer`"),
+    "for one optimizer in two": bad(
+        "beta_1",
+        "{values: [0, 0.9]}",
+        "values.0",
+        "with lion it must be a number above 0 and below 1, but got 0",
+        "optimizer: {values: [adam, lion]}",
+    ),
+    # distributions
+    "a distribution we lack": bad(
+        "learning_rate",
+        "{distribution: normal, mu: 0, sigma: 1}",
+        "distribution",
+        "the distribution `normal` is not there (use `min` and `max`",
+    ),
+    "unknown distribution": bad(
+        "learning_rate", "{distribution: log_unifrom, min: 1, max: 2}", "distribution", "`log_uniform`?"
+    ),
+    "constant without value": bad("seed", "{distribution: constant}", "", "needs `value`"),
+    "uniform of values": bad(
+        "learning_rate",
+        "{distribution: uniform, values: [1]}",
+        "distribution",
+        "`uniform` takes `min` and `max`, but got `values`",
+    ),
+    "log twice": bad("learning_rate", "{distribution: uniform, min: 1, max: 2, log: true}", "log", "contradicts"),
+    "int_uniform of reals": bad("epochs", "{distribution: int_uniform, min: 1.5, max: 2}", "", "whole"),
+    "e to the 1000": bad("learning_rate", "{distribution: log_uniform, min: 1, max: 1000}", "max", "e**1000"),
+    "no multiple": bad("epochs", "{min: 6, max: 9, q: 5}", "q", "no multiple of q=5"),
+    "q of zero": bad("epochs", "{min: 6, max: 9, q: 0}", "q", "must be a number above 0"),
+    "log with q": bad("batch_size", "{min: 16, max: 64, q: 16, log: true}", "q", "or `values: [16, 32, 48, 64]`"),
+    "q with values": bad("epochs", "{values: [1], q: 2}", "q", "is for a range"),
+    "shares that miss 1": bad(
+        "epochs", "{values: [1, 2], probabilities: [0.5, 0.4]}", "probabilities", "must add to 1, but got [0.5, 0.4]"
+    ),
+    "too few shares": bad("epochs", "{values: [1, 2], probabilities: [1.0]}", "probabilities", "as many as"),
+    "nested parameters": bad("epochs", "{parameters: {a: {value: 1}}}", "parameters", "written flat"),
+    # when
+    "when of nothing": bad(
+        "momentum", "{value: 0.9, when: {optimzer: sgd}}", "when.optimzer", "names no parameter: there is no 'optimzer'"
+    ),
+    "when of a value never had": bad(
+        "momentum",
+        "{value: 0.9, when: {optimizer: [sgdd]}}",
+        "when.optimizer",
+        "`optimizer` never has the value 'sgdd' (did you mean `sgd`?)",
+        "optimizer: {values: [sgd, adam]}",
+    ),
+    "when of a real": bad(
+        "momentum",
+        "{value: 0.9, when: {learning_rate: 0.5}}",
+        "when.learning_rate",
+        "is continuous",
+        "learning_rate: {min: 0.1, max: 1.0}",
+    ),
+    "when in a circle": (
+        with_parameters("seed: {value: 1, when: {epochs: 1}}", "epochs: {value: 1, when: {seed: 1}}"),
+        8,
+        "parameters.seed.when",
+        "must not go in a circle, but got seed -> epochs -> seed",
+    ),
+    "when of itself": bad("seed", "{value: 1, when: {seed: 1}}", "when", "seed -> seed"),
+    "when a word": bad("seed", "{value: 1, when: epochs}", "when", "must be a map, as in"),
+    "when empty": bad(
+        "seed", "{value: 1, when: {epochs: []}}", "when.epochs", "must be a value or a list of values", "epochs: 1"
+    ),
+}
+BAD_FILES: Mapping[str, BadFile] = {**NO_DOCUMENTS, **BAD_SECTIONS, **BAD_PARAMETERS}  # by what is bad in it

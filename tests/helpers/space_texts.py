@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+from keras_sweep.space.distributions import Distribution
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space_file.read import read_space_text
+
 DENSE = """\
 data: fashion_mnist
 model:
@@ -103,3 +110,18 @@ def with_parameters(*lines: str) -> str:
     """The dense file with these lines (indented here) as its parameters: the first is on line 8."""
     head, rest = DENSE.split("  optimizer:")
     return head + "".join(f"  {line}\n" for line in lines) + rest[rest.index("search:") :]
+
+
+def own_model(text: str, source: str = "numpy:zeros") -> str:
+    """The dense file with a function as its model, which may have parameters of any name."""
+    return text.replace("dense: {units: 10, activation: softmax}", f"python: {source}")
+
+
+def spec_of(text: str, folder: Path = Path(), **options: Any) -> SweepSpec:
+    """What the text says as `space.yaml` of a folder."""
+    return read_space_text(text, path=folder / "space.yaml", **options)
+
+
+def drawn_from(spec: SweepSpec, name: str) -> Distribution:
+    """What the parameter of that name is drawn from."""
+    return next(parameter.distribution for parameter in spec.space.parameters if parameter.name == name)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from keras_sweep.space.spec_diff import differences, flat_spec
-from keras_sweep.space_file.read import read_space_text
-from tests.helpers.space_texts import DENSE, dense
+from tests.helpers.space_texts import DENSE, dense, spec_of
 
 
 def flat(text: str) -> dict[str, object]:
-    return flat_spec(read_space_text(text, path=Path("space.yaml")))
+    return flat_spec(spec_of(text))
 
 
 def test_a_difference_is_named_by_its_key() -> None:

@@ -9,13 +9,17 @@ import pytest
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space_file.read import read_space_file, read_space_text
 from tests.helpers.bad_files import BAD_FILES, BadFile
-from tests.helpers.bad_parameters import BAD_PARAMETERS
-from tests.helpers.space_texts import DENSE, dense, with_parameters
-
-BAD = {**BAD_FILES, **{f"parameters: {name}": bad for name, bad in BAD_PARAMETERS.items()}}
+from tests.helpers.space_texts import DENSE, dense, own_model, with_parameters
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def faults_of(text: str, path: Path = Path("space.yaml")) -> SpaceFileError:
+    """The error of a text that is read as if it stood in the file."""
+    with pytest.raises(SpaceFileError) as caught:
+        read_space_text(text, path=path)
+    return caught.value
+
+
+@pytest.mark.parametrize("bad", BAD_FILES.values(), ids=BAD_FILES)
 def test_a_fault_names_line_key_and_rule(bad: BadFile, tmp_path: Path) -> None:
     text, line, key, words = bad
     (tmp_path / "there.csv").write_text("x,y\n1,2\n")
@@ -33,19 +37,13 @@ def test_a_fault_names_line_key_and_rule(bad: BadFile, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad",
-    [
-        *(BAD_FILES[name] for name in ("unknown loss", "a metric twice", "no trials")),
-        *(BAD_PARAMETERS[name] for name in ("min above max", "when in a circle", "for some optimizers")),
-    ],
+    "name", ["unknown loss", "a metric twice", "no trials", "min above max", "when in a circle", "for some optimizers"]
 )
-def test_a_bad_file_has_only_the_fault_that_was_put_in(bad: BadFile, tmp_path: Path) -> None:
-    with pytest.raises(SpaceFileError) as caught:
-        read_space_text(bad[0], path=tmp_path / "space.yaml")
-    assert len(caught.value.faults) == 1, caught.value.faults
+def test_a_bad_file_has_only_the_fault_that_was_put_in(name: str) -> None:
+    assert len(faults_of(BAD_FILES[name][0]).faults) == 1
 
 
-def test_all_faults_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
     text = """\
 data: fashion-mnist
 model: {dense: {units: none, activation: sofmax}}
@@ -60,10 +58,8 @@ parameters:
 search: {engine: optuna, sampler: hyperband, trials: 1.5, seeds: 1}
 early_terminate: {type: median, eta: 0}
 """
-    with pytest.raises(SpaceFileError) as caught:
-        read_space_text(text, path=tmp_path / "space.yaml")
-    keys = [fault.key for fault in caught.value.faults]
-    assert keys == [
+    found = faults_of(text).faults
+    assert [fault.key for fault in found] == [
         "data",
         "model.dense.units",
         "model.dense.activation",
@@ -78,10 +74,10 @@ early_terminate: {type: median, eta: 0}
         "search.seeds",
         "early_terminate.eta",
     ]
-    assert [fault.line for fault in caught.value.faults] == [1, 2, 2, 3, 4, 5, 7, 8, 9, 10, 11, 11, 12]
+    assert [fault.line for fault in found] == [1, 2, 2, 3, 4, 5, 7, 8, 9, 10, 11, 11, 12]
 
 
-def test_a_fault_of_one_key_does_not_hide_those_of_others(tmp_path: Path) -> None:
+def test_a_fault_of_one_key_does_not_hide_those_of_others() -> None:
     text = """\
 data: {csv: nowhere.csv, traget: y}
 model: {dense: {units: none, activaton: softmax}}
@@ -95,9 +91,7 @@ parameters:
   model.unit: 3
 search: {sampler: bayesian, trials: 0}
 """
-    with pytest.raises(SpaceFileError) as caught:
-        read_space_text(text, path=tmp_path / "space.yaml")
-    assert sorted(fault.key for fault in caught.value.faults) == [
+    assert sorted(fault.key for fault in faults_of(text).faults) == [
         "data.csv",
         "data.target",
         "data.traget",
@@ -116,35 +110,27 @@ search: {sampler: bayesian, trials: 0}
     ]
 
 
-def test_a_fault_shows_control_characters_as_escapes(tmp_path: Path) -> None:
+def test_a_fault_shows_control_characters_as_escapes() -> None:
     text = dense(data='data: "\\e[31mred\\r\\n\\u202e"', loss='"\\e[2J": 1')
-    with pytest.raises(SpaceFileError) as caught:
-        read_space_text(text, path=tmp_path / "bad\x1b[0m.yaml")
-    assert all(char.isprintable() or char == "\n" for char in str(caught.value))
-    assert len(str(caught.value).splitlines()) == len(caught.value.faults)
+    error = faults_of(text, Path("bad\x1b[0m.yaml"))
+    assert all(char.isprintable() or char == "\n" for char in str(error))
+    assert len(str(error).splitlines()) == len(error.faults)
 
 
-def test_a_long_value_is_cut(tmp_path: Path) -> None:
-    with pytest.raises(SpaceFileError) as caught:
-        read_space_text(dense(data="data: " + "x" * 10_000), path=tmp_path / "space.yaml")
-    assert len(str(caught.value)) < 400 + len(str(tmp_path))
+def test_a_long_value_is_cut() -> None:
+    assert len(str(faults_of(dense(data="data: " + "x" * 10_000)))) < 400
 
 
-def test_of_very_many_faults_the_first_are_told(tmp_path: Path) -> None:
-    text = with_parameters(*(f"p{index}: 1" for index in range(199)))
-    with pytest.raises(SpaceFileError) as caught:
-        read_space_text(text, path=tmp_path / "space.yaml")
-    assert len(caught.value.faults) == 101
-    assert caught.value.faults[-1].rule == "and 99 more faults"
+def test_of_very_many_faults_the_first_are_told() -> None:
+    found = faults_of(with_parameters(*(f"p{index}: 1" for index in range(199)))).faults
+    assert (len(found), found[-1].rule) == (101, "and 99 more faults")
 
 
-def test_conditions_that_combine_without_end_are_refused(tmp_path: Path) -> None:
+def test_conditions_that_combine_without_end_are_refused() -> None:
     flags = [f"model.a{n}: {{values: [1, 2]}}" for n in range(40)]
     conditions = ", ".join(f"model.a{n}: 1" for n in range(40))
-    text = with_parameters(*flags, f"seed: {{values: [1, 2], when: {{{conditions}}}}}")
-    text = text.replace("dense: {units: 10, activation: softmax}", "python: numpy:zeros")
-    with pytest.raises(SpaceFileError, match="may combine in at most"):
-        read_space_text(text, path=tmp_path / "space.yaml")
+    text = own_model(with_parameters(*flags, f"seed: {{values: [1, 2], when: {{{conditions}}}}}"))
+    assert "may combine in at most" in str(faults_of(text))
 
 
 @pytest.mark.parametrize(
@@ -176,17 +162,13 @@ def test_a_path_that_is_no_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(SpaceFileError, match="can't be read"):
         read_space_file(tmp_path / ("x" * 300))
 
-
-def test_a_path_through_a_loop_of_links_is_told(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").symlink_to(tmp_path / "b.yaml")
-    (tmp_path / "b.yaml").symlink_to(tmp_path / "a.yaml")
-    with pytest.raises(SpaceFileError):
-        read_space_file(tmp_path / "a.yaml")
+    (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
+    with pytest.raises(SpaceFileError, match=r"can't be read|no such file"):
+        read_space_file(tmp_path / "loop.yaml")
 
 
-def test_aliases_that_grow_without_end_are_refused(tmp_path: Path) -> None:
+def test_aliases_that_grow_without_end_are_refused() -> None:
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
     )
-    with pytest.raises(SpaceFileError, match="at most 20,000 values"):
-        read_space_text(bomb, path=tmp_path / "space.yaml")
+    assert "at most 20,000 values" in str(faults_of(bomb))

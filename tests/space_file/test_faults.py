@@ -13,7 +13,7 @@ from keras_sweep.space_file.keras_tables import OPTIMIZERS, Kind, kind_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, Loss, Metric
 from tests.helpers.json_schema import schema_errors
 
-VALUES = (True, False, -1, 0, 1, 2, 3, 0.0, 0.5, 1.0, 1.5, 2**32 - 1, 2**32, "a", "mse", "relu", "", [1], [0.5])
+VALUES = (True, False, -1, 0, 1, 2, 3, 0.0, 0.5, 1.5, 2**32 - 1, 2**32, "a", "mse", "relu", "", [1], [0.5])
 KINDS = {**DENSE_ARGUMENTS, **OPTIMIZERS["adam"], "loss": kind_of(Loss), "metric": kind_of(Metric)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,31 +11,16 @@ from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.sweep_spec import SearchSettings, SweepSpec
 from keras_sweep.space_file.options import Overrides
-from keras_sweep.space_file.read import read_space_text
-from tests.helpers.space_texts import DENSE, dense, with_parameters
+from tests.helpers.space_texts import DENSE, dense, drawn_from, spec_of, with_parameters
 
 COMMENTED = "# the main job\n" + DENSE.replace("epochs: {min: 1, max: 20}", "epochs: {min: 1, max: 20}  # not many")
 
 
 def read(*sets: str, text: str = COMMENTED, **overrides: Any) -> SweepSpec:
     """The spec, after a check that its text reads back to it."""
-    path = Path("space.yaml")
-    spec = read_space_text(text, path=path, sets=sets, overrides=Overrides(**overrides))
-    again = read_space_text(spec.text, path=path)
-    assert (again.space, again.search, again.model, again.data, again.metrics, again.objective, again.text) == (
-        spec.space,
-        spec.search,
-        spec.model,
-        spec.data,
-        spec.metrics,
-        spec.objective,
-        spec.text,
-    )
+    spec = spec_of(text, sets=sets, overrides=Overrides(**overrides))
+    assert replace(spec_of(spec.text), warnings=()) == replace(spec, warnings=())
     return spec
-
-
-def distribution(spec: SweepSpec, name: str) -> object:
-    return next(parameter.distribution for parameter in spec.space.parameters if parameter.name == name)
 
 
 def test_without_options_the_text_is_the_file() -> None:
@@ -45,33 +30,27 @@ def test_without_options_the_text_is_the_file() -> None:
 def test_a_key_of_a_parameter_is_set() -> None:
     for key in ("learning_rate.max", "parameters.learning_rate.max"):
         spec = read(f"{key}=0.1")
-        assert distribution(spec, "learning_rate") == Float(1e-4, 0.1, log=True)
+        assert drawn_from(spec, "learning_rate") == Float(1e-4, 0.1, log=True)
         assert "max: 0.1" in spec.text
 
 
 def test_values_are_yaml() -> None:
     spec = read("optimizer.values=[sgd, adam]", "learning_rate=1e-2", "batch_size={values: [32, 64]}", "model.l2=0.5")
-    assert distribution(spec, "optimizer") == Categorical(("sgd", "adam"))
-    assert distribution(spec, "batch_size") == Categorical((32, 64))
+    assert drawn_from(spec, "optimizer") == Categorical(("sgd", "adam"))
+    assert drawn_from(spec, "batch_size") == Categorical((32, 64))
     assert spec.space.constants == {"learning_rate": 1e-2, "model.l2": 0.5}
 
 
 def test_parameters_with_a_dot_in_their_name_are_found() -> None:
     text = with_parameters("model.dropout: {min: 0.0, max: 0.5}")
-    assert distribution(read("model.dropout.max=0.25", text=text), "model.dropout") == Float(0.0, 0.25)
-    assert distribution(read("parameters.model.dropout.max=0.25", text=text), "model.dropout") == Float(0.0, 0.25)
-    assert distribution(read("model.hidden.values=[8, 16]", text=text), "model.hidden") == Categorical((8, 16))
+    assert drawn_from(read("model.dropout.max=0.25", text=text), "model.dropout") == Float(0.0, 0.25)
+    assert drawn_from(read("parameters.model.dropout.max=0.25", text=text), "model.dropout") == Float(0.0, 0.25)
+    assert drawn_from(read("model.hidden.values=[8, 16]", text=text), "model.hidden") == Categorical((8, 16))
 
 
 def test_other_sections_are_set_by_their_path() -> None:
-    spec = read(
-        "model.dense.units=20",
-        "data=digits",
-        "split.test=0.1",
-        "search.trials=7",
-        "metrics=[acc]",
-        "metric.name=val_acc",
-    )
+    sets = "model.dense.units=20 data=digits split.test=0.1 search.trials=7 metrics=[acc] metric.name=val_acc"
+    spec = read(*sets.split())
     assert spec.model.arguments["units"] == 20
     assert (spec.data.source, spec.data.split.test) == ("digits", 0.1)
     assert spec.search.trials == 7
@@ -79,7 +58,7 @@ def test_other_sections_are_set_by_their_path() -> None:
 
 
 def test_the_last_of_two_wins() -> None:
-    assert distribution(read("epochs.max=5", "epochs.max=7"), "epochs") == Int(1, 7)
+    assert drawn_from(read("epochs.max=5", "epochs.max=7"), "epochs") == Int(1, 7)
 
 
 def test_options_stand_above_the_file() -> None:
@@ -136,5 +115,5 @@ def test_faults_of_file_and_options_are_told_together() -> None:
 def test_setting_a_key_of_an_alias_changes_that_place_alone() -> None:
     text = with_parameters("momentum: &m {min: 0.0, max: 0.9}", "ema_momentum: *m")
     spec = read("ema_momentum.max=0.5", text=text)
-    assert distribution(spec, "momentum") == Float(0.0, 0.9)
-    assert distribution(spec, "ema_momentum") == Float(0.0, 0.5)
+    assert drawn_from(spec, "momentum") == Float(0.0, 0.9)
+    assert drawn_from(spec, "ema_momentum") == Float(0.0, 0.5)

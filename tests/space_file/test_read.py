@@ -18,23 +18,12 @@ from keras_sweep.space.sweep_spec import (
     ModelSpec,
     SearchSettings,
     Split,
-    SweepSpec,
 )
 from keras_sweep.space_file.read import read_space_file, read_space_text
-from tests.helpers.space_texts import DENSE, dense, with_parameters
+from tests.helpers.space_texts import DENSE, dense, drawn_from, own_model, with_parameters
+from tests.helpers.space_texts import spec_of as read
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
-
-
-def read(text: str, folder: Path = Path()) -> SweepSpec:
-    return read_space_text(text, path=folder / "space.yaml")
-
-
-def parameter(text: str) -> Parameter:
-    """The one parameter of a space."""
-    spec = read(with_parameters("optimizer: sgd", *text.splitlines()))
-    (only,) = spec.space.parameters
-    return only
 
 
 def test_the_main_space_file_reads_as_it_is_written() -> None:
@@ -73,10 +62,9 @@ def test_numbers_and_words_are_those_of_yaml_1_2() -> None:
         "batch_size": 32,
         "seed": 12,
     }
-    text = with_parameters("model.a: {values: [no, on, yes, True, null, 2026-01-01, 1_000, '7', ~]}")
-    spec = read(text.replace("dense: {units: 10, activation: softmax}", "python: numpy:zeros").replace(", ~", ""))
-    (words,) = spec.space.parameters
-    assert words.distribution == Categorical(("no", "on", "yes", True, None, "2026-01-01", "1_000", "7"))
+    text = with_parameters("model.a: {values: [no, on, yes, True, null, 2026-01-01, 1_000, '7']}")
+    words = Categorical(("no", "on", "yes", True, None, "2026-01-01", "1_000", "7"))
+    assert drawn_from(read(own_model(text)), "model.a") == words
 
 
 @pytest.mark.parametrize(
@@ -99,8 +87,8 @@ def test_numbers_and_words_are_those_of_yaml_1_2() -> None:
     ],
 )
 def test_a_parameter_draws_from_what_its_keys_say(text: str, expected: object) -> None:
-    lines = text.replace("\n  ", "\n")
-    assert parameter(lines).distribution == expected
+    (only,) = read(with_parameters("optimizer: sgd", text)).space.parameters
+    assert only.distribution == expected
 
 
 def test_a_bare_scalar_and_a_value_are_constants() -> None:
@@ -131,20 +119,22 @@ def test_conditions_may_be_many_and_look_forward_in_the_file() -> None:
     assert spec.space.parameters[2].when == (Condition("optimizer", ("sgd", "rmsprop")), Condition("epochs", (3,)))
 
 
-def test_a_condition_of_a_condition_says_which_optimizers_there_may_be() -> None:
-    spec = read(
-        with_parameters(
-            "optimizer: {values: [sgd, adam]}",
-            "nesterov: {values: [true, false], when: {optimizer: sgd}}",
-            "momentum: {min: 0.1, max: 0.9, when: {nesterov: true}}",
-        )
-    )
-    assert len(spec.space.parameters) == 3
-
-
-def test_a_condition_on_a_constant_may_hold() -> None:
-    spec = read(with_parameters("epochs: 3", "batch_size: {values: [1, 2], when: {epochs: 3}}"))
-    assert spec.space.size == 2
+@pytest.mark.parametrize(
+    ("lines", "size"),
+    [
+        (["epochs: 3", "batch_size: {values: [1, 2], when: {epochs: 3}}"], 2),
+        (
+            [
+                "optimizer: {values: [sgd, adam]}",
+                "nesterov: {values: [true, false], when: {optimizer: sgd}}",
+                "momentum: {values: [0.1, 0.9], when: {nesterov: true}}",
+            ],
+            4,
+        ),
+    ],
+)
+def test_a_condition_may_be_on_a_constant_or_on_another_condition(lines: list[str], size: int) -> None:
+    assert read(with_parameters(*lines)).space.size == size
 
 
 def test_take_best_trains_to_the_maximum_and_leaves_the_space() -> None:
@@ -200,8 +190,7 @@ def test_a_model_is_dense_or_a_function(model: str, expected: ModelSpec, tmp_pat
 
 def test_a_model_of_ones_own_takes_parameters_of_any_name(tmp_path: Path) -> None:
     (tmp_path / "my_model.py").write_text("")
-    text = with_parameters("model.anything: {values: [a, b]}")
-    spec = read(text.replace("dense: {units: 10, activation: softmax}", "python: my_model:build"), tmp_path)
+    spec = read(own_model(with_parameters("model.anything: {values: [a, b]}"), "my_model:build"), tmp_path)
     assert spec.space.parameters[0].name == "model.anything"
 
 
@@ -247,8 +236,7 @@ def test_early_terminate_takes_wandb_keys(block: str, expected: EarlyTerminate |
 
 def test_anchors_and_aliases_are_read() -> None:
     text = with_parameters("momentum: &m {min: 0.0, max: 0.9}", "ema_momentum: *m")
-    spec = read(text)
-    assert spec.space.parameters[0].distribution == spec.space.parameters[1].distribution == Float(0.0, 0.9)
+    assert {parameter.distribution for parameter in read(text).space.parameters} == {Float(0.0, 0.9)}
 
 
 def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
@@ -301,10 +289,8 @@ def test_a_likely_slip_is_a_warning(text: str, words: str) -> None:
 
 
 def test_a_model_that_may_bring_hyperparameters_is_not_said_to_have_few_points() -> None:
-    text = with_parameters("epochs: {min: 1, max: 3}").replace(
-        "dense: {units: 10, activation: softmax}", "python: tests.helpers.odd_models:tuned"
-    )
-    assert "odd_models" in text and not any("more than the space" in warning for warning in read(text).warnings)
+    text = own_model(with_parameters("epochs: {min: 1, max: 3}"), "tests.helpers.odd_models:tuned")
+    assert not any("more than the space" in warning for warning in read(text).warnings)
 
 
 def test_warnings_come_in_the_order_of_the_file() -> None:
@@ -325,17 +311,17 @@ def test_reading_takes_no_heavy_import() -> None:
 
 def test_the_name_is_the_stem_or_the_one_given() -> None:
     assert read(DENSE).name == "space"
-    named = read_space_text(DENSE, path=Path("space.yaml"), name="try-2.b")
-    assert named == replace(read(DENSE), name="try-2.b")
+    assert read(DENSE, name="try-2.b") == replace(read(DENSE), name="try-2.b")
 
 
 def test_finalists_are_five_with_three_seeds_within_a_quarter_unless_the_file_asks_for_them() -> None:
-    spec = read(DENSE)
-    assert (spec.finalists, spec.finalists_asked) == (Finalists(5, 3), False)
-    spec = read(DENSE + "finalists: {top: 3}\n")
-    assert (spec.finalists, spec.finalists_asked) == (Finalists(3, 3), True)
-    spec = read(DENSE + "finalists: none\n")
-    assert (spec.finalists, spec.finalists_asked) == (None, False)
+    for line, finalists, asked in (
+        ("", Finalists(5, 3), False),
+        ("finalists: {top: 3}\n", Finalists(3, 3), True),
+        ("finalists: none\n", None, False),
+    ):
+        spec = read(DENSE + line)
+        assert (spec.finalists, spec.finalists_asked) == (finalists, asked)
 
 
 def test_with_folds_the_winner_is_always_refit() -> None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
-from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
+from keras_sweep.space.sweep_spec import EarlyTerminate
 from keras_sweep.space_file.ranges import REFUSED
-from keras_sweep.space_file.read import PASSED_OVER, read_space_text
+from keras_sweep.space_file.sections import PASSED_OVER
 from keras_sweep.space_file.yaml_tree import tree_of_text
 from tests.helpers.json_schema import schema_errors
-from tests.helpers.space_texts import DENSE, OURS, WANDB_BLOCK, dense, with_parameters
-
-
-def read(text: str) -> SweepSpec:
-    return read_space_text(text, path=Path("space.yaml"))
+from tests.helpers.space_texts import DENSE, OURS, WANDB_BLOCK, dense, drawn_from, with_parameters
+from tests.helpers.space_texts import spec_of as read
 
 
 def test_a_pasted_block_keeps_its_meaning() -> None:
@@ -77,9 +73,7 @@ def test_a_method_of_wandb_names_the_sampler_that_does_the_like(method: str, sam
     ],
 )
 def test_a_distribution_of_wandb_is_one_of_ours(block: str, expected: object) -> None:
-    spec = read(with_parameters(f"learning_rate: {block}"))
-    (only,) = spec.space.parameters
-    assert only.distribution == expected
+    assert drawn_from(read(with_parameters(f"learning_rate: {block}")), "learning_rate") == expected
 
 
 @pytest.mark.parametrize("name", REFUSED)
