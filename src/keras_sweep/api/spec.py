@@ -79,7 +79,7 @@ class Choice:
 
     def __post_init__(self) -> None:
         weights = tuple(self.probabilities) if self.probabilities is not None else None
-        distributions.Categorical(tuple(map(_hashable, self.values)), weights)
+        distributions.Categorical(tuple(map(distributions.as_value, self.values)), weights)
 
     def block(self) -> dict[str, Any]:
         """The keys of a space file."""
@@ -98,10 +98,6 @@ def parameter_block(value: Any) -> Any:
 
 def _when(when: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"when": when} if when else {}
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.files.plain import read_plain
-from keras_sweep.importing.imported import Imported
+from keras_sweep.importing.read import Imported
 from keras_sweep.models.hyper_model import parameters_of
 from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
@@ -21,6 +21,7 @@ from keras_sweep.trial.result import Curve, Result, Suggestion, TrialState
 ENGINE = "import/keras-tuner"
 STATES = {"COMPLETED": TrialState.COMPLETE, "FAILED": TrialState.FAIL, "INVALID": TrialState.FAIL}
 KINDS = ("Boolean", "Choice", "Fixed", "Float", "Int")
+OF_TUNER = "tuner/"  # how names begin that are no hyperparameters but notes of its oracles
 LONGEST_CURVE = 100_000  # epochs
 MOST_POINTS = 10_000_000  # of all curves of a trial
 MOST_VALUES = 10_000  # of a hyperparameter that is a list of values
@@ -51,7 +52,9 @@ def read_keras_tuner_project(folder: Path, *, metric: str | None = None) -> Impo
             notes.append(f"left out: {counted(len(trials) - len(finished), 'trial')} that had not finished")
         objective = _objective(folder, finished, metric)
         parameters = parameters_of(_hyper_parameters(oracle))
-        results = _results(finished, parameters, objective)
+        floats = {one.name for one in parameters if isinstance(one.distribution, Float)}
+        numbers = {str(trial["trial_id"]): number for number, trial in enumerate(finished)}
+        results = [_result(trial, numbers, floats, objective) for trial in finished]
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         raise UsageError(
             f"{folder} is not as KerasTuner 1.4 writes it: {type(error).__name__}: {error}", hint="Nothing was imported"
@@ -105,56 +108,38 @@ def _objective(folder: Path, trials: Sequence[Mapping[str, Any]], metric: str | 
 
 def _best(trial: Mapping[str, Any], name: str) -> float | None:
     """As KerasTuner takes it: the best mean over executions of any epoch."""
-    found = trial["metrics"]["metrics"].get(name)
-    means = [_mean(one["value"]) for one in found["observations"]] if found else []
-    means = [mean for mean in means if not math.isnan(mean)]
-    if not found or not means:
-        return None
-    return min(means) if found["direction"] == "min" else max(means)
+    history = trial["metrics"]["metrics"].get(name, {"direction": "min", "observations": ()})
+    means = [_mean(one["value"]) for one in history["observations"]]
+    best = min if history["direction"] == "min" else max
+    return best((mean for mean in means if not math.isnan(mean)), default=None)
 
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else math.nan
 
 
-def _results(
-    trials: Sequence[Mapping[str, Any]], parameters: Iterable[Parameter], objective: Objective
-) -> list[Result]:
-    floats = {one.name for one in parameters if isinstance(one.distribution, Float)}
-    numbers = {str(trial["trial_id"]): number for number, trial in enumerate(trials)}
-    return [_result(trial, number, numbers, floats, objective) for number, trial in enumerate(trials)]
-
-
-def _result(
-    trial: Mapping[str, Any], number: int, numbers: Mapping[str, int], floats: set[str], objective: Objective
-) -> Result:
+def _result(trial: Mapping[str, Any], numbers: Mapping[str, int], floats: set[str], objective: Objective) -> Result:
     values = trial["hyperparameters"]["values"]
     params: dict[str, Value] = {
         name: float(value) if name in floats else _scalar(name, value)
         for name, value in values.items()
-        if not _of_tuner(name)
+        if not name.startswith(OF_TUNER)
     }
     if "tuner/epochs" in values:
         params.setdefault("epochs", _count("tuner/epochs", values["tuner/epochs"]))
-    state = STATES[trial["status"]]
-    value = _best(trial, objective.name)
-    message = trial.get("message")
-    if state is TrialState.COMPLETE and (value is None or not math.isfinite(value)):
-        state, message = TrialState.FAIL, "diverged"
+    continues = numbers.get(str(values.get("tuner/trial_id")))
+    suggestion = Suggestion(numbers[str(trial["trial_id"])], params, continues=continues)
     curve, epoch = _curve(trial, objective)
-    reason = None
-    if state is TrialState.FAIL:
-        reason = str(message).strip().splitlines()[-1] if message and str(message).strip() else "failed"
+    value = _best(trial, objective.name)
+    state, message = STATES[trial["status"]], trial.get("message")
+    if state is TrialState.COMPLETE and value is not None and math.isfinite(value):
+        return Result(suggestion, TrialState.COMPLETE, value, curve, epoch, engine=ENGINE, runner=ENGINE)
+    if state is TrialState.COMPLETE:
+        reason, message = "diverged", None
+    else:
+        reason = ["failed", *str(message or "").strip().splitlines()][-1]
     return Result(
-        Suggestion(number, params, continues=numbers.get(str(values.get("tuner/trial_id")))),
-        state,
-        value if state is TrialState.COMPLETE else None,
-        curve,
-        epoch if state is TrialState.COMPLETE else None,
-        reason=reason,
-        traceback=message if state is TrialState.FAIL and message != "diverged" else None,
-        engine=ENGINE,
-        runner=ENGINE,
+        suggestion, TrialState.FAIL, None, curve, None, reason=reason, traceback=message, engine=ENGINE, runner=ENGINE
     )
 
 
@@ -185,20 +170,15 @@ def _hyper_parameters(oracle: Mapping[str, Any]) -> list[Any]:
             raise ValueError(f"unknown hyperparameter {entry['class_name']!r}")
         config = dict(entry["config"])
         conditions = [Parent(one["config"]["name"], list(one["config"]["values"])) for one in config.pop("conditions")]
-        if not _of_tuner(config["name"]):
+        if not config["name"].startswith(OF_TUNER):
             made = getattr(kinds, entry["class_name"])(**config, conditions=conditions)
-            _check_range(made)
+            step = getattr(made, "step", None)
+            # A logarithmic range with a step becomes the list of its values.
+            listed = math.log(step) if step is not None and made.sampling != "linear" else None
+            if listed is not None and not math.log(made.max_value / made.min_value) < MOST_VALUES * listed:
+                raise ValueError(f"hyperparameter {made.name!r} has more than {MOST_VALUES:,} values")
             found.append(made)
     return found
-
-
-def _check_range(made: Any) -> None:
-    """Raises ValueError for a logarithmic range whose steps would be too many to list."""
-    step = getattr(made, "step", None)
-    if step is None or made.sampling == "linear":
-        return
-    if not math.log(made.max_value / made.min_value) < MOST_VALUES * math.log(step):
-        raise ValueError(f"hyperparameter {made.name!r} has more than {MOST_VALUES:,} values")
 
 
 def _scalar(name: str, value: Any) -> Value:
@@ -228,10 +208,6 @@ def _space(parameters: tuple[Parameter, ...], results: Sequence[Result]) -> Sear
         kept.append(replace(parameter, when=tuple(one for one in parameter.when if one.parameter in known)))
         known.add(parameter.name)
     return SearchSpace(tuple(kept))
-
-
-def _of_tuner(name: str) -> bool:
-    return name.startswith("tuner/")
 
 
 def _json(path: Path) -> dict[str, Any] | None:

@@ -6,48 +6,90 @@ import itertools
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
-from keras_sweep.importing.imported import Imported
+from keras_sweep.importing.read import Imported
 from keras_sweep.record.optuna_tables import SIDE_FILES, TABLES
 from keras_sweep.record.reader import FINALISTS
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, as_value
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
-from keras_sweep.space.text import counted
+from keras_sweep.space.text import counted, joined
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 if TYPE_CHECKING:
     import optuna
 
 ENGINE = "import/optuna"
+NOTHING = "Nothing was imported"
 SQLITE_HEAD = b"SQLite format 3\0"
 OPTUNA_TABLES = TABLES | {"study_system_attributes", "trial_system_attributes", "trial_heartbeats", "version_info"}
 STEPS = 1_000_000  # of SQLite's machine, after which it asks whether to go on
 MOST_CALLS = 20_000  # how often it may: some minutes, where a file is made so that a query never ends
+Opening = Callable[[], "optuna.storages.BaseStorage"]
 
 
-def read_optuna_file(path: Path, *, study: str | None = None, metric: str | None = None) -> Imported:
-    """The finished trials of a study in a SQLite or journal file. Raises UsageError."""
+def read_optuna(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
+    """The finished trials of a study in a SQLite file, a journal file or the database of a URL.
+
+    Raises:
+        UsageError: it is none of them, it can't be read, or it is not clear which study is meant.
+        MissingPackage: the driver of a database is not installed.
+    """
+    import optuna
+
+    secrets: Sequence[str] = ()
+    if "://" in source:
+        open_storage, shown, secrets = _of_url(source)
+    else:
+        path = Path(source).expanduser()
+        open_storage, shown = _of_file(path), str(path)
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = None
+    try:
+        storage = open_storage()
+        names = optuna.get_all_study_names(storage)
+        searches = [one for one in names if not (one.endswith(FINALISTS) and one.removesuffix(FINALISTS) in names)]
+        name = _chosen(names if study in names else searches, study, shown)
+        return _imported(optuna.load_study(study_name=name, storage=storage), shown, metric)
+    except SweepError:
+        raise
+    except ImportError as error:
+        driver = error.name or "a database driver"
+        raise MissingPackage(f"reading {shown} needs {driver}", hint=f"pip install {error.name or '...'}") from None
+    except Exception as error:  # whatever a database, its driver or a damaged file raises
+        said = f"{type(error).__name__}: {error}".split("\n")[0]
+        for secret in secrets:
+            said = said.replace(secret, "***")
+        raise UsageError(f"the Optuna storage {shown} can't be read: {said}", hint=NOTHING) from None
+    finally:
+        optuna.logging.set_verbosity(level)
+        if isinstance(storage, optuna.storages.RDBStorage):  # Optuna never lets go of a database
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+def _of_file(path: Path) -> Opening:
     import optuna
     from optuna.storages.journal import JournalFileBackend
 
     with path.open("rb") as file:
         head = file.read(len(SQLITE_HEAD))
     if head == SQLITE_HEAD:
-        return _read(lambda: _sqlite(path), str(path), study, metric)
+        return lambda: _sqlite(path)
     if head[:1] == b"{":
-        return _read(lambda: optuna.storages.JournalStorage(JournalFileBackend(str(path))), str(path), study, metric)
-    raise UsageError(f"{path} is neither a SQLite database nor an Optuna journal", hint="Nothing was imported")
+        return lambda: optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+    raise UsageError(f"{path} is neither a SQLite database nor an Optuna journal", hint=NOTHING)
 
 
-def read_optuna_url(url: str, *, study: str | None = None, metric: str | None = None) -> Imported:
-    """The finished trials of a study in a database. Raises UsageError, or MissingPackage for its driver."""
+def _of_url(url: str) -> tuple[Opening, str, Sequence[str]]:
+    """The storage at a URL, the URL as it may be shown, and what may never be shown."""
     import optuna
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
@@ -59,13 +101,12 @@ def read_optuna_url(url: str, *, study: str | None = None, metric: str | None = 
     if parsed.get_backend_name() == "sqlite":
         path = Path(parsed.database or "")
         if not path.is_file():
-            raise UsageError(
-                f"there is no SQLite file {path}", hint="`sqlite:///relative.db` or `sqlite:////absolute.db`"
-            )
-        return read_optuna_file(path, study=study, metric=metric)
+            hint = "`sqlite:///relative.db` or `sqlite:////absolute.db`"
+            raise UsageError(f"there is no SQLite file {path}", hint=hint)
+        return _of_file(path), str(path), ()
     shown = parsed.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
     secrets = [text for text in (parsed.password, *parsed.query.values()) if isinstance(text, str) and text]
-    return _read(lambda: optuna.storages.RDBStorage(url), shown, study, metric, secrets)
+    return lambda: optuna.storages.RDBStorage(url), shown, secrets
 
 
 def _sqlite(path: Path) -> optuna.storages.BaseStorage:
@@ -81,7 +122,7 @@ def _sqlite(path: Path) -> optuna.storages.BaseStorage:
     for side in SIDE_FILES:
         beside = path.with_name(path.name + side)
         if beside.exists() and not beside.is_file():
-            raise UsageError(f"{beside} is not a file", hint="Nothing was imported")
+            raise UsageError(f"{beside} is not a file", hint=NOTHING)
     _check_tables(connect, path)
     return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect})
 
@@ -95,67 +136,18 @@ def _check_tables(connect: Callable[[], sqlite3.Connection], path: Path) -> None
         if name in OPTUNA_TABLES and (kind == "view" or virtual):
             what = "a virtual table" if virtual else "a view"
             message = f"in {path} `{name}` is {what}, where Optuna has a table"
-            raise UsageError(message, hint="Nothing was imported")
-
-
-def _read(
-    open_storage: Callable[[], optuna.storages.BaseStorage],
-    shown: str,
-    study: str | None,
-    metric: str | None,
-    secrets: Sequence[str] = (),
-) -> Imported:
-    import optuna
-
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with _closed(open_storage()) as storage:
-            names = optuna.get_all_study_names(storage)
-            searches = [one for one in names if not (one.endswith(FINALISTS) and one.removesuffix(FINALISTS) in names)]
-            name = _chosen(names if study in names else searches, study, shown)
-            return _imported(optuna.load_study(study_name=name, storage=storage), shown, metric)
-    except SweepError:
-        raise
-    except ImportError as error:
-        raise MissingPackage(
-            f"reading {shown} needs {error.name or 'a database driver'}", hint=f"pip install {error.name or '...'}"
-        ) from None
-    except Exception as error:  # whatever a database, its driver or a damaged file raises
-        said = f"{type(error).__name__}: {error}".split("\n")[0]
-        for secret in secrets:
-            said = said.replace(secret, "***")
-        raise UsageError(f"the Optuna storage {shown} can't be read: {said}", hint="Nothing was imported") from None
-    finally:
-        optuna.logging.set_verbosity(level)
-
-
-@contextmanager
-def _closed(storage: optuna.storages.BaseStorage) -> Iterator[optuna.storages.BaseStorage]:
-    """Let go of the database at the end, which Optuna never does."""
-    import optuna
-
-    try:
-        yield storage
-    finally:
-        if isinstance(storage, optuna.storages.RDBStorage):
-            storage.remove_session()
-            storage.engine.dispose()
+            raise UsageError(message, hint=NOTHING)
 
 
 def _chosen(names: Sequence[str], study: str | None, shown: str) -> str:
-    if study is None and len(names) == 1:
-        return names[0]
-    if study in names:
-        return str(study)
-    listed = ", ".join(names)
     if not names:
-        raise UsageError(f"the Optuna storage {shown} holds no study", hint="Nothing was imported")
-    if study is None:
-        raise UsageError(
-            f"the Optuna storage {shown} holds {len(names)} studies", hint=f"Add `--study`, one of {listed}"
-        )
-    raise UsageError(f"the Optuna storage {shown} holds no study {study!r}", hint=f"It holds {listed}")
+        raise UsageError(f"the Optuna storage {shown} holds no study", hint=NOTHING)
+    if study is None and len(names) > 1:
+        hint = f"Add `--study`, one of {joined(names)}"
+        raise UsageError(f"the Optuna storage {shown} holds {len(names)} studies", hint=hint)
+    if study is not None and study not in names:
+        raise UsageError(f"the Optuna storage {shown} holds no study {study!r}", hint=f"It holds {joined(names)}")
+    return study or names[0]
 
 
 def _imported(study: optuna.Study, shown: str, metric: str | None) -> Imported:
@@ -164,7 +156,7 @@ def _imported(study: optuna.Study, shown: str, metric: str | None) -> Imported:
     trials = study.get_trials(deepcopy=False)
     finished = [trial for trial in trials if trial.state.is_finished()]
     if not any(trial.state.name == "COMPLETE" for trial in finished):
-        raise UsageError(f"no trial of study {study.study_name!r} is complete", hint="Nothing was imported")
+        raise UsageError(f"no trial of study {study.study_name!r} is complete", hint=NOTHING)
     names = study.metric_names or []
     own = study.user_attrs.get("metric")  # a sweep's record says it
     metric = metric or (names[0] if names else own if isinstance(own, str) else "value")
@@ -195,7 +187,7 @@ def _result(trial: optuna.trial.FrozenTrial, number: int, metric: str) -> Result
     seconds = trial.duration.total_seconds() if trial.duration else 0.0
     reasons = {TrialState.FAIL: "failed", TrialState.PRUNED: f"pruned at epoch {len(steps)}" if steps else "pruned"}
     return Result(
-        Suggestion(number, {name: _value(item) for name, item in trial.params.items()}),
+        Suggestion(number, {name: as_value(item) for name, item in trial.params.items()}),
         state,
         value,
         curve,
@@ -221,12 +213,6 @@ def _own_result(trial: optuna.trial.FrozenTrial) -> Result | None:
         return None
 
 
-def _value(item: Any) -> Value:
-    if isinstance(item, list | tuple):
-        return tuple(_value(each) for each in item)
-    return item  # type: ignore[no-any-return]
-
-
 def _space(trials: Sequence[optuna.trial.FrozenTrial], results: Sequence[Result]) -> SearchSpace:
     """Optuna keeps no space: what each trial was drawn from, taken together.
 
@@ -238,31 +224,26 @@ def _space(trials: Sequence[optuna.trial.FrozenTrial], results: Sequence[Result]
         for name, drawn_from in trial.distributions.items():
             new = _distribution(drawn_from, lists=name in lists)
             found[name] = _united(found[name], new) if name in found else new
-    constants = {
-        name: distribution.choices[0]
-        for name, distribution in found.items()
-        if isinstance(distribution, Categorical) and len(distribution.choices) == 1
-        if all(name in result.params for result in results)
-    }
-    searched = {name: distribution for name, distribution in found.items() if name not in constants}
-    everywhere = [name for name in searched if all(name in result.params for result in results)]
-    parameters = [Parameter(name, searched[name]) for name in everywhere]
-    for name in searched:
-        if name not in everywhere:
-            parameters.append(Parameter(name, searched[name], _condition(name, everywhere, searched, results)))
+    constants: dict[str, Value] = {}
+    everywhere: dict[str, Distribution] = {}
+    for name, distribution in found.items():
+        if all(name in result.params for result in results):
+            if isinstance(distribution, Categorical) and distribution.size == 1:
+                constants[name] = distribution.choices[0]
+            else:
+                everywhere[name] = distribution
+    parameters = [Parameter(name, distribution) for name, distribution in everywhere.items()]
+    for name, distribution in found.items():
+        if name not in everywhere and name not in constants:
+            parameters.append(Parameter(name, distribution, _condition(name, everywhere, results)))
     return SearchSpace(tuple(parameters), constants)
 
 
-def _condition(
-    name: str, parents: Sequence[str], searched: Mapping[str, Distribution], results: Sequence[Result]
-) -> tuple[Condition, ...]:
-    for parent in parents:
-        distribution = searched[parent]
-        if not isinstance(distribution, Categorical):
-            continue
+def _condition(name: str, parents: Mapping[str, Distribution], results: Sequence[Result]) -> tuple[Condition, ...]:
+    for parent, distribution in parents.items():
         present = {result.params[parent] for result in results if name in result.params}
         absent = {result.params[parent] for result in results if name not in result.params}
-        if not present & absent:
+        if isinstance(distribution, Categorical) and not present & absent:
             return (Condition(parent, tuple(choice for choice in distribution.choices if choice in present)),)
     return ()
 
@@ -276,13 +257,11 @@ def _distribution(distribution: optuna.distributions.BaseDistribution, *, lists:
     if isinstance(distribution, optuna.distributions.IntDistribution):
         return Int(distribution.low, distribution.high, log=distribution.log, step=distribution.step)
     assert isinstance(distribution, optuna.distributions.CategoricalDistribution), distribution
-    return Categorical(tuple(_choice(choice, lists) for choice in distribution.choices))
-
-
-def _choice(choice: Any, lists: bool) -> Value:
-    if lists and isinstance(choice, str) and choice.startswith("["):
-        return _value(json.loads(choice))
-    return _value(choice)
+    choices = [
+        json.loads(choice) if lists and isinstance(choice, str) and choice.startswith("[") else choice
+        for choice in distribution.choices
+    ]
+    return Categorical(tuple(map(as_value, choices)))
 
 
 def _united(a: Distribution, b: Distribution) -> Distribution:
@@ -298,4 +277,4 @@ def _united(a: Distribution, b: Distribution) -> Distribution:
     if isinstance(a, Float) and isinstance(b, Float):
         spacing = a.step if a.step == b.step else None
         return Float(min(a.low, b.low), max(a.high, b.high), a.log and b.log, spacing)
-    raise UsageError(f"a parameter was drawn both from {a} and from {b}", hint="Nothing was imported")
+    raise UsageError(f"a parameter was drawn both from {a} and from {b}", hint=NOTHING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -165,6 +165,11 @@ class Categorical:
 
 
 Distribution: TypeAlias = Float | Int | Categorical
+
+
+def as_value(plain: Any) -> Value:
+    """A value of a file as trials have it: a list is a tuple."""
+    return tuple(map(as_value, plain)) if isinstance(plain, list | tuple) else plain
 
 
 def as_scalar(value: Value) -> Scalar:

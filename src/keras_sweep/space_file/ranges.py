@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, as_value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import joined, quoted
 from keras_sweep.space_file.faults import Faults, Path
@@ -51,10 +51,8 @@ class Constant(Categorical):
 
 
 def value_of(name: str, plain: Any) -> Value:
-    """A value of the file as trials have it: a list is a tuple, and optimizers are in lower case."""
-    if isinstance(plain, list):
-        return tuple(value_of(name, item) for item in plain)
-    return lower(plain) if name == "optimizer" else plain
+    """A value of the file as trials have it: optimizers are in lower case."""
+    return lower(as_value(plain)) if name == "optimizer" else as_value(plain)
 
 
 def distribution_of(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> Distribution | None:
