@@ -11,7 +11,7 @@ from typing import Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.files.plain import read_plain
-from keras_sweep.importing.read import Imported
+from keras_sweep.importing.imported import Imported
 from keras_sweep.models.hyper_model import parameters_of
 from keras_sweep.space.distributions import Float, Int, Value
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace

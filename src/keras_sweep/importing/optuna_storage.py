@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from keras_sweep.errors import MissingPackage, SweepError, UsageError
-from keras_sweep.importing.read import Imported
+from keras_sweep.importing.imported import Imported
 from keras_sweep.record.optuna_tables import SIDE_FILES, TABLES
 from keras_sweep.record.reader import FINALISTS
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, as_value
