@@ -12,6 +12,7 @@ import pytest
 
 from tests.helpers import toys
 from tests.helpers.command import Ended, python
+from tests.helpers.space_texts import small
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
@@ -21,16 +22,13 @@ ROWS = [
     if line.startswith("| ") and not line.startswith("| to add")
 ]
 TOYS = {"sampler": "Middle", "pruning_rule": "Odd", "source": "stripes", "runner": "Patient"}
-SPACE = """\
-data: {toy: "60"}
-model: {dense: {activation: softmax}}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy}
-parameters: {learning_rate: {values: [0.01, 0.1, 0.5, 1.0]}, epochs: 2}
-search: {sampler: toy, trials: 3}
-early_terminate: {type: toy, min_iter: 1}
-"""
+SPACE = small(
+    data='{toy: "60"}',
+    model="{dense: {activation: softmax}}",
+    parameters="{learning_rate: {values: [0.01, 0.1, 0.5, 1.0]}, epochs: 2}",
+    search="{sampler: toy, trials: 3}",
+    early_terminate="{type: toy, min_iter: 1}",
+)
 # `sweep` where the packages of a folder are installed
 SWEEP = """\
 import sys

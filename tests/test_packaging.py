@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.space_texts import small
+
 ROOT = Path(__file__).parents[1]
 TYPED = """
 import keras_sweep as ks
@@ -95,11 +97,7 @@ def test_what_was_built_installs_and_runs_a_sweep(form: str, built: Path, tmp_pa
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     code = "import keras_sweep; print(keras_sweep.__file__)"
     assert call(python, "-c", code, cwd=tmp_path).startswith(str(site))
-    (tmp_path / "digits.yaml").write_text(
-        "data: digits\nmodel: dense\nloss: sparse_categorical_crossentropy\nmetrics: [accuracy]\n"
-        "metric: {name: val_accuracy}\nparameters: {learning_rate: {min: 0.1, max: 0.5}, epochs: 1}\n"
-        "search: {trials: 2}\n"
-    )
+    (tmp_path / "digits.yaml").write_text(small())
     call(python, "-m", "keras_sweep", "run", "digits.yaml", cwd=tmp_path)
     assert (tmp_path / "sweeps" / "digits" / "best.keras").is_file()
 

@@ -54,6 +54,13 @@ def digits_spec(**changes: Any) -> ks.Spec:
     return ks.Spec(**{**fields, **changes})
 
 
+def run_digits(
+    folder: Path, *, listener: Any = lambda event: None, trials: int | None = None, **changes: Any
+) -> ks.Sweep:
+    """Run a sweep `mine` of `digits_spec` in a folder."""
+    return ks.run(digits_spec(**changes), name="mine", sweeps_dir=folder, trials=trials, listener=listener)
+
+
 @pytest.fixture(scope="session")
 def events() -> list[Event]:
     """What the listener of `finished` heard."""
@@ -62,5 +69,4 @@ def events() -> list[Event]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, events: list[Event]) -> ks.Sweep:
-    folder: Path = tmp_path_factory.mktemp("api")
-    return ks.run(digits_spec(), name="mine", sweeps_dir=folder, listener=events.append)
+    return run_digits(tmp_path_factory.mktemp("api"), listener=events.append)

@@ -11,7 +11,7 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.trial.result import TrialState
-from tests.api.conftest import digits_spec
+from tests.api.conftest import run_digits
 
 FIRST_EPOCH = 3  # steps of 600 - 120 rows in batches of 160
 
@@ -42,7 +42,8 @@ def build(shown: str, classes: int) -> Any:
 
 
 def test_a_pruned_trial_wins_with_its_best_epoch(tmp_path: Path) -> None:
-    spec = digits_spec(
+    sweep = run_digits(
+        tmp_path,
         model=build,
         parameters={
             "optimizer": "adam",
@@ -54,7 +55,6 @@ def test_a_pruned_trial_wins_with_its_best_epoch(tmp_path: Path) -> None:
         early_terminate={"type": "successive_halving", "min_iter": 2, "eta": 2},
         search=ks.Optuna("grid", trials=2, seed=1),
     )
-    sweep = ks.run(spec, name="spoilt", sweeps_dir=tmp_path, listener=lambda event: None)
     best, other = (row.number for row in sweep.leaderboard())
     assert sweep.trial(best).params["model.shown"] == "well, then not"
     assert sweep.trial(other).state is TrialState.COMPLETE

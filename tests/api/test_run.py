@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,7 @@ from keras_sweep.trial.events import EpochEnded, SweepEnded, SweepStarted, Trial
 from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.views.running.plain import PlainLines
 from tests.api.conftest import build as usual
-from tests.api.conftest import digits_arrays, digits_spec
+from tests.api.conftest import digits_arrays, digits_spec, run_digits
 from tests.helpers.command import PATIENCE
 
 
@@ -37,7 +38,7 @@ def test_the_log_says_what_goes_on_where_nothing_ends_for_long(tmp_path, monkeyp
                 assert time.monotonic() - started < PATIENCE
                 time.sleep(0.01)
 
-    ks.run(digits_spec(), name="mine", trials=1, sweeps_dir=tmp_path, listener=wait_for_the_line)
+    run_digits(tmp_path, trials=1, listener=wait_for_the_line)
     assert ": 1 trial, 0 of " in log.read_text()
 
 
@@ -48,7 +49,7 @@ def test_what_listeners_and_models_print_is_the_programs_own(tmp_path, capfd):
         os.write(1, b"from the model\n")
         return usual(units, input_shape, classes)
 
-    ks.run(digits_spec(model=build), name="mine", trials=1, sweeps_dir=tmp_path, listener=print)
+    run_digits(tmp_path, trials=1, listener=print, model=build)
     os.write(1, b"afterwards\n")
     out = capfd.readouterr().out
     assert "from the model\n" in out
@@ -57,37 +58,27 @@ def test_what_listeners_and_models_print_is_the_programs_own(tmp_path, capfd):
 
 
 def test_the_same_call_again_resumes_also_from_another_thread(tmp_path):
-    first = ks.run(digits_spec(), name="mine", trials=2, sweeps_dir=tmp_path, listener=lambda event: None)
-    before = [(trial.number, trial.value) for trial in first.trials]
-    sweeps = []
-
-    def go_on():
-        sweeps.append(ks.run(digits_spec(), name="mine", trials=4, sweeps_dir=tmp_path, listener=lambda event: None))
-
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    thread.join()
-    after = [(trial.number, trial.value) for trial in sweeps[0].trials]
+    before = [(trial.number, trial.value) for trial in run_digits(tmp_path, trials=2).trials]
+    with ThreadPoolExecutor() as threads:
+        sweep = threads.submit(run_digits, tmp_path, trials=4).result()
+    after = [(trial.number, trial.value) for trial in sweep.trials]
     assert after[:2] == before
     assert len(after) == 4
 
 
 def test_what_does_not_go_with_the_data_is_told_of_the_spec_and_of_no_file(tmp_path):
     dense = {"dense": {"units": 3, "activation": "softmax"}}
-    wrong = digits_spec(data="digits", model=dense, loss="mse", parameters={"learning_rate": 0.1, "epochs": 1})
     with pytest.raises(ks.UsageError) as caught:
-        ks.run(wrong, name="mine", sweeps_dir=tmp_path, listener=print)
+        run_digits(tmp_path, data="digits", model=dense, loss="mse", parameters={"learning_rate": 0.1, "epochs": 1})
     lines = str(caught.value).splitlines()
     assert lines[0].startswith("Spec: loss: `mse` takes numbers")
     assert all(line.startswith("Spec: ") for line in lines)
 
 
 def test_rows_of_different_lengths_are_refused_in_plain_words(tmp_path):
-    ragged = digits_spec(data=([[1.0, 2.0], [3.0]] * 20, [0, 1] * 20))
-    with pytest.raises(
-        ks.UsageError, match=r"`x` of the arrays given is a list of 40 .*, whose rows have different lengths"
-    ):
-        ks.run(ragged, name="mine", sweeps_dir=tmp_path, listener=print)
+    said = r"`x` of the arrays given is a list of 40 .*, whose rows have different lengths"
+    with pytest.raises(ks.UsageError, match=said):
+        run_digits(tmp_path, data=([[1.0, 2.0], [3.0]] * 20, [0, 1] * 20))
 
 
 def test_other_arrays_or_another_function_are_refused_as_a_changed_sweep(finished):
@@ -98,26 +89,23 @@ def test_other_arrays_or_another_function_are_refused_as_a_changed_sweep(finishe
 
     for changes in ({"data": ((x + 1, y), test)}, {"model": build}):
         with pytest.raises(ks.UsageError, match="'mine'"):
-            ks.run(digits_spec(**changes), name="mine", sweeps_dir=finished.path.parent, listener=lambda event: None)
+            run_digits(finished.path.parent, **changes)
 
 
-def test_wrong_calls_are_told_before_anything_is_loaded(tmp_path):
+def test_wrong_calls_are_told_before_anything_is_loaded(tmp_path, finished):
     wrong = [
         ({"trials": 2, "more": 2, "name": "mine"}, "Give one of them"),
         ({"more": 0, "name": "mine"}, "at least 1"),
-        ({"runner": "fast", "name": "mine"}, "compiled"),
+        ({"max_failures": -1, "name": "mine"}, "at least 0"),
+        ({"runner": "fits", "name": "mine"}, r"there is no runner 'fits'\. Did you mean `fit`\?"),
         ({"backend": "theano", "name": "mine"}, "jax"),
+        ({"backend": "torch", "name": "mine"}, "has imported Keras on 'jax'"),
         ({}, "needs a name"),
     ]
     for options, said in wrong:
         with pytest.raises(ks.UsageError, match=said):
             ks.run(digits_spec(), sweeps_dir=tmp_path, **options)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_backend_that_keras_does_not_run_on_is_refused(tmp_path, finished):
-    with pytest.raises(ks.UsageError, match="has imported Keras on 'jax'"):
-        ks.run(digits_spec(), name="mine", backend="torch", sweeps_dir=tmp_path)
 
 
 def test_importing_the_package_imports_nothing_heavy():
@@ -149,15 +137,8 @@ def test_a_script_in_an_empty_folder_that_prints_nothing_else(tmp_path):
 def test_rows_of_a_dict_of_arrays(tmp_path):
     (x, y), (x_test, y_test) = digits_arrays()
     parts = {"x_train": x[:400], "y_train": y[:400], "x_validation": x[400:], "y_validation": y[400:]}
-    spec = digits_spec(data={**parts, "x_test": x_test, "y_test": y_test}, search=ks.Optuna("random", trials=1))
-    sweep = ks.run(spec, name="parts", sweeps_dir=tmp_path, listener=lambda event: None)
+    sweep = run_digits(tmp_path, trials=1, data={**parts, "x_test": x_test, "y_test": y_test})
     assert np.array_equal(sweep.validation().y, y[400:])
-
-
-def test_a_runner_that_is_not_there_is_refused_before_anything_is_done(tmp_path):
-    with pytest.raises(ks.UsageError, match=r"there is no runner 'fits'\. Did you mean `fit`\?"):
-        ks.run(digits_spec(), name="mine", runner="fits", sweeps_dir=tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 SHIFT = 0.0
@@ -180,15 +161,16 @@ def last(classes):
 
 
 def test_a_function_made_with_something_else_is_another_and_the_first_models_keep_their_scores(tmp_path, monkeypatch):
-    def spec(model):
-        return digits_spec(model=model, parameters={"learning_rate": [0.01, 0.1]}, finalists="none")
+    def run(model, trials):
+        parameters = {"learning_rate": [0.01, 0.1]}
+        return run_digits(tmp_path, trials=trials, model=model, parameters=parameters, finalists="none")
 
     def score():
         rows = sweep.validation()
         return sweep.load_model(0).evaluate(rows.x, rows.y, verbose=0)[0]
 
     build = made("relu")
-    sweep = ks.run(spec(build), name="mine", sweeps_dir=tmp_path, trials=1)
+    sweep = run(build, 1)
     loss = sweep.trial(0).metrics["val_loss"]
     for other, what in (
         (made("tanh"), "the variable `activation`"),
@@ -196,16 +178,16 @@ def test_a_function_made_with_something_else_is_another_and_the_first_models_kee
         (partial(build, width=4), "the argument `width`"),
     ):
         with pytest.raises(ks.UsageError, match=f"begun with something else: model: .*{what}"):
-            ks.run(spec(other), name="mine", sweeps_dir=tmp_path, trials=2)
+            run(other, 2)
     assert score() == pytest.approx(loss, rel=1e-6)
     monkeypatch.setitem(globals(), "SHIFT", 1.0)
     with pytest.raises(ks.UsageError, match=r"begun with something else: model: .*the global `SHIFT`"):
-        ks.run(spec(build), name="mine", sweeps_dir=tmp_path, trials=2)
+        run(build, 2)
     with pytest.raises(ks.UsageError, match=r"has changed since the sweep 'mine' was run: the global `SHIFT` in build"):
         score()
     monkeypatch.setitem(globals(), "SHIFT", 0.0)
     assert score() == pytest.approx(loss, rel=1e-6)
-    assert len(ks.run(spec(made("relu")), name="mine", sweeps_dir=tmp_path, trials=2).trials) == 2
+    assert len(run(made("relu"), 2).trials) == 2
 
 
 def test_a_model_that_uses_what_has_no_digest_is_refused_before_anything_is_written(tmp_path):
@@ -216,5 +198,5 @@ def test_a_model_that_uses_what_has_no_digest_is_refused_before_anything_is_writ
             return made("relu")(input_shape, classes)
 
     with pytest.raises(ks.UsageError, match=r"`locked` uses the variable `lock`: a value of type lock.*no digest"):
-        ks.run(digits_spec(model=locked), name="mine", sweeps_dir=tmp_path)
+        run_digits(tmp_path, model=locked)
     assert not list(tmp_path.iterdir())

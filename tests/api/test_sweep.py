@@ -79,24 +79,3 @@ def test_the_model_scores_what_the_leaderboard_says(finished):
     loss, accuracy = model.evaluate(rows.x, rows.y, verbose=0)
     assert accuracy == finished.best.value
     assert loss == pytest.approx(finished.best.metrics["val_loss"], rel=1e-5)
-
-
-def test_a_look_at_the_test_rows_is_counted(finished):
-    before = finished.test_looks
-    first, second = finished.evaluate(), finished.evaluate()
-    assert finished.test_looks == before + 2
-    assert first.scores == second.scores
-    assert first.rows == 200
-
-
-def test_an_exported_model_has_its_card_beside_it(finished, tmp_path):
-    import json
-
-    import keras
-
-    path = finished.export(tmp_path / "best.keras")
-    card = json.loads((tmp_path / "best.card.json").read_text())
-    assert card["trial"] == finished.best.number
-    model = keras.models.load_model(path)
-    rows = finished.validation()
-    assert model.evaluate(rows.x, rows.y, verbose=0)[1] == finished.best.value

@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import sweep
+from tests.helpers.once import Made
 from tests.helpers.space_texts import DIGITS
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(made_once: Made) -> Path:
     """A folder with digits.yaml and its finished sweep; what the run printed is in out.txt and err.txt."""
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "digits.yaml").write_text(DIGITS)
-    ended = sweep("run", "digits.yaml", cwd=folder, new=True)
-    (folder / "out.txt").write_text(ended.out)
-    (folder / "err.txt").write_text(ended.err)
-    assert ended.code == 0, ended.err
-    return folder
+
+    def run(folder: Path) -> None:
+        (folder / "digits.yaml").write_text(DIGITS)
+        ended = sweep("run", "digits.yaml", cwd=folder, new=True)
+        (folder / "out.txt").write_text(ended.out)
+        (folder / "err.txt").write_text(ended.err)
+        assert ended.code == 0, ended.err
+
+    return made_once("digits", run)

@@ -69,36 +69,31 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def ended(call, capsys):
+    """The exit code of a command in this process, and what it wrote."""
+    with pytest.raises(SystemExit) as raised:
+        main(call)
+    return raised.value.code, capsys.readouterr()
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_a_bad_call_says_what_is_wrong_and_writes_nothing(name, folder, capsys):
     call, words = CALLS[name]
     before = sorted(folder.rglob("*"))
-    with pytest.raises(SystemExit) as ended:
-        main(call)
-    shown = capsys.readouterr()
-    assert ended.value.code == 2, shown.err
-    assert shown.out == ""
+    code, shown = ended(call, capsys)
+    assert (code, shown.out) == (2, ""), shown.err
     assert shown.err.startswith("error: ")
     assert "Traceback" not in shown.err
     assert "should not have happened" not in shown.err
     for word in words:
         assert word in shown.err
+    assert not re.search(r"[?!]\.|\. (as|did)\b|\b1 \w+s\b|\[\[", shown.err), shown.err  # plain sentences
     assert sorted(folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_a_message_is_written_in_plain_sentences(name, folder, capsys):
-    with pytest.raises(SystemExit):
-        main(CALLS[name][0])
-    text = capsys.readouterr().err
-    assert not re.search(r"[?!]\.|\. (as|did)\b|\b1 \w+s\b|\[\[", text), text
-
-
 def test_without_arguments_the_help_is_printed(folder, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([])
-    shown = capsys.readouterr()
-    assert (ended.value.code, shown.err) == (0, "")
+    code, shown = ended([], capsys)
+    assert (code, shown.err) == (0, "")
     assert shown.out.startswith("Usage: sweep [OPTIONS] COMMAND") and "\n  leaderboard " in shown.out
 
 
@@ -111,22 +106,16 @@ def test_an_interruption_is_no_error(capsys):
 
 def test_an_unknown_backend_in_the_environment_is_named(folder, capsys, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
-    with pytest.raises(SystemExit) as ended:
-        main(["run", "space.yaml"])
-    assert ended.value.code == 2
-    assert "KERAS_BACKEND" in capsys.readouterr().err
+    code, shown = ended(["run", "space.yaml"], capsys)
+    assert code == 2 and "KERAS_BACKEND" in shown.err
 
 
 def test_a_sweeps_folder_that_cannot_be_written_is_named(folder, capsys):
     (folder / "sweeps").write_text("a file")
-    with pytest.raises(SystemExit) as ended:
-        main(["list"])
-    assert ended.value.code in (1, 2)
-    assert "sweeps" in capsys.readouterr().err
+    code, shown = ended(["list"], capsys)
+    assert code in (1, 2) and "sweeps" in shown.err
 
 
 def test_debug_brings_the_traceback(folder, capsys):
-    with pytest.raises(SystemExit):
-        main(["leaderboard", "--debug"])
-    assert "Traceback" in capsys.readouterr().err
+    assert "Traceback" in ended(["leaderboard", "--debug"], capsys)[1].err
     assert os.environ["KERAS_BACKEND"] == "jax"

@@ -8,16 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.helpers.command import sweep
+from tests.helpers.space_texts import small
 
-SPACE = """\
-data: {npz: it.npz}
-model: {dense: {}}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters: {optimizer: sgd, learning_rate: {min: 0.01, max: 1.0, log: true}, epochs: 2}
-search: {sampler: random, trials: 2, seed: 42}
-"""
+PARAMETERS = "{optimizer: sgd, learning_rate: {min: 0.01, max: 1.0, log: true}, epochs: 2}"
 
 
 def test_evaluate_and_run_refuse_other_test_rows_and_take_the_former_ones_again(tmp_path: Path) -> None:
@@ -26,7 +19,7 @@ def test_evaluate_and_run_refuse_other_test_rows_and_take_the_former_ones_again(
     x = (draw.normal(size=(200, 3)) + y[:, None]).astype("float32")
     parts = {"x_train": x[:150], "y_train": y[:150], "x_test": x[150:], "y_test": y[150:]}
     np.savez(tmp_path / "it.npz", **parts)
-    (tmp_path / "it.yaml").write_text(SPACE)
+    (tmp_path / "it.yaml").write_text(small(data="{npz: it.npz}", model="{dense: {}}", parameters=PARAMETERS))
     assert sweep("run", "it.yaml", cwd=tmp_path).code == 0
     np.savez(tmp_path / "it.npz", **{**parts, "y_test": 1 - y[150:]})
     refused = sweep("evaluate", "it", cwd=tmp_path)

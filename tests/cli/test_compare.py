@@ -16,8 +16,3 @@ def test_a_sweep_and_its_copy_are_told_to_be_one_as_good_as_the_other(finished, 
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
     record = json.loads(sweep("compare", "digits", "again", "--format", "json", cwd=tmp_path).out)
     assert [one["behind"] for one in record["sweeps"]] == [0.0, 0.0]
-
-
-def test_one_sweep_alone_is_refused(finished):
-    ended = sweep("compare", "digits", cwd=finished)
-    assert (ended.code, "two different sweeps or more" in ended.err) == (2, True)

@@ -7,19 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import sweep
+from tests.helpers.space_texts import small
 
-SPACE = """
-data: {python: "mine:rows"}
-model: {python: "mine:build"}
-loss: sparse_categorical_crossentropy
-metric: {name: val_loss}
-parameters:
-  model.units: {values: [2, 3, 4]}
-  learning_rate: {min: 0.001, max: 0.1, log: true}
-  epochs: 1
-search: {sampler: grid, trials: 3}
-finalists: none
-"""
+SPACE = small(
+    data='{python: "mine:rows"}',
+    model='{python: "mine:build"}',
+    metrics="",
+    metric="{name: val_loss}",
+    parameters="{model.units: {values: [2, 3, 4]}, learning_rate: {min: 0.001, max: 0.1, log: true}, epochs: 1}",
+    search="{sampler: grid, trials: 3}",
+    finalists="none",
+)
 MINE = """
 import tensorflow
 import keras

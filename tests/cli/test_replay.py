@@ -1,32 +1,29 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 
-from tests.helpers.command import sweep
+from keras_sweep.record.encoding import CHECKSUM, encode
+from keras_sweep.record.reader import read_results
+from keras_sweep.record.sweep_folder import SweepFolder
+from tests.helpers.command import leaderboard, sweep
 
 
 def test_a_trial_that_has_its_recorded_numbers_exits_with_0_and_shows_every_epoch(finished):
-    best = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)[0]
     ended = sweep("replay", "digits", cwd=finished)
     assert ended.code == 0, ended.err
-    assert f"trial {best['number']} of digits" in ended.out
+    assert f"trial {leaderboard(finished)[0]['number']} of digits" in ended.out
     assert "val_accuracy" in ended.out
     assert ended.out.splitlines()[-1] == "the numbers are those of the record"
 
 
 def test_a_record_that_contradicts_itself_exits_with_1_and_both_as_json(finished, tmp_path):
     shutil.copytree(finished / "sweeps", tmp_path / "sweeps")
-    from keras_sweep.record.encoding import CHECKSUM, encode
-    from keras_sweep.record.reader import read_results
-    from keras_sweep.record.sweep_folder import SweepFolder
-
     folder = SweepFolder(tmp_path / "sweeps" / "digits")
     (first, *_) = read_results(folder)
-    import dataclasses
-    import sqlite3
-    from contextlib import closing
-
     other = dataclasses.replace(first, value=first.value + 0.01)
     with closing(sqlite3.connect(folder.study)) as connection, connection:
         connection.execute("UPDATE trial_values SET value = ? WHERE trial_id = 1", (other.value,))
@@ -53,12 +50,10 @@ def test_the_script_is_printed_and_its_rows_are_written(finished, tmp_path):
     assert (tmp_path / "rows.npz").exists()
 
 
-def test_a_script_without_a_file_for_its_rows_is_refused(finished):
-    ended = sweep("replay", "digits", "0", "--script", cwd=finished)
-    assert (ended.code, "Give `--rows rows.npz`" in ended.err) == (2, True)
-
-
-def test_rows_without_a_script_are_refused(finished):
-    ended = sweep("replay", "digits", "--rows", "rows.npz", cwd=finished)
-    assert ended.code == 2
-    assert "`--rows` is for the script" in ended.err
+def test_a_script_and_a_file_for_its_rows_go_together(finished):
+    for words, said in (
+        (["--script"], "Give `--rows rows.npz`"),
+        (["--rows", "rows.npz"], "`--rows` is for the script"),
+    ):
+        ended = sweep("replay", "digits", "0", *words, cwd=finished)
+        assert (ended.code, said in ended.err) == (2, True)

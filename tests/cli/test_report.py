@@ -7,11 +7,12 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from keras_sweep.views.terminal.text import score_text
-from tests.helpers.command import sweep
+from tests.helpers.command import leaderboard, sweep
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +23,17 @@ def reported(finished: Path) -> Path:
     return finished / "reports" / "digits"
 
 
+def card_of(finished: Path) -> Any:
+    return json.loads((finished / "sweeps" / "digits" / "card.json").read_text())
+
+
 def test_a_report_is_a_page_and_two_tables(reported: Path) -> None:
     assert sorted(path.name for path in reported.iterdir()) == ["index.html", "leaderboard.csv", "leaderboard.md"]
     assert list(reported.parent.iterdir()) == [reported]
 
 
 def test_numbers_of_the_page_are_those_of_the_leaderboard(reported: Path, finished: Path) -> None:
-    rows = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)
+    rows = leaderboard(finished)
     page = (reported / "index.html").read_text()
     (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
     data = json.loads(text)
@@ -53,7 +58,7 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard(reported: Path, finish
 
 
 def test_the_winner_s_numbers_are_those_of_its_card(reported: Path, finished: Path) -> None:
-    card = json.loads((finished / "sweeps" / "digits" / "card.json").read_text())
+    card = card_of(finished)
     numbers = re.findall(r"<dd>(.*?)</dd>", (reported / "index.html").read_text())
     estimate, validation, test = card["estimate"], card["validation"], card["test"]
     assert numbers[:3] == [
@@ -65,7 +70,7 @@ def test_the_winner_s_numbers_are_those_of_its_card(reported: Path, finished: Pa
     assert f"95 % between {score_text(estimate['low'])} and {score_text(estimate['high'])}" in words[0]
     assert f"{card['data']['validation_rows']} validation rows" in words[1]
     assert f"{test['rows']} sealed test rows" in words[2]
-    rows = json.loads(sweep("leaderboard", "--format", "json", cwd=finished).out)
+    rows = leaderboard(finished)
     assert numbers[3] == str(sum(row["tie"] for row in rows))
 
 
@@ -74,7 +79,7 @@ def test_the_matrix_is_of_the_score_on_the_leaderboard(reported: Path, finished:
     cells = re.findall(r"<title>(\S+) named (\S+): ([\d,]+) of ([\d,]+)</title>", page)
     counts = {(true, named): int(count.replace(",", "")) for true, named, count, _ in cells}
     right = sum(count for (true, named), count in counts.items() if true == named)
-    card = json.loads((finished / "sweeps" / "digits" / "card.json").read_text())
+    card = card_of(finished)
     assert right / sum(counts.values()) == pytest.approx(card["validation"]["value"], abs=1e-6)
 
 

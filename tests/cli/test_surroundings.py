@@ -8,15 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import python, sweep
+from tests.helpers.space_texts import small
 
-SPACE = """
-data: iris
-model: {dense: {units: 3, activation: softmax}}
-loss: sparse_categorical_crossentropy
-metric: {name: val_loss}
-parameters: {learning_rate: 0.1, epochs: 1}
-search: {sampler: random, trials: 1}
-"""
 RUN = "from keras_sweep.cli.main import main\nmain(['run', 'space.yaml', '--quiet'])"
 EARLY = f"import time\ntime.localtime = lambda *_: time.gmtime(0)\n{RUN}"  # no battery: it begins at 1970
 FULL = "import os\nos.dup2(os.open('/dev/full', os.O_WRONLY), 1)\nfrom keras_sweep.cli.main import main\n"
@@ -25,7 +18,7 @@ LIMITED = f"import resource\nresource.setrlimit(resource.RLIMIT_AS, (7 * 2**30, 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "space.yaml").write_text(SPACE)
+    (tmp_path / "space.yaml").write_text(small(search="{sampler: random, trials: 1}"))
     return tmp_path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tempfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,3 +77,11 @@ def called(arguments: list[str], sweeps: Path) -> tuple[int, str, str]:
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
         main([*arguments, "--sweeps-dir", str(sweeps)])
     return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+
+
+def leaderboard(folder: Path, *words: str) -> list[dict[str, Any]]:
+    """The rows of `sweep leaderboard` in a folder."""
+    ended = sweep("leaderboard", *words, "--format", "json", cwd=folder)
+    assert ended.code == 0, ended.err
+    rows: list[dict[str, Any]] = json.loads(ended.out)
+    return rows

@@ -14,20 +14,14 @@ from pathlib import Path
 from keras_sweep.record import reader
 from tests.helpers.command import PATIENCE
 from tests.helpers.forks import forks
+from tests.helpers.space_texts import small
 from tests.helpers.whole_sweeps import folder_of
 
-LONG = """\
-data: digits
-model: {python: "slow:build"}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  learning_rate: {min: 1e-4, max: 0.3, log: true}
-  batch_size: 256
-  epochs: EPOCHS
-search: {engine: optuna, sampler: random, trials: TRIALS, seed: 42}
-"""
+LONG = small(
+    model='{python: "slow:build"}',
+    parameters="{learning_rate: {min: 1e-4, max: 0.3, log: true}, batch_size: 256, epochs: EPOCHS}",
+    search="{engine: optuna, sampler: random, trials: TRIALS, seed: 42}",
+)
 SLOW = """\
 import keras
 

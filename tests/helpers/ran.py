@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -13,6 +14,12 @@ from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, Noticed, SweepEnded
 from tests.helpers.whole_spaces import PLAIN
+
+Kind = TypeVar("Kind")
+
+
+def quiet(event: Event) -> None:
+    """Shows nothing."""
 
 
 class Ran:
@@ -47,5 +54,5 @@ class Ran:
     def notices(self) -> list[str]:
         return [event.message for event in self.events if isinstance(event, Noticed)]
 
-    def of(self, kind: type) -> list[Event]:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         return [event for event in self.events if isinstance(event, kind)]

@@ -78,6 +78,20 @@ loss: sparse_categorical_crossentropy
 """
 
 
+def small(**sections: str) -> str:
+    """A space file of digits with these sections in place of the usual ones, or besides; "" drops a section."""
+    usual = {
+        "data": "digits",
+        "model": "{dense: {units: 10, activation: softmax}}",
+        "loss": "sparse_categorical_crossentropy",
+        "metrics": "[accuracy]",
+        "metric": "{name: val_accuracy, goal: maximize}",
+        "parameters": "{learning_rate: {min: 0.01, max: 1.0, log: true}, epochs: 1}",
+        "search": "{sampler: random, trials: 2, seed: 42}",
+    }
+    return "".join(f"{name}: {text}\n" for name, text in {**usual, **sections}.items() if text)
+
+
 def changed(text: str, **lines: str) -> str:
     """A space file with the line of a key replaced by other text ("" drops it)."""
     out = []

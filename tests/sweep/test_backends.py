@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import sweep
+from tests.helpers.command import leaderboard, sweep
 from tests.helpers.space_texts import DIGITS
 from tests.helpers.whole_spaces import FEW_FINALISTS
 
@@ -33,7 +33,7 @@ def boards(folders):
         call = ["run", "digits.yaml", "--sampler", "qmc", "--trials", "3", "--backend", backend, "--runner", runner]
         ended = sweep(*call, cwd=folder)
         assert ended.code == 0, ended.err
-        found[backend, runner] = json.loads(sweep("leaderboard", "--format", "json", cwd=folder).out)
+        found[backend, runner] = leaderboard(folder)
     return found
 
 
@@ -112,7 +112,7 @@ def test_the_lessons_own_point_gives_its_figures_on_tensorflow(tmp_path):
     space = Path(__file__).parents[2] / "search_spaces" / "reference.yaml"
     ended = sweep("run", space, "--backend", "tensorflow", "--runner", "fit", cwd=tmp_path)
     assert ended.code == 0, ended.err
-    (row,) = json.loads(sweep("leaderboard", "--format", "json", cwd=tmp_path).out)
+    (row,) = leaderboard(tmp_path)
     assert row["value"] == 0.8458333611488342
     assert row["metrics"]["val_loss"] == pytest.approx(0.44444, abs=5e-6)
     card = json.loads((tmp_path / "sweeps" / "reference" / "card.json").read_text())

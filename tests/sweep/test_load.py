@@ -7,15 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import sweep
+from tests.helpers.space_texts import small
 
-SPACE = """
-data: {python: "mine:rows"}
-model: {dense: {units: 2, activation: softmax}}
-loss: sparse_categorical_crossentropy
-metric: {name: val_loss}
-parameters: {learning_rate: {min: 0.001, max: 0.1}, epochs: 1}
-search: {sampler: random, trials: 1}
-"""
 ROWS = """
 import sys
 
@@ -37,7 +30,8 @@ def rows():
 
 @pytest.mark.parametrize("backend", ["jax", "tensorflow"])
 def test_keras_is_wholly_imported_before_a_module_of_the_users_begins(backend: str, tmp_path: Path) -> None:
-    (tmp_path / "space.yaml").write_text(SPACE)
+    model, search = "{dense: {units: 2, activation: softmax}}", "{sampler: random, trials: 1}"
+    (tmp_path / "space.yaml").write_text(small(data='{python: "mine:rows"}', model=model, search=search))
     (tmp_path / "mine.py").write_text(ROWS % (backend, backend))
     done = sweep("run", "space.yaml", "--quiet", "--backend", backend, cwd=tmp_path, new=True)
     assert done.code == 0, done.err

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 from datetime import UTC, datetime
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.api.compare import write_page
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -20,6 +22,7 @@ from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
 from keras_sweep.views.compare import CompareView, best_curve, compare_json, verdict_lines
 from keras_sweep.views.report.page import compare_page
 from keras_sweep.views.terminal.console import console_on
+from tests.helpers.ran import quiet
 from tests.helpers.records import new_folder
 from tests.helpers.whole_spaces import SPACES
 
@@ -34,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in texts.items():
         space = text.replace("trials: 18", "trials: 6").replace("units: 10, ", "" if name == "other" else "units: 10, ")
         (folder / f"{name}.yaml").write_text(space)
-        ks.run(folder / f"{name}.yaml", sweeps_dir=folder / "sweeps", test=name == "good", listener=lambda event: None)
+        ks.run(folder / f"{name}.yaml", sweeps_dir=folder / "sweeps", test=name == "good", listener=quiet)
     return folder / "sweeps"
 
 
@@ -85,7 +88,7 @@ def seeded(folder: Path) -> Path:
     """The same folder with `steady` and `other_rates`, whose finalists decide."""
     for name, seed in (("steady", 42), ("other_rates", 7)):
         (folder.parent / f"{name}.yaml").write_text(SEEDED.replace("seed: 42", f"seed: {seed}"))
-        ks.run(folder.parent / f"{name}.yaml", sweeps_dir=folder, test=False, listener=lambda event: None)
+        ks.run(folder.parent / f"{name}.yaml", sweeps_dir=folder, test=False, listener=quiet)
     return folder
 
 
@@ -139,22 +142,20 @@ def test_the_best_so_far_never_gets_worse(found):
 
 
 def test_other_rows_and_other_metrics_are_named(folder, tmp_path):
-    with pytest.raises(UsageError, match=r"the data of good is digits \(rows .*, other is iris"):
-        ks.compare("good", "other", sweeps_dir=folder)
-    with pytest.raises(UsageError, match="two different sweeps or more"):
-        ks.compare("good", sweeps_dir=folder)
-    with pytest.raises(UsageError, match="two different sweeps or more"):
-        ks.compare("good", "good", sweeps_dir=folder)
-    with pytest.raises(UsageError, match="there is no sweep 'god'"):
-        ks.compare("good", "god", sweeps_dir=folder)
+    for names, said in (
+        (["good", "other"], r"the data of good is digits \(rows .*, other is iris"),
+        (["good"], "two different sweeps or more"),
+        (["good", "good"], "two different sweeps or more"),
+        (["good", "god"], "there is no sweep 'god'"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            ks.compare(*names, sweeps_dir=folder)
     empty = new_folder(tmp_path, trials=0)
     with pytest.raises(RecordError, match="no trial of sweep 'dense' has completed"):
         side_by_side([SweepFolder(folder / "good"), empty])
 
 
 def test_where_scores_of_rows_are_gone_that_is_said(folder, tmp_path):
-    import shutil
-
     shutil.copytree(folder, tmp_path / "sweeps")
     shutil.rmtree(tmp_path / "sweeps" / "weak" / "scores")
     found = ks.compare("weak", "good", sweeps_dir=tmp_path / "sweeps")
@@ -184,32 +185,16 @@ def test_as_json(found):
     assert record["sweeps"][1]["value"] == found.first.best.value
 
 
-class Elements(HTMLParser):
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[str | None] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.links += [value for name, value in attrs if name in ("href", "src")]
-
-
 def test_the_page_shows_the_same_runs_no_script_and_asks_for_nothing(found):
     page = unescape(compare_page(found, datetime(2026, 1, 2, tzinfo=UTC)))
-    elements = Elements(page)
-    assert "script" not in elements.tags
-    assert elements.links == []
+    assert not re.search(r"<script|\s(href|src)=", page)
     assert "default-src 'none'" in page
-    assert elements.tags.count("svg") == 2
+    assert page.count("<svg") == 2
     for line in verdict_lines(found):
         assert line in page
 
 
 def test_a_page_takes_no_other_files_place(found, tmp_path):
-    from keras_sweep.api.compare import write_page
-
     write_page(found, tmp_path / "page.html")
     write_page(found, tmp_path / "page.html")  # its own page is written anew
     (tmp_path / "mine.html").write_text("<p>mine")
