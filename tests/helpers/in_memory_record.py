@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.search.engines import make_engine
+from keras_sweep.sweep.loop import Limits, search
+from keras_sweep.sweep.wall_time import WallTime
+
 
 @dataclass
 class InMemory:
@@ -30,3 +35,13 @@ class InMemory:
 
     def discard(self, number):
         del self.beside[number]
+
+
+def searched(spec, runner, trials, *, record=None, stop=None):
+    """A record with so many trials of a search: an empty one, unless one is given that it goes on from."""
+    record = InMemory() if record is None else record
+    stop = StopRequest() if stop is None else stop
+    search(
+        lambda: make_engine(spec), runner, record, Limits(trials), emit=lambda event: None, stop=stop, wall=WallTime()
+    )
+    return record

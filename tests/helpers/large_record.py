@@ -15,17 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.search.engines import make_engine
-from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Watch
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
+from tests.helpers.in_memory_record import searched
 
 
 class Cheap:
@@ -64,28 +61,11 @@ def main(folder: SweepFolder, trials: int) -> dict[str, float]:
         with SweepLock(folder), open_study(folder, spec, "abc") as study:
             record = TrialRecord(study, spec.objective)
             opened = time.perf_counter() - begun
-            search(
-                lambda: make_engine(spec),
-                Cheap(),
-                record,
-                Limits(total),
-                emit=lambda event: None,
-                stop=StopRequest(),
-                wall=WallTime(),
-            )
+            searched(spec, Cheap(), total, record=record)
             sizes[total] = resident()
     begun = time.perf_counter()
     with SweepLock(folder), open_study(folder, spec, "abc") as study:
-        record = TrialRecord(study, spec.objective)
-        search(
-            lambda: make_engine(spec),
-            Cheap(),
-            record,
-            Limits(trials + 1),
-            emit=lambda event: None,
-            stop=StopRequest(),
-            wall=WallTime(),
-        )
+        searched(spec, Cheap(), trials + 1, record=TrialRecord(study, spec.objective))
     resumed = time.perf_counter() - begun
     return {
         "seconds": begun - started,

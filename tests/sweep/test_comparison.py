@@ -10,45 +10,34 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space_file.options import Overrides
-from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep import comparison as comparing
 from keras_sweep.sweep.comparison import RecordedSweep, compared, comparison_file, keep_comparison
-from keras_sweep.sweep.run import RunOptions, run_sweep
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.comparison import MARGINAL, PAIRED
-from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
-from tests.helpers.space_texts import DIGITS, changed
+from tests.helpers.ran import Ran
+from tests.helpers.space_texts import DIGITS, changed, small
 
 SPACE = changed(DIGITS, epochs="  epochs: {min: 1, max: 3}", search="search: {trials: 16, seed: 42}\nfinalists: none")
-CANCER = """\
-data: breast_cancer
-model:
-  dense: {units: 1, activation: sigmoid}
-loss: binary_crossentropy
-metrics: [METRIC]
-metric: {name: val_METRIC}
-parameters:
-  learning_rate: {min: 1e-3, max: 0.1, log: true}
-  epochs: 3
-search: {sampler: random, trials: 4, seed: 42}
-"""
+CANCER = small(
+    data="breast_cancer",
+    model="{dense: {units: 1, activation: sigmoid}}",
+    loss="binary_crossentropy",
+    metrics="[METRIC]",
+    metric="{name: val_METRIC}",
+    parameters="{learning_rate: {min: 1e-3, max: 0.1, log: true}, epochs: 3}",
+    search="{sampler: random, trials: 4, seed: 42}",
+)
 
 
 def run(folder: Path, text: str, trials: int | None = None, **options):
-    """Run a sweep `s`; its folder, how it ended, and its notices."""
-    (folder / "s.yaml").write_text(text)
-    spec = read_space_file(folder / "s.yaml", overrides=Overrides(trials=trials))
-    events = []
-    sweep = SweepFolder(folder / "sweeps" / "s")
-    ended = run_sweep(spec, sweep, RunOptions(**options), events.append, WallTime(), StopRequest())
-    return sweep, ended, [event.message for event in events if isinstance(event, Noticed)]
+    """Run a sweep; its folder, how it ended, and its notices."""
+    ran = Ran(folder, text=text, trials=trials, **options)
+    ended = ran()
+    return ran.sweep, ended, ran.notices
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +50,7 @@ def done(tmp_path_factory):
 @pytest.fixture
 def copy(done, tmp_path):
     shutil.copytree(done[0].path.parent, tmp_path / "sweeps")
-    return SweepFolder(tmp_path / "sweeps" / "s")
+    return SweepFolder(tmp_path / "sweeps" / "plain")
 
 
 def read(sweep):
@@ -127,7 +116,6 @@ def test_an_altered_comparison_is_computed_anew_and_written_again_by_the_next_ru
     said["behind"] = {number: [0.0, 0.0, True] for number in said["behind"]}
     file.write_text(json.dumps(said))
     assert read(copy) == expected
-    (copy.path.parent.parent / "s.yaml").write_text(SPACE)
     assert run(copy.path.parent.parent, SPACE)[1].comparison == expected
     assert file.read_text() == kept
 
@@ -149,7 +137,6 @@ def test_scores_that_are_gone_or_damaged_are_computed_again_from_weights(copy):
     (gone, damaged) = (path.name for path in sorted(copy.weights.iterdir())[:2])
     (copy.scores / gone).unlink()
     (copy.scores / damaged).write_bytes(b"garbage")
-    (copy.path.parent.parent / "s.yaml").write_text(SPACE)
     _, _, notices = run(copy.path.parent.parent, SPACE)
     after = {path.name: path.read_bytes() for path in copy.scores.iterdir()}
     assert any(f"{damaged} are damaged" in notice for notice in notices)

@@ -12,24 +12,19 @@ import pytest
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.errors import ChangedSweep, RecordError
-from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.search.engines import make_engine
 from keras_sweep.sweep import evaluate as evaluate_module
 from keras_sweep.sweep import finish as finish_module
 from keras_sweep.sweep.export import kept_card
 from keras_sweep.sweep.finish import Finishing
-from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.outcome import accuracy_error
-from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
-from tests.helpers.in_memory_record import InMemory
+from tests.helpers.in_memory_record import searched
 
 SPEC = make_spec((OPTIMIZER, LEARNING_RATE), constants={"epochs": 2, "batch_size": 200}, text="data: digits\n")
 DATA = load_search_data(SPEC)
@@ -37,17 +32,7 @@ DATA = load_search_data(SPEC)
 
 @pytest.fixture(scope="module")
 def results():
-    record = InMemory()
-    search(
-        lambda: make_engine(SPEC),
-        CompiledRunner(SPEC, DATA),
-        record,
-        Limits(4),
-        emit=lambda event: None,
-        stop=StopRequest(),
-        wall=WallTime(),
-    )
-    return record.results()
+    return searched(SPEC, CompiledRunner(SPEC, DATA), 4).results()
 
 
 @pytest.fixture
@@ -79,7 +64,6 @@ def test_each_score_on_the_test_rows_has_its_own_error(study: StudyFile, results
 
 def test_the_same_again_does_nothing(study: StudyFile, results) -> None:
     (first,) = finished(study, results)
-    assert isinstance(first, happened.TestEvaluated)
     assert first.looks == 1
     before = {path.name: path.stat().st_mtime_ns for path in study.folder.path.glob("[bc]*")}
     (second,) = finished(study, results)

@@ -13,7 +13,6 @@ import keras_sweep as ks
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import save_rows
 from keras_sweep.errors import DataError, UsageError
-from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_results
 from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -22,50 +21,37 @@ from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.baseline import fit_baseline
 from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.verify import verify_model
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.views.data_view import data_facts
+from keras_sweep.views.data_view import DataView
+from tests.helpers.ran import Ran, quiet
+from tests.helpers.screen import on_terminal
+from tests.helpers.space_texts import small
 
-SPACE = """\
-data: digits
-split: {folds: 3}
-model: {dense: {units: 10, activation: softmax}}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  optimizer: adam
-  learning_rate: {values: [0.001, 0.01, 0.03]}
-  batch_size: 128
-  epochs: {max: 3, take: best}
-search: {trials: 3, seed: 42, sampler: grid}
-finalists: {top: 2, seeds: 1}
-"""
-
-
-def run(folder: Path) -> None:
-    options, spec = RunOptions(), read_space_file(folder / "few.yaml")
-    run_sweep(spec, SweepFolder(folder / "sweeps" / "few"), options, lambda _: None, WallTime(), StopRequest())
+BEST_OF_3 = "epochs: {max: 3, take: best}"
+SPACE = small(
+    split="{folds: 3}",
+    parameters=f"{{optimizer: adam, learning_rate: {{values: [0.001, 0.01, 0.03]}}, batch_size: 128, {BEST_OF_3}}}",
+    search="{trials: 3, seed: 42, sampler: grid}",
+    finalists="{top: 2, seeds: 1}",
+)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("folds")
-    (folder / "few.yaml").write_text(SPACE)
-    run(folder)
+    Ran(folder, text=SPACE, trials=None)()
     return folder
 
 
 @pytest.fixture(scope="module")
 def sweep(folder: Path) -> ks.Sweep:
-    return ks.open("few", sweeps_dir=folder / "sweeps")
+    return ks.open("plain", sweeps_dir=folder / "sweeps")
 
 
 @pytest.fixture(scope="module")
 def spec(folder: Path) -> SweepSpec:
-    return read_space_file(folder / "few.yaml")
+    return read_space_file(folder / "plain.yaml")
 
 
 def test_value_error_and_estimate_are_of_all_rows(sweep: ks.Sweep) -> None:
@@ -82,7 +68,7 @@ def test_the_winner_is_exported_as_trained_on_all_rows(folder: Path, sweep: ks.S
     sweep.export(folder / "best.keras")
     card = json.loads((folder / "best.card.json").read_text())
     assert (card["data"]["folds"], card["refit"]["rows"]) == (3, 1437)
-    assert verify_model(folder / "best.keras", lambda _: None, sweeps=folder / "sweeps", test=True).matches
+    assert verify_model(folder / "best.keras", quiet, sweeps=folder / "sweeps", test=True).matches
 
 
 def test_any_other_trial_is_trained_on_all_rows_for_its_export(folder: Path, sweep: ks.Sweep) -> None:
@@ -91,7 +77,7 @@ def test_any_other_trial_is_trained_on_all_rows_for_its_export(folder: Path, swe
         sweep.export(folder / "other.keras", other)
     card = json.loads((folder / "other.card.json").read_text())
     assert (card["trial"], card["refit"]["rows"], card["test"]) == (other, 1437, None)
-    assert verify_model(folder / "other.keras", lambda _: None, sweeps=folder / "sweeps").matches
+    assert verify_model(folder / "other.keras", quiet, sweeps=folder / "sweeps").matches
 
 
 def test_the_page_has_what_the_winner_confuses_out_of_fold(folder: Path, sweep: ks.Sweep) -> None:
@@ -105,10 +91,10 @@ def test_plain_fit_gives_the_numbers_of_the_record(sweep: ks.Sweep) -> None:
 
 
 def test_damaged_scores_are_computed_again_from_the_weights_of_all_folds(folder: Path) -> None:
-    part = SweepFolder(folder / "sweeps" / "few")
+    part = SweepFolder(folder / "sweeps" / "plain")
     result = next(one for one in read_results(part) if one.scores_digest)
     scores_file(part, result.number).write_bytes(b"damaged")
-    run(folder)
+    Ran(folder, text=SPACE, trials=None)()
     assert load_scores(scores_file(part, result.number), result.scores_digest or "").rows == 1437
 
 
@@ -121,9 +107,11 @@ def test_saved_rows_bear_the_fold_that_leaves_them_out(spec: SweepSpec, tmp_path
 
 
 def test_the_facts_of_the_data_count_each_row_once(spec: SweepSpec) -> None:
-    facts = data_facts(load_search_data(spec))
-    assert [(part.part, part.rows) for part in facts.parts] == [("in 3 folds", 1437), ("test (sealed)", 360)]
-    assert {one.validation for one in facts.classes} == {None}
+    text = on_terminal(DataView(load_search_data(spec)))
+    lines = [line.split() for line in text.splitlines()]
+    assert ["in", "3", "folds", "1,437", "64", "float32", "1", "int32"] in lines
+    assert ["test", "(sealed)", "360"] in lines
+    assert "validation" not in text
 
 
 @pytest.mark.filterwarnings("ignore:Maximum number of iteration")  # five passes do not converge
@@ -139,23 +127,22 @@ def test_the_baseline_predicts_each_row_by_the_fit_that_left_it_out(spec: SweepS
     assert fit_baseline(spec, data).validation["val_accuracy"] == right / 1437
 
 
-BY_AUC = """\
-data: breast_cancer
-split: {folds: 2}
-model: {dense: {hidden: [4]}}
-loss: binary_crossentropy
-metrics: [auc]
-metric: {name: val_auc, goal: maximize}
-parameters: {optimizer: adam, learning_rate: {values: [0.01, 0.03]}, batch_size: 64, epochs: {max: 2, take: best}}
-search: {trials: 2, seed: 42, sampler: grid}
-finalists: none
-"""
+BY_AUC = small(
+    data="breast_cancer",
+    split="{folds: 2}",
+    model="{dense: {hidden: [4]}}",
+    loss="binary_crossentropy",
+    metrics="[auc]",
+    metric="{name: val_auc, goal: maximize}",
+    parameters="{learning_rate: {values: [0.01, 0.03]}, batch_size: 64, epochs: {max: 2, take: best}}",
+    search="{trials: 2, seed: 42, sampler: grid}",
+    finalists="none",
+)
 
 
 def test_a_metric_of_all_rows_is_ranked_and_estimated(tmp_path: Path) -> None:
-    (tmp_path / "few.yaml").write_text(BY_AUC)
-    run(tmp_path)
-    sweep = ks.open("few", sweeps_dir=tmp_path / "sweeps")
+    Ran(tmp_path, text=BY_AUC, trials=None)()
+    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
     best = sweep.best
     assert sweep.estimate is not None and best.value is not None
     assert sweep.estimate.low < best.value < sweep.estimate.high
@@ -164,7 +151,7 @@ def test_a_metric_of_all_rows_is_ranked_and_estimated(tmp_path: Path) -> None:
 def test_what_folds_can_not_do_is_said(folder: Path, spec: SweepSpec, tmp_path: Path) -> None:
     data = load_search_data(spec)
     with pytest.raises(UsageError, match="trial 0 was trained once a fold"):
-        trial_script(SweepAccess(SweepFolder(folder / "sweeps" / "few")), 0, rows=tmp_path / "rows.npz")
+        trial_script(SweepAccess(SweepFolder(folder / "sweeps" / "plain")), 0, rows=tmp_path / "rows.npz")
     by_dice = replace(spec, loss="dice", objective=replace(spec.objective, name="val_loss"))  # of a batch as a whole
     with pytest.raises(UsageError, match="val_loss is none that is known"):
         choose_runner(by_dice, data, None)

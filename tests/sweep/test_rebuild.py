@@ -9,31 +9,25 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.files.arrays import read_arrays
-from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.run import RunOptions, run_sweep
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.row_scores import arrays_digest
+from tests.helpers.ran import Ran
 from tests.helpers.space_texts import DIGITS, changed
 
 SPACE = changed(DIGITS, epochs="  epochs: {min: 1, max: 3}", search="search: {trials: 4, seed: 42}\nfinalists: none")
 
 
 def run(folder: Path) -> tuple[SweepFolder, int, list[str]]:
-    """Run a sweep `s`; its folder, its winner, and its notices."""
-    (folder / "s.yaml").write_text(SPACE)
-    events: list[Event] = []
-    sweep = SweepFolder(folder / "sweeps" / "s")
-    spec = read_space_file(folder / "s.yaml")
-    ended = run_sweep(spec, sweep, RunOptions(), events.append, WallTime(), StopRequest())
-    assert ended.comparison is not None and ended.comparison.best is not None
-    return sweep, ended.comparison.best, [event.message for event in events if isinstance(event, Noticed)]
+    """Run a sweep; its folder, its winner, and its notices."""
+    ran = Ran(folder, text=SPACE, trials=None)
+    comparison = ran().comparison
+    assert comparison is not None and comparison.best is not None
+    return ran.sweep, comparison.best, ran.notices
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +40,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepFolder, int]:
 def swapped(done: tuple[SweepFolder, int], tmp_path: Path) -> SweepFolder:
     """A copy, the winner's weights another trial's, and its model gone."""
     shutil.copytree(done[0].path.parent, tmp_path / "sweeps")
-    sweep = SweepFolder(tmp_path / "sweeps" / "s")
+    sweep = SweepFolder(tmp_path / "sweeps" / "plain")
     other = next(number for number in saved_trials(sweep) if number != done[1])
     shutil.copy(weights_file(sweep, other), weights_file(sweep, done[1]))
     sweep.best.unlink()
@@ -72,7 +66,7 @@ def test_nothing_is_evaluated_loaded_or_exported_by_another_trials_weights(done,
     assert scores.scores == read_facts(done[0]).test.scores.scores
     assert any("is trained again, since the weights" in event.message for event in events if isinstance(event, Noticed))
     with pytest.warns(UserWarning, match="is trained again, since the weights"):
-        sweep = ks.open("s", sweeps_dir=swapped.path.parent)
+        sweep = ks.open("plain", sweeps_dir=swapped.path.parent)
         loaded = sweep.load_model().get_weights()
     assert arrays_digest(loaded) == arrays_digest(read_arrays(weights_file(done[0], done[1])))
     with pytest.warns(UserWarning, match="is trained again, since the weights"):

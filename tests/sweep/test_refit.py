@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,50 +10,34 @@ import pytest
 
 import keras_sweep as ks
 from keras_sweep.files.arrays import read_arrays
-from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space_file.read import read_space_file
-from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.sweep.verify import verify_model
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial import events as happened
-from keras_sweep.trial.events import Event, WinnerRefitted
+from keras_sweep.trial.events import WinnerRefitted
+from tests.helpers.ran import Ran, quiet
+from tests.helpers.space_texts import small
 
-SPACE = """\
-data: digits
-model: {dense: {units: 10, activation: softmax}}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters: {optimizer: adam, learning_rate: {values: [0.01, 0.02]}, batch_size: 128, epochs: {max: 3, take: best}}
-search: {trials: 2, seed: 42, sampler: random}
-finalists: none
-"""
+PARAMETERS = "{optimizer: adam, learning_rate: {values: [0.01, 0.02]}, batch_size: 128, epochs: {max: 3, take: best}}"
+SPACE = small(parameters=PARAMETERS, finalists="none")
 REFIT = "finish: {refit: true}\n"
-TABLE = """\
-data: {csv: plants.csv, target: species}
-model: dense
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters: {optimizer: adam, learning_rate: 0.05, batch_size: 16, epochs: 3}
-search: {trials: 1, sampler: random}
-finish: {refit: true}
-"""
+TABLE = small(
+    data="{csv: plants.csv, target: species}",
+    model="dense",
+    parameters="{optimizer: adam, learning_rate: 0.05, batch_size: 16, epochs: 3}",
+    search="{trials: 1, sampler: random}",
+)
 
 
-def ran(folder: Path, text: str) -> list[Event]:
-    """What a run of the space says."""
-    (folder / "few.yaml").write_text(text)
-    events: list[Event] = []
-    spec = read_space_file(folder / "few.yaml")
-    run_sweep(spec, SweepFolder(folder / "sweeps" / "few"), RunOptions(), events.append, WallTime(), StopRequest())
-    return events
+def run(folder: Path, text: str) -> Ran:
+    """A run of the space, and what it said."""
+    ran = Ran(folder, text=text, trials=None)
+    ran()
+    return ran
 
 
-def refits(events: Sequence[Event]) -> list[WinnerRefitted]:
-    return [event for event in events if isinstance(event, WinnerRefitted)]
+def refits(folder: Path, text: str) -> list[WinnerRefitted]:
+    return run(folder, text).of(WinnerRefitted)
 
 
 def scored_epoch(sweep: ks.Sweep) -> int:
@@ -65,13 +48,13 @@ def scored_epoch(sweep: ks.Sweep) -> int:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("refit")
-    ran(folder, SPACE + REFIT)
+    run(folder, SPACE + REFIT)
     return folder
 
 
 @pytest.fixture(scope="module")
 def sweep(folder: Path) -> ks.Sweep:
-    return ks.open("few", sweeps_dir=folder / "sweeps")
+    return ks.open("plain", sweeps_dir=folder / "sweeps")
 
 
 def test_it_is_what_plain_fit_makes_of_all_rows_in_as_many_epochs_as_the_value_is_of(sweep: ks.Sweep) -> None:
@@ -93,7 +76,7 @@ def test_it_is_what_plain_fit_makes_of_all_rows_in_as_many_epochs_as_the_value_i
 def test_it_is_tested_and_exported_and_the_card_says_so(folder: Path, sweep: ks.Sweep) -> None:
     import keras
 
-    card = json.loads((folder / "sweeps" / "few" / "card.json").read_text())
+    card = json.loads((folder / "sweeps" / "plain" / "card.json").read_text())
     assert (card["refit"]["rows"], card["refit"]["epochs"]) == (1437, scored_epoch(sweep))
     assert sweep.refit is not None
     assert (sweep.refit.rows, sweep.refit.trial) == (1437, card["trial"])
@@ -102,41 +85,40 @@ def test_it_is_tested_and_exported_and_the_card_says_so(folder: Path, sweep: ks.
     for mine, kept in zip(exported.get_weights(), sweep.load_model().get_weights(), strict=True):
         np.testing.assert_array_equal(mine, kept)
     assert sweep.evaluate().scores["accuracy"] == pytest.approx(card["test"]["accuracy"])
-    verified = verify_model(folder / "model.keras", lambda _: None, sweeps=folder / "sweeps", test=True)
+    verified = verify_model(folder / "model.keras", quiet, sweeps=folder / "sweeps", test=True)
     assert verified.matches
     assert {check.name for check in verified.checks} >= {"refit accuracy", "refit loss", "test accuracy"}
 
 
 def test_it_is_trained_once_and_again_where_it_is_damaged(tmp_path: Path) -> None:
-    (first,) = refits(ran(tmp_path, SPACE + REFIT))
+    (first,) = refits(tmp_path, SPACE + REFIT)
     assert (first.earlier, first.refit.text) == (
         False,
         f"trained again on all 1,437 rows for {first.refit.epochs} epochs",
     )
-    (again,) = refits(ran(tmp_path, SPACE + REFIT))
+    (again,) = refits(tmp_path, SPACE + REFIT)
     assert (again.earlier, again.refit) == (True, first.refit)
-    part = SweepFolder(tmp_path / "sweeps" / "few").refit
+    part = SweepFolder(tmp_path / "sweeps" / "plain").refit
     (number,) = saved_trials(part)
     whole = read_arrays(weights_file(part, number))
     weights_file(part, number).write_bytes(b"damaged")
-    (mended,) = refits(ran(tmp_path, SPACE + REFIT))
+    (mended,) = refits(tmp_path, SPACE + REFIT)
     assert (mended.earlier, mended.refit) == (False, first.refit)
     for mine, before in zip(read_arrays(weights_file(part, number)), whole, strict=True):
         np.testing.assert_array_equal(mine, before)
 
 
 def test_a_finished_sweep_is_refit_once_it_is_asked_for_and_its_own_model_comes_back_without(tmp_path: Path) -> None:
-    ran(tmp_path, SPACE)
-    best = tmp_path / "sweeps" / "few" / "best.keras"
+    run(tmp_path, SPACE)
+    best = tmp_path / "sweeps" / "plain" / "best.keras"
     own = best.read_bytes()
-    with_refit = ran(tmp_path, SPACE + REFIT)
-    assert [one.earlier for one in refits(with_refit)] == [False]
-    looks = [event.looks for event in with_refit if isinstance(event, happened.TestEvaluated)]
+    with_refit = run(tmp_path, SPACE + REFIT)
+    assert [one.earlier for one in with_refit.of(WinnerRefitted)] == [False]
+    looks = [event.looks for event in with_refit.of(happened.TestEvaluated)]
     assert looks == [2]  # it is another model, so it is looked at anew, and that is counted
     assert best.read_bytes() != own
-    without = ran(tmp_path, SPACE)
-    assert not refits(without)
-    card = json.loads((tmp_path / "sweeps" / "few" / "card.json").read_text())
+    assert not refits(tmp_path, SPACE)
+    card = json.loads((tmp_path / "sweeps" / "plain" / "card.json").read_text())
     assert card["refit"] is None
 
 
@@ -147,10 +129,10 @@ def test_the_columns_of_a_table_are_encoded_by_all_of_its_rows(tmp_path: Path) -
     kinds = np.arange(120) % 3
     table = {"size": kinds + random.normal(0, 0.5, 120), "species": [f"kind {kind}" for kind in kinds]}
     pl.DataFrame(table).write_csv(tmp_path / "plants.csv")
-    ran(tmp_path, TABLE)
-    sweep = ks.open("few", sweeps_dir=tmp_path / "sweeps")
+    run(tmp_path, TABLE + REFIT)
+    sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
     model = tmp_path / "model.keras"
     sweep.export(model)
     card = json.loads(model.with_name("model.card.json").read_text())
-    assert verify_model(model, lambda _: None, sweeps=tmp_path / "sweeps", test=True).matches
+    assert verify_model(model, quiet, sweeps=tmp_path / "sweeps", test=True).matches
     assert sweep.evaluate().scores["accuracy"] == card["test"]["accuracy"]

@@ -14,14 +14,12 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
-from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.retrain import retrained_weights, trained_again
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
-from tests.helpers.in_memory_record import InMemory
+from tests.helpers.in_memory_record import InMemory, searched
 from tests.helpers.records import identical
 
 DATA = digits()
@@ -33,20 +31,6 @@ SPEC = make_spec(
 )
 
 
-def searched(runner, trials: int) -> list[Result]:
-    record = InMemory()
-    search(
-        lambda: make_engine(SPEC),
-        runner,
-        record,
-        Limits(trials),
-        emit=lambda event: None,
-        stop=StopRequest(),
-        wall=WallTime(),
-    )
-    return record.results()
-
-
 def again(results, runner, number, spec=SPEC, **more):
     light = [replace(one, weights=None) for one in results]
     train_again = partial(trained_again, lambda: make_engine(spec), results=light, number=number)
@@ -54,7 +38,9 @@ def again(results, runner, number, spec=SPEC, **more):
 
 
 def test_lanes_give_the_same_weights_again() -> None:
-    results = searched(CompiledRunner(SPEC, DATA), 18)  # the second generation is not trained to its end
+    results = searched(
+        SPEC, CompiledRunner(SPEC, DATA), 18
+    ).results()  # the second generation is not trained to its end
     assert any(one.state is TrialState.PRUNED for one in results)
     for number in (0, 7, 15, 16, 17):
         if results[number].weights is not None:
@@ -62,27 +48,27 @@ def test_lanes_give_the_same_weights_again() -> None:
 
 
 def test_fit_gives_the_same_weights_again() -> None:
-    results = searched(FitRunner(SPEC, DATA), 3)
+    results = searched(SPEC, FitRunner(SPEC, DATA), 3).results()
     best = next(one for one in reversed(results) if one.state is TrialState.COMPLETE)
     assert identical(again(results, FitRunner(SPEC, DATA), best.number), best.weights)
 
 
 def test_other_numbers_are_not_passed_off_as_the_recorded_ones() -> None:
-    results = searched(CompiledRunner(SPEC, DATA), 2)
+    results = searched(SPEC, CompiledRunner(SPEC, DATA), 2).results()
     results[0] = replace(results[0], value=0.123)
     with pytest.raises(RecordError, match=r"trial 0 trained again gives .*, but 0.123 is recorded"):
         again(results, CompiledRunner(SPEC, DATA), 0)
 
 
 def test_a_failed_trial_has_no_weights() -> None:
-    results = searched(CompiledRunner(SPEC, DATA), 1)
+    results = searched(SPEC, CompiledRunner(SPEC, DATA), 1).results()
     results[0] = replace(results[0], state=TrialState.FAIL, value=None, reason="diverged")
     with pytest.raises(RecordError, match="trial 0 failed"):
         again(results, CompiledRunner(SPEC, DATA), 0)
 
 
 def test_the_user_may_stop_it() -> None:
-    results = searched(CompiledRunner(SPEC, DATA), 1)
+    results = searched(SPEC, CompiledRunner(SPEC, DATA), 1).results()
     with pytest.raises(Interrupted, match="The same command does it"):
         again(results, CompiledRunner(SPEC, DATA), 0, stopping=lambda: True)
 
@@ -94,17 +80,7 @@ def test_a_promoted_trial_gives_the_same_weights_again_though_its_predecessors_s
         ),
         search=SearchSettings("keras-tuner", "hyperband", 40, 1),
     )
-    record = InMemory()
-    search(
-        lambda: make_engine(spec),
-        CompiledRunner(spec, DATA, keep_states=True),
-        record,
-        Limits(40),
-        emit=lambda event: None,
-        stop=StopRequest(),
-        wall=WallTime(),
-    )
-    results = record.results()
+    results = searched(spec, CompiledRunner(spec, DATA, keep_states=True), 40).results()
     promoted = [one for one in results if one.suggestion.continues is not None and one.weights is not None]
     for one in (promoted[0], promoted[-1]):
         runner = CompiledRunner(spec, DATA, keep_states=True)
@@ -127,15 +103,7 @@ def test_what_the_sweep_keeps_of_trials_in_training_stays_when_a_trial_is_traine
     for folder, make in ((tmp_path / "lanes", CompiledRunner), (tmp_path / "fit", FitRunner)):
         record, kept = InMemory(), []
         for looks in range(4, 60):  # stopped again and again, until that was within a later trial
-            search(
-                lambda: make_engine(SPEC),
-                make(SPEC, DATA, checkpoints=folder),
-                record,
-                Limits(20),
-                emit=lambda event: None,
-                stop=Stopped(looks),
-                wall=WallTime(),
-            )
+            searched(SPEC, make(SPEC, DATA, checkpoints=folder), 20, record=record, stop=Stopped(looks))
             kept = sorted(folder.glob("*.npz"))
             if record.kept and kept:
                 break
