@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,12 @@ import optuna
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.record.facts import facts_in
-from keras_sweep.sweep.comparison import Missed
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.sweep.comparison import Missed, RecordedSweep
 from keras_sweep.sweep.winner import ValidationOutputs
-from keras_sweep.trial.comparison import marginal
 from keras_sweep.trial.result import Result, TrialState
-from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.report.facts import SweepFacts
-from tests.helpers.results import ACCURACY, result
+from tests.helpers.results import result
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SPACE = """\
@@ -70,18 +70,8 @@ def facts_of(
         "seconds": {"train": 20.0, "compile": 4.0, "data": 1.0},
         "distributions": {each: optuna.distributions.distribution_to_json(one) for each, one in distributions.items()},
     }
-    return SweepFacts(
-        name=name,
-        objective=ACCURACY,
-        record=facts_in({**known, **attributes}),
-        rows=leaderboard_rows(results, ACCURACY, seed=42),
-        comparison=marginal(results, ACCURACY),
-        results={result.number: result for result in results},
-        card={},
-        running=running,
-        outputs=outputs,
-        missed=missed,
-    )
+    sweep = RecordedSweep(SweepFolder(Path(name)), facts_in({**known, **attributes}), results)
+    return SweepFacts(sweep, {}, running, outputs, missed)
 
 
 def hostile_facts() -> SweepFacts:

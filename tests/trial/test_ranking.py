@@ -63,7 +63,7 @@ TRIALS = dense_sweep(12)
 
 
 def test_seconds_are_those_of_the_trials_one_after_the_other():
-    timed = {one.number: replace(one, seconds=Seconds(train=float(one.number))) for one in TRIALS[:4]}
+    timed = [replace(one, seconds=Seconds(train=float(one.number))) for one in TRIALS[:4]]
     assert spent_seconds(timed) == {0: 0.0, 1: 1.0, 2: 3.0, 3: 6.0}
     timed[2] = replace(timed[2], seconds=Seconds(train=float("nan")))
     assert spent_seconds(timed)[3] == 4.0

@@ -19,7 +19,7 @@ def found_of(count: int, rate_matters: float) -> list[Importance]:
         params = {"optimizer": draw.choice(["sgd", "adam"]), "learning_rate": rate, "epochs": epochs}
         results.append(result(number, value, params=params))
     facts = facts_of(results)
-    return importances(facts.rows, ACCURACY, facts.record.distributions)
+    return importances(facts.rows, ACCURACY, facts.sweep.facts.distributions)
 
 
 def test_what_alone_moves_the_value_is_most_important_and_that_is_settled() -> None:
@@ -42,7 +42,7 @@ def test_noise_settles_no_order() -> None:
 
 def test_ranges_that_are_none_are_left_out() -> None:
     facts = facts_of([result(n, 0.5 + n / 100) for n in range(14)])
-    broken = {name: text.replace('"low": 1,', '"low": 99,') for name, text in facts.record.distributions.items()}
+    broken = {name: text.replace('"low": 1,', '"low": 99,') for name, text in facts.sweep.facts.distributions.items()}
     assert "epochs" not in [one.name for one in importances(facts.rows, ACCURACY, broken)]
 
 
@@ -50,7 +50,7 @@ def test_trials_from_outside_the_space_are_left_out() -> None:
     params = {"optimizer": "adam", "learning_rate": 0.1, "epochs": 2}
     rows = [result(n, 0.5, params={**params, "epochs": 99 if n < 5 else 2}) for n in range(14)]
     facts = facts_of(rows)
-    assert importances(facts.rows, ACCURACY, facts.record.distributions) == []
+    assert importances(facts.rows, ACCURACY, facts.sweep.facts.distributions) == []
 
 
 def test_few_trials_say_nothing() -> None:

@@ -131,7 +131,7 @@ def _side(folder: SweepFolder) -> Side:
         over_seeds=seed_scores(best) if best.final else None,
         scores=_scores_of(folder, best),
         improvements=improvements(sweep.results, sweep.objective),
-        spent=spent_seconds({result.number: result for result in sweep.results}),
+        spent=spent_seconds(sweep.results),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from keras_sweep.space.search_space import Objective
@@ -95,13 +95,13 @@ def mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values) if math.inf not in values else math.inf
 
 
-def spent_seconds(results: Mapping[int, Result]) -> dict[int, float]:
+def spent_seconds(results: Iterable[Result]) -> dict[int, float]:
     """Trial -> what it and all before it took of sampling, compiling and training, one after the other."""
     spent, total = {}, 0.0
-    for number in sorted(results):
-        took = results[number].seconds.total
+    for result in sorted(results, key=lambda each: each.number):
+        took = result.seconds.total
         total += took if math.isfinite(took) and took > 0 else 0.0
-        spent[number] = total
+        spent[result.number] = total
     return spent
 
 

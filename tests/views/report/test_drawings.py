@@ -43,6 +43,6 @@ def test_the_best_so_far_steps_where_a_trial_was_better_and_counts_only_what_com
     assert "The best val_accuracy, 0.7000, was first reached by trial 3 of 6." in by_trial
     assert len(re.findall("V", re.findall(r'class="best" d="([^"]*)"', by_trial)[0])) == 1
     assert by_trial.count("<circle") == 5 and by_trial.count('class="no"') == 1
-    spent = spent_seconds(facts.results)
+    spent = spent_seconds(facts.sweep.results)
     assert list(spent.values()) == sorted(spent.values())
     assert f"after {spent[3]:.2f} s" in by_second

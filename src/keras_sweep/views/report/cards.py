@@ -45,13 +45,13 @@ def winner_sentence(facts: SweepFacts) -> str:
     trials = counted(len(facts.rows), "trial")
     if facts.winner is None:
         return f"No trial of {trials} could win yet." if facts.rows else "No trial has ended yet."
-    total = facts.record.trials
+    total = facts.sweep.facts.trials
     more = f", of {total:,} that there are to be" if total is not None and total > len(facts.rows) else ""
-    goal = "higher" if facts.objective.goal.value == "maximize" else "lower"
+    goal = "higher" if facts.sweep.objective.goal.value == "maximize" else "lower"
     seeds = facts.winner.seeds
     over = f" Over {seeds.count} seeds its recipe scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
     best = f"Trial {facts.winner.number} is the best of {trials}{more}"
-    return f"{best}, by {facts.objective.name} ({goal} is better).{over}"
+    return f"{best}, by {facts.sweep.objective.name} ({goal} is better).{over}"
 
 
 def number_cards(facts: SweepFacts) -> list[NumberCard]:
@@ -59,9 +59,9 @@ def number_cards(facts: SweepFacts) -> list[NumberCard]:
     if facts.winner is None:
         return []
     cards = []
-    if (estimate := facts.comparison.estimate) is not None:
+    if (estimate := facts.sweep.comparison.estimate) is not None:
         between = f"{score_text(estimate.low)} and {score_text(estimate.high)}"
-        words = f"expected {facts.objective.name} on new rows, 95 % between {between}"
+        words = f"expected {facts.sweep.objective.name} on new rows, 95 % between {between}"
         cards.append(NumberCard(score_text(estimate.value), f"{words}: the luck of being picked is taken off"))
     cards.append(_value(facts, facts.winner))
     if (test := _test(facts)) is not None:
@@ -84,21 +84,21 @@ def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
     score = score_text(winner.value, winner.stderr)
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
-    return NumberCard(score, f"{facts.objective.name} on the leaderboard{over}{luck}")
+    return NumberCard(score, f"{facts.sweep.objective.name} on the leaderboard{over}{luck}")
 
 
 def _test(facts: SweepFacts) -> NumberCard | None:
     test = facts.test
     if test is None or not test.scores:
         return None
-    name = facts.objective.name.removeprefix("val_")
+    name = facts.sweep.objective.name.removeprefix("val_")
     name = name if name in test.scores else next(iter(test.scores))
-    looks = facts.record.test_looks
+    looks = facts.sweep.facts.test_looks
     words = f"{name} on {test.rows:,} sealed test rows, looked at {'once' if looks == 1 else f'{looks} times'}"
     score, stderr = test.scores[name], test.stderrs.get(name)
-    if facts.refit is not None:  # which is another model than the one that the leaderboard ranks
-        words += f", of the model {facts.refit.text}"
-    elif unlike := unlike_text(facts.comparison.estimate, score, stderr, facts.objective, facts.winner):
+    if facts.sweep.refit is not None:  # which is another model than the one that the leaderboard ranks
+        words += f", of the model {facts.sweep.refit.text}"
+    elif unlike := unlike_text(facts.sweep.comparison.estimate, score, stderr, facts.sweep.objective, facts.winner):
         words += f". {unlike}"
     return NumberCard(score_text(score, stderr), words)
 
@@ -132,7 +132,7 @@ def table_of(
     facts: SweepFacts, rows: Sequence[LeaderboardRow]
 ) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[Cell]]]]:
     """The columns of the whole leaderboard, and some of its rows."""
-    of, objective, colours = facts.rows, facts.objective, facts.colours
+    of, objective, colours = facts.rows, facts.sweep.objective, facts.colours
     half = -(-len(of) // 2)  # the worse half would lie at the foot of a scale for all
     better, worse = (CurveScale((row.curve for row in part), objective.goal) for part in (of[:half], of[half:]))
     columns = leaderboard_columns(
@@ -161,9 +161,9 @@ def _cell(row: LeaderboardRow, column: LeaderboardColumn, colours: Colours) -> C
 
 def repeating_calls(facts: SweepFacts) -> list[tuple[str, str]]:
     """(call, what it does) for somebody who wants the same numbers; no folder of this machine is in them."""
-    name = shlex.quote(facts.name)
+    name = shlex.quote(facts.sweep.folder.name)
     calls = []
-    if facts.record.imported is None:
+    if facts.sweep.facts.imported is None:
         trials = counted(len(facts.rows), "trial")
         calls.append((f"sweep run SPACE.yaml --name {name}-again", f"the same {trials}, values and winner"))
     if facts.winner is not None:

@@ -107,11 +107,11 @@ def crossed(x: Axis, y: Axis, box: tuple[float, float, float, float] = BOX) -> t
 
 def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
     """Two drawings, by trial and by second. The line is of all trials, the dots are of those `drawn`."""
-    rows, name, winner = facts.rows, facts.objective.name, facts.winner
-    best = improvements(facts.results.values(), facts.objective, counts=comparable)
+    rows, name, winner = facts.rows, facts.sweep.objective.name, facts.winner
+    best = improvements(facts.sweep.results, facts.sweep.objective, counts=comparable)
     if not best:
         return []
-    spent, last = spent_seconds(facts.results), best[-1]
+    spent, last = spent_seconds(facts.sweep.results), best[-1]
     of_one = " of one seed" if any(row.final for row in rows) else ""
     reached = f"The best {name}{of_one}, {score_text(last.value)}, was first reached by trial {last.number}"
     places = {row.number: float(row.number) for row in rows}
@@ -147,8 +147,8 @@ def learning_curves(facts: SweepFacts, rows: Sequence[LeaderboardRow]) -> Markup
     curves = {row.number: row.curve for row in rows if sum(map(math.isfinite, row.curve)) > 1}
     if not curves:
         return None
-    name = facts.objective.name
-    low, high = clipped_range((point for curve in curves.values() for point in curve), facts.objective)
+    name = facts.sweep.objective.name
+    low, high = clipped_range((point for curve in curves.values() for point in curve), facts.sweep.objective)
     longest = max(map(len, curves.values()))
     across, up, parts = crossed(Axis("epoch", 1, longest, {}, whole=True), Axis(name, low, high, {}))
     for place, row in reversed(list(enumerate(rows))):

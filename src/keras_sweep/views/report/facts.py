@@ -7,64 +7,84 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from keras_sweep.record.facts import Facts, TestScores
-from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.comparison import Missed
-from keras_sweep.sweep.winner import ValidationOutputs
-from keras_sweep.trial.comparison import Comparison
-from keras_sweep.trial.events import Refit
+from keras_sweep.errors import RecordError, SweepError
+from keras_sweep.record.facts import TestScores
+from keras_sweep.record.lock import living_owner
+from keras_sweep.sweep.card import own_card
+from keras_sweep.sweep.comparison import Missed, RecordedSweep, missed_rows
+from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.winner import ValidationOutputs, winner_outputs
 from keras_sweep.trial.ranking import best_training
-from keras_sweep.trial.result import Result
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, winning_row
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, winning_row
 from keras_sweep.views.report.axes import Axis, Colours, objective_axis, parameter_axes
 
 
 @dataclass(frozen=True)
 class SweepFacts:
-    """A sweep as its record had it at one moment."""
+    """A sweep as its record had it at one moment, and what belongs to its winner."""
 
-    name: str
-    objective: Objective
-    record: Facts
-    rows: Sequence[LeaderboardRow]  # the whole leaderboard
-    comparison: Comparison  # of the winner with all others, on the validation rows
-    results: Mapping[int, Result]
+    sweep: RecordedSweep
     card: Mapping[str, Any]  # of the winner's model; {} without one
     running: bool
     outputs: ValidationOutputs | str  # of the winner on the validation rows, or why there are none
     missed: Missed | None = None  # rows that no good trial gets right; None where that is not kept
+
+    @classmethod
+    def read(cls, access: SweepAccess) -> SweepFacts:
+        """As the record is now, which may be growing. Raises RecordError."""
+        sweep = RecordedSweep.read(access.folder)
+        if living_owner(access.folder) is not None:
+            return cls(sweep, _card(sweep), True, "the sweep still runs")
+        outputs = "no trial has won" if sweep.best is None else _outputs(access)
+        return cls(sweep, _card(sweep), False, outputs, missed_rows(sweep))
+
+    @cached_property
+    def rows(self) -> Sequence[LeaderboardRow]:
+        """The whole leaderboard."""
+        sweep = self.sweep
+        return leaderboard_rows(sweep.results, sweep.objective, sweep.comparison, seed=sweep.facts.seed)
 
     @cached_property
     def winner(self) -> LeaderboardRow | None:
         """The row of the winner."""
         return winning_row(self.rows)
 
-    @cached_property
-    def _training(self) -> Result | None:
-        """The winner's training whose model stands for it: of its seeds, if it has several."""
-        return None if self.winner is None else best_training(self.results[self.winner.number], self.objective)
-
-    @cached_property
+    @property
     def test(self) -> TestScores | None:
         """The last look at the test rows, if it was at the winner."""
-        return None if self._training is None else self.record.test_of(self._training)
-
-    @cached_property
-    def refit(self) -> Refit | None:
-        """The winner's training on all rows, if there was one."""
-        return None if self._training is None else self.record.refit_of(self._training)
+        best, facts = self.sweep.best, self.sweep.facts
+        return None if best is None else facts.test_of(best_training(best, facts.objective))
 
     @cached_property
     def axes(self) -> list[Axis]:
         """One for each parameter that the trials do not share."""
-        return parameter_axes(self.rows, self.record.distributions)
+        return parameter_axes(self.rows, self.sweep.facts.distributions)
+
+    @cached_property
+    def value_axis(self) -> Axis | None:
+        """The objective; None where no trial has a value."""
+        return objective_axis(self.rows, self.sweep.objective)
 
     @cached_property
     def colours(self) -> Colours:
         """Which each trial has in every drawing."""
         return Colours.of(self.axes, self.winner.number if self.winner else None)
 
-    @cached_property
-    def value_axis(self) -> Axis | None:
-        """The objective; None where no trial has a value."""
-        return objective_axis(self.rows, self.objective)
+
+def _card(sweep: RecordedSweep) -> Mapping[str, Any]:
+    """The card of the winner's model; {} where there is none, or it is of another trial or altered."""
+    try:
+        card = own_card(sweep.folder, sweep.facts)
+    except RecordError:
+        return {}
+    return card if card.get("trial") == (sweep.best.number if sweep.best is not None else None) else {}
+
+
+def _outputs(access: SweepAccess) -> ValidationOutputs | str:
+    """Those of the winner, or why there are none: the page is right without them."""
+    try:
+        return winner_outputs(access)
+    except SweepError as error:
+        return f"{error.message}. {error.hint}" if error.hint else error.message
+    except Exception as error:  # weights that do not fit, a layer that is not there, code of the user's
+        return f"the winner's model can't be used ({type(error).__name__}: {error})"

@@ -50,7 +50,7 @@ def page_of(facts: SweepFacts, written: datetime) -> str:
     """The page, with as many trials drawn as its size allows."""
     most = min(MOST_DRAWN, max(len(facts.rows), 1))
     limit = SMALL_PAGE if len(facts.rows) <= SMALL_SWEEP else LARGE_PAGE
-    found = importances(facts.rows, facts.objective, facts.record.distributions)
+    found = importances(facts.rows, facts.sweep.objective, facts.sweep.facts.distributions)
     while True:
         page = _page(facts, drawn_rows(facts.rows, most), found, written)
         if len(page.encode()) < limit or most <= 10:
@@ -81,10 +81,10 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         written,
         _asset("report.js"),
         facts=facts,
-        title=headline(facts.winner, facts.rows) if facts.winner else escaped(facts.name),
+        title=headline(facts.winner, facts.rows) if facts.winner else escaped(facts.sweep.folder.name),
         sentence=winner_sentence(facts),
         cards=number_cards(facts),
-        notes=leaderboard_notes(facts.rows, facts.objective, facts.comparison),
+        notes=leaderboard_notes(facts.rows, facts.sweep.objective, facts.sweep.comparison),
         data=_data(facts, axes, drawn),
         filters=axes,
         states=[state.value for state in TrialState if any(row.state is state for row in facts.rows)],
@@ -99,7 +99,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         ],
         more_slices=[axis.name for axis in facts.axes[MOST_SLICES:]],
         edges=edges,
-        widening=widening_call(facts.name, edges),
+        widening=widening_call(facts.sweep.folder.name, edges),
         importance=importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
         interaction=interaction(first[0], first[1], facts, drawn) if len(first) == 2 else None,
         outputs=facts.outputs if outputs is None else None,
@@ -107,7 +107,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         mistakes=mistakes(outputs) if outputs else None,
         missed=missed_sentence(facts.missed) if facts.missed else "",
         failures=[row for row in facts.rows if row.state is TrialState.FAIL],
-        time=time_bars(facts.record.seconds),
+        time=time_bars(facts.sweep.facts.seconds),
         calls=repeating_calls(facts),
     )
 

@@ -45,7 +45,7 @@ def slice_of(index: int, axis: Axis, value: Axis, facts: SweepFacts, drawn: Sequ
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
             parts.append(dot(row, _place(axis, row.number, across), up(row.value), facts.colours))
-    words = _words(axis, facts.rows, facts.objective)
+    words = _words(axis, facts.rows, facts.sweep.objective)
     return figure(f"slice-{index}", axis.name, f"{value.name} over {axis.name}. {words}", parts, note=words)
 
 
@@ -61,7 +61,7 @@ def interaction(x: Axis, y: Axis, facts: SweepFacts, drawn: Sequence[Leaderboard
             parts.append(f'<circle class="{kind}" data-t="{row.number}" {at} r="4"/>')
     both = [row for row in best_of(facts.rows) if row.number in x.values and row.number in y.values]
     where = f" The best {len(both)} lie at {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
-    words = f"The trials over both, coloured by fifths of {facts.objective.name}.{where}"
+    words = f"The trials over both, coloured by fifths of {facts.sweep.objective.name}.{where}"
     note = f"The stronger the colour, the better the fifth of all trials that it is in.{where}"
     return figure("interaction", f"{x.name} with {y.name}", words, parts, note=note)
 
@@ -177,7 +177,7 @@ def range_edges(facts: SweepFacts) -> list[RangeEdge]:
             crowded = [number for number in best if shares[number] >= 1 - OUTER]
             if 2 * len(crowded) < len(best) or numbers[0] not in crowded:
                 continue
-            if (setting := _setting(axis, end, facts.record)) is not None:
+            if (setting := _setting(axis, end, facts.sweep.facts)) is not None:
                 found.append(RangeEdge(axis.name, end, axis.text(limit), len(crowded), len(best), setting))
     return found
 
