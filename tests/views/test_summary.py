@@ -11,7 +11,8 @@ from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.importance import Importance
-from keras_sweep.views.summary import next_commands, print_summary, print_test, summary, time_parts, unlike_line
+from keras_sweep.views.leaderboard.notes import unlike_text
+from keras_sweep.views.summary import Summary, importance_lines, next_commands, print_summary, print_test, time_parts
 from tests.helpers.page_facts import DISTRIBUTIONS
 from tests.helpers.results import ACCURACY, dense_sweep, result
 from tests.helpers.screen import on_pipe, sent, terminal, without_styles
@@ -29,7 +30,7 @@ SPACE = {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items(
 
 def text_of(ended=ENDED, test=TEST, width=100, height=50, encoding="utf-8", distributions=None, **more):
     console = terminal(width, height, encoding=encoding)
-    print_summary(console, summary(ended, ACCURACY, test=test, distributions=distributions), **more)
+    print_summary(console, Summary(ended, ACCURACY, test=test, distributions=distributions), **more)
     return without_styles(sent(console))
 
 
@@ -97,9 +98,7 @@ def test_an_order_that_the_trials_do_not_settle_is_said_so():
     ordered = (Importance("a", 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4))
     mixed = (Importance("a", 0.7, 0.3, 0.8), Importance("b", 0.3, 0.2, 0.7))
     for found, said in ((ordered, False), (mixed, True)):
-        console = terminal(80)
-        print_summary(console, replace(summary(ENDED, ACCURACY), importances=found))
-        assert ("the order may change with more trials" in sent(console)) is said
+        assert ("the order may change with more trials" in str(importance_lines(found, 80)[-1])) is said
 
 
 def test_too_small_a_sweep_says_nothing_of_importance():
@@ -111,10 +110,9 @@ def test_too_small_a_sweep_says_nothing_of_importance():
 def test_names_beside_the_bars_are_escaped_and_cut():
     found = (Importance("\x1b[31m" + "long" * 20, 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4))
     for width in (40, 60, 80):
-        console = terminal(width)
-        print_summary(console, replace(summary(ENDED, ACCURACY), importances=found))
-        assert "\x1b[31m" not in sent(console) and "\\x1b[31m"[:4] in sent(console)
-        assert all(len(line) <= width for line in without_styles(sent(console)).splitlines())
+        lines = [line.plain for line in importance_lines(found, width)]
+        assert "\x1b[31m" not in lines[0] and "\\x1b" in lines[0]
+        assert all(len(line) <= width for line in lines)
 
 
 def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
@@ -131,12 +129,10 @@ def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
 
 def test_the_tested_seed_of_a_winner_with_several_may_differ_from_their_mean_as_seeds_do():
     estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
+    winner = Summary(ENDED, ACCURACY).winner
     for stderr, said in ((0.0001, True), (0.004, False)):
-        seeds = SeedScores(4, 0.8546, stderr, unstable=False)
-        ended = replace(ENDED, comparison=Comparison(50, estimate, {}, PAIRED, 12_000))
-        made = summary(ended, ACCURACY, test=Evaluated(50, {"accuracy": 0.8413}, {"accuracy": 0.0036}, 1))
-        rows = [replace(row, seeds=seeds, final=True) if row.winner else row for row in made.rows]
-        assert (unlike_line(replace(made, rows=rows)) is not None) is said
+        row = replace(winner, seeds=SeedScores(4, 0.8546, stderr, unstable=False), final=True)
+        assert (unlike_text(estimate, 0.8413, 0.0036, ACCURACY, row) is not None) is said
 
 
 def test_the_last_lines_are_the_best_point_its_test_and_what_to_do_next():
@@ -165,13 +161,10 @@ def test_a_score_without_a_formula_bears_no_error():
 
 
 def test_the_parts_of_the_time_add_up_to_the_whole():
-    parts, total = time_parts(SECONDS)
-    assert total == 41.5
-    assert sum(part.seconds for part in parts) == pytest.approx(41.5)
-    assert sum(part.share for part in parts) == pytest.approx(1.0)
-    assert [part.name for part in parts] == ["train", "compile", "sampler", "other"]
-    assert time_parts({}) == ((), 0)
-    assert time_parts({"train": 2.0, "total": 1.0})[1] == 2.0
+    parts = time_parts(SECONDS)
+    assert sum(parts.values()) == pytest.approx(41.5)
+    assert list(parts) == ["train", "compile", "sampler", "other"]
+    assert time_parts({}) == {} and time_parts({"train": 2.0, "total": 1.0}) == {"train": 2.0}
 
 
 def test_a_second_look_at_the_test_set_is_a_warning():
@@ -208,7 +201,7 @@ def test_a_sweep_in_which_all_trials_failed():
 
 
 def test_commands_can_be_pasted_into_a_shell_whatever_the_name():
-    rows = summary(ENDED, ACCURACY).rows
+    rows = Summary(ENDED, ACCURACY).rows
     for command in next_commands("my sweep; rm -rf ~", rows):
         assert shlex.split(command)[2] == "my sweep; rm -rf ~"
 

@@ -109,7 +109,7 @@ def show_run(
     from keras_sweep.record.reader import read_facts
     from keras_sweep.trial.events import EndReason, TestEvaluated, TrialEnded, WinnerRefitted
     from keras_sweep.views.running.progress import OutputMayVanish, progress_view
-    from keras_sweep.views.summary import kept_text, print_summary, summary
+    from keras_sweep.views.summary import Summary, kept_text, print_summary
     from keras_sweep.views.terminal.console import stdout_console
 
     last: dict[type[Event], Any] = {}  # the last event of each kind
@@ -129,7 +129,7 @@ def show_run(
         distributions = read_facts(folder).distributions if weighed else None
         refit = last[WinnerRefitted].refit if WinnerRefitted in last else None
         test = last.get(TestEvaluated)
-        said = summary(ended, spec.objective, test=test, refit=refit, distributions=distributions)
+        said = Summary(ended, spec.objective, test=test, refit=refit, distributions=distributions)
         with contextlib.suppress(OSError):  # nobody reads it
             print_summary(console, said, times=times)
     if ended.reason is EndReason.INTERRUPTED:

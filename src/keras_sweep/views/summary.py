@@ -7,6 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from rich.console import Console
 from rich.text import Text
@@ -33,50 +34,34 @@ LEAST_SHARE = 0.02  # of the time, with which a part is named
 NAMED_PARTS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class TimePart:
-    """One part of the wall time."""
-
-    name: str
-    seconds: float
-    share: float  # of the whole, in [0, 1]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Summary:
     """What is said at the end."""
 
     ended: SweepEnded
     objective: Objective
-    rows: tuple[LeaderboardRow, ...]  # all of them
-    test: TestEvaluated | None
-    refit: Refit | None
-    importances: tuple[Importance, ...]  # of the parameters, most important first
+    test: TestEvaluated | None = None
+    refit: Refit | None = None
+    distributions: Mapping[str, str] | None = None  # of the record: importance is said where they are given
+
+    @cached_property
+    def rows(self) -> Sequence[LeaderboardRow]:
+        """The whole leaderboard."""
+        return leaderboard_rows(self.ended.results, self.objective, self.ended.comparison)
+
+    @cached_property
+    def winner(self) -> LeaderboardRow | None:
+        """The row of the winner."""
+        return winning_row(self.rows)
 
 
-def summary(
-    ended: SweepEnded,
-    objective: Objective,
-    *,
-    test: TestEvaluated | None = None,
-    refit: Refit | None = None,
-    distributions: Mapping[str, str] | None = None,
-) -> Summary:
-    """Everything the end says, before any of it is drawn; importance where the record's `distributions` are given."""
-    rows = tuple(leaderboard_rows(ended.results, objective, ended.comparison))
-    weighed = tuple(importances(rows, objective, distributions)) if distributions is not None else ()
-    return Summary(ended, objective, rows, test, refit, weighed)
-
-
-def time_parts(seconds: Mapping[str, float]) -> tuple[tuple[TimePart, ...], float]:
-    """Largest first, and their sum. Where a `total` is given, what it holds beyond the parts is called `other`."""
+def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
+    """The seconds of each part, largest first; what a given `total` holds beyond them is called `other`."""
     parts = {name: max(value, 0.0) for name, value in seconds.items() if name != "total" and math.isfinite(value)}
-    known = sum(parts.values())
-    total = max(seconds.get("total", known), known)
-    if total - known > 0.0005:
-        parts["other"] = parts.get("other", 0.0) + total - known
-    ordered = sorted(parts.items(), key=lambda part: (part[0] == "other", -part[1]))
-    return tuple(TimePart(name, value, value / total if total else 0.0) for name, value in ordered), total
+    other = seconds.get("total", 0.0) - sum(parts.values())
+    if other > 0.0005:
+        parts["other"] = parts.get("other", 0.0) + other
+    return dict(sorted(parts.items(), key=lambda part: (part[0] == "other", -part[1])))
 
 
 def kept_text(training: Mapping[int, int], waiting: Sequence[int] = ()) -> str:
@@ -117,18 +102,19 @@ def print_summary(console: Console, summary: Summary, *, times: bool = False) ->
 
 
 def _lines_below(summary: Summary, width: int, *, times: bool) -> list[Text]:
-    ended, winner = summary.ended, winning_row(summary.rows)
+    ended = summary.ended
     lines = [refit_line(summary.refit)] if summary.refit is not None else []
-    lines += importance_lines(summary.importances, width)
-    parts, seconds = time_parts(ended.seconds)
+    if summary.distributions is not None:
+        lines += importance_lines(importances(summary.rows, summary.objective, summary.distributions), width)
+    parts = time_parts(ended.seconds)
     if parts and times:
-        lines += [Text.assemble(("time ", "bold"), seconds_text(seconds)), *time_lines(parts)]
+        lines += [Text.assemble(("time ", "bold"), seconds_text(sum(parts.values()))), *time_lines(parts)]
     elif parts:
-        lines.append(time_line(parts, seconds))
+        lines.append(time_line(parts))
     if ended.model is not None:
         lines.append(Text.assemble(("model ", "bold"), escaped(ended.model)))
-    if winner is not None:
-        lines.append(best_line(winner, summary))
+    if summary.winner is not None:
+        lines.append(best_line(summary.winner, summary))
     if summary.test is not None:
         lines += test_lines(summary.test, classes=False)
     if (unlike := unlike_line(summary)) is not None:
@@ -166,7 +152,7 @@ def unlike_line(summary: Summary) -> Text | None:
         return None  # which is tested is another model
     name, estimate = summary.objective.name.removeprefix("val_"), summary.ended.comparison.estimate
     score, stderr = summary.test.scores.get(name), summary.test.stderrs.get(name)
-    words = unlike_text(estimate, score, stderr, summary.objective, winning_row(summary.rows))
+    words = unlike_text(estimate, score, stderr, summary.objective, summary.winner)
     return None if words is None else Text(f"  {words}", style="yellow")
 
 
@@ -232,21 +218,23 @@ def test_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
     return lines
 
 
-def time_line(parts: Sequence[TimePart], seconds: float) -> Text:
+def time_line(parts: Mapping[str, float]) -> Text:
     """`time 1m12s: train 71 %, compile 15 %, the rest 14 %`: the largest parts, so that it stays one line."""
-    named = [part for part in parts if part.share >= LEAST_SHARE and part.name != "other"][:NAMED_PARTS]
-    shares = [(escaped(part.name), part.share) for part in named]
-    rest = 1 - sum(part.share for part in named)
+    total = sum(parts.values())
+    shares = {escaped(name): value / total for name, value in parts.items() if name != "other" and total}
+    named = [(name, share) for name, share in shares.items() if share >= LEAST_SHARE][:NAMED_PARTS]
+    rest = 1 - sum(share for _, share in named)
     if named and rest >= 0.005:
-        shares.append(("the rest", rest))
-    words = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares)
-    return Text.assemble(("time ", "bold"), seconds_text(seconds), f": {words}" if words else "")
+        named.append(("the rest", rest))
+    words = ", ".join(f"{name} {100 * share:.0f} %" for name, share in named)
+    return Text.assemble(("time ", "bold"), seconds_text(total), f": {words}" if words else "")
 
 
-def time_lines(parts: Sequence[TimePart]) -> list[Text]:
+def time_lines(parts: Mapping[str, float]) -> list[Text]:
     """A bar a part."""
-    texts = {part.name: (part.share, f"{100 * part.share:3.0f}%  {seconds_text(part.seconds)}") for part in parts}
-    return _bar_lines({escaped(name): each for name, each in texts.items()})
+    total = sum(parts.values()) or 1.0
+    shares = {escaped(name): (value / total, seconds_text(value)) for name, value in parts.items()}
+    return _bar_lines({name: (share, f"{100 * share:3.0f}%  {text}") for name, (share, text) in shares.items()})
 
 
 def _bar_lines(bars: Mapping[str, tuple[float, str]]) -> list[Text]:

@@ -80,11 +80,10 @@ class TrialView:
         if result.finalists:
             yield Text("\nseeds", style="bold")
             yield from _seed_lines(result, self.seed)
-        parts = asdict(result.seconds)
-        shown, total = time_parts(parts)
-        if total:
+        parts = time_parts(asdict(result.seconds))
+        if total := sum(parts.values()):
             yield Text.assemble(("\ntime ", "bold"), seconds_text(total))
-            yield from time_lines(shown)
+            yield from time_lines(parts)
         if result.traceback:
             yield Text("\ntraceback", style="bold")
             for line in result.traceback.rstrip().splitlines():

@@ -214,21 +214,19 @@ def importance_bars(found: Sequence[Importance], trials: int) -> Markup:
 
 def time_bars(seconds: Mapping[str, float]) -> Markup | None:
     """A bar a part, largest first; None where no time is known."""
-    known, total = time_parts(seconds)
-    shown = [part for part in known if part.share >= LEAST_SHARE]
+    known = time_parts(seconds)
+    total = sum(known.values())
+    shown = [(name, value, value / total) for name, value in known.items() if total and value / total >= LEAST_SHARE]
     if not shown:
         return None
-    scale = Scale(0, max(part.share for part in shown), PARTS, PARTS_END)
+    scale = Scale(0, max(share for _, _, share in shown), PARTS, PARTS_END)
     parts = []
-    for index, part in enumerate(shown):
+    for index, (name, value, share) in enumerate(shown):
         y = 6 + index * PART_LINE
-        parts.append(label(PARTS - 6, y + 12, part.name, anchor="end"))
-        parts.append(f'<path class="bar" d="M{PARTS} {y}H{px(scale(part.share))}v14H{PARTS}z"/>')
-        text = f"{seconds_text(part.seconds)}, {part.share:.0%}"
-        parts.append(label(scale(part.share) + 5, y + 12, text, anchor="start"))
-    said = ", ".join(f"{part.name} {seconds_text(part.seconds)}" for part in shown)
+        parts.append(label(PARTS - 6, y + 12, name, anchor="end"))
+        parts.append(f'<path class="bar" d="M{PARTS} {y}H{px(scale(share))}v14H{PARTS}z"/>')
+        parts.append(label(scale(share) + 5, y + 12, f"{seconds_text(value)}, {share:.0%}", anchor="start"))
+    said = ", ".join(f"{name} {seconds_text(value)}" for name, value, _ in shown)
     whole = f"{seconds_text(total)} of wall time"
-    size = (400, 10 + PART_LINE * len(shown))
-    return figure(
-        "time-bars", "Time", f"{whole}: {said}.", parts, size=size, note=f"{whole} in all runs of this sweep."
-    )
+    size, note = (400, 10 + PART_LINE * len(shown)), f"{whole} in all runs of this sweep."
+    return figure("time-bars", "Time", f"{whole}: {said}.", parts, size=size, note=note)
