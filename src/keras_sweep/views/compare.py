@@ -25,8 +25,6 @@ CURVE = 16  # cells
 
 @dataclass(frozen=True, slots=True)
 class FactRow:
-    """One fact of every sweep."""
-
     label: str
     cells: tuple[str, ...]  # one a sweep
     group: str = ""  # "winner" for its parameters

@@ -152,7 +152,6 @@ def _columns(rows: Sequence[ColumnTexts], longest_name: int, longest_detail: int
 
 
 def baseline_record(baseline: Baseline) -> dict[str, Any]:
-    """The baseline as plain data."""
     return {
         "model": baseline.model,
         "metric": baseline.metric,

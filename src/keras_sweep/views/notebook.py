@@ -143,7 +143,6 @@ class NotebookBoard:
         self._draw()
 
     def __call__(self, event: Event) -> None:
-        """Take in an event."""
         with self._lock:
             self._progress(event)
             if isinstance(event, Noticed):

@@ -25,8 +25,6 @@ STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
 
 @dataclass(frozen=True, slots=True)
 class ReplayView:
-    """A rich renderable of a replay."""
-
     replay: Replay
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -141,8 +139,6 @@ def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
 
 @dataclass(frozen=True, slots=True)
 class VerifyView:
-    """A rich renderable of what was verified."""
-
     verified: Verified
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

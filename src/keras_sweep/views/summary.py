@@ -36,8 +36,6 @@ NAMED_PARTS = 4
 
 @dataclass(frozen=True)
 class Summary:
-    """What is said at the end."""
-
     ended: SweepEnded
     objective: Objective
     test: TestEvaluated | None = None
@@ -46,12 +44,10 @@ class Summary:
 
     @cached_property
     def rows(self) -> Sequence[LeaderboardRow]:
-        """The whole leaderboard."""
         return leaderboard_rows(self.ended.results, self.objective, self.ended.comparison)
 
     @cached_property
     def winner(self) -> LeaderboardRow | None:
-        """The row of the winner."""
         return winning_row(self.rows)
 
 
@@ -231,7 +227,6 @@ def time_line(parts: Mapping[str, float]) -> Text:
 
 
 def time_lines(parts: Mapping[str, float]) -> list[Text]:
-    """A bar a part."""
     total = sum(parts.values()) or 1.0
     shares = {escaped(name): (value / total, seconds_text(value)) for name, value in parts.items()}
     return _bar_lines({name: (share, f"{100 * share:3.0f}%  {text}") for name, (share, text) in shares.items()})

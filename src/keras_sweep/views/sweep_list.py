@@ -34,8 +34,6 @@ LONGEST_VALUES = (32, 24, 16)  # cells of one value on a terminal, tried in this
 
 @dataclass(frozen=True, slots=True)
 class SweepRow:
-    """One sweep as the list shows it."""
-
     name: str
     trials: int  # finished and recorded
     total: int | None  # that there are to be
@@ -110,7 +108,6 @@ class SweepTable:
         yield drawn(fitted(forms, options.max_width)[0])
 
     def columns(self, longest: int) -> list[Column]:
-        """All columns, left to right."""
         now = time.time() if self.now is None else self.now
 
         def column(head: str, text_of: Callable[[SweepRow], str], style: str = "", **more: Any) -> Column:

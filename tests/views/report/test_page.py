@@ -53,7 +53,7 @@ def test_a_winner_with_several_seeds_has_their_mean_and_the_test_of_its_best() -
     test = {"number": 0, "seed": 43, "refit": False, "rows": 360, "per_class": None}
     test |= {"scores": {"accuracy": 0.93}, "stderrs": {}}
     facts = facts_of([replace(own, finalists=(seed,), final=True), other], test=test, test_looks=1)
-    cards = {card.number: card.words for card in number_cards(facts)}
+    cards = dict(number_cards(facts))
     assert "the mean of 2 seeds" in cards["0.9200 ±0.0200"]
     assert "360 sealed test rows" in cards["0.9300"]
     page = page_of(facts, MOMENT)

@@ -16,8 +16,6 @@ from keras_sweep.trial.result import Result, TrialState
 
 @dataclass(frozen=True, slots=True)
 class LeaderboardRow:
-    """One trial on the leaderboard."""
-
     rank: int  # counted from 1 over all trials of the sweep, whatever is shown
     number: int
     state: TrialState
@@ -87,7 +85,6 @@ def leaderboard_rows(
 
 
 def winning_row(rows: Iterable[LeaderboardRow]) -> LeaderboardRow | None:
-    """That of the winner."""
     return next((row for row in rows if row.winner), None)
 
 

@@ -25,8 +25,6 @@ PREFERRED = "optimizer"
 
 @dataclass(frozen=True)
 class Axis:
-    """One quantity of the trials."""
-
     name: str
     low: float  # of numbers; of choices 0
     high: float  # of numbers; of choices the number of the last one
@@ -158,7 +156,6 @@ class Colours:
 
     @classmethod
     def of(cls, axes: Sequence[Axis], winner: int | None) -> Colours:
-        """Those of a sweep with these parameters."""
         fit = [axis for axis in axes if axis.choices is not None and len(axis.choices) <= COLOURS]
         return cls(min(fit, key=lambda axis: axis.name != PREFERRED, default=None), winner)
 

@@ -24,14 +24,6 @@ LONGEST_VALUE = 40  # characters of a parameter in the table
 
 
 @dataclass(frozen=True, slots=True)
-class NumberCard:
-    """A number and what it is."""
-
-    number: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
 class Cell:
     """One cell of the leaderboard: what is read, and what is sorted by."""
 
@@ -54,27 +46,24 @@ def winner_sentence(facts: SweepFacts) -> str:
     return f"{best}, by {facts.sweep.objective.name} ({goal} is better).{over}"
 
 
-def number_cards(facts: SweepFacts) -> list[NumberCard]:
-    """The estimate, the leaderboard's value, the test score, the ties: those that are known."""
+def number_cards(facts: SweepFacts) -> list[tuple[str, str]]:
+    """(number, what it is) of the estimate, the leaderboard's value, the test score, the ties: those that are known."""
     if facts.winner is None:
         return []
     cards = []
     if (estimate := facts.sweep.comparison.estimate) is not None:
         between = f"{score_text(estimate.low)} and {score_text(estimate.high)}"
         words = f"expected {facts.sweep.objective.name} on new rows, 95 % between {between}"
-        cards.append(NumberCard(score_text(estimate.value), f"{words}: the luck of being picked is taken off"))
+        cards.append((score_text(estimate.value), f"{words}: the luck of being picked is taken off"))
     cards.append(_value(facts, facts.winner))
     if (test := _test(facts)) is not None:
         cards.append(test)
-    if tied := sum(row.tie for row in facts.rows):
-        return [
-            *cards,
-            NumberCard(str(tied), "ties, marked ≈, the winner among them: these rows can't tell them apart"),
-        ]
-    return [*cards, NumberCard("0", "ties: no other trial is as good, as far as these rows can tell")]
+    tied = sum(row.tie for row in facts.rows)
+    among = "ties, marked ≈, the winner among them: these rows can't tell them apart"
+    return [*cards, (str(tied), among if tied else "ties: no other trial is as good, as far as these rows can tell")]
 
 
-def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
+def _value(facts: SweepFacts, winner: LeaderboardRow) -> tuple[str, str]:
     candidates = sum(row.comparable and not row.imported for row in facts.rows)
     luck = f", the best of {counted(candidates, 'trial')}, hence a little too good" if candidates > 1 else ""
     data = facts.card.get("data")
@@ -84,10 +73,10 @@ def _value(facts: SweepFacts, winner: LeaderboardRow) -> NumberCard:
     score = score_text(winner.value, winner.stderr)
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
-    return NumberCard(score, f"{facts.sweep.objective.name} on the leaderboard{over}{luck}")
+    return score, f"{facts.sweep.objective.name} on the leaderboard{over}{luck}"
 
 
-def _test(facts: SweepFacts) -> NumberCard | None:
+def _test(facts: SweepFacts) -> tuple[str, str] | None:
     test = facts.test
     if test is None or not test.scores:
         return None
@@ -100,7 +89,7 @@ def _test(facts: SweepFacts) -> NumberCard | None:
         words += f", of the model {facts.sweep.refit.text}"
     elif unlike := unlike_text(facts.sweep.comparison.estimate, score, stderr, facts.sweep.objective, facts.winner):
         words += f". {unlike}"
-    return NumberCard(score_text(score, stderr), words)
+    return score_text(score, stderr), words
 
 
 def headline(winner: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> str:

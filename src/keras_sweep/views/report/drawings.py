@@ -83,7 +83,6 @@ def steps(points: Iterable[tuple[float, float]], end: float) -> str:
 
 
 def dot(row: LeaderboardRow, x: float, y: float, colours: Colours) -> str:
-    """A trial."""
     return f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{px(x)}" cy="{px(y)}" r="3.2"/>'
 
 
@@ -183,7 +182,6 @@ def _points(
 
 
 def importance_bars(found: Sequence[Importance], trials: int) -> Markup:
-    """The drawing."""
     height = SHARE_LINE * len(found) + 44
     scale = Scale(0, 1, NAMES, SHARES_END)
     foot = height - 26

@@ -40,13 +40,11 @@ class SweepFacts:
 
     @cached_property
     def rows(self) -> Sequence[LeaderboardRow]:
-        """The whole leaderboard."""
         sweep = self.sweep
         return leaderboard_rows(sweep.results, sweep.objective, sweep.comparison, seed=sweep.facts.seed)
 
     @cached_property
     def winner(self) -> LeaderboardRow | None:
-        """The row of the winner."""
         return winning_row(self.rows)
 
     @property

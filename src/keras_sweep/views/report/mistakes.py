@@ -36,8 +36,6 @@ LONGEST = 40
 
 @dataclass(frozen=True, slots=True)
 class MistakenRow:
-    """One row."""
-
     row: int  # among the validation rows, from 0
     true: str
     said: str
@@ -49,8 +47,6 @@ class MistakenRow:
 
 @dataclass(frozen=True, slots=True)
 class Mistakes:
-    """Some of them."""
-
     total: int  # rows that are wrong; of numbers all rows
     rows: tuple[MistakenRow, ...]
     columns: tuple[str, ...]

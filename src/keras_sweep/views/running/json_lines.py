@@ -50,7 +50,6 @@ from keras_sweep.trial.result import Result, TrialState
 
 
 def event_record(event: Event, objective: Objective) -> dict[str, Any]:
-    """The event as the fields of its line."""
     name = re.sub("(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
     return {"event": name, **_fields(event, objective)}
 

@@ -81,7 +81,6 @@ class PlainLines:
         return f"{text}: {counted(len(trials), 'trial')}, {done} done"
 
     def __call__(self, event: Event) -> None:
-        """Print the event's line, if it has one."""
         with self._changed:
             self._progress(event)
             self._print(event)

@@ -23,16 +23,12 @@ class ProgressView(Protocol):
     """A listener to be entered before the sweep and left after it."""
 
     def __enter__(self) -> Self:
-        """Begin."""
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """End."""
         return
 
-    def __call__(self, event: Event) -> None:
-        """Take in an event."""
-        ...
+    def __call__(self, event: Event) -> None: ...
 
 
 class QuietView(ProgressView):
@@ -42,7 +38,6 @@ class QuietView(ProgressView):
         self._console = console
 
     def __call__(self, event: Event) -> None:
-        """Print a notice."""
         if isinstance(event, Noticed):
             print_notice(self._console, event.message)
 
@@ -55,7 +50,6 @@ class JsonLines(ProgressView):
         self._objective = Objective("value", Goal.MAXIMIZE)
 
     def __call__(self, event: Event) -> None:
-        """Write the event's line."""
         if isinstance(event, SweepStarted):
             self._objective = event.objective
         self._file.write(strict_json(event_record(event, self._objective)) + "\n")

@@ -112,7 +112,6 @@ class CurveScale:
         self._points += ((value, 1 / len(finite)) for value in finite)
 
     def __bool__(self) -> bool:
-        """Whether there is a point."""
         return bool(self._points)
 
     def __call__(self, value: float) -> float:

@@ -25,7 +25,6 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Cells that it needs."""
         return max([*(cell_len(line) for line in self.header.split("\n")), *(text.cell_len for text in self.cells)])
 
 
