@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+import keras_sweep as ks
+from keras_sweep.api.compare import write_page
 from keras_sweep.views.report.page import page_of
 from tests.helpers.browser import Browser, Tab
 from tests.helpers.command import sweep
@@ -170,13 +173,28 @@ def test_what_was_brushed_sorted_and_scrolled_is_there_after_a_reload(tab: Tab) 
     assert tab.run("document.getElementById('space').open")
 
 
+@pytest.fixture(scope="module")
+def compared(reported: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of two sweeps beside each other."""
+    folder = tmp_path_factory.mktemp("compared")
+    for name in ("digits", "again"):
+        shutil.copytree(reported / "sweeps" / "digits", folder / name)
+    write_page(ks.compare("digits", "again", sweeps_dir=folder), folder / "page.html")
+    return folder / "page.html"
+
+
+@pytest.mark.parametrize("page", ["of a sweep", "of sweeps"])
 @pytest.mark.parametrize(
     ("width", "dark", "medium"), [(1240, False, "screen"), (360, True, "screen"), (760, False, "print")]
 )
-def test_everyone_can_use_it(width: int, dark: bool, medium: str, tab: Tab) -> None:
+def test_everyone_can_use_it(width: int, dark: bool, medium: str, page: str, tab: Tab, compared: Path) -> None:
     tab.size(width, dark=dark, medium=medium)
+    if page == "of sweeps":
+        tab.open(compared)
+        assert tab.requests == [compared.as_uri()]
     tab.run("void document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     assert tab.run(AUDIT) == []
+    assert tab.complaints == []
     assert tab.run("getComputedStyle(document.body).backgroundColor") == (
         "rgb(20, 22, 26)" if dark else "rgb(255, 255, 255)"
     )
