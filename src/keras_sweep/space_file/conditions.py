@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
+from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, Path, broken
@@ -40,9 +40,9 @@ def _check_values(name: str, drawn: Distribution, values: tuple[Value, ...], pat
 
 def _can_have(drawn: Distribution, value: Value) -> bool:
     """Whether it may have a value that equals this one: 1 and 1.0 are equal here, 1 and true are not."""
-    if isinstance(drawn, Int | Float):
-        return drawn.contains(float(value) if isinstance(drawn, Float) and type(value) is int else value)
-    return any(choice == value and isinstance(choice, bool) is isinstance(value, bool) for choice in drawn.choices)
+    if isinstance(drawn, Categorical):
+        return (type(value) is bool, value) in [(type(choice) is bool, choice) for choice in drawn.choices]
+    return drawn.contains(value)
 
 
 def _has(drawn: Distribution) -> str:
@@ -57,71 +57,51 @@ def _has(drawn: Distribution) -> str:
 def in_order(parameters: Parameters, faults: Faults) -> list[Parameter]:
     """Every parameter after those that it depends on, otherwise as in the file. Notes a cycle."""
     ordered: list[Parameter] = []
-    waiting = dict(parameters)
+    waiting = {name: [condition.parameter for condition in parameters[name].when] for name in parameters}
     while waiting:
-        free = next((name for name in waiting if not _waits_for(waiting[name], waiting)), None)
+        free = next((name for name, others in waiting.items() if not any(other in waiting for other in others)), None)
         if free is None:
-            cycle = _cycle(waiting)
-            way = " -> ".join(map(escaped, (*cycle, cycle[0])))
-            faults.fault(("parameters", cycle[0], "when"), f"conditions must not go in a circle, but got {way}")
-            break
-        ordered.append(waiting.pop(free))
+            way = [next(iter(waiting))]
+            while (other := next(other for other in waiting[way[-1]] if other in waiting)) not in way:
+                way.append(other)
+            cycle = way[way.index(other) :]
+            shown = " -> ".join(map(escaped, (*cycle, other)))
+            faults.fault(("parameters", other, "when"), f"conditions must not go in a circle, but got {shown}")
+            return [*ordered, *(parameters[name] for name in waiting)]
+        del waiting[free]
+        ordered.append(parameters[free])
     return ordered
 
 
-def _waits_for(parameter: Parameter, waiting: Parameters) -> list[str]:
-    return [condition.parameter for condition in parameter.when if condition.parameter in waiting]
-
-
-def _cycle(waiting: Parameters) -> list[str]:
-    walk = [next(iter(waiting))]
-    while True:
-        following = _waits_for(waiting[walk[-1]], waiting)[0]
-        if following in walk:
-            return walk[walk.index(following) :]
-        walk.append(following)
-
-
-def check_optimizer_arguments(parameters: Parameters, names: tuple[str, ...], faults: Faults) -> None:
+def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:
     """Note arguments that an optimizer of their trials does not take, with the `when` that mends it."""
-    if "optimizer" in names and "optimizer" not in parameters:
+    optimizer = next((parameter for parameter in ordered if parameter.name == "optimizer"), None)
+    if "optimizer" in names and optimizer is None:
         return  # which ones are searched is not known
-    searched = [name for name in _searched(parameters.get("optimizer")) if name in OPTIMIZERS]  # of others it was told
+    drawn = Categorical((DEFAULT_OPTIMIZER,)) if optimizer is None else optimizer.distribution
+    searched = [str(value) for value in drawn.choices if value in OPTIMIZERS] if isinstance(drawn, Categorical) else []
     if not searched:
-        return
-    for name, parameter in parameters.items():
+        return  # others were told
+    if optimizer is not None and optimizer.when and DEFAULT_OPTIMIZER not in searched:
+        searched.append(DEFAULT_OPTIMIZER)
+    # The optimizers that a trial with each parameter may have, by its conditions and by theirs in turn.
+    possible: dict[str, list[str]] = {}
+    for parameter in ordered:
+        name = parameter.name
+        able = searched
+        for condition in parameter.when:
+            others = condition.values if condition.parameter == "optimizer" else possible.get(condition.parameter, able)
+            able = [one for one in able if one in others]
+        possible[name] = able
         if optimizers_with(name) and all(condition.parameter in names for condition in parameter.when):
-            possible = _possible(parameter, parameters, searched)
-            if not possible:
+            if not able:
                 faults.warn(path_of(parameter), "its conditions never hold together, so no trial has it")
-            _check_taken(parameter, possible, faults, named="optimizer" in names)
-    clips = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if name in parameters]
-    if len(clips) > 1 and not any(parameters[name].when for name in clips):
-        rule = f"Keras takes only one of `clipnorm`, `clipvalue` and `global_clipnorm`, got {joined(clips)}"
-        faults.fault(path_of(parameters[clips[1]]), rule)
-
-
-def _searched(optimizer: Parameter | None) -> tuple[str, ...]:
-    if optimizer is None:
-        return (DEFAULT_OPTIMIZER,)
-    drawn = optimizer.distribution
-    names = tuple(map(str, drawn.choices)) if isinstance(drawn, Categorical) else ()
-    return (*names, DEFAULT_OPTIMIZER) if optimizer.when and DEFAULT_OPTIMIZER not in names else names
-
-
-def _possible(parameter: Parameter, parameters: Parameters, searched: list[str]) -> list[str]:
-    """The optimizers that a trial with this parameter may have, by its conditions and theirs in turn."""
-    possible = set(searched)
-    queue, seen = [parameter], {parameter.name}
-    while queue:
-        for condition in queue.pop().when:
-            other = condition.parameter
-            if other == "optimizer":
-                possible &= {str(value) for value in condition.values}
-            elif other in parameters and other not in seen:
-                queue.append(parameters[other])
-                seen.add(other)
-    return [optimizer for optimizer in searched if optimizer in possible]
+            _check_taken(parameter, able, faults, named="optimizer" in names)
+    clips = [one for one in ordered if one.name in ("clipnorm", "clipvalue", "global_clipnorm")]
+    if len(clips) > 1 and not any(one.when for one in clips):
+        given = joined(one.name for one in clips)
+        rule = f"Keras takes only one of `clipnorm`, `clipvalue` and `global_clipnorm`, got {given}"
+        faults.fault(path_of(clips[1]), rule)
 
 
 def _check_taken(parameter: Parameter, possible: list[str], faults: Faults, *, named: bool) -> None:

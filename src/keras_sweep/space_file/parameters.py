@@ -72,8 +72,8 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
             _warn(parameter, faults)
             good[name] = _as_real(parameter)
     check_conditions(good, names, faults)
-    check_optimizer_arguments(good, names, faults)
     ordered = in_order(good, faults)
+    check_optimizer_arguments(ordered, names, faults)
     if len(faults.found) > before:
         return None
     space = _space(ordered)
