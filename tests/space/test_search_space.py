@@ -38,7 +38,6 @@ def spaces(draw: st.DrawFn) -> SearchSpace:
 def test_size_is_the_number_of_points(space: SearchSpace) -> None:
     points = list(space.points())
     assert space.size == len(points) == len({identity(point) for point in points})
-    assert space.finite
 
 
 @given(spaces(), st.integers(0, 2**31))

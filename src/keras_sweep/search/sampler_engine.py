@@ -111,7 +111,7 @@ class SeenPoints:
     def exhausted(self) -> bool:
         """Whether every point of a finite space has had its trial."""
         space = self._space  # seen may be more than the space has: of another engine, or with other constants
-        return space.finite and len(self._seen) >= space.size and next(self.unseen(), None) is None
+        return len(self._seen) >= space.size and next(self.unseen(), None) is None
 
     def unseen(self) -> Iterator[dict[str, Value]]:
         """The points of a finite space that no trial has, in the order of the file."""

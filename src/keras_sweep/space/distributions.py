@@ -14,6 +14,13 @@ Scalar: TypeAlias = bool | int | float | str | None
 Value: TypeAlias = Union[Scalar, tuple["Value", ...]]  # noqa: UP007  # a list is a tuple here, so values hash
 
 
+def _check_ends(low: float, high: float, log: bool) -> None:
+    if low > high:
+        raise ValueError(f"`min <= max` must hold, but got (min={low}, max={high})")
+    if log and low <= 0:
+        raise ValueError(f"a log range must be above zero, but got (min={low})")
+
+
 @dataclass(frozen=True, slots=True)
 class Float:
     """Real numbers in [low, high], uniform, or uniform in the logarithm; `step` keeps to low + k * step."""
@@ -26,10 +33,7 @@ class Float:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             raise ValueError(f"`min` and `max` must be finite, but got (min={self.low}, max={self.high})")
-        if self.low > self.high:
-            raise ValueError(f"`min <= max` must hold, but got (min={self.low}, max={self.high})")
-        if self.log and self.low <= 0:
-            raise ValueError(f"a log range must be above zero, but got (min={self.low})")
+        _check_ends(self.low, self.high, self.log)
         if self.step is not None and not self.step > 0:
             raise ValueError(f"`q > 0` must hold, but got (q={self.step})")
         if self.step is not None and self.log:
@@ -84,10 +88,7 @@ class Int:
     step: int = 1
 
     def __post_init__(self) -> None:
-        if self.low > self.high:
-            raise ValueError(f"`min <= max` must hold, but got (min={self.low}, max={self.high})")
-        if self.log and self.low <= 0:
-            raise ValueError(f"a log range must be above zero, but got (min={self.low})")
+        _check_ends(self.low, self.high, self.log)
         if self.step < 1:
             raise ValueError(f"`q >= 1` must hold, but got (q={self.step})")
         if self.log and self.step != 1:

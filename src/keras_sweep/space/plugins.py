@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from keras_sweep.errors import UsageError
 from keras_sweep.space.text import joined, nearest
@@ -29,16 +29,13 @@ def member_of(members: Mapping[str, Member], noun: str, name: str) -> Member:
     return members[name]
 
 
-class Plugins(Mapping[str, Member], Generic[Member]):
+class Plugins(Mapping[str, Member]):
     """Members of one kind. The first is the default, where there is one; this package's own names can't be taken."""
 
     def __init__(self, noun: str, group: str, members: Mapping[str, Member | str]) -> None:
-        """Take the members of this package.
+        """Take the members of this package by name; text "module:attribute" is imported when the member is used.
 
-        Args:
-            noun: what a member is, for messages: "sampler".
-            group: of entry points: "keras_sweep.samplers".
-            members: by name; text "module:attribute" is imported when the member is used.
+        `noun` is what a member is, for messages: "sampler". `group` is that of entry points: "keras_sweep.samplers".
         """
         self.noun = noun
         self.group = group

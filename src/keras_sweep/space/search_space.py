@@ -62,7 +62,7 @@ class SearchSpace:
     @cached_property
     def size(self) -> float:
         """The number of different trials; infinite where a range is continuous."""
-        sizes = [self._count(group, 0, dict(self.constants)) for group in self.groups()]
+        sizes = [self._count(group, 0, dict(self.constants)) for group in self._groups()]
         return math.inf if math.inf in sizes else math.prod(sizes)
 
     def least_and_most(self, name: str, default: int) -> tuple[int, int]:
@@ -74,30 +74,20 @@ class SearchSpace:
         known = [value for value in values if isinstance(value, int)]
         return min(known), max(known)
 
-    @property
-    def finite(self) -> bool:
-        """Whether the different trials can be counted."""
-        return self.size != math.inf
-
-    def groups(self) -> tuple[tuple[Parameter, ...], ...]:
+    def _groups(self) -> tuple[tuple[Parameter, ...], ...]:
         """The parameters, those together that conditions link, directly or through others; in order within a group."""
-        group_of: dict[str, list[Parameter]] = {}
+        groups: list[list[Parameter]] = []
         for parameter in self.parameters:
-            linked = [group_of[c.parameter] for c in parameter.when if c.parameter not in self.constants]
-            merged: list[Parameter] = []
-            for group in linked:
-                merged.extend(member for member in group if member not in merged)
-            merged.append(parameter)
-            for member in merged:
-                group_of[member.name] = merged
-        order = {parameter.name: index for index, parameter in enumerate(self.parameters)}
-        unique = {id(group): group for group in group_of.values()}.values()
-        return tuple(tuple(sorted(group, key=lambda member: order[member.name])) for group in unique)
+            needed = {condition.parameter for condition in parameter.when}
+            linked = [group for group in groups if needed & {member.name for member in group}]
+            groups = [group for group in groups if group not in linked]
+            groups.append([*(member for group in linked for member in group), parameter])
+        return tuple(tuple(sorted(group, key=self.parameters.index)) for group in groups)
 
     @property
     def branches(self) -> int:
         """An upper bound of the steps that counting takes: how often the values that conditions name combine."""
-        return sum(math.prod(1 + len(_watched(parameter, group)) for parameter in group) for group in self.groups())
+        return sum(math.prod(1 + len(_watched(parameter, group)) for parameter in group) for group in self._groups())
 
     def _count(self, group: tuple[Parameter, ...], index: int, params: dict[str, Value]) -> float:
         if index == len(group):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 
 Plain = dict[str, Any]
 LONGEST = 60  # characters of a value in a line
-_OF_A_PARAMETER = ("values", "probabilities", "min", "max", "log", "q")
+_OF_A_PARAMETER = re.compile(r"(parameters\..+?)\.(?:values|probabilities|min|max|log|q|when\..+)")
 
 
 def flat_spec(spec: SweepSpec) -> Plain:
@@ -63,14 +64,8 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _entry(key: str) -> str:
     """What a key belongs to: a parameter, a section, or itself."""
-    section, _, rest = key.partition(".")
-    if section == "parameters":
-        for word in (".when.", *(f".{name}" for name in _OF_A_PARAMETER)):
-            head, found, tail = rest.partition(word)
-            if found and (word == ".when." or not tail):
-                return f"{section}.{head}"
-        return key
-    return section if section == "early_terminate" else key
+    of_parameter = _OF_A_PARAMETER.fullmatch(key)
+    return of_parameter[1] if of_parameter else "early_terminate" if key.startswith("early_terminate.") else key
 
 
 def _whole(flat: Mapping[str, Any], entry: str, keys: list[str]) -> str:
@@ -79,10 +74,9 @@ def _whole(flat: Mapping[str, Any], entry: str, keys: list[str]) -> str:
         return "not there"
     if keys == [entry]:
         return _text(flat[entry])
-    said = {key.removeprefix(f"{entry}."): flat[key] for key in keys}
     plain = {"log": False, "q": 1}
-    said = {name: value for name, value in said.items() if value is not None and plain.get(name, ()) != value}
-    parts = [f"{name}: {_text(value)}" for name, value in said.items()]
+    said = {key.removeprefix(f"{entry}."): flat[key] for key in keys if flat[key] is not None}
+    parts = [f"{name}: {_text(value)}" for name, value in said.items() if plain.get(name, ()) != value]
     return "{" + ", ".join(parts) + "}"
 
 

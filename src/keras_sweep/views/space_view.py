@@ -31,7 +31,7 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     console.print(table)
     infinite = spec.space.size == math.inf
     size = "infinitely many different trials" if infinite else counted(int(spec.space.size), "different trial")
-    if spec.model.kind == "python" and spec.space.finite:
+    if spec.model.kind == "python" and spec.space.size < math.inf:
         size += f", times those that {escaped(spec.model.source)} makes if it is a HyperModel"
     verb = "is" if spec.search.trials == 1 else "are"
     trials = counted(spec.search.trials, "trial")

@@ -144,7 +144,7 @@ class KerasTunerEngine(Engine):
     def _fresh(self, number: int) -> Codes | None:
         """A point that no trial has, drawn from (seed, number); None when there is none."""
         point = self._seen.at_random(random.Random(f"{self._seed}/{number}").random, REDRAWS)
-        if point is None and self._coded.space.finite:
+        if point is None and self._coded.space.size < math.inf:
             point = next(self._seen.unseen(), None)
         return None if point is None else self._coded.encode(point)
 
