@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import keras_tuner
 import optuna
 import pytest
 
@@ -24,32 +23,9 @@ DEEP = "[" * 50_000
 INFINITE = float("inf")
 
 
-class Tuner(keras_tuner.RandomSearch):  # type: ignore[misc]
-    def run_trial(self, trial: Any, *args: Any, **more: Any) -> dict[str, float]:
-        return {"val_accuracy": 0.5 + int(trial.trial_id) / 10}
-
-
-def build(hp: Any) -> Any:
-    import keras
-
-    hp.Int("units", 3, 9)
-    hp.Choice("optimizer", ["sgd", "adam"])
-    return keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(1)])
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of KerasTuner with three trials; no test changes it."""
-    folder = tmp_path_factory.mktemp("tuner")
-    with pytest.warns(DeprecationWarning):
-        tuner = Tuner(build, "val_accuracy", max_trials=3, directory=folder, project_name="p", overwrite=True)
-        tuner.search()
-    return folder / "p"
-
-
 @pytest.fixture
-def project(written: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(written, tmp_path / "p")
+def project(projects: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(projects / "RandomSearch", tmp_path / "project"))
 
 
 def changed(path: Path, change: Any) -> None:
@@ -118,11 +94,11 @@ def test_impossible_values_are_named(project: Path, change: Any) -> None:
     [
         lambda oracle: oracle.update(start_order=3),
         lambda oracle: oracle.update(hyperparameters=[]),
-        lambda oracle: oracle["hyperparameters"]["space"][0]["config"].update(
+        lambda oracle: oracle["hyperparameters"]["space"][2]["config"].update(
             sampling="log", step=1 + 1e-12, min_value=1, max_value=10**300
         ),
-        lambda oracle: oracle["hyperparameters"]["space"][0]["config"].update(max_value=INFINITE),
-        lambda oracle: oracle["hyperparameters"]["space"][0]["config"].update(max_value=10**400, min_value=1.5),
+        lambda oracle: oracle["hyperparameters"]["space"][2]["config"].update(max_value=INFINITE),
+        lambda oracle: oracle["hyperparameters"]["space"][2]["config"].update(max_value=10**400, min_value=1.5),
     ],
 )
 def test_an_impossible_space_is_named(project: Path, change: Any) -> None:
