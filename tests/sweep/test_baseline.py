@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.search_data import Rows
 from keras_sweep.errors import DataError
 from keras_sweep.sweep.baseline import fit_baseline
 from tests.helpers.data_specs import named
@@ -37,28 +40,12 @@ def test_regression_is_scored_by_errors() -> None:
     assert set(baseline.validation) == {"val_mean_squared_error", "val_mean_absolute_error"}
 
 
-def test_several_targets_are_refused() -> None:
-    from dataclasses import replace
-
-    from keras_sweep.data.search_data import Rows
-
+def test_several_targets_and_fewer_rows_than_folds_are_refused_in_one_sentence() -> None:
     spec = named("diabetes")
     data = load_search_data(spec)
-    rows = Rows(data.train.x, np.stack([data.train.y] * 2, axis=1))
+    x, y = data.train.x, data.train.y
+    rows = Rows(x, np.stack([y, y], axis=1))
     with pytest.raises(DataError, match="2 columns"):
         fit_baseline(spec, replace(data, train=rows, validation=rows))
-
-
-def test_fewer_rows_than_folds_are_refused_in_one_sentence() -> None:
-    from dataclasses import replace
-
-    from keras_sweep.data.search_data import Rows
-
-    spec = named("diabetes")
-    data = load_search_data(spec)
-    few = replace(
-        data, train=Rows(data.train.x[:3], data.train.y[:3]), validation=Rows(data.train.x[:1], data.train.y[:1])
-    )
-    with pytest.raises(DataError) as raised:
-        fit_baseline(spec, few)
-    assert str(raised.value).endswith("the number of samples: n_samples=4. Bring more rows")
+    with pytest.raises(DataError, match=r"the number of samples: n_samples=4\. Bring more rows$"):
+        fit_baseline(spec, replace(data, train=Rows(x[:3], y[:3]), validation=Rows(x[:1], y[:1])))

@@ -13,7 +13,7 @@ import pytest
 
 from keras_sweep.errors import MissingPackage, RecordError, UsageError
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.dashboard import HOST, Server, dashboard_server
+from keras_sweep.sweep.dashboard import HOST, REFUSED, Server, dashboard_server
 from tests.helpers.records import new_folder
 
 
@@ -60,20 +60,15 @@ def test_it_shows_the_study_and_its_trials(server):
     ("method", "path"),
     [
         ("DELETE", "/api/studies/1"),
-        ("POST", "/api/studies/1/rename"),
         ("POST", "/api/studies"),
         ("PUT", "/api/studies/1/note"),
         ("POST", "/api/trials/1/tell"),
-        ("POST", "/api/trials/1/user-attrs"),
     ],
 )
 def test_a_click_that_would_write_is_refused_and_the_record_stays_as_it_is(server, folder, method, path):
     before = folder.study.read_bytes()
     status, said = ask(server, path, method)
-    assert (status, json.loads(said)["reason"]) == (
-        403,
-        "this dashboard only shows: `sweep` alone writes the record",
-    )
+    assert (status, said) == (403, REFUSED)
     assert folder.study.read_bytes() == before
 
 
@@ -100,17 +95,13 @@ def test_it_listens_on_loopback_alone(server):
     assert server.server_address[0] == "127.0.0.1"
 
 
-def test_a_port_that_is_taken_is_named(folder):
+def test_a_port_that_is_taken_or_none_is_named(folder):
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        with pytest.raises(UsageError, match=r"can't be had: .*`--port 0`"):
-            dashboard_server(folder, taken.getsockname()[1])
-
-
-def test_a_number_that_is_no_port_is_named(folder):
-    with pytest.raises(UsageError, match="port 70000"):
-        dashboard_server(folder, 70_000)
+        for port in (taken.getsockname()[1], 70_000):
+            with pytest.raises(UsageError, match=rf"port {port} .*can't be had: .*`--port 0`"):
+                dashboard_server(folder, port)
 
 
 def test_without_the_package_its_install_command_is_said(folder, monkeypatch):

@@ -50,14 +50,6 @@ def alter_card(model: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(card))
 
 
-def alter_a_weight(model: Path) -> None:
-    opened = keras.models.load_model(model)
-    kernel, bias = opened.get_weights()
-    kernel[20, 0] += 0.01
-    opened.set_weights([kernel, bias])
-    opened.save(model)
-
-
 def test_the_scores_of_a_card_come_out(folder):
     done = ks.verify(folder / "digits.keras", sweeps_dir=folder / "sweeps")
     assert done.matches
@@ -66,11 +58,11 @@ def test_the_scores_of_a_card_come_out(folder):
 
 
 def test_a_model_of_a_table_takes_raw_rows_which_are_found_by_its_sweep_or_where_they_are_said_to_be(folder, tmp_path):
+    assert json.loads((folder / "table.card.json").read_text())["data"]["source"]["source"] == "rows.csv"
     assert ks.verify(folder / "table.keras", sweeps_dir=folder / "sweeps").matches
     with pytest.raises(UsageError, match=r"rows\.csv"):
         ks.verify(folder / "table.keras", sweeps_dir=tmp_path)
     assert ks.verify(folder / "table.keras", sweeps_dir=tmp_path, data_dir=folder).matches
-    assert json.loads((folder / "table.card.json").read_text())["data"]["source"]["source"] == "rows.csv"
 
 
 def test_a_look_at_the_test_rows_is_counted_where_the_sweep_is(folder, tmp_path):
@@ -84,14 +76,14 @@ def test_a_look_at_the_test_rows_is_counted_where_the_sweep_is(folder, tmp_path)
     assert (elsewhere.looks, sweep.test_looks) == (None, before + 1)
 
 
-def test_one_weight_altered_is_another_file(exported):
-    alter_a_weight(exported)
+def test_one_weight_altered_is_another_file_and_shows_in_the_scores_where_the_card_was_adapted(exported):
+    model = keras.models.load_model(exported)
+    kernel, bias = model.get_weights()
+    kernel[20, 0] += 0.01
+    model.set_weights([kernel, bias])
+    model.save(exported)
     with pytest.raises(RecordError, match=r"is not the file that .* is of"):
         ks.verify(exported)
-
-
-def test_one_weight_altered_shows_in_the_scores_where_the_card_was_adapted(exported):
-    alter_a_weight(exported)
     alter_card(exported, lambda card: card.update(sha256=file_digest(exported)))
     done = ks.verify(exported)
     assert not done.matches
@@ -109,14 +101,12 @@ def test_one_digit_altered_in_the_card_is_named(exported, name):
     assert wrong.startswith(name)
 
 
-def test_a_file_without_a_card_is_refused(exported):
-    exported.with_name("digits.card.json").unlink()
+def test_a_file_without_a_card_or_with_anothers_is_refused(folder, exported):
+    card = exported.with_name("digits.card.json")
+    card.unlink()
     with pytest.raises(UsageError, match=r"there is no card of .*digits\.card\.json is missing"):
         ks.verify(exported)
-
-
-def test_anothers_card_is_refused(folder, exported):
-    shutil.copy(folder / "table.card.json", exported.with_name("digits.card.json"))
+    shutil.copy(folder / "table.card.json", card)
     with pytest.raises(RecordError, match="is not the file that"):
         ks.verify(exported)
 

@@ -34,6 +34,11 @@ def trained(results, choice, values=lambda recipe, seed: 0.9):
     return [finalist(results[r], s, values(r, s), number) for number, (r, s) in enumerate(choice)]
 
 
+def decided(results, choice, values=lambda recipe, seed: 0.9):
+    """The trials with every training of a choice."""
+    return with_finalists(results, trained(results, choice, values), choice, len(results))
+
+
 def test_the_best_five_with_three_seeds_where_a_quarter_of_the_epochs_is_enough():
     assert chosen(make_spec(), search(60)) == Choice(60, (0, 1, 2, 3, 4), (43, 44, 45))
 
@@ -121,7 +126,7 @@ def test_seeds_that_were_not_chosen_are_not_counted_where_the_chosen_decide():
 
 def test_a_recipe_of_which_a_seed_failed_ranks_below_those_of_which_none_did():
     results, choice = search(3), Choice(3, (0, 1), (43,))
-    whole = with_finalists(results, trained(results, choice, lambda r, s: None if r == 0 else 0.5), choice, 3)
+    whole = decided(results, choice, lambda r, s: None if r == 0 else 0.5)
     assert [one.number for one in sorted(whole, key=lambda one: order_key(one, ACCURACY))] == [1, 0, 2]
     assert seed_scores(whole[0]).unstable
     assert seed_scores(whole[0]).stderr is None
@@ -134,7 +139,7 @@ def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():
     whole = with_finalists(results, ended, choice, 2)
     assert best_training(whole[0], ACCURACY).finalist_seed == 44
     assert best_training(whole[0], ACCURACY).recipe == 0
-    worse = with_finalists(results, trained(results, choice, lambda r, s: 0.5), choice, 2)
+    worse = decided(results, choice, lambda r, s: 0.5)
     assert best_training(worse[0], ACCURACY) is worse[0]
     partly = with_finalists(results, ended[:3], choice, 2)
     assert best_training(partly[0], ACCURACY) is partly[0]
@@ -142,15 +147,14 @@ def test_the_best_seed_stands_for_a_recipe_once_the_seeds_decide():
 
 def test_seeds_that_score_alike_have_no_standard_error_rather_than_one_of_zero():
     results, choice = search(2), Choice(2, (0, 1), (43, 44))
-    scores = seed_scores(with_finalists(results, trained(results, choice, lambda r, s: 0.9), choice, 2)[0])
+    scores = seed_scores(decided(results, choice)[0])
     assert (scores.mean, scores.stderr, scores.unstable) == (pytest.approx(0.9), None, False)
 
 
 def test_mean_and_standard_error_are_those_of_all_seeds():
     values = [0.9, 0.91, 0.93, 0.92]
     results, choice = [result(0, values[0], stderr=0.02), *search(2)[1:]], Choice(2, (0, 1), (43, 44, 45))
-    whole = with_finalists(results, trained(results, choice, lambda r, s: values[s - 42]), choice, 2)
-    scores = seed_scores(whole[0])
+    scores = seed_scores(decided(results, choice, lambda r, s: values[s - 42])[0])
     assert scores.count == 4
     assert math.isclose(scores.mean, fmean(values))
     assert math.isclose(scores.stderr, stdev(values) / 2)
@@ -162,5 +166,5 @@ def test_seeds_that_differ_by_more_than_the_rows_explain_are_unstable():
     choice = Choice(2, (0, 1), (43, 44, 45))
     for stderr, unstable in ((0.02, False), (0.002, True), (None, False)):
         results = [result(0, 0.9, stderr=stderr), result(1, 0.8)]
-        ended = trained(results, choice, lambda recipe, seed: {43: 0.91, 44: 0.93, 45: 0.92}[seed])
-        assert seed_scores(with_finalists(results, ended, choice, 2)[0]).unstable is unstable
+        whole = decided(results, choice, lambda recipe, seed: {43: 0.91, 44: 0.93, 45: 0.92}[seed])
+        assert seed_scores(whole[0]).unstable is unstable

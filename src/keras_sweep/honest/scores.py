@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.floating]
+Places: TypeAlias = npt.NDArray[np.intp]  # of models
 Metric: TypeAlias = Callable[[Floats], Floats]  # [B, n] weights of rows -> [B] values; NaN where it has none
 
 BLOCK = 100  # bags at once: memory stays small

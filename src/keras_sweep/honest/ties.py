@@ -15,24 +15,21 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.honest.scores import Floats, MeanScores, Scores, bags
+from keras_sweep.honest.scores import Floats, MeanScores, Places, Scores, bags
 from keras_sweep.trial.comparison import Behind, MoreTrials
 
 ROUNDS = 10_000  # draws of the largest t
 BAGS = 500  # where the metric must be computed anew
-LEVEL = 0.95
+LEVEL = 0.95  # of all comparisons together
 
 WINDOW = 32  # trials that are looked back at, and forward to
 FEWEST = 16  # trials before anything is said
 GOOD = 16  # trials whose errors say what the rows resolve
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
-Places: TypeAlias = npt.NDArray[np.intp]
 
 
-def paired_ties(
-    scores: Scores, best: int | Places, seed: int, *, share: bool = False, level: float = LEVEL
-) -> tuple[Floats, Floats, Mask]:
+def paired_ties(scores: Scores, best: int | Places, seed: int, *, share: bool = False) -> tuple[Floats, Floats, Mask]:
     """How far each of K models is behind the best, the standard error of that, and whether it is a tie: [K] each.
 
     Args:
@@ -40,7 +37,6 @@ def paired_ties(
         best: the model that the others are compared with, or [K] one for each; a model is a tie of itself.
         seed: of the draws.
         share: whether each row's score lies in [0, 1]: then no error is 0, however alike two models are.
-        level: of all comparisons together.
     """
     rng = np.random.default_rng([seed, 2])
     models, rows = scores.shape
@@ -57,7 +53,7 @@ def paired_ties(
     mask = ~(behind > 0)
     mask[against == each] = True
     live = np.flatnonzero((stderr > 0) & (against != each))
-    live = _step_down(live, behind, stderr, centred, rows - 1, rng, level)
+    live = _step_down(live, behind, stderr, centred, rows - 1, rng)
     mask[live] = True
     stderr[against == each] = 0.0
     return behind, stderr, mask
@@ -85,19 +81,13 @@ def _over_bags(scores: Scores, against: Places, rng: np.random.Generator) -> tup
 
 
 def _step_down(
-    live: Places,
-    behind: Floats,
-    stderr: Floats,
-    centred: Floats,
-    freedom: int,
-    rng: np.random.Generator,
-    level: float,
+    live: Places, behind: Floats, stderr: Floats, centred: Floats, freedom: int, rng: np.random.Generator
 ) -> Places:
     """Those that are not behind for certain. Each step compares with the largest t of those that are left."""
     t = behind / np.where(stderr > 0, stderr, 1.0)
     # The largest of K is below Bonferroni's bound at that level: what is above goes in the first step, undrawn.
     while len(live):
-        bound = 1.2 * NormalDist().inv_cdf(1 - (1 - level) / len(live)) if freedom >= 30 else np.inf
+        bound = 1.2 * NormalDist().inv_cdf(1 - (1 - LEVEL) / len(live)) if freedom >= 30 else np.inf
         kept = live[t[live] <= bound]
         if len(kept) == len(live):
             break
@@ -107,7 +97,7 @@ def _step_down(
     draws = _largest_draws(centred[live], freedom, rng)
     names = np.arange(len(live))
     while len(names):
-        kept = names[t[live[names]] <= np.quantile(draws[:, names].max(1), level)]
+        kept = names[t[live[names]] <= np.quantile(draws[:, names].max(1), LEVEL)]
         if len(kept) == len(names):
             break
         names = kept

@@ -11,15 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from keras_sweep.honest.scores import Floats, Scores
+from keras_sweep.honest.scores import Floats, Places, Scores
 from keras_sweep.trial.finalists import LEADING
-
-Places: TypeAlias = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)

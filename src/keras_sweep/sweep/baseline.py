@@ -30,9 +30,7 @@ class Baseline:
     model: str  # "SGDClassifier(loss='log_loss', max_iter=5, random_state=42)"
     metric: str  # what the scores are: "accuracy", or "r2" for regression
     fold_scores: tuple[float, ...]  # [FOLDS], cross-validated over training and validation rows
-    validation: Mapping[
-        str, float
-    ]  # fitted on training rows, scored on validation rows (or out of fold), by Keras's names
+    validation: Mapping[str, float]  # by Keras's names, of a fit on the training rows; with folds out of fold
     seconds: float  # wall time of all fits
 
     @property
@@ -63,10 +61,10 @@ def _reference(data: SearchData) -> tuple[Any, str, str]:
     from sklearn.preprocessing import StandardScaler
 
     if data.classes is not None:
-        text = f"SGDClassifier(loss='log_loss', max_iter={PASSES}, random_state={SEED})"
-        return SGDClassifier(loss="log_loss", max_iter=PASSES, random_state=SEED), "accuracy", text
-    text = f"StandardScaler + SGDRegressor(random_state={SEED})"
-    return make_pipeline(StandardScaler(), SGDRegressor(random_state=SEED)), "r2", text
+        classifier = SGDClassifier(loss="log_loss", max_iter=PASSES, random_state=SEED)
+        return classifier, "accuracy", str(classifier)
+    regressor = SGDRegressor(random_state=SEED)
+    return make_pipeline(StandardScaler(), regressor), "r2", f"StandardScaler + {regressor}"
 
 
 def _cross_validated(model: Any, x: Array, y: Array) -> tuple[float, ...]:

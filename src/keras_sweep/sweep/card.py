@@ -9,7 +9,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from keras_sweep.process.keras_config import keras_config
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
-from keras_sweep.space.sweep_spec import Split, SweepSpec
+from keras_sweep.space.sweep_spec import DataSpec, SweepSpec
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import seed_scores
@@ -38,22 +38,13 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class CardSource(_Part):
-    """Where the rows are read, as a space file's `data`."""
-
-    kind: str
-    source: str  # a file's is relative to the folder of the space file
-    target: str | None = None
-    split: Split
-
-
 class CardData(_Part):
     """The rows."""
 
     name: str
     fingerprint: str
     test_fingerprint: str | None = None
-    source: CardSource
+    source: DataSpec  # where they are read; a file is named by its path from the folder of the space file
     train_rows: int
     validation_rows: int
     folds: int | None = None
@@ -176,7 +167,7 @@ def card_text(card: Mapping[str, Any]) -> str:
 
 
 def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
-    """What a card says of the rows. A file is named by its path from the folder of the space file."""
+    """What a card says of the rows."""
     of, pictures = spec.data, image_set(spec.data)
     source = os.path.relpath(of.source, spec.folder) if Path(of.source).is_absolute() else of.source
     words = "rows as the source gives them, float32"
@@ -188,7 +179,7 @@ def data_record(spec: SweepSpec, data: SearchData) -> dict[str, Any]:
         "name": data.name,
         "fingerprint": data.fingerprint,
         "test_fingerprint": data.test_fingerprint,
-        "source": {"kind": of.kind, "source": source, "target": of.target, "split": asdict(of.split)},
+        "source": asdict(replace(of, source=source)),
         "train_rows": len(data.train),
         "validation_rows": len(data.validation),
         **({"folds": len(data.folds)} if data.folds else {}),
@@ -245,21 +236,18 @@ def test_record(facts: Facts, training: Result) -> dict[str, Any] | None:
     return {**test.scores, **errors, "rows": test.rows, "looks": facts.test_looks}
 
 
-def card_path(model: Path) -> Path:
-    """Where a model's card stands: `best.card.json` beside `best.keras`; in a sweep's folder `card.json`."""
-    own = model.with_name(f"{model.stem}.card.json")
-    in_sweep = model.with_name("card.json")
-    return in_sweep if model.name == "best.keras" and not own.exists() and in_sweep.exists() else own
-
-
 def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
     """Where the card beside a model's file stands, what is read of it, and all that it says.
+
+    It is `best.card.json` beside `best.keras`; in a sweep's folder `card.json`.
 
     Raises:
         UsageError: there is none.
         RecordError: it can't be read, or is no card.
     """
-    path = card_path(model)
+    path, in_sweep = model.with_name(f"{model.stem}.card.json"), model.with_name("card.json")
+    if model.name == "best.keras" and not path.exists() and in_sweep.exists():
+        path = in_sweep
     if not path.exists():
         raise UsageError(
             f"there is no card of {model}: {path} is missing",

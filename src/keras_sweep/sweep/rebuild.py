@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
@@ -57,16 +56,11 @@ class BestWeights:
         try:
             return load_weights(path, trial.weights_digest)
         except RecordError as error:
-            self.emit(Noticed(f"{trial.name} is trained again, since {_why_not_loaded(path, error)}"))
-            with self.wall.phase("retrain"):
-                return self._again(trial)
-
-    def _again(self, trial: Result) -> Weights:
-        def stopping() -> bool:
-            return self.stop.signalled
-
-        train_again = training_again(self.study, self.spec, trial)
-        return retrained_weights(trial, train_again, self.runner, stopping)
+            why = error.message if path.exists() else f"its weights {path} are gone"
+        self.emit(Noticed(f"{trial.name} is trained again, since {why}"))
+        with self.wall.phase("retrain"):
+            train_again = training_again(self.study, self.spec, trial)
+            return retrained_weights(trial, train_again, self.runner, lambda: self.stop.signalled)
 
     def write_again(self, trials: Sequence[Result]) -> None:
         """Write the weights of these trials, whose files were damaged. Raises Interrupted."""
@@ -83,10 +77,6 @@ class BestWeights:
                 self.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
 
 
-def _why_not_loaded(path: Path, error: RecordError) -> str:
-    return error.message if path.exists() else f"its weights {path} are gone"
-
-
 def rebuild_scores(
     spec: SweepSpec, data: SearchData, folder: SweepFolder, results: Sequence[Result], emit: Listener
 ) -> None:
@@ -100,12 +90,7 @@ def rebuild_scores(
         except RecordError as error:
             if path.exists() or path.is_symlink():
                 emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
-        try:
-            weights = load_weights(weights_file(folder, result.number), result.weights_digest)
-        except RecordError:
-            lost += 1
-            continue
-        scores = _scores_again(spec, data, result, weights)
+        scores = _scores_again(spec, data, folder, result)
         if scores is None:
             lost += 1
         else:
@@ -115,9 +100,13 @@ def rebuild_scores(
         emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
 
 
-def _scores_again(spec: SweepSpec, data: SearchData, result: Result, weights: Weights) -> RowScores | None:
-    """The very scores that the record tells of; None where other numbers come out, as on another backend."""
+def _scores_again(spec: SweepSpec, data: SearchData, folder: SweepFolder, result: Result) -> RowScores | None:
+    """The very scores that the record tells of; None without weights, or where other numbers come out of them."""
     assert result.value is not None
+    try:
+        weights = load_weights(weights_file(folder, result.number), result.weights_digest)
+    except RecordError:
+        return None
     for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
         outputs = validation_outputs(spec, result, weights, data, call)
         scores = row_scores(spec.objective.name, spec.loss, result.value, data.validation.y, outputs)

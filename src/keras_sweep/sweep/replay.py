@@ -11,7 +11,6 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import UsageError
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import counted
 from keras_sweep.sweep.recorded import SweepAccess, backend_of
 from keras_sweep.sweep.retrain import training_again
 from keras_sweep.training.choose import RUNNERS
@@ -179,24 +178,22 @@ def curve_gaps(one: Result, other: Result, data: SearchData) -> dict[str, tuple[
 def _differences(recorded: Result, again: Result, objective: Objective) -> list[str]:
     """What is not as the record says, beside the curves; the record's own contradictions first."""
     said = []
-    if recorded.epoch is not None and recorded.value != recorded.metrics.get(objective.name):
-        there = recorded.metrics.get(objective.name)
+    there = recorded.metrics.get(objective.name)
+    if recorded.epoch is not None and recorded.value != there:
         said.append(f"the record contradicts itself: value {recorded.value}, but {there} at epoch {recorded.epoch}")
-    if (recorded.state, recorded.reason) != (again.state, again.reason):
-        said.append(f"the record says {_end(recorded)}, but the trial ends {_end(again)}")
-    elif recorded.epochs != again.epochs:
-        said.append(f"{counted(recorded.epochs, 'epoch')} recorded, but the trial has {again.epochs}")
-    elif recorded.epoch != again.epoch:
-        said.append(f"epoch {recorded.epoch} is recorded as the scored one, but it is epoch {again.epoch}")
-    elif recorded.value == again.value and not _close(recorded.stderr, again.stderr):
-        said.append(f"the standard error {recorded.stderr} is recorded, but it is {again.stderr}")
-    if set(recorded.curve) != set(again.curve):
-        said.append(f"the metrics {', '.join(recorded.curve)} are recorded, but {', '.join(again.curve)} were logged")
+    pairs: dict[str, tuple[object, object]] = {
+        "the end": (_end(recorded), _end(again)),
+        "the number of epochs": (recorded.epochs, again.epochs),
+        "the scored epoch": (recorded.epoch, again.epoch),
+        "the metrics": (", ".join(sorted(recorded.curve)), ", ".join(sorted(again.curve))),
+    }
+    one, other = recorded.stderr, again.stderr
+    if one is not None and other is not None and recorded.value == again.value:
+        pairs["the standard error"] = (one, one if math.isclose(one, other, rel_tol=STDERR) else other)
+    for what, (then, now) in pairs.items():
+        if then != now:
+            said.append(f"{what}: the record says {then}, but it is {now}")
     return said
-
-
-def _close(one: float | None, other: float | None) -> bool:
-    return one is None or other is None or math.isclose(one, other, rel_tol=STDERR)
 
 
 def _end(result: Result) -> str:

@@ -7,7 +7,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,12 @@ from keras_sweep.record.reader import read_facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective, SearchSpace
-from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import CardFacts, Fact, card_facts
 from keras_sweep.sweep.evaluate import count_look
-from keras_sweep.sweep.replay import Gap, Match, gap, least_match
+from keras_sweep.sweep.replay import Gap, Match, gap
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -69,14 +69,9 @@ class Verified:
     facts: CardFacts = field(default_factory=CardFacts)
 
     @property
-    def match(self) -> Match:
-        """The worst of all numbers."""
-        return least_match(check.gap.match for check in self.checks)
-
-    @property
     def matches(self) -> bool:
         """Whether all numbers of the card come out, to rounding, as far as they were looked at."""
-        return self.match is not Match.PARTED and not self.wrong_facts
+        return all(check.gap.match is not Match.PARTED for check in self.checks) and not self.wrong_facts
 
     @property
     def wrong_facts(self) -> list[Fact]:
@@ -208,7 +203,7 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
         name=card.sweep,
         folder=folder,
         text="",
-        data=DataSpec(source.kind, place, source.target, source.split),
+        data=replace(source, source=place),
         model=ModelSpec("dense", "dense"),
         loss=card.loss,
         metrics=card.metrics,

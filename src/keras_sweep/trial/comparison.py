@@ -29,11 +29,6 @@ class Estimate:
     naive: float  # the score on the leaderboard
     method: str
 
-    @property
-    def stderr(self) -> float:
-        """A standard error with about that interval."""
-        return (self.high - self.low) / 3.92
-
 
 @dataclass(frozen=True, slots=True)
 class Behind:
@@ -92,7 +87,7 @@ def shift(estimate: Estimate, test: float, stderr: float) -> float:
 
     Two and more say that the test rows are unlike the validation rows. It is not selection: that is taken off already.
     """
-    error = math.hypot(estimate.stderr, stderr)
+    error = math.hypot((estimate.high - estimate.low) / 3.92, stderr)  # of the 95 % interval a standard error
     return (test - estimate.value) / error if error > 0 else 0.0
 
 
