@@ -96,4 +96,4 @@ def hostile_facts() -> SweepFacts:
 def outputs_of(y: np.ndarray, outputs: np.ndarray, names: tuple[str, ...] | None) -> ValidationOutputs:
     rows = Rows(np.arange(4 * len(y), dtype=np.float32).reshape(len(y), 4), y)
     classes = None if names is None else len(names)
-    return ValidationOutputs(0, SearchData("made up", rows, rows, "abc", classes, names), outputs, None)
+    return ValidationOutputs(SearchData("made up", rows, rows, "abc", classes, names), outputs, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.sweep.keras_script import keras_script
+from keras_sweep.sweep.keras_script import _arguments, keras_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.command import python
 from tests.helpers.factory import digits, make_spec
@@ -83,6 +83,4 @@ def test_texts_of_a_record_stay_values(text):
 
 
 def test_a_name_that_is_no_identifier_is_no_code():
-    from keras_sweep.sweep.keras_script import _arguments
-
     assert _arguments({"units": 5, "a=b": 1, "class": (1, 2)}) == "units=5, **{'a=b': 1, 'class': [1, 2]}"

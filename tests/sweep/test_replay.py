@@ -10,6 +10,7 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space_file.read import read_space_text
 from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.replay import Match, replay
@@ -47,8 +48,6 @@ def forged(folder: SweepFolder, target: Path, **changes: object) -> SweepFolder:
     with StudyFile.open(folder) as study:
         first, facts = study.results()[0], study.facts
     own = {key: getattr(facts, key) for key in ("space", "engine", "fingerprint", "origin", "trials")}
-    from keras_sweep.space_file.read import read_space_text
-
     spec = read_space_text(own["space"], path=Path(own["origin"]) / f"{folder.name}.yaml", name=folder.name)
     other = SweepFolder(target / folder.name)
     with StudyFile.create(other, spec, own) as study:
@@ -162,10 +161,6 @@ def values_of(script: Path, folder: Path) -> list[float]:
     program = f"import sys; sys.modules['keras_sweep'] = None; exec(open({str(script)!r}).read())"
     ended = python(program, cwd=folder)
     assert ended.code == 0, ended.err
-    return values_in(ended.out)
-
-
-def values_in(text: str) -> list[float]:
-    lines = [line.split() for line in text.splitlines() if " val_accuracy " in line]
+    lines = [line.split() for line in ended.out.splitlines() if " val_accuracy " in line]
     assert [int(line[0]) for line in lines] == list(range(1, len(lines) + 1))
     return [float(line[2]) for line in lines]

@@ -193,14 +193,15 @@ def _candidates(sweep: RecordedSweep, best: Result) -> list[Candidate] | None:
     own = loaded.get(best.number)
     if own is None:
         return None
-    alike = {number: one for number, one in loaded.items() if _is_alike(one, own)}
+    # Alike are scores of as many rows, and either outputs or a score a row, as the winner's are.
+    form = (own.rows, own.kind is Kind.OUTPUTS)
+    alike = {number: one for number, one in loaded.items() if (one.rows, one.kind is Kind.OUTPUTS) == form}
     decide = {one.number for one in sweep.results if one.final and best.final}
     if 2 * len(alike) < len(expected) or not decide <= alike.keys():
         return None
     candidates = []
     for trial in (one for one in expected if one.number in alike):
-        scores = alike[trial.number]
-        seeds = scores_of_seeds(sweep.folder, trial, scores) if trial.number in decide else [scores]
+        seeds = scores_of_seeds(sweep.folder, trial) if trial.number in decide else [alike[trial.number]]
         if seeds is None:
             return None
         candidates.append(Candidate(trial, seeds))
@@ -216,22 +217,16 @@ def _loaded(folder: SweepFolder, trials: Sequence[Result]) -> dict[int, RowScore
     return loaded
 
 
-def _is_alike(one: RowScores, other: RowScores) -> bool:
-    """Whether both are of as many rows, and both outputs or both a score a row."""
-    return one.rows == other.rows and (one.kind is Kind.OUTPUTS) == (other.kind is Kind.OUTPUTS)
-
-
 def _place(best: Result, among: Sequence[Candidate]) -> int:
     return [one.trial.number for one in among].index(best.number)
 
 
-def scores_of_seeds(folder: SweepFolder, recipe: Result, own: RowScores) -> list[RowScores] | None:
-    """The scores of a recipe with the search's seed, its `own`, and with all others; None where any are not kept."""
+def scores_of_seeds(folder: SweepFolder, recipe: Result) -> list[RowScores] | None:
+    """The scores of a recipe with the search's seed, then with all others; None where any are not kept."""
     ended = [one for one in recipe.finalists if has_value(one)]
-    others = _loaded(folder.finalists, ended)
-    if len(others) < len(ended) or any((one.rows, one.kind) != (own.rows, own.kind) for one in others.values()):
-        return None
-    return [own, *others.values()]
+    kept = [*_loaded(folder, [recipe]).values(), *_loaded(folder.finalists, ended).values()]
+    forms = {(one.rows, one.kind) for one in kept}
+    return kept if len(kept) == 1 + len(ended) and len(forms) == 1 else None
 
 
 def _chosen_by(candidates: Sequence[Candidate], seeds: int, objective: Objective) -> FirstChoice:

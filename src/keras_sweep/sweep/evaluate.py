@@ -16,7 +16,7 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.winner import final_model
+from keras_sweep.sweep.winner import as_probabilities, final_model
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, TestEvaluated
 from keras_sweep.trial.result import Result
@@ -100,8 +100,7 @@ def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestS
 def _per_class(rows: Rows, outputs: npt.NDArray[np.floating], data: SearchData) -> dict[str, float] | None:
     if data.classes is None:
         return None
-    labels = rows.classes
-    chosen = outputs.argmax(axis=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0.5).astype(int)
+    labels, chosen = rows.classes, as_probabilities(outputs).argmax(axis=1)
     return {
         name: float((chosen[labels == index] == index).mean())
         for index, name in enumerate(data.names_of_classes)

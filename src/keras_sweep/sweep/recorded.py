@@ -211,7 +211,7 @@ def weights_of(opened: OpenedTrial) -> Weights:
                 text = f"{trial.name} was trained on {there}: on {here} its numbers may differ in the last digits"
                 opened.emit(Noticed(text))
             return weights
-    if there is None or imported(trial):
+    if there is None:
         raise UsageError(f"trial {trial.number} was trained by another program, and its weights were never here")
     if there != here:
         raise UsageError(

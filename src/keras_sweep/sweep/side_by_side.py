@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.errors import UsageError
 from keras_sweep.record.facts import Facts, TestScores
-from keras_sweep.record.saved import load_scores, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.comparison import RecordedSweep, scores_matrix, scores_of_seeds
@@ -49,14 +48,9 @@ class Side:
         return max(self.spent.values(), default=0.0)
 
     @property
-    def model(self) -> Result:
-        """The training of the winner, or the mean of its weights, that was tested and exported."""
-        return best_training(self.best, self.facts.objective)
-
-    @property
     def test(self) -> TestScores | None:
         """The last look at the test rows, if it was at the winner."""
-        return self.facts.test_of(self.model)
+        return self.facts.test_of(best_training(self.best, self.facts.objective))
 
     def seconds_until(self, value: float, objective: Objective) -> float | None:
         """When a trial was as good as this; None where none was."""
@@ -129,18 +123,10 @@ def _side(folder: SweepFolder) -> Side:
         best=best,
         estimate=sweep.comparison.estimate,
         over_seeds=seed_scores(best) if best.final else None,
-        scores=_scores_of(folder, best),
+        scores=scores_of_seeds(folder, best) or (),
         improvements=improvements(sweep.results, sweep.objective),
         spent=spent_seconds(sweep.results),
     )
-
-
-def _scores_of(folder: SweepFolder, best: Result) -> Sequence[RowScores]:
-    try:
-        own = load_scores(scores_file(folder, best.number), best.scores_digest or "")
-    except RecordError:
-        return ()
-    return scores_of_seeds(folder, best, own) or ()
 
 
 def _differences(sides: Sequence[Side]) -> list[str]:
@@ -167,12 +153,8 @@ def _behind(found: SideBySide) -> tuple[dict[str, Behind], int | None]:
     from keras_sweep.honest.ties import paired_ties
 
     best = next(index for index, side in enumerate(sides) if side is found.first)
-    away, errors, ties = paired_ties(
-        scores_matrix(kept, objective),
-        best,
-        sides[0].facts.seed % 2**64,
-        share=objective.is_share,
-    )
+    seed = sides[0].facts.seed % 2**64
+    away, errors, ties = paired_ties(scores_matrix(kept, objective), best, seed, share=objective.is_share)
     behind = {
         side.name: Behind(float(away[index]), None if index == best else float(errors[index]), bool(ties[index]))
         for index, side in enumerate(sides)

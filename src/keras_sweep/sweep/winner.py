@@ -68,7 +68,6 @@ def validation_outputs(
 class ValidationOutputs:
     """The outputs of a trial's model on the validation rows."""
 
-    number: int  # of the trial
     data: SearchData
     outputs: npt.NDArray[np.floating]  # [N, C] or [N, 1]
     table: pl.DataFrame | None  # [N] the columns of the rows as they were read; None for arrays
@@ -118,4 +117,4 @@ def winner_outputs(access: SweepAccess) -> ValidationOutputs:
         weights = load_weights(weights_file_of(access.folder, best.trial), best.trial.weights_digest)
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
     table = validation_table(best.spec, best.data)
-    return ValidationOutputs(best.trial.recipe, best.data, outputs.reshape(len(outputs), -1), table)
+    return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)
