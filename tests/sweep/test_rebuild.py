@@ -12,8 +12,8 @@ from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.evaluate import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.winner import evaluate_winner
 from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.ran import Ran

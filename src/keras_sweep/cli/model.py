@@ -34,8 +34,8 @@ def evaluate(
     """Evaluate the winner on the sealed test set. Every look is counted."""
     folder = find(name, sweeps_dir)
     from keras_sweep.record.reader import read_facts
-    from keras_sweep.sweep.evaluate import evaluate_winner
     from keras_sweep.sweep.recorded import SweepAccess
+    from keras_sweep.sweep.winner import evaluate_winner
     from keras_sweep.trial.events import Event, TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record

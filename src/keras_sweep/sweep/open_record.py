@@ -30,9 +30,9 @@ from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, own_card, refit_record, versions
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.evaluate import known_look
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.sweep.winner import known_look
 from keras_sweep.trial.events import EndReason, Listener, Noticed, Refit, SweepEnded, WinnerRefitted, exhausted_text
 from keras_sweep.trial.finalists import chosen
 from keras_sweep.trial.ranking import best_training, winner

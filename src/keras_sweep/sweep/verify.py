@@ -33,8 +33,8 @@ from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import CardFacts, Fact, card_facts
-from keras_sweep.sweep.evaluate import count_look
 from keras_sweep.sweep.replay import Gap, Match, gap
+from keras_sweep.sweep.winner import count_look
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
