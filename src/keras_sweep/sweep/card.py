@@ -122,15 +122,9 @@ def versions() -> dict[str, str]:
 def model_card(
     sweep: RecordedSweep, spec: SweepSpec, training: Result, data: SearchData, *, opening: str, refit: Refit | None
 ) -> dict[str, Any]:
-    """The card as plain data, which `card_text` writes; `sha256` is added once the file is there.
+    """The card of a trial, or finalist, as plain data; `sha256` is added once the model's file is there.
 
-    Args:
-        sweep: the record as it is now.
-        spec: of the sweep.
-        training: the exported trial, or finalist.
-        data: the rows of the search.
-        opening: the call that opens the model's file.
-        refit: how the exported model was trained once more, on all rows; None: it is the trial's own.
+    `data` are the rows of the search, `opening` is the call that opens the model's file.
     """
     recipe, comparison = sweep.results[training.recipe], sweep.comparison
     estimate = comparison.estimate if comparison.best == training.recipe else None

@@ -50,17 +50,9 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
 
 
 def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: str, rows: Path) -> str:
-    """The script's text. It trains the trial and prints the objective of each epoch.
+    """The script's text. It reads the file `rows`, trains the trial and prints the objective of each epoch.
 
-    Args:
-        spec: the sweep.
-        result: the trial, as recorded.
-        data: what it was trained on.
-        backend: that it was trained on.
-        rows: the file that `write_rows` writes.
-
-    Raises:
-        UsageError: the model is of a program that is no longer there.
+    Raises UsageError where the model is of a program that is no longer there.
     """
     plan = training_plan(spec, result.params)
     objective = spec.objective.name

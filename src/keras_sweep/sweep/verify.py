@@ -89,16 +89,10 @@ def verify_model(
     backend: str | None = None,
     data_dir: Path | None = None,
 ) -> Verified:
-    """Open a model's file in safe mode, and evaluate it on the rows that its card names.
+    """Open a model's file in safe mode, and evaluate it on the rows that its card names; with `test` on test rows, too.
 
-    Args:
-        path: a `.keras` file, its card beside it.
-        emit: hears what goes on.
-        sweeps: where sweeps live: the card's own tells where its data lie, and counts a look at test rows.
-        test: evaluate it on the test rows, too.
-        trust: import the code that the card names as the source of its rows, and the file as that of its layers.
-        backend: of Keras; by default the one that trained the model.
-        data_dir: the folder that the card's paths start in; by default that of the sweep's space file, or this one.
+    The card's own sweep, if it is among `sweeps`, tells where its data lie, and counts a look at test rows.
+    With `trust` the code is imported that the card names as the source of its rows, and the file as that of its layers.
 
     Raises:
         UsageError: there is no file or no card, it holds code, its rows need code and the card is not trusted, or
