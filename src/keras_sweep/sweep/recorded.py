@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,17 +95,22 @@ def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec
             or its text is no space file of this version.
     """
     spec = unfollowed_spec(study)
-    sources = dict.fromkeys(part.source for part in (spec.data, spec.model) if part.kind == "python")
-    code = " and ".join(f"{source} from {place_of(source, spec.folder)}" for source in sources)
+    sources = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
+    ask_for_trust(sources, spec.folder, f"record of {study.name!r}", trust=trust, emit=emit)
+    return spec
+
+
+def ask_for_trust(sources: Iterable[str], folder: Path, who: str, *, trust: bool, emit: Listener) -> None:
+    """Say which code is imported from where, if any is; `who` names it. Raises UsageError where it is not trusted."""
+    code = " and ".join(f"{source} from {place_of(source, folder)}" for source in dict.fromkeys(sources))
     if code and not trust:
         raise UsageError(
-            f"this needs code that the record of {study.name!r} names: {code}. A record alone runs none, since it may "
-            "be somebody else's",
-            hint="If you know that code, add `--trust`; or give `sweep run` the space file",
+            f"this needs code that the {who} names: {code}. A {who.split()[0]} alone runs none, since it may be "
+            "somebody else's",
+            hint="If you know that code, add `--trust`",
         )
     if code:
         emit(Noticed(f"`--trust`: imports and runs {code}"))
-    return spec
 
 
 def unfollowed_spec(study: StudyFile) -> SweepSpec:

@@ -23,7 +23,7 @@ from keras_sweep.models.model_as_file import own_objects
 from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, without_tensorflow
 from keras_sweep.process.given import was_given
 from keras_sweep.process.keras_config import use_keras_config
-from keras_sweep.process.user_code import load_python, place_of
+from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.study_file import StudyFile
@@ -33,6 +33,7 @@ from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import CardFacts, Fact, card_facts
+from keras_sweep.sweep.recorded import ask_for_trust
 from keras_sweep.sweep.replay import Gap, Match, gap
 from keras_sweep.sweep.winner import count_look
 from keras_sweep.training.compile_cache import enable_on_jax
@@ -184,14 +185,7 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
     """As much of a sweep as it takes to read its rows. Raises UsageError where that needs code that is not trusted."""
     source = card.data.source
     if source.kind == "python" and not was_given(source.source):
-        code = f"{source.source} from {place_of(source.source, folder)}"
-        if not trust:
-            raise UsageError(
-                f"its rows come from code that the card names: {code}. A card alone runs none, since it may be "
-                "somebody else's",
-                hint="If you know that code, add `--trust`",
-            )
-        emit(Noticed(f"`--trust`: imports and runs {code}"))
+        ask_for_trust([source.source], folder, "card", trust=trust, emit=emit)
     place = source.source if source.kind in ("named", "python") else str((folder / source.source).resolve())
     return SweepSpec(
         name=card.sweep,
@@ -221,8 +215,7 @@ def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener
             module, _, known = place.rpartition(".")
             sources[name] = f"{module or card.model.source.partition(':')[0]}:{known}"
     if sources and trust:
-        places = (f"{source} from {place_of(source, folder)}" for source in sources.values())
-        emit(Noticed(f"`--trust`: imports and runs {' and '.join(places)}"))
+        ask_for_trust(sources.values(), folder, "file", trust=trust, emit=emit)
         own = {name: load_python(source, folder, ModelError) for name, source in sources.items()}
     try:
         with without_tensorflow():
