@@ -1,12 +1,12 @@
 """A sweep written in Python: the same sections as a space file, with arrays and functions where that names them.
 
-Parameters, the search and files of data each become the block that a space file has for them; `Spec` joins these.
+`Spec.to_yaml` writes it as the text of a space file.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,12 +35,6 @@ class Float:
     def __post_init__(self) -> None:
         distributions.Float(self.min, self.max, self.log, self.step)
 
-    def block(self) -> dict[str, Any]:
-        """The keys of a space file."""
-        ends = {"min": float(self.min), "max": float(self.max)}
-        step = {"distribution": "q_uniform", "q": float(self.step)} if self.step is not None else {}
-        return {**ends, **step, **({"log": True} if self.log else {}), **_when(self.when)}
-
 
 @dataclass(frozen=True, slots=True)
 class Int:
@@ -59,11 +53,6 @@ class Int:
     def __post_init__(self) -> None:
         distributions.Int(self.min, self.max, self.log, self.step)
 
-    def block(self) -> dict[str, Any]:
-        """The keys of a space file."""
-        step = {"q": self.step} if self.step != 1 else {}
-        return {"min": self.min, "max": self.max, **step, **({"log": True} if self.log else {}), **_when(self.when)}
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -81,24 +70,6 @@ class Choice:
         weights = tuple(self.probabilities) if self.probabilities is not None else None
         distributions.Categorical(tuple(map(distributions.as_value, self.values)), weights)
 
-    def block(self) -> dict[str, Any]:
-        """The keys of a space file."""
-        weights = {"probabilities": list(self.probabilities)} if self.probabilities is not None else {}
-        return {"values": list(self.values), **weights, **_when(self.when)}
-
-
-def parameter_block(value: Any) -> Any:
-    """What a space file has for a parameter of a `Spec`: a list is a choice, a scalar a constant, a dict stays."""
-    if isinstance(value, Float | Int | Choice):
-        return value.block()
-    if isinstance(value, list | tuple | range):
-        return {"values": list(value)}
-    return value
-
-
-def _when(when: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"when": when} if when else {}
-
 
 @dataclass(frozen=True, slots=True)
 class _Search:
@@ -107,11 +78,6 @@ class _Search:
     trials: int = 64  # in total
     seed: int = 42
     generation: int = 0  # trials that are asked at once; 0: as many as the runner likes
-
-    def block(self) -> dict[str, Any]:
-        """The keys of a space file."""
-        block = {"engine": self.engine, "sampler": self.sampler, "trials": self.trials, "seed": self.seed}
-        return {**block, "generation": self.generation} if self.generation else block
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +104,6 @@ class _TableFile:
     kind: ClassVar[str]
     path: str | os.PathLike[str]
     target: str | None
-
-    def block(self) -> dict[str, Any]:
-        """The keys of a space file."""
-        file = {self.kind: str(Path(self.path).expanduser().absolute())}
-        return file if self.target is None else {**file, "target": self.target}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +170,12 @@ class Spec:
             "loss": self.loss,
             "metrics": list(self.metrics),
             "metric": {"name": self.maximize or self.minimize, "goal": goal},
-            "parameters": {name: parameter_block(value) for name, value in self.parameters.items()},
+            "parameters": {
+                name: {"values": value} if isinstance(value, list | tuple | range) else value
+                for name, value in self.parameters.items()
+            },
             "early_terminate": self.early_terminate or None,
-            "search": self.search.block(),
+            "search": self.search,
             "finalists": self.finalists,
             "finish": self.finish or None,
         }
@@ -219,12 +183,10 @@ class Spec:
 
 
 def _data_block(data: Any) -> Any:
-    if isinstance(data, str):
+    if isinstance(data, str | _TableFile):
         return data
     if isinstance(data, Mapping) and all(isinstance(value, str | int | float | Mapping) for value in data.values()):
         return data
-    if isinstance(data, _TableFile):
-        return data.block()
     if callable(data):
         return {"python": give_function(data, of_rows=True)}
     if isinstance(data, Mapping | Sequence):
@@ -251,12 +213,29 @@ def _model_block(model: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers as Python's, tuples as lists, paths as text: what YAML can write."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, Path):
-        return str(value)
-    item: Callable[[], Any] | None = getattr(value, "item", None)
-    return item() if item is not None and not isinstance(value, str) else value
+    """What a space file has for a value of a `Spec`, of what YAML can write."""
+    match value:
+        case Float():
+            step = {} if value.step is None else {"distribution": "q_uniform", "q": float(value.step)}
+            keys = {"min": float(value.min), "max": float(value.max), **step, "log": value.log or None}
+        case Int():
+            step = {} if value.step == 1 else {"q": value.step}
+            keys = {"min": value.min, "max": value.max, **step, "log": value.log or None}
+        case Choice():
+            weights = None if value.probabilities is None else list(value.probabilities)
+            keys = {"values": list(value.values), "probabilities": weights}
+        case _Search():
+            keys = {"engine": value.engine, "sampler": value.sampler, "trials": value.trials, "seed": value.seed}
+            keys["generation"] = value.generation or None
+        case _TableFile():
+            keys = {value.kind: Path(value.path).expanduser().absolute(), "target": value.target}
+        case Mapping():
+            return {str(key): _plain(inner) for key, inner in value.items()}
+        case list() | tuple() | range():
+            return [_plain(inner) for inner in value]
+        case Path():
+            return str(value)
+        case _:
+            return value.item() if hasattr(value, "item") and not isinstance(value, str) else value  # of NumPy
+    keys["when"] = getattr(value, "when", None) or None
+    return {key: _plain(inner) for key, inner in keys.items() if inner is not None}

@@ -14,7 +14,7 @@ import typer
 from keras_sweep import __version__
 from keras_sweep.cli import check, data, model, pages, read_commands, run
 from keras_sweep.cli.options import NamesRegistered
-from keras_sweep.errors import Interrupted, SweepError
+from keras_sweep.errors import Interrupted, SweepError, UsageError
 from keras_sweep.process.garbage import skip_teardown_at_exit
 from keras_sweep.process.streams import open_streams, settle_streams
 
@@ -25,7 +25,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-INTERRUPTED = 130
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -77,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         words = [one for one in given if one != "--debug"]
         code = app(words or ["--help"], prog_name="sweep", standalone_mode=False)
-        if code == INTERRUPTED:  # typer's answer to Ctrl-C, which says nothing
+        if code == Interrupted.exit_code:  # typer's answer to Ctrl-C, which says nothing
             raise KeyboardInterrupt
     except BaseException as error:
         code = 0 if _reader_is_gone(error) else error.code if _is_typers_end(error) else _say(error, debug=debug)
@@ -103,28 +102,28 @@ def _say(error: BaseException, *, debug: bool) -> int:
         traceback.print_exception(error)
     from keras_sweep.views.terminal.console import print_error, stderr_console
 
-    plain, code = _told(error)
+    told = _told(error)
     with contextlib.suppress(OSError):  # there may be nobody left to tell
-        print_error(stderr_console(), plain)
-    return code
+        print_error(stderr_console(), told)
+    return told.exit_code
 
 
-def _told(error: BaseException) -> tuple[SweepError, int]:
-    """The error as it is told, and the exit code."""
+def _told(error: BaseException) -> SweepError:
+    """The error as it is told."""
+    if isinstance(error, SweepError):
+        return error
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return Interrupted("interrupted"), INTERRUPTED
+        return Interrupted("interrupted")
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         hint = f"`{context.command_path if context else 'sweep'} --help` says what there is"
-        return SweepError(error.format_message(), hint=hint), error.exit_code
-    if isinstance(error, SweepError):
-        return error, error.exit_code
+        return (UsageError if error.exit_code == 2 else SweepError)(error.format_message(), hint=hint)
     if isinstance(error, SystemExit):  # nothing of ours ends the process so
         message = f"code of yours ended the command by `sys.exit({error.code!r})`"
-        return SweepError(message, hint="Raise an exception instead; everything finished is kept"), 1
+        return SweepError(message, hint="Raise an exception instead; everything finished is kept")
     if isinstance(error, OSError) and error.errno in NO_ROOM:  # of a stream: what fails of files is told by their names
-        return SweepError(f"the output can't be written: {error.strerror}", hint="Make room, or send it elsewhere"), 1
+        return SweepError(f"the output can't be written: {error.strerror}", hint="Make room, or send it elsewhere")
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119
     message = f"this should not have happened ({type(error).__name__} at {where}): {error}"
-    return SweepError(message, hint="The same call with --debug shows where; please report it"), 1
+    return SweepError(message, hint="The same call with --debug shows where; please report it")
