@@ -65,7 +65,7 @@ def outcome(sweep: Path) -> dict[str, Any]:
     return {
         "studies": _studies(sweep / "study.db"),
         "weights": {str(path.relative_to(sweep)): _digests(np.load(path)) for path in sorted(sweep.rglob("0*.npz"))},
-        "best": _digests(_model_arrays(sweep / "best.keras")),
+        "best": _digests(model_arrays(sweep / "best.keras")),
         "card": {key: card.get(key) for key in OF_A_CARD},
     }
 
@@ -103,10 +103,11 @@ def _digests(arrays: Any) -> dict[str, str]:
     }
 
 
-def _model_arrays(path: Path) -> dict[str, Any]:
+def model_arrays(path: Path) -> dict[str, Any]:
     """The arrays of a `.keras` file by their places in it."""
     found: dict[str, Any] = {}
     with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+        assert archive.testzip() is None
         file.visititems(
             lambda name, item: found.update({name: np.asarray(item[()])}) if hasattr(item, "shape") else None
         )

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from keras_sweep.files.arrays import read_arrays
@@ -20,6 +17,7 @@ from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores
 from tests.helpers.forks import backend_of, forks
+from tests.helpers.outcomes import model_arrays
 from tests.helpers.records import integrity
 from tests.helpers.whole_spaces import arguments, whole_text
 
@@ -72,7 +70,7 @@ def outcome(sweep: SweepFolder) -> dict[str, Any]:
         "weights of the refit": _weights(sweep.refit),
         "scores": {one.number: _scores(sweep, one).digest for one in _with_scores(sweep)},
         "comparison": comparison_file(sweep).read_bytes() if comparison_file(sweep).exists() else None,
-        "best": model_arrays(sweep.best),
+        "best": model_bits(sweep.best),
         "card": card,
         "test": reader.read_facts(sweep).test,
         "space": sweep.space.read_bytes(),
@@ -92,7 +90,7 @@ def check_sound(sweep: SweepFolder) -> None:
     for one in _with_scores(sweep):
         _scores(sweep, one)
     if sweep.best.exists():
-        model_arrays(sweep.best)
+        model_bits(sweep.best)
     if sweep.card.exists():
         assert json.loads(sweep.card.read_text())["trial"] < len(results)
 
@@ -117,14 +115,9 @@ def looks(sweep: SweepFolder) -> int:
     return reader.read_facts(sweep).test_looks
 
 
-def model_arrays(path: Path) -> dict[str, Any]:
-    """Every array of a `.keras` file by its place in it, as bits."""
-    found: dict[str, Any] = {}
-    with zipfile.ZipFile(path) as archive:
-        assert archive.testzip() is None
-        with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
-            file.visititems(lambda name, item: found.update({name: _bits(item[()])} if hasattr(item, "shape") else {}))
-    return found
+def model_bits(path: Path) -> dict[str, Any]:
+    """Every array of a `.keras` file by its place in it."""
+    return {place: _bits(array) for place, array in model_arrays(path).items()}
 
 
 def _weights(sweep: SweepFolder) -> dict[int, Any]:

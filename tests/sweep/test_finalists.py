@@ -147,14 +147,6 @@ def test_an_exported_winner_is_named_by_its_recipe_and_its_seed(whole: Ran, tmp_
     assert f"{best.name} of plain; its card is" in " ".join(said.split())
 
 
-def test_the_same_call_again_has_nothing_to_do(whole: Ran) -> None:
-    again = Ran(whole.sweep.path.parents[1], text=ALL, trials=6)
-    before = whole.sweep.study.read_bytes()
-    again()
-    assert not again.of(FinalistEnded) + again.of(TrialEnded)
-    assert whole.sweep.study.read_bytes() == before
-
-
 def test_the_engine_learns_nothing_of_them(tmp_path: Path) -> None:
     Ran(tmp_path, text=ALL, trials=6)()
     longer = Ran(tmp_path, text=ALL, trials=17)
@@ -237,21 +229,3 @@ def test_other_runners_engines_and_rules_have_them_too(space: str, tmp_path: Pat
     assert finalist.epochs == best.epochs
     assert (finalist.engine, finalist.runner) == ("finalists", best.runner)
     assert finalist.suggestion.continues is None
-
-
-def test_optuna_opens_both_studies(whole: Ran) -> None:
-    import optuna
-
-    storage = f"sqlite:///{whole.sweep.study}"
-    assert len(optuna.load_study(study_name="plain", storage=storage).trials) == 6
-    trials = optuna.load_study(study_name="plain finalists", storage=storage).trials
-    assert [one.user_attrs["recipe"] for one in trials[:3]] == list(whole.of(FinalistsChosen)[0].recipes)
-    assert [one.params["seed"] for one in trials] == [43, 43, 43, 44, 44, 44]
-    assert not optuna.load_study(study_name="plain finalists", storage=storage).user_attrs.get("format")
-
-
-def test_a_reader_of_the_top_has_the_winner_first(whole: Ran) -> None:
-    best = winner(results_of(whole), whole.spec.objective)
-    assert reader.read_results(whole.sweep, top=1) == [best]
-    assert reader.read_summary(whole.sweep).best == best
-    assert SweepFolder(whole.sweep.path).finalists.weights != whole.sweep.weights

@@ -12,7 +12,6 @@ import pytest
 
 from keras_sweep.errors import ChangedSweep, Interrupted, SweepBusy, SweepError, UsageError
 from keras_sweep.record import reader
-from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial import events as happened
@@ -55,13 +54,6 @@ def test_begun_anew_the_older_one_is_kept(tmp_path: Path) -> None:
     assert any(isinstance(event, Noticed) and "plain~1" in event.message for event in fresh.events)
     assert len(reader.read_results(SweepFolder(tmp_path / "sweeps" / "plain~1"))) == 4
     assert not fresh.sweep.owner.exists()
-
-
-def test_a_sweep_that_another_runs_is_left_alone(tmp_path: Path) -> None:
-    ran = Ran(tmp_path, fresh=True)
-    with SweepLock(ran.sweep), pytest.raises(SweepBusy, match="is being run by process"):
-        ran()
-    assert not ran.sweep.exists()
 
 
 def test_a_signal_before_the_first_trial_leaves_nothing_to_finish(tmp_path: Path) -> None:

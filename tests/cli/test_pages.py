@@ -1,4 +1,4 @@
-"""`sweep report` writes a folder that is whole or absent, and never over what it did not write."""
+"""Commands that show sweeps in a browser: a report is whole or absent, and written over nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import csv
 import io
 import json
 import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +113,28 @@ def test_nothing_that_was_there_is_written_over(what: str, finished: Path, tmp_p
     assert "--output" in ended.err
     left = sorted(path.name for path in tmp_path.rglob("*"))
     assert left == {"folder": ["index.html", "place"], "file": ["place"], "link": ["elsewhere", "place"]}[what]
+
+
+def test_a_sweep_and_its_copy_are_told_to_be_one_as_good_as_the_other(finished, tmp_path):
+    sweeps = tmp_path / "sweeps"
+    shutil.copytree(finished / "sweeps", sweeps)
+    shutil.copytree(sweeps / "digits", sweeps / "again")
+    ended = sweep("compare", "digits", "again", "--html", "page.html", cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "these rows can't tell their winners apart" in ended.out
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    record = json.loads(sweep("compare", "digits", "again", "--format", "json", cwd=tmp_path).out)
+    assert [one["behind"] for one in record["sweeps"]] == [0.0, 0.0]
+
+
+def test_the_address_is_printed_and_the_signal_of_ctrl_c_ends_it_quietly(finished):
+    call = [sys.executable, "-m", "keras_sweep", "dashboard", "digits", "--port", "0"]
+    with subprocess.Popen(call, cwd=finished, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(address) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out, err) == (0, "", "")
