@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from tests.helpers.factory import digits, make_spec
 
+from keras_sweep.sweep.retrain import AsRecorded
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
+from keras_sweep.trial.events import EpochEnded, Event
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 TRIALS = [
@@ -18,35 +21,8 @@ TRIALS = [
 ]
 
 
-class Watching:
-    """Stops a trial after an epoch, or all of them."""
-
-    def __init__(self, stops: Mapping[int, int] | None = None, stop_at_once: bool = False) -> None:
-        self.stops, self.stop_at_once = stops or {}, stop_at_once
-        self.epochs: list[tuple[int, int]] = []
-
-    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        assert "val_accuracy" in logs
-        self.epochs.append((number, epoch))
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        return tuple(range(1, epochs)) if self.stops else ()
-
-    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        return frozenset(number for number in values if self.stops.get(number) == epoch)
-
-    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
-        pass
-
-    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
-        pass
-
-    def stopping(self) -> bool:
-        return self.stop_at_once
-
-
-def run(runner: Runner, wanted: Sequence[int] = (0, 1, 2), watch: Watching | None = None) -> dict[int, Result]:
-    return {one.number: one for one in runner.run(TRIALS, frozenset(wanted), watch or Watching())}
+def run(runner: Runner, wanted: Sequence[int] = (0, 1, 2), **asked: Any) -> dict[int, Result]:
+    return {one.number: one for one in runner.run(TRIALS, frozenset(wanted), **asked)}
 
 
 @pytest.mark.parametrize("name", RUNNERS)
@@ -59,13 +35,15 @@ class TestEveryRunner:
         assert runner.name.partition("/")[0] == name and runner.generation >= 1
 
     def test_trains_every_trial_and_fails_the_one_that_diverges(self, runner: Runner) -> None:
-        watch = Watching()
-        results = run(runner, watch=watch)
+        told: list[Event] = []
+        results = run(runner, emit=told.append)
         assert {number: one.state for number, one in results.items()} == {
             0: TrialState.COMPLETE, 1: TrialState.COMPLETE, 2: TrialState.FAIL,
         }  # fmt: skip
         assert [len(results[number].curve["val_accuracy"]) for number in (0, 1)] == [3, 2]
-        assert [epoch for number, epoch in watch.epochs if number == 0] == [1, 2, 3]
+        ended = [event for event in told if isinstance(event, EpochEnded)]
+        assert [event.epoch for event in ended if event.number == 0] == [1, 2, 3]
+        assert all("val_accuracy" in event.logs for event in ended)
         assert sum(runner.spent.values()) > 0
 
     def test_gives_the_same_numbers_whichever_are_wanted(self, runner: Runner) -> None:
@@ -73,9 +51,9 @@ class TestEveryRunner:
         assert set(part) == {1} and part[1].curve == whole[1].curve
 
     def test_stops_a_trial_at_a_rung(self, runner: Runner) -> None:
-        results = run(runner, wanted=(0, 1), watch=Watching({0: 1}))
+        results = run(runner, wanted=(0, 1), judge=AsRecorded({0: 1}))
         assert (results[0].state, results[0].epochs) == (TrialState.PRUNED, 1)
         assert results[1].state is TrialState.COMPLETE
 
     def test_ends_early_when_it_is_stopped(self, runner: Runner) -> None:
-        assert len(run(runner, watch=Watching(stop_at_once=True))) < 3
+        assert len(run(runner, stopping=lambda: True)) < 3

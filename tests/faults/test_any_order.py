@@ -58,8 +58,8 @@ class Weighing(Formula):
 
     dies_at: int | None = None
 
-    def run(self, trials: Any, wanted: Any, watch: Any) -> Any:
-        for result in super().run(trials, wanted, watch):
+    def run(self, *asked: Any) -> Any:
+        for result in super().run(*asked):
             if result.number == self.dies_at:
                 raise Killed
             if result.value is not None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.trial.events import EpochEnded
 from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, OPTIMIZER
 
@@ -35,10 +36,10 @@ class Formula:
     def keep_only(self, numbers):
         pass
 
-    def run(self, trials, wanted, watch):
+    def run(self, trials, wanted, judge, emit, stopping):
         lengths = {one.number: one.params.get("epochs", 4) for one in trials}
         curves = dict.fromkeys(lengths, ())
-        rungs = sorted({rung for length in lengths.values() for rung in watch.rungs(length)})
+        rungs = sorted({rung for length in lengths.values() for rung in judge.rungs(length)})
         stopped = {}
         heights = {one.number: 1 - abs(math.log10(one.params.get("learning_rate", 0.1)) + 1) / 5 for one in trials}
         for epoch in range(1, max(lengths.values()) + 1):
@@ -46,13 +47,13 @@ class Formula:
                 if epoch <= lengths[number] and number not in stopped:
                     curves[number] += (heights[number] * (1 - 0.5**epoch),)
                     if number in wanted:
-                        watch.epoch(number, epoch, {"val_accuracy": curves[number][-1]})
-                    if watch.stopping():
+                        emit(EpochEnded(number, epoch, {"val_accuracy": curves[number][-1]}))
+                    if stopping():
                         return
             if epoch in rungs:
                 values = {number: curve[-1] for number, curve in curves.items() if len(curve) == epoch}
-                values = {number: value for number, value in values.items() if epoch in watch.rungs(lengths[number])}
-                stopped |= dict.fromkeys(watch.rung(epoch, values), epoch)
+                values = {number: value for number, value in values.items() if epoch in judge.rungs(lengths[number])}
+                stopped |= dict.fromkeys(judge.rung(epoch, values), epoch)
             if all(number in stopped or epoch >= lengths[number] for number in wanted):
                 break  # nobody needs what the others do from here on, as with lanes
         for one in reversed(trials):  # not in order, as lanes end

@@ -10,6 +10,7 @@ from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.replay import Match, gap
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.events import EpochEnded, PhaseBegan, TrialResumed
 from keras_sweep.trial.result import Result, Suggestion
 from tests.helpers.factory import make_spec
 
@@ -19,8 +20,9 @@ WEIGHTS = 2e-5  # absolute, after a few epochs at these learning rates
 
 @dataclass
 class Watching:
-    """Keeps what a runner reports; stops trials below a value at some rungs."""
+    """Judge and listener in one: keeps what a runner tells; stops trials below a value at some rungs."""
 
+    name = "watching"
     rung_epochs: tuple[int, ...] = ()
     stop_below: float = -1.0
     stop_after: int | None = None  # reported epochs
@@ -28,14 +30,13 @@ class Watching:
     phases: list[tuple[str, int | None, int | None]] = field(default_factory=list)
     rungs_called: list[tuple[int, Mapping[int, float]]] = field(default_factory=list)
 
-    def epoch(self, number, epoch, logs):
-        self.epochs.append((number, epoch))
-
-    def phase(self, name, done=None, total=None, per_trial=0.0):
-        self.phases.append((name, done, total))
-
-    def resumed(self, number, rows):
-        self.epoch(number, len(rows), rows[-1])
+    def __call__(self, event):
+        if isinstance(event, EpochEnded):
+            self.epochs.append((event.number, event.epoch))
+        elif isinstance(event, PhaseBegan):
+            self.phases.append((event.phase, event.done, event.total))
+        elif isinstance(event, TrialResumed):
+            self.epochs.append((event.number, max(map(len, event.curve.values()))))
 
     def rungs(self, epochs):
         return tuple(epoch for epoch in self.rung_epochs if epoch <= epochs)
@@ -61,7 +62,8 @@ def suggestions(*params):
 def train(runner, trials, watch=None, wanted=None) -> dict[int, Result]:
     """Results by number."""
     numbers = frozenset(trial.number for trial in trials) if wanted is None else frozenset(wanted)
-    return {result.number: result for result in runner.run(trials, numbers, watch or Watching())}
+    watch = watch or Watching()
+    return {result.number: result for result in runner.run(trials, numbers, watch, watch, watch.stopping)}
 
 
 def lanes(spec, data, trials, watch=None, wanted=None, **arguments) -> dict[int, Result]:

@@ -19,7 +19,6 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.sweep.open_record import open_study
-from keras_sweep.training.runner import Watch
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.in_memory_record import searched
@@ -31,7 +30,7 @@ class Cheap:
     name = "cheap"
     generation = 16
 
-    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
+    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], *_: object) -> Iterator[Result]:
         """Yield the wanted in order."""
         for one in trials:
             if one.number in wanted:

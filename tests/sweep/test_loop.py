@@ -127,8 +127,8 @@ class Dying(Formula):
 
     after: int = 1
 
-    def run(self, trials, wanted, watch):
-        for count, result in enumerate(super().run(trials, wanted, watch)):
+    def run(self, *asked):
+        for count, result in enumerate(super().run(*asked)):
             if count == self.after:
                 raise KeyboardInterrupt
             yield result
@@ -228,9 +228,9 @@ class Failing(Formula):
     times: int = 1
     failures: dict = field(default_factory=dict)
 
-    def run(self, trials, wanted, watch):
+    def run(self, trials, wanted, *told):
         victim = max(wanted)
-        for result in super().run(trials, wanted, watch):
+        for result in super().run(trials, wanted, *told):
             if result.number == victim and self.failures.get(victim, 0) < self.times:
                 self.failures[victim] = self.failures.get(victim, 0) + 1
                 result = Result(result.suggestion, TrialState.FAIL, None, reason="MemoryError: no", is_transient=True)
@@ -260,7 +260,7 @@ def test_what_the_machine_fails_three_times_is_a_failed_trial():
 def test_three_divergences_at_the_start_are_no_reason_to_stop():
     @dataclass
     class Diverging(Formula):
-        def run(self, trials, wanted, watch):
+        def run(self, trials, *_):
             for one in trials:
                 yield Result(one, TrialState.FAIL, None, reason="diverged")
 
@@ -272,8 +272,8 @@ def test_three_divergences_at_the_start_are_no_reason_to_stop():
 def test_a_runner_that_leaves_a_trial_out_is_found():
     @dataclass
     class Forgetful(Formula):
-        def run(self, trials, wanted, watch):
-            yield from super().run(trials, wanted - {2}, watch)
+        def run(self, trials, wanted, *told):
+            yield from super().run(trials, wanted - {2}, *told)
 
     with pytest.raises(SweepError, match="left out trial 2"):
         run(make_spec(SPACE), InMemory(), 8, runner=Forgetful())

@@ -20,7 +20,7 @@ from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.loop import RETRIES
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
 from keras_sweep.sweep.wall_time import WallTime
-from keras_sweep.training.runner import NoWatch, Runner
+from keras_sweep.training.runner import Runner, ToTheEnd
 from keras_sweep.trial.events import (
     EpochEnded,
     Event,
@@ -115,7 +115,7 @@ class Finalists:
             if self.stop:
                 return False
             try:
-                for result in training.results(part, _NoPruning(), total, retry=tries < RETRIES):
+                for result in training.results(part, ToTheEnd("finalists"), total, retry=tries < RETRIES):
                     part.done.append(result)
                 return part.is_recorded
             except TransientFailure as failure:
@@ -140,12 +140,6 @@ def cut_text(choice: Choice, top: int, seeds: int) -> str:
         )
     cut = f"{counted(len(choice.recipes), 'recipe')} with {counted(len(choice.seeds), 'new seed')} each"
     return f"the finalists are {cut}, as many as a quarter of the search's epochs can train; {ask}"
-
-
-class _NoPruning(NoWatch):
-    """Lets every finalist train to its end."""
-
-    name = "finalists"
 
 
 def _told_as_finalists(emit: Listener, asked: Sequence[Suggestion]) -> Listener:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial, weights_of
-from keras_sweep.sweep.retrain import AsRecorded
+from keras_sweep.sweep.retrain import told_as_phases
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.trial.events import Listener, Noticed, PhaseBegan, Refit, WinnerRefitted
+from keras_sweep.trial.events import Listener, Noticed, Refit, WinnerRefitted
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import arrays_digest
 
@@ -115,8 +115,8 @@ def trained_on_all(
     kind = runner.partition("/")[0]
     chosen, _ = choose_runner(alone, rows, kind, checkpoints=checkpoints)
     asked = Suggestion(training.number, params)
-    watch = _Watch(stopping, emit, f"training {training.name} on all {len(rows.train):,} rows")
-    for again in chosen.run([asked], frozenset({asked.number}), watch):
+    tell = told_as_phases(emit, f"training {training.name} on all {len(rows.train):,} rows")
+    for again in chosen.run([asked], frozenset({asked.number}), emit=tell, stopping=stopping):
         if again.state is TrialState.FAIL:
             raise SweepError(
                 f"{training.name}, trained on all {len(rows.train):,} rows, failed: {again.reason}",
@@ -137,15 +137,3 @@ def _kept(study: StudyFile, refit: Refit) -> Weights | None:
         return load_weights(weights_file(study.folder.refit, refit.trial), refit.digest)
     except RecordError:
         return None
-
-
-class _Watch(AsRecorded):
-    """Says how far it is."""
-
-    def __init__(self, stopping: Callable[[], bool], emit: Listener, words: str) -> None:
-        super().__init__([], stopping, emit)
-        self._words = words
-
-    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        del number, logs
-        self._emit(PhaseBegan(f"{self._words}, epoch {epoch} is done"))

@@ -12,8 +12,8 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.runner import NoWatch, Runner
-from keras_sweep.trial.events import Listener, PhaseBegan
+from keras_sweep.training.runner import Runner
+from keras_sweep.trial.events import EpochEnded, Event, Listener, PhaseBegan
 from keras_sweep.trial.finalists import generation
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 
@@ -35,7 +35,8 @@ def trained_again(
         Interrupted: `stopping` said so.
     """
     recorded = next(result for result in results if result.number == number)
-    again = _Again(make_engine, runner.without_checkpoints(), results, stopping, emit)
+    tell = told_as_phases(emit, f"training {recorded.name} again")
+    again = _Again(make_engine, runner.without_checkpoints(), results, stopping, tell)
     for result in again.run(recorded.suggestion.generation, frozenset({number})):
         return result
     raise Interrupted(f"trial {number} was not trained again to its end", hint="The same command does it")
@@ -71,8 +72,9 @@ def _finalist_again(
     asked: Sequence[Suggestion],
     finalist: Result,
 ) -> Result:
-    watch = AsRecorded([], stopping, emit)
-    for again in runner.without_checkpoints().run(asked, frozenset({finalist.number}), watch):
+    tell = told_as_phases(emit, f"training {finalist.name} again")
+    wanted = frozenset({finalist.number})
+    for again in runner.without_checkpoints().run(asked, wanted, emit=tell, stopping=stopping):
         return again
     raise Interrupted(f"{finalist.name} was not trained again to its end", hint="The same command does it")
 
@@ -120,7 +122,8 @@ class _Again:
         for earlier in sorted({result.suggestion.generation for result in self.results if result.number in missing}):
             for _ in self.run(earlier, missing.intersection(result.number for result in self._of(earlier))):
                 pass
-        yield from self.runner.run(asked, wanted, AsRecorded(mates, self.stopping, self.emit))
+        ends = {result.number: result.epochs for result in mates if result.state is TrialState.PRUNED}
+        yield from self.runner.run(asked, wanted, AsRecorded(ends), self.emit, self.stopping)
 
     def _of(self, generation: int) -> list[Result]:
         return [result for result in self.results if result.suggestion.generation == generation]
@@ -137,26 +140,29 @@ class _Again:
         return again if same else known
 
 
-class AsRecorded(NoWatch):
-    """Stops trials at the epochs at which the record says they were stopped."""
+@dataclass(frozen=True, slots=True)
+class AsRecorded:
+    """A judge that stops trials at the epochs at which the record says they were stopped."""
 
-    def __init__(self, mates: Sequence[Result], stopping: Callable[[], bool], emit: Listener) -> None:
-        self._stopping = stopping
-        self._emit = emit
-        self._ends = {result.number: result.epochs for result in mates if result.state is TrialState.PRUNED}
-
-    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        del logs
-        self._emit(PhaseBegan(f"training trial {number} again, epoch {epoch} is done"))
-
-    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
-        self._emit(PhaseBegan(name, done, total, per_trial))
-
-    def stopping(self) -> bool:
-        return self._stopping()
+    ends: Mapping[int, int]  # trial -> epoch
+    name: str = "as recorded"
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        return tuple(sorted({end for end in self._ends.values() if end < epochs}))
+        """Every epoch at which a trial was stopped."""
+        return tuple(sorted({end for end in self.ends.values() if end < epochs}))
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        return frozenset(number for number in values if self._ends.get(number) == epoch)
+        """Those that were stopped here."""
+        return frozenset(number for number in values if self.ends.get(number) == epoch)
+
+
+def told_as_phases(emit: Listener, words: str) -> Listener:
+    """A listener that passes on phases, and each epoch of a trial as one: no trial of the search ends here."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            emit(PhaseBegan(f"{words}, epoch {event.epoch} is done"))
+        elif isinstance(event, PhaseBegan):
+            emit(event)
+
+    return tell

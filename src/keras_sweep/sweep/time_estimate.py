@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from keras_sweep.data.catalog import load_search_data
@@ -16,9 +15,9 @@ from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.training.runner import NoWatch, Runner
+from keras_sweep.training.runner import Runner
 from keras_sweep.trial.comparison import doubts
-from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
+from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.finalists import SHARE, affordable
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, TrialState
@@ -59,23 +58,35 @@ def estimate(
     trials = min(spec.search.trials, spec.space.size)
     wanted = frozenset(one.number for one in asked if one.number < trials)
     lengths = [training_plan(spec, one.params).epochs for one in asked]
-    watch = _Probe(emit, probe_seconds)
-    first, per_trial = runner.programs(asked, wanted, watch)
+    end = time.monotonic() + probe_seconds
+    first, per_trial = runner.programs(asked, wanted, emit)
     short = [replace(one, params={**one.params, "epochs": min(max(lengths), 2)}) for one in asked]
+    epochs = 0
+
+    def tell(event: Event) -> None:
+        nonlocal epochs
+        if isinstance(event, EpochEnded):
+            epochs += 1
+        else:
+            emit(event)
+
+    def stopping() -> bool:
+        return epochs > 0 and time.monotonic() > end
+
     ended, compiling = list[Result](), _Compiling(runner)
-    for result in runner.run(short, wanted, watch):
+    for result in runner.run(short, wanted, emit=tell, stopping=stopping):
         ended.append(result)
         compiling.note()
     for words in doubts(spec.objective.name, ended):
         emit(Noticed(words))
-    if not watch.epochs or (ended and all(one.state is not TrialState.COMPLETE for one in ended)):
+    if not epochs or (ended and all(one.state is not TrialState.COMPLETE for one in ended)):
         return None
     later = per_trial * max(trials - len(wanted), 0)
     length = sum(lengths) / len(lengths)
     finalists = _finalists(spec, length, int(trials))
     return TimeEstimate(
         runner.name,
-        epoch_seconds=sum(runner.spent.get(part, 0.0) for part in ("train", "validate")) / watch.epochs,
+        epoch_seconds=sum(runner.spent.get(part, 0.0) for part in ("train", "validate")) / epochs,
         trial_epochs=length * trials,
         programs=first + later,
         compile_seconds=compiling.seconds(first + later) + runner.spent.get("build", 0.0) * (1 + later / len(asked)),
@@ -115,25 +126,6 @@ class _Compiling:
         seconds, count = self._first or (0.0, 0)
         each = (total - seconds) / (seen - count) if seen > count else total / max(seen, 1)
         return total + each * max(programs - seen, 0)
-
-
-class _Probe(NoWatch):
-    """Counts epochs, and asks to stop when the time is up and something is known."""
-
-    def __init__(self, emit: Listener, seconds: float) -> None:
-        self.epochs = 0
-        self._emit = emit
-        self._end = time.monotonic() + seconds
-
-    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        del number, epoch, logs  # only their number counts
-        self.epochs += 1
-
-    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
-        self._emit(PhaseBegan(name, done, total, per_trial))
-
-    def stopping(self) -> bool:
-        return self.epochs > 0 and time.monotonic() > self._end
 
 
 def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tuple[SearchData, TimeEstimate | None]:

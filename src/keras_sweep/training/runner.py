@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, Self
 
+from keras_sweep.trial.events import Listener
 from keras_sweep.trial.result import Result, Suggestion
 
 
-class Watch(Protocol):
-    """What a runner calls while it trains. Calls come from the thread that iterates over `Runner.run`."""
+class Judge(Protocol):
+    """Who stops trials before their end: every engine is one."""
 
-    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        """Trial `number` ended `epoch` (counted from 1) with these metrics."""
+    @property
+    def name(self) -> str:
+        """What the trials are recorded as asked by: "optuna/tpe"."""
         ...
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
@@ -23,31 +26,12 @@ class Watch(Protocol):
         """The trials to stop after `epoch`, given the objective of each trial still training there."""
         ...
 
-    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
-        """What the runner does from now on: "build", "compile" or "train".
 
-        Args:
-            name: the part of the time that this is.
-            done: models built, or programs compiled, of those that the generation needs.
-            total: how many it needs.
-            per_trial: programs that a trial of a later generation is likely to need.
-        """
-        ...
+@dataclass(frozen=True, slots=True)
+class ToTheEnd:
+    """A judge that stops no trial."""
 
-    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
-        """Trial `number` goes on after these epochs, which were trained before it was stopped."""
-        ...
-
-    def stopping(self) -> bool:
-        """Whether the user has asked to stop. A runner looks after every epoch and then ends its iteration early."""
-        ...
-
-
-class NoWatch:
-    """A watch that hears of nothing, prunes nothing and never stops; who watches a little begins with it."""
-
-    def epoch(self, number: int, epoch: int, logs: Mapping[str, float]) -> None:
-        """Nothing is kept."""
+    name: str = ""
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """None."""
@@ -59,15 +43,8 @@ class NoWatch:
         del epoch, values
         return frozenset()
 
-    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
-        """Nothing is shown."""
 
-    def resumed(self, number: int, rows: Sequence[Mapping[str, float]]) -> None:
-        """Nothing is kept."""
-
-    def stopping(self) -> bool:
-        """Never."""
-        return False
+TO_THE_END = ToTheEnd()
 
 
 class Runner(Protocol):
@@ -81,7 +58,9 @@ class Runner(Protocol):
         """How many programs were compiled so far."""
         ...
 
-    def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> tuple[int, float]:
+    def programs(
+        self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
+    ) -> tuple[int, float]:
         """How many programs a generation of these needs, and how many each later trial is likely to; trains nothing."""
         ...
 
@@ -90,11 +69,27 @@ class Runner(Protocol):
         """Where the wall time of all `run` went so far: seconds by part, what runs at once sharing each moment."""
         ...
 
-    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
+    def run(
+        self,
+        trials: Sequence[Suggestion],
+        wanted: frozenset[int],
+        judge: Judge = TO_THE_END,
+        emit: Listener = lambda _: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Result]:
         """Yield the result of every wanted trial, in any order, each as soon as it is there.
 
-        `trials` is the whole generation, always given complete, so that a runner can shape its programs by it alone; it
-        need not train what is not wanted. A trial that fails yields a FAIL. Ends early once `watch.stopping()`.
+        A trial that fails yields a FAIL. All calls come from the thread that iterates.
+
+        Args:
+            trials: the whole generation, always given complete, so that a runner can shape its programs by it alone; it
+                need not train what is not wanted.
+            wanted: the numbers of those whose results are asked for.
+            judge: is asked at rungs which trials to stop.
+            emit: hears `PhaseBegan` ("build", "compile", "train"), and of wanted trials `EpochEnded` and
+                `TrialResumed`.
+            stopping: whether the user has asked to stop. It is looked at after every epoch; the iteration then ends
+                early.
         """
         ...
 

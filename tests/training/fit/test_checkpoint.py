@@ -9,6 +9,7 @@ import pytest
 
 from keras_sweep.training.fit.checkpoint import FILE, generator_states, set_generator_states
 from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.trial.events import EpochEnded
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import Watching, assert_same_bits, suggestions, train, user_spec
 
@@ -105,9 +106,10 @@ def test_checkpoints_are_written_while_it_trains(data, tmp_path):
     found = []
 
     class Looking(Watching):
-        def epoch(self, number, epoch, logs):
-            super().epoch(number, epoch, logs)
-            found.append((tmp_path / FILE).exists())
+        def __call__(self, event):
+            super().__call__(event)
+            if isinstance(event, EpochEnded):
+                found.append((tmp_path / FILE).exists())
 
     train(FitRunner(make_spec(), data, checkpoints=tmp_path, checkpoint_seconds=0.0), ADAM, Looking())
     assert found == [False] + 7 * [True]

@@ -4,10 +4,10 @@ import pytest
 
 from keras_sweep.training.fit import fit_log
 from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.training.runner import TO_THE_END
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import make_spec
-from tests.helpers.lane_trials import Watching
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def trained(clock, *epochs):
     spec, suggestion = make_spec(), Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 9})
     plan = training_plan(spec, suggestion.params)
     told = {"started": clock.now, "checkpoint": None, "checkpoint_seconds": 1e9}
-    log = FitLog(spec, suggestion, plan, None, Watching(), **told)
+    log = FitLog(spec, suggestion, plan, None, TO_THE_END, lambda _: None, lambda: False, **told)
     callback = log.callback()
     for number, (first, training, validation) in enumerate(epochs):
         clock.now += first

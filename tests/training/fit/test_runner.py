@@ -7,9 +7,9 @@ import pytest
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.trial.result import Suggestion, TrialState
+from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import Watching
+from tests.helpers.lane_trials import Watching, suggestions, train
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +18,7 @@ def data():
 
 
 def run(spec, data, *params, watch=None):
-    trials = [Suggestion(number, each) for number, each in enumerate(params)]
-    return list(FitRunner(spec, data).run(trials, frozenset(range(len(trials))), watch or Watching()))
+    return list(train(FitRunner(spec, data), suggestions(*params), watch).values())
 
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
@@ -51,9 +50,8 @@ def test_the_same_trial_has_the_same_numbers_whatever_ran_before(data):
 
 def test_only_wanted_trials_are_trained(data):
     watch = Watching()
-    trials = [Suggestion(number, {**ADAM, "epochs": 1}) for number in range(3)]
-    results = list(FitRunner(make_spec(), data).run(trials, frozenset({1}), watch))
-    assert [result.number for result in results] == [1]
+    trials = suggestions(*3 * [{**ADAM, "epochs": 1}])
+    assert list(train(FitRunner(make_spec(), data), trials, watch, wanted={1})) == [1]
     assert watch.epochs == [(1, 1)]
 
 

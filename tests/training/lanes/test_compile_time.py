@@ -6,6 +6,7 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.events import PhaseBegan
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import Watching, suggestions, train, user_spec
 
@@ -66,8 +67,9 @@ def test_a_later_trial_needs_a_program_where_each_one_so_far_needed_its_own(data
     told = []
 
     class Told(Watching):
-        def phase(self, name, done=None, total=None, per_trial=0.0):
-            told.append((total, per_trial))
+        def __call__(self, event):
+            if isinstance(event, PhaseBegan):
+                told.append((event.total, event.per_trial))
 
     own = suggestions(
         *({"optimizer": "adam", "learning_rate": 0.01, "epochs": 1, "batch_size": size} for size in (16, 32, 64))

@@ -6,6 +6,7 @@ from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.snapshot import FILE
+from keras_sweep.trial.events import EpochEnded
 from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import Watching, assert_same_bits, lanes, suggestions, train, user_spec
 
@@ -104,9 +105,10 @@ def test_snapshots_are_written_while_it_trains(data, tmp_path):
     found = []
 
     class Looking(Watching):
-        def epoch(self, number, epoch, logs):
-            super().epoch(number, epoch, logs)
-            found.append((tmp_path / FILE).exists())
+        def __call__(self, event):
+            super().__call__(event)
+            if isinstance(event, EpochEnded):
+                found.append((tmp_path / FILE).exists())
 
     whole = lanes(make_spec(), data, TRIALS)
     results = lanes(make_spec(), data, TRIALS, Looking(), checkpoints=tmp_path, snapshot_seconds=0.0)
@@ -121,9 +123,9 @@ SAME_PROGRAM = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epoch
 class Slow(Watching):
     """Gives the program time to come to its rung and wait there, its reports unread."""
 
-    def epoch(self, number, epoch, logs):
-        super().epoch(number, epoch, logs)
-        if epoch == 1:
+    def __call__(self, event):
+        super().__call__(event)
+        if isinstance(event, EpochEnded) and event.epoch == 1:
             time.sleep(1.0)
 
 

@@ -12,7 +12,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import scored_weights
 from keras_sweep.training.fit.checkpoint import FitCheckpoint, TrialProgress
 from keras_sweep.training.outcome import best_epoch, diverged
-from keras_sweep.training.runner import Watch
+from keras_sweep.training.runner import Judge
+from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan, TrialResumed
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
 
@@ -26,7 +27,9 @@ class FitLog:
         suggestion: Suggestion,
         plan: TrainingPlan,
         model: Any,
-        watch: Watch,
+        judge: Judge,
+        emit: Listener,
+        stopping: Callable[[], bool],
         *,
         started: float,
         checkpoint: FitCheckpoint | None,
@@ -39,13 +42,17 @@ class FitLog:
             suggestion: the trial.
             plan: how it trains.
             model: what trains, compiled.
-            watch: is told of every epoch, and says where to stop.
+            judge: is asked at rungs.
+            emit: hears of every epoch.
+            stopping: whether the user has asked to stop.
             started: `time.perf_counter()` when the trial began, before its model was built.
             checkpoint: where it stood, if it was stopped before, and where it is kept; None keeps nothing.
             checkpoint_seconds: between two checkpoints.
             every: keep the weights of every epoch.
         """
-        self._spec, self._suggestion, self._plan, self._model, self._watch = spec, suggestion, plan, model, watch
+        self._spec, self._suggestion, self._model = spec, suggestion, model
+        self._judge, self._emit, self._stopping = judge, emit, stopping
+        self._planned, self._rungs = plan.epochs, judge.rungs(plan.epochs)
         self._started, self._checkpoint, self._checkpoint_seconds = started, checkpoint, checkpoint_seconds
         self.rows: list[dict[str, float]] = []
         self.best_weights: Weights = ()
@@ -114,14 +121,14 @@ class FitLog:
             return
         self._restore(self._model)
         for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
-            if done in self._watch.rungs(self._plan.epochs) and self._spec.objective.name in row:
-                self._watch.rung(done, {self._suggestion.number: row[self._spec.objective.name]})
-        self._watch.resumed(self._suggestion.number, self.rows)
+            if done in self._rungs and self._spec.objective.name in row:
+                self._judge.rung(done, {self._suggestion.number: row[self._spec.objective.name]})
+        self._emit(TrialResumed(self._suggestion.number, self.curve))
 
     def _end_batch(self) -> None:
         if self._first_batch is None:
             self._first_batch = time.perf_counter()
-            self._watch.phase("train", 1, 1, 1.0)
+            self._emit(PhaseBegan("train", 1, 1, 1.0))
 
     def _begin_test(self) -> None:
         self._test_started = time.perf_counter()
@@ -140,7 +147,7 @@ class FitLog:
         done = epoch + 1
         if self._every:
             self.every_weights.append(scored_weights(self._model))
-        self._watch.epoch(self._suggestion.number, done, row)
+        self._emit(EpochEnded(self._suggestion.number, done, row))
         objective = self._spec.objective
         value = row.get(objective.name)
         if diverged(list(row.values())):
@@ -148,12 +155,10 @@ class FitLog:
         elif value is not None:
             if self._spec.take_best and best_epoch(objective, self.curve[objective.name]) == done:
                 self.best_weights = scored_weights(self._model)
-            if done in self._watch.rungs(self._plan.epochs) and self._watch.rung(
-                done, {self._suggestion.number: value}
-            ):
+            if done in self._rungs and self._judge.rung(done, {self._suggestion.number: value}):
                 self.pruned_at = done
-        ended = self.diverged or self.pruned_at is not None or done == self._plan.epochs
-        self.interrupted = not ended and self._watch.stopping()
+        ended = self.diverged or self.pruned_at is not None or done == self._planned
+        self.interrupted = not ended and self._stopping()
         if not ended and (self.interrupted or time.perf_counter() - self._written > self._checkpoint_seconds):
             self._write_checkpoint()
         if self.diverged or self.interrupted or self.pruned_at is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import takewhile
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.folds import epoch_outputs, fold_outputs, joined_scores
 from keras_sweep.training.outcome import best_epoch, diverged, failed, scored
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
-from keras_sweep.training.runner import NoWatch, Watch
+from keras_sweep.training.runner import TO_THE_END, Judge
+from keras_sweep.trial.events import EpochEnded, Event, Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Seconds, Suggestion, Weights
 
@@ -52,33 +52,54 @@ class FoldedFitRunner(FitRunner):
         ranked = spec.objective.name.removeprefix("val_") in whole
         self._anew = whole if ranked else ()  # computed over all rows, after every epoch
 
-    def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
+    def _train(
+        self, suggestion: Suggestion, judge: Judge, emit: Listener, stopping: Callable[[], bool]
+    ) -> Result | None:
         """The result, or None if the user asked to stop."""
         plan = training_plan(self._spec, suggestion.params)
+        rungs = judge.rungs(plan.epochs)
+        every = bool(self._anew) or self._spec.take_best or bool(rungs)
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
-            end = self._fold(suggestion, fold, epochs, ends, watch)
+            tell = self._told(fold, ends, emit)
+            end = self._fold(suggestion, fold, tell, stopping, at_most=epochs, every=every)
             if end is None:
                 return None
             if isinstance(end, Result):
                 return replace(end, reason=f"fold {fold + 1} of {len(self._data.folds)}: {end.reason}")
             ends.append(end)
             epochs = min(epochs, len(end.rows))
-        return self._joined(suggestion, ends, watch)
+        return self._joined(suggestion, ends, rungs, judge)
+
+    def _told(self, fold: int, before: Sequence[FoldEnd], emit: Listener) -> Listener:
+        """A listener that passes on how a fold fares: no epoch of the trial has ended before its last fold's."""
+        count = len(self._data.folds)
+
+        def tell(event: Event) -> None:
+            if not isinstance(event, EpochEnded):
+                emit(event)
+            elif fold + 1 < count:
+                emit(PhaseBegan(f"training fold {fold + 1} of {count}, epoch {event.epoch} is done"))
+            else:
+                emit(replace(event, logs=self._row(before, event.epoch, event.logs)))
+
+        return tell
 
     def _fold(
-        self, suggestion: Suggestion, fold: int, epochs: int, before: Sequence[FoldEnd], watch: Watch
+        self,
+        suggestion: Suggestion,
+        fold: int,
+        emit: Listener,
+        stopping: Callable[[], bool],
+        *,
+        at_most: int,
+        every: bool,
     ) -> FoldEnd | Result | None:
         """Train one; None if the user asked to stop."""
-        data = self._data.fold(fold)
         spec = replace(self._spec, objective=replace(self._spec.objective, take_best=False))
-        plan = training_plan(self._spec, suggestion.params)
-        last = fold + 1 == len(self._data.folds)
-        count = len(self._data.folds)
-        watching = _LastFold(watch, partial(self._row, before)) if last else _Fold(watch, f"fold {fold + 1} of {count}")
-        every = bool(self._anew) or self._spec.take_best or bool(watch.rungs(plan.epochs))
-        fitted = self._fitted(spec, suggestion, data, watching, at_most=epochs, every=every)
+        data = self._data.fold(fold)
+        fitted = self._fitted(spec, suggestion, data, TO_THE_END, emit, stopping, at_most=at_most, every=every)
         if isinstance(fitted, Result):
             return fitted
         log, model = fitted
@@ -90,9 +111,9 @@ class FoldedFitRunner(FitRunner):
         weights = dict(enumerate(log.every_weights, start=1)) if every else {len(log.rows): tuple(model.get_weights())}
         return FoldEnd(log.rows, weights, log.seconds)
 
-    def _joined(self, suggestion: Suggestion, ends: Sequence[FoldEnd], watch: Watch) -> Result:
+    def _joined(self, suggestion: Suggestion, ends: Sequence[FoldEnd], rungs: Sequence[int], judge: Judge) -> Result:
         """The trial's result from those of its folds."""
-        objective, plan = self._spec.objective, training_plan(self._spec, suggestion.params)
+        objective = self._spec.objective
         epochs = min(len(end.rows) for end in ends)
         rows: list[Row] = [self._row(ends[:-1], epoch, ends[-1].rows[epoch - 1]) for epoch in range(1, epochs + 1)]
         if self._anew:
@@ -104,9 +125,9 @@ class FoldedFitRunner(FitRunner):
             validate=sum(end.seconds.validate for end in ends),
         )
         pruned_at = None
-        for rung in watch.rungs(plan.epochs):
+        for rung in rungs:
             value = rows[rung - 1][objective.name] if rung <= epochs else math.nan
-            if math.isfinite(value) and watch.rung(rung, {suggestion.number: value}):
+            if math.isfinite(value) and judge.rung(rung, {suggestion.number: value}):
                 pruned_at, rows = rung, rows[:rung]
                 break
         curve = {name: tuple(row[name] for row in rows) for name in rows[0]}
@@ -150,32 +171,3 @@ class FoldedFitRunner(FitRunner):
 
 def _named(row: Row, *, validation: bool) -> Row:
     return {name: value for name, value in row.items() if name.startswith("val_") is validation}
-
-
-class _Fold(NoWatch):
-    """Hears of a fold that others follow: no metric of all rows is known yet."""
-
-    def __init__(self, watch: Watch, words: str) -> None:
-        self._watch = watch
-        self._words = words
-
-    def epoch(self, number: int, epoch: int, logs: Row) -> None:
-        del number, logs
-        self._watch.phase(f"training {self._words}, epoch {epoch} is done")
-
-    def phase(self, name: str, done: int | None = None, total: int | None = None, per_trial: float = 0.0) -> None:
-        self._watch.phase(name, done, total, per_trial)
-
-    def stopping(self) -> bool:
-        return self._watch.stopping()
-
-
-class _LastFold(_Fold):
-    """Passes on the joined metrics as the last fold comes to them."""
-
-    def __init__(self, watch: Watch, joined: Callable[[int, Row], Row]) -> None:
-        super().__init__(watch, "the last fold")
-        self._joined = joined
-
-    def epoch(self, number: int, epoch: int, logs: Row) -> None:
-        self._watch.epoch(number, epoch, self._joined(epoch, logs))

@@ -18,7 +18,8 @@ from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
 from keras_sweep.training.fit.fit_log import FitLog
 from keras_sweep.training.outcome import failed, scored
-from keras_sweep.training.runner import Watch
+from keras_sweep.training.runner import TO_THE_END, Judge
+from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion
 
@@ -74,18 +75,27 @@ class FitRunner:
         """How many trials have compiled what they train with."""
         return self._compiled
 
-    def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> tuple[int, float]:
+    def programs(
+        self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
+    ) -> tuple[int, float]:
         """Every trial compiles its own."""
-        del trials, watch
+        del trials, emit
         return len(wanted), 1.0
 
-    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
+    def run(
+        self,
+        trials: Sequence[Suggestion],
+        wanted: frozenset[int],
+        judge: Judge = TO_THE_END,
+        emit: Listener = lambda _: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Result]:
         """Yield the wanted trials' results in order."""
         with only_new_garbage():
             for suggestion in trials:
                 if suggestion.number not in wanted:
                     continue
-                result = self._train(suggestion, watch)
+                result = self._train(suggestion, judge, emit, stopping)
                 if result is None:
                     return
                 yield result
@@ -110,9 +120,11 @@ class FitRunner:
         for name, seconds in parts.items():
             self._spent[name] = self._spent.get(name, 0.0) + seconds
 
-    def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
+    def _train(
+        self, suggestion: Suggestion, judge: Judge, emit: Listener, stopping: Callable[[], bool]
+    ) -> Result | None:
         """The result, or None if the user asked to stop."""
-        fitted = self._fitted(self._spec, suggestion, self._data, watch)
+        fitted = self._fitted(self._spec, suggestion, self._data, judge, emit, stopping)
         return fitted if isinstance(fitted, Result) else self._result(suggestion, *fitted)
 
     def _fitted(
@@ -120,7 +132,9 @@ class FitRunner:
         spec: SweepSpec,
         suggestion: Suggestion,
         data: SearchData,
-        watch: Watch,
+        judge: Judge,
+        emit: Listener,
+        stopping: Callable[[], bool],
         *,
         at_most: int | None = None,
         every: bool = False,
@@ -131,7 +145,9 @@ class FitRunner:
             spec: says which metric counts, and whether the best epoch's weights are to be kept.
             suggestion: the trial.
             data: what it trains and is validated on.
-            watch: is told of every epoch.
+            judge: is asked at rungs.
+            emit: hears of every epoch.
+            stopping: whether the user has asked to stop.
             at_most: epochs after which nobody needs more of it.
             every: keep the weights of every epoch.
         """
@@ -141,7 +157,7 @@ class FitRunner:
         keras.backend.clear_session()  # else every trial's graph stays in memory
         keras.config.set_dtype_policy(policy)  # which a user's module set once, when it was imported
         started = time.perf_counter()
-        watch.phase("build")
+        emit(PhaseBegan("build"))
         log: FitLog | None = None
         try:
             plan = training_plan(spec, suggestion.params)
@@ -151,14 +167,16 @@ class FitRunner:
                 suggestion,
                 plan,
                 model,
-                watch,
+                judge,
+                emit,
+                stopping,
                 started=started,
                 checkpoint=self._checkpoint,
                 checkpoint_seconds=self._checkpoint_seconds,
                 every=every,
             )
             train, validation = data.train, data.validation
-            watch.phase("compile", 0, 1, 1.0)
+            emit(PhaseBegan("compile", 0, 1, 1.0))
             self._compiled += 1
             model.fit(
                 train.x,

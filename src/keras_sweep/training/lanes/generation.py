@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 
 from keras_sweep.process.user_code import of_user
@@ -25,7 +25,8 @@ from keras_sweep.training.lanes.signature import (
     variant_of,
 )
 from keras_sweep.training.lanes.structure import OwnModel
-from keras_sweep.training.runner import Watch
+from keras_sweep.training.runner import Judge
+from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Suggestion
 
@@ -35,7 +36,7 @@ TELL_SECONDS = 0.2  # how often it is said how many models are built
 class LaneGeneration:
     """Lanes, and the groups that still train. Used by the loop's thread alone."""
 
-    def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None) -> None:
+    def __init__(self, spec: SweepSpec, programs: ProgramCache, kept: EndStates | None, judge: Judge) -> None:
         self.lanes: dict[int, LaneProgress] = {}
         self.groups: list[Group] = []
         self.compared_at: dict[int, list[int]] = {}  # rung -> the trials that were compared there
@@ -45,6 +46,7 @@ class LaneGeneration:
         self._templates = programs.templates
         self._own: dict[int, OwnModel | None] = {}  # by trial
         self._kept = kept
+        self._judge = judge
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
         self._variants = optimizer_variants(spec)
         programs.plan_generation()
@@ -55,7 +57,7 @@ class LaneGeneration:
         return not any(lane.training and lane.spec.wanted for lane in self.lanes.values())
 
     def fill(
-        self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch
+        self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener, stopping: Callable[[], bool]
     ) -> Iterator[tuple[Suggestion, BaseException]]:
         """Make lanes of the trials and group them; yields those whose model can't be built.
 
@@ -63,17 +65,17 @@ class LaneGeneration:
         ends early, and `filled` stays false, where the user asks to stop.
         """
         begins: dict[int, TrainingState] = {}
-        needed = self._needed(trials, wanted, watch)
-        watch.phase("build", 0, len(needed))
+        needed = self._needed(trials, wanted)
+        emit(PhaseBegan("build", 0, len(needed)))
         told = time.monotonic()
         for done, suggestion in enumerate(needed):
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
-                watch.phase("build", done, len(needed))
-                if watch.stopping():
+                emit(PhaseBegan("build", done, len(needed)))
+                if stopping():
                     return
             try:
-                lane = LaneProgress(self._lane_spec(suggestion, watch, wanted=suggestion.number in wanted))
+                lane = LaneProgress(self._lane_spec(suggestion, wanted=suggestion.number in wanted))
             except BaseException as error:  # a user's model may raise anything when it is built
                 if not of_user(error):
                     raise
@@ -87,7 +89,7 @@ class LaneGeneration:
         self.groups = self._grouped(list(self.lanes.values()), begins)
         self.filled = True
 
-    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> list[Suggestion]:
+    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[Suggestion]:
         """The wanted trials, those that train or are compared beside them, and whatever may be packed with those.
 
         Of trials that may share a program all are there or none, since how they are packed moves their last digits.
@@ -96,7 +98,7 @@ class LaneGeneration:
         due = {
             one.number
             for one, plan in zip(trials, plans, strict=True)
-            if one.number in wanted or watch.rungs(plan.epochs)
+            if one.number in wanted or self._judge.rungs(plan.epochs)
         }
         if any(self._templates.own_model(plan) for one, plan in zip(trials, plans, strict=True) if one.number in due):
             owns = self._templates.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
@@ -119,7 +121,7 @@ class LaneGeneration:
         trials = Counter(signature for signature in signatures if signature in new)
         return sum(count == 1 for count in trials.values()) / max(len(self.lanes), 1)
 
-    def run_due_rungs(self, watch: Watch) -> Iterator[LaneProgress]:
+    def run_due_rungs(self) -> Iterator[LaneProgress]:
         """Ask the pruner at every rung that all of its trials have reached, lowest first; yields the lanes it stops."""
         rungs = {rung for lane in self.lanes.values() for rung in lane.spec.rungs} - set(self.compared_at)
         for rung in sorted(rungs):
@@ -127,17 +129,17 @@ class LaneGeneration:
             if any(lane.seen < rung for lane in coming):
                 return
             waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.compared_at)]
-            pruned = self.run_rung(rung, [lane.number for lane in coming], watch)
+            pruned = self.run_rung(rung, [lane.number for lane in coming])
             yield from pruned
             if pruned:
                 self._regroup(waiting)
             self.compared_at[rung] = [lane.number for lane in coming]  # only now may the groups go on
 
-    def run_rung(self, rung: int, numbers: Sequence[int], watch: Watch) -> list[LaneProgress]:
+    def run_rung(self, rung: int, numbers: Sequence[int]) -> list[LaneProgress]:
         """Compare the trials at a rung; returns those that it stops."""
         name = self._spec.objective.name
         values = {number: self.lanes[number].rows[rung - 1][name] for number in numbers}
-        stopped = watch.rung(rung, values) if values else frozenset()
+        stopped = self._judge.rung(rung, values) if values else frozenset()
         compared = [self.lanes[number] for number in numbers]
         pruned = [lane for lane in compared if lane.number in stopped and rung < lane.spec.epochs]
         for lane in pruned:
@@ -183,7 +185,7 @@ class LaneGeneration:
             self._programs.plan(group.signature, lanes, users)
         return group
 
-    def _lane_spec(self, suggestion: Suggestion, watch: Watch, *, wanted: bool) -> LaneSpec:
+    def _lane_spec(self, suggestion: Suggestion, *, wanted: bool) -> LaneSpec:
         plan = training_plan(self._spec, suggestion.params)
         variant = variant_of(plan, self._varying)
         own = self._own[suggestion.number]
@@ -204,7 +206,7 @@ class LaneGeneration:
             learning_rate=_number(plan, LEARNING_RATE, template.default_rate(index)),
             variant=index,
             per_lane={name: _number(plan, name) for name in variant.per_lane},
-            rungs=watch.rungs(plan.epochs),
+            rungs=self._judge.rungs(plan.epochs),
             own=own,
             wanted=wanted,
         )

@@ -23,7 +23,8 @@ from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.snapshot import Snapshots
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.row_values import unpacked
-from keras_sweep.training.runner import Watch
+from keras_sweep.training.runner import TO_THE_END, Judge
+from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion
 
 SNAPSHOT_SECONDS = 60.0  # between two snapshots of a generation in training
@@ -79,21 +80,30 @@ class CompiledRunner:
         """How many programs were compiled so far."""
         return self._programs.compiled
 
-    def programs(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> tuple[int, float]:
+    def programs(
+        self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
+    ) -> tuple[int, float]:
         """How many programs a generation of these needs, and how many each later trial is likely to; trains nothing."""
-        generation = LaneGeneration(self._spec, self._programs, self._kept)
+        generation = LaneGeneration(self._spec, self._programs, self._kept, TO_THE_END)
         with self._clock.measure("build"):
-            list(generation.fill(trials, wanted, watch))
+            list(generation.fill(trials, wanted, emit, lambda: False))
         return self._programs.compiling.total, generation.programs_per_trial
 
-    def run(self, trials: Sequence[Suggestion], wanted: frozenset[int], watch: Watch) -> Iterator[Result]:
+    def run(
+        self,
+        trials: Sequence[Suggestion],
+        wanted: frozenset[int],
+        judge: Judge = TO_THE_END,
+        emit: Listener = lambda _: None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Iterator[Result]:
         """Yield the wanted trials' results, each as soon as it is there.
 
         A generation that was stopped in training is taken up where it was, if it left a snapshot.
         """
-        generation = LaneGeneration(self._spec, self._programs, self._kept)
+        generation = LaneGeneration(self._spec, self._programs, self._kept, judge)
         with self._clock.measure("build"):
-            unbuilt = list(generation.fill(trials, wanted, watch))
+            unbuilt = list(generation.fill(trials, wanted, emit, stopping))
         if not generation.filled:
             return
         for suggestion, error in unbuilt:
@@ -101,12 +111,12 @@ class CompiledRunner:
                 yield failed(suggestion, _reason(error), runner=self.name, error=error)
         if self._snapshots is not None:
             with self._clock.measure("checkpoint"):
-                self._snapshots.restore(trials, generation, watch)
+                self._snapshots.restore(trials, generation, emit)
         try:
             for lane in generation.lanes.values():
                 if lane.rows and not lane.training and lane.spec.wanted:
                     yield self._result(lane)
-            yield from self._train(trials, generation, watch)
+            yield from self._train(trials, generation, emit, stopping)
         finally:
             if self._snapshots is not None and generation.over:
                 self._snapshots.remove()
@@ -130,7 +140,13 @@ class CompiledRunner:
         other._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above
         return other
 
-    def _train(self, trials: Sequence[Suggestion], generation: LaneGeneration, watch: Watch) -> Iterator[Result]:
+    def _train(
+        self,
+        trials: Sequence[Suggestion],
+        generation: LaneGeneration,
+        emit: Listener,
+        stopping: Callable[[], bool],
+    ) -> Iterator[Result]:
         last_snapshot = time.monotonic()
         self._phase = None
 
@@ -138,42 +154,42 @@ class CompiledRunner:
             return not group.waits_at(generation.compared_at)
 
         def tell_phase() -> None:
-            self._tell_phase(generation, watch)
+            self._tell_phase(generation, emit)
 
         with LaneThreads(self._threads, may_go_on, self._clock) as threads:
-            yield from self._run_due_rungs(generation, watch)  # a snapshot may stand where all wait at a rung
+            yield from self._run_due_rungs(generation)  # a snapshot may stand where all wait at a rung
             threads.set(generation.groups)
             while threads.working:
                 tell_phase()
-                if watch.stopping():
+                if stopping():
                     threads.pause(tell_phase)
-                    yield from self._read(threads.unread(), watch)
+                    yield from self._read(threads.unread(), emit)
                     self._snapshot(trials, generation)
                     return
                 if (report := threads.report(LOOK_SECONDS)) is not None:
-                    yield from self._read([report], watch)
-                    yield from self._run_due_rungs(generation, watch)
+                    yield from self._read([report], emit)
+                    yield from self._run_due_rungs(generation)
                     threads.set(generation.groups)
                 if self._snapshots is not None and time.monotonic() - last_snapshot > self._snapshot_seconds:
                     threads.pause(tell_phase)
-                    yield from self._read(threads.unread(), watch)
+                    yield from self._read(threads.unread(), emit)
                     self._snapshot(trials, generation)
-                    yield from self._run_due_rungs(generation, watch)  # the reports just read are not read again
+                    yield from self._run_due_rungs(generation)  # the reports just read are not read again
                     threads.set(generation.groups)
                     threads.resume()
                     last_snapshot = time.monotonic()
 
-    def _tell_phase(self, generation: LaneGeneration, watch: Watch) -> None:
+    def _tell_phase(self, generation: LaneGeneration, emit: Listener) -> None:
         """Say what the threads do, if that is something else than before."""
         at = self._programs.compiling
         phase = ("compile" if at.now else "train", at.done, at.total)
         if phase != self._phase:
             self._phase = phase
-            watch.phase(*phase, generation.programs_per_trial)
+            emit(PhaseBegan(*phase, generation.programs_per_trial))
 
-    def _run_due_rungs(self, generation: LaneGeneration, watch: Watch) -> Iterator[Result]:
+    def _run_due_rungs(self, generation: LaneGeneration) -> Iterator[Result]:
         """Run the rungs that all have come to; results of the pruned."""
-        for lane in generation.run_due_rungs(watch):
+        for lane in generation.run_due_rungs():
             if lane.spec.wanted:
                 yield self._result(lane)
 
@@ -182,7 +198,7 @@ class CompiledRunner:
             with self._clock.measure("checkpoint"):
                 self._snapshots.write(trials, generation)
 
-    def _read(self, reports: Sequence[Report], watch: Watch) -> Iterator[Result]:
+    def _read(self, reports: Sequence[Report], emit: Listener) -> Iterator[Result]:
         """Pass on what groups report; results of the lanes that ended."""
         for report in reports:
             if report.error is not None:
@@ -192,7 +208,7 @@ class CompiledRunner:
             for lane, row in epoch.rows:
                 lane.seen = epoch.number
                 if lane.spec.wanted:
-                    watch.epoch(lane.number, epoch.number, row)
+                    emit(EpochEnded(lane.number, epoch.number, row))
             for lane in epoch.ended:
                 if self._kept is not None:
                     with self._clock.measure("checkpoint"):

@@ -14,7 +14,7 @@ from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.generation import LaneGeneration
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import LaneEnd
-from keras_sweep.training.runner import Watch
+from keras_sweep.trial.events import Listener, TrialResumed
 from keras_sweep.trial.result import Seconds, Suggestion
 
 FILE = "generation.npz"
@@ -61,7 +61,7 @@ class Snapshots:
         facts = {"digest": self._digest(trials), "groups": groups, "lanes": lanes, "rungs": rungs}
         self._file.write(facts, states)
 
-    def restore(self, trials: Sequence[Suggestion], generation: LaneGeneration, watch: Watch) -> None:
+    def restore(self, trials: Sequence[Suggestion], generation: LaneGeneration, emit: Listener) -> None:
         """Put a fresh generation where the snapshot says it stood, if there is one for these trials.
 
         The rungs that were called are called again, in their order, since the engine has forgotten them. Another total
@@ -75,12 +75,12 @@ class Snapshots:
         places = [[next(following) for _ in group["places"] or group["lanes"]] for group in facts["groups"]]
         self._restore_lanes(facts["lanes"], generation, following)
         for rung, numbers in facts["rungs"]:
-            generation.run_rung(rung, numbers, watch)
+            generation.run_rung(rung, numbers)
             generation.compared_at[rung] = numbers
         generation.groups = _restored(facts, places, generation)
         for lane in generation.lanes.values():
             if lane.rows and lane.spec.wanted:
-                watch.resumed(lane.number, lane.rows)
+                emit(TrialResumed(lane.number, lane.curve))
 
     def _restore_lanes(self, facts: Mapping[str, Any], generation: LaneGeneration, states: Any) -> None:
         for number, about in facts.items():
