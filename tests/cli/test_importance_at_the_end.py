@@ -16,8 +16,8 @@ from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.search_space import Goal
 from keras_sweep.space_file.read import read_space_text
 from keras_sweep.sweep.run import RunOptions
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import EndReason, SweepEnded, TrialEnded
+from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.page_facts import DISTRIBUTIONS, SPACE
 from tests.helpers.results import dense_sweep
 from tests.helpers.screen import without_styles

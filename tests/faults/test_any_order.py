@@ -31,10 +31,10 @@ from keras_sweep.space.sweep_spec import Finalists as FinalistSettings
 from keras_sweep.sweep.finalists import Finalists
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.finalists import chosen, seed_scores
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import make_spec
 from tests.helpers.formula_search import SPACE, Asked, Formula, plain
 from tests.helpers.in_memory_record import InMemory

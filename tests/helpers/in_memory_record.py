@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import make_engine
 from keras_sweep.sweep.loop import Limits, search
-from keras_sweep.sweep.wall_time import WallTime
+from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass

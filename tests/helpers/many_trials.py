@@ -17,8 +17,8 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, TrialEnded
+from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.large_record import resident
 from tests.helpers.space_texts import DIGITS, changed
 

@@ -11,8 +11,8 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, Noticed, SweepEnded
+from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.whole_spaces import PLAIN
 
 Kind = TypeVar("Kind")

@@ -6,8 +6,8 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.sweep.generations import Generation, Generations
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import make_spec
 from tests.helpers.in_memory_record import InMemory
 

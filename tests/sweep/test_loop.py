@@ -13,9 +13,9 @@ from keras_sweep.space.distributions import Categorical, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.sweep.loop import Limits, search
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.formula_search import SPACE, Asked, Formula, plain
 from tests.helpers.in_memory_record import InMemory

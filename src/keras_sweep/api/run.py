@@ -19,8 +19,8 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides, plain_yaml
 from keras_sweep.space_file.read import read_space_file, read_space_text
 from keras_sweep.sweep.run import RunOptions
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import EndReason, Listener
+from keras_sweep.trial.wall_time import WallTime
 
 Space = str | os.PathLike[str] | Spec
 

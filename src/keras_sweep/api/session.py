@@ -19,8 +19,8 @@ from keras_sweep.process.streams import APPENDING, LibraryNoise, answer_stream, 
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.run import RunOptions, run_sweep
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import Event, Listener, Noticed, SweepEnded, SweepStarted
+from keras_sweep.trial.wall_time import WallTime
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.running.progress import OutputMayVanish
 from keras_sweep.views.terminal.console import console_on

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from keras_sweep.record.sweep_folder import SweepFolder
     from keras_sweep.space.sweep_spec import SweepSpec
     from keras_sweep.sweep.run import RunOptions
-    from keras_sweep.sweep.wall_time import WallTime
     from keras_sweep.trial.events import Event
+    from keras_sweep.trial.wall_time import WallTime
     from keras_sweep.views.running.progress import OutputMayVanish
 
 ENOUGH_MEMORY = 8 * 2**30  # bytes of addresses
@@ -69,7 +69,7 @@ def run(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Search, evaluate the winner once on the test set, and write the best model. The same command again resumes."""
-    from keras_sweep.sweep.wall_time import WallTime
+    from keras_sweep.trial.wall_time import WallTime
 
     wall = WallTime.of_process()
     from keras_sweep.process.backend import choose_backend

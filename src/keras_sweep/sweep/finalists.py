@@ -19,7 +19,6 @@ from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.loop import RETRIES
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Runner, ToTheEnd
 from keras_sweep.trial.events import (
     EpochEnded,
@@ -34,6 +33,7 @@ from keras_sweep.trial.events import (
 )
 from keras_sweep.trial.finalists import Choice, chosen, could_be_chosen, generation
 from keras_sweep.trial.result import Result, Suggestion
+from keras_sweep.trial.wall_time import WallTime
 
 WEIGHTS = 16  # finalists whose weights stay on disk: all of a default choice
 

@@ -21,10 +21,10 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import CARD, card_text, model_card, own_card
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.export import file_model, save_keras
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import known_look, look_at_test, trained_model
 from keras_sweep.trial.events import Listener, Noticed, Refit
 from keras_sweep.trial.result import Result, Weights
+from keras_sweep.trial.wall_time import WallTime
 
 OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card is of the model that is to be there
 

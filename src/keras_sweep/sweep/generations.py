@@ -8,8 +8,8 @@ from itertools import groupby
 from typing import Protocol
 
 from keras_sweep.search.engine import Engine
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.result import Result, Suggestion
+from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass

@@ -14,12 +14,12 @@ from keras_sweep.process.backend import check_environment
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compile_cache import enable_on_jax
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed, SweepStarted
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)

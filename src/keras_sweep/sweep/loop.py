@@ -11,10 +11,10 @@ from keras_sweep.search.engine import Engine
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.generations import Generations, Record
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import EndReason, GenerationAsked, Listener, Noticed, exhausted_text
 from keras_sweep.trial.result import DIVERGED, Result, TrialState
+from keras_sweep.trial.wall_time import WallTime
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
 RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters

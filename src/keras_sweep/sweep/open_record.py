@@ -31,12 +31,12 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, own_card, refit_record, versions
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.load import short_path, sweep_started
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import known_look
 from keras_sweep.trial.events import EndReason, Listener, Noticed, Refit, SweepEnded, WinnerRefitted, exhausted_text
 from keras_sweep.trial.finalists import chosen
 from keras_sweep.trial.ranking import best_training, winner
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.wall_time import WallTime
 
 TEST_FINGERPRINT = "test_fingerprint"  # the study's attribute; absent where the source has no test rows
 MOST_TEXT = 64 * 2**20  # bytes of a space file

@@ -24,7 +24,6 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import MOST_COMPARED
 from keras_sweep.sweep.retrain import retrained_weights, training_again
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.row_values import row_scores
@@ -32,6 +31,7 @@ from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
+from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)

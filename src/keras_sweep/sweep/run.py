@@ -27,7 +27,6 @@ from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_we
 from keras_sweep.sweep.rebuild import BestWeights, rebuild_scores
 from keras_sweep.sweep.recorded import why_none
 from keras_sweep.sweep.refit import Refitting
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training import checkpoint
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.fit.checkpoint import FILE as OF_FIT
@@ -36,6 +35,7 @@ from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner
 from keras_sweep.trial.result import DIVERGED, Result
+from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 
 from keras_sweep.data.catalog import load_search_data
@@ -20,7 +21,7 @@ from keras_sweep.trial.comparison import doubts
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
 from keras_sweep.trial.finalists import SHARE, affordable
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.result import TrialState
 
 PROBE_SECONDS = 20.0  # then the probe ends with the programs that are compiled by now
 PROBE_TRIALS = 4  # at least: the first warms up the process, and later ones compile in less time
@@ -59,7 +60,7 @@ def estimate(
     wanted = frozenset(one.number for one in asked if one.number < trials)
     lengths = [training_plan(spec, one.params).epochs for one in asked]
     end = time.monotonic() + probe_seconds
-    first, per_trial = runner.programs(asked, wanted, emit)
+    needed = runner.programs(asked, wanted, emit)
     short = [replace(one, params={**one.params, "epochs": min(max(lengths), 2)}) for one in asked]
     epochs = 0
 
@@ -73,23 +74,26 @@ def estimate(
     def stopping() -> bool:
         return epochs > 0 and time.monotonic() > end
 
-    ended, compiling = list[Result](), _Compiling(runner)
-    for result in runner.run(short, wanted, emit=tell, stopping=stopping):
-        ended.append(result)
-        compiling.note()
+    ended = list(runner.run(short, wanted, emit=tell, stopping=stopping))
     for words in doubts(spec.objective.name, ended):
         emit(Noticed(words))
     if not epochs or (ended and all(one.state is not TrialState.COMPLETE for one in ended)):
         return None
-    later = per_trial * max(trials - len(wanted), 0)
+    # A later trial needs programs of its own as often as a trial of this generation shares them with no other.
+    alone = sum(programs for programs, of_trials in needed if of_trials == 1)
+    later = alone / len(asked) * max(trials - len(wanted), 0)
+    programs = sum(programs for programs, _ in needed) + later
+    spent = Counter(runner.spent)
+    # What scores a trial is compiled, too, when it is first used.
+    a_program = (spent["compile"] + spent["score"]) / max(runner.compiled, 1)
     length = sum(lengths) / len(lengths)
     finalists = _finalists(spec, length, int(trials))
     return TimeEstimate(
         runner.name,
-        epoch_seconds=sum(runner.spent.get(part, 0.0) for part in ("train", "validate")) / epochs,
+        epoch_seconds=(spent["train"] + spent["validate"]) / epochs,
         trial_epochs=length * trials,
-        programs=first + later,
-        compile_seconds=compiling.seconds(first + later) + runner.spent.get("build", 0.0) * (1 + later / len(asked)),
+        programs=programs,
+        compile_seconds=a_program * programs + spent["build"] * (1 + later / len(asked)),
         finalists=finalists,
         finalist_epochs=math.prod(finalists) * length,
         refit_epochs=length if spec.refits else 0.0,
@@ -103,29 +107,6 @@ def _finalists(spec: SweepSpec, length: float, trials: int) -> tuple[int, int]:
         return 0, 0
     most = math.inf if spec.finalists_asked else SHARE * length * trials
     return affordable([length] * min(wanted.top, trials), wanted.seeds, most)
-
-
-class _Compiling:
-    """What programs cost until they train, and the first use of each to score a trial, which compiles too."""
-
-    def __init__(self, runner: Runner) -> None:
-        self._runner = runner
-        self._first: tuple[float, int] | None = None  # seconds and programs once a trial has ended
-
-    def note(self) -> None:
-        """A trial has ended."""
-        if self._first is None:
-            self._first = self._so_far()
-
-    def _so_far(self) -> tuple[float, int]:
-        return sum(self._runner.spent.get(part, 0.0) for part in ("compile", "score")), self._runner.compiled
-
-    def seconds(self, programs: float) -> float:
-        """Expected of so many: those not seen cost what the later ones did, which found the process warm."""
-        total, seen = self._so_far()
-        seconds, count = self._first or (0.0, 0)
-        each = (total - seconds) / (seen - count) if seen > count else total / max(seen, 1)
-        return total + each * max(programs - seen, 0)
 
 
 def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tuple[SearchData, TimeEstimate | None]:

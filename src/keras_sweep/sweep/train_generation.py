@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.sweep.generations import Generation, Record
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.training.runner import Judge, Runner
 from keras_sweep.trial.events import Listener, Noticed, TrialEnded
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.wall_time import WallTime
 
 
 class TransientFailure(Exception):

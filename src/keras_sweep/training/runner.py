@@ -60,13 +60,13 @@ class Runner(Protocol):
 
     def programs(
         self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
-    ) -> tuple[int, float]:
-        """How many programs a generation of these needs, and how many each later trial is likely to; trains nothing."""
+    ) -> list[tuple[int, int]]:
+        """What a generation of these is to compile: of each kind of program how many, and for how many trials."""
         ...
 
     @property
     def spent(self) -> Mapping[str, float]:
-        """Where the wall time of all `run` went so far: seconds by part, what runs at once sharing each moment."""
+        """Where the wall time of all `run` went so far: seconds by part."""
         ...
 
     def run(

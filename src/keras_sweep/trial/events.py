@@ -81,7 +81,6 @@ class PhaseBegan:
     phase: str  # "import", "data", "build", "sampler", "compile", "train", "test", "export", "record"
     done: int | None = None  # models built, or programs compiled, of those that the generation needs
     total: int | None = None  # how many it needs; None where they are not counted
-    per_trial: float | None = None  # programs that a trial of a later generation is likely to need
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,14 @@ class Seconds:
     train: float = 0.0
     validate: float = 0.0
 
+    def __add__(self, other: Seconds) -> Seconds:
+        return Seconds(
+            self.sampler + other.sampler,
+            self.compile + other.compile,
+            self.train + other.train,
+            self.validate + other.validate,
+        )
+
     @property
     def training(self) -> float:
         """What its epochs took: equal work has equal figures, whoever was the first to need a program."""

@@ -3,7 +3,6 @@ from __future__ import annotations
 import threading
 
 from keras_sweep.training.lanes.lane_threads import LaneThreads
-from keras_sweep.training.lanes.shared_clock import SharedClock
 from tests.helpers.command import PATIENCE
 
 
@@ -15,7 +14,7 @@ class LongEpoch:
         self.remaining = 1
         self.begun, self.released = threading.Event(), threading.Event()
 
-    def advance(self, _clock: SharedClock) -> None:
+    def advance(self) -> None:
         self.begun.set()
         assert self.released.wait(PATIENCE)
         self.training = False
@@ -24,7 +23,7 @@ class LongEpoch:
 def test_a_pause_that_waits_for_a_long_epoch_looks_elsewhere_meanwhile() -> None:
     """Else a board would say `compiling` as long as a snapshot, or the user's stop, waits for what came after it."""
     group = LongEpoch()
-    with LaneThreads(1, lambda group: True, SharedClock()) as threads:
+    with LaneThreads(1, lambda group: True) as threads:
         threads.set([group])  # type: ignore[list-item]
         assert group.begun.wait(PATIENCE)
         looks: list[bool] = []

@@ -28,7 +28,7 @@ EVENTS = (
         "dense", "sweeps/dense", "optuna/tpe", "compiled/jax", 64, RESULTS[:8], "val_accuracy", "maximize", math.inf
     ),
     GenerationAsked(1, tuple(one.suggestion for one in RESULTS[8:16])),
-    PhaseBegan("compile", 0, 3, 0.0),
+    PhaseBegan("compile", 0, 3),
     TrialResumed(8, {"val_accuracy": (0.4,)}),
     EpochEnded(8, 1, {"val_accuracy": 0.5, "loss": math.nan}),
     TrialEnded(RESULTS[21]),

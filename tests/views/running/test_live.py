@@ -83,7 +83,7 @@ def test_curves_in_the_table_and_in_training_share_one_scale_and_one_form_of_num
 def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
     lines = lines_of(half_way())
     assert lines[0] == "dense · optuna/tpe · compiled/jax"
-    assert "32/64 trials  16 s · about 16 s left" in lines[1] and "━" in lines[1]
+    assert "32/64 trials  16 s · about 19 s left" in lines[1] and "━" in lines[1]
     assert "generation 5" in lines[3] and "pruned" in lines[3] and "1 failed" in lines[3]
     assert lines[5].split() == [
         "#",
@@ -180,9 +180,9 @@ def test_before_the_search_the_phase_is_all_there_is_and_something_moves():
 
 def test_the_board_says_which_program_is_compiled_and_since_when():
     progress = half_way()
-    progress(PhaseBegan("compile", 2, 8, 0.0))
+    progress(PhaseBegan("compile", 2, 8))
     progress._clock.now += 20
-    progress(PhaseBegan("compile", 3, 8, 0.0))
+    progress(PhaseBegan("compile", 3, 8))
     progress._clock.now += 75
     assert lines_of(progress)[2][1:] == " compiling 4 of 8 programs  75 s"
 
@@ -191,16 +191,16 @@ def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
     progress, clock = begun(total=32)
     batch = [result(number, params={"epochs": 2}).suggestion for number in range(16)]
     progress(GenerationAsked(0, tuple(batch)))
-    progress(PhaseBegan("compile", 0, 16, 1.0))
+    progress(PhaseBegan("compile", 0, 16))
     clock.now = 10.0
-    progress(PhaseBegan("train", 1, 16, 1.0))
+    progress(PhaseBegan("train", 1, 16))
     progress(EpochEnded(0, 1, {}))
     clock.now = 11.0
     progress(EpochEnded(0, 2, {}))
     progress(TrialEnded(result(0, epochs=2)))
-    assert progress.remaining == pytest.approx(31 * 2.0 + 31 * 10.0)  # 15 more of this generation, 16 of the next
-    progress(PhaseBegan("train", 1, 1, 0.0))
-    assert progress.remaining == pytest.approx(31 * 2.0)
+    assert progress.remaining == pytest.approx(31 * 1.0 + 31 * 10.0)  # 15 more of this generation, 16 of the next
+    progress(PhaseBegan("train", 1, 1))
+    assert progress.remaining == pytest.approx(31 * 1.0)
 
 
 def test_an_epoch_is_foretold_from_those_that_trained_while_nothing_else_was_done():
@@ -210,13 +210,13 @@ def test_an_epoch_is_foretold_from_those_that_trained_while_nothing_else_was_don
     progress(GenerationAsked(0, tuple(result(number, params={"epochs": 20}).suggestion for number in (0, 1))))
     progress(PhaseBegan("build", 0, 2))
     clock.now = 50.0
-    progress(PhaseBegan("compile", 0, 2, 0.0))
+    progress(PhaseBegan("compile", 0, 2))
     clock.now = 60.0
-    progress(PhaseBegan("compile", 1, 2, 0.0))
+    progress(PhaseBegan("compile", 1, 2))
     for epoch in range(5):  # of the first program, while the second is compiled
         progress(EpochEnded(0, epoch + 1, {}))
     clock.now = 70.0
-    progress(PhaseBegan("train", 2, 2, 0.0))
+    progress(PhaseBegan("train", 2, 2))
     assert progress.remaining is None
     clock.now = 78.0
     for epoch in range(8):
@@ -228,9 +228,9 @@ def test_programs_of_later_generations_are_foretold_from_one_another():
     progress, clock = begun(total=5)
     for number, seconds in enumerate((40.0, 3.0)):  # a process compiles its first program slowly
         progress(GenerationAsked(number, (result(number, params={"epochs": 8}).suggestion,)))
-        progress(PhaseBegan("compile", 0, 1, 1.0))
+        progress(PhaseBegan("compile", 0, 1))
         clock.now += seconds
-        progress(PhaseBegan("train", 1, 1, 1.0))
+        progress(PhaseBegan("train", 1, 1))
         for epoch in range(8):
             clock.now += 1.0
             progress(EpochEnded(number, epoch + 1, {}))
@@ -241,11 +241,11 @@ def test_programs_of_later_generations_are_foretold_from_one_another():
 def test_while_all_epochs_train_beside_compiling_what_is_left_is_compiling():
     progress, clock = begun(total=4)
     progress(GenerationAsked(0, tuple(result(number, params={"epochs": 20}).suggestion for number in range(4))))
-    progress(PhaseBegan("train", 0, 4, 0.0))
+    progress(PhaseBegan("train", 0, 4))
     clock.now = 1.0  # until the first program begins to be compiled
-    progress(PhaseBegan("compile", 0, 4, 0.0))
+    progress(PhaseBegan("compile", 0, 4))
     clock.now = 21.0
-    progress(PhaseBegan("compile", 2, 4, 0.0))
+    progress(PhaseBegan("compile", 2, 4))
     for number in (0, 1):
         for epoch in range(20):
             progress(EpochEnded(number, epoch + 1, {}))
@@ -258,9 +258,9 @@ def test_what_later_generations_need_beside_training_is_part_of_the_time_that_is
         progress(PhaseBegan("sampler"))
         clock.now += seconds
         progress(GenerationAsked(generation, (result(generation, params={"epochs": 8}).suggestion,)))
-        progress(PhaseBegan("train", 0, 0, 0.0))
+        progress(PhaseBegan("train", 0, 0))
         for epoch in range(8):
-            clock.now += 1.0 if generation or epoch else 20.0  # the first of all compiles what others find
+            clock.now += 1.0
             progress(EpochEnded(generation, epoch + 1, {}))
         progress(TrialEnded(result(generation, epochs=8)))
     assert progress.remaining == pytest.approx(3 * (8.0 + 3.0))

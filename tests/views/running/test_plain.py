@@ -104,7 +104,7 @@ def test_after_some_silence_the_phase_is_said():
     with PlainLines(console_on(file), silence=0.01) as view:
         view(started())
         view(GenerationAsked(0, tuple(result(number).suggestion for number in range(2))))
-        view(PhaseBegan("compile", 2, 8, 0.0))
+        view(PhaseBegan("compile", 2, 8))
         assert told.wait(30)
     assert "compiling 3 of 8 programs (0 s): 2 trials, 0 of 8 epochs done" in file.getvalue()
 

@@ -128,7 +128,7 @@ class FitLog:
     def _end_batch(self) -> None:
         if self._first_batch is None:
             self._first_batch = time.perf_counter()
-            self._emit(PhaseBegan("train", 1, 1, 1.0))
+            self._emit(PhaseBegan("train", 1, 1))
 
     def _begin_test(self) -> None:
         self._test_started = time.perf_counter()

@@ -118,12 +118,7 @@ class FoldedFitRunner(FitRunner):
         rows: list[Row] = [self._row(ends[:-1], epoch, ends[-1].rows[epoch - 1]) for epoch in range(1, epochs + 1)]
         if self._anew:
             rows = self._of_all_rows(suggestion, ends, rows)
-        seconds = Seconds(
-            sampler=suggestion.sampler_seconds,
-            compile=sum(end.seconds.compile for end in ends),
-            train=sum(end.seconds.train for end in ends),
-            validate=sum(end.seconds.validate for end in ends),
-        )
+        seconds = sum((replace(end.seconds, sampler=0.0) for end in ends), Seconds(sampler=suggestion.sampler_seconds))
         pruned_at = None
         for rung in rungs:
             value = rows[rung - 1][objective.name] if rung <= epochs else math.nan

@@ -77,10 +77,10 @@ class FitRunner:
 
     def programs(
         self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
-    ) -> tuple[int, float]:
+    ) -> list[tuple[int, int]]:
         """Every trial compiles its own."""
         del trials, emit
-        return len(wanted), 1.0
+        return [(1, 1)] * len(wanted)
 
     def run(
         self,
@@ -176,7 +176,7 @@ class FitRunner:
                 every=every,
             )
             train, validation = data.train, data.validation
-            emit(PhaseBegan("compile", 0, 1, 1.0))
+            emit(PhaseBegan("compile", 0, 1))
             self._compiled += 1
             model.fit(
                 train.x,

@@ -28,7 +28,7 @@ from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.runner import Judge
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import TrainingPlan, training_plan
-from keras_sweep.trial.result import Suggestion
+from keras_sweep.trial.result import Seconds, Suggestion
 
 TELL_SECONDS = 0.2  # how often it is said how many models are built
 
@@ -41,6 +41,7 @@ class LaneGeneration:
         self.groups: list[Group] = []
         self.compared_at: dict[int, list[int]] = {}  # rung -> the trials that were compared there
         self.filled = False
+        self.seconds = Seconds()  # of all groups, some of which train at once
         self._spec = spec
         self._programs = programs
         self._templates = programs.templates
@@ -110,16 +111,11 @@ class LaneGeneration:
         return [one for one, model in zip(trials, models, strict=True) if model in used]
 
     @property
-    def programs_per_trial(self) -> float:
-        """How many programs a further trial is likely to need, in [0, 1].
-
-        That is how likely it is to have a signature not seen so far, by Good and Turing: the share of the trials whose
-        signature is new and no other trial's.
-        """
-        new = self._programs.planned()
-        signatures = [self._templates.shared(lane.spec.signature) for lane in self.lanes.values()]
-        trials = Counter(signature for signature in signatures if signature in new)
-        return sum(count == 1 for count in trials.values()) / max(len(self.lanes), 1)
+    def programs(self) -> list[tuple[int, int]]:
+        """Of each signature that programs are to be compiled for: how many, and how many trials have it."""
+        trials = Counter(self._templates.shared(lane.spec.signature) for lane in self.lanes.values())
+        programs = Counter(signature for signature, _ in self._programs.planned)
+        return [(count, trials[signature]) for signature, count in programs.items()]
 
     def run_due_rungs(self) -> Iterator[LaneProgress]:
         """Ask the pruner at every rung that all of its trials have reached, lowest first; yields the lanes it stops."""
@@ -181,8 +177,8 @@ class LaneGeneration:
             epoch=epoch,
             states=states,
         )
-        for lanes, users in group.plan():
-            self._programs.plan(group.signature, lanes, users)
+        for lanes in group.plan():
+            self._programs.plan(group.signature, lanes)
         return group
 
     def _lane_spec(self, suggestion: Suggestion, *, wanted: bool) -> LaneSpec:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,10 +19,10 @@ from keras_sweep.training.lanes.lane_numbers import LaneNumbers, stacked
 from keras_sweep.training.lanes.layout import Numbers
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
-from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 from keras_sweep.training.outcome import best_epoch, diverged
 from keras_sweep.training.row_values import packed
+from keras_sweep.trial.result import Seconds
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Epoch:
     number: int  # counted from 1
     rows: tuple[tuple[LaneProgress, dict[str, float]], ...]  # of the lanes that trained it
     ended: tuple[LaneProgress, ...]  # those that do not go on
+    seconds: Seconds  # that it took, of all lanes together
 
 
 class Group:
@@ -81,17 +84,19 @@ class Group:
         """Whether one of its lanes stands at a rung that is not among those done."""
         return self.epoch not in done and any(lane.training and self.epoch in lane.spec.rungs for lane in self.lanes)
 
-    def advance(self, clock: SharedClock) -> Epoch:
+    def advance(self) -> Epoch:
         """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
         running = [lane for lane in self.lanes if lane.training]
-        with clock.measure("train") as training:
-            program, state = self._fitted()  # compiling and building are measured apart
-            numbers = self._numbers(program.lanes)
-            order = program.order(self.epoch)
-            self._state = None  # the program uses it up
-            state, logs = program.epoch(state, numbers, order)
-        with clock.measure("validate") as validating:
-            state, validation, finite, right = program.validate(state, numbers)
+        times = [time.perf_counter()]
+        program, state = self._fitted()
+        times.append(time.perf_counter())
+        numbers = self._numbers(program.lanes)
+        order = program.order(self.epoch)
+        self._state = None  # the program uses it up
+        state, logs = program.epoch(state, numbers, order)
+        times.append(time.perf_counter())
+        state, validation, finite, right = program.validate(state, numbers)
+        times.append(time.perf_counter())
         self._state = state
         self.epoch += 1
         for place, lane in enumerate(self._places):
@@ -99,15 +104,13 @@ class Group:
                 row = {name: float(values[place]) for name, values in logs.items()}
                 row |= {f"val_{name}": float(values[place]) for name, values in validation.items()}
                 self._log(lane, place, row, None if right is None else right[place], finite=bool(finite[place]))
+        parts = [after - before for before, after in pairwise(times)]
+        share = Seconds(0.0, *(seconds / len(running) for seconds in parts))
         for lane in running:
-            lane.spend(
-                compiling=self._programs.pay(self.signature, program.lanes, lane.number),
-                training=training.seconds / len(running),
-                validating=validating.seconds / len(running),
-            )
+            lane.seconds += share
         rows = tuple((lane, lane.rows[-1]) for lane in running)
         ended = tuple(lane for lane in running if not lane.training)
-        return Epoch(self.epoch, rows, ended)
+        return Epoch(self.epoch, rows, ended, Seconds(0.0, *parts))
 
     def _log(self, lane: LaneProgress, place: int, row: dict[str, float], right: Any, *, finite: bool) -> None:
         assert self._program is not None and self._state is not None
@@ -123,14 +126,14 @@ class Group:
         if improved:
             lane.best = lane.last
 
-    def plan(self) -> Iterator[tuple[int, list[int]]]:
-        """The programs that it will come to, as far as is known: how many lanes each has, and the trials in it."""
+    def plan(self) -> Iterator[int]:
+        """How many lanes each program has that it will come to, as far as is known."""
         ends = sorted({lane.spec.epochs for lane in self.lanes if lane.spec.epochs > self.epoch})
         for epoch in (self.epoch, *ends[:-1]):
             placed = [lane for lane in self.lanes if lane.has_place(epoch)]
             wanted = any(lane.spec.wanted and lane.training for lane in placed)
             if wanted or any(rung > epoch for lane in placed for rung in lane.spec.rungs):
-                yield self._places_for(placed), [lane.number for lane in placed]
+                yield self._places_for(placed)
 
     def places(self) -> tuple[list[int], int]:
         """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
@@ -164,10 +167,9 @@ class Group:
         count = self._places_for(placed)
         if self._program is None or self._state is None or count != self._program.lanes:
             program = self._programs.program(self.signature, count)
-            with self._programs.clock.measure("build"):
-                states = [self.state(lane) or program.layout.initial(lane.spec.own) for lane in placed]
-                self._program = program
-                self._place(placed, states)
+            states = [self.state(lane) or program.layout.initial(lane.spec.own) for lane in placed]
+            self._program = program
+            self._place(placed, states)
         assert self._program is not None and self._state is not None
         return self._program, self._state
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -98,16 +98,6 @@ class LaneProgress:
             self.end = LaneEnd.DIVERGED
         elif len(self.rows) == self.spec.epochs:
             self.end = LaneEnd.DONE
-
-    def spend(self, *, compiling: float, training: float, validating: float) -> None:
-        """It took so many seconds more."""
-        before = self.seconds
-        self.seconds = replace(
-            before,
-            compile=before.compile + compiling,
-            train=before.train + training,
-            validate=before.validate + validating,
-        )
 
     def go_on_from(
         self, rows: Sequence[dict[str, float]], last: TrainingState | None, best: TrainingState | None

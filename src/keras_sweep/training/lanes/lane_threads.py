@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from keras_sweep.training.lanes.group import Epoch, Group
-from keras_sweep.training.lanes.shared_clock import SharedClock
 
 LOOK_SECONDS = 0.2  # how often something else is looked at while no group reports
 
@@ -26,11 +25,10 @@ class Report:
 class LaneThreads:
     """Trains groups on so many threads and reports each epoch. A group that is idle is one that no thread touches."""
 
-    def __init__(self, threads: int, may_go_on: Callable[[Group], bool], clock: SharedClock) -> None:
+    def __init__(self, threads: int, may_go_on: Callable[[Group], bool]) -> None:
         """`may_go_on` says whether a group may train its next epoch; it is called under the lock of the threads."""
         import keras
 
-        self._clock = clock
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._may_go_on = may_go_on
         self._groups: list[Group] = []
@@ -129,6 +127,6 @@ class LaneThreads:
 
     def _advance(self, group: Group) -> Report:
         try:
-            return Report(group, group.advance(self._clock))
+            return Report(group, group.advance())
         except BaseException as error:  # a user's model may raise anything when it is traced, `sys.exit` does too
             return Report(group, None, error)

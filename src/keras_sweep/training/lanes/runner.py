@@ -19,13 +19,13 @@ from keras_sweep.training.lanes.lane import EndStates, LaneEnd, LaneProgress
 from keras_sweep.training.lanes.lane_threads import LOOK_SECONDS, LaneThreads, Report
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.program_cache import ProgramCache
-from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.snapshot import Snapshots
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.row_values import unpacked
 from keras_sweep.training.runner import TO_THE_END, Judge
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion
+from keras_sweep.trial.wall_time import WallTime
 
 SNAPSHOT_SECONDS = 60.0  # between two snapshots of a generation in training
 
@@ -63,17 +63,16 @@ class CompiledRunner:
         self._spec = spec
         self._data = data
         self._threads = threads or len(os.sched_getaffinity(0))
-        self._clock = SharedClock()
-        self._programs = ProgramCache(spec, data, self._clock, lane_limit=lane_limit)
+        self._wall = WallTime()
+        self._programs = ProgramCache(spec, data, lane_limit=lane_limit)
         self._kept = EndStates(checkpoints) if keep_states else None
         self._snapshots = Snapshots(checkpoints, spec, data, lane_limit, notice) if checkpoints else None
         self._snapshot_seconds = snapshot_seconds
-        self._phase: tuple[str, int | None, int | None] | None = None  # last told
 
     @property
     def spent(self) -> Mapping[str, float]:
         """Seconds by part: build, compile, train, validate, score, checkpoint."""
-        return self._clock.totals()
+        return self._wall.parts
 
     @property
     def compiled(self) -> int:
@@ -82,12 +81,12 @@ class CompiledRunner:
 
     def programs(
         self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
-    ) -> tuple[int, float]:
-        """How many programs a generation of these needs, and how many each later trial is likely to; trains nothing."""
+    ) -> list[tuple[int, int]]:
+        """What a generation of these is to compile: of each kind of program how many, and for how many trials."""
         generation = LaneGeneration(self._spec, self._programs, self._kept, TO_THE_END)
-        with self._clock.measure("build"):
+        with self._wall.part("build"):
             list(generation.fill(trials, wanted, emit, lambda: False))
-        return self._programs.compiling.total, generation.programs_per_trial
+        return generation.programs
 
     def run(
         self,
@@ -102,7 +101,7 @@ class CompiledRunner:
         A generation that was stopped in training is taken up where it was, if it left a snapshot.
         """
         generation = LaneGeneration(self._spec, self._programs, self._kept, judge)
-        with self._clock.measure("build"):
+        with self._wall.part("build"):
             unbuilt = list(generation.fill(trials, wanted, emit, stopping))
         if not generation.filled:
             return
@@ -110,7 +109,7 @@ class CompiledRunner:
             if suggestion.number in wanted:
                 yield failed(suggestion, _reason(error), runner=self.name, error=error)
         if self._snapshots is not None:
-            with self._clock.measure("checkpoint"):
+            with self._wall.part("checkpoint"):
                 self._snapshots.restore(trials, generation, emit)
         try:
             for lane in generation.lanes.values():
@@ -118,6 +117,10 @@ class CompiledRunner:
                     yield self._result(lane)
             yield from self._train(trials, generation, emit, stopping)
         finally:
+            # Several groups train at once: what the wait for them took is shared out as their own times stand.
+            spent = generation.seconds
+            parts = {"compile": spent.compile, "train": spent.train, "validate": spent.validate}
+            self._wall.split("lanes", parts, rest="train")
             if self._snapshots is not None and generation.over:
                 self._snapshots.remove()
 
@@ -148,44 +151,47 @@ class CompiledRunner:
         stopping: Callable[[], bool],
     ) -> Iterator[Result]:
         last_snapshot = time.monotonic()
-        self._phase = None
+        told: PhaseBegan | None = None
 
         def may_go_on(group: Group) -> bool:
             return not group.waits_at(generation.compared_at)
 
         def tell_phase() -> None:
-            self._tell_phase(generation, emit)
+            """Say what the threads do, if that is something else than before."""
+            nonlocal told
+            made, planned = len(self._programs.made), len(self._programs.planned)
+            phase = PhaseBegan("compile" if self._programs.making else "train", made, planned)
+            if phase != told:
+                told = phase
+                emit(phase)
 
-        with LaneThreads(self._threads, may_go_on, self._clock) as threads:
+        with LaneThreads(self._threads, may_go_on) as threads:
             yield from self._run_due_rungs(generation)  # a snapshot may stand where all wait at a rung
             threads.set(generation.groups)
             while threads.working:
                 tell_phase()
-                if stopping():
-                    threads.pause(tell_phase)
-                    yield from self._read(threads.unread(), emit)
-                    self._snapshot(trials, generation)
-                    return
-                if (report := threads.report(LOOK_SECONDS)) is not None:
-                    yield from self._read([report], emit)
-                    yield from self._run_due_rungs(generation)
-                    threads.set(generation.groups)
-                if self._snapshots is not None and time.monotonic() - last_snapshot > self._snapshot_seconds:
-                    threads.pause(tell_phase)
-                    yield from self._read(threads.unread(), emit)
-                    self._snapshot(trials, generation)
+                stops = stopping()
+                if not stops:
+                    with self._wall.part("lanes"):
+                        report = threads.report(LOOK_SECONDS)
+                    if report is not None:
+                        yield from self._read([report], generation, emit)
+                        yield from self._run_due_rungs(generation)
+                        threads.set(generation.groups)
+                due = self._snapshots is not None and time.monotonic() - last_snapshot > self._snapshot_seconds
+                if stops or due:
+                    with self._wall.part("lanes"):
+                        threads.pause(tell_phase)
+                    yield from self._read(threads.unread(), generation, emit)
+                    if self._snapshots is not None:
+                        with self._wall.part("checkpoint"):
+                            self._snapshots.write(trials, generation)
+                    if stops:
+                        return
                     yield from self._run_due_rungs(generation)  # the reports just read are not read again
                     threads.set(generation.groups)
                     threads.resume()
                     last_snapshot = time.monotonic()
-
-    def _tell_phase(self, generation: LaneGeneration, emit: Listener) -> None:
-        """Say what the threads do, if that is something else than before."""
-        at = self._programs.compiling
-        phase = ("compile" if at.now else "train", at.done, at.total)
-        if phase != self._phase:
-            self._phase = phase
-            emit(PhaseBegan(*phase, generation.programs_per_trial))
 
     def _run_due_rungs(self, generation: LaneGeneration) -> Iterator[Result]:
         """Run the rungs that all have come to; results of the pruned."""
@@ -193,25 +199,21 @@ class CompiledRunner:
             if lane.spec.wanted:
                 yield self._result(lane)
 
-    def _snapshot(self, trials: Sequence[Suggestion], generation: LaneGeneration) -> None:
-        if self._snapshots is not None:
-            with self._clock.measure("checkpoint"):
-                self._snapshots.write(trials, generation)
-
-    def _read(self, reports: Sequence[Report], emit: Listener) -> Iterator[Result]:
+    def _read(self, reports: Sequence[Report], generation: LaneGeneration, emit: Listener) -> Iterator[Result]:
         """Pass on what groups report; results of the lanes that ended."""
         for report in reports:
             if report.error is not None:
                 yield from self._raised(report.group, report.error)
             if (epoch := report.epoch) is None:
                 continue
+            generation.seconds += epoch.seconds
             for lane, row in epoch.rows:
                 lane.seen = epoch.number
                 if lane.spec.wanted:
                     emit(EpochEnded(lane.number, epoch.number, row))
             for lane in epoch.ended:
                 if self._kept is not None:
-                    with self._clock.measure("checkpoint"):
+                    with self._wall.part("checkpoint"):
                         self._kept.keep(lane)
                 if lane.spec.wanted:
                     yield self._result(lane)
@@ -237,7 +239,7 @@ class CompiledRunner:
         template = self._programs.templates.ended(lane.spec.signature)
         state = lane.best if self._spec.take_best else lane.last
         assert state is not None
-        with self._clock.measure("score"):
+        with self._wall.part("score"):
             return scored(
                 self._spec,
                 lane.spec.suggestion,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -18,7 +17,6 @@ from keras_sweep.training.lanes.folded import FoldedTemplate
 from keras_sweep.training.lanes.lane_numbers import offered_activations
 from keras_sweep.training.lanes.masked import EXTRA, means_over_rows, rows_a_step
 from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
-from keras_sweep.training.lanes.shared_clock import SharedClock
 from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
 from keras_sweep.training.lanes.template import Template, built_own_model, layer_outputs
@@ -39,17 +37,14 @@ class Templates:
     What it says of a signature is a function of that, the spec and the data alone, whatever the order of the questions.
     """
 
-    def __init__(
-        self, spec: SweepSpec, data: SearchData, clock: SharedClock | None = None, *, lane_limit: int = LANE_LIMIT
-    ) -> None:
+    def __init__(self, spec: SweepSpec, data: SearchData, *, lane_limit: int = LANE_LIMIT) -> None:
         self.folds = range(max(len(data.folds), 1))
         self._spec = spec
         self._data = data
-        self._clock = clock or SharedClock()
         self._lane_limit = lane_limit
         self._varied = [one for one in spec.space.parameters if one.name.startswith(MODEL_PREFIX)]
         self._activations: Sequence[str] | None = None  # that the space offers
-        self._lock = threading.Lock()  # of what builds a model
+        self._lock = threading.Lock()  # building a model seeds and uses generators of the process
         self._template = lru_cache(CACHE_SIZE)(self._make_template)
         self._own_model = lru_cache(CACHE_SIZE)(self._make_own_model)
         self._efforts: dict[Signature, Effort] = {}  # small, so all are kept
@@ -61,22 +56,11 @@ class Templates:
         Raises:
             ModelError: the model or the optimizer can't be made so.
         """
-        with self._building():
+        with self._lock:
             return self._template(signature, fold)
 
     def _make_template(self, signature: Signature, fold: int) -> Template:
         return Template(self._spec, signature, self._rows(fold))
-
-    @contextmanager
-    def _building(self) -> Iterator[None]:
-        """One thread at a time: building a model seeds and uses generators of the process."""
-        with self._clock.waiting():
-            self._lock.acquire()
-        try:
-            with self._clock.measure("build"):
-                yield
-        finally:
-            self._lock.release()
 
     def ended(self, signature: Signature) -> Template | FoldedTemplate:
         """What tells the weights and outputs of a lane at its end."""
@@ -120,7 +104,7 @@ class Templates:
         if not self._varied or self._data.folds:  # each fold may have columns of its own
             return None
         given = tuple((name, type(value).__name__, value) for name, value in plan.model_arguments.items())
-        with self._building():
+        with self._lock:
             return self._own_model(given, plan.batch_size, plan.seed)
 
     def _make_own_model(self, arguments: Arguments, batch_size: int, seed: int) -> OwnModel | None:

@@ -3,7 +3,7 @@
     sweep_started     name folder engine runner total finished(count) metric goal space_size(null: infinite)
                       parameters[name]
     generation_asked  generation trials[{number params continues}]
-    phase_began       phase done total per_trial
+    phase_began       phase done total
     trial_resumed     number epochs curve{name: [number]}
     epoch_ended       number epoch logs{name: number}
     trial_ended       number generation state value stderr params metrics epoch epochs

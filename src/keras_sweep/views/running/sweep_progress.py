@@ -44,6 +44,82 @@ class Training:
         return min(len(self.values) / self.epochs, 1.0) if self.epochs else 0.0
 
 
+@dataclass(slots=True)
+class Spent:
+    """What generations took."""
+
+    train: float = 0.0  # seconds while nothing was compiled
+    epochs: int = 0  # that ended meanwhile
+    compile: float = 0.0  # seconds while a program was compiled, whatever trained beside it
+    programs: int = 0  # that were compiled
+
+
+class Pace:
+    """How long the rest of a search will take: each epoch as long as those before, and each program.
+
+    The first generation finds the process cold, and compiles what later ones share: once enough of these is known, they
+    alone count, and all that they do beside compiling is counted as training.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._told = clock()
+        self._phase = "train"
+        self._first, self._later = Spent(), Spent()
+        self._generations, self._size = 0, 1
+        self._epochs = 0  # that have ended
+        self._done = 0  # programs that were compiled for this generation
+        self._left = 0.0  # programs that it is still to compile
+        self._a_trial = 0.0  # programs that a trial of a later generation is likely to need
+
+    def begin_generation(self, trials: int) -> None:
+        self._generations += 1
+        self._size, self._done, self._left = max(trials, 1), 0, trials * self._a_trial
+
+    def begin_phase(self, event: PhaseBegan) -> None:
+        spent = self._spend()
+        self._phase = event.phase
+        if event.phase not in ("compile", "train") or event.done is None or event.total is None:
+            return
+        spent.programs += event.done - self._done
+        self._done, self._left = event.done, event.total - event.done
+        # Where few trials of the first generation need a program of their own, they are taken to share all there are.
+        share = event.total / self._size
+        self._a_trial = share if self._generations > 1 or share > 0.5 else 0.0
+
+    def end_epoch(self) -> None:
+        self._epochs += 1
+        self._spend().epochs += self._phase != "compile"
+
+    def seconds(self, epochs: float, *, later: int, enough: float) -> float | None:
+        """What so many epochs will take, and what is compiled for them; None while that is a guess.
+
+        Args:
+            epochs: that are left.
+            later: trials that are not asked yet.
+            enough: epochs that tell how long others take.
+        """
+        self._spend()
+        trained = next((one for one in (self._later, self._first) if one.epochs and one.epochs >= enough), None)
+        if trained is None and self._epochs < 4 * enough:
+            return None
+        seconds = epochs * trained.train / trained.epochs if trained else 0.0  # else all train beside compiling
+        compiled = self._later if self._later.programs else self._first
+        a_program = compiled.compile / max(compiled.programs, 1)
+        return seconds + (self._left + later * self._a_trial) * a_program
+
+    def _spend(self) -> Spent:
+        """Count the time until now."""
+        spent = self._first if self._generations < 2 else self._later
+        now = self._clock()
+        if self._phase == "compile":
+            spent.compile += now - self._told
+        elif self._phase == "train" or spent is self._later:
+            spent.train += now - self._told
+        self._told = now
+        return spent
+
+
 class SweepProgress:
     """Call it with every event. `best` holds the first `keep` results of the leaderboard, in order."""
 
@@ -65,15 +141,8 @@ class SweepProgress:
         self._keep = keep
         self._clock = clock
         self.phase: PhaseBegan | None = None
-        self._begin = self._phase_begin = self._told = clock()
-        self._spent = {"compile": 0.0, "train": 0.0, "other": 0.0}  # seconds of the search
-        self._alone = 0  # epochs that ended while nothing was compiled
-        self._generations = 0
-        self._size = 1  # of a generation
-        self._first_other = 0.0  # of `other`: until the first generation trained
-        self._first_compiling = (0.0, 0)  # seconds and programs of the first generation
-        self._compiled = 0  # programs of earlier generations
-        self._plan: PhaseBegan | None = None  # the programs of this generation
+        self._begin = self._phase_begin = clock()
+        self._pace = Pace(clock)
         self._trained_epochs = (0, 0)  # of the trials that have ended, and how many these are
         self._first: Params | None = None
         self._ended: set[int] = set()
@@ -84,7 +153,7 @@ class SweepProgress:
             self._begin_phase(event)
         elif isinstance(event, SweepStarted):
             self.started = event
-            self._spent, self._told = dict.fromkeys(self._spent, 0.0), self._clock()
+            self._pace = Pace(self._clock)
             self.objective = event.objective
             self._scale = CurveScale(goal=self.objective.goal)
             for result in event.finished:
@@ -104,12 +173,8 @@ class SweepProgress:
             self._take_in_finalists(event)
 
     def _end_epoch(self, event: EpochEnded) -> None:
-        if not self.epochs and self.phase is not None:  # the first of all compiles what later ones find
-            self._spend()
-            self._first_other = self._spent["other"]
-        else:
-            self._alone += _part(self.phase) == "train"
         self.epochs += 1
+        self._pace.end_epoch()
         if trial := self.training.get(event.number):
             trial.values.append(float(event.logs.get(self.objective.name, math.nan)))
 
@@ -135,15 +200,11 @@ class SweepProgress:
         self.leading.sort(key=lambda other: order_key(other, self.objective))
 
     def _begin_generation(self, event: GenerationAsked) -> None:
-        self.generation, self._size = event.generation, max(len(event.suggestions), 1)
-        self._generations += 1
+        self.generation = event.generation
+        self._pace.begin_generation(len(event.suggestions))
         if any(result.final for result in self.leading):  # of an earlier end: the search goes on
             self.leading = [replace(result, final=False) for result in self.leading]
             self.leading.sort(key=lambda other: order_key(other, self.objective))
-        self._compiled += self._plan.done or 0 if self._plan else 0
-        if self._generations == 2:
-            self._first_compiling = self._spent["compile"], self._compiled
-        self._plan = None
         self.training = {
             suggestion.number: Training(suggestion.params, _asked(suggestion.params))
             for suggestion in event.suggestions
@@ -195,58 +256,27 @@ class SweepProgress:
 
     @property
     def remaining(self) -> float | None:
-        """Seconds that it will take still; None while that is a guess.
-
-        Epochs go on taking as long as those that trained while nothing was compiled, each program that is still to be
-        compiled as long as those before, and what else a generation needs as long as in those after the first.
-        """
+        """Seconds that it will take still; None while that is a guess."""
         if self.finalists is not None:
             begin, before = self._finalists_begin
             epochs = self.epochs - before
             seconds = self._clock() - begin
             return max(self.finalists.epochs - epochs, 0) * seconds / epochs if epochs and seconds >= 1 else None
-        left, a_trial = self._epochs_left()
-        enough = self._alone > 0 and self._alone >= min(a_trial / 2, ENOUGH_EPOCHS)
-        if not self.epochs or self.elapsed < 1 or not (enough or self.epochs >= 2 * a_trial):
+        if not self.epochs or self.elapsed < 1:
             return None
-        self._spend()
-        seconds = left * self._spent["train"] / self._alone if enough else 0.0  # all train while others compile
-        later = max(self.total - self.done - len(self.training), 0)
-        if self._generations > 1:
-            each = (self._spent["other"] - self._first_other) / (self._generations - 1)
-            seconds += each * math.ceil(later / self._size)
-        plan = self._plan
-        if plan is not None and plan.total is not None:
-            done = self._compiled + (plan.done or 0)
-            programs = plan.total - (plan.done or 0) + (plan.per_trial or 0.0) * later
-            first, known = self._first_compiling if done > self._first_compiling[1] else (0.0, 0)  # which was cold
-            seconds += programs * (self._spent["compile"] - first) / max(done - known, 1)
-        return seconds
-
-    def _epochs_left(self) -> tuple[float, float]:
-        """(epochs still to be trained, those of a trial): what trials ask for, and later ones what those before had."""
+        # Trials that are not asked yet, or say no number of epochs, are taken to train as long as those before.
         asked = [trial.epochs for trial in self.training.values() if trial.epochs]
         known, count = self._trained_epochs if self._trained_epochs[1] else (sum(asked), len(asked))
         a_trial = known / max(count, 1)
         later = max(self.total - self.done - len(self.training), 0)
         left = sum(max((trial.epochs or a_trial) - len(trial.values), 0) for trial in self.training.values())
-        return left + later * a_trial, a_trial
+        return self._pace.seconds(left + later * a_trial, later=later, enough=min(a_trial / 2, ENOUGH_EPOCHS))
 
     def _begin_phase(self, event: PhaseBegan) -> None:
-        self._spend()
         if self.phase is None or _work(self.phase) != _work(event):
-            self._phase_begin = self._told
+            self._phase_begin = self._clock()
         self.phase = event
-        if event.phase in ("compile", "train"):
-            self._plan = event
-            if self._generations <= 1:
-                self._first_other = self._spent["other"]
-
-    def _spend(self) -> None:
-        """Count the time until now."""
-        now, part = self._clock(), _part(self.phase)
-        self._spent[part if part == "compile" or self.epochs else "other"] += now - self._told
-        self._told = now
+        self._pace.begin_phase(event)
 
     def is_best(self, result: Result) -> bool:
         """Whether the result leads."""
@@ -272,11 +302,6 @@ class SweepProgress:
         for name in (*self._first, *params):
             if name not in self._varying and _differ(self._first, params, name):
                 self._varying[name] = None
-
-
-def _part(phase: PhaseBegan | None) -> str:
-    """What the time of a phase is counted as."""
-    return "train" if phase is None else phase.phase if phase.phase in ("compile", "train") else "other"
 
 
 def _work(event: PhaseBegan) -> tuple[str, int | None]:

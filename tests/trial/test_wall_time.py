@@ -1,7 +1,7 @@
 import time
 
-from keras_sweep.sweep.wall_time import WallTime
 from keras_sweep.trial.events import PhaseBegan
+from keras_sweep.trial.wall_time import WallTime
 
 ROUNDING = 1e-6
 
