@@ -28,7 +28,8 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.space.sweep_spec import Finalists as FinalistSettings
-from keras_sweep.sweep.finalists import Finalists
+from keras_sweep.sweep.finalists import train_finalists
+from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.trial.finalists import chosen, seed_scores
@@ -143,8 +144,8 @@ class AnyOrder(RuleBasedStateMachine):
             run(self.spec, record, trials, runner, stop)
             if len(record.results()) >= trials and not stop:
                 stop = StopRequest()
-                finalists = Finalists(self.spec, study, runner, lambda event: None, stop, WallTime())  # type: ignore[arg-type]
-                assert finalists.train(record.results())
+                running = Running(study, self.spec, None, runner, lambda event: None, WallTime(), stop)  # type: ignore[arg-type]
+                assert train_finalists(running, record.results())
                 self._check_winner()
         except Killed:
             self.abandoned += [study, record]

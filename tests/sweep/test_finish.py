@@ -12,17 +12,20 @@ import pytest
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import finish as finish_module
 from keras_sweep.sweep import winner as winner_module
 from keras_sweep.sweep.export import kept_card
-from keras_sweep.sweep.finish import Finishing
+from keras_sweep.sweep.finish import finish
+from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.outcome import accuracy_error
 from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.ranking import winner
+from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.in_memory_record import searched
 
@@ -45,7 +48,8 @@ def finished(study: StudyFile, results, *, test: bool = True):
     """Finish; the events."""
     best = winner(results, SPEC.objective)
     events = []
-    Finishing(SPEC, study, DATA, results, best, lambda: best.weights, events.append, test=test).finish()
+    running = Running(study, SPEC, DATA, None, events.append, WallTime(), StopRequest())
+    finish(running, results, best, lambda: best.weights, test=test)
     return events
 
 

@@ -4,98 +4,91 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from keras_sweep.data.raw_rows import whole
-from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import CARD, card_text, model_card, own_card
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.export import file_model, save_keras
+from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.winner import known_look, look_at_test, trained_model
 from keras_sweep.trial.events import Listener, Noticed, Refit
 from keras_sweep.trial.result import Result, Weights
-from keras_sweep.trial.wall_time import WallTime
 
 OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card is of the model that is to be there
 
 
-@dataclass(frozen=True, slots=True)
-class Finishing:
-    """The end of a sweep whose winner is known: all that its model file and its card are made of."""
+def finish(
+    running: Running,
+    results: Sequence[Result],
+    best: Result,
+    weights: Callable[[], Weights],
+    *,
+    test: bool = True,
+    refit: Refit | None = None,
+) -> None:
+    """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
 
-    spec: SweepSpec
-    study: StudyFile
-    data: SearchData
-    results: Sequence[Result]  # the trials of the search
-    best: Result  # the winner, or the one of its finalists whose model stands for it
-    weights: Callable[[], Weights]  # of that model, or of its refit where there is one
-    emit: Listener
-    wall: WallTime = field(default_factory=WallTime)
-    test: bool = True  # whether the test rows are to be looked at
-    refit: Refit | None = None
+    What is there already and sound is left as it is, so that the same call again does nothing. The card bears the
+    model file's checksum and is written last: a kill leaves a model without a card, never with another model's.
 
-    def finish(self) -> None:
-        """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
+    Args:
+        running: the sweep.
+        results: the trials of the search.
+        best: the winner, or the one of its finalists whose model stands for it.
+        weights: gives those of that model, or of its refit where there is one.
+        test: whether the test rows are to be looked at.
+        refit: how it was trained once more, on all rows.
+    """
+    spec, study, data, emit, wall = running.spec, running.study, running.data, running.emit, running.wall
+    folder = study.folder
+    scores = study.facts.test_of(best)
+    if scores is not None:
+        emit(known_look(best, scores, study.facts.test_looks))
 
-        What is there already and sound is left as it is, so that the same call again does nothing. The card bears the
-        model file's checksum and is written last: a kill leaves a model without a card, never with another model's.
-        """
-        spec, study, folder, best = self.spec, self.study, self.study.folder, self.best
-        scores = study.facts.test_of(best)
-        if scores is not None:
-            self.emit(known_look(best, scores, study.facts.test_looks))
-        there = _card_on_disk(folder, study.facts, self.emit)
-        opening = str(there.get("open", PLAIN))
-        wanted = self._card(opening)
-        current = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
-        sound = _is_sound(folder, there if current else None, self.emit)
-        look = self.test and scores is None and bool(self.data.test_rows)
-        told = there.get("estimate") == wanted["estimate"] and (there.get("test") is None) == (scores is None)
-        if sound and told and not look:
-            return
-        if look or not sound:
-            own = self.data if self.refit is None else whole(spec, self.data)
-            with self.wall.phase("build"):
-                model = trained_model(spec, best, self.weights(), own)
-            if look:
-                with self.wall.phase("test"):
-                    scores = look_at_test(spec, study, best, model, self.data, own, self.emit)
-            if not sound:
-                try:
-                    with self.wall.phase("export"):
-                        as_file = file_model(spec, model, own)
-                except ModelError as error:  # the trials and their weights are sound all the same
-                    self.emit(Noticed(str(error)))
-                    return
-                opening = opening_call(as_file)
-                _make_way(folder)
-                with self.wall.phase("export"), plain_errors("write", folder.best):
-                    save_keras(as_file, folder.best)
-        card = {**self._card(opening), "sha256": file_digest(folder.best)}
-        text = card_text(card)
-        study.set_attributes({CARD: hashlib.sha256(text.encode()).hexdigest()})
-        write_text(folder.card, text, mode=SHARED)
+    def card(opening: str) -> dict[str, Any]:
+        """As it is to be, but for the file's checksum."""
+        sweep = RecordedSweep(folder, study.facts, results)
+        return model_card(sweep, spec, best, data, opening=opening, refit=refit)
 
-    def _card(self, opening: str) -> dict[str, Any]:
-        """The card as it is to be, but for the file's checksum."""
-        sweep = RecordedSweep(self.study.folder, self.study.facts, self.results)
-        return model_card(sweep, self.spec, self.best, self.data, opening=opening, refit=self.refit)
-
-
-def _make_way(folder: SweepFolder) -> None:
-    """Delete card.json before best.keras is replaced, so that a card never describes another model."""
-    with plain_errors("remove", folder.card):
-        disk.remove(folder.card)
+    there = _card_on_disk(folder, study.facts, emit)
+    opening = str(there.get("open", PLAIN))
+    wanted = card(opening)
+    current = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
+    sound = _is_sound(folder, there if current else None, emit)
+    look = test and scores is None and bool(data.test_rows)
+    told = there.get("estimate") == wanted["estimate"] and (there.get("test") is None) == (scores is None)
+    if sound and told and not look:
+        return
+    if look or not sound:
+        own = data if refit is None else whole(spec, data)
+        with wall.phase("build"):
+            model = trained_model(spec, best, weights(), own)
+        if look:
+            with wall.phase("test"):
+                scores = look_at_test(spec, study, best, model, data, own, emit)
+        if not sound:
+            try:
+                with wall.phase("export"):
+                    as_file = file_model(spec, model, own)
+            except ModelError as error:  # the trials and their weights are sound all the same
+                emit(Noticed(str(error)))
+                return
+            opening = opening_call(as_file)
+            with plain_errors("remove", folder.card):
+                disk.remove(folder.card)  # so that a card never describes another model
+            with wall.phase("export"), plain_errors("write", folder.best):
+                save_keras(as_file, folder.best)
+    text = card_text({**card(opening), "sha256": file_digest(folder.best)})
+    study.set_attributes({CARD: hashlib.sha256(text.encode()).hexdigest()})
+    write_text(folder.card, text, mode=SHARED)
 
 
 def _card_on_disk(folder: SweepFolder, facts: Facts, emit: Listener) -> dict[str, Any]:

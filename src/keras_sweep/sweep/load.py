@@ -12,6 +12,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.process.backend import check_environment
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.choose import choose_runner
@@ -30,6 +31,19 @@ class Loaded:
     data: SearchData
     runner: Runner
     notices: tuple[str, ...]  # to be told once the sweep is begun
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A sweep that is run: its record is open, and its lock is held."""
+
+    study: StudyFile
+    spec: SweepSpec
+    data: SearchData
+    runner: Runner
+    emit: Listener
+    wall: WallTime
+    stop: StopRequest
 
 
 def load(

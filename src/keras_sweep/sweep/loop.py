@@ -54,7 +54,7 @@ def search(
     tries = 0  # of the generation
     while len(finished) < limits.trials:
         if stop:
-            return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
+            return stopped(stop)
         generation = generations.next()
         if not generation.asked:
             emit(Noticed(exhausted_text(len(finished))))
@@ -78,6 +78,11 @@ def search(
         elif len(finished) < limits.trials and not stop:
             raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
     return EndReason.DONE
+
+
+def stopped(stop: StopRequest) -> EndReason:
+    """Why a search ended that was asked to."""
+    return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
 
 
 def _check_failures(finished: Sequence[Result], limits: Limits) -> None:

@@ -12,9 +12,8 @@ from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import file_digest, read_plain
 from keras_sweep.models.model_code import MODEL_CODE, changed_code, model_code
 from keras_sweep.process.keras_config import KERAS_CONFIG, config_changes, keras_config, keras_json
-from keras_sweep.record.facts import Facts, TestScores
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import read_owner
-from keras_sweep.record.reader import read_facts, read_results
 from keras_sweep.record.saved import (
     load_scores,
     load_weights,
@@ -32,9 +31,9 @@ from keras_sweep.sweep.card import is_card_of, own_card, refit_record, versions
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.winner import known_look
-from keras_sweep.trial.events import EndReason, Listener, Noticed, Refit, SweepEnded, WinnerRefitted, exhausted_text
+from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded, WinnerRefitted, exhausted_text
 from keras_sweep.trial.finalists import chosen
-from keras_sweep.trial.ranking import best_training, winner
+from keras_sweep.trial.ranking import best_training
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.wall_time import WallTime
 
@@ -197,94 +196,75 @@ def _changed(name: str, changes: list[str], facts: Facts, spec: SweepSpec) -> Ch
 def tell_again(
     spec: SweepSpec, folder: SweepFolder, emit: Listener, wall: WallTime, *, test: bool
 ) -> SweepEnded | None:
-    """Tell of a finished sweep what its last run told; None, and nothing is told, where anything is left to do."""
-    known = _already_done(spec, folder, test=test)
-    if known is None:
-        return None
-    results, best, scores, looks = known
-    emit(sweep_started(spec, folder, results[-1].runner, spec.search.trials, results))
-    if (refit := read_facts(folder).refit_of(best)) is not None:
-        emit(WinnerRefitted(refit, earlier=True))
-    if scores is not None:
-        emit(known_look(best, scores, looks))
-    reason = EndReason.DONE if len(results) >= spec.search.trials else EndReason.EXHAUSTED
-    exhausted = reason is EndReason.EXHAUSTED
-    all_of = f"all of its {len(results)} trials are" if len(results) > 1 else "its one trial is"
-    done = exhausted_text(len(results)) if exhausted else f"{all_of} done"
-    emit(Noticed(f"{done}, and nothing is left to do{'' if exhausted else '; `--more N` adds some'}"))
-    comparison = RecordedSweep(folder, read_facts(folder), results).comparison
-    ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), short_path(folder.best), comparison=comparison)
-    emit(ended)
-    return ended
-
-
-def _already_done(
-    spec: SweepSpec, folder: SweepFolder, *, test: bool
-) -> tuple[list[Result], Result, TestScores | None, int] | None:
-    """All trials, the winner's training whose model stands for it, its scores on the test rows, and the looks at them;
-    None where anything is left to do.
+    """Tell of a finished sweep what its last run told; None, and nothing is told, where anything is left to do.
 
     That is also so where a file beside the record is missing or altered, or where a file of the user's, data or code,
     was written since: then the whole way is gone, on which that is noticed.
     """
     try:
-        facts, results = read_facts(folder), read_results(folder)
-        best = winner(results, spec.objective)
-        asked = (spec.search.trials, spec.search.engine_name, spec.text)
-        if best is None or asked != (facts.trials, facts.engine, facts.space):
+        sweep = RecordedSweep.read(folder)
+        if sweep.best is None or not _is_done(sweep, sweep.best, spec, test=test):
             return None
-        if not _has_ended(spec, facts, results, best):
-            return None
-        if read_owner(folder) is not None or _is_waiting(folder) or folder.space.read_text() != spec.text:
-            return None
-        card = own_card(folder, facts)
-        training = best_training(best, spec.objective)
-        scores = facts.test_of(training)
-        refit = facts.refit_of(training)
-        _read_what_is_kept(folder, results, refit)
-        if (refit is not None) is not spec.refits or card.get("refit") != refit_record(refit):
-            return None
-        if not _is_written(card, spec, results, best) or card["sha256"] != file_digest(folder.best):
-            return None
-        if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
-            return None
-        changes = config_changes(facts.keras_config or {}, keras_config())  # code of the model may set it, too
-        changes += changed_code(facts.model_code, model_code(spec))
-        if changes or RecordedSweep(folder, facts, results).is_altered:
-            return None
-        written = folder.card.stat().st_mtime
-        if any(path.stat().st_mtime >= written for path in _sources(spec)):
-            return None
-        return results, training, scores, facts.test_looks
     except (RecordError, OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
+    results, training = sweep.results, best_training(sweep.best, spec.objective)
+    emit(sweep_started(spec, folder, results[-1].runner, spec.search.trials, results))
+    if sweep.refit is not None:
+        emit(WinnerRefitted(sweep.refit, earlier=True))
+    if (scores := sweep.facts.test_of(training)) is not None:
+        emit(known_look(training, scores, sweep.facts.test_looks))
+    if len(results) >= spec.search.trials:
+        reason, more = EndReason.DONE, "; `--more N` adds some"
+        done = f"all of its {len(results)} trials are done" if len(results) > 1 else "its one trial is done"
+    else:
+        reason, more, done = EndReason.EXHAUSTED, "", exhausted_text(len(results))
+    emit(Noticed(f"{done}, and nothing is left to do{more}"))
+    model = short_path(folder.best)
+    ended = SweepEnded(spec.name, reason, tuple(results), wall.total(), model, comparison=sweep.comparison)
+    emit(ended)
+    return ended
 
 
-def _read_what_is_kept(folder: SweepFolder, results: Sequence[Result], refit: Refit | None) -> None:
+def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool) -> bool:
+    """Whether a run would find nothing to do. What it raises says that it would."""
+    folder, facts, results = sweep.folder, sweep.facts, sweep.results
+    if (spec.search.trials, spec.search.engine_name, spec.text) != (facts.trials, facts.engine, facts.space):
+        return False
+    searched = len(results) >= spec.search.trials or facts.exhausted == len(results)
+    if not searched or best.final is not bool(chosen(spec, results).recipes):
+        return False
+    waits = folder.spool.exists() or folder.finalists.spool.exists()
+    if waits or read_owner(folder) is not None or folder.space.read_text() != spec.text:
+        return False
+    _read_what_is_kept(sweep)
+    training, card = best_training(best, spec.objective), own_card(folder, facts)
+    if (sweep.refit is not None) is not spec.refits or card.get("refit") != refit_record(sweep.refit):
+        return False
+    if card["trials"] != len(results) or not is_card_of(card, training, spec.search.seed):
+        return False
+    if card["sha256"] != file_digest(folder.best):
+        return False
+    scores = facts.test_of(training)
+    if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
+        return False
+    changes = config_changes(facts.keras_config or {}, keras_config())  # code of the model may set it, too
+    if changes or changed_code(facts.model_code, model_code(spec)) or sweep.is_altered:
+        return False
+    written = folder.card.stat().st_mtime
+    return all(path.stat().st_mtime < written for path in _sources(spec))
+
+
+def _read_what_is_kept(sweep: RecordedSweep) -> None:
     """Read the weights and scores that are kept: a run makes whole what is damaged. Raises RecordError."""
+    folder, refit = sweep.folder, sweep.refit
     if refit is not None:
         load_weights(weights_file(folder.refit, refit.trial), refit.digest)
-    for trial in (*results, *(one for result in results for one in result.finalists)):
+    for trial in (*sweep.results, *(one for result in sweep.results for one in result.finalists)):
         path = weights_file_of(folder, trial)
         if path.exists():
             load_weights(path, trial.weights_digest)
             if trial.scores_digest:
                 load_scores(scores_file(part_of(folder, trial), trial.number), trial.scores_digest)
-
-
-def _has_ended(spec: SweepSpec, facts: Facts, results: Sequence[Result], best: Result) -> bool:
-    """Whether all trials, and all finalists, are there."""
-    searched = len(results) >= spec.search.trials or facts.exhausted == len(results)
-    return searched and best.final is bool(chosen(spec, results).recipes)
-
-
-def _is_written(card: Mapping[str, Any], spec: SweepSpec, results: Sequence[Result], best: Result) -> bool:
-    """Whether the card is of the winner, or of the one of its finalists whose model stands for it."""
-    return card["trials"] == len(results) and is_card_of(card, best_training(best, spec.objective), spec.search.seed)
-
-
-def _is_waiting(folder: SweepFolder) -> bool:
-    return folder.spool.exists() or folder.finalists.spool.exists()
 
 
 def _sources(spec: SweepSpec) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from keras_sweep.data.raw_rows import whole
@@ -11,8 +11,10 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Interrupted, RecordError, SweepError
 from keras_sweep.record.saved import delete_others, load_weights, save_weights, weights_file
 from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, weights_of
 from keras_sweep.sweep.retrain import told_as_phases
 from keras_sweep.training.choose import choose_runner
@@ -21,52 +23,38 @@ from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import arrays_digest
 
 
-@dataclass(frozen=True, slots=True)
-class Refitting:
-    """The refit of a sweep whose record is open and whose lock is held."""
+def refit_winner(running: Running, training: Result) -> Refit | None:
+    """The refit of the winner's training, trained where it is missing or damaged; None where none is asked for.
 
-    spec: SweepSpec
-    study: StudyFile
-    data: SearchData
-    runner: str  # a runner's name, "compiled/jax"
-    emit: Listener
-    stopping: Callable[[], bool]
-
-    def of(self, training: Result) -> Refit | None:
-        """The refit of the winner's training, trained where it is missing or damaged; None where none is asked for.
-
-        Raises:
-            Interrupted: `stopping` said so.
-            SweepError: it diverged, or its code raised.
-        """
-        if not self.spec.refits:
-            if self.study.facts.refit is not None:
-                self.study.set_attributes({"refit": None})
-            return None
-        known = self.study.facts.refit_of(training)
-        if known is None or _kept(self.study, known) is None:
-            known = self._trained(training)
-            self.emit(WinnerRefitted(known))
-        else:
-            self.emit(WinnerRefitted(known, earlier=True))
+    Raises:
+        Interrupted: a signal came.
+        SweepError: it diverged, or its code raised.
+    """
+    spec, study, emit = running.spec, running.study, running.emit
+    known = study.facts.refit_of(training)
+    if not spec.refits:
+        if study.facts.refit is not None:
+            study.set_attributes({"refit": None})
+        return None
+    if known is not None and _kept(study, known) is not None:
+        emit(WinnerRefitted(known, earlier=True))
         return known
+    rows = whole(spec, running.data)
+    again = trained_on_all(
+        spec, rows, training, running.runner.name, emit, lambda: running.stop.signalled, study.folder.checkpoints
+    )
+    assert again.weights is not None
+    save_weights(weights_file(study.folder.refit, training.recipe), again.weights)
+    refit = _refit(training, again, rows, arrays_digest(again.weights))
+    study.set_attributes({"refit": asdict(refit)})
+    delete_others(study.folder.refit.weights, [training.recipe])
+    emit(WinnerRefitted(refit))
+    return refit
 
-    def weights(self, refit: Refit) -> Weights:
-        """Its weights, which `of` has seen to. Raises RecordError."""
-        return load_weights(weights_file(self.study.folder.refit, refit.trial), refit.digest)
 
-    def _trained(self, training: Result) -> Refit:
-        rows = whole(self.spec, self.data)
-        again = trained_on_all(
-            self.spec, rows, training, self.runner, self.emit, self.stopping, self.study.folder.checkpoints
-        )
-        assert again.weights is not None
-        path = weights_file(self.study.folder.refit, training.recipe)
-        save_weights(path, again.weights)
-        refit = _refit(training, again, rows, arrays_digest(again.weights))
-        self.study.set_attributes({"refit": asdict(refit)})
-        delete_others(path.parent, [training.recipe])
-        return refit
+def refit_weights(folder: SweepFolder, refit: Refit) -> Weights:
+    """The weights of a refit. Raises RecordError."""
+    return load_weights(weights_file(folder.refit, refit.trial), refit.digest)
 
 
 def final_weights(opened: OpenedTrial) -> tuple[Weights, SearchData, Refit | None]:
@@ -134,6 +122,6 @@ def _refit(training: Result, again: Result, rows: SearchData, digest: str) -> Re
 def _kept(study: StudyFile, refit: Refit) -> Weights | None:
     """Its weights; None where they are missing, damaged or others."""
     try:
-        return load_weights(weights_file(study.folder.refit, refit.trial), refit.digest)
+        return refit_weights(study.folder, refit)
     except RecordError:
         return None

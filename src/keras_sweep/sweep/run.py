@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.files.plain import plain_errors
@@ -13,20 +13,19 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.saved import saved_trials
-from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
-from keras_sweep.sweep.finalists import Finalists
-from keras_sweep.sweep.finish import Finishing
-from keras_sweep.sweep.load import Loaded, load, short_path, sweep_started
-from keras_sweep.sweep.loop import Limits, search
+from keras_sweep.sweep.finalists import train_finalists
+from keras_sweep.sweep.finish import finish
+from keras_sweep.sweep.load import Running, load, short_path, sweep_started
+from keras_sweep.sweep.loop import Limits, search, stopped
 from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside, tell_again
 from keras_sweep.sweep.rebuild import BestWeights, rebuild_scores
 from keras_sweep.sweep.recorded import why_none
-from keras_sweep.sweep.refit import Refitting
+from keras_sweep.sweep.refit import refit_weights, refit_winner
 from keras_sweep.training import checkpoint
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.fit.checkpoint import FILE as OF_FIT
@@ -34,7 +33,7 @@ from keras_sweep.training.lanes.snapshot import FILE as OF_LANES
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner
-from keras_sweep.trial.result import DIVERGED, Result
+from keras_sweep.trial.result import DIVERGED, Result, Weights
 from keras_sweep.trial.wall_time import WallTime
 
 
@@ -96,154 +95,97 @@ def run_sweep(
         with study:
             for text in loaded.notices:
                 emit(Noticed(text))
-            return _Run(study, loaded, options, emit, wall, stop).to_its_end()
+            running = Running(study, loaded.spec, loaded.data, loaded.runner, emit, wall, stop)
+            return _to_its_end(running, options)
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """What is kept of trials that are not in the record."""
-
-    training: Mapping[int, int] = field(default_factory=dict)  # stopped in training -> epoch at which it is kept
-    waiting: tuple[int, ...] = ()  # ended, in the spool until those with lower numbers are recorded
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A sweep whose record is open and whose lock is held."""
-
-    study: StudyFile
-    loaded: Loaded
-    options: RunOptions
-    emit: Listener
-    wall: WallTime
-    stop: StopRequest
-
-    def to_its_end(self) -> SweepEnded:
-        """Search, finish the winner, and write down and tell how it ended. Raises as `run_sweep`."""
-        spec, folder = self.loaded.spec, self.study.folder
-        with self.wall.part("record"):
-            record = TrialRecord(self.study, spec.objective, notice=lambda text: self.emit(Noticed(text)))
-            earlier = record.results()
-            damaged = set_damaged_weights_aside(folder, earlier, self.emit)
-            trained = self.study.finalists().results() if saved_trials(folder.finalists) else []
-            damaged_finalists = set_damaged_weights_aside(folder.finalists, trained, self.emit)
-        total = self._total(len(earlier))
-        self.emit(sweep_started(spec, folder, self.loaded.runner.name, total, earlier))
-        ended, finalists_ended = self._search(record, total)
-        reason = ended if finalists_ended else _stopped(self.stop)
-        with self.wall.part("record"):
-            results = self.study.ranked_results()
-            left = self._left(record, len(results), total) if ended is reason else _Left()
-            if ended is EndReason.EXHAUSTED:
-                self.study.set_attributes({"exhausted": len(results)})
-        best = winner(results, spec.objective)
-        model, comparison = None, None
-        if best is not None and not self.stop.signalled:
-            finalists = {one.number: one for result in results for one in result.finalists}
-            lost = [results[one] for one in damaged if one in record.best]
-            lost += [finalists[one] for one in damaged_finalists if one in finalists]
-            comparison = self._finish(results, best, lost)
-            model = short_path(folder.best)
-        seconds = self._write_down()
-        if reason is EndReason.OUT_OF_TIME:
-            self.emit(Noticed(_to_go_on(left, results)))
-        told = SweepEnded(spec.name, reason, tuple(results), seconds, model, left.training, left.waiting, comparison)
-        self.emit(told)
-        own = _trained_here(results)
-        if best is None and own and reason is not EndReason.OUT_OF_TIME and not self.stop.signalled:
-            hint = f"`sweep show {spec.name} {own[0].number}` says more"
-            if any(one.reason == DIVERGED for one in own):
-                hint += "; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
-            raise SweepError(f"no trial completed, {why_none(own)}", hint=hint)
-        return told
-
-    def _total(self, earlier: int) -> int:
-        """How many trials there are to be, counting those of earlier runs; the record then says so, too."""
-        asked = self.loaded.spec.search.trials
-        total = asked if self.options.more is None else earlier + self.options.more
-        if total != asked:
-            self.study.set_attributes({"trials": total})
-        return total
-
-    def _search(self, record: TrialRecord, total: int) -> tuple[EndReason, bool]:
-        """Why the search ended, and whether all that was to follow it in training did."""
-        spec, runner = self.loaded.spec, self.loaded.runner
-        limits = Limits(total, self.options.max_failures)
-        self.stop.can_finish = True
-        with plain_errors("go on with", self.study.folder.path):  # what no trial is to blame for, as a full disk
-            reason = search(
-                lambda: make_engine(spec), runner, record, limits, emit=self.emit, stop=self.stop, wall=self.wall
-            )
-            record.close()
-            complete = True
-            if reason in (EndReason.DONE, EndReason.EXHAUSTED):
-                finalists = Finalists(spec, self.study, runner, self.emit, self.stop, self.wall)
-                complete = finalists.train(record.results())
-        self.wall.split("train", runner.spent, rest="report")  # telling of epochs
-        return reason, complete
-
-    def _left(self, record: TrialRecord, recorded: int, total: int) -> _Left:
-        waiting = record.numbers_waiting
-        training: Mapping[int, int] = {}
-        if self.stop and recorded < total:
-            training = kept_training(self.study.folder, set(range(recorded, total)) - set(waiting))
-        return _Left(training, tuple(number for number in waiting if number < total))
-
-    def _finish(self, results: list[Result], best: Result, damaged: Sequence[Result]) -> Comparison:
-        """Make whole what trials have on disk, compare them, evaluate the winner and write its model."""
-        spec, data, runner = self.loaded.spec, self.loaded.data, self.loaded.runner
-        weights = BestWeights(spec, self.study, runner, self.emit, self.wall, self.stop)
-        with self.wall.part("export"):
-            weights.write_again(damaged)
-            rebuild_scores(spec, data, self.study.folder, results, self.emit)
-            finalists = [one for result in results if result.final for one in result.finalists]
-            rebuild_scores(spec, data, self.study.folder.finalists, finalists, self.emit)
-            training = best_training(best, spec.objective)
-            comparison = keep_comparison(self.study, results)
-            refitting = Refitting(spec, self.study, data, runner.name, self.emit, lambda: self.stop.signalled)
-            with self.wall.part("refit"):
-                refit = refitting.of(training)
-            Finishing(
-                spec,
-                self.study,
-                data,
-                results,
-                training,
-                lambda: weights.of(training) if refit is None else refitting.weights(refit),
-                self.emit,
-                self.wall,
-                test=self.options.test,
-                refit=refit,
-            ).finish()
-        return comparison
-
-    def _write_down(self) -> dict[str, float]:
-        """Write into the record what all runs together took; returns the seconds of this one."""
-        with contextlib.suppress(OSError):  # it holds what still trains, if anything
-            self.study.folder.checkpoints.rmdir()
-        seconds = self.wall.total()
-        self.study.set_attributes({"seconds": _added(self.study.facts.seconds, seconds)})
-        return seconds
+def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
+    """Search, finish the winner, and write down and tell how it ended. Raises as `run_sweep`."""
+    spec, study, emit, stop, wall = running.spec, running.study, running.emit, running.stop, running.wall
+    folder = study.folder
+    with wall.part("record"):
+        record = TrialRecord(study, spec.objective, notice=lambda text: emit(Noticed(text)))
+        earlier = record.results()
+        damaged = set_damaged_weights_aside(folder, earlier, emit)
+        trained = study.finalists().results() if saved_trials(folder.finalists) else []
+        damaged_finalists = set_damaged_weights_aside(folder.finalists, trained, emit)
+    total = spec.search.trials
+    if options.more is not None:
+        total = len(earlier) + options.more
+        study.set_attributes({"trials": total})
+    emit(sweep_started(spec, folder, running.runner.name, total, earlier))
+    ended, complete = _search(running, record, Limits(total, options.max_failures))
+    reason = ended if complete else stopped(stop)
+    training: Mapping[int, int] = {}  # trials stopped in training -> epoch at which they are kept
+    waiting: set[int] = set()  # trials that ended, in the spool until those with lower numbers are recorded
+    with wall.part("record"):
+        results = study.ranked_results()
+        if complete:
+            waiting = {number for number in record.numbers_waiting if number < total}
+            if stop and len(results) < total:
+                training = kept_training(folder, set(range(len(results), total)) - waiting)
+        if ended is EndReason.EXHAUSTED:
+            study.set_attributes({"exhausted": len(results)})
+    best = winner(results, spec.objective)
+    model, comparison = None, None
+    if best is not None and not stop.signalled:
+        finalists = {one.number: one for result in results for one in result.finalists}
+        lost = [results[one] for one in damaged if one in record.best]
+        lost += [finalists[one] for one in damaged_finalists if one in finalists]
+        comparison = _finish(running, results, best_training(best, spec.objective), lost, test=options.test)
+        model = short_path(folder.best)
+    with contextlib.suppress(OSError):  # it holds what still trains, if anything
+        folder.checkpoints.rmdir()
+    seconds, before = wall.total(), study.facts.seconds
+    of_all_runs = {name: before.get(name, 0.0) + seconds.get(name, 0.0) for name in {**before, **seconds}}
+    study.set_attributes({"seconds": of_all_runs})
+    own = [one for one in results if not imported(one)]
+    if reason is EndReason.OUT_OF_TIME:
+        kept = "the time is up; the same command goes on from what is kept"
+        nothing = "the time is up before any trial ended its first epoch: give it more with `--for`"
+        emit(Noticed(kept if own or training or waiting else nothing))
+    told = SweepEnded(spec.name, reason, tuple(results), seconds, model, training, tuple(sorted(waiting)), comparison)
+    emit(told)
+    if best is None and own and reason is not EndReason.OUT_OF_TIME and not stop.signalled:
+        hint = f"`sweep show {spec.name} {own[0].number}` says more"
+        if any(one.reason == DIVERGED for one in own):
+            hint += "; what diverges wants a lower learning rate, or a target and inputs of about -1 to 1"
+        raise SweepError(f"no trial completed, {why_none(own)}", hint=hint)
+    return told
 
 
-def _stopped(stop: StopRequest) -> EndReason:
-    return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
+def _search(running: Running, record: TrialRecord, limits: Limits) -> tuple[EndReason, bool]:
+    """Why the search ended, and whether all that was to follow it in training did."""
+    spec, runner, stop, wall = running.spec, running.runner, running.stop, running.wall
+    stop.can_finish = True
+    with plain_errors("go on with", running.study.folder.path):  # what no trial is to blame for, as a full disk
+        reason = search(lambda: make_engine(spec), runner, record, limits, emit=running.emit, stop=stop, wall=wall)
+        record.close()
+        complete = reason not in (EndReason.DONE, EndReason.EXHAUSTED) or train_finalists(running, record.results())
+    wall.split("train", runner.spent, rest="report")  # telling of epochs
+    return reason, complete
 
 
-def _trained_here(results: Sequence[Result]) -> list[Result]:
-    return [one for one in results if not imported(one)]
+def _finish(
+    running: Running, results: list[Result], training: Result, damaged: Sequence[Result], *, test: bool
+) -> Comparison:
+    """Make whole what trials have on disk, compare them, evaluate the winner and write its model."""
+    spec, study, data, emit, wall = running.spec, running.study, running.data, running.emit, running.wall
+    weights = BestWeights(spec, study, running.runner, emit, wall, running.stop)
+    with wall.part("export"):
+        weights.write_again(damaged)
+        rebuild_scores(spec, data, study.folder, results, emit)
+        finalists = [one for result in results if result.final for one in result.finalists]
+        rebuild_scores(spec, data, study.folder.finalists, finalists, emit)
+        comparison = keep_comparison(study, results)
+        with wall.part("refit"):
+            refit = refit_winner(running, training)
 
+        def of_the_model() -> Weights:
+            return weights.of(training) if refit is None else refit_weights(study.folder, refit)
 
-def _to_go_on(left: _Left, results: Sequence[Result]) -> str:
-    """What to do once the time that was given has passed."""
-    if _trained_here(results) or left.training or left.waiting:
-        return "the time is up; the same command goes on from what is kept"
-    return "the time is up before any trial ended its first epoch: give it more with `--for`"
-
-
-def _added(known: Mapping[str, float], new: Mapping[str, float]) -> dict[str, float]:
-    """The wall time of all runs of a sweep together."""
-    return {name: known.get(name, 0.0) + new.get(name, 0.0) for name in {**known, **new}}
+        finish(running, results, training, of_the_model, test=test, refit=refit)
+    return comparison
 
 
 def kept_training(folder: SweepFolder, wanted: Collection[int]) -> dict[int, int]:
