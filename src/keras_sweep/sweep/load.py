@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.compatibility import check_task
@@ -47,9 +48,11 @@ class Running:
 
 
 def load(
-    spec: SweepSpec, folder: SweepFolder, runner: str | None, emit: Listener, wall: WallTime, stop: StopRequest
+    spec: SweepSpec, checkpoints: Path | None, runner: str | None, emit: Listener, wall: WallTime, stop: StopRequest
 ) -> Loaded:
     """Load the data, look at the model, and choose the runner, or the one that is wanted.
+
+    `checkpoints` is the folder where it may keep what still trains; None keeps nothing.
 
     Raises:
         Interrupted: a signal came.
@@ -68,7 +71,7 @@ def load(
         spec = inspected.spec
         check_task(spec, data, inspected.output_shape, inspected.activation)
         chosen, why_plain = choose_runner(
-            spec, data, runner, checkpoints=folder.checkpoints, notice=lambda text: emit(Noticed(text))
+            spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text))
         )
     notices = (*data.notices, *inspected.notices, *([why_plain] if why_plain else []))
     return Loaded(spec, data, chosen, notices)

@@ -138,7 +138,7 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
     write_text(path, spec.text)
 
 
-def check_spec(folder: SweepFolder, spec: SweepSpec, facts: Facts) -> None:
+def check_spec(spec: SweepSpec, facts: Facts) -> None:
     """Compare the space file with a record before anything else is loaded. Raises ChangedSweep.
 
     What a model of the user's adds to the parameters is not known yet, so that what the record has beyond the file is
@@ -149,8 +149,7 @@ def check_spec(folder: SweepFolder, spec: SweepSpec, facts: Facts) -> None:
         return
     if spec.model.kind != "dense":
         old, new = _in_both(old, new), _in_both(new, old)
-    if changes := differences(old, new):
-        raise _changed(folder.name, changes + _code_changes(facts, spec), facts, spec)
+    _refuse(differences(old, new), facts, spec)
 
 
 def _in_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -158,35 +157,33 @@ def _in_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
     return {key: value for key, value in one.items() if key in other or not key.startswith("parameters.model.")}
 
 
-def _check_same(spec: SweepSpec, old: Facts, new: Mapping[str, Any]) -> None:
-    changes = differences(old.spec or {}, new["spec"])
-    if old.fingerprint != new["fingerprint"]:
+def _check_same(spec: SweepSpec, facts: Facts, new: Mapping[str, Any]) -> None:
+    """Compare a record with what is there, once that is loaded. Raises ChangedSweep."""
+    changes = differences(facts.spec or {}, new["spec"])
+    if facts.fingerprint != new["fingerprint"]:
         changes.append("the data: its rows are not those that the sweep was begun with")
-    elif TEST_FINGERPRINT in new and old.test_fingerprint not in (None, new[TEST_FINGERPRINT]):
+    elif TEST_FINGERPRINT in new and facts.test_fingerprint not in (None, new[TEST_FINGERPRINT]):
         changes.append("the data: its test rows are not those that the sweep was begun with")
-    config = old.keras_config
-    if KERAS_CONFIG in new and config is not None:
-        changes += [
-            f"{line} ({keras_json()}, or code that sets it)" for line in config_changes(config, new[KERAS_CONFIG])
-        ]
-    if changes := changes + _code_changes(old, spec):
-        raise _changed(spec.name, changes, old, spec)
+    if KERAS_CONFIG in new and facts.keras_config is not None:
+        for line in config_changes(facts.keras_config, new[KERAS_CONFIG]):
+            changes.append(f"{line} ({keras_json()}, or code that sets it)")
+    _refuse(changes, facts, spec)
 
 
-def _code_changes(recorded: Facts, spec: SweepSpec) -> list[str]:
-    parts = changed_code(recorded.model_code, model_code(spec))
-    return [f"the code of the model: {', '.join(parts)} (bring it back to go on)"] if parts else []
-
-
-def _changed(name: str, changes: list[str], facts: Facts, spec: SweepSpec) -> ChangedSweep:
-    origin, here = facts.origin, str(spec.folder.resolve())
-    if origin is not None and origin != here:
-        return ChangedSweep(
+def _refuse(changes: list[str], facts: Facts, spec: SweepSpec) -> None:
+    """Raises ChangedSweep where anything has changed, or the code of the model has."""
+    if parts := changed_code(facts.model_code, model_code(spec)):
+        changes = [*changes, f"the code of the model: {', '.join(parts)} (bring it back to go on)"]
+    if not changes:
+        return
+    origin, name = facts.origin, spec.name
+    if origin is not None and origin != str(spec.folder.resolve()):
+        raise ChangedSweep(
             f"the sweep {name!r} was begun from another file of that name, in {origin}",
             hint=f"Run this one under a name of its own: `--name {name}-2`",
             changes=changes,
         )
-    return ChangedSweep(
+    raise ChangedSweep(
         f"the sweep {name!r} was begun with something else",
         hint="Go on with another name (`--name`), or move the old one aside (`--fresh`)",
         changes=changes,

@@ -37,46 +37,36 @@ def trained_again(
     recorded = next(result for result in results if result.number == number)
     tell = told_as_phases(emit, f"training {recorded.name} again")
     again = _Again(make_engine, runner.without_checkpoints(), results, stopping, tell)
-    for result in again.run(recorded.suggestion.generation, frozenset({number})):
-        return result
-    raise Interrupted(f"trial {number} was not trained again to its end", hint="The same command does it")
+    return _first(again.run(recorded.suggestion.generation, frozenset({number})), recorded)
 
 
 def training_again(study: StudyFile, spec: SweepSpec, trial: Result) -> Callable[..., Result]:
     """What trains a recorded trial, or finalist, once more by a runner, as `trained_again` does.
 
-    It takes the runner, and perhaps `stopping` and `emit`; the study may be closed by then.
+    It takes the runner, and perhaps `stopping` and `emit`; the study may be closed by then. Raises RecordError where
+    the record does not say among which trainings a finalist was trained.
     """
     results = study.results()
     if trial.suggestion.recipe is None:
         return partial(trained_again, lambda: make_engine(spec), results=results, number=trial.number)
-    return partial(_finalist_again, asked=_mates(study, results, trial), finalist=trial)
-
-
-def _mates(study: StudyFile, results: Sequence[Result], finalist: Result) -> list[Suggestion]:
-    """The trainings among which a finalist was trained. Raises RecordError where the record does not say."""
     search = {one.number: one for one in results}
-    choices = study.facts.finalists
-    seed, index = finalist.finalist_seed, finalist.suggestion.generation
-    if seed is None or finalist.recipe not in search or index >= len(choices):
-        raise RecordError(f"the record does not say with which others {finalist.name} was trained")
-    choice = choices[index]
-    return generation(choice, index, [seed], search, study.finalists().results())
+    choices, index = study.facts.finalists, trial.suggestion.generation
+    if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
+        raise RecordError(f"the record does not say with which others {trial.name} was trained")
+    asked = generation(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
+
+    def again(runner: Runner, stopping: Callable[[], bool] = lambda: False, emit: Listener = lambda _: None) -> Result:
+        tell = told_as_phases(emit, f"training {trial.name} again")
+        wanted = frozenset({trial.number})
+        return _first(runner.without_checkpoints().run(asked, wanted, emit=tell, stopping=stopping), trial)
+
+    return again
 
 
-def _finalist_again(
-    runner: Runner,
-    stopping: Callable[[], bool] = lambda: False,
-    emit: Listener = lambda _: None,
-    *,
-    asked: Sequence[Suggestion],
-    finalist: Result,
-) -> Result:
-    tell = told_as_phases(emit, f"training {finalist.name} again")
-    wanted = frozenset({finalist.number})
-    for again in runner.without_checkpoints().run(asked, wanted, emit=tell, stopping=stopping):
-        return again
-    raise Interrupted(f"{finalist.name} was not trained again to its end", hint="The same command does it")
+def _first(again: Iterator[Result], recorded: Result) -> Result:
+    for result in again:
+        return result
+    raise Interrupted(f"{recorded.name} was not trained again to its end", hint="The same command does it")
 
 
 def retrained_weights(

@@ -74,10 +74,10 @@ def run_sweep(
         stop.limit(options.seconds)
     if folder.exists() and not options.fresh:
         with contextlib.suppress(RecordError):  # which is told once the record is opened
-            check_spec(folder, spec, read_facts(folder))
+            check_spec(spec, read_facts(folder))
         if options.more is None and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
             return ended
-    loaded = load(spec, folder, options.runner, emit, wall, stop)
+    loaded = load(spec, folder.checkpoints, options.runner, emit, wall, stop)
     with SweepLock(folder, force=options.force) as lock:
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))

@@ -7,21 +7,19 @@ import time
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.compatibility import check_task
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.models.inspect_model import inspect_model
-from keras_sweep.process.backend import check_environment
+from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.choose import choose_runner
+from keras_sweep.sweep.load import load
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.comparison import doubts
-from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
+from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed
 from keras_sweep.trial.finalists import SHARE, affordable
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import TrialState
+from keras_sweep.trial.wall_time import WallTime
 
 PROBE_SECONDS = 20.0  # then the probe ends with the programs that are compiled by now
 PROBE_TRIALS = 4  # at least: the first warms up the process, and later ones compile in less time
@@ -118,15 +116,9 @@ def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tup
         SweepError: the backend can't run here at all.
         UsageError: the data and the model do not fit.
     """
-    emit(PhaseBegan("import"))
-    check_environment()
-    emit(PhaseBegan("data"))
-    data = load_search_data(spec)
-    emit(PhaseBegan("build"))
-    inspected = inspect_model(spec, data)
-    spec = inspected.spec
-    check_task(spec, data, inspected.output_shape, inspected.activation)
-    chosen, note = choose_runner(spec, data, runner)
-    for text in (*inspected.notices, *([note] if note else ())):
+    wall = WallTime()
+    wall.emit = emit
+    loaded = load(spec, None, runner, emit, wall, StopRequest(ends_process=False))
+    for text in loaded.notices:
         emit(Noticed(text))
-    return data, estimate(spec, make_engine(spec), chosen, emit)
+    return loaded.data, estimate(loaded.spec, make_engine(loaded.spec), loaded.runner, emit)
