@@ -25,12 +25,10 @@ from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.space.sweep_spec import Finalists as FinalistSettings
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.loop import Limits, search
 from keras_sweep.sweep.open_record import open_study
 from keras_sweep.trial.finalists import chosen, seed_scores
 from keras_sweep.trial.ranking import winner
@@ -38,7 +36,7 @@ from keras_sweep.trial.result import Result
 from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import make_spec
 from tests.helpers.formula_search import SPACE, Asked, Formula, plain
-from tests.helpers.in_memory_record import InMemory
+from tests.helpers.in_memory_record import InMemory, searched
 from tests.helpers.records import integrity
 
 LONGEST = 40
@@ -86,15 +84,7 @@ def reference(spec: SweepSpec) -> dict[int, Any]:
 
 
 def run(spec: SweepSpec, record: Any, trials: int, runner: Any = None, stop: StopRequest | None = None) -> None:
-    search(
-        lambda: make_engine(spec),
-        runner or Formula(),
-        record,
-        Limits(trials),
-        emit=lambda event: None,
-        stop=stop if stop is not None else StopRequest(),
-        wall=WallTime(),
-    )
+    searched(spec, runner or Formula(), trials, record=record, stop=stop)
 
 
 REFERENCES: dict[int, dict[int, Any]] = {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Protocol
 
+from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engine import Engine
 from keras_sweep.trial.result import Result, Suggestion
 from keras_sweep.trial.wall_time import WallTime
@@ -32,7 +32,7 @@ class Generation:
         recorded = {result.number for result in self.done}
         return frozenset(one.number for one in self.asked if one.number < total) - recorded
 
-    def take_up(self, record: Record, total: int, engine: str, runner: str) -> None:
+    def take_up(self, record: TrialRecord, total: int, engine: str, runner: str) -> None:
         """Find in the spool what an earlier run, or try, trained of it. What was asked otherwise is discarded."""
         wanted = self.wanted(total)
         asked = {one.number: one for one in self.asked if one.number in wanted}
@@ -129,27 +129,3 @@ def _is_of(result: Result, asked: Suggestion) -> bool:
     """Whether the result is of this suggestion."""
     was = result.suggestion
     return (was.params, was.generation, was.continues) == (asked.params, asked.generation, asked.continues)
-
-
-class Record(Protocol):
-    """Where finished trials are kept."""
-
-    def results(self) -> list[Result]:
-        """All trials in the order of their numbers."""
-        ...
-
-    def add(self, result: Result) -> Result:
-        """Keep one trial, and its weights if they are among the best, in one commit; return it without them."""
-        ...
-
-    def wait(self, result: Result) -> Result:
-        """Keep a trial that ended before its turn in the record has come; return it without its weights."""
-        ...
-
-    def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
-        """Those of the trials that wait for their turn, by number."""
-        ...
-
-    def discard(self, number: int) -> None:
-        """Forget a trial that waits: another one bears its number now."""
-        ...

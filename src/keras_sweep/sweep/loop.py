@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
+from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.search.engine import Engine
 from keras_sweep.space.text import counted
-from keras_sweep.sweep.generations import Generations, Record
+from keras_sweep.sweep.generations import Generations
 from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import EndReason, GenerationAsked, Listener, Noticed, exhausted_text
@@ -31,7 +32,7 @@ class Limits:
 def search(
     make_engine: Callable[[], Engine],
     runner: Runner,
-    record: Record,
+    record: TrialRecord,
     limits: Limits,
     *,
     emit: Listener,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.sweep.generations import Generation, Record
+from keras_sweep.record.trial_record import TrialRecord
+from keras_sweep.sweep.generations import Generation
 from keras_sweep.training.runner import Judge, Runner
 from keras_sweep.trial.events import Listener, Noticed, TrialEnded
 from keras_sweep.trial.result import Result
@@ -26,7 +27,9 @@ class TransientFailure(Exception):
 class GenerationTraining:
     """Trains generations with one runner, into one record."""
 
-    def __init__(self, runner: Runner, record: Record, *, emit: Listener, stop: StopRequest, wall: WallTime) -> None:
+    def __init__(
+        self, runner: Runner, record: TrialRecord, *, emit: Listener, stop: StopRequest, wall: WallTime
+    ) -> None:
         """`emit` hears of each epoch and, once, of each trial that ends; `wall` counts the parts `train`, `record`."""
         self._runner = runner
         self._record = record
@@ -56,7 +59,7 @@ class GenerationTraining:
         wanted, waiting = generation.wanted(total), generation.waiting
         self._tell(waiting.values())
         missing = wanted - set(waiting)
-        with _closed(self._runner.run(generation.asked, missing, judge, self._emit, self._stopping)) as trained:
+        with closing(self._runner.run(generation.asked, missing, judge, self._emit, self._stopping)) as trained:
             for number in sorted(wanted):
                 while number not in waiting:
                     with self._wall.part("train"):
@@ -88,13 +91,3 @@ class GenerationTraining:
             if result.number not in self._told:
                 self._told.add(result.number)
                 self._emit(TrialEnded(replace(result, weights=None, scores=None)))
-
-
-@contextmanager
-def _closed(results: Iterator[Result]) -> Iterator[Iterator[Result]]:
-    """At the end nothing is left that trains on."""
-    try:
-        yield results
-    finally:
-        if isinstance(results, Generator):
-            results.close()

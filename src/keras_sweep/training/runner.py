@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -76,10 +76,10 @@ class Runner(Protocol):
         judge: Judge = TO_THE_END,
         emit: Listener = lambda _: None,
         stopping: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Yield the result of every wanted trial, in any order, each as soon as it is there.
 
-        A trial that fails yields a FAIL. All calls come from the thread that iterates.
+        A trial that fails yields a FAIL. All calls come from the thread that iterates. Once closed, nothing trains on.
 
         Args:
             trials: the whole generation, always given complete, so that a runner can shape its programs by it alone; it

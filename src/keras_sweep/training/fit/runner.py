@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -89,7 +89,7 @@ class FitRunner:
         judge: Judge = TO_THE_END,
         emit: Listener = lambda _: None,
         stopping: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Yield the wanted trials' results in order."""
         with only_new_garbage():
             for suggestion in trials:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -95,7 +95,7 @@ class CompiledRunner:
         judge: Judge = TO_THE_END,
         emit: Listener = lambda _: None,
         stopping: Callable[[], bool] = lambda: False,
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Yield the wanted trials' results, each as soon as it is there.
 
         A generation that was stopped in training is taken up where it was, if it left a snapshot.
