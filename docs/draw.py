@@ -48,6 +48,7 @@ def draw(name: str) -> None:
         goal=objective.goal.value,
         space_size=float("inf"),
         take_best=objective.take_best,
+        parameters=tuple(name for name in results[0].params if len({one.params.get(name) for one in results}) > 1),
     )
     done = 2 * total // 3
     search = [replace(result, finalists=(), final=False) for result in results]  # finalists come after it

@@ -5,17 +5,16 @@ import pytest
 from docs.terminal_svg import progress_at, record_svg, without_hosts
 
 from keras_sweep.errors import SweepError
-from keras_sweep.trial.events import EndReason, SweepEnded, SweepStarted
+from keras_sweep.trial.events import EndReason, SweepEnded
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import Summary, print_summary
-from tests.helpers.results import ACCURACY, dense_sweep
+from tests.helpers.results import ACCURACY, dense_sweep, started
 
 RESULTS = dense_sweep()
-STARTED = SweepStarted("dense", "sweeps/dense", "optuna/tpe", "compiled/jax", 64, (), "val_accuracy", "maximize", 1e9)
 
 
 def test_the_picture_of_the_board_names_no_other_host(tmp_path):
-    progress = progress_at(STARTED, RESULTS, done=42, elapsed=21.0)
+    progress = progress_at(started(), RESULTS, done=42, elapsed=21.0)
     assert (progress.done, progress.elapsed, len(progress.training)) == (42, 21.0, 6)
     path = tmp_path / "board.svg"
     record_svg(lambda console: console.print(board(progress, console)), path, title="sweep run dense.yaml")

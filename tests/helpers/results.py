@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.trial.events import SweepStarted
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 ACCURACY = Objective("val_accuracy", Goal.MAXIMIZE)
@@ -71,3 +72,22 @@ def dense_sweep(trials: int = 64, seed: int = 42) -> list[Result]:
             stderr = math.sqrt(value * (1 - value) / 12000)
             results.append(result(number, value, params=params, epochs=epochs, stderr=stderr))
     return results
+
+
+def started(**changes: Any) -> SweepStarted:
+    """The event of a sweep as that of `dense_sweep`, which has 64 trials."""
+    return SweepStarted(
+        **{
+            "name": "dense",
+            "folder": "sweeps/dense",
+            "engine": "optuna/tpe",
+            "runner": "compiled/jax",
+            "total": 64,
+            "finished": (),
+            "metric": ACCURACY.name,
+            "goal": ACCURACY.goal.value,
+            "space_size": 1e9,
+            "parameters": ("learning_rate", "optimizer", "momentum", "epochs"),
+            **changes,
+        }
+    )

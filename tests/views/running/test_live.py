@@ -1,6 +1,5 @@
 import contextlib
 import os
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,6 @@ from keras_sweep.trial.events import (
     GenerationAsked,
     Noticed,
     PhaseBegan,
-    SweepStarted,
     TrialEnded,
     TrialResumed,
 )
@@ -24,10 +22,8 @@ from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.console import console_on
 from keras_sweep.views.terminal.drawing import CurveScale
 from tests.helpers.calls import calls_of
-from tests.helpers.results import dense_sweep, result
+from tests.helpers.results import dense_sweep, result, started
 from tests.helpers.screen import sent, terminal, without_styles
-
-STARTED = SweepStarted("dense", "sweeps/dense", "optuna/tpe", "compiled/jax", 64, (), "val_accuracy", "maximize", 1e9)
 
 
 class Clock:
@@ -41,7 +37,7 @@ def begun(**changes):
     """(what a sweep has come to when it begins, its clock)."""
     clock = Clock()
     progress = SweepProgress(keep=8, clock=clock)
-    progress(replace(STARTED, **changes))
+    progress(started(**changes))
     return progress, clock
 
 
@@ -119,7 +115,7 @@ def test_a_sweep_that_goes_on_counts_what_was_done_before_but_not_in_its_speed()
     clock = Clock()
     progress = SweepProgress(clock=clock)
     results = dense_sweep(64)
-    progress(replace(STARTED, finished=tuple(results[:60])))
+    progress(started(finished=tuple(results[:60])))
     progress(GenerationAsked(7, tuple(one.suggestion for one in results[56:])))
     assert sorted(progress.training) == [60, 61, 62, 63]
     trained = 0
@@ -151,7 +147,7 @@ def test_the_time_that_is_left_counts_epochs_and_only_those_of_this_run_in_its_s
 
 def test_the_bar_keeps_its_length_when_the_time_that_is_left_is_known():
     before, after = SweepProgress(clock=Clock()), half_way()
-    before(STARTED)
+    before(started())
     assert after.remaining is not None and before.remaining is None
     lengths = {sum(lines_of(progress, 60)[1].count(cell) for cell in "━─") for progress in (before, after)}
     assert len(lengths) == 1 and min(lengths) >= 8
@@ -307,7 +303,7 @@ def test_markup_and_control_characters_in_events_are_harmless():
     odd = result(0, 0.8, params={"[red]x": "\x1b[2J", "epochs": 2})
     other = result(1, 0.7, params={"epochs": 2})
     progress = SweepProgress()
-    progress(replace(STARTED, name="[b]\x1b[31m", engine="\x07", metric="[m]\x1b"))
+    progress(started(name="[b]\x1b[31m", engine="\x07", metric="[m]\x1b", parameters=("[red]x",)))
     progress(TrialEnded(odd))
     progress(TrialEnded(other))
     progress(GenerationAsked(1, (odd.suggestion, result(2, params={"[red]x": "\x1b[2J"}).suggestion)))
@@ -318,7 +314,7 @@ def test_markup_and_control_characters_in_events_are_harmless():
 def test_an_exception_leaves_the_terminal_as_it_was():
     console = terminal()
     with pytest.raises(KeyboardInterrupt), LiveBoard(console) as view:
-        view(STARTED)
+        view(started())
         raise KeyboardInterrupt
     text = sent(console)
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
@@ -329,7 +325,7 @@ def test_an_exception_leaves_the_terminal_as_it_was():
 def test_failures_and_notices_stay_above_the_board():
     console = terminal(width=200)
     with LiveBoard(console) as view:
-        view(STARTED)
+        view(started())
         view(Noticed("lanes do not fit: [red]3 trials\x1b[0m fall back to fit"))
         for number in range(30):
             view(TrialEnded(result(number, None, state=TrialState.FAIL, reason="diverged")))
@@ -348,7 +344,7 @@ def test_twenty_thousand_trials_do_not_slow_it():
             view(TrialEnded(one if number == 0 else result(number, number / 20_000, curve={}, epoch=None)))
 
     with LiveBoard(console) as view:
-        view(replace(STARTED, total=20_000))
+        view(started(total=20_000))
         at_first = calls_of(lambda: told(0, 1_000))
         told(1_000, 19_000)
         assert calls_of(lambda: told(19_000, 20_000)) < 2 * at_first
@@ -364,7 +360,7 @@ def test_a_real_terminal_is_drawn_on_and_given_back(monkeypatch):
         console = console_on(file)
         assert console.is_terminal
         with LiveBoard(console) as view:
-            view(STARTED)
+            view(started())
             view(TrialEnded(result(0)))
     text = all_of(ours)
     assert text.startswith("\x1b[?25l") and "\x1b[?25h" in text  # the cursor is shown again

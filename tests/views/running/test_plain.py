@@ -1,29 +1,13 @@
 import io
 import threading
 
-from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, SweepStarted, TrialEnded
+from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, TrialEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.result import Seconds, TrialState
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.terminal.console import console_on
-from tests.helpers.results import dense_sweep, result
+from tests.helpers.results import dense_sweep, result, started
 from tests.helpers.screen import on_pipe
-
-
-def started(**changes):
-    fields = {"total": 64, "finished": (), "name": "dense", "metric": "val_accuracy"} | changes
-    return SweepStarted(
-        fields["name"],
-        "sweeps/dense",
-        "optuna/tpe",
-        "compiled/jax",
-        fields["total"],
-        fields["finished"],
-        fields["metric"],
-        "maximize",
-        1e9,
-        parameters=changes.get("parameters", ()),
-    )
 
 
 def lines_of(*events):
@@ -67,7 +51,7 @@ def test_how_a_trial_ended_is_said():
 def test_nothing_in_an_event_is_markup_or_steers_a_terminal():
     odd = result(0, 0.8, params={"[red]a": "\x1b[31m\nb"}, reason=None)
     lines = lines_of(
-        started(name="[bold]\x07", metric="[m]"),
+        started(name="[bold]\x07", metric="[m]", parameters=("[red]a",)),
         TrialEnded(odd),
         Noticed("[red]two\nlines\x1b[0m"),
         Evaluated(0, {"loss": 0.5}, {}, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from keras_sweep.space.search_space import Goal, Objective, Params
@@ -137,14 +137,12 @@ class SweepProgress:
         self.leading: list[Result] = []  # at least those that may be finalists
         self._finalists_begin = (0.0, 0)  # the time, and the epochs trained before
         self._scale = CurveScale()  # of the trials that have ended
-        self._varying: dict[str, None] = {}  # parameters in which trials have differed, in order
         self._keep = keep
         self._clock = clock
         self.phase: PhaseBegan | None = None
         self._begin = self._phase_begin = clock()
         self._pace = Pace(clock)
         self._trained_epochs = (0, 0)  # of the trials that have ended, and how many these are
-        self._first: Params | None = None
         self._ended: set[int] = set()
 
     def __call__(self, event: Event) -> None:
@@ -211,8 +209,6 @@ class SweepProgress:
             if suggestion.number not in self._ended  # a generation goes on where it was stopped
             and not (self.started and suggestion.number >= self.started.total)  # nor is it always wanted whole
         }
-        for suggestion in event.suggestions:
-            self._compare(suggestion.params)
 
     @property
     def best(self) -> list[Result]:
@@ -231,8 +227,8 @@ class SweepProgress:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The parameters that are shown of every trial: those of the space, or those in which trials have differed."""
-        return (self.started.parameters if self.started else ()) or tuple(self._varying)
+        """The parameters that are shown of every trial."""
+        return self.started.parameters if self.started else ()
 
     @property
     def scale(self) -> CurveScale:
@@ -286,7 +282,6 @@ class SweepProgress:
     def _add(self, result: Result) -> None:
         self.counts[result.state] += 1
         self._ended.add(result.number)
-        self._compare(result.params)
         if result.state is not TrialState.FAIL:
             self._scale.add(result.curve.get(self.objective.name, ()))
             epochs, count = self._trained_epochs
@@ -296,21 +291,10 @@ class SweepProgress:
         bisect.insort(self.leading, result, key=lambda other: order_key(other, self.objective))
         del self.leading[max(self._keep, LEADING) :]
 
-    def _compare(self, params: Params) -> None:
-        if self._first is None:
-            self._first = params
-        for name in (*self._first, *params):
-            if name not in self._varying and _differ(self._first, params, name):
-                self._varying[name] = None
-
 
 def _work(event: PhaseBegan) -> tuple[str, int | None]:
     """What a phase is busy with: each program takes its time, models are built quickly."""
     return event.phase, event.done if event.phase == "compile" else None
-
-
-def _differ(a: Params, b: Mapping[str, object], name: str) -> bool:
-    return name not in a or name not in b or a[name] != b[name]
 
 
 def _asked(params: Params) -> int | None:
