@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,60 +19,40 @@ from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
 
 
+@dataclass(eq=False)
 class FitLog:
     """What `fit` tells as it trains a trial: curve, time, best weights, and why it stopped."""
 
-    def __init__(
-        self,
-        spec: SweepSpec,
-        suggestion: Suggestion,
-        plan: TrainingPlan,
-        model: Any,
-        judge: Judge,
-        emit: Listener,
-        stopping: Callable[[], bool],
-        *,
-        started: float,
-        checkpoint: FitCheckpoint | None,
-        checkpoint_seconds: float,
-        every: bool = False,
-    ) -> None:
-        """
-        Args:
-            spec: the sweep.
-            suggestion: the trial.
-            plan: how it trains.
-            model: what trains, compiled.
-            judge: is asked at rungs.
-            emit: hears of every epoch.
-            stopping: whether the user has asked to stop.
-            started: `time.perf_counter()` when the trial began, before its model was built.
-            checkpoint: where it stood, if it was stopped before, and where it is kept; None keeps nothing.
-            checkpoint_seconds: between two checkpoints.
-            every: keep the weights of every epoch.
-        """
-        self._spec, self._suggestion, self._model = spec, suggestion, model
-        self._judge, self._emit, self._stopping = judge, emit, stopping
-        self._planned, self._rungs = plan.epochs, judge.rungs(plan.epochs)
-        self._started, self._checkpoint, self._checkpoint_seconds = started, checkpoint, checkpoint_seconds
-        self.rows: list[dict[str, float]] = []
-        self.best_weights: Weights = ()
-        self.every_weights: list[Weights] = []  # of each epoch, where they are to be kept
-        self._every = every
-        self.pruned_at: int | None = None
-        self.diverged = False
-        self.interrupted = False
+    spec: SweepSpec
+    suggestion: Suggestion
+    plan: TrainingPlan
+    model: Any  # what trains, compiled
+    judge: Judge
+    emit: Listener
+    stopping: Callable[[], bool]
+    started: float  # `time.perf_counter()` when the trial began, before its model was built
+    checkpoint: FitCheckpoint | None  # where it stood, if it was stopped before, and where it is kept
+    checkpoint_seconds: float  # between two checkpoints
+    every: bool = False  # keep the weights of every epoch
+    rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
+    best_weights: Weights = ()
+    every_weights: list[Weights] = field(default_factory=list)  # of each epoch, where they are to be kept
+    pruned_at: int | None = None
+    diverged: bool = False
+    interrupted: bool = False
+
+    def __post_init__(self) -> None:
+        self._rungs = self.judge.rungs(self.plan.epochs)
         self._before = {"compile": 0.0, "train": 0.0, "validate": 0.0}  # seconds until the checkpoint
         self._restore: Callable[[Any], None] | None = None
         self._validate_seconds = 0.0
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation, since it began or went on
         self._test_started = self._written = self._epoch_ended = time.perf_counter()
         self._first_batch: float | None = None
-        read = checkpoint.read(suggestion) if checkpoint else None
+        read = self.checkpoint.read(self.suggestion) if self.checkpoint else None
         if read is not None:
             progress, self._restore = read
-            self.rows, self.best_weights = list(progress.rows), progress.best_weights
-            self._before = progress.seconds
+            self.rows, self.best_weights, self._before = progress.rows, progress.best_weights, progress.seconds
 
     def callback(self) -> Any:
         """What `fit` is to call: a Keras callback."""
@@ -94,7 +75,7 @@ class FitLog:
     @property
     def seconds(self) -> Seconds:
         """The trial's time until now."""
-        return Seconds(sampler=self._suggestion.sampler_seconds, **self._parts())
+        return Seconds(sampler=self.suggestion.sampler_seconds, **self._parts())
 
     @property
     def spent(self) -> dict[str, float]:
@@ -104,8 +85,8 @@ class FitLog:
         first epoch takes more than those after it.
         """
         now = time.perf_counter()
-        compiling = (self._first_batch or now) - self._started
-        training = max(now - self._started - compiling - self._validate_seconds, 0.0)
+        compiling = (self._first_batch or now) - self.started
+        training = max(now - self.started - compiling - self._validate_seconds, 0.0)
         late, late_validation = (_first_beyond([one[part] for one in self._epochs]) for part in (0, 1))
         return {
             "compile": compiling + late + late_validation,
@@ -119,16 +100,16 @@ class FitLog:
     def _go_on(self) -> None:
         if self._restore is None:
             return
-        self._restore(self._model)
+        self._restore(self.model)
         for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
-            if done in self._rungs and self._spec.objective.name in row:
-                self._judge.rung(done, {self._suggestion.number: row[self._spec.objective.name]})
-        self._emit(TrialResumed(self._suggestion.number, self.curve))
+            if done in self._rungs and self.spec.objective.name in row:
+                self.judge.rung(done, {self.suggestion.number: row[self.spec.objective.name]})
+        self.emit(TrialResumed(self.suggestion.number, self.curve))
 
     def _end_batch(self) -> None:
         if self._first_batch is None:
             self._first_batch = time.perf_counter()
-            self._emit(PhaseBegan("train", 1, 1))
+            self.emit(PhaseBegan("train", 1, 1))
 
     def _begin_test(self) -> None:
         self._test_started = time.perf_counter()
@@ -145,30 +126,30 @@ class FitLog:
         row = {name: float(value) for name, value in scalars.items()}  # a metric of a vector has no curve
         self.rows.append(row)
         done = epoch + 1
-        if self._every:
-            self.every_weights.append(scored_weights(self._model))
-        self._emit(EpochEnded(self._suggestion.number, done, row))
-        objective = self._spec.objective
+        if self.every:
+            self.every_weights.append(scored_weights(self.model))
+        self.emit(EpochEnded(self.suggestion.number, done, row))
+        objective = self.spec.objective
         value = row.get(objective.name)
         if diverged(list(row.values())):
             self.diverged = True
         elif value is not None:
-            if self._spec.take_best and best_epoch(objective, self.curve[objective.name]) == done:
-                self.best_weights = scored_weights(self._model)
-            if done in self._rungs and self._judge.rung(done, {self._suggestion.number: value}):
+            if self.spec.take_best and best_epoch(objective, self.curve[objective.name]) == done:
+                self.best_weights = scored_weights(self.model)
+            if done in self._rungs and self.judge.rung(done, {self.suggestion.number: value}):
                 self.pruned_at = done
-        ended = self.diverged or self.pruned_at is not None or done == self._planned
-        self.interrupted = not ended and self._stopping()
-        if not ended and (self.interrupted or time.perf_counter() - self._written > self._checkpoint_seconds):
+        ended = self.diverged or self.pruned_at is not None or done == self.plan.epochs
+        self.interrupted = not ended and self.stopping()
+        if not ended and (self.interrupted or time.perf_counter() - self._written > self.checkpoint_seconds):
             self._write_checkpoint()
         if self.diverged or self.interrupted or self.pruned_at is not None:
-            self._model.stop_training = True
+            self.model.stop_training = True
 
     def _write_checkpoint(self) -> None:
-        if self._checkpoint is not None:
-            self._checkpoint.write(
-                self._suggestion,
-                self._model,
+        if self.checkpoint is not None:
+            self.checkpoint.write(
+                self.suggestion,
+                self.model,
                 TrialProgress(self.rows, self.best_weights, self._parts()),
             )
         self._written = time.perf_counter()
