@@ -49,11 +49,6 @@ def test_the_end_says_all_there_is_to_say():
         assert part in text
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_no_line_is_wider_than_the_terminal(width):
-    assert all(len(line) <= width for line in text_of(width=width).splitlines())
-
-
 def with_finalists(ended):
     """The sweep as it ends with its best four recipes trained again."""
     complete = [one for one in ended.results if one.state is TrialState.COMPLETE]
@@ -143,21 +138,8 @@ def test_the_last_lines_are_the_best_point_its_test_and_what_to_do_next():
     assert last.endswith(f"epochs={best.epochs}")
 
 
-def test_after_an_import_the_winner_is_named_and_shown_and_not_the_first_row():
-    results = (result(0, 0.99, engine="import/optuna", stderr=None), result(1, 0.7), result(2, 0.8))
-    text = text_of(SweepEnded("dense", EndReason.DONE, results), None)
-    assert "best trained here: trial 2; imported trials guide the search, but can't win" in text
-    assert "sweep show dense 2" in text
-    assert text.splitlines()[-2].startswith("best trial 2: val_accuracy 0.8000")
-
-
 def test_the_time_is_drawn_where_it_is_asked_for():
     assert "  train    ━━━━━━━━━━━━━━━" in text_of(times=True)
-
-
-def test_a_score_without_a_formula_bears_no_error():
-    line = text_of(test=Evaluated(50, {"loss": 0.5, "accuracy": 0.967}, {"loss": 0.049}, 1)).split("test ")[1]
-    assert line.startswith("trial 50: loss 0.5000 ±0.0490  accuracy 0.9670  first look")
 
 
 def test_the_parts_of_the_time_add_up_to_the_whole():
@@ -167,37 +149,47 @@ def test_the_parts_of_the_time_add_up_to_the_whole():
     assert time_parts({}) == {} and time_parts({"train": 2.0, "total": 1.0}) == {"train": 2.0}
 
 
-def test_a_second_look_at_the_test_set_is_a_warning():
-    assert "look 2 at the test set: after the first it is no longer quite unseen" in text_of(
-        test=Evaluated(50, {"loss": 0.5}, {}, 2)
-    )
-    told_again = text_of(test=Evaluated(50, {"loss": 0.5}, {}, 2, earlier=True))
-    assert "looked at 2 times, earlier" in told_again and "look 2 at" not in told_again
+def end(*results, reason=EndReason.DONE, **more):
+    return SweepEnded("dense", reason, results, **more)
 
 
-def test_without_a_test_a_model_or_times_their_sections_are_left_out():
-    text = text_of(SweepEnded("dense", EndReason.OUT_OF_TIME, RESULTS[:3]), None)
-    assert "dense: 3 trials, 1 pruned; time is up" in text
-    assert not any(f"\n{section}" in text for section in ("test ", "model ", "time ")) and "more:" not in text
+def look(scores, stderrs, looks=1, **more):
+    return Evaluated(50, scores, stderrs, looks, **more)
 
 
-def test_a_sweep_without_trials():
-    assert text_of(SweepEnded("dense", EndReason.INTERRUPTED, ()), None) == "dense: 0 trials; interrupted\n"
+FAILED = [result(n, None, state=TrialState.FAIL, reason="diverged", stderr=None) for n in range(3)]
+IMPORTED = (result(0, 0.99, engine="import/optuna", stderr=None), result(1, 0.7), result(2, 0.8))
+STOPPED = {"reason": EndReason.INTERRUPTED}
+ENDS = {
+    "the error of one score": (
+        ENDED,
+        look({"loss": 0.5, "a": 1.0}, {"loss": 0.049}),
+        "50: loss 0.5000 ±0.0490  a 1.0000  ",
+    ),
+    "a second look": (ENDED, look({"loss": 0.5}, {}, 2), "look 2 at the test set: after the first it is no longer"),
+    "an earlier look": (ENDED, look({"loss": 0.5}, {}, 2, earlier=True), "looked at 2 times, earlier"),
+    "out of time": (end(*RESULTS[:3], reason=EndReason.OUT_OF_TIME), None, "dense: 3 trials, 1 pruned; time is up"),
+    "failures": (end(*FAILED), None, "no trial completed"),
+    "the best trained here": (end(*IMPORTED), None, "\nbest trial 2: val_accuracy 0.8000"),
+    "what to do next": (end(*IMPORTED), None, "sweep show dense 2"),
+    "no trial": (end(**STOPPED), None, "dense: 0 trials; interrupted\n"),
+    "kept": (end(**STOPPED, kept=dict.fromkeys(range(16), 8)), None, "interrupted: 16 trials are kept at epoch 8\n"),
+    "kept and waiting": (
+        end(**STOPPED, kept={0: 3, 2: 5}, waiting=(1,)),
+        None,
+        "interrupted: 1 trial that ended is kept, 2 more are kept at epochs 3 to 5\n",
+    ),
+}
 
 
-def test_what_is_kept_of_trials_that_were_stopped_is_said():
-    kept = dict.fromkeys(range(16), 8)
-    ended = SweepEnded("dense", EndReason.INTERRUPTED, (), kept=kept)
-    assert text_of(ended, None) == "dense: 0 trials; interrupted: 16 trials are kept at epoch 8\n"
-    ended = SweepEnded("dense", EndReason.OUT_OF_TIME, (), kept={0: 3, 2: 5}, waiting=(1,))
-    said = "dense: 0 trials; time is up: 1 trial that ended is kept, 2 more are kept at epochs 3 to 5\n"
-    assert text_of(ended, None) == said
-
-
-def test_a_sweep_in_which_all_trials_failed():
-    failed = tuple(result(n, None, state=TrialState.FAIL, reason="diverged", stderr=None) for n in range(3))
-    text = text_of(SweepEnded("dense", EndReason.DONE, failed), None)
-    assert "no trial completed" in text and "export" not in text and "optimistic" not in text
+@pytest.mark.parametrize("name", ENDS)
+def test_an_end_says_what_it_has_and_no_more(name):
+    ended, test, said = ENDS[name]
+    text = text_of(ended, test)
+    assert said in text
+    assert ended is ENDED or not any(f"\n{section}" in text for section in ("test ", "model ", "time "))
+    assert ("export" in text) is (name in ("out of time", "the best trained here", "what to do next") or ended is ENDED)
+    assert ("look 2 at" in text) is (name == "a second look")
 
 
 def test_commands_can_be_pasted_into_a_shell_whatever_the_name():
@@ -209,7 +201,3 @@ def test_commands_can_be_pasted_into_a_shell_whatever_the_name():
 def test_regression_scores_and_odd_class_names():
     text = on_pipe(lambda console: print_test(console, Evaluated(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5})))
     assert "mse 1234" in text and "[red]\\x1b" in text and "\x1b" not in text
-
-
-def test_ascii_terminals_get_ascii():
-    assert text_of(encoding="ascii").isascii()

@@ -77,19 +77,9 @@ def test_a_long_curve_is_shortened_on_a_terminal_and_whole_on_a_pipe():
     assert "left out" not in text and text.count("\n") > 300
 
 
-@pytest.mark.parametrize("width", [30, 60, 80, 120])
-def test_no_line_is_wider_than_the_terminal(width):
-    text = on_terminal(TrialView(RESULTS[55], RESULTS, ACCURACY), width)
-    assert all(len(line) <= width for line in text.splitlines())
-
-
 def test_a_trial_that_never_trained():
     trial = result(0, None, state=TrialState.FAIL, params={}, curve={}, seconds=Seconds(), engine="", runner="")
     assert on_terminal(TrialView(trial, [trial], ACCURACY)).splitlines()[0] == "trial 0  FAIL"
-
-
-def test_ascii_terminals_get_ascii():
-    assert on_terminal(TrialView(RESULTS[50], RESULTS, ACCURACY), encoding="ascii").isascii()
 
 
 def test_json_is_one_strict_object():

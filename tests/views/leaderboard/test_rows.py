@@ -2,6 +2,7 @@ import math
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from keras_sweep.views.leaderboard.query import chosen_rows
 from keras_sweep.views.leaderboard.rows import common_params, leaderboard_rows, varying_names
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
 
-PRUNED, FAIL = TrialState.PRUNED, TrialState.FAIL
+COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
 
 def numbers(rows):
@@ -48,17 +49,23 @@ def test_a_value_that_is_no_number_ranks_with_the_failed():
     assert [row.value for row in rows] == [0.1, None, None]
 
 
-def test_trials_within_one_standard_error_of_the_best_are_ties():
-    results = [result(0, 0.8550, stderr=0.0032), result(1, 0.8520), result(2, 0.8516), result(3, 0.854, state=PRUNED)]
-    rows = leaderboard_rows(results, ACCURACY)
-    assert [row.tie for row in rows] == [True, True, False, False]
-
-
-def test_a_score_that_is_itself_within_an_error_of_a_perfect_one_is_a_tie():
-    rows = 128
-    scores = [1.0, 127 / rows, 120 / rows]
-    results = [result(n, score, stderr=accuracy_error(score, rows)) for n, score in enumerate(scores)]
-    assert [row.tie for row in leaderboard_rows(results, ACCURACY)] == [True, True, False]
+@pytest.mark.parametrize(
+    ("trials", "ties"),
+    [
+        ([(0.8550, 0.0032), (0.8520, 0.0033), (0.8516, 0.0033), (0.854, 0.0033, PRUNED)], [True, True, False, False]),
+        ([(score, accuracy_error(score, 128)) for score in (1.0, 127 / 128, 120 / 128)], [True, True, False]),
+        ([(0.85, None), (0.85, None), (0.8499, None)], [True, True, False]),
+        ([(0.85, 0.0033), (0.80, 0.0033)], [False, False]),
+        ([(0.85, 0.0033)], [False]),
+    ],
+    ids=["by its error", "near a perfect score", "without errors equal values alone", "the best alone", "one trial"],
+)
+def test_trials_within_one_standard_error_of_the_best_are_ties(trials, ties):
+    results = [
+        result(number, value, stderr=stderr, state=state[0] if state else COMPLETE)
+        for number, (value, stderr, *state) in enumerate(trials)
+    ]
+    assert [row.tie for row in leaderboard_rows(results, ACCURACY)] == ties
 
 
 def test_an_error_of_zero_as_in_older_records_says_nothing():
@@ -85,16 +92,6 @@ def test_pruned_trials_stand_among_the_others_where_the_best_epoch_counts():
         (2, False, False),
         (0, False, False),
     ]
-
-
-def test_the_best_alone_is_no_tie():
-    assert not any(row.tie for row in leaderboard_rows([result(0, 0.85), result(1, 0.80)], ACCURACY))
-    assert not leaderboard_rows([result(0)], ACCURACY)[0].tie
-
-
-def test_without_a_standard_error_equal_values_alone_are_ties():
-    results = [result(0, 0.85, stderr=None), result(1, 0.85, stderr=None), result(2, 0.8499, stderr=None)]
-    assert [row.tie for row in leaderboard_rows(results, ACCURACY)] == [True, True, False]
 
 
 def test_ranks_and_ties_stay_those_of_the_whole_sweep():

@@ -135,25 +135,11 @@ def test_a_loss_and_no_standard_error():
     assert "0.4500 ≈" in text and "2 trials have the best value" in text and "±" not in text
 
 
-def test_ascii_terminals_get_ascii():
-    text = on_terminal(table(), 120, encoding="ascii")
-    assert text.isascii() and "0.8570 +/-0.0032 ~" in text and "?" not in text
-
-
 def test_a_pipe_gets_every_column_whole_and_no_control_characters():
     odd = "a very long value that no terminal would show in one piece, although a pipe must"
     results = [result(0, params={"a": odd}), result(1, params={"a": "b"}), *dense_sweep(3)[2:]]
     text = on_pipe(lambda console: console.print(table(leaderboard_rows(results, ACCURACY))))
     assert odd in text and "\x1b" not in text
-
-
-def test_markup_and_control_characters_are_shown_as_they_are_written():
-    odd = {"[bold]n[/bold]": "[red]v[/red]", "e": "\x1b[31mred\x1b[0m", "wide": "学習率"}
-    results = [result(0, params=odd, engine="[x]"), result(1, None, state=TrialState.FAIL, reason="\x1b]0;t\x07[/]")]
-    text = on_terminal(table(leaderboard_rows(results, ACCURACY)), 200)
-    assert "\x1b" not in text and "\x07" not in text
-    for shown in ("[bold]n[/bold]", "[red]v[/red]", "\\x1b[31mred\\x1b[0m", "学習率", "\\x1b]0;t\\x07[/]"):
-        assert shown in text
 
 
 @given(st.integers(1, 200), st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=5))

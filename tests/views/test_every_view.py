@@ -1,0 +1,66 @@
+"""What holds of every view that ends in a terminal."""
+
+import pytest
+from rich.console import Group
+
+from keras_sweep.trial.events import EndReason, SweepEnded
+from keras_sweep.trial.result import TrialState
+from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from keras_sweep.views.leaderboard.table import LeaderboardTable
+from keras_sweep.views.summary import Summary, print_summary
+from keras_sweep.views.sweep_list import SweepRow, SweepTable
+from keras_sweep.views.trial_view import TrialView
+from tests.helpers.results import ACCURACY, dense_sweep, result
+from tests.helpers.screen import sent, terminal, without_styles
+
+RESULTS = tuple(dense_sweep())
+ODD = "[red]\x1b[31m\x07\u202e"  # markup and control characters
+WRITTEN = "[red]\\x1b[31m\\x07\\u202e"
+
+
+def sweep_row(name, **more):
+    fields = {"metric": "val_accuracy", "goal": "maximize", "engine": "optuna/tpe", "state": "done"} | more
+    return SweepRow(name, 64, 64, 4, 0.857, 0.0032, last_activity=0.0, **fields)
+
+
+def views(results, name):
+    """Every view of these results, each as a function of the console."""
+    rows = leaderboard_rows(results, ACCURACY)
+    ended = SweepEnded(name, EndReason.DONE, tuple(results), {"train": 3.0, "total": 4.0}, name)
+    drawn = {
+        "leaderboard": LeaderboardTable(rows[:10], ACCURACY, of=rows),
+        "trial": Group(*(TrialView(one, results, ACCURACY) for one in (results[0], results[-1]))),
+        "sweeps": SweepTable([sweep_row(name), sweep_row("b", state=name, engine=name)], 1e6),
+    }
+    each = {kind: lambda console, view=view: console.print(view) for kind, view in drawn.items()}
+    return {**each, "summary": lambda console: print_summary(console, Summary(ended, ACCURACY))}
+
+
+def text_of(draw, width=100, encoding="utf-8"):
+    console = terminal(width, 50, encoding=encoding)
+    draw(console)
+    return without_styles(sent(console))
+
+
+PLAIN = views(RESULTS, "a-very-long-name-" * 3)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("width", [42, 60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(name, width):
+    assert all(len(line) <= width for line in text_of(PLAIN[name], width).splitlines())
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_ascii_terminals_get_ascii(name):
+    text = text_of(PLAIN[name], 120, "ascii")
+    assert text.isascii() and "\\u" not in text and "?" not in text
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_markup_and_control_characters_are_shown_as_they_are_written(name):
+    params = {ODD: ODD, "wide": "学習率"}
+    odd = result(0, params=params, engine=ODD, runner=ODD)
+    failed = result(1, None, state=TrialState.FAIL, reason=ODD, traceback=ODD, engine="b", params={})
+    text = text_of(views([odd, failed], ODD)[name], 300)
+    assert WRITTEN in text and not any(char in text for char in "\x1b\x07\u202e")
