@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from keras_sweep.record.facts import Facts
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.events import SweepStarted
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 ACCURACY = Objective("val_accuracy", Goal.MAXIMIZE)
@@ -35,6 +40,11 @@ def result(
         **more,
     }
     return Result(Suggestion(number, params, generation), state, value, stderr=stderr, **fields)
+
+
+def recorded(results: Sequence[Result], objective: Objective = ACCURACY) -> RecordedSweep:
+    """A sweep of them, as a record gives it."""
+    return RecordedSweep(SweepFolder(Path("dense")), Facts(objective.name, objective.goal, 42, "", {}), results)
 
 
 def curve(value: float, epochs: int) -> dict[str, tuple[float, ...]]:

@@ -6,14 +6,14 @@ import pytest
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.result import Seconds, TrialState
 from keras_sweep.views.trial_view import TrialView, trial_json
-from tests.helpers.results import ACCURACY, dense_sweep, result
+from tests.helpers.results import dense_sweep, recorded, result
 from tests.helpers.screen import on_pipe, on_terminal
 
 RESULTS = dense_sweep()
 
 
 def test_a_trial_is_shown_with_all_that_is_known_of_it():
-    text = on_terminal(TrialView(RESULTS[55], RESULTS, ACCURACY, seed=42))
+    text = on_terminal(TrialView(recorded(RESULTS), RESULTS[55]))
     for part in (
         "trial 55  COMPLETE",
         "val_accuracy 0.8538 ±0.0032  rank 8 of 64",
@@ -28,7 +28,7 @@ def test_a_trial_is_shown_with_all_that_is_known_of_it():
 
 
 def plot_of(trial, width=80, encoding="utf-8"):
-    text = on_terminal(TrialView(trial, [trial], ACCURACY), width, encoding=encoding)
+    text = on_terminal(TrialView(recorded([trial]), trial), width, encoding=encoding)
     return text.split("val_accuracy after each epoch")[1].split("\n\n")[0].splitlines()
 
 
@@ -53,37 +53,37 @@ def test_training_rows_are_told_apart_without_colour_and_stand_where_their_value
 
 def test_an_objective_that_is_not_of_validation_rows_is_drawn_alone():
     trial = result(0, 0.85, curve={"accuracy": (0.5, 0.6, 0.7, 0.85)})
-    text = on_terminal(TrialView(trial, [trial], Objective("accuracy", Goal.MAXIMIZE)))
+    text = on_terminal(TrialView(recorded([trial], Objective("accuracy", Goal.MAXIMIZE)), trial))
     assert "accuracy after each epoch\n" in text and "training rows" not in text
 
 
 def test_a_failed_trial_says_why():
     failed = result(0, None, state=TrialState.FAIL, reason="ValueError: [red]no", traceback="Trace\n  \x1b[31mx\n")
-    text = on_terminal(TrialView(failed, [failed], ACCURACY))
+    text = on_terminal(TrialView(recorded([failed]), failed))
     assert "trial 0  FAIL: ValueError: [red]no" in text and "traceback" in text and "\\x1b[31mx" in text
     assert "rank" not in text and "nan" in text
 
 
 def test_a_tie_and_an_earlier_best_epoch_are_said():
     trials = [result(0, 0.85, epochs=6, epoch=3), result(1, 0.85)]
-    text = on_terminal(TrialView(trials[0], trials, ACCURACY))
+    text = on_terminal(TrialView(recorded(trials), trials[0]))
     assert "scored at epoch 3" in text and "≈ a tie with the best" in text
 
 
 def test_a_long_curve_is_shortened_on_a_terminal_and_whole_on_a_pipe():
     trial = result(0, 0.85, epochs=300)
-    assert "270 epochs in the middle are left out" in on_terminal(TrialView(trial, [trial], ACCURACY))
-    text = on_pipe(lambda console: console.print(TrialView(trial, [trial], ACCURACY)))
+    assert "270 epochs in the middle are left out" in on_terminal(TrialView(recorded([trial]), trial))
+    text = on_pipe(lambda console: console.print(TrialView(recorded([trial]), trial)))
     assert "left out" not in text and text.count("\n") > 300
 
 
 def test_a_trial_that_never_trained():
     trial = result(0, None, state=TrialState.FAIL, params={}, curve={}, seconds=Seconds(), engine="", runner="")
-    assert on_terminal(TrialView(trial, [trial], ACCURACY)).splitlines()[0] == "trial 0  FAIL"
+    assert on_terminal(TrialView(recorded([trial]), trial)).splitlines()[0] == "trial 0  FAIL"
 
 
 def test_json_is_one_strict_object():
-    text = trial_json(RESULTS[21], RESULTS, ACCURACY, seed=42)
+    text = trial_json(recorded(RESULTS), RESULTS[21])
     record = json.loads(text)
     assert record["number"] == 21 and record["seed"] == 42 and record["rank"] > 60 and record["tie"] is False
     assert record["traceback"] is None and record["curve"]["val_accuracy"] == [None, None]
@@ -92,6 +92,6 @@ def test_json_is_one_strict_object():
 
 def test_an_imported_trial_claims_no_generation_and_no_seed():
     foreign = result(0, 0.9, engine="import/optuna", runner="import/optuna", curve={}, epoch=None)
-    text = on_terminal(TrialView(foreign, [foreign], ACCURACY, seed=42), 100)
+    text = on_terminal(TrialView(recorded([foreign]), foreign), 100)
     assert "trained by another program, read by import/optuna\n" in text
     assert "seed" not in text and "generation" not in text

@@ -17,7 +17,7 @@ from keras_sweep.views.leaderboard.formats import (
     row_record,
 )
 from keras_sweep.views.leaderboard.query import chosen_rows
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, rows_of
 from keras_sweep.views.notebook import leaderboard_html
 
 if TYPE_CHECKING:
@@ -94,7 +94,6 @@ def leaderboard_of(
     sweep: RecordedSweep, *, where: Sequence[str] = (), sort: str | None = None, top: int | None = None
 ) -> Leaderboard:
     """The ranked trials of a record that was read. Raises UsageError for a condition or a key that no trial has."""
-    objective, comparison = sweep.objective, sweep.comparison
-    ranked = leaderboard_rows(sweep.results, objective, comparison, seed=sweep.facts.seed)
-    rows = chosen_rows(ranked, objective, where=where, sort=sort, top=top)
-    return Leaderboard(sweep.folder.name, objective, comparison, ranked, tuple(rows))
+    ranked = rows_of(sweep)
+    rows = chosen_rows(ranked, sweep.objective, where=where, sort=sort, top=top)
+    return Leaderboard(sweep.folder.name, sweep.objective, sweep.comparison, ranked, tuple(rows))

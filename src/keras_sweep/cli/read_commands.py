@@ -110,6 +110,4 @@ def show(
         result = results[trial]
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
-    own_refit = sweep.refit if sweep.refit is not None and sweep.refit.trial == result.number else None
-    view = TrialView(result, results, objective, sweep.comparison, seed=facts.seed, refit=own_refit)
-    answer(view, trial_json(result, results, objective, sweep.comparison, seed=facts.seed), format)
+    answer(TrialView(sweep, result), trial_json(sweep, result), format)

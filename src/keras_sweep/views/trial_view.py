@@ -13,14 +13,13 @@ from rich.text import Text
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.comparison import Comparison
-from keras_sweep.trial.events import Refit
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead, seeds_texts
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.query import cell, seeds_record
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, rows_of
 from keras_sweep.views.leaderboard.table import STATE_STYLES, refit_line
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
@@ -35,17 +34,9 @@ EPOCH = " epoch"  # ends the axis
 SHOWN_EPOCHS = 30  # rows of the curve's table on a terminal; the middle of a longer one is left out
 
 
-def trial_json(
-    result: Result,
-    results: Sequence[Result],
-    objective: Objective,
-    comparison: Comparison | None = None,
-    *,
-    seed: int | None = None,
-) -> str:
+def trial_json(sweep: RecordedSweep, result: Result) -> str:
     """One object: what `sweep run --json` says of the trial, with its rank, tie, seed and traceback."""
-    rows = leaderboard_rows(results, objective, comparison, seed=seed)
-    row = next(row for row in rows if row.number == result.number)
+    row = next(row for row in rows_of(sweep) if row.number == result.number)
     record: dict[str, Any] = {key: cell(row, key) for key in ("rank", "tie", "behind", "behind_stderr", "seed")}
     record |= {**seeds_record(row.seeds), **result_record(result)}
     if result.finalists:
@@ -55,14 +46,10 @@ def trial_json(
 
 @dataclass(frozen=True, slots=True)
 class TrialView:
-    """A rich renderable of one trial, section by section; `results` are those of the whole sweep, for its rank."""
+    """A rich renderable of one trial, section by section."""
 
+    sweep: RecordedSweep
     result: Result
-    results: Sequence[Result]
-    objective: Objective
-    comparison: Comparison | None = None
-    refit: Refit | None = None  # how its model was trained once more, on all rows
-    seed: int | None = None  # that trials without a parameter of this name were trained with
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         result = self.result
@@ -75,11 +62,11 @@ class TrialView:
             yield Text(f"  {escaped(name):{width}}  {exact}")
         if result.epochs:
             yield Text("\ncurve", style="bold")
-            yield from curve_table(result, self.objective, options.max_width)
-            yield from plot_lines(result, self.objective, options.max_width)
+            yield from curve_table(result, self.sweep.objective, options.max_width)
+            yield from plot_lines(result, self.sweep.objective, options.max_width)
         if result.finalists:
             yield Text("\nseeds", style="bold")
-            yield from _seed_lines(result, self.seed)
+            yield from _seed_lines(result, self.sweep.facts.seed)
         parts = time_parts(asdict(result.seconds))
         if total := sum(parts.values()):
             yield Text.assemble(("\ntime ", "bold"), seconds_text(total))
@@ -90,13 +77,12 @@ class TrialView:
                 yield Text(f"  {escaped(line)}", style="red")
 
     def _facts(self) -> Iterator[Text]:
-        result, objective = self.result, self.objective
-        rows = leaderboard_rows(self.results, objective, self.comparison, seed=self.seed)
-        row = next((row for row in rows if row.number == result.number), None)
+        result, objective, rows = self.result, self.sweep.objective, rows_of(self.sweep)
+        row = next(row for row in rows if row.number == result.number)
         style = STATE_STYLES[result.state]
         reason = f": {escaped(result.reason)}" if result.reason else ""
         yield Text.assemble((f"trial {result.number}", "bold"), "  ", (result.state.value + reason, style))
-        if row is not None and row.value is not None:
+        if row.value is not None:
             score = Text.assemble(f"{escaped(objective.name)} ", (score_text(row.value, row.stderr), "bold green"))
             score.append(f"  rank {row.rank} of {len(rows):,}")
             score.append(", the winner" if row.winner else ", imported" if row.imported else "")
@@ -109,12 +95,12 @@ class TrialView:
                 distance = difference_text(abs(row.behind), objective, row.behind_stderr, unit=True)
                 side = "with the seed of the search ahead of the best one" if is_ahead(row) else "behind the best"
                 yield Text(f"{side} by {distance}, row by row")
-        if self.refit is not None:
-            yield refit_line(self.refit)
+        if self.sweep.refit is not None and self.sweep.refit.trial == result.number:
+            yield refit_line(self.sweep.refit)
         yield Text(_origin(result, row), style="dim")
 
 
-def _seed_lines(result: Result, seed: int | None) -> Iterator[Text]:
+def _seed_lines(result: Result, seed: int) -> Iterator[Text]:
     """A line a training of the recipe, and one for their mean."""
     own = result.params.get("seed", seed)
     for number, one in ((own, result), *((one.finalist_seed, one) for one in result.finalists)):
@@ -124,19 +110,18 @@ def _seed_lines(result: Result, seed: int | None) -> Iterator[Text]:
         yield Text(f"  mean  {seeds_texts(scores)[1]}", style="bold green" if result.final else "")
 
 
-def _origin(result: Result, row: LeaderboardRow | None) -> str:
+def _origin(result: Result, row: LeaderboardRow) -> str:
     """Who asked for the trial and who trained it."""
-    foreign = row is not None and row.imported
     where = []
-    if foreign:
+    if row.imported:
         where.append(f"trained by another program, read by {escaped(result.engine)}")
     elif result.engine:
         where.append(f"asked by {escaped(result.engine)} in generation {result.suggestion.generation + 1}")
     if result.suggestion.continues is not None:
         where.append(f"continues trial {result.suggestion.continues}")
-    if result.runner and not foreign:
+    if result.runner and not row.imported:
         where.append(f"trained by {escaped(result.runner)}")
-    if row is not None and row.seed is not None:
+    if row.seed is not None:
         where.append(f"seed {row.seed}")
     return ", ".join(where)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Objective, Params
@@ -12,6 +13,9 @@ from keras_sweep.trial.comparison import Comparison, known_error, marginal
 from keras_sweep.trial.finalists import SeedScores, seed_scores
 from keras_sweep.trial.ranking import comparable, has_value, imported, order_key, winner
 from keras_sweep.trial.result import Result, TrialState
+
+if TYPE_CHECKING:
+    from keras_sweep.sweep.comparison import RecordedSweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,11 @@ def leaderboard_rows(
         )
         for rank, result in enumerate(ranked, start=1)
     ]
+
+
+def rows_of(sweep: RecordedSweep) -> list[LeaderboardRow]:
+    """The leaderboard of a sweep that was read."""
+    return leaderboard_rows(sweep.results, sweep.objective, sweep.comparison, seed=sweep.facts.seed)
 
 
 def winning_row(rows: Iterable[LeaderboardRow]) -> LeaderboardRow | None:

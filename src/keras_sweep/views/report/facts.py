@@ -15,7 +15,7 @@ from keras_sweep.sweep.comparison import Missed, RecordedSweep, missed_rows
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.winner import ValidationOutputs, winner_outputs
 from keras_sweep.trial.ranking import best_training
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, winning_row
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, rows_of, winning_row
 from keras_sweep.views.report.axes import Axis, Colours, objective_axis, parameter_axes
 
 
@@ -40,8 +40,7 @@ class SweepFacts:
 
     @cached_property
     def rows(self) -> Sequence[LeaderboardRow]:
-        sweep = self.sweep
-        return leaderboard_rows(sweep.results, sweep.objective, sweep.comparison, seed=sweep.facts.seed)
+        return rows_of(self.sweep)
 
     @cached_property
     def winner(self) -> LeaderboardRow | None:

@@ -19,14 +19,7 @@ from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import print_notice
 from keras_sweep.views.terminal.drawing import FULL, SPINNER, TRACK, sparkline
-from keras_sweep.views.terminal.text import (
-    elapsed_text,
-    number_text,
-    params_text,
-    score_text,
-    seconds_text,
-    shorten,
-)
+from keras_sweep.views.terminal.text import elapsed_text, number_text, params_text, score_text, seconds_text, shorten
 
 TOP = 8  # rows of the leaderboard
 TRAINING = 4  # trials in training that are shown
