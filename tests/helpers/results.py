@@ -11,8 +11,8 @@ from typing import Any
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
-from keras_sweep.trial.events import SweepStarted
 from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.trial.events import SweepStarted
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 
 ACCURACY = Objective("val_accuracy", Goal.MAXIMIZE)

@@ -112,13 +112,13 @@ def verify(
     """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.sweep.verify import verify_model
-    from keras_sweep.views.replay_view import VerifyView, verify_json
+    from keras_sweep.views.replay_view import verify_json, verify_view
 
     with at_work() as view:
         done = verify_model(
             model, view, sweeps=where(sweeps_dir), test=test, trust=trust, backend=backend, data_dir=data_dir
         )
-    answer(VerifyView(done), verify_json(done), format)
+    answer(verify_view(done), verify_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
 
 

@@ -15,7 +15,7 @@ from keras_sweep.data.search_data import Array, Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.space.text import escaped
-from keras_sweep.views.sample_images import SampleView
+from keras_sweep.views.sample_images import sample_lines
 from keras_sweep.views.terminal.drawing import bar
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import score_text, seconds_text, shorten
@@ -59,7 +59,7 @@ class DataView:
             yield Text(f"and {len(columns) - len(shown)} more columns", style="dim")
         if data.image_shape is not None:
             yield Text()
-            yield SampleView(data)
+            yield from sample_lines(data, console, options)
         for notice in data.notices:
             yield Text(f"notice: {escaped(notice)}", style="yellow")
         yield Text(f"fingerprint {data.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis")

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped
@@ -59,16 +59,11 @@ def replay_lines(replay: Replay) -> list[str]:
 
 def replay_json(replay: Replay) -> str:
     """One object: the verdict, each comparison, and the record beside the trial trained again."""
-    record: dict[str, Any] = {
-        "sweep": replay.sweep,
-        "number": replay.recorded.recipe,
-        "seed": replay.recorded.finalist_seed,
-        "matches": replay.matches,
-        "recorded": result_record(replay.recorded),
-        "again": _comparison_record(replay.plain),
-        "as_recorded": _comparison_record(replay.own) if replay.own is not None else None,
-    }
-    return strict_json(record) + "\n"
+    recorded, own = replay.recorded, replay.own
+    about = {"sweep": replay.sweep, "number": recorded.recipe, "seed": recorded.finalist_seed}
+    trained = {"recorded": result_record(recorded), "again": _comparison_record(replay.plain)}
+    as_recorded = None if own is None else _comparison_record(own)
+    return strict_json({**about, "matches": replay.matches, **trained, "as_recorded": as_recorded}) + "\n"
 
 
 def _comparison_record(comparison: CurveMatch) -> dict[str, Any]:
@@ -137,17 +132,11 @@ def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
     return [*columns, Column("widest gap", tuple(worst))], left_out
 
 
-@dataclass(frozen=True, slots=True)
-class VerifyView:
-    verified: Verified
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        done = self.verified
-        yield Text(f"{escaped(str(done.model))}: trial {done.trial} of {escaped(done.sweep)}, the file of its card")
-        yield drawn(verify_columns(done))
-        for line in fact_lines(done):
-            yield Text(line)
-        yield Text(verify_verdict(done), style="bold green" if done.matches else "bold red")
+def verify_view(done: Verified) -> Group:
+    """What was verified, as a terminal shows it."""
+    title = f"{escaped(str(done.model))}: trial {done.trial} of {escaped(done.sweep)}, the file of its card"
+    verdict = Text(verify_verdict(done), style="bold green" if done.matches else "bold red")
+    return Group(Text(title), drawn(verify_columns(done)), *map(Text, fact_lines(done)), verdict)
 
 
 def verify_columns(done: Verified) -> list[Column]:
@@ -197,17 +186,15 @@ def verify_verdict(done: Verified) -> str:
     return f"the scores of the card come out on {rows}"
 
 
-def verify_json(verified: Verified) -> str:
+def verify_json(done: Verified) -> str:
     """One object, with a list of the numbers."""
+    about = {"model": str(done.model), "card": str(done.card), "sweep": done.sweep, "trial": done.trial}
+    rows = {"validation_rows": done.validation_rows, "test_rows": done.test_rows, "looks": done.looks}
     checks = [
         {"name": one.name, "card": one.card, "now": one.now, "match": one.gap.match, "relative": one.gap.relative}
-        for one in verified.checks
+        for one in done.checks
     ]
-    about = {"model": str(verified.model), "card": str(verified.card), "sweep": verified.sweep, "trial": verified.trial}
-    rows = {"validation_rows": verified.validation_rows, "test_rows": verified.test_rows, "looks": verified.looks}
-    facts = [
-        {"name": one.name, "card": one.card, "known": one.known, "by": one.by, "matches": one.matches}
-        for one in verified.facts.looked_at
-    ]
-    rest = {"facts": facts, "not_looked_at": list(verified.facts.unseen), "why": verified.facts.why}
-    return strict_json({**about, "matches": verified.matches, **rows, "checks": checks, **rest}) + "\n"
+    keys = ("name", "card", "known", "by", "matches")
+    facts = [{key: getattr(one, key) for key in keys} for one in done.facts.looked_at]
+    rest = {"facts": facts, "not_looked_at": list(done.facts.unseen), "why": done.facts.why}
+    return strict_json({**about, "matches": done.matches, **rows, "checks": checks, **rest}) + "\n"

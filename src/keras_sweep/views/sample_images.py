@@ -5,13 +5,12 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from rich.cells import set_cell_size
 from rich.color import Color
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions
 from rich.style import Style
 from rich.text import Text
 
@@ -66,30 +65,25 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-@dataclass(frozen=True)
-class SampleView:
-    """A rich renderable: a sample of each class under its name, as many side by side as fit; nothing in no room."""
-
-    data: SearchData
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        groups = samples_by_class(self.data, 1 if self.data.classes else 10)
-        rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
-        names = self.data.class_names if self.data.classes else None
-        pictures = [_small(picture_of(self.data, row)) for _, row in rows]
-        width = pictures[0].shape[1]
-        if width > options.max_width:
-            return
-        across = max(1, min(len(pictures), 5, (options.max_width + GAP) // (width + GAP)))
-        coloured = console.color_system is not None and not console.no_color and "utf" in options.encoding
-        for start in range(0, len(pictures), across):
-            if names is not None:
-                own = (set_cell_size(escaped(names[label]), width) for label, _ in rows[start : start + across])
-                yield Text((" " * GAP).join(own).rstrip(), no_wrap=True)
-            picture = _joined(pictures[start : start + across], axis=1)
-            if len(picture) % 2:
-                picture = np.concatenate([picture, np.zeros_like(picture[:1])])
-            yield from (_half_blocks if coloured else _shades)(picture)
+def sample_lines(data: SearchData, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+    """A sample of each class under its name, as many side by side as fit; nothing in no room."""
+    groups = samples_by_class(data, 1 if data.classes else 10)
+    rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
+    names = data.class_names if data.classes else None
+    pictures = [_small(picture_of(data, row)) for _, row in rows]
+    width = pictures[0].shape[1]
+    if width > options.max_width:
+        return
+    across = max(1, min(len(pictures), 5, (options.max_width + GAP) // (width + GAP)))
+    coloured = console.color_system is not None and not console.no_color and "utf" in options.encoding
+    for start in range(0, len(pictures), across):
+        if names is not None:
+            own = (set_cell_size(escaped(names[label]), width) for label, _ in rows[start : start + across])
+            yield Text((" " * GAP).join(own).rstrip(), no_wrap=True)
+        picture = _joined(pictures[start : start + across], axis=1)
+        if len(picture) % 2:
+            picture = np.concatenate([picture, np.zeros_like(picture[:1])])
+        yield from (_half_blocks if coloured else _shades)(picture)
 
 
 def _half_blocks(picture: Pixels) -> Iterator[Text]:
