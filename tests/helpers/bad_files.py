@@ -12,7 +12,7 @@ SECTIONS_OF_DENSE = ("data", "model", "loss", "metrics", "metric", "search")
 MORE_SECTIONS = ("split", "early_terminate", "finalists", "finish", "callbacks", "class_weight", "metrik", "<<")
 
 
-def bad(key: str, value: str, below: str, words: str, *parameters: str) -> BadFile:
+def bad(key: str, value: str, below: str, words: str, *before: str) -> BadFile:
     """The dense file with another value, which is faulty.
 
     Args:
@@ -20,24 +20,32 @@ def bad(key: str, value: str, below: str, words: str, *parameters: str) -> BadFi
         value: what the key has.
         below: where under the key the fault is told: "max", "values.0", or "" for the key itself.
         words: of the fault.
-        parameters: lines of other parameters before the faulty one.
+        before: lines of other parameters, or of another section, before the faulty one.
     """
     line = f"{key}: {value}" if value else f"{key}:"
     if key in MORE_SECTIONS:
-        text = f"{DENSE}{line}\n"
+        text = DENSE + "".join(f"{one}\n" for one in (*before, line))
     elif key == "model":
         text = dense(model=line, dense="")
     elif key in SECTIONS_OF_DENSE:
         text = dense(**{key: line})
-    elif key in PARAMETERS_OF_DENSE and not parameters:
+    elif key in PARAMETERS_OF_DENSE and not before:
         text = dense(**{key: f"  {line}"})
     else:
-        text = with_parameters(*parameters, line)
+        text = with_parameters(*before, line)
     section = key if key in (*MORE_SECTIONS, *SECTIONS_OF_DENSE) else f"parameters.{key}"
     number = [one.strip() for one in text.splitlines()].index(line) + 1
     return text, number, f"{section}.{below}" if below else section, words
 
 
+TWO_SPLITS = "data: {csv: there.csv, target: y, split: {test: 0.1}}"
+TOO_SHORT = "{type: hyperband, max_iter: 9, s: 2}"
+NORMAL = "{distribution: normal, mu: 0, sigma: 1}"
+MISS_ONE = "{values: [1, 2], probabilities: [0.5, 0.4]}"
+SEARCHED = "optimizer: {values: [sgd, rmsprop, adam]}"
+WITH_LION = "optimizer: {values: [adam, lion]}"
+REAL = "momentum: {min: 0.1, max: 0.9}"
+NEVER_HAD = "`optimizer` never has the value 'sgdd' (did you mean `sgd`?)"
 NO_DOCUMENTS: Mapping[str, BadFile] = {
     "empty": ("", None, "", "the file is empty"),
     "only comments": ("# nothing\n", None, "", "the file is empty"),
@@ -88,18 +96,8 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "a negative seed": bad("split", "{seed: -1}", "seed", "from 0 to 4,294,967,295, but got -1"),
     "one fold": bad("split", "{folds: 1}", "folds", "must be 0, for none, or at least 2, but got 1"),
     "folds beside a share": bad("split", "{folds: 5, validation: 0.2}", "validation", "so there is no share of them"),
-    "folds without a refit": (
-        DENSE + "split: {folds: 5}\nfinish: {refit: false}\n",
-        13,
-        "finish.refit",
-        "must be true with `folds`",
-    ),
-    "two splits": (
-        dense(data="data: {csv: there.csv, target: y, split: {test: 0.1}}") + "split: {test: 0.2}\n",
-        12,
-        "split",
-        "there twice",
-    ),
+    "folds without a refit": bad("finish", "{refit: false}", "refit", "must be true with `folds`", "split: {folds: 5}"),
+    "two splits": (dense(data=TWO_SPLITS) + "split: {test: 0.2}\n", 12, "split", "there twice"),
     # model
     "unknown model": bad("model", "dnse", "", "(did you mean `dense`?)"),
     "units outside": bad("model", "{units: 10}", "", "must be `dense`, {dense: {units: 10}} or"),
@@ -126,12 +124,7 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     # search, early_terminate, finalists
     "unknown engine": bad("search", "{engine: optunah}", "engine", "(did you mean `optuna`?)"),
     "unknown sampler": bad("search", "{sampler: tpee}", "sampler", "(did you mean `tpe`?)"),
-    "the other's sampler": bad(
-        "search",
-        "{engine: keras-tuner, sampler: tpe}",
-        "sampler",
-        "one of random, bayesian, hyperband, grid with keras-tuner, but got 'tpe' (`engine: optuna` has it)",
-    ),
+    "the other's sampler": bad("search", "{engine: keras-tuner, sampler: tpe}", "sampler", "(`engine: optuna` has it)"),
     "no trials": bad("search", "{trials: 0}", "trials", "from 1 to 1,000,000, but got 0"),
     "trials as text": bad("search", "{trials: many}", "trials", "but got 'many'"),
     "a search of words": bad("search", "optuna", "", "must be a map with `engine`"),
@@ -190,26 +183,12 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     "seed too large": bad("seed", "4294967296", "", "from 0 to 4,294,967,295"),
     "take elsewhere": bad("seed", "{max: 3, min: 1, take: best}", "take", "for `epochs` only"),
     "take what": bad("epochs", "{max: 20, take: bets}", "take", "(did you mean `best`?)"),
-    "take with when": bad(
-        "epochs", "{max: 2, take: best, when: {optimizer: sgd}}", "when", "takes no `when`", "optimizer: sgd"
-    ),
+    "take with when": bad("epochs", "{max: 2, take: best, when: {seed: 1}}", "when", "takes no `when`", "seed: 1"),
     "momentum above 1": bad("momentum", "1.5", "", "from 0 to 1, but got 1.5"),
     "nesterov a number": bad("nesterov", "1", "", "true or false, but", "optimizer: sgd"),
     "two clips": bad("clipvalue", "1.0", "", "takes only one of", "clipnorm: 1.0"),
-    "for some optimizers": bad(
-        "momentum",
-        "{min: 0.0, max: 0.9}",
-        "",
-        "`momentum` is not an argument of adam (add `when: {optimizer: [sgd, rmsprop]}`)",
-        "optimizer: {values: [sgd, rmsprop, adam]}",
-    ),
-    "for no optimizer": bad(
-        "momentum",
-        "0.9",
-        "",
-        "is an argument of muon, rmsprop, sgd, but the optimizer of its trials is adam",
-        "optimizer: {values: [adam]}",
-    ),
+    "for some optimizers": bad("momentum", "0.9", "", "(add `when: {optimizer: [sgd, rmsprop]}`)", SEARCHED),
+    "for no optimizer": bad("momentum", "0.9", "", "an argument of muon, rmsprop, sgd, but the", "optimizer: adam"),
     "for the default optimizer": bad("beta_1", "0.9", "", "without a parameter `optimizer`"),
     "for one optimizer in two": bad(
         "beta_1",
@@ -225,16 +204,9 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
         "distribution",
         "the distribution `normal` is not there (use `min` and `max`",
     ),
-    "unknown distribution": bad(
-        "learning_rate", "{distribution: log_unifrom, min: 1, max: 2}", "distribution", "`log_uniform`?"
-    ),
+    "unknown distribution": bad("seed", "{distribution: unifrom, min: 1, max: 2}", "distribution", "`uniform`?"),
     "constant without value": bad("seed", "{distribution: constant}", "", "needs `value`"),
-    "uniform of values": bad(
-        "learning_rate",
-        "{distribution: uniform, values: [1]}",
-        "distribution",
-        "`uniform` takes `min` and `max`, but got `values`",
-    ),
+    "uniform of values": bad("seed", "{distribution: uniform, values: [1]}", "distribution", "`max`, but got `values`"),
     "log twice": bad("learning_rate", "{distribution: uniform, min: 1, max: 2, log: true}", "log", "contradicts"),
     "int_uniform of reals": bad("epochs", "{distribution: int_uniform, min: 1.5, max: 2}", "", "whole"),
     "e to the 1000": bad("learning_rate", "{distribution: log_uniform, min: 1, max: 1000}", "max", "e**1000"),
@@ -242,9 +214,7 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     "q of zero": bad("epochs", "{min: 6, max: 9, q: 0}", "q", "must be a number above 0"),
     "log with q": bad("batch_size", "{min: 16, max: 64, q: 16, log: true}", "q", "or `values: [16, 32, 48, 64]`"),
     "q with values": bad("epochs", "{values: [1], q: 2}", "q", "is for a range"),
-    "shares that miss 1": bad(
-        "epochs", "{values: [1, 2], probabilities: [0.5, 0.4]}", "probabilities", "must add to 1, but got [0.5, 0.4]"
-    ),
+    "shares that miss 1": bad("epochs", MISS_ONE, "probabilities", "must add to 1, but got [0.5, 0.4]"),
     "too few shares": bad("epochs", "{values: [1, 2], probabilities: [1.0]}", "probabilities", "as many as"),
     "nested parameters": bad("epochs", "{parameters: {a: {value: 1}}}", "parameters", "written flat"),
     # when
@@ -258,13 +228,7 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
         "`optimizer` never has the value 'sgdd' (did you mean `sgd`?)",
         "optimizer: {values: [sgd, adam]}",
     ),
-    "when of a real": bad(
-        "momentum",
-        "{value: 0.9, when: {learning_rate: 0.5}}",
-        "when.learning_rate",
-        "is continuous",
-        "learning_rate: {min: 0.1, max: 1.0}",
-    ),
+    "when of a real": bad("seed", "{value: 1, when: {momentum: 0.5}}", "when.momentum", "is continuous", REAL),
     "when in a circle": (
         with_parameters("seed: {value: 1, when: {epochs: 1}}", "epochs: {value: 1, when: {seed: 1}}"),
         8,
@@ -273,8 +237,6 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     ),
     "when of itself": bad("seed", "{value: 1, when: {seed: 1}}", "when", "seed -> seed"),
     "when a word": bad("seed", "{value: 1, when: epochs}", "when", "must be a map, as in"),
-    "when empty": bad(
-        "seed", "{value: 1, when: {epochs: []}}", "when.epochs", "must be a value or a list of values", "epochs: 1"
-    ),
+    "when empty": bad("seed", "{value: 1, when: {epochs: []}}", "when.epochs", "or a list of values", "epochs: 1"),
 }
 BAD_FILES: Mapping[str, BadFile] = {**NO_DOCUMENTS, **BAD_SECTIONS, **BAD_PARAMETERS}  # by what is bad in it
