@@ -42,7 +42,10 @@ def read(text: str, **options: Any) -> SweepSpec | None:
     return spec
 
 
-@given(st.text())
+YAML_SIGNS = "&*!|>%@`'\"#-:?[]{},\n\t \\xu0a1.~<="
+
+
+@given(st.text() | st.text(st.sampled_from(YAML_SIGNS)))
 def test_any_text(text: str) -> None:
     read(text)
 
@@ -57,26 +60,15 @@ def test_any_bytes(raw: bytes) -> None:
     read(text)
 
 
-@given(st.text(st.sampled_from("&*!|>%@`'\"#-:?[]{},\n\t \\xu0a1.~<=")))
-def test_any_text_of_yaml_signs(text: str) -> None:
-    read(text)
+inserts = st.text(st.sampled_from("abe10-+.:{}[],&*!'\"\n #~x/"), max_size=6)
+changes = st.tuples(st.integers(0, len(DENSE)), st.integers(0, 12), inserts)
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(0, len(DENSE)),
-            st.integers(0, 12),
-            st.text(st.sampled_from("abe10-+.:{}[],&*!'\"\n #~x/"), max_size=6),
-        ),
-        min_size=1,
-        max_size=4,
-    )
-)
+@given(st.lists(changes, min_size=1, max_size=4))
 @settings(max_examples=300)
-def test_any_small_change_of_a_good_file(changes: list[tuple[int, int, str]]) -> None:
+def test_any_small_change_of_a_good_file(found: list[tuple[int, int, str]]) -> None:
     text = DENSE
-    for start, length, insert in changes:
+    for start, length, insert in found:
         text = text[:start] + insert + text[start + length :]
     read(text)
 

@@ -28,11 +28,9 @@ SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
 
 def test_the_main_space_file_reads_as_it_is_written() -> None:
     spec = read_space_file(next(path for path in SPACES if path.name == "dense.yaml"))
-    assert spec.name == "dense"
+    assert (spec.name, spec.loss, spec.metrics) == ("dense", "sparse_categorical_crossentropy", ("accuracy",))
     assert spec.data == DataSpec("named", "fashion_mnist")
     assert spec.model == ModelSpec("dense", "dense", {"units": 10, "activation": "softmax"})
-    assert spec.loss == "sparse_categorical_crossentropy"
-    assert spec.metrics == ("accuracy",)
     assert spec.objective == Objective("val_accuracy", Goal.MAXIMIZE)
     assert spec.space.parameters == (
         Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam"))),
@@ -40,8 +38,7 @@ def test_the_main_space_file_reads_as_it_is_written() -> None:
         Parameter("epochs", Int(1, 20)),
     )
     assert spec.search == SearchSettings("optuna", "tpe", 64, 42)
-    assert spec.warnings == ()
-    assert not spec.take_best
+    assert (spec.warnings, spec.take_best) == ((), False)
 
 
 @pytest.mark.parametrize("path", SPACES, ids=lambda path: path.stem)
@@ -52,16 +49,9 @@ def test_every_space_file_of_the_project_reads_without_warnings(path: Path) -> N
 
 
 def test_numbers_and_words_are_those_of_yaml_1_2() -> None:
-    spec = read(
-        with_parameters("optimizer: sgd", "learning_rate: 1e-4", "weight_decay: .5e-3", "batch_size: 0x20", "seed: 012")
-    )
-    assert spec.space.constants == {
-        "optimizer": "sgd",
-        "learning_rate": 1e-4,
-        "weight_decay": 5e-4,
-        "batch_size": 32,
-        "seed": 12,
-    }
+    lines = ("optimizer: sgd", "learning_rate: 1e-4", "weight_decay: .5e-3", "batch_size: 0x20", "seed: 012")
+    numbers = {"optimizer": "sgd", "learning_rate": 1e-4, "weight_decay": 5e-4, "batch_size": 32, "seed": 12}
+    assert read(with_parameters(*lines)).space.constants == numbers
     text = with_parameters("model.a: {values: [no, on, yes, True, null, 2026-01-01, 1_000, '7']}")
     words = Categorical(("no", "on", "yes", True, None, "2026-01-01", "1_000", "7"))
     assert drawn_from(read(own_model(text)), "model.a") == words
@@ -200,18 +190,20 @@ def test_data_files_are_relative_to_the_space_file(tmp_path: Path) -> None:
         (tmp_path / "data" / name).touch()
     (tmp_path / "rows.py").touch()
     file = tmp_path / "data"
-    for text, expected in (
-        ("{csv: data/a.csv, target: y}", DataSpec("csv", str(file / "a.csv"), "y")),
-        ("{parquet: data/a.parquet, target: y}", DataSpec("parquet", str(file / "a.parquet"), "y")),
-        ("{npz: data/a.npz}", DataSpec("npz", str(file / "a.npz"))),
-        ("{npz: data/a.npz, target: y}", DataSpec("npz", str(file / "a.npz"), "y")),
-        ("{python: rows:load}", DataSpec("python", "rows:load")),
+    for text, kind, *more in (
+        ("{csv: data/a.csv, target: y}", "csv", "y"),
+        ("{parquet: data/a.parquet, target: y}", "parquet", "y"),
+        ("{npz: data/a.npz}", "npz"),
+        ("{npz: data/a.npz, target: y}", "npz", "y"),
         (
             "{csv: data/a.csv, target: y, split: {test: 0.1, stratify: true}}",
-            DataSpec("csv", str(file / "a.csv"), "y", Split(test=0.1, stratify=True)),
+            "csv",
+            "y",
+            Split(test=0.1, stratify=True),
         ),
     ):
-        assert read(dense(data=f"data: {text}"), tmp_path).data == expected
+        assert read(dense(data=f"data: {text}"), tmp_path).data == DataSpec(kind, str(file / f"a.{kind}"), *more)
+    assert read(dense(data="data: {python: rows:load}"), tmp_path).data == DataSpec("python", "rows:load")
 
 
 def test_the_split_may_stand_beside_the_data() -> None:
