@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from keras_sweep.errors import Fault
@@ -25,21 +25,28 @@ class Overrides:
     seed: int | None = None
 
 
-def with_options(root: Node, sets: tuple[str, ...], overrides: Overrides) -> tuple[Node, list[Fault]]:
+def with_options(root: Node, sets: Sequence[str], overrides: Overrides) -> tuple[Node, list[Fault]]:
     """The tree with all options applied, and what was wrong with the options."""
     faults: list[Fault] = []
-    given = {f"--{key} {value}": (key, value) for key, value in asdict(overrides).items() if value is not None}
-    for option in (*(f"--set {text}" for text in sets), *given):
+    for text in sets:
+        option = f"--set {text}"
         try:
-            if option in given:
-                key, value = given[option]
-                root = _put(root, ("search", key), Node(value, option=option), option)
-            else:
-                path, node = _parsed(root, option)
-                root = _put(root, path, node, option)
+            root = _put(root, *_parsed(root, option), option)
         except TreeError as error:
             faults += [replace(fault, key=escaped(option), line=None) for fault in error.faults]
-    return _with_its_sampler(root, overrides), faults
+    given = {key: value for key, value in asdict(overrides).items() if value is not None}
+    # `--engine` alone takes that engine's default sampler where it has not the file's.
+    samplers, sampler = ENGINES.get(given.get("engine", ""), ()), root.at("search", "sampler")
+    of_file = "sampler" in _keys(root, "search") and sampler.option is None
+    if samplers and of_file and isinstance(sampler.value, str) and sampler.value not in samplers:
+        given.setdefault("sampler", next(iter(samplers)))
+    for key, value in given.items():
+        option = f"--{key} {value}"
+        try:
+            root = _put(root, ("search", key), Node(value, option=option), option)
+        except TreeError as error:
+            faults += [replace(fault, key=escaped(option), line=None) for fault in error.faults]
+    return root, faults
 
 
 def _put(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
@@ -51,20 +58,8 @@ def _put(root: Node, path: tuple[str, ...], value: Node, option: str) -> Node:
         if not isinstance(below.value, dict):
             rule = f"`{escaped(head)}` is {quoted(below.plain)}, which has no keys"
             raise _wrong(rule, f"replace it, as in `--set '{escaped(head)}={{{rest[0]}: ...}}'`")
-        value = _put(below, tuple(rest), value, option)
-        value = replace(value, line=below.line, option=below.option)
+        value = replace(_put(below, tuple(rest), value, option), line=below.line, option=below.option)
     return replace(root, value={**here, head: value})
-
-
-def _with_its_sampler(root: Node, overrides: Overrides) -> Node:
-    """`--engine` alone takes that engine's default sampler where it has not the file's."""
-    engine, sampler = overrides.engine or "", root.at("search", "sampler")
-    if engine not in ENGINES or overrides.sampler is not None or "sampler" not in _keys(root, "search"):
-        return root
-    if not isinstance(sampler.value, str) or sampler.option is not None or sampler.value in ENGINES[engine]:
-        return root
-    option = f"--engine {engine}"
-    return _put(root, ("search", "sampler"), Node(next(iter(ENGINES[engine])), option=option), option)
 
 
 def _wrong(rule: str, hint: str | None = None) -> TreeError:

@@ -89,7 +89,7 @@ def read_space_text(
         rule = f"a space file is a map with {joined(REQUIRED)}, but got {quoted(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
     overrides = overrides or Overrides()
-    root, of_options = with_options(root, tuple(sets), overrides)
+    root, of_options = with_options(root, sets, overrides)
     faults = Faults(root)
     faults.found.extend(of_options)
     sweep_name = path.stem if name is None else name
