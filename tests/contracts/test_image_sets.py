@@ -12,10 +12,9 @@ from tests.helpers.data_specs import spec_of
 from tests.helpers.image_files import write_files
 
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.image_set import ArrayFile, ImageSet
-from keras_sweep.data.image_sets import IMAGE_SETS
-from keras_sweep.data.names import DATA_NAMES
+from keras_sweep.data.image_sets import IMAGE_SETS, ArrayFile, ImageSet
 from keras_sweep.data.sealed_test import open_test
+from keras_sweep.data.source import DATA_NAMES
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec, SweepSpec
 

@@ -9,8 +9,7 @@ import polars as pl
 import pytest
 from tests.helpers.data_specs import HOUSES, MOONS, PLANTS
 
-from keras_sweep.data.names import SOURCES
-from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.source import SOURCES, RawRows, Source
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec
 

@@ -13,9 +13,9 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import train_test_split
 
 from keras_sweep.data.catalog import load_search_data, named_set
-from keras_sweep.data.names import DATA_NAMES, read_sklearn_set
 from keras_sweep.data.raw_rows import raw_rows
 from keras_sweep.data.search_data import SearchData, fingerprint
+from keras_sweep.data.source import DATA_NAMES, read_sklearn_set
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec, Split
 from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, named, spec_of

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from keras_sweep.data.image_set import decode_idx, scaled_pixels
+from keras_sweep.data.image_sets import decode_idx, scaled_pixels
 
 
 def encode(array: np.ndarray) -> bytes:

@@ -97,7 +97,7 @@ def test_another_file_of_that_name_is_refused(tmp_path: Path, monkeypatch: pytes
 
 def test_a_machine_that_can_fetch_nothing_is_told_three_ways_out(tmp_path: Path) -> None:
     script = """
-from keras_sweep.data import image_set, image_sets
+from keras_sweep.data import image_sets as image_set, image_sets
 image_set.known_folders = lambda name: iter(())
 raise SystemExit(image_sets.main())
 """
@@ -125,7 +125,7 @@ esac''',
     )
     script(tools / "dpkg-deb", 'tar -xf "$2" -C "$3"')
     program = """
-from keras_sweep.data import image_set, image_sets
+from keras_sweep.data import image_sets as image_set, image_sets
 image_set.known_folders = lambda name: iter(())
 raise SystemExit(image_sets.main() or image_sets.main())
 """

@@ -20,7 +20,9 @@ OTHER = pl.Series("other", [1.0, 2.0, 4.0, 5.0])
 
 def fit(**columns: object):  # type: ignore[no-untyped-def]
     """The columns by name, and the notices, of a table with one column more."""
-    found, notices = fit_columns(pl.DataFrame({**columns, "other": OTHER}, strict=False))
+    table = pl.DataFrame({**columns, "other": OTHER}, strict=False)
+    check_columns(table)
+    found, notices = fit_columns(table)
     return {column.name: column for column in found}, notices
 
 
@@ -81,8 +83,8 @@ def test_a_constant_that_is_sometimes_missing_is_a_feature() -> None:
         (["1", "2", "n/a", "4"], "text where numbers should be: 'n/a' in row 3"),
         ([date(2024, 1, day) for day in range(1, 5)], "of type Date"),
         ([[1], [2], [3], [4]], "of type List"),
-        ([1.0, float("inf"), 2.0, 3.0], "1 infinite values, the first in row 2"),
-        ([1e39, 0.0, 1.0, 2.0], r"numbers of 1e\+39, beyond 1e\+30"),
+        ([1.0, float("inf"), 2.0, 3.0], "has inf in row 2, but models take"),
+        ([1e38, 0.0, 1.0, 2.0], r"numbers of 1e\+38, beyond 1e\+30"),
         ([1e-38, 2e-38, 3e-38, 4e-38], "differ by less than 1e-30"),
         (["x" * 300, "b", "c", "d"], "up to 300 characters"),
     ],
@@ -157,7 +159,7 @@ def test_faults_of_many_columns_are_told_one_a_line_and_the_rest_counted() -> No
         (["x" * 300] + ["y"] * 149, "has texts of up to 300 characters"),
         (["1"] * 140 + ["z"] * 10, "has text where numbers should be: 'z' in row 141"),
         ([1e39] + [1.0] * 149, "has 1e+39 in row 1"),
-        ([float("inf")] + [1.0] * 149, "has 1 infinite values, the first in row 1"),
+        ([float("inf")] + [1.0] * 149, "has inf in row 1"),
         ([date(2020, 1, 1)] * 150, "is of type Date"),
         ([1.0] * 150, "is dropped: it has one value, '1.0',"),
         (["x"] * 150, "is dropped: it has one value, 'x',"),
@@ -176,4 +178,4 @@ def test_a_fault_names_its_column_whatever_it_is_called(name: str, values: objec
 def test_a_name_that_a_keras_file_can_not_hold_is_refused() -> None:
     for values in ([1.0, 2.0, 3.0, 4.0], ["x", "y", "x", "y"]):
         with pytest.raises(TableError, match=r"column 'a\\x00b' has a null character in its name. Rename it"):
-            fit_columns(pl.DataFrame({"a\0b": values, "other": OTHER}))
+            check_columns(pl.DataFrame({"a\0b": values, "other": OTHER}))

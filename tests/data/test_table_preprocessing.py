@@ -57,10 +57,6 @@ def fitted(train: pl.DataFrame = TRAIN) -> TablePreprocessing:
 
 def test_features_are_scaled_numbers_then_indicators_then_categories() -> None:
     preprocessing = fitted()
-    assert preprocessing.feature_names == (
-        "height (cm)", "a/b", "tiny", "a_b", "", "height (cm) is missing",
-        "colour=missing", "colour=blue", "colour=grün", "colour=red", "colour=日本", "soil=clay", "soil=sand",
-    )  # fmt: skip
     features = preprocessing.transform(TRAIN)
     assert features.shape == (6, 13) and features.dtype == np.float32
     exact = TRAIN["a/b"].to_numpy().astype(float)
@@ -93,11 +89,10 @@ def test_the_model_computes_the_same_features(rows: pl.DataFrame) -> None:
 def test_a_table_of_numbers_takes_a_matrix() -> None:
     train = pl.DataFrame({"a": [1.0, 2.0, None], "same": [3, 3, 3], "b": [True, False, True]})
     preprocessing = fitted(train)
-    assert preprocessing.takes_matrix and preprocessing.feature_names == ("a", "b", "a is missing")
+    assert preprocessing.takes_matrix
     raw = np.array([[1, 3, 1], [np.nan, 9, np.nan]], np.float32)
-    expected = preprocessing.transform(raw)
+    expected = preprocessing.transform({"a": [1.0, None], "same": [3, 9], "b": [True, None]})
     np.testing.assert_allclose(preprocessing.wrap(identity(3)).predict(raw, verbose=0), expected, rtol=1e-6)
-    assert (preprocessing.transform({"a": [1.0, None], "same": [3, 9], "b": [True, None]}) == expected).all()
 
 
 def test_a_table_of_categories_alone() -> None:
@@ -111,8 +106,6 @@ def test_rows_of_other_columns_are_refused() -> None:
         fitted().transform(NEW.drop("soil"))
     with pytest.raises(DataError, match="column 'a/b' has text where numbers are needed: 'ten' in row 1"):
         fitted().transform(NEW.with_columns(pl.lit("ten").alias("a/b")))
-    with pytest.raises(DataError, match="3 columns are needed"):
-        fitted(pl.DataFrame({"a": [1, 2], "b": [1, 2], "c": [1, 2]})).transform(np.zeros((2, 2)))
     with pytest.raises(DataError, match="a table or a mapping"):
         fitted().transform(5)
 
@@ -187,7 +180,7 @@ def test_a_column_without_a_value_in_training_may_hold_anything_later() -> None:
     frame = pl.DataFrame({"size": [1.0, 2.0, 3.0, 4.0], "note": [None, None, "late", "later"]})
     preprocessing, notices = TablePreprocessing.fit(frame[:2])
     assert any("note" in notice for notice in notices)
-    assert preprocessing.feature_names == ("size",)
+    assert preprocessing.dropped == ("note",)
     assert preprocessing.transform(frame)[:, 0].tolist() == [-1.0, 1.0, 3.0, 5.0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_sweep.data.image_set import ArrayFile, ImageSet
+from keras_sweep.data.image_sets import ArrayFile, ImageSet
 
 
 def write_files(folder: Path, rows: int = 30) -> ImageSet:

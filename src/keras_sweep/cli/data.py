@@ -164,7 +164,7 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
     if sets:
         raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
     from keras_sweep.data.catalog import named_set
-    from keras_sweep.data.names import DATA_NAMES, unknown_name
+    from keras_sweep.data.source import DATA_NAMES, unknown_name
 
     sweeps = {folder.name: folder for folder in all_sweeps(sweeps_dir)}
     if source in DATA_NAMES:

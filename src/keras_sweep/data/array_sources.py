@@ -14,10 +14,11 @@ from keras_sweep.data.search_data import Array
 from keras_sweep.data.source import Features, RawRows, Source
 from keras_sweep.data.table_columns import check_columns
 from keras_sweep.data.table_files import must_be_file, polars_table
-from keras_sweep.errors import DataError, SweepError
+from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
-from keras_sweep.process.user_code import load_python, of_user, process_kept, user_place
+from keras_sweep.process.user_code import load_python, user_code
 from keras_sweep.space.sweep_spec import DataSpec
+from keras_sweep.space.text import listed
 
 PARTS = ("", "_train", "_validation", "_test")
 KEYS = "`x` and `y`; or `x_train` and `y_train`, and where there are such parts the same of `_validation` and `_test`"
@@ -40,10 +41,8 @@ def read_npz(data: DataSpec, folder: Path) -> Source:
             file = np.load(opened, allow_pickle=False)
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} holds one array, not several", hint="Save it by `np.savez(path, x=x, y=y)`")
-            with file:
-                names = {name: name for name in file.files}
-                if target is not None:
-                    names = _with_target(list(names), target, str(path))
+            with file:  # each array is read only where it is asked for
+                names = {name: name for name in file.files} if target is None else _chosen(file.files, target, path)
                 arrays = {key: _member(file, name, path) for key, name in names.items()}
     except DataError:
         raise
@@ -52,49 +51,7 @@ def read_npz(data: DataSpec, folder: Path) -> Source:
     return _of_dict(arrays, path.name, str(path))
 
 
-def call_python(data: DataSpec, folder: Path) -> Source:
-    """The rows that a user's function returns. Raises DataError, naming the user's file and line where it raises."""
-    source = data.source
-    function = load_python(source, folder, DataError)
-    name = name_of(source)
-    place = name if is_given(source) else f"`python: {source}`"
-    if not callable(function):
-        raise DataError(f"{place} is not a function", hint=f"It is called without arguments and returns {RESULTS}")
-    try:
-        with process_kept():
-            returned = function()
-    except BaseException as error:
-        if isinstance(error, SweepError) or not of_user(error):
-            raise
-        raise DataError(
-            f"{place} failed: {user_place(error, folder)}",
-            hint="It is called without arguments" if isinstance(error, TypeError) else None,
-        ) from error
-    if isinstance(returned, Mapping):
-        return _of_dict(dict(returned), name, place)
-    pairs = list(returned) if isinstance(returned, Sequence) and not isinstance(returned, str | bytes) else []
-    names = {2: ("train", "test"), 3: ("train", "validation", "test")}.get(len(pairs), ())
-    # Two pairs of plain lists are x and y of two rows, not training and test rows.
-    of_arrays = len(pairs) == 3 or any(hasattr(part, "shape") for pair in pairs if _is_pair(pair) for part in pair)
-    if names and of_arrays and all(map(_is_pair, pairs)):
-        arrays = {}
-        for part, (x, y) in zip(names, pairs, strict=True):
-            arrays[f"x_{part}"], arrays[f"y_{part}"] = x, y
-        return _of_dict(arrays, name, place)
-    if len(pairs) == 2:
-        return _of_dict({"x": pairs[0], "y": pairs[1]}, name, place)
-    raise DataError(
-        f"{place} returned {described(returned)}",
-        hint=f"It may return {RESULTS}; weights of rows are not taken. {ARRAYS}",
-    )
-
-
-def _is_pair(pair: Any) -> bool:
-    return isinstance(pair, Sequence) and not isinstance(pair, str | bytes) and len(pair) == 2
-
-
 def _member(file: Any, name: str, path: Path) -> Array:
-    """One array of an .npz file; NumPy reads it only now."""
     try:
         return np.asarray(file[name])
     except ValueError as error:
@@ -106,31 +63,62 @@ def _member(file: Any, name: str, path: Path) -> Array:
         ) from error
 
 
-def _with_target(names: list[str], target: str, place: str) -> dict[str, str]:
+def _chosen(names: Sequence[str], target: str, path: Path) -> dict[str, str]:
     """Which array of a file is taken as what."""
-    has = f"It has {', '.join(map(repr, names))}"
+    has = f"It has {listed(names, 10)}"
     if target not in names:
-        raise DataError(f"{place} has no array {target!r}", hint=has)
-    if target == "y" or target == "y_train":
+        raise DataError(f"{path} has no array {target!r}", hint=has)
+    if target in ("y", "y_train"):
         return {name: name for name in names}
     others = [name for name in names if name != target]
-    x = "x" if "x" in others else others[0] if len(others) == 1 else None
-    if x is None:
-        raise DataError(f"{place} must have an array `x` beside {target!r}", hint=has)
-    return {"x": x, "y": target}
+    if "x" not in others and len(others) != 1:
+        raise DataError(f"{path} must have an array `x` beside {target!r}", hint=has)
+    return {"x": "x" if "x" in others else others[0], "y": target}
+
+
+def call_python(data: DataSpec, folder: Path) -> Source:
+    """The rows that a user's function returns. Raises DataError, naming the user's file and line where it raises."""
+    source = data.source
+    function = load_python(source, folder, DataError)
+    name = name_of(source)
+    place = name if is_given(source) else f"`python: {source}`"
+    if not callable(function):
+        raise DataError(f"{place} is not a function", hint=f"It is called without arguments and returns {RESULTS}")
+    with user_code(f"{place} failed", folder, DataError, hint="It is called without arguments"):
+        returned = function()
+    if isinstance(returned, Mapping):
+        return _of_dict(dict(returned), name, place)
+    pairs = returned if _is_list(returned) else []
+    names = {2: ("train", "test"), 3: ("train", "validation", "test")}.get(len(pairs), ())
+    # Two pairs of plain lists are x and y of two rows, not training and test rows.
+    of_arrays = len(pairs) == 3 or any(hasattr(part, "shape") for pair in pairs if _is_list(pair) for part in pair)
+    if names and of_arrays and all(_is_list(pair) and len(pair) == 2 for pair in pairs):
+        arrays: dict[str, Any] = {}
+        for part, (x, y) in zip(names, pairs, strict=True):
+            arrays |= {f"x_{part}": x, f"y_{part}": y}
+        return _of_dict(arrays, name, place)
+    if len(pairs) == 2:
+        return _of_dict({"x": pairs[0], "y": pairs[1]}, name, place)
+    raise DataError(
+        f"{place} returned {described(returned)}",
+        hint=f"It may return {RESULTS}; weights of rows are not taken. {ARRAYS}",
+    )
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
     arrays = {_OTHER_NAMES.get(key, key): value for key, value in arrays.items()}
     known = {f"{letter}{part}" for letter in "xy" for part in PARTS}
-    strange = sorted(set(map(str, arrays)) - known)
     whole = {"x", "y"} <= set(arrays)
-    if strange or whole == ({"x_train", "y_train"} <= set(arrays)):
-        raise DataError(f"{place} gives {', '.join(map(repr, arrays)) or 'nothing'}", hint=f"It must give {KEYS}")
-    alone = [part for part in PARTS if (f"x{part}" in arrays) != (f"y{part}" in arrays)]
-    if alone:
-        here, absent = ("x", "y") if f"x{alone[0]}" in arrays else ("y", "x")
-        raise DataError(f"{place} gives `{here}{alone[0]}` without `{absent}{alone[0]}`", hint="Give both, or neither")
+    if not set(arrays) <= known or whole == ({"x_train", "y_train"} <= set(arrays)):
+        raise DataError(f"{place} gives {listed(arrays, 10) or 'nothing'}", hint=f"It must give {KEYS}")
+    for part in PARTS:
+        if (f"x{part}" in arrays) != (f"y{part}" in arrays):
+            here, absent = ("x", "y") if f"x{part}" in arrays else ("y", "x")
+            raise DataError(f"{place} gives `{here}{part}` without `{absent}{part}`", hint="Give both, or neither")
     rows = {part: _rows(arrays[f"x{part}"], arrays[f"y{part}"], part, place) for part in PARTS if f"x{part}" in arrays}
     _must_agree(rows, place)
     return Source(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
@@ -141,26 +129,16 @@ def _rows(x: Any, y: Any, part: str, place: str) -> RawRows:
     what = f"`x{part}` of {place}"
     if type(x).__name__ != "DataFrame":
         return RawRows(input_array(x, len(labels), what, f"y{part}"), labels)
-    frame = _polars_frame(x, what)
+    names = Counter(str(name) for name in x.columns)
+    if twice := sorted(name for name, count in names.items() if count > 1):
+        raise DataError(f"{what} has several columns called {listed(twice)}", hint="Rename them")
+    frame = polars_table(x, what)
     if frame.height != len(labels):
         raise DataError(
             f"{what} has {frame.height:,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"
         )
-    if not frame.height or not frame.width:
-        raise DataError(f"{what} has no {'columns' if frame.height else 'rows'}")
     check_columns(frame, what)
     return RawRows(frame, labels)
-
-
-def _polars_frame(x: Any, what: str) -> Any:
-    """A table of polars, pandas or the like as one of polars."""
-    names = [str(name) for name in getattr(x, "columns", x)]
-    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
-        raise DataError(f"{what} has several columns called {', '.join(map(repr, twice))}", hint="Rename them")
-    try:
-        return polars_table(x)
-    except Exception as error:  # whatever the user's type raises
-        raise DataError(f"{what} can't be read as a table: {error}", hint="Give a DataFrame of polars") from error
 
 
 def _must_agree(rows: Mapping[str, RawRows], place: str) -> None:
@@ -170,11 +148,10 @@ def _must_agree(rows: Mapping[str, RawRows], place: str) -> None:
         if len(set(kinds.values())) > 1:
             listed = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
             raise DataError(f"the parts of {place} are not alike: {listed}", hint="Give all parts alike")
-    columns = {part: list(each.x.columns) for part, each in rows.items() if not isinstance(each.x, np.ndarray)}
-    for part, names in columns.items():
-        absent = [name for name in columns["_train"] if name not in set(names)] if "_train" in columns else []
-        if absent:
-            raise DataError(f"`x{part}` of {place} lacks the column {absent[0]!r}", hint="Give all parts alike")
+    tables = {part: set(each.x.columns) for part, each in rows.items() if not isinstance(each.x, np.ndarray)}
+    for part, columns in tables.items():
+        if absent := tables.get("_train", columns) - columns:
+            raise DataError(f"`x{part}` of {place} lacks the column {min(absent)!r}", hint="Give all parts alike")
 
 
 def _kind(array: Features) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_sweep.data.encoding import encoded, fit_encoding, picture_labels, read_parts
-from keras_sweep.data.image_set import ImageSet, scaled_pixels
+from keras_sweep.data.image_sets import ImageSet, scaled_pixels
 from keras_sweep.data.labels import LabelForm, loss_needs
-from keras_sweep.data.names import DATA_NAMES, image_set, unknown_name
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import Fold, Rows, SearchData, fingerprint
-from keras_sweep.data.split import held_out, left_out, with_own_columns
+from keras_sweep.data.source import DATA_NAMES, image_set, unknown_name
+from keras_sweep.data.split import fit_encoding, held_out, left_out, picture_labels, read_parts, with_own_columns
 from keras_sweep.space.search_space import Goal, Objective, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 
@@ -29,11 +28,9 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         return _pictures(spec, pictures)
     source, parts = read_parts(spec)
     encoding = fit_encoding(spec, source, parts)
-    train, validation = encoded(encoding, source, parts)
-    folds = parts.folds
-    if encoding.preprocessing is not None:
-        folds = with_own_columns(parts, train, source.name)
-    sealed = seal(encoding, parts.test, brought=source.test is not None)
+    train, validation = encoding.of_search(source, parts)
+    folds = with_own_columns(parts, train, source.name) if encoding.preprocessing is not None else parts.folds
+    test_rows, test_fingerprint = seal(encoding, parts.test, brought=source.test is not None)
     return SearchData(
         name=source.name,
         train=train,
@@ -41,8 +38,8 @@ def load_search_data(spec: SweepSpec) -> SearchData:
         fingerprint=fingerprint(train, validation, folds=folds),
         classes=encoding.labels.classes,
         class_names=encoding.labels.names or source.class_names,
-        test_rows=sealed.rows,
-        test_fingerprint=sealed.fingerprint,
+        test_rows=test_rows,
+        test_fingerprint=test_fingerprint,
         preprocessing=encoding.preprocessing,
         image_shape=source.image_shape,
         notices=(*source.notices, *encoding.notices),
@@ -72,21 +69,21 @@ def named_set(name: str) -> SweepSpec:
 def _pictures(spec: SweepSpec, source: ImageSet) -> SearchData:
     how, names = spec.data.split, source.class_names
     images, labels = source.search_arrays()
-    form = loss_needs(spec.loss).form
+    classes = loss_needs(spec.loss).form is not LabelForm.NUMBER
+    encoded = picture_labels(spec, labels, names)
     folds: tuple[Fold, ...] = ()
     if how.folds:
-        train = validation = Rows(scaled_pixels(images), picture_labels(spec, labels, names))
-        folds = tuple(left_out(labels, how, classes=form is not LabelForm.NUMBER))
+        train = validation = Rows(scaled_pixels(images), encoded)
+        folds = left_out(labels, how, classes=classes)
     else:
-        kept, held = held_out(len(labels), how.validation, how.seed, labels if how.stratify else None)
-        train = Rows(scaled_pixels(images, kept), picture_labels(spec, labels[kept], names))
-        validation = Rows(scaled_pixels(images, held), picture_labels(spec, labels[held], names))
+        parts = held_out(len(labels), how.validation, how.seed, labels if how.stratify else None)
+        train, validation = (Rows(scaled_pixels(images, part), encoded[part]) for part in parts)
     return SearchData(
         name=spec.data.source,
         train=train,
         validation=validation,
         fingerprint=fingerprint(train, validation, folds=folds),
-        classes=len(names) if form is not LabelForm.NUMBER else None,
+        classes=len(names) if classes else None,
         class_names=names,
         test_rows=source.test_rows,
         image_shape=source.shape,

@@ -1,15 +1,209 @@
-"""The sets of pictures that a space file can name.
+"""Sets of pictures that are published as files, their test rows in arrays of their own: where the files are, and rows.
 
+A set is data (`ImageSet`); everything else is the same for all. Each array is checked against the published digest.
 `python -m keras_sweep.data.image_sets` finds or fetches Fashion-MNIST and says in one line where it is.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import hashlib
+import math
+import os
+import struct
 import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from keras_sweep.data.image_set import ArrayFile, ImageSet
+import numpy as np
+import numpy.typing as npt
+
+from keras_sweep.data.fetch import KERAS_ADDRESS, FetchError, download, unpack_debian_package
 from keras_sweep.errors import DataError
+from keras_sweep.files.cache import user_cache
+
+Pixels = npt.NDArray[np.uint8]
+DEBIAN_FOLDER = Path("/usr/share/datasets")
+UNSIGNED_BYTE = 0x08  # the type that IDX files of the MNIST family say
+BOUNDARY = 64  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayFile:
+    """Where an array of a set is: a gzipped IDX file, or a member of an .npz file."""
+
+    file: str
+    digest: str  # SHA-256 (hex) of the array's bytes in an IDX file; of the whole .npz file
+    member: str | None = None  # of an .npz file
+
+    def read(self, folder: Path, publisher: str) -> Pixels:
+        """The array, unpacked and checked. Raises DataError."""
+        path = folder / self.file
+        try:
+            packed = path.read_bytes()
+            if self.member is None:
+                array = decode_idx(packed, str(path))
+                digest = hashlib.sha256(array.data).hexdigest()
+            else:
+                digest = hashlib.sha256(packed).hexdigest()
+            if digest != self.digest:
+                raise DataError(
+                    f"{path} is not {publisher}'s file: its content has SHA-256 {digest}, not {self.digest}",
+                    hint="Remove it or replace it",
+                )
+            if self.member is not None:
+                with np.load(path, allow_pickle=False) as members:  # unpacked only where they are named
+                    array = members[self.member]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise DataError(f"the data can't be read ({error})", hint=f"Remove {path} or replace it") from error
+        return array
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A set of pictures with class labels, and a test set that its publisher held out."""
+
+    name: str  # as a space file names it
+    title: str
+    folder: str  # where its files lie, below Keras's folder of data sets and below Debian's
+    images: ArrayFile  # [N, H, W] or [N, H, W, 3] bytes
+    labels: ArrayFile  # [N] bytes: 0 .. C - 1
+    test_images: ArrayFile
+    test_labels: ArrayFile
+    class_names: tuple[str, ...]
+    shape: tuple[int, ...]  # of one picture
+    test_rows: int
+    publisher: str
+    address: str = KERAS_ADDRESS  # what is before a file's name where it is fetched
+    debian_package: str | None = None
+
+    @property
+    def _arrays(self) -> tuple[ArrayFile, ...]:
+        return self.labels, self.images, self.test_labels, self.test_images
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files; labels, which are small, come first."""
+        return tuple(dict.fromkeys(array.file for array in self._arrays))
+
+    def find(self) -> Path | None:
+        """The folder that has all files, if one is on this machine. Opens none of them."""
+        folders = list(known_folders(self.folder))
+        with contextlib.suppress(OSError):  # where there is no cache, there is nothing in it
+            folders.append(user_cache(self.folder))
+        whole = (folder for folder in folders if all((folder / file).is_file() for file in self.files))
+        return next(whole, None)
+
+    def locate(self) -> Path:
+        """The folder that has all files, fetched if need be. Raises DataError with the ways out."""
+        return self.find() or self._fetch()
+
+    def search_arrays(self) -> tuple[Pixels, Pixels]:
+        """Pictures [N, ...] and labels [N], never a test row. Raises DataError."""
+        folder = self.locate()
+        return self.images.read(folder, self.publisher), self.labels.read(folder, self.publisher)
+
+    def test_arrays(self) -> tuple[Pixels, Pixels]:
+        """The sealed test pictures and labels; for `sealed_test` alone. Raises DataError."""
+        folder = self.locate()
+        return self.test_images.read(folder, self.publisher), self.test_labels.read(folder, self.publisher)
+
+    def _fetch(self) -> Path:
+        """Bring the files into the user's cache: from their address, then from Debian's package. Raises DataError."""
+        reasons = []
+        for way in ("download", "apt-get") if self.debian_package is not None else ("download",):
+            try:
+                folder = user_cache(self.folder)
+                with tempfile.TemporaryDirectory(dir=folder) as work:
+                    source = self._download(Path(work)) if way == "download" else self._unpack(Path(work))
+                    for array in self._arrays:
+                        array.read(source, self.publisher)
+                    for file in self.files:
+                        (source / file).replace(folder / file)
+                return folder
+            except (FetchError, DataError, OSError) as error:
+                reasons.append(f"{way}: {error}")
+        ways = [f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it"]
+        if self.debian_package is not None:
+            ways.append(f"`sudo apt-get install {self.debian_package}`")
+        place = self.files[0] if len(self.files) == 1 else self.folder
+        ways.append(
+            f"run `python -c 'import keras; keras.datasets.{self.name}.load_data()'` where there is internet "
+            f"and copy ~/.keras/datasets/{place} here"
+        )
+        raise DataError(
+            f"{self.title} is not on this machine and could not be fetched ({'; '.join(reasons)})",
+            hint="; or ".join(ways),
+        )
+
+    def _download(self, work: Path) -> Path:
+        for number, file in enumerate(self.files):
+            # The first of several files is small, so that a machine without internet knows soon.
+            small = number == 0 and len(self.files) > 1
+            download(f"{self.address}{file}", work / file, seconds=20 if small else 600)
+        return work
+
+    def _unpack(self, work: Path) -> Path:
+        unpack_debian_package(str(self.debian_package), work)
+        return work / DEBIAN_FOLDER.relative_to("/") / self.folder
+
+
+def known_folders(name: str) -> Iterator[Path]:
+    """Where the files of a data set may be, the user's own choice first.
+
+    $SWEEP_DATA_DIR and its subfolder `name`, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder of data sets.
+    """
+    chosen = os.environ.get("SWEEP_DATA_DIR")
+    if chosen:
+        yield Path(chosen).expanduser()
+        yield Path(chosen).expanduser() / name
+    keras_home = os.environ.get("KERAS_HOME")
+    keras_cache = Path(keras_home).expanduser() if keras_home else Path("~/.keras").expanduser()
+    yield keras_cache / "datasets" / name
+    yield keras_cache / "datasets"
+    yield DEBIAN_FOLDER / name
+
+
+def decode_idx(packed: bytes, what: str) -> npt.NDArray[np.uint8]:
+    """The array in a gzipped IDX file: a magic number, the shape, then bytes (yann.lecun.com/exdb/mnist).
+
+    Raises ValueError, naming `what`, where it is no such file.
+    """
+    try:
+        raw = gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{what} is not a whole gzip file ({error})") from error
+    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != UNSIGNED_BYTE or len(raw) < 4 + 4 * raw[3]:
+        raise ValueError(f"{what} is not an IDX file of unsigned bytes")
+    shape = struct.unpack_from(f">{raw[3]}I", raw, 4)
+    start = 4 + 4 * raw[3]
+    if len(raw) - start != math.prod(shape):
+        raise ValueError(f"{what} has {len(raw) - start} bytes where its header says {math.prod(shape)}")
+    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
+
+
+def scaled_pixels(
+    images: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp] | slice = slice(None)
+) -> npt.NDArray[np.float32]:
+    """The chosen pictures as rows of pixels in [0, 1]: [N, H, W] bytes -> [n, H * W] float32.
+
+    Exactly `(images / 255.0).astype("float32").reshape(n, -1)`: for each of the 256 bytes, dividing in float32 and in
+    float64 round to the same number. One pass and no float64 copy.
+    """
+    chosen = images[rows]
+    flat = chosen.reshape(len(chosen), -1)
+    # The result lies as JAX on the CPU wants its own arrays to lie, so that it reads the rows where they are.
+    size = flat.size * np.dtype(np.float32).itemsize
+    room = np.empty(size + BOUNDARY, np.uint8)
+    start = -room.ctypes.data % BOUNDARY
+    return np.divide(flat, np.float32(255), out=room[start : start + size].view(np.float32).reshape(flat.shape))
+
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_sweep.data.encoding import fit_encoding, picture_labels, read_parts
-from keras_sweep.data.names import image_set
 from keras_sweep.data.search_data import Array, Rows, SearchData, fingerprint
-from keras_sweep.data.source import Parts, RawRows, Source
+from keras_sweep.data.source import Parts, RawRows, Source, image_set
+from keras_sweep.data.split import fit_encoding, picture_labels, read_parts
 from keras_sweep.errors import UsageError
 from keras_sweep.files.atomic import SHARED, replacing
 from keras_sweep.files.plain import plain_errors

@@ -5,32 +5,25 @@ Before the search `seal` sees that they can be evaluated at all, and takes their
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from keras_sweep.data.encoding import Encoding, encoded, fit_encoding, picture_labels, read_parts
-from keras_sweep.data.image_set import scaled_pixels
-from keras_sweep.data.names import image_set
+from keras_sweep.data.image_sets import scaled_pixels
 from keras_sweep.data.search_data import Array, Rows, SearchData, fingerprint
-from keras_sweep.data.source import RawRows
+from keras_sweep.data.source import RawRows, image_set
+from keras_sweep.data.split import Encoding, fit_encoding, picture_labels, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """What is known of the test rows before the search ends."""
+def seal(encoding: Encoding, test: RawRows | None, *, brought: bool) -> tuple[int, str | None]:
+    """How many test rows there are, and SHA-256 (hex) over them as the model takes them; (0, None) without any.
 
-    rows: int
-    fingerprint: str | None  # SHA-256 (hex) over them, as the model takes them; None without any
-
-
-def seal(encoding: Encoding, test: RawRows | None, *, brought: bool) -> Seal:
-    """Seal test rows. Raises DataError for a class that no training row has, or a number that no model takes."""
+    Raises DataError for a class that no training row has, or a number that no model takes.
+    """
     if test is None:
-        return Seal(0, None)
+        return 0, None
     rows = encoding.rows(test, "test", brought=brought)
-    return Seal(len(rows), fingerprint(rows))
+    return len(rows), fingerprint(rows)
 
 
 def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
@@ -62,13 +55,12 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, RawRows | None]:
         return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures.class_names)), None
     source, parts = read_parts(spec)
     encoding = fit_encoding(spec, source, parts)
-    train, validation = encoded(encoding, source, parts)
-    changed = "" if fingerprint(train, validation, folds=parts.folds) == data.fingerprint else "rows"
+    searched = encoding.of_search(source, parts)
     assert parts.test is not None
     test = encoding.rows(parts.test, "test", brought=source.test is not None)
-    if not changed and data.test_fingerprint not in (None, fingerprint(test)):
-        changed = "test rows"
-    if changed:
+    as_searched = fingerprint(*searched, folds=parts.folds) == data.fingerprint
+    if not as_searched or data.test_fingerprint not in (None, fingerprint(test)):
+        changed = "test rows" if as_searched else "rows"
         raise DataError(
             f"the {changed} of {data.name} have changed since they were read: test rows of other data would not judge "
             "this winner",

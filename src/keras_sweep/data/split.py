@@ -1,4 +1,4 @@
-"""Which rows are held out, by scikit-learn: test and validation rows, or folds.
+"""Rows of a source as `fit` takes them: held out by scikit-learn, then encoded by rules of the training rows alone.
 
 With folds every row is scored by a model that never saw it.
 """
@@ -6,17 +6,20 @@ With folds every row is scored by a model that never saw it.
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import of_32_bits
+from keras_sweep.data.arrays import BLURRED, of_32_bits, own, too_fine_columns
+from keras_sweep.data.labels import LabelForm, Labels, fit_labels, loss_needs
 from keras_sweep.data.search_data import Array, Fold, Rows
-from keras_sweep.data.source import Parts, RawRows, Source
+from keras_sweep.data.source import Parts, RawRows, Source, read_source
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
-from keras_sweep.space.sweep_spec import Split
+from keras_sweep.space.sweep_spec import Split, SweepSpec
+from keras_sweep.space.text import listed
 
 Indices: TypeAlias = npt.NDArray[np.intp]
 
@@ -52,26 +55,46 @@ def held_out(n: int, share: float, seed: int, classes: Array | None = None) -> t
     return kept, held
 
 
+def left_out(y: Array, how: Split, *, classes: bool) -> tuple[Fold, ...]:
+    """The folds of rows with these labels: scikit-learn's, shuffled by the split's seed, classes in equal shares.
+
+    Raises DataError where the rows are too few.
+    """
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    labels = _one_a_row(y, classes=classes)
+    kind = StratifiedKFold if classes else KFold
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
+            cut = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str)))
+    except ValueError as error:
+        raise DataError(
+            f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}",
+            hint="Give fewer with `split: {folds: 2}`, or bring more rows",
+        ) from error
+    return tuple(Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in cut)
+
+
 def split(source: Source, how: Split, *, classes: bool) -> Parts:
     """Hold out test rows first, then validation rows of what is left; parts that the source brings stay as they are.
 
     Args:
         classes: whether labels are classes; `stratify` is for these alone.
     """
-    train, test = source.train, source.test
+    train, validation, test = source.train, source.validation, source.test
     if train is None:
         assert source.rows is not None, source.name
         train = source.rows
         if test is None and how.test:
             train, test = _apart(train, how.test, how, classes)
-    validation = source.validation
     if how.folds:
         if validation is not None:
             raise DataError(
                 f"{source.name} brings its own validation rows, so it can't be cut into folds",
                 hint="Leave out `split: {folds: ...}`, or bring training and validation rows as one",
             )
-        return Parts(train, train, test, tuple(left_out(train.y, how, classes=classes)))
+        return Parts(train, train, test, left_out(train.y, how, classes=classes))
     if validation is None:
         train, validation = _apart(train, how.validation, how, classes)
     return Parts(train, validation, test)
@@ -92,25 +115,65 @@ def _one_a_row(y: Array, *, classes: bool) -> Array:
     return y.argmax(axis=1) if classes else y[:, 0]
 
 
-def left_out(y: Array, how: Split, *, classes: bool) -> list[Fold]:
-    """The folds of rows with these labels: scikit-learn's, shuffled by the split's seed, classes in equal shares.
+def read_parts(spec: SweepSpec) -> tuple[Source, Parts]:
+    """A source that is read whole, and its rows as they are split. Raises DataError."""
+    source = read_source(spec.data, spec.folder)
+    return source, split(source, spec.data.split, classes=loss_needs(spec.loss).form is not LabelForm.NUMBER)
 
-    Raises DataError where the rows are too few.
-    """
-    from sklearn.model_selection import KFold, StratifiedKFold
 
-    labels = _one_a_row(y, classes=classes)
-    kind = StratifiedKFold if classes else KFold
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)  # a fold may lack a rare class
-            cut = list(kind(how.folds, shuffle=True, random_state=how.seed).split(labels, labels.astype(str)))
-    except ValueError as error:
-        raise DataError(
-            f"{len(labels):,} rows can't be cut into {how.folds} folds: {error}",
-            hint="Give fewer with `split: {folds: 2}`, or bring more rows",
-        ) from error
-    return [Fold(train.astype(np.int32), held.astype(np.int32)) for train, held in cut]
+@dataclass(frozen=True)
+class Encoding:
+    """How the rows of a source are encoded."""
+
+    name: str  # of the source, for messages
+    labels: Labels
+    preprocessing: TablePreprocessing | None  # of a table
+    notices: tuple[str, ...]
+
+    def rows(self, raw: RawRows, part: str, *, brought: bool = False) -> Rows:
+        """Rows as `fit` takes them, in memory that they share with no other rows.
+
+        Args:
+            raw: rows of the source.
+            part: "training", "validation" or "test", for messages.
+            brought: whether the source itself says that these rows are the part; else a split held them out.
+
+        Raises:
+            DataError: a label or a number does not fit.
+        """
+        if self.preprocessing is None:
+            assert isinstance(raw.x, np.ndarray)
+            x = own(of_32_bits(raw.x))
+        else:
+            x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
+            if not np.isfinite(x).all():
+                raise DataError(
+                    f"a number of the {part} rows of {self.name} is too large for 32 bits",
+                    hint="Mend it, or use a larger unit",
+                )
+        return Rows(x, self.labels.encode(raw.y, f"{part} rows of {self.name}", brought=brought))
+
+    def of_search(self, source: Source, parts: Parts) -> tuple[Rows, Rows]:
+        """The training and the validation rows, which are the same with folds. Raises DataError."""
+        train = self.rows(parts.train, "training")
+        if parts.validation is parts.train:
+            return train, train
+        return train, self.rows(parts.validation, "validation", brought=source.validation is not None)
+
+
+def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
+    """The encoding, from training rows alone. Raises DataError."""
+    x, y = parts.train.x, parts.train.y
+    labels = fit_labels(y, loss_needs(spec.loss).form, spec.loss, source.class_names)
+    notices = []
+    if labels.form is LabelForm.NUMBER and too_fine_columns(y.reshape(len(y), -1)):
+        notices.append(f"the labels of {source.name} {BLURRED}")
+    if not isinstance(x, np.ndarray):
+        preprocessing, of_columns = TablePreprocessing.fit(x, source.name)
+        return Encoding(source.name, labels, preprocessing, (*notices, *of_columns))
+    if x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
+        notices.append(f"x of {source.name}, column {listed(fine)} (counted from 0): its values {BLURRED}")
+    return Encoding(source.name, labels, None, tuple(notices))
 
 
 def with_own_columns(parts: Parts, rows: Rows, name: str) -> tuple[Fold, ...]:
@@ -118,6 +181,14 @@ def with_own_columns(parts: Parts, rows: Rows, name: str) -> tuple[Fold, ...]:
     encoded = []
     for fold in parts.folds:
         preprocessing, _ = TablePreprocessing.fit(parts.train.take(fold.train).x, name)  # type: ignore[arg-type]
-        x = np.ascontiguousarray(of_32_bits(preprocessing.transform(parts.train.x)))
+        x = np.ascontiguousarray(preprocessing.transform(parts.train.x))
         encoded.append(Fold(fold.train, fold.held, Rows(x, rows.y)))
     return tuple(encoded)
+
+
+def picture_labels(spec: SweepSpec, labels: npt.NDArray[np.uint8], names: tuple[str, ...]) -> Array:
+    """Class numbers 0 .. C - 1 as the loss takes them; as bytes, like Keras's own loader, where it takes indices."""
+    form = loss_needs(spec.loss).form
+    if form is LabelForm.INDEX:
+        return labels
+    return fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")

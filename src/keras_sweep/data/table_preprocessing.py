@@ -13,7 +13,7 @@ this dict, and reads the widths from the model itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,14 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array
-from keras_sweep.data.table_columns import (
-    MISSING,
-    Column,
-    NumberColumn,
-    TextColumn,
-    fit_columns,
-    number_matrix,
-)
+from keras_sweep.data.table_columns import MISSING, Column, NumberColumn, TextColumn, fit_columns, number_matrix
 from keras_sweep.data.table_files import polars_table
 from keras_sweep.errors import DataError
 
@@ -37,6 +30,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 Inputs = Array | dict[str, Array]
+Numbers = npt.NDArray[np.float32]  # [N, columns], NaN where a value is missing
+Codes = npt.NDArray[np.int32]  # [N, width], the characters of one column's texts
 _TAKEN = re.compile(r"%(?=(?:25)*(?:2F|00))")  # what would be read as one of the escapes
 _ESCAPED = re.compile(r"%2F|%25(?=(?:25)*(?:2F|00))")
 _MEANING = {"%2F": "/", "%25": "%"}
@@ -55,14 +50,6 @@ class TablePreprocessing:
         return cls(columns), notices
 
     @property
-    def feature_names(self) -> tuple[str, ...]:
-        """What each feature of `transform` is, [F]."""
-        scaled = [column.name for column in self._numbers if column.deviation > 0]
-        missing = [f"{column.name} is missing" for column in self._numbers if column.indicator]
-        hot = [f"{column.name}={text or 'missing'}" for column in self._texts for text in column.categories]
-        return (*scaled, *missing, *hot)
-
-    @property
     def dropped(self) -> tuple[str, ...]:
         """The columns that give no feature: training rows have one value there, or none."""
         return tuple(column.name for column in self.columns if not column.used)
@@ -72,55 +59,41 @@ class TablePreprocessing:
         """Whether the exported model takes one matrix; else a dict of columns."""
         return all(isinstance(column, NumberColumn) for column in self.columns)
 
+    @cached_property
+    def _numbers(self) -> list[NumberColumn]:
+        return [column for column in self.columns if isinstance(column, NumberColumn) and column.used]
+
+    @cached_property
+    def _texts(self) -> list[TextColumn]:
+        return [column for column in self.columns if isinstance(column, TextColumn) and column.used]
+
+    @property
+    def _places(self) -> list[int]:
+        """Where in a matrix of all columns those stand that give a feature."""
+        return [place for place, column in enumerate(self.columns) if column.used]
+
     def inputs(self, raw: Any) -> Inputs:
         """Raw rows as the exported model takes them.
 
         Args:
-            raw: a polars or pandas DataFrame or a mapping of columns by name; a matrix too where all are numbers.
+            raw: a polars or pandas DataFrame or a mapping of columns by name.
 
         Raises:
             DataError: a column is missing or is not what it was in training.
         """
-        if self.takes_matrix and isinstance(raw, np.ndarray):
-            if raw.ndim != 2 or raw.shape[1] != len(self.columns):
-                raise DataError(f"rows of {len(self.columns)} columns are needed, but got an array of {raw.shape}")
-            return raw.astype(np.float32)
-        frame = _frame(raw)
-        used: tuple[Column, ...] = self.columns if self.takes_matrix else self._inputs
-        there = set(frame.columns)
-        absent = [column.name for column in used if column.name not in there]
-        if absent:
-            raise DataError(f"{_columns(absent)} missing", hint="Bring the columns that the model was trained on")
-        if self.takes_matrix:  # a column that gives no feature stands as missing, whatever it holds by now
-            whole = np.full((len(frame), len(self.columns)), np.nan, np.float32)
-            whole[:, self._used] = _matrix(frame, [column.name for column in self._numbers])
-            return whole
-        count = len(self._numbers)
-        numbers = {name: one.name for name, one in zip(self.input_names[:count], self._numbers, strict=True)}
-        texts = {name: (one.name, one.width) for name, one in zip(self.input_names[count:], self._texts, strict=True)}
-        return _by_column(frame, numbers, texts)
+        numbers, codes = self._read(raw)
+        if not self.takes_matrix:
+            columns: list[Column] = [*self._numbers, *self._texts]
+            return _by_input([column.name for column in columns], numbers, codes)
+        # A column that gives no feature stands as missing, whatever it holds by now.
+        matrix = np.full((len(numbers), len(self.columns)), np.nan, np.float32)
+        matrix[:, self._places] = numbers
+        return matrix
 
-    @cached_property
-    def input_names(self) -> tuple[str, ...]:
-        """The keys of the exported model's dict: the columns' names, written so that Keras takes them."""
-        return tuple(input_name(column.name) for column in self._inputs)
-
-    def transform(self, raw: Any) -> npt.NDArray[np.float32]:
+    def transform(self, raw: Any) -> Numbers:
         """Raw rows -> [N, F] float32, the features that `wrap` computes. Raises DataError as `inputs` does."""
-        given = self.inputs(raw)
-        if isinstance(given, dict):
-            values = [given[name] for name in self.input_names]
-            count = len(self._numbers)
-            matrix = np.concatenate(values[:count], axis=1) if count else np.zeros((len(values[0]), 0), np.float32)
-            texts = values[count:]
-        else:
-            matrix, texts = given[:, self._used], []
-        missing = np.isnan(matrix)
-        filled = np.where(missing, self._of_numbers("fill"), matrix)[:, self._scaled]
-        parts = [(filled - self._mean) * self._scale, missing[:, self._indicated].astype(np.float32)]
-        for column, codes in zip(self._texts, texts, strict=True):
-            parts.append((codes[:, None, :] == _vocabulary(column)[None]).all(axis=-1).astype(np.float32))
-        return np.concatenate(parts, axis=1, dtype=np.float32)
+        features = [part.astype(np.float32) for part in self._features(np, *self._read(raw))]
+        return np.concatenate(features, axis=1)
 
     def wrap(self, model: Any) -> Any:
         """A `keras.Model` from raw rows to the output of `model`, of Keras's own layers and operations alone.
@@ -130,70 +103,40 @@ class TablePreprocessing:
         import keras
         from keras import ops
 
+        inputs: Any
         if self.takes_matrix:
-            whole = keras.Input((len(self.columns),), dtype="float32", name="columns")
-            inputs: Any = whole
-            matrix = ops.take(whole, list(self._used), axis=1)
-            texts = []
+            inputs = keras.Input((len(self.columns),), dtype="float32", name="columns")
+            numbers, codes = ops.take(inputs, self._places, axis=1), []
         else:
-            tensors = [
-                keras.Input((column.width,), dtype="int32", name=name)
-                if isinstance(column, TextColumn)
-                else keras.Input((1,), dtype="float32", name=name)
-                for name, column in zip(self.input_names, self._inputs, strict=True)
-            ]
-            inputs = dict(zip(self.input_names, tensors, strict=True))
-            count = len(self._numbers)
-            matrix = _joined(tensors[:count]) if count else None
-            texts = tensors[count:]
-        parts = []
-        if matrix is not None:
-            missing = ops.isnan(matrix)
-            if len(self._scaled):
-                filled = ops.where(missing, self._of_numbers("fill")[None], matrix)
-                kept = ops.take(filled, self._scaled.tolist(), axis=1)
-                parts.append(ops.multiply(ops.subtract(kept, self._mean[None]), self._scale[None]))
-            if len(self._indicated):
-                parts.append(ops.take(ops.cast(missing, "float32"), self._indicated.tolist(), axis=1))
-        for column, codes in zip(self._texts, texts, strict=True):
-            same = ops.equal(ops.expand_dims(codes, 1), _vocabulary(column)[None])
-            parts.append(ops.cast(ops.all(same, axis=-1), "float32"))
-        return keras.Model(inputs, model(_joined(parts)), name=f"{model.name}_on_raw_rows")
+            singles = [keras.Input((1,), dtype="float32", name=input_name(one.name)) for one in self._numbers]
+            codes = [keras.Input((one.width,), dtype="int32", name=input_name(one.name)) for one in self._texts]
+            inputs = {tensor.name: tensor for tensor in (*singles, *codes)}
+            numbers = ops.concatenate(singles, axis=1) if singles else None
+        features = [ops.cast(part, "float32") for part in self._features(ops, numbers, codes)]
+        return keras.Model(inputs, model(ops.concatenate(features, axis=1)), name=f"{model.name}_on_raw_rows")
 
-    @cached_property
-    def _numbers(self) -> tuple[NumberColumn, ...]:
-        return tuple(column for column in self.columns if isinstance(column, NumberColumn) and column.used)
+    def _read(self, raw: Any) -> tuple[Numbers, list[Codes]]:
+        return _read(raw, [column.name for column in self._numbers], {one.name: one.width for one in self._texts})
 
-    @cached_property
-    def _texts(self) -> tuple[TextColumn, ...]:
-        return tuple(column for column in self.columns if isinstance(column, TextColumn) and column.used)
+    def _features(self, library: Any, numbers: Any, codes: Sequence[Any]) -> Iterator[Any]:
+        """The features of numbers [N, columns] and of each text's codes, by NumPy or by `keras.ops`.
 
-    @property
-    def _inputs(self) -> tuple[Column, ...]:
-        return (*self._numbers, *self._texts)
-
-    @cached_property
-    def _used(self) -> list[int]:
-        return [index for index, column in enumerate(self.columns) if column.used]
-
-    @property
-    def _scaled(self) -> npt.NDArray[np.intp]:
-        return np.flatnonzero([column.deviation > 0 for column in self._numbers])
-
-    @property
-    def _indicated(self) -> npt.NDArray[np.intp]:
-        return np.flatnonzero([column.indicator for column in self._numbers])
-
-    @property
-    def _mean(self) -> npt.NDArray[np.float32]:
-        return self._of_numbers("mean")[self._scaled]
-
-    @property
-    def _scale(self) -> npt.NDArray[np.float32]:
-        return np.float32(1) / self._of_numbers("deviation")[self._scaled]
-
-    def _of_numbers(self, field: str) -> npt.NDArray[np.float32]:
-        return np.array([getattr(column, field) for column in self._numbers], np.float32)
+        Both have functions of the same names, so the rules stand here once. A part without a feature is left out:
+        not every backend takes from nothing.
+        """
+        of_each = [(column.fill, column.mean, column.deviation) for column in self._numbers]
+        fill, mean, deviation = np.array(of_each, np.float32).reshape(-1, 3).T[:, None]
+        scaled = np.flatnonzero(deviation).tolist()
+        if scaled:
+            filled = library.where(library.isnan(numbers), fill, numbers)
+            centred = library.subtract(library.take(filled, scaled, axis=1), mean[:, scaled])
+            yield library.multiply(centred, np.float32(1) / deviation[:, scaled])
+        indicated = [place for place, column in enumerate(self._numbers) if column.indicator]
+        if indicated:
+            yield library.take(library.isnan(numbers), indicated, axis=1)
+        for column, texts in zip(self._texts, codes, strict=True):
+            vocabulary = code_points(list(column.categories), column.width)
+            yield library.all(library.equal(library.expand_dims(texts, 1), vocabulary[None]), axis=-1)
 
 
 def input_name(column: str) -> str:
@@ -226,7 +169,7 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
     Raises:
         DataError: a column is missing, or there are more or fewer than the model takes.
     """
-    frame = _frame(raw)
+    frame = polars_table(raw)
     if not isinstance(model.input, dict):
         width = model.input.shape[-1]
         if len(frame.columns) != width:
@@ -234,56 +177,32 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
                 f"the model takes {width} columns, but there are {len(frame.columns)}",
                 hint="Give those of the training file, without the target, in its order",
             )
-        return _matrix(frame, frame.columns)
-    columns = {name: column_name(name) for name in model.input}
-    there = set(frame.columns)
-    absent = [column for column in columns.values() if column not in there]
-    if absent:
-        raise DataError(f"{_columns(absent)} missing", hint="Bring the columns that the model was trained on")
-    widths = {name: tensor.shape[1] for name, tensor in model.input.items() if str(tensor.dtype) == "int32"}
-    texts = {name: (columns[name], width) for name, width in widths.items()}
-    return _by_column(frame, {name: columns[name] for name in columns if name not in texts}, texts)
+        return number_matrix(frame, frame.columns)
+    tensors = {column_name(name): tensor for name, tensor in model.input.items()}
+    widths = {name: tensor.shape[1] for name, tensor in tensors.items() if str(tensor.dtype) == "int32"}
+    numbers = [name for name in tensors if name not in widths]
+    return _by_input([*numbers, *widths], *_read(frame, numbers, widths))
 
 
-def _by_column(
-    frame: pl.DataFrame, numbers: Mapping[str, str], texts: Mapping[str, tuple[str, int]]
-) -> dict[str, Array]:
-    """The dict of a model's inputs: of numbers by their columns, of texts by theirs and how long they are."""
-    matrix = _matrix(frame, list(numbers.values()))
-    inputs = {name: np.ascontiguousarray(matrix[:, index : index + 1]) for index, name in enumerate(numbers)}
-    codes = {name: code_points(_texts_of(frame.get_column(column)), width) for name, (column, width) in texts.items()}
-    return {**inputs, **codes}
-
-
-def _matrix(frame: pl.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        return number_matrix(frame, columns).astype(np.float32)
-
-
-def _columns(absent: list[str]) -> str:
-    """`column 'a' is`, `columns 'a', 'b' are`."""
-    few = ", ".join(repr(name[:60]) for name in absent[:10]) + (", ..." if len(absent) > 10 else "")
-    return f"column {few} is" if len(absent) == 1 else f"columns {few} are"
-
-
-def _frame(raw: Any) -> pl.DataFrame:
-    try:
-        return polars_table(raw)
-    except Exception as error:  # whatever the user's type raises
-        raise DataError(f"rows must be a table or a mapping of columns by name ({error})") from error
-
-
-def _texts_of(series: pl.Series) -> list[str]:
+def _read(raw: Any, numbers: Sequence[str], widths: Mapping[str, int]) -> tuple[Numbers, list[Codes]]:
+    """Columns of numbers side by side, and each of those of texts, which have widths. Raises DataError."""
     import polars as pl
 
-    return series.alias("").cast(pl.String).fill_null(MISSING).to_list()  # polars takes some names for patterns
+    frame = polars_table(raw)
+    there = set(frame.columns)
+    if absent := [name for name in (*numbers, *widths) if name not in there]:
+        more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise DataError(
+            f"column {absent[0][:60]!r} is missing{more}", hint="Bring the columns that the model was trained on"
+        )
+    codes = []
+    for name, width in widths.items():
+        texts = frame.get_column(name).alias("").cast(pl.String).fill_null(MISSING)  # polars takes names for patterns
+        codes.append(code_points(texts.to_list(), width))
+    return number_matrix(frame, numbers).reshape(len(frame), len(numbers)), codes
 
 
-def _vocabulary(column: TextColumn) -> npt.NDArray[np.int32]:
-    return code_points(list(column.categories), column.width)
-
-
-def _joined(tensors: list[Any]) -> Any:
-    import keras
-
-    return tensors[0] if len(tensors) == 1 else keras.layers.Concatenate(axis=-1)(tensors)
+def _by_input(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes]) -> dict[str, Array]:
+    """The dict of a model's inputs, by the names of columns of numbers, then of texts."""
+    singles = [numbers[:, [index]] for index in range(numbers.shape[1])]
+    return dict(zip(map(input_name, columns), [*singles, *codes], strict=True))

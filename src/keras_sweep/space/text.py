@@ -98,6 +98,13 @@ def joined(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
+def listed(values: Iterable[object], most: int = 5) -> str:
+    """The first of the values for a sentence, as they would stand in a file: `'a', 'b', ...`."""
+    every = list(values)
+    shown = [repr(value[:LONGEST] if isinstance(value, str) else value) for value in every[:most]]
+    return ", ".join([*shown, "..."] if len(every) > most else shown)
+
+
 def sweep_name_fault(name: str) -> str | None:
     """The rule that a sweep's name breaks, or None where it may be used."""
     if len(name) > LONGEST_NAME:

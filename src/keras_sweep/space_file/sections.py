@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, Field, SkipValidation, WithJsonSchema, create_model
 from pydantic.dataclasses import dataclass
 
-from keras_sweep.data.names import DATA_NAMES, SOURCES
+from keras_sweep.data.source import DATA_NAMES, SOURCES
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
 from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, Finish, SearchSettings, Split

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from keras_sweep.data.names import DATA_NAMES, SOURCES
+from keras_sweep.data.source import DATA_NAMES, SOURCES
 from keras_sweep.process.given import is_given, was_given
 from keras_sweep.process.user_code import WHOSE, of_python
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, Split

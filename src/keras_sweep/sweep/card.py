@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from keras_sweep import __version__
-from keras_sweep.data.names import image_set
 from keras_sweep.data.search_data import SearchData
+from keras_sweep.data.source import image_set
 from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.files.plain import plain_errors, read_plain
 from keras_sweep.process.keras_config import keras_config
