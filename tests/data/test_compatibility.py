@@ -130,7 +130,7 @@ def test_searched_arguments_are_looked_at_too() -> None:
     activation = Parameter("model.activation", Categorical(("softmax", "relu")))
     found = faults(replace(spec, space=SearchSpace((units, activation))), data)
     assert len(found) == 2
-    assert "parameters.model.units" in found[0] and "a range" in found[0]
+    assert "parameters.model.units" in found[0] and "got 2 " in found[0]
     assert "parameters.model.activation" in found[1] and "'relu'" in found[1]
     fine = SearchSpace((Parameter("model.hidden", Int(1, 9)),), {"model.units": 4})
     assert not faults(replace(spec, space=fine), data)

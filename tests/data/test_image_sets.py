@@ -1,21 +1,71 @@
-"""Fashion-MNIST: where it is found, how it is fetched, and the numbers of the lesson."""
+"""The IDX format, and Fashion-MNIST: where it is found, how it is fetched, and the numbers of the lesson."""
 
 from __future__ import annotations
 
 import gzip
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.fetch import FetchError, download, unpack_debian_package
-from keras_sweep.data.image_sets import FASHION_MNIST
+from keras_sweep.data.image_sets import FASHION_MNIST, decode_idx, scaled_pixels
 from keras_sweep.errors import DataError
 from tests.helpers.data_specs import named
+
+
+def encode(array: np.ndarray) -> bytes:
+    """An array as a gzipped IDX file."""
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
+    return gzip.compress(header + array.tobytes(), 1)
+
+
+@given(arrays(np.uint8, array_shapes(max_dims=4, max_side=6)))
+@settings(max_examples=50, deadline=None)
+def test_gives_back_what_was_encoded(array: np.ndarray) -> None:
+    assert (decode_idx(encode(array), "it") == array).all()
+
+
+@given(st.binary(max_size=60))
+@settings(max_examples=100, deadline=None)
+def test_any_other_bytes_are_refused(raw: bytes) -> None:
+    for packed in (raw, gzip.compress(b"\1" + raw)):
+        with pytest.raises(ValueError, match="it "):
+            decode_idx(packed, "it")
+
+
+def test_cut_files_are_refused() -> None:
+    whole = encode(np.arange(200, dtype=np.uint8).reshape(2, 100))
+    with pytest.raises(ValueError, match="not a whole gzip file"):
+        decode_idx(whole[:-9], "it")
+    with pytest.raises(ValueError, match="it has 199 bytes where its header says 200"):
+        decode_idx(gzip.compress(gzip.decompress(whole)[:-1]), "it")
+
+
+IMAGES = np.arange(3 * 8 * 32, dtype=np.uint8).reshape(3, 8, 32)  # each of the 256 bytes
+
+
+def test_every_pixel_is_scaled_as_by_division_in_float64():
+    expected = (IMAGES / 255.0).astype("float32").reshape(3, -1)
+    np.testing.assert_array_equal(scaled_pixels(IMAGES), expected)
+    np.testing.assert_array_equal(scaled_pixels(IMAGES, np.array([2, 0])), expected[[2, 0]])
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_jax_reads_them_where_they_are(rows):
+    import jax
+
+    pixels = scaled_pixels(IMAGES[:rows])
+    device = jax.device_put(pixels, jax.devices("cpu")[0])
+    assert device.unsafe_buffer_pointer() == pixels.ctypes.data
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +147,8 @@ def test_another_file_of_that_name_is_refused(tmp_path: Path, monkeypatch: pytes
 
 def test_a_machine_that_can_fetch_nothing_is_told_three_ways_out(tmp_path: Path) -> None:
     script = """
-from keras_sweep.data import image_sets as image_set, image_sets
-image_set.known_folders = lambda name: iter(())
+from keras_sweep.data import image_sets
+image_sets.known_folders = lambda name: iter(())
 raise SystemExit(image_sets.main())
 """
     done = run_python(script, check=False, **nothing_to_fetch_from(tmp_path))
@@ -125,8 +175,8 @@ esac''',
     )
     script(tools / "dpkg-deb", 'tar -xf "$2" -C "$3"')
     program = """
-from keras_sweep.data import image_sets as image_set, image_sets
-image_set.known_folders = lambda name: iter(())
+from keras_sweep.data import image_sets
+image_sets.known_folders = lambda name: iter(())
 raise SystemExit(image_sets.main() or image_sets.main())
 """
     environment = nothing_to_fetch_from(tmp_path)

@@ -10,7 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from keras_sweep.data.table_columns import MOST_MIXED_COLUMNS, NumberColumn, TextColumn, check_columns, fit_columns
+from keras_sweep.data.table_columns import (
+    MOST_MIXED_COLUMNS,
+    Column,
+    NumberColumn,
+    TextColumn,
+    check_columns,
+    fit_columns,
+)
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.views.terminal.console import error_lines
@@ -26,33 +33,28 @@ def fit(**columns: object):  # type: ignore[no-untyped-def]
     return {column.name: column for column in found}, notices
 
 
-def test_numbers_are_standardised_by_mean_and_population_deviation() -> None:
-    columns, _ = fit(a=[1, 2, 3, 6])
-    assert columns["a"] == NumberColumn(
-        "a", fill=2.5, mean=3.0, deviation=float(np.float32(np.sqrt(3.5))), indicator=False
-    )
+def numbers(fill: float, mean: float, variance: float, *, indicator: bool = False) -> NumberColumn:
+    return NumberColumn("a", fill, mean, float(np.float32(np.sqrt(variance))), indicator)
 
 
-def test_missing_numbers_count_as_the_median_and_are_a_feature() -> None:
-    for values in ([1.0, None, 2.0, 9.0], [1.0, float("nan"), 2.0, 9.0]):
-        column = fit(a=values)[0]["a"]
-        assert isinstance(column, NumberColumn)
-        assert column.indicator and column.fill == 2.0 and column.mean == 4.0
-
-
-def test_booleans_are_numbers() -> None:
-    assert fit(a=[True, False, True, True])[0]["a"].mean == 0.75
-
-
-def test_text_becomes_sorted_categories_and_missing_is_one_of_its_own() -> None:
-    assert fit(a=["x", "b", "x", "x"])[0]["a"] == TextColumn("a", ("b", "x"))
-    for gap in (None, ""):
-        assert fit(a=["x", gap, "b", "x"])[0]["a"] == TextColumn("a", ("", "b", "x"))
-
-
-def test_categories_of_polars_are_text() -> None:
-    assert fit(a=pl.Series(["x", "b", "x", "x"], dtype=pl.Categorical))[0]["a"] == TextColumn("a", ("b", "x"))
-    assert fit(a=pl.Series(["x", "b", "x", "x"], dtype=pl.Enum(["x", "b", "q"])))[0]["a"] == TextColumn("a", ("b", "x"))
+@pytest.mark.parametrize(
+    ("values", "column"),
+    [
+        ([1, 2, 3, 6], numbers(2.5, 3.0, 3.5)),  # standardised by mean and population deviation
+        ([1.0, None, 2.0, 9.0], numbers(2.0, 4.0, 38 / 3, indicator=True)),  # a gap is the median, and a feature
+        ([1.0, float("nan"), 2.0, 9.0], numbers(2.0, 4.0, 38 / 3, indicator=True)),
+        ([7.0, None, 7.0, 7.0], numbers(7.0, 7.0, 0.0, indicator=True)),  # a constant that is sometimes missing
+        ([True, False, True, True], numbers(1.0, 0.75, 0.1875)),
+        (["x", "b", "x", "x"], TextColumn("a", ("b", "x"))),
+        (["x", None, "b", "x"], TextColumn("a", ("", "b", "x"))),
+        (["x", "", "b", "x"], TextColumn("a", ("", "b", "x"))),
+        (pl.Series(["x", "b", "x", "x"], dtype=pl.Categorical), TextColumn("a", ("b", "x"))),
+        (pl.Series(["x", "b", "x", "x"], dtype=pl.Enum(["x", "b", "q"])), TextColumn("a", ("b", "x"))),
+    ],
+)
+def test_what_training_rows_say_of_a_column(values: object, column: Column) -> None:
+    columns, notices = fit(a=values)
+    assert columns["a"] == column and column.used and notices == ()
 
 
 @pytest.mark.parametrize(
@@ -70,11 +72,6 @@ def test_a_constant_column_is_dropped_with_a_notice(values: object, why: str) ->
     columns, notices = fit(a=values)
     assert not columns["a"].used
     assert len(notices) == 1 and "column 'a' is dropped" in notices[0] and why.split(",")[0] in notices[0]
-
-
-def test_a_constant_that_is_sometimes_missing_is_a_feature() -> None:
-    column = fit(a=[7.0, None, 7.0, 7.0])[0]["a"]
-    assert isinstance(column, NumberColumn) and column.used and column.indicator and column.deviation == 0
 
 
 @pytest.mark.parametrize(

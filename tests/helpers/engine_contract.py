@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
@@ -81,7 +83,7 @@ def trained(suggestion: Suggestion, engine: str, value: float | None) -> Result:
     return Result(suggestion, state, value, curve, None if value is None else epochs, engine=engine)
 
 
-def climbed(engine: Engine, made: SweepSpec, generation: int, size: int = 3) -> list[Result]:
+def climbed(engine: Engine, made: SweepSpec, generation: int, size: int = 8) -> list[Result]:
     """One generation that is compared at its rungs."""
     asked = [replace(suggestion, generation=generation) for suggestion in engine.ask(size)]
     whole = {one.number: trained(one, engine.name, score(one.params)) for one in asked}
@@ -266,17 +268,16 @@ class EngineContract:
         points = {identity(result.params) for result in flat(theirs)}
         assert not points & {identity(result.params) for result in ours if result.suggestion.continues is None}
 
-    def test_poor_trials_stop_at_rungs_and_a_rebuilt_engine_decides_alike(self) -> None:
+    @pytest.mark.parametrize("rule", ["hyperband", "median", "successive_halving"])
+    def test_poor_trials_stop_at_rungs_and_a_rebuilt_engine_decides_alike(self, rule: str) -> None:
         if self.has_budgets:
             return  # its rungs are trials that continue others
-        made = replace(
-            spec(LONG, self.engine, self.sampler), early_terminate=EarlyTerminate("successive_halving", 1, 2)
-        )
+        made = replace(spec(LONG, self.engine, self.sampler), early_terminate=EarlyTerminate(rule, 1, 2))
         engine = make_engine(made)
         whole = [climbed(engine, made, index) for index in range(3)]
         stopped = [result for result in flat(whole) if result.state is TrialState.PRUNED]
         best = max(flat(whole), key=lambda result: result.value or 0.0)
-        assert engine.rungs(9) == (1, 2, 4, 8)
+        assert engine.rungs(9) == (tuple(range(1, 9)) if rule == "median" else (1, 2, 4, 8))
         assert stopped and best.state is TrialState.COMPLETE
         rebuilt = make_engine(made)
         rebuilt.replay(whole[:2])

@@ -12,13 +12,13 @@ import pytest
 
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import builder
-from keras_sweep.models.exploration import explored, explored_space
+from keras_sweep.models.exploration import explored_space
 from keras_sweep.models.hyper_model import asking, is_hyper_model, own_optimizer, parameters_of
 from keras_sweep.process.user_code import load_python
 from keras_sweep.search.engines import ENGINES, make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
+from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
 from tests.helpers.engine_contract import spec
 
 
@@ -66,8 +66,19 @@ def shaped(hp: Any, input_shape: tuple[int, ...], classes: int) -> Any:
     return keras.Sequential([keras.layers.Input(input_shape), keras.layers.Dense(classes * hp.Int("factor", 1, 2))])
 
 
-def build(found: object, values: Any, input_shape: tuple[int, ...] = (), classes: int | None = None) -> Any:
-    return builder(found, input_shape, classes)(asking(values))
+def build(
+    found: object, values: Any, input_shape: tuple[int, ...] = (), classes: int | None = None, folder: Path = Path()
+) -> Any:
+    return builder(found, folder, input_shape, classes)(asking(values))
+
+
+def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **constants: Any) -> SweepSpec:
+    model = ModelSpec("python", "module:layers", arguments or {})
+    return replace(spec(SearchSpace(parameters, constants), "optuna", "random"), model=model)
+
+
+def explored(found: object, **fixed: Any) -> tuple[Parameter, ...]:
+    return explored_space(sweep_of(arguments=fixed), found).space.parameters
 
 
 def test_tells_hyper_models_from_other_functions() -> None:
@@ -114,7 +125,7 @@ def test_scopes_give_conditions_and_code_inside_them_is_found() -> None:
 
 
 def test_fixed_values_are_not_searched_and_decide_what_is_found() -> None:
-    names = [parameter.name for parameter in explored(layers, fixed={"layers": 2})]
+    names = [parameter.name for parameter in explored(layers, layers=2)]
     assert names == ["model.units_0", "model.units_1"]
 
 
@@ -127,9 +138,8 @@ def test_a_class_and_a_function_are_given_the_shape_of_the_data() -> None:
 def test_every_suggestion_builds_the_model_it_says(engine: str) -> None:
     """What a build asks for are exactly the trial's parameters: nothing is left to a default."""
     for found in (layers, Scopes(3)):
-        asking = replace(spec(SearchSpace(()), engine, "random"), model=ModelSpec("python", "module:found"))
-        sweep = explored_space(asking, found)
-        for suggestion in make_engine(sweep).ask(6):
+        sweep = explored_space(sweep_of(), found)
+        for suggestion in make_engine(replace(sweep, search=SearchSettings(engine, "random"))).ask(6):
             values = {name.removeprefix("model."): value for name, value in suggestion.params.items()}
             asked = keras_tuner.HyperParameters()
             asked.values = dict(values)
@@ -147,11 +157,6 @@ def test_a_model_compiled_in_build_brings_its_optimizer() -> None:
     assert own_optimizer(build(layers, {})) is None
 
 
-def sweep_of(*parameters: Parameter, arguments: dict[str, Any] | None = None, **constants: Any) -> SweepSpec:
-    model = ModelSpec("python", "module:layers", arguments or {})
-    return replace(spec(SearchSpace(parameters, constants), "optuna", "random"), model=model)
-
-
 def test_the_space_file_wins_over_the_hyper_model() -> None:
     own = Parameter("model.units_1", Categorical((99,)))
     rate = Parameter("learning_rate", Float(0.1, 0.2))
@@ -165,10 +170,9 @@ def test_the_space_file_wins_over_the_hyper_model() -> None:
 
 
 def test_unknown_model_arguments_are_named() -> None:
-    with pytest.raises(ModelError, match=r"`model.width`: module:layers has no hyperparameter 'width'. It has layers,"):
-        explored_space(sweep_of(Parameter("model.width", Int(1, 2))), layers)
-    with pytest.raises(ModelError, match=r"`model.width`: layers has no hyperparameter 'width'. It has layers,"):
-        explored_space(sweep_of(arguments={"width": 3}), layers)
+    for sweep in (sweep_of(Parameter("model.width", Int(1, 2))), sweep_of(arguments={"width": 3})):
+        with pytest.raises(ModelError, match=r"`model.width`: module:layers has no hyperparameter 'width'. It has l"):
+            explored_space(sweep, layers)
 
 
 def test_a_fit_of_its_own_is_refused() -> None:
@@ -182,7 +186,7 @@ def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> No
     )
     found = load_python("raising_hyper_model:build", tmp_path)
     with pytest.raises(ModelError, match=r"kind='bad': .*raising_hyper_model.py:3: ValueError: no"):
-        build(found, {"kind": "bad"})
+        build(found, {"kind": "bad"}, folder=tmp_path)
     with pytest.raises(ModelError, match=r"build returned None, not a keras\.Model"):
         build(found, {"kind": "good"})
 

@@ -117,8 +117,6 @@ def test_a_compile_of_its_own_is_said_to_have_no_effect() -> None:
     )
     assert "with the optimizer SGD, which is used, with the learning rate of the space" in optimizer
     assert seen("compiled", OPTIMIZER).notices[1].endswith("which has no effect: the space file's `optimizer` is used")
-    idle = seen("compiled", Parameter("momentum", Int(0, 1))).notices[-1]
-    assert idle.startswith("`momentum` has no effect: the model's own optimizer is used")
 
 
 def faults(function: str, loss: str = "sparse_categorical_crossentropy", **changes: Any) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keras_sweep.models.model_code import changed_code, model_code
+from keras_sweep.models.build import changed_code, model_code
 from keras_sweep.space.sweep_spec import ModelSpec
 from tests.helpers.factory import make_spec
 

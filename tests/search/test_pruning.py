@@ -15,7 +15,6 @@ from keras_sweep.search.pruning import (
     bracket_of,
     bracket_shares,
     goes_on,
-    median,
     rung_epochs,
 )
 from keras_sweep.space.distributions import Int
@@ -52,10 +51,6 @@ def test_brackets_get_trials_by_hyperbands_shares() -> None:
     dealt = [bracket_of(number, (81, 34, 15, 8, 5)) for number in range(3_000)]
     shares = [dealt.count(bracket) / 3_000 for bracket in range(5)]
     assert shares == pytest.approx([share / 143 for share in (81, 34, 15, 8, 5)], abs=0.03)
-
-
-def test_the_median_lies_between_two() -> None:
-    assert (median([3.0, 1.0, 2.0]), median([1.0, 2.0, 4.0, 8.0]), median([0.5])) == (2.0, 3.0, 0.5)
 
 
 def sweep(rule: EarlyTerminate, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:

@@ -9,9 +9,9 @@ import numpy as np
 from keras_sweep.data.labels import LabelForm, loss_needs
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Fault, SpaceFileError
-from keras_sweep.space.distributions import Value
+from keras_sweep.space.distributions import Categorical, Value
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import joined, quoted
+from keras_sweep.space.text import counted, listed, quoted
 
 _SPARSE = {"sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy"}
 _CATEGORICAL = {"categorical_accuracy", "categorical_crossentropy", "categorical_hinge", "top_k_categorical_accuracy"}
@@ -34,12 +34,6 @@ UNFIT_METRICS: Mapping[LabelForm, frozenset[str]] = {
     LabelForm.NUMBER: frozenset(_SPARSE | _CATEGORICAL | _BY_CLASS | _OF_CLASSES),
 }
 INDEX_METRICS = frozenset({"accuracy", "acc", *_SPARSE})  # the only ones that take class indices
-INSTEAD: Mapping[LabelForm, str] = {
-    LabelForm.INDEX: "accuracy",
-    LabelForm.ONE_HOT: "accuracy",
-    LabelForm.BINARY: "accuracy",
-    LabelForm.NUMBER: "mean_absolute_error",
-}
 
 
 def check_task(
@@ -59,9 +53,9 @@ def check_task(
     """
     faults = [*_label_faults(spec, data), *_metric_faults(spec, data)]
     if output_shape is not None:
-        faults += [*_shape_faults(spec, data, output_shape), *_ending_faults(spec, data, output_shape, activation)]
+        faults += _output_faults(spec, data, output_shape, activation)
     elif spec.model.kind == "dense":
-        faults += [*_units_faults(spec, data), *_activation_faults(spec)]
+        faults += _dense_faults(spec, data)
     if faults:
         raise SpaceFileError(spec.file, faults)
 
@@ -75,22 +69,18 @@ def units_needed(loss: str, data: SearchData) -> int:
 
 def _label_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
     form, lowest = loss_needs(spec.loss).form, float(np.min(data.train.y))
+    least = {"poisson": 0, "msle": -1, "mean_squared_logarithmic_error": -1}.get(spec.loss, -np.inf)
     if form is LabelForm.NUMBER and data.class_names:
-        few = joined(data.class_names[:3]) + (", ..." if len(data.class_names) > 3 else "")
         yield Fault(
-            f"`{spec.loss}` takes numbers, but the labels of {data.name} are classes ({few})",
+            f"`{spec.loss}` takes numbers, but the labels of {data.name} are classes ({listed(data.class_names, 3)})",
             "loss",
             hint=f"use `{'binary' if len(data.class_names) == 2 else 'sparse_categorical'}_crossentropy`",
         )
-    elif spec.loss == "poisson" and lowest < 0:
+    elif lowest < least or lowest == least == -1:  # the logarithm of 0 is no number
         yield Fault(
-            f"`poisson` takes labels of at least 0, but the least is {lowest:g}",
+            f"`{spec.loss}` takes labels {'above' if least else 'of at least'} {least}, but the least is {lowest:g}",
             "loss",
             hint="use `mean_squared_error`",
-        )
-    elif spec.loss in ("msle", "mean_squared_logarithmic_error") and lowest <= -1:
-        yield Fault(
-            f"`{spec.loss}` takes labels above -1, but the least is {lowest:g}", "loss", hint="use `mean_squared_error`"
         )
 
 
@@ -106,89 +96,77 @@ def _metric_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
                 f"the metric `{metric}` does not go with `loss: {spec.loss}`, whose labels are {form.value}"
                 + (" in one column" if metric in _OF_COLUMNS and form is not LabelForm.INDEX else ""),
                 f"metrics[{index}]",
-                hint=f"use `{INSTEAD[form]}`",
+                hint=f"use `{'mean_absolute_error' if form is LabelForm.NUMBER else 'accuracy'}`",
             )
 
 
-def _units_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
-    needed = units_needed(spec.loss, data)
-    for key, values, only in _values(spec, "units"):
-        wrong = [value for value in values if value is not None and value != needed]
-        if wrong or not only:
-            yield Fault(
-                f"the output layer needs {_outputs(needed)} for `loss: {spec.loss}` and the labels of {data.name}, "
-                f"but got {quoted(wrong[0]) if only else 'a range'}",
-                key,
-                hint=f"set it to {needed}, or leave it out",
-            )
+def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
+    """Arguments of the dense model, as they are fixed or as they are searched, that do not fit."""
+    needed, fitting = units_needed(spec.loss, data), loss_needs(spec.loss).activations
+    takes = " or ".join(f"`{name}`" for name in fitting)
+    looked_at: list[tuple[str, tuple[Value, ...], str]] = [
+        ("units", (needed,), f"the output layer needs {counted(needed, 'output')} for {_task(spec, data)}"),
+        ("activation", fitting, f"`loss: {spec.loss}` takes the output of {takes}"),
+    ]
+    for argument, right, rule in looked_at:
+        for key, values in _values(spec, argument) if right else ():
+            wrong = [value for value in values if value is not None and value not in right]
+            if wrong:
+                hint = f"use `{right[0]}`, or leave it out"
+                yield Fault(f"{rule}, but got {quoted(wrong[0])}", key, hint=hint)
 
 
-def _activation_faults(spec: SweepSpec) -> Iterator[Fault]:
-    fitting = loss_needs(spec.loss).activations
-    for key, values, _ in _values(spec, "activation"):
-        wrong = [value for value in values if value is not None and fitting and value not in fitting]
-        if wrong:
-            yield Fault(
-                f"`loss: {spec.loss}` takes the output of {' or '.join(f'`{name}`' for name in fitting)}, "
-                f"but got {quoted(wrong[0])}",
-                key,
-                hint=f"use `{fitting[0]}`, or leave it out",
-            )
+def _values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
+    """(key, values) of a model argument; of a range that is too long to list, both ends."""
+    name = f"model.{argument}"
+    if argument in spec.model.arguments:
+        yield f"model.dense.{argument}", (spec.model.arguments[argument],)
+    if name in spec.space.constants:
+        yield f"parameters.{name}", (spec.space.constants[name],)
+    for parameter in spec.space.parameters:
+        if parameter.name == name:
+            searched = parameter.distribution
+            if isinstance(searched, Categorical) or searched.size <= 100:
+                yield f"parameters.{name}", searched.values()
+            else:
+                yield f"parameters.{name}", (searched.low, searched.high)
 
 
-def _shape_faults(spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...]) -> Iterator[Fault]:
-    needed = units_needed(spec.loss, data)
+def _output_faults(
+    spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
+) -> Iterator[Fault]:
+    """What a model of the user's gives, where it does not fit or trains to nonsense without a word from Keras."""
+    needed, needs = units_needed(spec.loss, data), loss_needs(spec.loss)
+    usual = needs.activations[0] if needs.activations else "linear"
+    lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
+    no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE  # Keras divides by the sum
     if len(output_shape) != 2 or output_shape[-1] != needed:
         yield Fault(
-            f"the model must give {_outputs(needed)} a row for `loss: {spec.loss}` and the labels of {data.name}, "
+            f"the model must give {counted(needed, 'output')} a row for {_task(spec, data)}, "
             f"but its output has shape {list(output_shape[1:])}",
             "model",
             hint=f"end it with `Dense({needed})` and an activation that fits the loss",
         )
-
-
-def _ending_faults(
-    spec: SweepSpec, data: SearchData, output_shape: tuple[int | None, ...], activation: str | None
-) -> Iterator[Fault]:
-    """What a model of the user's ends with, where it trains to nonsense without a word from Keras."""
-    fitting = loss_needs(spec.loss).activations
     if activation == "softmax" and output_shape[-1] == 1:
         yield Fault(
             "the model ends with `softmax` over one output, which is 1 for every row",
             "model",
-            hint=f"end it with `{fitting[0] if fitting and fitting[0] != 'softmax' else 'sigmoid'}`",
+            hint=f"end it with `{usual if needs.activations and usual != 'softmax' else 'sigmoid'}`",
         )
-    elif fitting[:1] in (("softmax",), ("sigmoid",)) and (
-        activation in _ANY_SIGN or (activation in _BEYOND_ONE and fitting[0] == "sigmoid")
-    ):
+    elif usual in ("softmax", "sigmoid") and activation in no_probabilities:
         yield Fault(
             f"`loss: {spec.loss}` takes probabilities, but the model ends with `{activation}`",
             "model",
-            hint=f"end it with `activation={fitting[0]!r}`",
+            hint=f"end it with `activation={usual!r}`",
         )
-    elif activation in ("softmax", "sigmoid") and loss_needs(spec.loss).form is LabelForm.NUMBER:
-        low, high = float(np.min(data.train.y)), float(np.max(data.train.y))
-        if low < 0 or high > 1:
-            yield Fault(
-                f"the model ends with `{activation}`, which gives 0 to 1, but the labels of {data.name} go from "
-                f"{low:g} to {high:g}",
-                "model",
-                hint=f"end it with `activation={fitting[0] if fitting else 'linear'!r}`",
-            )
+    elif activation in ("softmax", "sigmoid") and needs.form is LabelForm.NUMBER and (lowest < 0 or highest > 1):
+        yield Fault(
+            f"the model ends with `{activation}`, which gives 0 to 1, but the labels of {data.name} go from "
+            f"{lowest:g} to {highest:g}",
+            "model",
+            hint=f"end it with `activation={usual!r}`",
+        )
 
 
-def _values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...], bool]]:
-    """(key, values, whether these are all) of a model argument: as it is fixed, or as it is searched."""
-    name = f"model.{argument}"
-    if argument in spec.model.arguments:
-        yield f"model.dense.{argument}", (spec.model.arguments[argument],), True
-    if name in spec.space.constants:
-        yield f"parameters.{name}", (spec.space.constants[name],), True
-    for parameter in spec.space.parameters:
-        if parameter.name == name:
-            few = parameter.distribution.size <= 100
-            yield f"parameters.{name}", tuple(parameter.distribution.values()) if few else (), few
-
-
-def _outputs(count: int) -> str:
-    return "1 output" if count == 1 else f"{count} outputs"
+def _task(spec: SweepSpec, data: SearchData) -> str:
+    return f"`loss: {spec.loss}` and the labels of {data.name}"

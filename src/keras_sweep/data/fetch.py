@@ -43,35 +43,20 @@ def download(address: str, path: Path, seconds: float) -> None:
 
 def unpack_debian_package(package: str, folder: Path) -> None:
     """Download a Debian package by apt-get and unpack its files under `folder`. Needs no root. Raises FetchError."""
-    apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg-deb")
-    if apt is None or dpkg is None:
-        raise FetchError("there is no apt-get here")
+    apt = ["apt-get", "-q", "-o", f"Acquire::http::Timeout={SILENCE}", "-o", "Acquire::Retries=1"]
     with tempfile.TemporaryDirectory(prefix="keras-sweep-") as name:
         work = Path(name)
         try:
-            _apt(apt, work, "download", package)
+            _call([*apt, "download", package], work)
         except FetchError:  # an unknown package: the package lists are missing or old, so get some of our own
-            own = _own_apt_state(work)
-            _apt(apt, work, *own, "update")
-            _apt(apt, work, *own, "download", package)
-        archives = sorted(work.glob("*.deb"))
-        if not archives:
-            raise FetchError(f"apt-get brought no {package}")
-        _call([dpkg, "-x", str(archives[0]), str(folder)], work)
-
-
-def _own_apt_state(work: Path) -> list[str]:
-    options = []
-    for setting, part in (("Dir::State::lists", "lists"), ("Dir::Cache", "cache")):
-        (work / part / "partial").mkdir(parents=True)
-        (work / part / "archives" / "partial").mkdir(parents=True)
-        options += ["-o", f"{setting}={work / part}"]
-    return options
-
-
-def _apt(apt: str, work: Path, *arguments: str) -> None:
-    limits = ["-o", f"Acquire::http::Timeout={SILENCE}", "-o", "Acquire::Retries=1"]
-    _call([apt, "-q", *limits, *arguments], work)
+            for part in ("lists", "cache"):
+                (work / part / "partial").mkdir(parents=True)
+                (work / part / "archives" / "partial").mkdir(parents=True)
+            apt += ["-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
+            _call([*apt, "update"], work)
+            _call([*apt, "download", package], work)
+        for archive in work.glob("*.deb"):
+            _call(["dpkg-deb", "-x", str(archive), str(folder)], work)
 
 
 def _call(command: list[str], work: Path) -> None:

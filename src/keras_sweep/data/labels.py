@@ -12,8 +12,8 @@ import numpy as np
 from keras_sweep.data.arrays import own
 from keras_sweep.data.search_data import Array
 from keras_sweep.errors import DataError
+from keras_sweep.space.text import listed
 
-MOST_SHOWN = 5  # values that an error lists
 LEAST_TO_STRATIFY = 3  # rows of a class, so that each of three parts has one
 
 
@@ -104,33 +104,32 @@ class Labels:
         """
         if self.values is None:
             return own(y.astype(np.float32))
-        if y.ndim == 2 and y.shape[1] > 1:
-            if y.shape[1] != len(self.values):
-                raise DataError(
-                    f"the {rows} have labels of {y.shape[1]} columns, not of {self.classes} as the training rows"
-                )
+        if y.ndim == 1 or y.shape[1] == 1:
+            indices = self._indices(y.reshape(-1), rows, brought)
+        elif y.shape[1] == len(self.values):
             indices = y.argmax(axis=1)
         else:
-            indices = self._indices(y.reshape(-1), rows, brought)
+            raise DataError(
+                f"the {rows} have labels of {y.shape[1]} columns, not of {self.classes} as the training rows"
+            )
         if self.form is LabelForm.ONE_HOT:
             return np.asarray(np.eye(len(self.values), dtype=np.float32)[indices])
         return np.asarray(indices, np.int32)
 
     def _indices(self, y: Array, rows: str, brought: bool) -> Array:
-        assert self.values is not None
         known = np.asarray(self.values, dtype=object if y.dtype.kind in "OUS" else None)
         order = np.argsort(known)
         places = np.searchsorted(known[order], y.astype(object) if known.dtype == object else y)
         indices = order[np.minimum(places, len(known) - 1)]
-        strange = known[indices] != y
-        if strange.any():
-            counts = Counter(str(value) for value in y[strange])
-            new = sorted(counts)
-            what, of = ("a class", "it") if len(new) == 1 else (f"{len(new)} classes", "them")
+        strange = Counter(str(value) for value in y[known[indices] != y])
+        if strange:
+            what, of = ("a class", "it") if len(strange) == 1 else (f"{len(strange)} classes", "them")
             ways = f"Bring training rows of {of}, or take these rows out"
-            enough = not brought and min(counts.values()) >= LEAST_TO_STRATIFY
+            enough = not brought and min(strange.values()) >= LEAST_TO_STRATIFY
             split = "; `split: {stratify: true}` gives every part its share of each class" if enough else ""
-            raise DataError(f"the {rows} have {what} that no training row has: {_shown(new)}", hint=ways + split)
+            raise DataError(
+                f"the {rows} have {what} that no training row has: {listed(sorted(strange))}", hint=ways + split
+            )
         return np.asarray(indices)
 
 
@@ -138,87 +137,65 @@ def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | No
     """Find the classes in training labels, or see that they are numbers.
 
     Args:
-        y: [N] text, whole numbers, booleans or real numbers, or [N, C].
+        y: [N] text, whole numbers, booleans or finite real numbers, or [N, C].
         form: what the loss takes.
         names: of the classes 0 .. C - 1, where the source knows them.
 
     Raises:
         DataError: the labels can't be brought into this form; the message says which loss could take them.
     """
-    if y.ndim > 2:
-        raise DataError(f"labels must be [N] or [N, C], but their shape is {y.shape}")
-    if y.dtype.kind == "f" and not np.isfinite(y).all():
-        row = int(np.argwhere(~np.isfinite(y))[0][0]) + 1
-        raise DataError(f"a label is missing or infinite (training row {row})", hint="Remove such rows from the data")
-    if form is LabelForm.NUMBER:
-        return _numbers(y, loss)
-    if y.ndim == 2 and y.shape[1] > 1:
-        return _columns(y, form, names)
-    return _classes(y.reshape(-1), form, loss, names)
-
-
-def _numbers(y: Array, loss: str) -> Labels:
+    if form is not LabelForm.NUMBER:
+        several = y.ndim == 2 and y.shape[1] > 1
+        return _columns(y, form, names) if several else _classes(y.reshape(-1), form, loss, names)
     if y.dtype.kind in "OUS":
         raise DataError(
-            f"the labels are text ({_shown(sorted({str(value) for value in y.reshape(-1)}))}), but `loss: {loss}` "
+            f"the labels are text ({listed(sorted({str(value) for value in y.reshape(-1)}))}), but `loss: {loss}` "
             "takes numbers",
             hint="Use `loss: sparse_categorical_crossentropy` for classes",
         )
-    return Labels(LabelForm.NUMBER)
+    return Labels(form)
 
 
 def _columns(y: Array, form: LabelForm, names: tuple[str, ...] | None) -> Labels:
-    if not np.isin(y, (0, 1)).all():
+    """Of several columns: one-hot classes, or several yes-or-no answers a row."""
+    strange = y[~np.isin(y, (0, 1))]
+    if strange.size:
         raise DataError(
-            f"labels of {y.shape[1]} columns have values besides 0 and 1, as {y[~np.isin(y, (0, 1))][0]}",
+            f"labels of {y.shape[1]} columns have values besides 0 and 1, as {strange[0]}",
             hint="Give one class a row, or 0 and 1 in a column for each class; a class for each pixel or step is not "
             "taken, and several numbers a row take a loss such as `mean_squared_error`",
         )
-    if form is LabelForm.BINARY:  # several yes-or-no answers a row
+    if form is LabelForm.BINARY:
         return Labels(form)
-    if (y.sum(axis=1) != 1).any():
-        row = int(np.argmax(y.sum(axis=1) != 1)) + 1
+    several = y.sum(axis=1) != 1
+    if several.any():
         raise DataError(
-            f"one-hot labels have exactly one 1 in a row, but training row {row} does not",
+            f"one-hot labels have exactly one 1 in a row, but training row {several.argmax() + 1} does not",
             hint="Use `loss: binary_crossentropy` where a row may have several labels",
         )
-    values = tuple(range(y.shape[1]))
-    return Labels(form, values, names or tuple(map(str, values)))
+    return Labels(form, tuple(range(y.shape[1])), names or tuple(map(str, range(y.shape[1]))))
 
 
 def _classes(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None) -> Labels:
     if y.dtype.kind == "f" and (y != np.floor(y)).any():
         raise DataError(
-            f"the labels are real numbers ({_shown([str(value) for value in y[y != np.floor(y)][:MOST_SHOWN]])}), "
-            f"but `loss: {loss}` takes classes",
+            f"the labels are real numbers ({listed(y[y != np.floor(y)].tolist())}), but `loss: {loss}` takes classes",
             hint="Use `loss: mean_squared_error` for numbers",
         )
     values = sorted(set(y.tolist())) if y.dtype.kind in "OUS" else np.unique(y).tolist()
-    whole = y.dtype.kind in "iuf" and values and min(values) >= 0
-    if names is not None and whole and max(values) < len(names):
-        values = list(range(len(names)))
+    if names is not None and y.dtype.kind in "iuf" and min(values) >= 0 and max(values) < len(names):
+        values = list(range(len(names)))  # a class that the source knows may have no training row
+    # 1.0 and True stand for the classes `1` and `true`.
+    known = [str(int(value)) if isinstance(value, float) else str(value) for value in values]
+    known = [text.lower() for text in known] if y.dtype.kind == "b" else known
     if len(values) < 2:
         raise DataError(
-            f"there is only one class in the training rows: {_shown([str(value) for value in values])}",
+            f"there is only one class in the training rows: {listed(known)}",
             hint="Bring rows of at least two classes",
         )
     if form is LabelForm.BINARY and len(values) > 2:
         raise DataError(
-            f"`loss: {loss}` takes two classes, but the training labels have {len(values)} "
-            f"({_shown([_name(value) for value in values])})",
+            f"`loss: {loss}` takes two classes, but the training labels have {len(values)} ({listed(known)})",
             hint="Use `loss: sparse_categorical_crossentropy`",
         )
-    if names is None or len(names) != len(values):
-        names = tuple(_name(value) for value in values)
-    return Labels(form, tuple(values), names)
-
-
-def _name(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) else str(value)
-
-
-def _shown(values: list[str]) -> str:
-    shown = ", ".join(repr(value[:40]) for value in values[:MOST_SHOWN])
-    return f"{shown}, ..." if len(values) > MOST_SHOWN else shown
+    return Labels(form, tuple(values), names if names is not None and len(names) == len(values) else tuple(known))

@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.space.text import listed
+
 Array: TypeAlias = npt.NDArray[np.generic]
 
 
@@ -49,19 +51,15 @@ class Preprocessing(Protocol):
     @property
     def dropped(self) -> tuple[str, ...]:
         """The columns that give no feature: training rows have one value there, or none."""
-        ...
 
     def transform(self, raw: Any) -> Array:
         """Raw columns -> [N, F] float32."""
-        ...
 
     def inputs(self, raw: Any) -> Any:
         """Raw columns as the model that `wrap` makes takes them: a matrix, or a dict of arrays by column."""
-        ...
 
     def wrap(self, model: Any) -> Any:
         """A `keras.Model` that takes raw rows: the preprocessing as Keras layers, then `model`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -94,9 +92,9 @@ class SearchData:
     @property
     def row_shape(self) -> str:
         """The same for a message, with what of a table is not in it: a model may count on each of its columns."""
-        dropped = self.preprocessing.dropped if self.preprocessing else ()
-        names = ", ".join(repr(name[:60]) for name in dropped[:5]) + (", ..." if len(dropped) > 5 else "")
-        return f"{list(self.input_shape)}" + (f" (without {names}: one value in the training rows)" if names else "")
+        dropped = listed(self.preprocessing.dropped) if self.preprocessing else ""
+        without = f" (without {dropped}: one value in the training rows)" if dropped else ""
+        return f"{list(self.input_shape)}{without}"
 
     def fold(self, index: int) -> SearchData:
         """What a fold trains and validates on, copied out of all rows."""

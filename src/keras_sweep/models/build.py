@@ -1,4 +1,7 @@
-"""Builds the model of a trial: the dense model, or what the user's own function or HyperModel returns."""
+"""Builds the model of a trial: the dense model, or what the user's own function or HyperModel returns.
+
+A digest of the code that it is made of tells a changed model from the one that trained.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,13 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.dense import dense
 from keras_sweep.models.hyper_model import asking, is_hyper_model
+from keras_sweep.process.code_files import code_files
+from keras_sweep.process.given import is_given, parts_given, parts_now
 from keras_sweep.process.user_code import load_python, taken, user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
+
+MODEL_CODE = "model_code"  # the study's attribute; absent where no code makes the model
 
 
 def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchData) -> Any:
@@ -33,7 +40,7 @@ def build_model(spec: SweepSpec, arguments: Mapping[str, Value], data: SearchDat
             raise ModelError(f"the dense model can't be built from {dict(arguments)}: {error}") from error
     function = load_python(spec.model.source, spec.folder, ModelError)
     if is_hyper_model(function):
-        model = builder(function, data.input_shape, data.classes)(asking(arguments))
+        model = builder(function, spec.folder, data.input_shape, data.classes)(asking(arguments))
     else:
         model = _returned(spec, function, arguments, data)
     _build(model, spec, data)
@@ -46,14 +53,6 @@ def _returned(spec: SweepSpec, function: object, arguments: Mapping[str, Value],
         raise ModelError(f"{source} is not a function", hint="Name a function that returns a keras.Model")
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in arguments.items()}
     given = {**taken(function, {"input_shape": data.input_shape, "classes": data.classes}), **listed}
-    _check_call(source, function, given)
-    with user_code(f"{source} failed", spec.folder, ModelError):
-        model = function(**given)
-    _check_model(model, source)
-    return model
-
-
-def _check_call(source: str, function: Callable[..., Any], given: Mapping[str, Any]) -> None:
     try:
         inspect.signature(function).bind(**given)
     except TypeError as error:
@@ -61,27 +60,47 @@ def _check_call(source: str, function: Callable[..., Any], given: Mapping[str, A
             f"{source} can't be called with the model's arguments {sorted(given)}: {error}",
             hint="Name its arguments under `model` or as `model.NAME` parameters",
         ) from error
-    except ValueError:
-        return
+    with user_code(f"{source} failed", spec.folder, ModelError):
+        model = function(**given)
+    _check_model(model, source)
+    return model
 
 
-def builder(found: object, input_shape: tuple[int, ...], classes: int | None) -> Callable[[Any], Any]:
+def builder(found: object, folder: Path, input_shape: tuple[int, ...], classes: int | None) -> Callable[[Any], Any]:
     """A function from `keras_tuner.HyperParameters`, which then hold what was asked for, to the model of a HyperModel.
 
     Where the user's function, or the HyperModel's class, has parameters named `input_shape` (of one row) and `classes`,
     it is given these. Raises ModelError where the HyperModel can't be made, or trains by a `fit` of its own.
+
+    Args:
+        found: a HyperModel, its class, or a `build(hp)` function.
+        folder: the user's, to name the file and line in of what raises.
+        input_shape: of one row.
+        classes: None for regression.
     """
+    import keras_tuner
+
     context = {"input_shape": input_shape, "classes": classes}
-    name = name_of(found)
-    function = _build_function(found, name, context)
+    name = str(getattr(found, "__name__", type(found).__name__))
+    if isinstance(found, type):
+        wanted = taken(found, context)
+        hint = "Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`"
+        with user_code(f"HyperModel {name} can't be made from {wanted}", folder, ModelError, hint=hint):
+            found = found(**wanted)
+    function: Any = found
+    if isinstance(found, keras_tuner.HyperModel):
+        if type(found).fit is not keras_tuner.HyperModel.fit:
+            raise ModelError(
+                f"HyperModel {name} trains by a `fit` of its own, which would not be called",
+                hint="Drop it, and make `epochs` and `batch_size` parameters of the space file",
+            )
+        function = found.build
     written = getattr(getattr(function, "__self__", None), "_build", function)  # a HyperModel wraps the user's method
-    folder = _folder(written)
     given = taken(written, context)
 
     def build(hyper_parameters: Any) -> Any:
-        values = hyper_parameters.values.items()
-        said = ", ".join(f"{key}={value!r}" for key, value in values) or "the default values"
-        with user_code(f"{name} can't be built with {said}", folder, ModelError):
+        values = ", ".join(f"{key}={value!r}" for key, value in hyper_parameters.values.items())
+        with user_code(f"{name} can't be built with {values or 'the default values'}", folder, ModelError):
             model = function(hyper_parameters, **given)
         _check_model(model, name)
         return model
@@ -89,49 +108,14 @@ def builder(found: object, input_shape: tuple[int, ...], classes: int | None) ->
     return build
 
 
-def name_of(found: Any) -> str:
-    """How messages call a function or HyperModel."""
-    return str(getattr(found, "__name__", type(found).__name__))
-
-
-def _build_function(found: object, name: str, context: Mapping[str, Any]) -> Callable[..., Any]:
-    import keras_tuner
-
-    if isinstance(found, type):
-        wanted = taken(found, context)
-        hint = "Name an instance instead: `tuned = MyHyperModel(...)` in the module, `python: module:tuned`"
-        with user_code(f"HyperModel {name} can't be made from {wanted}", _folder(found), ModelError, hint=hint):
-            found = found(**wanted)
-    if isinstance(found, keras_tuner.HyperModel):
-        if type(found).fit is not keras_tuner.HyperModel.fit:
-            raise ModelError(
-                f"HyperModel {name} trains by a `fit` of its own, which would not be called",
-                hint="Drop it, and make `epochs` and `batch_size` parameters of the space file",
-            )
-        return found.build  # type: ignore[no-any-return]
-    assert callable(found), found
-    return found
-
-
-def _folder(function: Any) -> Path:
-    function = type(function) if not callable(function) else function  # a HyperModel
-    try:
-        return Path(inspect.getsourcefile(inspect.unwrap(function)) or ".").parent
-    except (TypeError, OSError):
-        return Path()
-
-
 def _check_model(model: object, source: str) -> None:
     import keras
 
-    if isinstance(model, keras.Model):
-        return
-    if model is None:
-        raise ModelError(f"{source} returned None, not a keras.Model", hint="End the function with `return model`")
-    if isinstance(model, type):
-        hint = f"Return a model: `return {model.__name__}(...)`"
-        raise ModelError(f"{source} returned the class {model.__name__}, not a keras.Model", hint=hint)
-    raise ModelError(f"{source} returned {type(model).__name__}, not a keras.Model", hint="Return the model")
+    if not isinstance(model, keras.Model):
+        what, hint = type(model).__name__ if model is not None else "None", "End the function with `return model`"
+        if isinstance(model, type):
+            what, hint = f"the class {model.__name__}", f"Return a model: `return {model.__name__}(...)`"
+        raise ModelError(f"{source} returned {what}, not a keras.Model", hint=hint)
 
 
 def _build(model: Any, spec: SweepSpec, data: SearchData) -> None:
@@ -157,3 +141,25 @@ def called(model: Any, data: SearchData) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras warns beside what it raises
         return model(keras.KerasTensor((None, *data.input_shape), dtype=str(data.train.x.dtype)))
+
+
+def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
+    """The files that the model's module is in and imports from beside the space file, each with its SHA-256 (hex).
+
+    Of a function that a program gave, what it was made of then, or is `now`. Empty for the dense model, and for a
+    module that does not lie beside the space file.
+    """
+    source = spec.model.source
+    if spec.model.kind != "python":
+        return {}
+    if is_given(source):
+        return parts_now(source) if now else parts_given(source)
+    return code_files(source.partition(":")[0], spec.folder.resolve())
+
+
+def changed_code(recorded: object, now: Mapping[str, str]) -> list[str]:
+    """The files that are not as they were when the sweep began; [] where that is not known."""
+    if not isinstance(recorded, Mapping) or not recorded or not now:  # what is not there the import tells
+        return []
+    names = {str(name) for name in recorded} | set(now)
+    return sorted(name for name in names if recorded.get(name) != now.get(name))

@@ -16,11 +16,9 @@ from keras_sweep.space.sweep_spec import SweepSpec
 def is_hyper_model(found: object) -> bool:
     """Whether it is a HyperModel (an instance or a class), or a function whose first parameter is `hp`."""
     keras_tuner = sys.modules.get("keras_tuner")  # whoever made a HyperModel has imported it
-    if keras_tuner is not None:
-        if isinstance(found, keras_tuner.HyperModel):
-            return True
-        if isinstance(found, type):
-            return issubclass(found, keras_tuner.HyperModel)
+    kind = found if isinstance(found, type) else type(found)
+    if keras_tuner is not None and issubclass(kind, keras_tuner.HyperModel):
+        return True
     if isinstance(found, type) or not callable(found):
         return False
     try:
@@ -104,13 +102,10 @@ def _united(a: Parameter, b: Parameter) -> Parameter:
         )
     if not a.when or not b.when:
         return Parameter(a.name, a.distribution)
-    parents = [[condition.parameter for condition in parameter.when] for parameter in (a, b)]
-    differing = [(x, y) for x, y in zip(a.when, b.when, strict=False) if x != y]
-    if parents[0] == parents[1] and len(differing) <= 1:
-        return Parameter(a.name, a.distribution, tuple(map(_either, a.when, b.when)))
+    both = list(zip(a.when, b.when, strict=False))
+    differing = [(x, y) for x, y in both if x != y]
+    if len(a.when) == len(b.when) and len(differing) <= 1 and all(x.parameter == y.parameter for x, y in both):
+        when = (Condition(x.parameter, tuple(dict.fromkeys((*x.values, *y.values)))) for x, y in both)
+        return Parameter(a.name, a.distribution, tuple(when))
     # Otherwise what both scopes ask for: the parameter is then there too often, and never missing.
     return Parameter(a.name, a.distribution, tuple(condition for condition in a.when if condition in b.when))
-
-
-def _either(a: Condition, b: Condition) -> Condition:
-    return Condition(a.parameter, tuple(dict.fromkeys((*a.values, *b.values))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -16,9 +16,8 @@ from keras_sweep.models.exploration import explored_space
 from keras_sweep.models.hyper_model import is_hyper_model, names_optimizer
 from keras_sweep.models.model_as_file import fileable, opening_call, opening_words
 from keras_sweep.process.user_code import load_python, process_kept, user_code
-from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.trial.plan import FIT_PARAMETERS, MODEL_PREFIX, training_plan
+from keras_sweep.trial.plan import training_plan
 
 PLACES = (0.0, 0.5, 0.999999)  # where in each range: a model that can't be built at one end may be at another
 ROWS = 32  # on which outputs are looked at
@@ -49,7 +48,7 @@ def inspect_model(spec: SweepSpec, data: SearchData) -> Inspected:
     if spec.model.kind == "dense":
         return Inspected(spec)
     spec = with_own_parameters(spec, data)
-    model, notices = _first_of(spec, data)
+    model, notices = first_model(spec, data)
     notices += _without_effect(spec, model)
     shape = _output_shape(spec, data, model)
     activation = _last_activation(model)
@@ -73,17 +72,14 @@ def with_own_parameters(spec: SweepSpec, data: SearchData) -> SweepSpec:
     return explored_space(spec, found, input_shape=data.input_shape, classes=data.classes)
 
 
-def first_model(spec: SweepSpec, data: SearchData) -> Any:
-    """The model of the first of `PLACES` where it can be built. Raises ModelError where it can't be, or has no weights
-    to train."""
-    return _first_of(spec, data)[0]
+def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
+    """The model of the first of `PLACES` where it can be trained, and a sentence on each place before it.
 
-
-def _first_of(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
-    """A model that can be trained, and a sentence on each point before it where there is none."""
+    Raises ModelError where it can't be built, or has no weights to train.
+    """
     faults: list[tuple[str, ModelError]] = []
-    for point in _points(spec):
-        arguments = training_plan(spec, point).model_arguments
+    plans = (training_plan(spec, spec.space.at(repeat(place))).model_arguments for place in PLACES)
+    for arguments in {repr(sorted(each.items())): each for each in plans}.values():
         given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         try:
             model = build_model(spec, arguments, data)
@@ -96,15 +92,6 @@ def _first_of(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
         except ModelError as fault:
             faults.append((given, fault))
     raise faults[0][1]
-
-
-def _points(spec: SweepSpec) -> Sequence[Params]:
-    """The points of `PLACES`, those of equal model arguments once."""
-    points = [spec.space.at(repeat(place)) for place in PLACES]
-    seen: dict[str, Params] = {}
-    for point in points:
-        seen.setdefault(repr(sorted(training_plan(spec, point).model_arguments.items())), point)
-    return list(seen.values())
 
 
 def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> tuple[int | None, ...]:
@@ -166,26 +153,20 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
 
 def _without_effect(spec: SweepSpec, model: Any) -> Iterator[str]:
     """What a model compiles itself with and a sweep does not use, which compiles it anew by the space file."""
-    source = spec.model.source
-    loss = getattr(model, "loss", None)
-    if loss is not None and (name := _name_of_loss(loss)) != spec.loss:
-        yield f"{source} compiles its model with the loss {name}, which has no effect: `loss: {spec.loss}` counts"
-    if getattr(model, "optimizer", None) is None:
+    compiles = f"{spec.model.source} compiles its model with the"
+    loss, optimizer = getattr(model, "loss", None), getattr(model, "optimizer", None)
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    if loss is not None and name != spec.loss:
+        yield f"{compiles} loss {name}, which has no effect: `loss: {spec.loss}` counts"
+    if optimizer is None:
         return
-    own = f"{source} compiles its model with the optimizer {type(model.optimizer).__name__}"
+    own = f"{compiles} optimizer {type(optimizer).__name__}"
     if names_optimizer(spec):
         yield f"{own}, which has no effect: the space file's `optimizer` is used"
         return
-    names = [*spec.space.constants, *(one.name for one in spec.space.parameters)]
-    rate = ", with the learning rate of the space" if "learning_rate" in names else ""
+    searched = any(parameter.name == "learning_rate" for parameter in spec.space.parameters)
+    rate = ", with the learning rate of the space" if searched or "learning_rate" in spec.space.constants else ""
     yield f"{own}, which is used{rate}: the space names no optimizer"
-    for name in names:
-        if name not in FIT_PARAMETERS and not name.startswith(MODEL_PREFIX):
-            yield f"`{name}` has no effect: the model's own optimizer is used; name an `optimizer` in the space"
-
-
-def _name_of_loss(loss: Any) -> str:
-    return loss if isinstance(loss, str) else str(getattr(loss, "__name__", type(loss).__name__))
 
 
 def _last_activation(model: Any) -> str | None:

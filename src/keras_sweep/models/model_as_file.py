@@ -45,12 +45,9 @@ def opening_call(model: Any) -> str:
     with without_tensorflow():
         config = keras.saving.serialize_keras_object(model)
         names = own_objects(config)
-    arguments = ["path"]
-    if names:
-        arguments.append(f"custom_objects={{{', '.join(f'{name!r}: {place}' for name, place in names.items())}}}")
-    if any(part["class_name"] == "__lambda__" for part in _parts(config)):
-        arguments.append("safe_mode=False")
-    return f"keras.models.load_model({', '.join(arguments)})"
+    custom = f", custom_objects={{{', '.join(f'{name!r}: {place}' for name, place in names.items())}}}" if names else ""
+    unsafe = ", safe_mode=False" if any(part["class_name"] == "__lambda__" for part in _parts(config)) else ""
+    return f"keras.models.load_model(path{custom}{unsafe})"
 
 
 def own_objects(config: Any) -> dict[str, str]:
@@ -70,8 +67,12 @@ def opening_words(call: str) -> str | None:
     """What a user should know of a file that is opened by this call; None where plain `load_model` opens it."""
     if call == PLAIN:
         return None
-    why = " unless your code in it is registered with Keras and imported"
-    why = why if "custom_objects" in call else ", since its Lambda layers hold code"
+    own = "custom_objects" in call
+    why = (
+        " unless your code in it is registered with Keras and imported"
+        if own
+        else ", since its Lambda layers hold code"
+    )
     return f"plain `load_model` refuses the model's file{why}; this opens it: `{call}`"
 
 
@@ -95,9 +96,11 @@ def _why_not(model: Any) -> str | None:
         with without_tensorflow():
             keras.saving.serialize_keras_object(model)
     except Exception as fault:
-        without = [type(one).__name__ for one in _layers_of(model) if _config_fails(one)]
-        if without:
-            return f"the class {without[0]} has no `get_config` of its own, by which Keras writes it down"
+        for layer in _layers_of(model):
+            try:
+                layer.get_config()
+            except Exception:
+                return f"the class {type(layer).__name__} has no `get_config` of its own, by which Keras writes it down"
         return " ".join(str(fault).split())
     return None
 
@@ -107,14 +110,6 @@ def _layers_of(model: Any) -> Iterator[Any]:
     yield model
     for layer in getattr(model, "layers", ()):
         yield from _layers_of(layer)
-
-
-def _config_fails(layer: Any) -> bool:
-    try:
-        layer.get_config()
-    except Exception:
-        return True
-    return False
 
 
 def _functional(model: Any, x: Array) -> Any | None:

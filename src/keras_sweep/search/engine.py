@@ -27,14 +27,12 @@ class Engine(Protocol):
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         """Take in all earlier results, generation by generation. Called once, before the first `ask`."""
-        ...
 
     def ask(self, n: int) -> list[Suggestion]:
         """At most n suggestions, numbered on from the last; empty when the space is exhausted.
 
         No suggestion repeats the parameters of another trial, unless it `continues` it.
         """
-        ...
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The epochs, counted from 1, after which `rung` is to be called for a trial of so many epochs; () for none."""
@@ -51,7 +49,6 @@ class Engine(Protocol):
 
     def tell(self, results: Sequence[Result]) -> None:
         """Learn the results of what was asked, in the order of their numbers. A FAIL counts as the worst."""
-        ...
 
     def continuable(self) -> frozenset[int]:
         """The numbers of the trials told so far that a later suggestion may continue; all others end for good.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from keras_sweep.errors import UsageError
@@ -14,52 +14,42 @@ if TYPE_CHECKING:
     from keras_sweep.space.sweep_spec import SweepSpec
 
 
+ENGINES: Mapping[str, Collection[str]] = {
+    "optuna": SAMPLERS,
+    "keras-tuner": ORACLES,
+}  # engine -> samplers, the first is its default
+HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
+
+
 def make_engine(spec: SweepSpec) -> Engine:
     """A fresh engine for `spec.search`: `replay` comes first, then `ask`.
 
     Raises:
         UsageError: there is no such engine, or it has no such sampler, or it can't do what the space file asks for.
     """
-    engine, sampler = spec.search.engine, spec.search.sampler
-    if engine not in ENGINES:
-        raise UsageError(f"there is no engine {engine!r}", hint=f"Engines are {_listed(ENGINES)}")
-    if sampler not in ENGINES[engine]:
+    from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
+    from keras_sweep.search.pruning import PrunedEngine
+    from keras_sweep.search.sampler_engine import SamplerEngine
+
+    name, sampler = spec.search.engine, spec.search.sampler
+    if name not in ENGINES:
+        raise UsageError(f"there is no engine {name!r}", hint=f"Engines are {_listed(ENGINES)}")
+    if sampler not in ENGINES[name]:
         raise UsageError(
-            f"engine {engine!r} has no sampler {sampler!r}", hint=f"Its samplers are {_listed(ENGINES[engine])}"
+            f"engine {name!r} has no sampler {sampler!r}", hint=f"Its samplers are {_listed(ENGINES[name])}"
         )
-    made = _MAKERS[engine](spec)
-    if spec.early_terminate is None:
-        return made
-    if sampler in HAVE_RUNGS:
+    if sampler in HAVE_RUNGS and spec.early_terminate is not None:
         raise UsageError(
             f"`sampler: {sampler}` takes no `early_terminate`: it stops poor trials by itself",
             hint="Leave out `early_terminate`, or use another sampler",
         )
-    from keras_sweep.search.pruning import PrunedEngine
-
-    return PrunedEngine(made, spec, spec.early_terminate)
-
-
-def _optuna(spec: SweepSpec) -> Engine:
-    from keras_sweep.search.sampler_engine import SamplerEngine
-
-    sampler = SAMPLERS[spec.search.sampler](spec)
-    return SamplerEngine(f"optuna/{spec.search.sampler}", sampler, spec.search.seed)
-
-
-def _keras_tuner(spec: SweepSpec) -> Engine:
-    from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
-
-    return KerasTunerEngine(spec)
+    engine: Engine
+    if name == "optuna":
+        engine = SamplerEngine(f"optuna/{sampler}", SAMPLERS[sampler](spec), spec.search.seed)
+    else:
+        engine = KerasTunerEngine(spec)
+    return engine if spec.early_terminate is None else PrunedEngine(engine, spec, spec.early_terminate)
 
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-ENGINES: Mapping[str, Collection[str]] = {
-    "optuna": SAMPLERS,
-    "keras-tuner": ORACLES,
-}  # engine -> samplers, the first is its default
-HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
-_MAKERS: Mapping[str, Callable[[SweepSpec], Engine]] = {"optuna": _optuna, "keras-tuner": _keras_tuner}

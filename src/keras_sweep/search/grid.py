@@ -51,25 +51,14 @@ class Grid:
 
 def grid_space(space: SearchSpace) -> SearchSpace:
     """The space with every continuous range cut into `POINTS_A_RANGE` values, both ends included."""
-
-    def cut(distribution: Float) -> Categorical:
-        low, high = distribution.low, distribution.high
-        steps = [index / (POINTS_A_RANGE - 1) for index in range(POINTS_A_RANGE)]
-        if distribution.log:
-            inner = [math.exp(math.log(low) + step * (math.log(high) - math.log(low))) for step in steps[1:-1]]
-        else:
-            inner = [low + step * (high - low) for step in steps[1:-1]]
-        return Categorical((low, *inner, high))
-
-    return SearchSpace(
-        tuple(
-            replace(parameter, distribution=cut(parameter.distribution))
-            if isinstance(parameter.distribution, Float) and parameter.distribution.size == math.inf
-            else parameter
-            for parameter in space.parameters
-        ),
-        space.constants,
-    )
+    parameters = []
+    for parameter in space.parameters:
+        searched = parameter.distribution
+        if isinstance(searched, Float) and searched.size == math.inf:
+            inner = (searched.at(index / (POINTS_A_RANGE - 1)) for index in range(1, POINTS_A_RANGE - 1))
+            parameter = replace(parameter, distribution=Categorical((searched.low, *inner, searched.high)))
+        parameters.append(parameter)
+    return SearchSpace(tuple(parameters), space.constants)
 
 
 def shuffled_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:

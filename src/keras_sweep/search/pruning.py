@@ -19,7 +19,7 @@ from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from keras_sweep.trial.plan import DEFAULT_EPOCHS, training_plan
-from keras_sweep.trial.result import Result, Suggestion, TrialState
+from keras_sweep.trial.result import Result, TrialState
 
 MEDIAN_OF = 5  # completed trials, before the median rule stops any
 
@@ -29,15 +29,12 @@ class Pruner(Protocol):
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The epochs, counted from 1, at which trials of so many epochs are compared."""
-        ...
 
     def stops(self, number: int, epoch: int, value: float) -> bool:
         """Whether the trial stops at this rung. Called in the order of epochs, then of numbers; remembers the value."""
-        ...
 
     def complete(self, number: int) -> None:
         """The trial ran to its end."""
-        ...
 
 
 def rung_epochs(min_iter: int, eta: int, epochs: int) -> tuple[int, ...]:
@@ -74,13 +71,6 @@ def bracket_of(number: int, shares: Sequence[int]) -> int:
         if place < 0:
             return bracket
     raise AssertionError(shares)
-
-
-def median(values: Sequence[float]) -> float:
-    """The middle value, or the middle between two, rounded as `numpy.percentile` does."""
-    ordered = sorted(values)
-    low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
-    return high - (high - low) * 0.5
 
 
 class Halving:
@@ -139,7 +129,9 @@ class Median:
         best = min((one for one in curve.values() if not math.isnan(one)), key=self._objective.key, default=math.nan)
         if math.isnan(best):
             return True
-        return bool(others) and self._objective.better(median(others), best)
+        import numpy as np
+
+        return bool(others) and self._objective.better(float(np.percentile(others, 50)), best)
 
     def complete(self, number: int) -> None:
         """Its curve counts from now on."""
@@ -170,6 +162,7 @@ class PrunedEngine:
         self._engine = engine
         self._spec = spec
         self._pruner = PRUNING_RULES.find(rule.type)(spec, rule)
+        self.ask, self.continuable, self.rungs = engine.ask, engine.continuable, self._pruner.rungs
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         """Take in all earlier results; values come to the rungs again in the order in which they did."""
@@ -186,14 +179,6 @@ class PrunedEngine:
             self._note_complete(results)
         self._engine.replay(generations)
 
-    def ask(self, n: int) -> list[Suggestion]:
-        """What the engine suggests."""
-        return self._engine.ask(n)
-
-    def rungs(self, epochs: int) -> tuple[int, ...]:
-        """The epochs after which the pruner is asked."""
-        return self._pruner.rungs(epochs)
-
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
         """The trials that the pruner stops."""
         return frozenset(number for number in sorted(values) if self._pruner.stops(number, epoch, values[number]))
@@ -202,10 +187,6 @@ class PrunedEngine:
         """Learn results in the order of their numbers."""
         self._note_complete(results)
         self._engine.tell(results)
-
-    def continuable(self) -> frozenset[int]:
-        """What the engine says."""
-        return self._engine.continuable()
 
     def _note_complete(self, results: Sequence[Result]) -> None:
         for result in results:

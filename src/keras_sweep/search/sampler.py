@@ -24,16 +24,12 @@ class Sampler(Protocol):
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         """A generation is about to be drawn: take these for it."""
-        ...
 
     def draw(self, number: int) -> dict[str, Value] | None:
         """A point for trial `number`, constants included; None when there are no more."""
-        ...
 
     def drop(self, number: int) -> None:
         """What was drawn last for trial `number` is not trained. There is nothing to learn from it."""
-        ...
 
     def learn(self, result: Result) -> None:
         """Take in a result, of a point of its own or of somebody else's. A FAIL counts as the worst."""
-        ...

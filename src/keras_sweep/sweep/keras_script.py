@@ -152,7 +152,7 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
 
 def _compile(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]:
     lines = []
-    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)):
+    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
         lines.append("optimizer = type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own")
         if "learning_rate" in plan.optimizer_arguments:
             lines.append(f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}")

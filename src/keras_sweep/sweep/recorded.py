@@ -147,8 +147,8 @@ def recorded_data(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[Sw
         ChangedSweep: other rows are there now, or other code of the model.
     """
     from keras_sweep.data.catalog import load_search_data
+    from keras_sweep.models.build import changed_code, model_code
     from keras_sweep.models.inspect_model import with_own_parameters
-    from keras_sweep.models.model_code import changed_code, model_code
 
     if parts := changed_code(study.facts.model_code, model_code(spec, now=True)):
         source = spec.model.source

@@ -103,7 +103,7 @@ def _is_of_all_rows(spec: SweepSpec) -> bool:
 
 
 def _own_optimizer(spec: SweepSpec, data: SearchData) -> str | None:
-    if spec.model.kind == "dense" or not brings_optimizer(spec, first_model(spec, data)):
+    if spec.model.kind == "dense" or not brings_optimizer(spec, first_model(spec, data)[0]):
         return None
     return "the model brings its own optimizer, whose numbers are constants of a program"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Sequence
@@ -11,10 +10,10 @@ from dataclasses import replace
 from keras_sweep.errors import UsageError
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.grid import grid_space
-from keras_sweep.search.keras_tuner.oracle import Asked, Budget, SilentOracle
+from keras_sweep.search.keras_tuner.oracle import Asked, SilentOracle
 from keras_sweep.search.keras_tuner.space import CodedSpace, Codes
 from keras_sweep.search.sampler_engine import SeenPoints
-from keras_sweep.space.distributions import Int, Value
+from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import DEFAULT_EPOCHS
@@ -41,13 +40,15 @@ class KerasTunerEngine(Engine):
         self._sampler = spec.search.sampler
         self.name = f"keras-tuner/{self._sampler}"
         self._seed = spec.search.seed
-        self._budget = _budget(spec.space) if self._sampler == "hyperband" else None
-        space = _without_epochs(spec.space) if self._budget else spec.space
+        self._has_budgets = self._sampler == "hyperband"
+        space, budget = spec.space, None
+        if self._has_budgets:
+            least, most = space.least_and_most("epochs", DEFAULT_EPOCHS)
+            searched = any(parameter.name == "epochs" for parameter in space.parameters)
+            space, budget = _without_epochs(space), (least if searched else 1, most)
         self._coded = CodedSpace(_listed(space) if self._sampler == "grid" else space)
-        self._seen = SeenPoints(self._coded.space, frozenset({"epochs"} if self._budget else ()))
-        self._oracle = SilentOracle(
-            self._sampler, self._coded, spec.objective, self._seed, accept=self._accept, budget=self._budget
-        )
+        self._seen = SeenPoints(self._coded.space, frozenset({"epochs"} if self._has_budgets else ()))
+        self._oracle = SilentOracle(self._sampler, self._coded, spec.objective, self._seed, self._accept, budget)
         self._next = 0  # number of the next trial
         self._generation = 0
         self._ids: dict[int, str] = {}  # number -> the oracle's id
@@ -58,15 +59,14 @@ class KerasTunerEngine(Engine):
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
         """Take in all earlier results, generation by generation."""
         for results in generations:
-            first = min((result.number for result in results), default=self._next)
-            self._next = first
-            asked = self._ask_again(results)
-            for result in sorted(results, key=lambda result: result.number):
-                if result.number not in asked:
+            in_order = sorted(results, key=lambda result: result.number)
+            again = self._ask_again([result for result in in_order if result.engine == self.name])
+            for result in in_order:
+                if result.number not in again:
                     self._learn_foreign(result)
-            self._next = max((result.number + 1 for result in results), default=self._next)
-            self._generation = max((result.suggestion.generation + 1 for result in results), default=self._generation)
-            self.tell(results)
+                self._next = result.number + 1
+                self._generation = max(self._generation, result.suggestion.generation + 1)
+            self.tell(in_order)
 
     def ask(self, n: int) -> list[Suggestion]:
         """At most n suggestions that repeat no trial; [] when the space is exhausted."""
@@ -87,7 +87,7 @@ class KerasTunerEngine(Engine):
         for result in sorted(results, key=lambda result: result.number):
             if result.number in self._untold:
                 self._untold.remove(result.number)
-                self._oracle.end(self._ids[result.number], _finite(result.value))
+                self._oracle.end(self._ids[result.number], result.value)
         self._forget_untold()
 
     def continuable(self) -> frozenset[int]:
@@ -151,14 +151,11 @@ class KerasTunerEngine(Engine):
     def _ask_again(self, results: Sequence[Result]) -> frozenset[int]:
         """Let the oracle choose a generation of its own once more; returns the numbers that came out as they were."""
         same = set()
-        own = [result for result in results if result.engine == self.name]
-        for result in sorted(own, key=lambda result: result.number):
+        for result in results:
             self._next = result.number
             if self._oracle.guided:  # a fit takes about a second, and its outcome is what the record says
-                codes = self._coded.encode(result.params)
-                if codes is not None:
+                if self._add(result):
                     self._seen.add(result.params)
-                    self._track(result.number, self._oracle.add(codes))
                     same.add(result.number)
                 continue
             suggestion = self._suggest()
@@ -171,12 +168,17 @@ class KerasTunerEngine(Engine):
         return frozenset(same)
 
     def _learn_foreign(self, result: Result) -> None:
-        if self._budget is None or result.params.get("epochs") in self._oracle.first_budgets():
+        if not self._has_budgets or result.params.get("epochs") in self._oracle.first_budgets():
             self._seen.add(result.params)
         if self._sampler == "bayesian":
-            codes = self._coded.encode(result.params)
-            if codes is not None:
-                self._track(result.number, self._oracle.add(codes))
+            self._add(result)
+
+    def _add(self, result: Result) -> bool:
+        """Make the oracle learn a trial that it did not choose now; False where it is of another space."""
+        codes = self._coded.encode(result.params)
+        if codes is not None:
+            self._track(result.number, self._oracle.add(codes))
+        return codes is not None
 
     def _track(self, number: int, id: str) -> None:
         self._ids[number] = id
@@ -192,29 +194,6 @@ class KerasTunerEngine(Engine):
             self._cancel(number)
 
 
-def _listed(space: SearchSpace) -> SearchSpace:
-    """The space of a grid: no range is continuous, and a logarithmic one, of which KerasTuner takes ten, is listed."""
-    cut = grid_space(space)
-    return SearchSpace(
-        tuple(
-            replace(one, distribution=Int(one.distribution.low, one.distribution.high))
-            if isinstance(one.distribution, Int) and one.distribution.log
-            else one
-            for one in cut.parameters
-        ),
-        cut.constants,
-    )
-
-
-def _budget(space: SearchSpace) -> Budget:
-    values: list[Value] = [space.constants.get("epochs", DEFAULT_EPOCHS)]
-    for parameter in space.parameters:
-        if parameter.name == "epochs":
-            values = list(parameter.distribution.values())
-            return Budget(_whole(min(map(_whole, values))), max(map(_whole, values)))
-    return Budget(1, _whole(values[0]))
-
-
 def _without_epochs(space: SearchSpace) -> SearchSpace:
     for parameter in space.parameters:
         if any(condition.parameter == "epochs" for condition in parameter.when):
@@ -228,11 +207,12 @@ def _without_epochs(space: SearchSpace) -> SearchSpace:
     )
 
 
-def _whole(value: Value) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"`epochs` must be whole numbers from 1, but got {value!r}")
-    return value
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _listed(space: SearchSpace) -> SearchSpace:
+    """The space of a grid: no range is continuous, and a logarithmic one, of which KerasTuner takes ten, is listed."""
+    cut = grid_space(space)
+    parameters = []
+    for parameter in cut.parameters:
+        searched = parameter.distribution
+        plain = replace(searched, log=False) if isinstance(searched, Int) else searched
+        parameters.append(replace(parameter, distribution=plain))
+    return SearchSpace(tuple(parameters), cut.constants)

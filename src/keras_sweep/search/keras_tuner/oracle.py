@@ -26,7 +26,7 @@ from itertools import pairwise
 from typing import Any
 
 from keras_sweep.errors import SearchError
-from keras_sweep.search.keras_tuner.space import NOTHING, Code, CodedSpace, Codes, hyper_parameter
+from keras_sweep.search.keras_tuner.space import NOTHING, CodedSpace, Codes, hyper_parameter
 from keras_sweep.space.search_space import Goal, Objective
 
 ORACLES: Mapping[str, str] = {
@@ -49,14 +49,6 @@ class Asked:
     phantom: bool = False  # never to be trained
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What Hyperband may spend on one trial."""
-
-    min_epochs: int
-    max_epochs: int
-
-
 class SilentOracle:
     """One of KerasTuner's four oracles. Every fault of the library is a SearchError.
 
@@ -71,7 +63,7 @@ class SilentOracle:
         objective: Objective,
         seed: int,
         accept: Callable[[Codes | None], Codes | None],
-        budget: Budget | None = None,
+        budget: tuple[int, int] | None = None,  # the least and the most epochs that Hyperband gives a trial
     ) -> None:
         self._sampler = sampler
         self._objective = objective
@@ -212,12 +204,9 @@ class SilentOracle:
             "max_consecutive_failed_trials": math.inf,
         }
         if self._budget is not None:
-            oracle = kind(
-                max_epochs=self._budget.max_epochs,
-                hyperband_iterations=None,  # without end: `search.trials` says when to stop
-                **common,
-            )
-            oracle.min_epochs = self._budget.min_epochs
+            # Hyperband goes on without end: `search.trials` says when to stop.
+            oracle = kind(max_epochs=self._budget[1], hyperband_iterations=None, **common)
+            oracle.min_epochs = self._budget[0]
             # KerasTuner 1.4 lays out its first bracket when it is made, by the `min_epochs` of before.
             oracle._current_bracket = oracle._get_num_brackets() - 1  # noqa: SLF001
             oracle._brackets = []  # noqa: SLF001
@@ -227,17 +216,12 @@ class SilentOracle:
         if self._sampler == "bayesian":
             oracle.gpr.predict = partial(predicted, oracle.gpr)
         draw = oracle._random_values  # noqa: SLF001  # KerasTuner 1.4: the one place where a point is drawn
-        oracle._random_values = lambda: self._accepted(draw())  # noqa: SLF001  # KerasTuner 1.4: as above
+        nothing = {PHANTOM: 1} if self._budget is not None else None
+        oracle._random_values = lambda: self._accept(draw()) or nothing  # noqa: SLF001  # KerasTuner 1.4: as above
         oracle.verbose = 0
         oracle.save = lambda: None
         oracle._save_trial = lambda _: None  # noqa: SLF001  # KerasTuner 1.4: the record is elsewhere
         return oracle
-
-    def _accepted(self, drawn: dict[str, Code] | None) -> dict[str, Code] | None:
-        accepted = self._accept(drawn)
-        if accepted is not None:
-            return dict(accepted)
-        return {PHANTOM: 1} if self._budget is not None else None
 
     def _score_failed(self) -> None:
         """Give failed trials the worst score of all others: an infinite one would count as 0, which may be the best."""
@@ -274,8 +258,7 @@ def predicted(gpr: Any, x: Any, return_std: bool = True) -> tuple[Any, Any]:
     # scikit-learn keeps the scale of what was learned in private: no public name has it (1.6 to 1.9).
     std, shift = getattr(gpr, "_y_train_std", None), getattr(gpr, "_y_train_mean", None)
     if std is None or shift is None:
-        mean, deviation = type(gpr).predict(gpr, x, return_std=return_std)
-        return mean, deviation
+        return tuple(type(gpr).predict(gpr, x, return_std=return_std))
     covariance = gpr.kernel_(x, gpr.X_train_)
     mean = std * (covariance @ gpr.alpha_) + shift
     # Rasmussen & Williams 2006, alg. 2.1, lines 5 and 6

@@ -43,7 +43,7 @@ class OptunaSampler(ABC):
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
         """A fresh sampler a generation."""
-        del generator
+        self._generator = generator
         self._study.sampler = self._optuna_sampler(seed)
 
     def draw(self, number: int) -> dict[str, Value]:
@@ -71,7 +71,11 @@ class OptunaSampler(ABC):
             self._study.add_trial(frozen)
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
-        return _suggest(trial, parameter)
+        name, distribution = parameter.name, parameter.distribution
+        if isinstance(distribution, Categorical):
+            return choice_from_scalar(distribution, trial.suggest_categorical(name, choices_as_scalars(distribution)))
+        suggest = trial.suggest_float if isinstance(distribution, Float) else trial.suggest_int
+        return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
 
     @abstractmethod
     def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
@@ -92,11 +96,6 @@ class Tpe(OptunaSampler):
 
 class Random(OptunaSampler):
     """Independent draws; choices by their probabilities."""
-
-    def begin(self, seed: int, generator: np.random.Generator) -> None:
-        """A fresh sampler a generation."""
-        super().begin(seed, generator)
-        self._generator = generator
 
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         distribution = parameter.distribution
@@ -124,7 +123,17 @@ class QuasiRandom:
 
     def draw(self, number: int) -> dict[str, Value]:
         """Its point."""
-        return self.space.at(iter(_sobol(len(self.space.parameters), self._seed, number)))
+        if not self.space.parameters:
+            return dict(self.space.constants)
+        import numpy as np
+        from scipy.stats import qmc
+
+        sequence = qmc.Sobol(len(self.space.parameters), scramble=True, rng=np.random.default_rng(self._seed))
+        if number:  # scipy's own 0 overflows
+            sequence.fast_forward(number)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the balance of whole powers of two is not asked for
+            return self.space.at(iter(sequence.random(1)[0].tolist()))
 
     def drop(self, number: int) -> None:
         """There is one point a trial."""
@@ -136,29 +145,6 @@ class QuasiRandom:
 SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
     "sampler", "keras_sweep.samplers", {"tpe": Tpe, "random": Random, "grid": Grid, "qmc": QuasiRandom}
 )  # the first is the default
-
-
-def _sobol(dimensions: int, seed: int, index: int) -> list[float]:
-    """Point `index` of the sequence, each number in [0, 1)."""
-    if dimensions == 0:
-        return []
-    import numpy as np
-    from scipy.stats import qmc
-
-    sequence = qmc.Sobol(dimensions, scramble=True, rng=np.random.default_rng(seed))
-    if index:  # scipy's own 0 overflows
-        sequence.fast_forward(index)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the balance of whole powers of two is not asked for
-        return [float(unit) for unit in sequence.random(1)[0]]
-
-
-def _suggest(trial: optuna.Trial, parameter: Parameter) -> Value:
-    name, distribution = parameter.name, parameter.distribution
-    if isinstance(distribution, Categorical):
-        return choice_from_scalar(distribution, trial.suggest_categorical(name, choices_as_scalars(distribution)))
-    suggest = trial.suggest_float if isinstance(distribution, Float) else trial.suggest_int
-    return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
 
 
 def _frozen(space: SearchSpace, result: Result) -> optuna.trial.FrozenTrial | None:
@@ -180,15 +166,11 @@ def _frozen(space: SearchSpace, result: Result) -> optuna.trial.FrozenTrial | No
         if isinstance(parameter.distribution, Categorical):
             value = choices_as_scalars(parameter.distribution)[parameter.distribution.choices.index(value)]
         params[parameter.name] = value
-    if result.value is None:
-        return optuna.trial.create_trial(
-            state=optuna.trial.TrialState.PRUNED, params=params, distributions=distributions
-        )
-    reported = {result.epochs: result.value} if result.state is TrialState.PRUNED else {}
+    value = result.value
     return optuna.trial.create_trial(
-        state=optuna.trial.TrialState[result.state.value],
-        value=result.value,
+        state=optuna.trial.TrialState[result.state.value if value is not None else "PRUNED"],
+        value=value,
         params=params,
         distributions=distributions,
-        intermediate_values=reported,
+        intermediate_values={result.epochs: value} if value is not None and result.state is TrialState.PRUNED else {},
     )
