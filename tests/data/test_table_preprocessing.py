@@ -156,24 +156,18 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_loaded_model_says_itself_how_it_wants_rows(model_file: Path) -> None:
-    import keras
-
-    model = keras.models.load_model(model_file)
-    inputs = model_inputs(model, NEW)
-    np.testing.assert_allclose(model.predict(inputs, verbose=0), fitted().transform(NEW), rtol=1e-6, atol=1e-6)
-    with pytest.raises(DataError, match="column 'soil' is missing"):
-        model_inputs(model, NEW.drop("soil"))
-
-
-def test_a_loaded_model_takes_a_table_of_pandas_with_gaps(model_file: Path) -> None:
+def test_a_loaded_model_says_itself_how_it_wants_rows_of_polars_or_of_pandas_with_gaps(model_file: Path) -> None:
     import keras
     import pandas
 
     model = keras.models.load_model(model_file)
+    inputs = model_inputs(model, NEW)
+    np.testing.assert_allclose(model.predict(inputs, verbose=0), fitted().transform(NEW), rtol=1e-6, atol=1e-6)
     same = model_inputs(model, pandas.DataFrame({column.name: column.to_list() for column in NEW}))
-    for name, values in model_inputs(model, NEW).items():
+    for name, values in inputs.items():
         np.testing.assert_array_equal(same[name], values)
+    with pytest.raises(DataError, match="column 'soil' is missing"):
+        model_inputs(model, NEW.drop("soil"))
 
 
 def test_a_column_without_a_value_in_training_may_hold_anything_later() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-import threading
+from http.client import HTTPException
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -18,27 +18,13 @@ class FetchError(Exception):
     """This way did not bring the file; the message says why."""
 
 
-def download(address: str, path: Path, seconds: float) -> None:
-    """Bring one file by HTTPS within so many seconds, look-up of the name included. Raises FetchError."""
-    outcome: list[BaseException | None] = []
-
-    def work() -> None:
-        try:
-            with urlopen(address, timeout=SILENCE) as answer, path.open("wb") as file:
-                shutil.copyfileobj(answer, file)
-            outcome.append(None)
-        except Exception as error:
-            outcome.append(error)
-
-    # The look-up of a name has no time limit of its own, so it runs in a thread that may be left behind.
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
-        raise FetchError(f"no answer within {seconds:.0f} s")
-    if outcome[0] is not None:
-        reason = getattr(outcome[0], "reason", outcome[0])  # of urllib's "<urlopen error ...>"
-        raise FetchError(str(getattr(reason, "strerror", None) or reason))
+def download(address: str, path: Path) -> None:
+    """Bring one file by HTTPS; what stays silent for so long is given up. Raises FetchError."""
+    try:
+        with urlopen(address, timeout=SILENCE) as answer, path.open("wb") as file:
+            shutil.copyfileobj(answer, file)
+    except (OSError, HTTPException, ValueError) as error:
+        raise FetchError(str(getattr(error, "reason", error))) from error  # of urllib's "<urlopen error ...>"
 
 
 def unpack_debian_package(package: str, folder: Path) -> None:

@@ -121,7 +121,13 @@ class ImageSet:
             try:
                 folder = user_cache(self.folder)
                 with tempfile.TemporaryDirectory(dir=folder) as work:
-                    source = self._download(Path(work)) if way == "download" else self._unpack(Path(work))
+                    source = Path(work)
+                    if way == "apt-get":
+                        unpack_debian_package(str(self.debian_package), source)
+                        source = source / DEBIAN_FOLDER.relative_to("/") / self.folder
+                    else:
+                        for file in self.files:
+                            download(f"{self.address}{file}", source / file)
                     for array in self._arrays:
                         array.read(source, self.publisher)
                     for file in self.files:
@@ -141,17 +147,6 @@ class ImageSet:
             f"{self.title} is not on this machine and could not be fetched ({'; '.join(reasons)})",
             hint="; or ".join(ways),
         )
-
-    def _download(self, work: Path) -> Path:
-        for number, file in enumerate(self.files):
-            # The first of several files is small, so that a machine without internet knows soon.
-            small = number == 0 and len(self.files) > 1
-            download(f"{self.address}{file}", work / file, seconds=20 if small else 600)
-        return work
-
-    def _unpack(self, work: Path) -> Path:
-        unpack_debian_package(str(self.debian_package), work)
-        return work / DEBIAN_FOLDER.relative_to("/") / self.folder
 
 
 def known_folders(name: str) -> Iterator[Path]:
