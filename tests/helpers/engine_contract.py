@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
@@ -83,7 +81,7 @@ def trained(suggestion: Suggestion, engine: str, value: float | None) -> Result:
     return Result(suggestion, state, value, curve, None if value is None else epochs, engine=engine)
 
 
-def climbed(engine: Engine, made: SweepSpec, generation: int, size: int = 8) -> list[Result]:
+def climbed(engine: Engine, made: SweepSpec, generation: int, size: int) -> list[Result]:
     """One generation that is compared at its rungs."""
     asked = [replace(suggestion, generation=generation) for suggestion in engine.ask(size)]
     whole = {one.number: trained(one, engine.name, score(one.params)) for one in asked}
@@ -99,6 +97,17 @@ def climbed(engine: Engine, made: SweepSpec, generation: int, size: int = 8) -> 
         results.append(replace(result, state=state, value=curve[-1], curve={name: curve}, epoch=len(curve)))
     engine.tell(results)
     return results
+
+
+def stops_and_is_rebuilt(made: SweepSpec, size: int) -> None:
+    """See that poor trials stop, that the best does not, and that an engine rebuilt by replay decides alike."""
+    engine, rebuilt = make_engine(made), make_engine(made)
+    whole = [climbed(engine, made, index, size) for index in range(3)]
+    best = max(flat(whole), key=lambda result: result.value or 0.0)
+    assert TrialState.PRUNED in {result.state for result in flat(whole)} and best.state is TrialState.COMPLETE
+    rebuilt.replay(whole[:2])
+    for again, result in zip(climbed(rebuilt, made, 2, size), whole[2], strict=True):
+        assert (again.params, again.state, again.epochs) == (result.params, result.state, result.epochs)
 
 
 def searched(
@@ -268,23 +277,10 @@ class EngineContract:
         points = {identity(result.params) for result in flat(theirs)}
         assert not points & {identity(result.params) for result in ours if result.suggestion.continues is None}
 
-    @pytest.mark.parametrize("rule", ["hyperband", "median", "successive_halving"])
-    def test_poor_trials_stop_at_rungs_and_a_rebuilt_engine_decides_alike(self, rule: str) -> None:
-        if self.has_budgets:
-            return  # its rungs are trials that continue others
-        made = replace(spec(LONG, self.engine, self.sampler), early_terminate=EarlyTerminate(rule, 1, 2))
-        engine = make_engine(made)
-        whole = [climbed(engine, made, index) for index in range(3)]
-        stopped = [result for result in flat(whole) if result.state is TrialState.PRUNED]
-        best = max(flat(whole), key=lambda result: result.value or 0.0)
-        assert engine.rungs(9) == (tuple(range(1, 9)) if rule == "median" else (1, 2, 4, 8))
-        assert stopped and best.state is TrialState.COMPLETE
-        rebuilt = make_engine(made)
-        rebuilt.replay(whole[:2])
-        again = climbed(rebuilt, made, 2)
-        assert [(one.params, one.state, one.epochs) for one in again] == [
-            (one.params, one.state, one.epochs) for one in whole[2]
-        ]
+    def test_poor_trials_stop_at_rungs_and_a_rebuilt_engine_decides_alike(self) -> None:
+        if not self.has_budgets:  # whose rungs are trials that continue others
+            sweep = spec(LONG, self.engine, self.sampler)
+            stops_and_is_rebuilt(replace(sweep, early_terminate=EarlyTerminate("successive_halving", 1, 2)), 3)
 
     def test_minimising_is_maximising_the_opposite(self) -> None:
         def negative(suggestion: Suggestion) -> float:

@@ -81,12 +81,11 @@ def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
     """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault."""
     check_width(table.width, place)
     values = _values_of_numbers(table)
-    beyond = {name for name, column in values.items() if (np.abs(column) > LARGEST_FLOAT32).any()}
 
     def look(name: str, series: pl.Series) -> None:
         if "\0" in name:  # a Keras file can't hold it
             raise DataError(f"column {_short(name)} has a null character in its name", hint="Rename it")
-        if name in beyond:
+        if name in values:
             must_fit_32_bits(values[name], f"column {_short(name)}")
         elif is_text(series.dtype):
             texts, parsed = _texts_and_numbers(series)
@@ -98,7 +97,7 @@ def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
                     f"{first_row(odd)}, and {odd.sum()} such values in all",
                     hint="Leave the field empty where a value is missing",
                 )
-        elif name not in values:
+        else:
             raise DataError(
                 f"column {_short(name)} is of type {series.dtype}, which is neither number nor text",
                 hint="Turn it into numbers (a date into days, say) or take it out of the file",
@@ -210,7 +209,7 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
     columns = []
     for name in names:
         series = table.get_column(name)
-        if series.dtype == pl.String:
+        if not is_number(series.dtype):
             texts, parsed = _texts_and_numbers(series.alias(""))
             strange = texts.is_not_null() & parsed.is_null()
             if strange.any():
@@ -220,11 +219,10 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
                 )
             series = parsed.alias(name)
         columns.append(series)
-    # All at once, since a call of polars for each of thousands of columns takes minutes.
-    matrix = np.asarray(pl.DataFrame(columns).cast(pl.Float64).to_numpy(), np.float64)
-    for index in np.flatnonzero((np.abs(matrix) > LARGEST_FLOAT32).any(axis=0)).tolist():
-        must_fit_32_bits(matrix[:, index], f"column {_short(names[index])}")
-    return matrix.astype(np.float32)
+    values = _values_of_numbers(pl.DataFrame(columns))
+    for name, column in values.items():
+        must_fit_32_bits(column, f"column {_short(name)}")
+    return np.array(list(values.values()), np.float32).reshape(len(names), len(table)).T
 
 
 def must_fit_32_bits(values: npt.NDArray[np.float64], what: str) -> None:

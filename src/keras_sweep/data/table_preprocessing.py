@@ -199,7 +199,7 @@ def _read(raw: Any, numbers: Sequence[str], widths: Mapping[str, int]) -> tuple[
     for name, width in widths.items():
         texts = frame.get_column(name).alias("").cast(pl.String).fill_null(MISSING)  # polars takes names for patterns
         codes.append(code_points(texts.to_list(), width))
-    return number_matrix(frame, numbers).reshape(len(frame), len(numbers)), codes
+    return number_matrix(frame, numbers), codes
 
 
 def _by_input(columns: Sequence[str], numbers: Numbers, codes: Sequence[Codes]) -> dict[str, Array]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+import pytest
 
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.sweep_spec import EarlyTerminate
 from keras_sweep.trial.result import Result, Suggestion
-from tests.helpers.engine_contract import flat, searched
+from tests.helpers.engine_contract import LONG, flat, searched, spec, stops_and_is_rebuilt
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 
 
@@ -47,5 +51,9 @@ def test_random_draws_follow_the_probabilities() -> None:
     assert drawn.count("sgd") > 75 and drawn.count("adam") == 0
 
 
-def test_without_a_rule_there_are_no_rungs() -> None:
-    assert make_engine(make_spec()).rungs(20) == ()
+@pytest.mark.parametrize("rule", ["hyperband", "median", "successive_halving"])
+def test_every_rule_stops_poor_trials_and_is_rebuilt_by_replay(rule: str) -> None:
+    made = replace(spec(LONG, "optuna", "random"), early_terminate=EarlyTerminate(rule, 1, 2))
+    assert make_engine(made).rungs(9) == (tuple(range(1, 9)) if rule == "median" else (1, 2, 4, 8))
+    assert make_engine(spec(LONG, "optuna", "random")).rungs(9) == ()
+    stops_and_is_rebuilt(made, 8)
