@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.source import RawRows, Source
+from keras_sweep.search.engine import Sampler
 from keras_sweep.training.fit.runner import FitRunner
 
 
-class Middle:
+class Middle(Sampler):
     """A sampler: the middle of every range, then whatever is new."""
 
     redraws = 1
@@ -19,17 +20,8 @@ class Middle:
     def __init__(self, spec: Any) -> None:
         self.space = spec.space
 
-    def begin(self, seed: int, generator: Any) -> None:
-        pass
-
     def draw(self, number: int) -> Any:
         return self.space.at(iter([0.5] * len(self.space.parameters)))
-
-    def drop(self, number: int) -> None:
-        pass
-
-    def learn(self, result: Any) -> None:
-        pass
 
 
 class Odd:

@@ -1,15 +1,21 @@
-"""The engine protocol: an engine asks for trials and learns from their results; it never trains and keeps no file.
+"""The protocols of searching: what an engine says, and the least that a sampler says, of which an engine is made.
 
-An engine lives in memory. It draws its random numbers from (search seed, number of trials so far), so one rebuilt by
-`replay` goes on as if it had never stopped.
+An engine asks for trials and learns from their results; it never trains and keeps no file. It lives in memory, and
+draws its random numbers from (search seed, number of trials so far), so one rebuilt by `replay` goes on as if it had
+never stopped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from keras_sweep.space.distributions import Value
+from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.trial.result import Result, Suggestion
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Engine(Protocol):
@@ -56,3 +62,30 @@ class Engine(Protocol):
         Called between `tell` and `ask`.
         """
         return frozenset()
+
+
+class Sampler(Protocol):
+    """Draws points of a space and learns from results. One that derives from this needs `draw` alone.
+
+    It may draw a point twice: `Distinct` sees to that. It knows nothing of numbers of trials in total, of rungs, or of
+    a record. All its random numbers come from what `begin` gives it, so that one rebuilt from results goes on as if it
+    had never stopped. `SamplerEngine` makes an engine of it.
+    """
+
+    space: SearchSpace  # what it draws from: the spec's, or a grid cut from it
+    redraws: int  # how often it is asked for one trial, before a point that it repeats is replaced at random
+
+    def begin(self, seed: int, generator: np.random.Generator) -> None:
+        """A generation is about to be drawn: take these for it."""
+        del seed, generator
+
+    def draw(self, number: int) -> dict[str, Value] | None:
+        """A point for trial `number`, constants included; None when there are no more."""
+
+    def drop(self, number: int) -> None:
+        """What was drawn last for trial `number` is not trained. There is nothing to learn from it."""
+        del number
+
+    def learn(self, result: Result) -> None:
+        """Take in a result, of a point of its own or of somebody else's. A FAIL counts as the worst."""
+        del result

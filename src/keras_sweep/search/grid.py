@@ -7,20 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keras_sweep.errors import UsageError
+from keras_sweep.search.engine import Sampler
 from keras_sweep.space.distributions import Categorical, Float, Value
 from keras_sweep.space.search_space import SearchSpace
-from keras_sweep.trial.result import Result
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from keras_sweep.space.sweep_spec import SweepSpec
 
 POINTS_A_RANGE = 10  # what a continuous range is cut into
 LARGEST_LISTED = 100_000  # points
 
 
-class Grid:
+class Grid(Sampler):
     """Every point of the space, continuous ranges cut into a few values, in an order that the search seed shuffles.
 
     Raises:
@@ -29,24 +27,14 @@ class Grid:
 
     def __init__(self, spec: SweepSpec) -> None:
         self.space = grid_space(spec.space)
-        self._points = shuffled_points(self.space, spec.search.seed)
-        self._drawn = 0
-        self.redraws = len(self._points) + 1  # once through all of them
-
-    def begin(self, seed: int, generator: np.random.Generator) -> None:
-        """Nothing here is random any more."""
+        points = shuffled_points(self.space, spec.search.seed)
+        self._left = iter(points)
+        self.redraws = len(points) + 1  # once through all of them
 
     def draw(self, number: int) -> dict[str, Value] | None:
         """The next point."""
         del number
-        self._drawn += 1
-        return self._points[self._drawn - 1] if self._drawn <= len(self._points) else None
-
-    def drop(self, number: int) -> None:
-        """A point that another engine tried is passed over."""
-
-    def learn(self, result: Result) -> None:
-        """Nothing is learned."""
+        return next(self._left, None)
 
 
 def grid_space(space: SearchSpace) -> SearchSpace:

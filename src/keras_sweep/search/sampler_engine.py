@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from keras_sweep.search.engine import Engine
+from keras_sweep.search.engine import Engine, Sampler
 from keras_sweep.search.grid import LARGEST_LISTED
-from keras_sweep.search.sampler import Sampler
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.search_space import Params, SearchSpace, identity
 from keras_sweep.trial.result import Result, Suggestion

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from keras_sweep.search.engine import Sampler
 from keras_sweep.search.grid import Grid
 from keras_sweep.space.distributions import (
     Categorical,
@@ -24,11 +25,10 @@ if TYPE_CHECKING:
     import numpy as np
     import optuna
 
-    from keras_sweep.search.sampler import Sampler
     from keras_sweep.space.sweep_spec import SweepSpec
 
 
-class OptunaSampler(ABC):
+class OptunaSampler(Sampler):
     """What all have in common that draw by a sampler of Optuna's."""
 
     redraws = 20
@@ -109,7 +109,7 @@ class Random(OptunaSampler):
         return optuna.samplers.RandomSampler(seed=seed)
 
 
-class QuasiRandom:
+class QuasiRandom(Sampler):
     """A scrambled Sobol sequence (Sobol 1967, scrambled as Matousek 1998): trial n has its n-th point."""
 
     redraws = 1
@@ -117,9 +117,6 @@ class QuasiRandom:
     def __init__(self, spec: SweepSpec) -> None:
         self.space = spec.space
         self._seed = spec.search.seed
-
-    def begin(self, seed: int, generator: np.random.Generator) -> None:
-        """The sequence depends on the search seed alone."""
 
     def draw(self, number: int) -> dict[str, Value]:
         """Its point."""
@@ -134,12 +131,6 @@ class QuasiRandom:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # the balance of whole powers of two is not asked for
             return self.space.at(iter(sequence.random(1)[0].tolist()))
-
-    def drop(self, number: int) -> None:
-        """There is one point a trial."""
-
-    def learn(self, result: Result) -> None:
-        """Nothing is learned."""
 
 
 SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
