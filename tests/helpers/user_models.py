@@ -7,40 +7,35 @@ import keras
 from keras import layers
 
 
+def classifier(input_shape, classes, *middle):
+    """Layers between an input and a softmax."""
+    return keras.Sequential([layers.Input(input_shape), *middle, layers.Dense(classes, activation="softmax")])
+
+
 def convolutional(input_shape, classes):
     """[64] pixels as an 8x8 image; BatchNormalization and Dropout have state that training changes."""
-    return keras.Sequential(
-        [
-            layers.Input(input_shape),
-            layers.Reshape((8, 8, 1)),
-            layers.Conv2D(4, 3, activation="relu"),
-            layers.BatchNormalization(),
-            layers.MaxPooling2D(),
-            layers.Dropout(0.3),
-            layers.Flatten(),
-            layers.Dense(classes, activation="softmax"),
-        ]
+    return classifier(
+        input_shape,
+        classes,
+        layers.Reshape((8, 8, 1)),
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.BatchNormalization(),
+        layers.MaxPooling2D(),
+        layers.Dropout(0.3),
+        layers.Flatten(),
     )
 
 
 def regularized(input_shape, classes, units=8):
     """A hidden layer with an L2 penalty, which is part of the loss."""
-    return keras.Sequential(
-        [
-            layers.Input(input_shape),
-            layers.Dense(units, activation="relu", kernel_regularizer="l2"),
-            layers.Dense(classes, activation="softmax"),
-        ]
-    )
+    return classifier(input_shape, classes, layers.Dense(units, activation="relu", kernel_regularizer="l2"))
 
 
 def constrained(input_shape, classes):
     """A kernel whose columns are held to a norm: no optimizer may treat its elements one by one."""
+    norm = keras.constraints.MaxNorm(0.5)
     return keras.Sequential(
-        [
-            layers.Input(input_shape),
-            layers.Dense(classes, activation="softmax", kernel_constraint=keras.constraints.MaxNorm(0.5)),
-        ]
+        [layers.Input(input_shape), layers.Dense(classes, activation="softmax", kernel_constraint=norm)]
     )
 
 
@@ -103,7 +98,7 @@ class CallingBack(keras.layers.Layer):
 
 def calling_back(input_shape, classes):
     """A model with a layer that calls back into Python."""
-    return keras.Sequential([layers.Input(input_shape), CallingBack(), layers.Dense(classes, activation="softmax")])
+    return classifier(input_shape, classes, CallingBack())
 
 
 class Centered(keras.layers.Layer):
@@ -158,27 +153,14 @@ OWN_LAYERS = {layer.__name__: layer for layer in (Centered, Swayed, Counting, Su
 
 def with_own_layer(input_shape, classes, layer):
     """A classifier that holds one of the layers above."""
-    return keras.Sequential(
-        [
-            layers.Input(input_shape),
-            layers.Dense(6, activation="relu"),
-            OWN_LAYERS[layer](),
-            layers.Dense(classes, activation="softmax"),
-        ]
-    )
+    return classifier(input_shape, classes, layers.Dense(6, activation="relu"), OWN_LAYERS[layer]())
 
 
 def recurrent(input_shape, classes, layer="LSTM", dropout=0.3, recurrent_dropout=0.2):
     """The rows of a digit, one after the other."""
     kind = getattr(layers, layer)
-    return keras.Sequential(
-        [
-            layers.Input(input_shape),
-            layers.Reshape((8, 8)),
-            kind(5, dropout=dropout, recurrent_dropout=recurrent_dropout),
-            layers.Dense(classes, activation="softmax"),
-        ]
-    )
+    states = kind(5, dropout=dropout, recurrent_dropout=recurrent_dropout)
+    return classifier(input_shape, classes, layers.Reshape((8, 8)), states)
 
 
 def half_precision(input_shape, classes):
@@ -221,7 +203,7 @@ class Choosing(keras.layers.Layer):
 
 def choosing(input_shape, classes):
     """A model with a layer that chooses."""
-    return keras.Sequential([layers.Input(input_shape), Choosing(), layers.Dense(classes, activation="softmax")])
+    return classifier(input_shape, classes, Choosing())
 
 
 def many_numbers(input_shape, units=12, rate=0.2, noise=0.1, slope=0.2, l1=0.01, l2=0.01):
@@ -229,15 +211,13 @@ def many_numbers(input_shape, units=12, rate=0.2, noise=0.1, slope=0.2, l1=0.01,
     regularizers = keras.regularizers
     return keras.Sequential(
         [
-            keras.layers.Input(input_shape),
-            keras.layers.GaussianNoise(noise),
-            keras.layers.Dense(
-                units, kernel_regularizer=regularizers.L1L2(l1, l2), bias_regularizer=regularizers.L1(l1)
-            ),
-            keras.layers.BatchNormalization(),
-            keras.layers.LeakyReLU(slope),
-            keras.layers.Dropout(rate),
-            keras.layers.Dense(10, activation="softmax", kernel_regularizer=regularizers.L2(l2)),
+            layers.Input(input_shape),
+            layers.GaussianNoise(noise),
+            layers.Dense(units, kernel_regularizer=regularizers.L1L2(l1, l2), bias_regularizer=regularizers.L1(l1)),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(slope),
+            layers.Dropout(rate),
+            layers.Dense(10, activation="softmax", kernel_regularizer=regularizers.L2(l2)),
         ]
     )
 
@@ -247,58 +227,50 @@ def penalized(input_shape, units=12, l1=0.0, l2=0.0, bias=0.0, activity=0.0, rat
     regularizers = keras.regularizers
     return keras.Sequential(
         [
-            keras.layers.Input(input_shape),
-            keras.layers.GaussianNoise(noise),
-            keras.layers.Dense(
+            layers.Input(input_shape),
+            layers.GaussianNoise(noise),
+            layers.Dense(
                 units,
                 kernel_regularizer=None if l2 is None else regularizers.L1L2(l1, l2),
                 bias_regularizer=None if bias is None else regularizers.L2(bias),
                 activity_regularizer=regularizers.L1(activity) if activity else None,
             ),
-            keras.layers.LeakyReLU(slope),
-            keras.layers.Dropout(rate),
-            keras.layers.Dense(10, activation="softmax", kernel_regularizer=regularizers.L1(l1) if l1 else None),
+            layers.LeakyReLU(slope),
+            layers.Dropout(rate),
+            layers.Dense(10, activation="softmax", kernel_regularizer=regularizers.L1(l1) if l1 else None),
         ]
     )
 
 
 def with_a_lambda(input_shape, units=12, rate=0.2):
     """Code of the user's in the middle."""
-    return keras.Sequential(
-        [
-            keras.layers.Input(input_shape),
-            keras.layers.Dense(units),
-            keras.layers.Lambda(lambda x: x * rate),
-            keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
+    return classifier(input_shape, 10, layers.Dense(units), layers.Lambda(lambda x: x * rate))
 
 
 def functional(input_shape, units=12, rate=0.2):
     """A chain of layers, written as a functional model."""
     given = keras.Input(input_shape)
-    hidden = keras.layers.Dropout(rate)(keras.layers.Dense(units, activation="tanh")(given))
-    return keras.Model(given, keras.layers.Dense(10, activation="softmax")(hidden))
+    hidden = layers.Dropout(rate)(layers.Dense(units, activation="tanh")(given))
+    return keras.Model(given, layers.Dense(10, activation="softmax")(hidden))
 
 
 def with_a_skip(input_shape, units=12):
     """Two ways from the input to the output."""
     given = keras.Input(input_shape)
-    hidden = keras.layers.Dense(units, activation="relu")(given)
-    return keras.Model(given, keras.layers.Dense(10, activation="softmax")(keras.layers.Concatenate()([given, hidden])))
+    hidden = layers.Dense(units, activation="relu")(given)
+    return keras.Model(given, layers.Dense(10, activation="softmax")(layers.Concatenate()([given, hidden])))
 
 
 def orthogonal(input_shape, units=12):
     """A penalty of how alike the columns of a kernel are, averaged over all pairs of them."""
     penalty = keras.regularizers.OrthogonalRegularizer(factor=0.1, mode="columns")
-    hidden = keras.layers.Dense(units, activation="relu", kernel_regularizer=penalty)
-    return keras.Sequential([keras.layers.Input(input_shape), hidden, keras.layers.Dense(10, activation="softmax")])
+    return classifier(input_shape, 10, layers.Dense(units, activation="relu", kernel_regularizer=penalty))
 
 
 def of_low_rank(input_shape, units=12):
     """A frozen kernel, beside which a product of two small ones is trained."""
-    hidden = keras.layers.Dense(units, activation="relu")
-    model = keras.Sequential([keras.layers.Input(input_shape), hidden, keras.layers.Dense(10, activation="softmax")])
+    hidden = layers.Dense(units, activation="relu")
+    model = classifier(input_shape, 10, hidden)
     hidden.enable_lora(2)
     return model
 
@@ -306,21 +278,19 @@ def of_low_rank(input_shape, units=12):
 def of_unit_norms(input_shape, units=12):
     """Kernels whose columns, and then rows, keep a length."""
     keeps = keras.constraints.UnitNorm, keras.constraints.MinMaxNorm
-    hidden = [keras.layers.Dense(units, "relu", kernel_constraint=keep(axis=axis)) for axis, keep in enumerate(keeps)]
-    return keras.Sequential([keras.layers.Input(input_shape), *hidden, keras.layers.Dense(10, activation="softmax")])
+    hidden = [layers.Dense(units, "relu", kernel_constraint=keep(axis=axis)) for axis, keep in enumerate(keeps)]
+    return classifier(input_shape, 10, *hidden)
 
 
 def noisy(input_shape, classes, noise, rate, gaussian, alpha, units=12):
     """Noise on the inputs, and a dropout of each kind after what mixes columns."""
-    return keras.Sequential(
-        [
-            layers.Input(input_shape),
-            layers.GaussianNoise(noise),
-            layers.Dense(units, activation="relu"),
-            layers.LayerNormalization(),
-            layers.Dropout(rate),
-            layers.GaussianDropout(gaussian),
-            layers.AlphaDropout(alpha),
-            layers.Dense(classes, activation="softmax"),
-        ]
+    return classifier(
+        input_shape,
+        classes,
+        layers.GaussianNoise(noise),
+        layers.Dense(units, activation="relu"),
+        layers.LayerNormalization(),
+        layers.Dropout(rate),
+        layers.GaussianDropout(gaussian),
+        layers.AlphaDropout(alpha),
     )
