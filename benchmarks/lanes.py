@@ -109,7 +109,7 @@ def measured(cores: int, optimizers: Sequence[str], lanes: Sequence[int], epochs
 
 def program(spec: Any, programs: Any, optimizer: str, cores: int, lanes: int, epochs: int) -> tuple[float, float]:
     """Milliseconds a trial-epoch of training and of validation: one program of so many lanes on each core."""
-    from keras_sweep.training.lanes.layout import Numbers
+    from keras_sweep.training.lanes.lane_numbers import Numbers
     from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
     from keras_sweep.trial.plan import TrainingPlan
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.helpers.compile_effort import hurry
+from tests.helpers.compile_effort import use_effort
 from tests.helpers.once import made_once  # noqa: F401  # a fixture
 
 os.environ["KERAS_BACKEND"] = "jax"
@@ -26,7 +26,7 @@ settings.register_profile(
 settings.load_profile("busy machine")
 
 LONG = ("faults", "sweep", "training", "cli", "api")  # folders
-HURRIED = ("training", "sweep")
+LOW_EFFORT = ("training", "sweep")  # folders where tests train much
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before the fixtures: XLA hurries where tests train much, but for long tests and those that ask for its best."""
+    """Before the fixtures: XLA compiles with low effort where tests train much, but for the long and the careful."""
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
     asked = any(item.iter_markers("full_effort")) or any(item.iter_markers("soak"))
-    hurry(hurried=folder in HURRIED and not asked)
+    use_effort(low=folder in LOW_EFFORT and not asked)

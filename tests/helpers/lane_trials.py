@@ -76,6 +76,11 @@ def fitted(spec, data, trials) -> dict[int, Result]:
     return train(fit_runner(spec, data), trials)
 
 
+def signatures(runner):
+    """Those of the programs that a compiled runner has trained with."""
+    return {signature for signature, _ in runner._programs._programs._values}
+
+
 def assert_as_fit(spec, data, trials, *, runner=None):
     """Every metric of every epoch is `fit`'s to rounding, as `sweep replay` says it, and so are the weights."""
     ours, theirs = train(runner or CompiledRunner(spec, data), trials), fitted(spec, data, trials)
@@ -88,9 +93,14 @@ def assert_as_fit(spec, data, trials, *, runner=None):
             rows = len(data.validation if name.startswith("val_") else data.train)
             for one, other in zip(curve, expected.curve[name], strict=True):
                 assert gap(name, one, other, rows).match is not Match.PARTED, f"{name} of {trials[number]}"
-        for mine, fits in zip(result.weights, expected.weights, strict=True):
-            np.testing.assert_allclose(mine, fits, atol=WEIGHTS, rtol=1e-4)
+        assert_weights_close(result, expected)
     return ours
+
+
+def assert_weights_close(ours, other):
+    """Both trainings end with the same weights to rounding."""
+    for one, another in zip(ours.weights, other.weights, strict=True):
+        np.testing.assert_allclose(one, another, atol=WEIGHTS, rtol=1e-4)
 
 
 def assert_same_bits(ours, others, numbers=None):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import pytest
 
 NOT_OF_THE_OPTIMIZER = ("optimizer", "epochs", "batch_size")
 
@@ -34,3 +35,18 @@ def plain_fit(build, data, params, *, loss="sparse_categorical_crossentropy", me
     )
     weights = model.get_weights()
     return PlainFit(history.history, weights, model.evaluate(*validation, batch_size=size, verbose=0, return_dict=True))
+
+
+def dense():
+    """The dense model on digits."""
+    return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
+
+
+def assert_scored_by_its_weights(data, result):
+    """`evaluate` gives a trial's value, and its loss, to a dense model with its weights."""
+    model = dense()
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.set_weights(list(result.weights))
+    scores = model.evaluate(data.validation.x, data.validation.y, batch_size=32, verbose=0, return_dict=True)
+    assert result.value == pytest.approx(scores["accuracy"], abs=1e-6)
+    assert result.metrics["val_loss"] == pytest.approx(scores["loss"], rel=1e-5)

@@ -7,9 +7,9 @@ import keras
 from keras import layers
 
 
-def classifier(input_shape, classes, *middle):
-    """Layers between an input and a softmax."""
-    return keras.Sequential([layers.Input(input_shape), *middle, layers.Dense(classes, activation="softmax")])
+def classifier(input_shape, classes, *hidden, **last):
+    """Layers, and a softmax."""
+    return keras.Sequential([layers.Input(input_shape), *hidden, layers.Dense(classes, activation="softmax", **last)])
 
 
 def convolutional(input_shape, classes):
@@ -33,10 +33,7 @@ def regularized(input_shape, classes, units=8):
 
 def constrained(input_shape, classes):
     """A kernel whose columns are held to a norm: no optimizer may treat its elements one by one."""
-    norm = keras.constraints.MaxNorm(0.5)
-    return keras.Sequential(
-        [layers.Input(input_shape), layers.Dense(classes, activation="softmax", kernel_constraint=norm)]
-    )
+    return classifier(input_shape, classes, kernel_constraint=keras.constraints.MaxNorm(0.5))
 
 
 def one_output(input_shape, activation="linear"):
@@ -89,7 +86,7 @@ def own_step(input_shape, classes):
     return OwnStep([layers.Input(input_shape), layers.Dense(classes, activation="softmax")])
 
 
-class CallingBack(keras.layers.Layer):
+class CallingBack(layers.Layer):
     """Asks the host for its outputs."""
 
     def call(self, inputs):
@@ -101,24 +98,14 @@ def calling_back(input_shape, classes):
     return classifier(input_shape, classes, CallingBack())
 
 
-class Centered(keras.layers.Layer):
+class Centered(layers.Layer):
     """Takes the mean of the batch away, at inference too."""
 
     def call(self, inputs):
         return inputs - keras.ops.mean(inputs, axis=0, keepdims=True)
 
 
-class Swayed(keras.layers.Layer):
-    """Adds the mean of the batch with a weight that begins at zero, so that an untrained model does not show it."""
-
-    def build(self, input_shape):
-        self.weight = self.add_weight(shape=(), initializer="zeros")
-
-    def call(self, inputs):
-        return inputs + self.weight * keras.ops.mean(inputs, axis=0, keepdims=True)
-
-
-class Counting(keras.layers.Layer):
+class Counting(layers.Layer):
     """Counts its calls, in validation as in training, and shows the count."""
 
     def build(self, input_shape):
@@ -129,15 +116,7 @@ class Counting(keras.layers.Layer):
         return inputs * (1 + 0.1 * self.calls)
 
 
-class SummedPenalty(keras.layers.Layer):
-    """Adds a loss that is a sum over the batch."""
-
-    def call(self, inputs):
-        self.add_loss(0.01 * keras.ops.sum(keras.ops.square(inputs)))
-        return inputs
-
-
-class Noise(keras.layers.Layer):
+class Noise(layers.Layer):
     """Adds noise always."""
 
     def __init__(self):
@@ -148,7 +127,7 @@ class Noise(keras.layers.Layer):
         return inputs + 0.3 * keras.random.normal(keras.ops.shape(inputs), seed=self.seed_generator)
 
 
-OWN_LAYERS = {layer.__name__: layer for layer in (Centered, Swayed, Counting, SummedPenalty, Noise)}
+OWN_LAYERS = {layer.__name__: layer for layer in (Centered, Counting, Noise)}
 
 
 def with_own_layer(input_shape, classes, layer):
@@ -159,8 +138,9 @@ def with_own_layer(input_shape, classes, layer):
 def recurrent(input_shape, classes, layer="LSTM", dropout=0.3, recurrent_dropout=0.2):
     """The rows of a digit, one after the other."""
     kind = getattr(layers, layer)
-    states = kind(5, dropout=dropout, recurrent_dropout=recurrent_dropout)
-    return classifier(input_shape, classes, layers.Reshape((8, 8)), states)
+    return classifier(
+        input_shape, classes, layers.Reshape((8, 8)), kind(5, dropout=dropout, recurrent_dropout=recurrent_dropout)
+    )
 
 
 def half_precision(input_shape, classes):
@@ -168,13 +148,7 @@ def half_precision(input_shape, classes):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        return keras.Sequential(
-            [
-                layers.Input(input_shape),
-                layers.Dense(6, activation="relu"),
-                layers.Dense(classes, activation="softmax", dtype="float32"),
-            ]
-        )
+        return classifier(input_shape, classes, layers.Dense(6, activation="relu"), dtype="float32")
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -194,7 +168,7 @@ def embedded(input_shape, classes, width=3):
     return keras.Model(inputs, layers.Dense(classes, activation="softmax")(x))
 
 
-class Choosing(keras.layers.Layer):
+class Choosing(layers.Layer):
     """Chooses what it does when it is compiled, by Python's generator."""
 
     def call(self, inputs):
@@ -209,36 +183,34 @@ def choosing(input_shape, classes):
 def many_numbers(input_shape, units=12, rate=0.2, noise=0.1, slope=0.2, l1=0.01, l2=0.01):
     """Layers whose numbers may differ per lane; normalization between layers whose widths may."""
     regularizers = keras.regularizers
-    return keras.Sequential(
-        [
-            layers.Input(input_shape),
-            layers.GaussianNoise(noise),
-            layers.Dense(units, kernel_regularizer=regularizers.L1L2(l1, l2), bias_regularizer=regularizers.L1(l1)),
-            layers.BatchNormalization(),
-            layers.LeakyReLU(slope),
-            layers.Dropout(rate),
-            layers.Dense(10, activation="softmax", kernel_regularizer=regularizers.L2(l2)),
-        ]
+    return classifier(
+        input_shape,
+        10,
+        layers.GaussianNoise(noise),
+        layers.Dense(units, kernel_regularizer=regularizers.L1L2(l1, l2), bias_regularizer=regularizers.L1(l1)),
+        layers.BatchNormalization(),
+        layers.LeakyReLU(slope),
+        layers.Dropout(rate),
+        kernel_regularizer=regularizers.L2(l2),
     )
 
 
 def penalized(input_shape, units=12, l1=0.0, l2=0.0, bias=0.0, activity=0.0, rate=0.0, noise=0.0, slope=0.0):
     """Every kind of penalty, and layers whose number may be zero; a number of None is left out as a user would."""
     regularizers = keras.regularizers
-    return keras.Sequential(
-        [
-            layers.Input(input_shape),
-            layers.GaussianNoise(noise),
-            layers.Dense(
-                units,
-                kernel_regularizer=None if l2 is None else regularizers.L1L2(l1, l2),
-                bias_regularizer=None if bias is None else regularizers.L2(bias),
-                activity_regularizer=regularizers.L1(activity) if activity else None,
-            ),
-            layers.LeakyReLU(slope),
-            layers.Dropout(rate),
-            layers.Dense(10, activation="softmax", kernel_regularizer=regularizers.L1(l1) if l1 else None),
-        ]
+    return classifier(
+        input_shape,
+        10,
+        layers.GaussianNoise(noise),
+        layers.Dense(
+            units,
+            kernel_regularizer=None if l2 is None else regularizers.L1L2(l1, l2),
+            bias_regularizer=None if bias is None else regularizers.L2(bias),
+            activity_regularizer=regularizers.L1(activity) if activity else None,
+        ),
+        layers.LeakyReLU(slope),
+        layers.Dropout(rate),
+        kernel_regularizer=regularizers.L1(l1) if l1 else None,
     )
 
 
@@ -254,6 +226,17 @@ def functional(input_shape, units=12, rate=0.2):
     return keras.Model(given, layers.Dense(10, activation="softmax")(hidden))
 
 
+def relu(x):
+    """A function of the user's, by the name of one of Keras's."""
+    return keras.ops.maximum(x, -0.5)
+
+
+def of_own_relu(input_shape, units=12):
+    """Configured as Keras's own would be."""
+    hidden = layers.Dense(units, activation=relu)
+    return classifier(input_shape, 10, hidden)
+
+
 def with_a_skip(input_shape, units=12):
     """Two ways from the input to the output."""
     given = keras.Input(input_shape)
@@ -264,7 +247,8 @@ def with_a_skip(input_shape, units=12):
 def orthogonal(input_shape, units=12):
     """A penalty of how alike the columns of a kernel are, averaged over all pairs of them."""
     penalty = keras.regularizers.OrthogonalRegularizer(factor=0.1, mode="columns")
-    return classifier(input_shape, 10, layers.Dense(units, activation="relu", kernel_regularizer=penalty))
+    hidden = layers.Dense(units, activation="relu", kernel_regularizer=penalty)
+    return classifier(input_shape, 10, hidden)
 
 
 def of_low_rank(input_shape, units=12):

@@ -10,12 +10,11 @@ from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.trial.plan import training_plan
 from tests.helpers.factory import make_spec
-from tests.helpers.keras_losses import BINARY, NUMBERS, ONE_HOT, SPARSE
+from tests.helpers.keras_catalogue import BINARY, CLASSES, NUMBERS, ONE_HOT, SPARSE
 from tests.helpers.lane_trials import FOLDER, suggestions, train
 
 WHOLE = (48, 32)  # rows, and how many of them train: whole batches of 8
 SHORT = (50, 28)  # both splits end in a short batch, which is a program more to compile
-CLASSES = 3
 BY_LOSS = Objective("val_loss", Goal.MINIMIZE)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from keras_sweep.process.backend import check_environment
-from keras_sweep.process.xla_options import MEDIUM_EFFORT, _known, on_cpu
 from tests.helpers.command import PATIENCE, sweep
 from tests.helpers.space_texts import DIGITS
 
@@ -65,14 +64,6 @@ def test_the_tiny_program_leaves_the_generators_as_they_were():
     check_environment.cache_clear()
     check_environment()
     assert np.random.rand() == expected
-
-
-def test_a_compile_option_that_xla_does_not_know_is_done_without():
-    known, unknown = ("xla_backend_optimization_level", 0), ("xla_cpu_of_another_year", True)
-    assert _known((unknown, known)) == dict([known])
-    assert _known((unknown,)) is None
-    assert _known(()) is None
-    assert on_cpu(MEDIUM_EFFORT) == dict(MEDIUM_EFFORT)
 
 
 SCRIPT = """

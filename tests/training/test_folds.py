@@ -18,7 +18,7 @@ from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.result import Suggestion, TrialState
 from tests.helpers.factory import digits, make_spec
 from tests.helpers.lane_trials import Watching, assert_as_fit, assert_same_bits, fitted, lanes, suggestions, train
-from tests.helpers.plain_fit import plain_fit
+from tests.helpers.plain_fit import dense, plain_fit
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "batch_size": 32}
 TRIALS = suggestions(ADAM, {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 3, "batch_size": 32})
@@ -34,10 +34,6 @@ def in_folds(count: int = 3, rows: int = 200):
 @pytest.fixture(scope="module")
 def data():
     return in_folds()
-
-
-def dense() -> keras.Model:
-    return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
 
 
 def test_every_row_is_left_out_by_one_fold_and_each_class_is_shared_equally(data):

@@ -53,20 +53,15 @@ def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
     return _text(arrays), arrays[1:]
 
 
-def read_text(path: Path) -> str:
-    """Read the text alone. Raises as `read_arrays`, and does not see what is wrong with the arrays."""
-    return _text(_read(path, most=1))
-
-
-def _read(path: Path, *, most: int | None = None) -> tuple[Any, ...]:
+def _read(path: Path) -> tuple[Any, ...]:
     import numpy as np
 
     with plain_errors("read", path), open_plain(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                names = _names(archive, file.seek(0, 2))[:most]
+                names = _names(archive, file.seek(0, 2))
                 # NumPy reads as much as an array's header promises: what it leaves would not be compared.
-                if most is None and (wrong := archive.testzip()) is not None:
+                if (wrong := archive.testzip()) is not None:
                     raise ValueError(f"the checksum of its member {wrong} is wrong")
             file.seek(0)
             with np.load(file, allow_pickle=False) as loaded:

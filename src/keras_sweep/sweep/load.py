@@ -17,7 +17,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.training.compile_cache import enable_on_jax
+from keras_sweep.training.compiling import enable_on_jax
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed, SweepStarted
 from keras_sweep.trial.result import Result

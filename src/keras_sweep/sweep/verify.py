@@ -36,7 +36,7 @@ from keras_sweep.sweep.card_facts import CardFacts, Fact, card_facts
 from keras_sweep.sweep.recorded import ask_for_trust
 from keras_sweep.sweep.replay import Gap, Match, gap
 from keras_sweep.sweep.winner import count_look
-from keras_sweep.training.compile_cache import enable_on_jax
+from keras_sweep.training.compiling import enable_on_jax
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE

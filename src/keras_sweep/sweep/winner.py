@@ -27,7 +27,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.training.build_trial import compiled_model, predicted
-from keras_sweep.training.compile_cache import enable_on_jax
+from keras_sweep.training.compiling import enable_on_jax
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Refit, TestEvaluated

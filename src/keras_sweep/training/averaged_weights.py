@@ -40,16 +40,12 @@ def swap_of() -> Any:
 
     class Swap(keras.callbacks.Callback):  # type: ignore[misc]
         def on_test_begin(self, logs: Any = None) -> None:
-            self._swap()
-
-        def on_test_end(self, logs: Any = None) -> None:
-            self._swap()
-
-        def _swap(self) -> None:
             for variable, average in averages(self.model.optimizer):
                 value = array_of(variable)
                 variable.assign(array_of(average))
                 average.assign(value)
+
+        on_test_end = on_test_begin
 
     return Swap()
 

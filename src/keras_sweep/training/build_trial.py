@@ -51,7 +51,12 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
     with without_tensorflow():
         keras.utils.set_random_seed(plan.seed)
     model = build_model(spec, plan.model_arguments, data)
-    optimizer = _own(model, plan) if brings_optimizer(spec, model) else make_optimizer(plan)
+    if brings_optimizer(spec, model):
+        optimizer: Any = own_optimizer(model)
+        if "learning_rate" in plan.optimizer_arguments:
+            optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
+    else:
+        optimizer = make_optimizer(plan)
     model.compile(optimizer=optimizer, loss=spec.loss, metrics=list(spec.metrics))
     return model
 
@@ -59,14 +64,6 @@ def compiled_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> Any
 def brings_optimizer(spec: SweepSpec, model: Any) -> bool:
     """Whether the model came compiled, with an optimizer that the space does not overrule."""
     return not names_optimizer(spec) and getattr(model, "optimizer", None) is not None
-
-
-def _own(model: Any, plan: TrainingPlan) -> Any:
-    optimizer = own_optimizer(model)
-    assert optimizer is not None
-    if "learning_rate" in plan.optimizer_arguments:
-        optimizer.learning_rate = plan.optimizer_arguments["learning_rate"]
-    return optimizer
 
 
 ROWS = 1024  # at once

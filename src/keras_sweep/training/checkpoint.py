@@ -9,21 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
-from keras_sweep.files.arrays import DamagedArrays, read_text, read_text_and_arrays, write_arrays
+from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.files.atomic import make_private
 from keras_sweep.files.plain import os_errors
 from keras_sweep.space.sweep_spec import SweepSpec
 
 VERSION = 3
-
-T = TypeVar("T")
 
 
 def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:
@@ -59,8 +57,20 @@ def read(path: Path) -> tuple[dict[str, Any], list[TrainingState | None]]:
         Damaged: the file is cut off, altered, or of another version.
         FileNotFoundError: there is none.
     """
-    text, arrays = _read(path, read_text_and_arrays)
-    about = _decoded(path, text)
+    try:
+        with os_errors():
+            text, arrays = read_text_and_arrays(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, DamagedArrays) as error:
+        raise Damaged(f"{path} can't be read: {error}") from error
+    try:
+        about = json.loads(text)
+        version = about["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{path} is no checkpoint") from error
+    if version != VERSION:
+        raise Damaged(f"{path} has version {version}, not {VERSION}")
     following = iter(arrays)
     states: list[TrainingState | None] = []
     for counts in about["counts"]:
@@ -71,7 +81,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[TrainingState | None]]:
 
 def read_facts(path: Path) -> Any:
     """The facts that `write` wrote, without the states. Raises as `read`."""
-    return _decoded(path, _read(path, read_text))["facts"]
+    return read(path)[0]
 
 
 class LatestCheckpoint:
@@ -106,27 +116,6 @@ def _parts(state: TrainingState) -> tuple[Arrays, ...]:
     return state.trainable, state.other, state.optimizer, state.right
 
 
-def _read(path: Path, how: Callable[[Path], T]) -> T:
-    try:
-        with os_errors():
-            return how(path)
-    except FileNotFoundError:
-        raise
-    except (OSError, DamagedArrays) as error:
-        raise Damaged(f"{path} can't be read: {error}") from error
-
-
-def _decoded(path: Path, text: str) -> Any:
-    try:
-        about = json.loads(text)
-        version = about["version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"{path} is no checkpoint") from error
-    if version != VERSION:
-        raise Damaged(f"{path} has version {version}, not {VERSION}")
-    return about
-
-
 Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
 
 
@@ -142,16 +131,12 @@ class TrainingState:
 
 def joined(states: Sequence[TrainingState]) -> TrainingState:
     """The states of a trial's folds as one."""
-    return TrainingState(*(tuple(chain.from_iterable(each)) for each in zip(*map(_variables, states), strict=True)))
+    return TrainingState(*(tuple(chain.from_iterable(each)) for each in zip(*map(_parts, states), strict=True)))
 
 
 def parted(state: TrainingState, count: int) -> list[TrainingState]:
     """The states that `joined` made one of, `count` in all."""
     return [
-        TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in _variables(state)))
+        TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in _parts(state)[:3]))
         for i in range(count)
     ]
-
-
-def _variables(state: TrainingState) -> tuple[Arrays, ...]:
-    return state.trainable, state.other, state.optimizer

@@ -94,18 +94,14 @@ def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
 
     if data.folds and _is_of_all_rows(spec):
         return f"{spec.objective.name} over the rows of all folds needs what the models say of each after every epoch"
-    return _own_optimizer(spec, data) or why_not_lanes(spec, data)
+    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
+        return "the model brings its own optimizer, whose numbers are constants of a program"
+    return why_not_lanes(spec, data)
 
 
 def _is_of_all_rows(spec: SweepSpec) -> bool:
     name = spec.objective.name
     return name.startswith("val_") and name.removeprefix("val_") in metrics_of_all_rows(spec)
-
-
-def _own_optimizer(spec: SweepSpec, data: SearchData) -> str | None:
-    if spec.model.kind == "dense" or not brings_optimizer(spec, first_model(spec, data)[0]):
-        return None
-    return "the model brings its own optimizer, whose numbers are constants of a program"
 
 
 RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _compiled, "fit": _fit})

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -11,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.search_data import Array
-from keras_sweep.process.xla_options import LOW_EFFORT, on_cpu
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.compiling import LOW_EFFORT, on_cpu
 from keras_sweep.trial.result import Weights
 from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
 
@@ -163,23 +162,6 @@ def right_rows(spec: SweepSpec) -> Right:
         return each > 0.5 if whole and (outputs.shape[-1] == 1 or function.__name__ != "binary_accuracy") else None
 
     return right
-
-
-@contextmanager
-def outputs_seen(model: Any) -> Iterator[list[Any]]:
-    """Inside, the outputs that a step of the model hands to its metrics are listed; a user's own step may have none."""
-    seen: list[Any] = []
-    update = model._update_metrics_variables  # noqa: SLF001  # Keras 3.15: what its `test_step` calls on JAX
-
-    def noted(metrics: Any, loss: Any, x: Any, y: Any, y_pred: Any, sample_weight: Any) -> Any:
-        seen.append(y_pred)
-        return update(metrics, loss, x, y, y_pred, sample_weight)
-
-    object.__setattr__(model, "_update_metrics_variables", noted)  # past Keras's own tracking of attributes
-    try:
-        yield seen
-    finally:
-        object.__delattr__(model, "_update_metrics_variables")
 
 
 def packed(right: Any) -> Weights:

@@ -8,16 +8,11 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
-from tests.helpers.factory import digits, make_spec
+from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import Watching, suggestions, train, user_spec
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4)
 EQUAL = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 2} for rate in RATES))
-
-
-@pytest.fixture(scope="module")
-def data():
-    return digits()
 
 
 def compiling(results):

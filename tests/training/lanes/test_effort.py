@@ -5,7 +5,7 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.training.lanes.effort import LOW, MEDIUM, Effort, effort, most_epochs
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import assert_as_fit, suggestions
+from tests.helpers.lane_trials import assert_as_fit, signatures, suggestions
 
 pytestmark = pytest.mark.full_effort
 
@@ -31,7 +31,7 @@ def test_lanes_have_the_numbers_of_fit_at_every_effort(most):
     runner = CompiledRunner(spec, digits())
     trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 2} for rate in (0.001, 0.01, 0.05)))
     assert_as_fit(spec, digits(), trials, runner=runner)
-    (signature,) = {one for one, _ in runner._programs._programs._values}
+    (signature,) = signatures(runner)
     expected = {2: Effort.LOW, 2_000: Effort.MEDIUM, 20_000: Effort.FULL}[most]
     assert runner._programs.templates.effort(signature) is expected
 

@@ -6,15 +6,10 @@ import pytest
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.models.inspect_model import inspect_model
 from keras_sweep.space.search_space import Goal, Objective
-from tests.helpers.factory import digits, make_spec
+from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import assert_as_fit, suggestions, user_spec
 
 pytestmark = pytest.mark.full_effort
-
-
-@pytest.fixture(scope="module")
-def data():
-    return digits()
 
 
 def numbers_as(y, change):

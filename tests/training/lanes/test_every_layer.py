@@ -1,5 +1,6 @@
 """Each layer of Keras has the numbers of `fit` in lanes, or trains by `fit`, and one line says why."""
 
+import keras
 import pytest
 
 from keras_sweep.training.lanes.flat import lies_flat
@@ -9,16 +10,20 @@ from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.lanes.templates import Templates
 from keras_sweep.training.lanes.validation import changes_state
 from keras_sweep.trial.plan import training_plan
-from tests.helpers.keras_layers import (
+from tests.helpers.keras_catalogue import (
     BY_FIT,
     DRAW_IN_VALIDATION,
-    LEFT_OUT,
+    IN_BATCHES,
+    LAYERS_LEFT_OUT,
     ONE_BY_ONE,
+    PAGE,
     SLOW,
     TOGETHER,
     WIDTH,
     layer_table,
-    public_layers,
+    named,
+    page,
+    public,
     with_layers,
 )
 from tests.helpers.lane_trials import fitted, suggestions
@@ -36,44 +41,49 @@ TRIALS = tuple({"optimizer": "sgd", "learning_rate": rate, "epochs": 2, "batch_s
 AT_ONCE = 12  # layers of a model, a branch each
 
 
-def sharing(kind, *, drawing):
+def sharing(kind, *, in_batches):
     """Names of the layers that train so, those that compile slowly left out, in groups."""
     names = [
         name
         for name, (trains, *_) in sorted(TABLE.items())
-        if trains == kind and name not in SLOW and (name in DRAW_IN_VALIDATION) == drawing
+        if trains == kind and name not in SLOW and (name in IN_BATCHES) == in_batches
     ]
     return ["+".join(names[start : start + AT_ONCE]) for start in range(0, len(names), AT_ONCE)]
 
 
 GROUPS = [  # a fifth of them: compiling takes minutes; the long form has all, and each layer alone
-    pytest.param(kind, drawing, names, marks=pytest.mark.soak if index % 5 else ())
+    pytest.param(kind, in_batches, names, marks=pytest.mark.soak if index % 5 else ())
     for kind in (TOGETHER, ONE_BY_ONE)
-    for drawing in (False, True)
-    for index, names in enumerate(sharing(kind, drawing=drawing))
+    for in_batches in (False, True)
+    for index, names in enumerate(sharing(kind, in_batches=in_batches))
 ]
 
 
 def spec_with(names):
-    return spec_of("keras_layers:with_layers", {"names": names})
+    return spec_of("keras_catalogue:with_layers", {"names": names})
 
 
-def assert_as_fit(names, kind, *, drawing, data):
+def assert_as_fit(names, kind, *, in_batches, data):
     results, how = trained(spec_with(names), data, TRIALS)
-    assert how == (kind == ONE_BY_ONE, kind == TOGETHER, not drawing)
+    assert how == (kind == ONE_BY_ONE, kind == TOGETHER, not in_batches)
     assert_same(results[0], plain_fit(lambda: with_layers(names), data, TRIALS[0], metrics=()), names)
 
 
 def test_every_layer_is_walked_through_or_left_out_with_a_reason():
-    assert set(public_layers()) == set(TABLE) | set(LEFT_OUT)
-    assert not set(TABLE) & set(LEFT_OUT)
-    assert set(TABLE) >= DRAW_IN_VALIDATION | SLOW
+    assert set(public("layers")) == set(TABLE) | named(LAYERS_LEFT_OUT)
+    assert not set(TABLE) & named(LAYERS_LEFT_OUT)
+    assert set(TABLE) >= IN_BATCHES | SLOW
 
 
-@pytest.mark.parametrize(("kind", "drawing", "names"), GROUPS)
-def test_layers_have_the_numbers_of_fit(kind, drawing, names):
+def test_the_page_has_the_tables_that_are_walked_through():
+    assert PAGE.read_text() == page(), "write them anew: python -m tests.helpers.keras_catalogue"
+    assert f"Keras {keras.__version__} was" in page()
+
+
+@pytest.mark.parametrize(("kind", "in_batches", "names"), GROUPS)
+def test_layers_have_the_numbers_of_fit(kind, in_batches, names):
     assert why_not_lanes(spec_with(names), DATA) is None
-    assert_as_fit(names, kind, drawing=drawing, data=DATA)
+    assert_as_fit(names, kind, in_batches=in_batches, data=DATA)
 
 
 @pytest.mark.parametrize("name", sorted(DRAW_IN_VALIDATION))
@@ -104,4 +114,4 @@ def test_every_layer_alone_has_the_numbers_of_fit(name):
         result = fitted(spec_with(name), ENDING_SHORT, suggestions(TRIALS[0]))[0]
         assert_same(result, plain_fit(lambda: with_layers(name), ENDING_SHORT, TRIALS[0], metrics=()), name)
     else:
-        assert_as_fit(name, TABLE[name][0], drawing=name in DRAW_IN_VALIDATION, data=ENDING_SHORT)
+        assert_as_fit(name, TABLE[name][0], in_batches=name in IN_BATCHES, data=ENDING_SHORT)

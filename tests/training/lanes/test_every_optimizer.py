@@ -3,21 +3,23 @@
 import pytest
 
 from keras_sweep.training.lanes.flat import elementwise
-from tests.helpers.keras_optimizers import (
+from tests.helpers.keras_catalogue import (
     BY_NORM,
-    LEFT_OUT,
+    CLASSES,
     MAPPED,
+    OPTIMIZERS_LEFT_OUT,
+    named,
     optimizer_arguments,
     optimizer_trials,
-    public_optimizers,
+    public,
 )
 from tests.helpers.lane_trials import lanes, suggestions
 from tests.helpers.plain_fit import plain_fit
 from tests.helpers.small_models import hidden
-from tests.helpers.walk import CLASSES, assert_same, rows, spec_of
+from tests.helpers.walk import assert_same, rows, spec_of
 
 DATA = rows(8)
-NAMES = sorted(set(public_optimizers()) - set(LEFT_OUT))
+NAMES = sorted(set(public("optimizers")) - named(OPTIMIZERS_LEFT_OUT))
 RATES = (0.003, 0.01)
 
 
@@ -36,7 +38,7 @@ def compared(name, sets):
 
 
 def test_every_optimizer_is_walked_through_or_left_out_with_a_reason():
-    assert set(LEFT_OUT) < set(public_optimizers())
+    assert named(OPTIMIZERS_LEFT_OUT) < set(public("optimizers"))
 
 
 def test_every_argument_is_in_one_of_the_sets():
@@ -54,7 +56,7 @@ def test_an_optimizer_has_the_numbers_of_fit_with_each_of_its_arguments(name):
 
 
 def test_optimizers_whose_elements_stand_alone_are_known():
-    found = {name for name in NAMES if not elementwise(public_optimizers()[name]())}
+    found = {name for name in NAMES if not elementwise(public("optimizers")[name]())}
     assert found == MAPPED
 
 

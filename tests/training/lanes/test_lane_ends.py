@@ -1,33 +1,36 @@
 import time
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
 
-from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
+from keras_sweep.space.distributions import Int
+from keras_sweep.space.search_space import Goal, Objective, Parameter
+from keras_sweep.space.sweep_spec import SearchSettings
+from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.training.lanes.template import Template
+from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Suggestion, TrialState
-from tests.helpers.factory import digits, make_spec
+from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.lane_trials import (
     Watching,
+    assert_as_fit,
     assert_same_bits,
+    assert_weights_close,
     fitted,
     lanes,
     suggestions,
     train,
     user_spec,
 )
+from tests.helpers.plain_fit import assert_scored_by_its_weights
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 4}
 REGRESSION = {"loss": "mean_squared_error", "metrics": (), "objective": Objective("val_loss", Goal.MINIMIZE)}
-
-
-@pytest.fixture(scope="module")
-def data():
-    return digits()
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +40,6 @@ def numbers(data):
 
 def rates(*values, epochs=20):
     return suggestions(*({"optimizer": "sgd", "learning_rate": value, "epochs": epochs} for value in values))
-
-
-def evaluated(spec, data, weights):
-    model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
-    model.compile(loss=spec.loss, metrics=["accuracy"])
-    model.set_weights(list(weights))
-    return model.evaluate(data.validation.x, data.validation.y, batch_size=32, verbose=0)
 
 
 def test_a_lane_that_turns_nan_fails_as_diverged_where_fit_does(numbers):
@@ -78,7 +74,7 @@ def test_a_rung_prunes_and_the_curve_up_to_it_is_kept(data):
         assert results[number].epochs == results[number].epoch == 2
         assert results[number].reason == "pruned at epoch 2"
         assert results[number].value == results[number].curve["val_accuracy"][1]
-        assert evaluated(make_spec(), data, results[number].weights)[1] == pytest.approx(results[number].value)
+        assert_scored_by_its_weights(data, results[number])
     free = lanes(make_spec(), data, trials)
     np.testing.assert_allclose(results[0].curve["loss"], free[0].curve["loss"], rtol=1e-5)
 
@@ -106,7 +102,7 @@ def test_a_rung_is_not_called_while_a_lane_is_still_being_kept(data, monkeypatch
     results = lanes(spec, data, trials, Watching(rung_epochs=(1, 2, 3), stop_below=0.3))
     assert {result.state for result in results.values()} == {TrialState.COMPLETE, TrialState.PRUNED}
     for result in results.values():
-        assert evaluated(spec, data, result.weights)[1] == pytest.approx(result.value, abs=1e-6)
+        assert_scored_by_its_weights(data, result)
 
 
 def test_only_wanted_trials_are_reported_and_no_bit_depends_on_it(data):
@@ -150,17 +146,13 @@ def test_taking_the_best_epoch_keeps_its_weights(data):
     for result in results.values():
         values = result.curve["val_accuracy"]
         assert (result.value, result.epoch) == (max(values), values.index(max(values)) + 1)
-        loss, accuracy = evaluated(spec, data, result.weights)
-        assert accuracy == pytest.approx(result.value)
-        assert loss == pytest.approx(result.metrics["val_loss"], rel=1e-5)
+        assert_scored_by_its_weights(data, result)
 
 
 def test_a_results_weights_are_those_that_earned_its_value(data):
     trials = suggestions(*({**ADAM, "learning_rate": rate, "epochs": n} for n, rate in enumerate((1e-3, 0.01, 0.1), 1)))
     for result in lanes(make_spec(), data, trials).values():
-        loss, accuracy = evaluated(make_spec(), data, result.weights)
-        assert accuracy == pytest.approx(result.value)
-        assert loss == pytest.approx(result.metrics["val_loss"], rel=1e-5)
+        assert_scored_by_its_weights(data, result)
 
 
 @pytest.mark.parametrize("in_files", [True, False])
@@ -178,8 +170,7 @@ def test_a_promoted_trial_goes_on_with_the_curve_of_an_unbroken_one(data, tmp_pa
     assert [epoch for _, epoch in watch.epochs] == [3, 4, 5]
     assert promoted.curve["loss"][:2] == first[0].curve["loss"]
     np.testing.assert_allclose(promoted.curve["loss"], unbroken.curve["loss"], rtol=1e-5)
-    for ours, theirs in zip(promoted.weights, unbroken.weights, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=2e-5, rtol=1e-4)
+    assert_weights_close(promoted, unbroken)
 
 
 def test_a_promotion_whose_state_is_lost_trains_from_its_start(data, tmp_path):
@@ -191,12 +182,6 @@ def test_a_promotion_whose_state_is_lost_trains_from_its_start(data, tmp_path):
 
 
 def test_hyperbands_promotions_have_the_curves_of_unbroken_trials(data):
-    from keras_sweep.search.keras_tuner.engine import KerasTunerEngine
-    from keras_sweep.space.distributions import Int
-    from keras_sweep.space.search_space import Parameter
-    from keras_sweep.space.sweep_spec import SearchSettings
-    from tests.helpers.factory import LEARNING_RATE, OPTIMIZER
-
     spec = replace(
         make_spec((OPTIMIZER, LEARNING_RATE, Parameter("epochs", Int(1, 4)))),
         search=SearchSettings(engine="keras-tuner", sampler="hyperband", seed=1),
@@ -233,20 +218,13 @@ def test_a_program_that_raises_fails_its_lanes_alone(data):
 
 
 def test_predictions_of_a_state_are_those_of_its_weights(data):
-    from keras_sweep.training.lanes.signature import signature_of
-    from keras_sweep.trial.plan import training_plan
-
     template = Template(make_spec(), signature_of(training_plan(make_spec(), ADAM)), data)
-    from keras_sweep.training.checkpoint import TrainingState
-
     state = TrainingState(template.trainable, template.other, ())
     expected = template.model.predict(data.validation.x, verbose=0)
     np.testing.assert_allclose(template.predict(state, data.validation.x), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_model_with_nothing_to_train_is_scored_as_fit_does(data):
-    from tests.helpers.lane_trials import assert_as_fit
-
     assert_as_fit(user_spec("frozen"), data, suggestions({**ADAM, "epochs": 2}, {**ADAM, "epochs": 1}))
 
 

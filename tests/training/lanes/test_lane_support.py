@@ -9,35 +9,23 @@ from keras_sweep.errors import UsageError
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.lanes import lane_support
 from keras_sweep.training.lanes.lane_support import why_not_lanes
-from tests.helpers.factory import digits, make_spec
+from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import user_spec
 
 
-@pytest.fixture(scope="module")
-def data():
-    return digits()
-
-
-def test_the_dense_model_is_fit(data):
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        *((name, None) for name in ("convolutional", "regularized", "constrained", "one_output")),
+        ("own_step", "the model has its own `train_step`"),
+        ("calling_back", "the model calls back into Python while it trains"),
+        ("choosing", "a layer draws from Python's or NumPy's generator while the model is compiled"),
+    ],
+)
+def test_models_of_ordinary_layers_are_fit_and_what_others_do_is_named(data, name, reason):
+    spec = user_spec(name, loss="mse") if name == "one_output" else user_spec(name)
     assert why_not_lanes(make_spec(), data) is None
-
-
-@pytest.mark.parametrize("name", ["convolutional", "regularized", "constrained", "one_output"])
-def test_models_of_ordinary_layers_are_fit(data, name):
-    assert why_not_lanes(user_spec(name, loss="mse" if name == "one_output" else make_spec().loss), data) is None
-
-
-def test_a_training_step_of_its_own_is_named(data):
-    assert why_not_lanes(user_spec("own_step"), data) == "the model has its own `train_step`"
-
-
-def test_a_layer_that_calls_back_into_python_is_named(data):
-    assert why_not_lanes(user_spec("calling_back"), data) == "the model calls back into Python while it trains"
-
-
-def test_a_layer_that_chooses_while_it_is_compiled_is_named(data):
-    reason = "a layer draws from Python's or NumPy's generator while the model is compiled"
-    assert why_not_lanes(user_spec("choosing"), data) == reason
+    assert why_not_lanes(spec, data) == reason
 
 
 def test_data_over_the_bound_is_measured(data, monkeypatch):
@@ -56,9 +44,7 @@ def test_text_is_no_number(data):
 def of_another_year(monkeypatch):
     """The packages as they would be if their versions were none that is known."""
     monkeypatch.setattr(lane_support, "KNOWN_KERAS", ("0.",))
-    lane_support._lacking.cache_clear()
-    yield monkeypatch
-    lane_support._lacking.cache_clear()
+    return monkeypatch
 
 
 def test_a_version_that_is_not_known_but_has_all_that_lanes_need_trains_lanes(data, of_another_year):

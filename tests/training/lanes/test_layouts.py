@@ -5,7 +5,7 @@ from keras_sweep.sweep.replay import RELATIVE
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.effort import Effort
 from keras_sweep.training.lanes.flat import Flat
-from keras_sweep.training.lanes.layout import Numbers
+from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.program import layout_of
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import optimizer_variants, signature_of
@@ -13,41 +13,42 @@ from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.lanes.templates import Templates
 from keras_sweep.trial.plan import training_plan
-from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import WEIGHTS, assert_same_bits, fitted, lanes, suggestions, user_spec
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
+from tests.helpers.lane_trials import (
+    WEIGHTS,
+    assert_same_bits,
+    assert_weights_close,
+    fitted,
+    lanes,
+    suggestions,
+    user_spec,
+)
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
 
 
-@pytest.fixture(scope="module")
-def data():
-    return digits()
+def template_of(spec, data, **changes):
+    return Template(spec, signature_of(training_plan(spec, {**ADAM, **changes})), data)
 
 
-def chosen(spec, params, data, count=2):
-    template = Template(spec, signature_of(training_plan(spec, params)), data)
-    return layout_of(template, count)
+@pytest.mark.parametrize(
+    ("spec", "changes", "kind"),
+    [
+        *((make_spec(), {"optimizer": name}, Flat) for name in ("sgd", "rmsprop", "adam")),
+        *(
+            (make_spec(), changes, Stacked)
+            for changes in ({"clipnorm": 1.0}, {"global_clipnorm": 1.0}, {"use_ema": True})
+        ),
+        *((user_spec(name), {}, Stacked) for name in ("constrained", "convolutional")),
+    ],
+)
+def test_what_works_element_by_element_lies_flat_and_the_rest_is_stacked(data, spec, changes, kind):
+    assert isinstance(layout_of(template_of(spec, data, **changes), 2), kind)
 
 
-@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam"])
-def test_an_elementwise_optimizer_is_laid_out_flat(data, name):
-    assert isinstance(chosen(make_spec(), {**ADAM, "optimizer": name}, data), Flat)
-
-
-@pytest.mark.parametrize("changes", [{"clipnorm": 1.0}, {"global_clipnorm": 1.0}, {"use_ema": True}])
-def test_an_optimizer_that_sees_whole_variables_is_stacked(data, changes):
-    assert isinstance(chosen(make_spec(), {**ADAM, **changes}, data), Stacked)
-
-
-def test_a_constrained_model_is_stacked(data):
-    assert isinstance(chosen(user_spec("constrained"), ADAM, data), Stacked)
-
-
-def test_a_model_that_convolves_is_stacked_and_trains_one_lane_at_a_time(data):
+def test_a_model_that_convolves_trains_one_lane_at_a_time(data):
     spec = user_spec("convolutional")
-    signature = signature_of(training_plan(spec, ADAM))
-    assert isinstance(chosen(spec, ADAM, data), Stacked)
-    assert Templates(spec, data, lane_limit=8).limit(signature) == 1
+    assert Templates(spec, data, lane_limit=8).limit(signature_of(training_plan(spec, ADAM))) == 1
     assert Templates(make_spec(), data, lane_limit=8).limit(signature_of(training_plan(make_spec(), ADAM))) == 8
 
 
@@ -78,8 +79,7 @@ def test_a_lane_alone_has_the_bits_of_fit_where_it_is_stacked(data):
 @pytest.mark.parametrize("kind", [Flat, Stacked])
 @pytest.mark.parametrize("model", ["convolutional", "regularized"])
 def test_a_lane_comes_back_as_it_was_stacked(data, kind, model):
-    spec = user_spec(model)
-    made = kind(Template(spec, signature_of(training_plan(spec, ADAM)), data), 2)
+    made = kind(template_of(user_spec(model), data), 2)
     first = made.initial()
     rng = np.random.default_rng(0)
     other = TrainingState(
@@ -107,8 +107,7 @@ def test_both_layouts_train_alike(data, model, monkeypatch):
     stacked = lanes(spec, data, trials)
     for number, result in flat.items():
         np.testing.assert_allclose(result.curve["loss"], stacked[number].curve["loss"], rtol=RELATIVE)
-        for ours, theirs in zip(result.weights, stacked[number].weights, strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=WEIGHTS, rtol=1e-4)
+        assert_weights_close(result, stacked[number])
 
 
 def test_one_lane_alone_has_the_numbers_that_it_has_among_many(data):
@@ -118,8 +117,7 @@ def test_one_lane_alone_has_the_numbers_that_it_has_among_many(data):
     alone = lanes(make_spec(), data, trials, lane_limit=1)
     for number, result in many.items():
         np.testing.assert_allclose(result.curve["loss"], alone[number].curve["loss"], rtol=RELATIVE)
-        for ours, theirs in zip(result.weights, alone[number].weights, strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=WEIGHTS, rtol=1e-4)
+        assert_weights_close(result, alone[number])
 
 
 def after_an_epoch(spec, optimizers, data):

@@ -9,13 +9,16 @@ from keras_sweep.training.lanes.lane_numbers import PerLaneValue
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.signature import optimizer_variants
 from keras_sweep.trial.result import TrialState
-from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import Watching, assert_as_fit, assert_same_bits, suggestions, train, user_spec
-
-
-@pytest.fixture(scope="module")
-def data():
-    return digits()
+from tests.helpers.factory import make_spec
+from tests.helpers.lane_trials import (
+    Watching,
+    assert_as_fit,
+    assert_same_bits,
+    signatures,
+    suggestions,
+    train,
+    user_spec,
+)
 
 
 def space(**distributions):
@@ -25,11 +28,6 @@ def space(**distributions):
 def searching(*names, **changes):
     """A spec in which these arguments vary."""
     return make_spec(space=space(**{name: Float(0.0, 1.0) for name in names}), **changes)
-
-
-def signatures(runner):
-    """Of the programs that it has trained with."""
-    return {signature for signature, _ in runner._programs._programs._values}
 
 
 def programs(spec, data, trials):

@@ -7,7 +7,7 @@ from keras_sweep.space.search_space import Parameter
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.training.lanes.snapshot import FILE
 from keras_sweep.trial.events import EpochEnded
-from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import Watching, assert_same_bits, lanes, suggestions, train, user_spec
 
 TRIALS = suggestions(
@@ -18,11 +18,6 @@ TRIALS = suggestions(
     {"optimizer": "adam", "learning_rate": 0.003, "epochs": 15, "batch_size": 100},
     {"optimizer": "adam", "learning_rate": 1e-4, "epochs": 15},
 )
-
-
-@pytest.fixture(scope="module")
-def data():
-    return digits()
 
 
 def stopped(spec, data, folder, trials=TRIALS, after=5, **watching):

@@ -9,7 +9,7 @@ from keras_sweep.training.lanes.softmax_regression import is_softmax_regression
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import TrialState
-from tests.helpers.factory import digits, make_spec
+from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import assert_as_fit, fitted, lanes, suggestions, user_spec
 
 ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 3}
@@ -18,11 +18,6 @@ THREE = suggestions(
     {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 2},
     {"optimizer": "rmsprop", "learning_rate": 0.003, "epochs": 3},
 )
-
-
-@pytest.fixture(scope="module")
-def data():
-    return digits()
 
 
 def changed(data, x=lambda rows: rows, y=lambda labels: labels):
@@ -64,19 +59,19 @@ def test_a_lane_that_overflows_diverges_as_by_fit_and_its_neighbour_does_not(dat
 
 
 @pytest.mark.parametrize(
-    "params", [{"model.hidden": 4}, {"model.l2": 0.1}, {"model.dropout": 0.5}, {"model.activation": "sigmoid"}]
+    ("spec", "params"),
+    [
+        *((make_spec(), {"model.hidden": 4}), (make_spec(), {"model.l2": 0.1}), (make_spec(), {"model.dropout": 0.5})),
+        (make_spec(), {"model.activation": "sigmoid"}),
+        *((user_spec(name), {}) for name in ("convolutional", "regularized")),
+        (make_spec(metrics=("accuracy", "sparse_top_k_categorical_accuracy")), {}),
+    ],
 )
-def test_any_other_model_is_left_to_keras(data, params):
-    assert not recognized(make_spec(), data, {**ADAM, **params})
+def test_any_other_model_or_metric_is_left_to_keras(data, spec, params):
+    assert not recognized(spec, data, {**ADAM, **params})
 
 
-@pytest.mark.parametrize("name", ["convolutional", "regularized"])
-def test_models_of_more_parts_are_left_to_keras(data, name):
-    assert not recognized(user_spec(name), data)
-
-
-def test_other_metrics_and_losses_are_left_to_keras(data):
-    assert not recognized(make_spec(metrics=("accuracy", "sparse_top_k_categorical_accuracy")), data)
+def test_another_loss_is_left_to_keras(data):
     whole = changed(data, y=lambda labels: keras.utils.to_categorical(labels, 10))
     assert not recognized(make_spec(loss="categorical_crossentropy"), whole)
 

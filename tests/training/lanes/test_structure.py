@@ -1,5 +1,7 @@
 """Models that differ in widths, activations and numbers of layers are lanes of one program."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -7,77 +9,239 @@ import pytest
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import ModelSpec
-from keras_sweep.training.lanes.lane_numbers import ELEMENTWISE, ChosenActivation
+from keras_sweep.training.lanes.lane_numbers import chosen_activation
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.training.lanes.structure import FACTORS, LanePenalty
-from tests.helpers.factory import EPOCHS, LEARNING_RATE, digits, make_spec
-from tests.helpers.lane_trials import FOLDER, assert_as_fit, assert_same_bits, lanes, suggestions
+from keras_sweep.training.lanes.structure import ACTIVATIONS, FACTORS, LanePenalty
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
+from tests.helpers.lane_trials import (
+    FOLDER,
+    assert_as_fit,
+    assert_same_bits,
+    lanes,
+    signatures,
+    suggestions,
+)
+
+SHARE = Float(0.0, 0.9)
+WIDTHS = Int(4, 40)
 
 
-@pytest.fixture(scope="module")
-def data():
-    return digits()
-
-
-def searching(source=None, arguments=None, more=(), **distributions):
-    """A spec that varies these arguments of the dense model, or of one of the user's, and more parameters."""
+def searching(source=None, arguments=None, batch_size=None, **distributions):
+    """A spec that varies these arguments of the dense model, or of one of the user's, and perhaps the batch size."""
     model = ModelSpec("python", f"user_models:{source}", {}) if source else ModelSpec("dense", "dense", arguments or {})
-    varied = (Parameter(f"model.{name}", one) for name, one in distributions.items())
-    return make_spec((LEARNING_RATE, EPOCHS, *more, *varied), model=model, folder=FOLDER)
+    varied = [Parameter(f"model.{name}", one) for name, one in distributions.items()]
+    varied += [Parameter("batch_size", batch_size)] if batch_size else []
+    return make_spec((LEARNING_RATE, EPOCHS, *varied), model=model, folder=FOLDER)
 
 
-def programs(runner):
-    """The signatures that it has trained with."""
-    return {signature for signature, _ in runner._programs._programs._values}
+def of_models(*arguments, **each):
+    """Trials of models with these arguments; `each` has further parameters, a value for each trial."""
+    trials = [{f"model.{name}": value for name, value in one.items()} for one in arguments]
+    return [{**trial, **{name: values[place] for name, values in each.items()}} for place, trial in enumerate(trials)]
 
 
-def as_fit(spec, data, *params):
+def rows_of(names, *values):
+    """Arguments by name, a row for each model."""
+    return [dict(zip(names.split(), row, strict=True)) for row in values]
+
+
+def as_fit(spec, data, params):
     """The signatures by which trials came to the numbers of `fit`."""
     runner = CompiledRunner(spec, data)
     trials = suggestions(*({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, **one} for one in params))
     assert_as_fit(spec, data, trials, runner=runner)
-    return programs(runner)
+    return signatures(runner)
 
 
-def test_rates_of_dropout_and_factors_of_penalties_differ_among_lanes(data):
-    spec = searching(arguments={"hidden": (16,)}, dropout=Float(0.0, 0.9), l2=Float(0.0, 1.0))
-    used = as_fit(
-        spec,
-        data,
-        {"model.dropout": 0.1, "model.l2": 0.01},
-        {"model.dropout": 0.5, "model.l2": 0.001, "learning_rate": 0.003},
-        {"model.dropout": 0.87, "model.l2": 1e-6},
-    )
-    assert len(used) == 1
+def case(name, spec, params, programs=1, marks=()):
+    return pytest.param(spec, params, programs, id=name, marks=marks)
 
 
-def test_a_trial_without_a_penalty_is_a_lane_whose_factor_is_zero(data):
-    spec = searching(l2=Float(0.0, 1.0), hidden=Categorical(((), (16,))), dropout=Float(0.0, 0.9))
-    used = as_fit(
-        spec,
-        data,
-        {"model.l2": 0.0, "model.hidden": (16,), "model.dropout": 0.0},
-        {"model.l2": 0.01, "model.hidden": (16,), "model.dropout": 0.3},
-        {"model.l2": 0.0, "model.hidden": (), "model.dropout": 0.3},
-    )
-    assert len(used) == 1
+PENALTIES = "l1 l2 bias rate noise slope activity"
+MANY = "units rate noise slope l1 l2"
+PAIR = ((8, 5), (33, 20))
+CASES = [
+    case(
+        "rates of dropout and factors of penalties",
+        searching(arguments={"hidden": (16,)}, dropout=SHARE, l2=Float(0.0, 1.0)),
+        of_models(*rows_of("dropout l2", (0.1, 0.01), (0.5, 0.001), (0.87, 1e-6)), learning_rate=(0.01, 0.003, 0.01)),
+    ),
+    case(
+        "a factor of zero where a trial has no penalty",
+        searching(l2=Float(0.0, 1.0), hidden=Categorical(((), (16,))), dropout=SHARE),
+        of_models(*rows_of("l2 hidden dropout", (0.0, (16,), 0.0), (0.01, (16,), 0.3), (0.0, (), 0.3))),
+    ),
+    case(
+        "numbers of zero in models of the user's",
+        searching("penalized", **dict.fromkeys(PENALTIES.split(), SHARE)),
+        of_models(
+            *rows_of(
+                PENALTIES,
+                (0.001, 0.01, 0.1, 0.3, 0.2, 0.1, 0.001),
+                (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+                (0.0, 0.01, None, 0.1, 0.0, 0.2, 0.0),
+            )
+        ),
+    ),
+    case(
+        "nothing dropped where a trial has no dropout",
+        searching(arguments={"hidden": (16,)}, dropout=SHARE),
+        of_models({"dropout": 0.0}, {"dropout": 0.3}),
+    ),
+    *(
+        case(
+            f"narrow layers beside wide ones, {activation}",
+            searching(
+                arguments={"hidden_activation": activation},
+                hidden=Categorical((*PAIR, (64, 64))),
+                dropout=SHARE,
+                l2=Float(0.0, 1.0),
+            ),
+            of_models(
+                *rows_of("hidden dropout l2", ((8, 5), 0.1, 0.01), ((33, 20), 0.3, 0.001), ((64, 64), 0.2, 0.0001))
+            ),
+            marks=marks,
+        )
+        for activation, marks in (("relu", pytest.mark.soak), ("sigmoid", ()))
+    ),
+    *(
+        case(
+            f"what is beyond a narrow layer stays at zero, {optimizer}",
+            searching(hidden=WIDTHS),
+            of_models({"hidden": 7}, {"hidden": 31}, optimizer=[optimizer] * 2, learning_rate=(0.003, 0.01)),
+            marks=() if optimizer in ("sgd", "ftrl") else pytest.mark.soak,
+        )
+        for optimizer in ("sgd", "ftrl", "rmsprop", "adamw", "adamax", "adadelta", "adagrad", "nadam", "lion")
+    ),
+    case(
+        "models of the user's",
+        searching("many_numbers", units=WIDTHS, **dict.fromkeys(MANY.split()[1:], SHARE)),
+        of_models(
+            *rows_of(
+                MANY,
+                (6, 0.1, 0.3, 0.05, 0.001, 0.01),
+                (12, 0.5, 0.1, 0.3, 0.01, 0.001),
+                (40, 0.3, 0.01, 0.2, 1e-4, 1e-5),
+            )
+        ),
+        marks=pytest.mark.full_effort,  # normalized batches make roundings large
+    ),
+    case(
+        "a functional model of one chain",
+        searching("functional", units=WIDTHS, rate=SHARE),
+        of_models(*rows_of("units rate", (6, 0.3), (33, 0.1))),
+    ),
+    *(
+        case(
+            f"a rate of {rate} draws no numbers",
+            searching("functional", units=WIDTHS, rate=Float(0.0, 1.0)),
+            of_models(*rows_of("units rate", (6, rate), (33, rate))),
+        )
+        for rate in (0.0, 1.0)
+    ),
+    case(
+        "activations of hidden layers",
+        searching(
+            hidden=Categorical(PAIR), hidden_activation=Categorical(("relu", "tanh", "gelu", "swish")), dropout=SHARE
+        ),
+        of_models(
+            *rows_of(
+                "hidden hidden_activation dropout",
+                *((PAIR[place % 2], name, 0.2) for place, name in enumerate(("relu", "tanh", "gelu", "swish"))),
+            )
+        ),
+    ),
+    case(
+        "batch sizes, with whole and short last batches",
+        searching(hidden=Categorical(PAIR), dropout=SHARE, batch_size=Categorical((16, 32, 50, 64))),
+        of_models(*rows_of("hidden dropout", *((one, 0.3) for one in PAIR * 2)), batch_size=(16, 32, 50, 64)),
+    ),
+    case(
+        "batches that fill every step, beside shorter ones",
+        searching(hidden=WIDTHS, batch_size=Categorical((15, 60))),
+        of_models({"hidden": 9}, {"hidden": 9}, batch_size=(15, 60)),
+    ),
+    case(
+        "noise in batches that are filled up",
+        searching("noisy", **dict.fromkeys(["noise", "rate", "gaussian", "alpha"], SHARE), batch_size=Int(16, 40)),
+        of_models(
+            *rows_of("noise rate gaussian alpha", (0.1, 0.3, 0.2, 0.1), (0.3, 0.2, 0.4, 0.3)), batch_size=(16, 37)
+        ),
+    ),
+    case(
+        "several depths",
+        searching(
+            hidden=Categorical(((), (7,), (33, 20), (9, 40, 5))),
+            dropout=SHARE,
+            l2=Float(0.0, 1.0),
+            batch_size=Categorical((32, 64)),
+        ),
+        of_models(
+            *rows_of(
+                "hidden dropout l2",
+                ((9, 40, 5), 0.1, 0.01),
+                ((33, 20), 0.0, 0.001),
+                ((7,), 0.3, 0.0001),
+                ((), 0.2, 0.0001),
+                ((), 0.0, 0.01),
+            ),
+            batch_size=(32, 32, 64, 64, 64),
+        ),
+    ),
+    case(
+        "an output layer keeps its own activation",
+        searching(
+            hidden=WIDTHS,
+            activation=Categorical(("sigmoid", "softmax")),
+            hidden_activation=Categorical(("relu", "sigmoid")),
+        ),
+        of_models(
+            *rows_of(
+                "hidden activation hidden_activation",
+                (6, "sigmoid", "relu"),
+                (33, "sigmoid", "sigmoid"),
+                (20, "softmax", "sigmoid"),
+            )
+        ),
+        2,
+    ),
+    case(
+        "a layer that looks at the batch is compiled for each batch size",
+        searching("many_numbers", units=WIDTHS, batch_size=Categorical((16, 32))),
+        of_models({"units": 6}, {"units": 33}, batch_size=(16, 32)),
+        2,
+    ),
+    case(
+        "a layer of the user's keeps each model by itself",
+        searching("with_a_lambda", rate=Float(0.0, 1.0)),
+        of_models({"rate": 0.5}, {"rate": 0.9}),
+        2,
+    ),
+    case(
+        "a mixing optimizer keeps each model by itself",
+        searching(hidden=WIDTHS),
+        of_models({"hidden": 7}, {"hidden": 9}, optimizer=("muon", "muon"), learning_rate=(0.003, 0.003)),
+        2,
+    ),
+    *(
+        case(f"{source} keeps each model by itself", searching(source, units=WIDTHS), of_models(*units), 2)
+        for source, units in (
+            ("with_a_skip", ({"units": 6}, {"units": 7})),
+            *((name, ({"units": 6}, {"units": 33})) for name in ("orthogonal", "of_low_rank", "of_unit_norms")),
+            ("of_own_relu", ({"units": 6}, {"units": 33})),
+        )
+    ),
+]
 
 
-def test_numbers_of_zero_in_models_of_the_users_are_lanes_beside_others(data):
-    names = ("l1", "l2", "bias", "rate", "noise", "slope", "activity")
-    spec = searching("penalized", **dict.fromkeys(names, Float(0.0, 0.9)))
-    values = (
-        (0.001, 0.01, 0.1, 0.3, 0.2, 0.1, 0.001),
-        (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-        (0.0, 0.01, None, 0.1, 0.0, 0.2, 0.0),
-    )
-    trials = [{f"model.{name}": value for name, value in zip(names, one, strict=True)} for one in values]
-    assert len(as_fit(spec, data, *trials)) == 1
+@pytest.mark.parametrize(("spec", "params", "programs"), CASES)
+def test_trials_share_programs_with_the_numbers_of_fit(data, spec, params, programs):
+    assert len(as_fit(spec, data, params)) == programs
 
 
 def test_a_trial_without_a_penalty_trains_alone_as_if_the_space_had_none(data):
     spec = searching(arguments={"hidden": (16,)}, l2=Float(0.0, 1.0))
-    (signature,) = as_fit(spec, data, {"model.l2": 0.0})
+    (signature,) = as_fit(spec, data, of_models({"l2": 0.0}))
     assert "L2" not in signature.structure
 
 
@@ -94,201 +258,24 @@ def test_a_factor_of_zero_adds_nothing_where_the_sum_over_weights_overflows(kind
     np.testing.assert_array_equal(gradient, 0.0)
 
 
-def test_a_trial_without_dropout_is_a_lane_that_drops_nothing(data):
-    spec = searching(arguments={"hidden": (16,)}, dropout=Float(0.0, 0.9))
-    assert len(as_fit(spec, data, {"model.dropout": 0.0}, {"model.dropout": 0.3})) == 1
-
-
-@pytest.mark.parametrize("activation", [pytest.param("relu", marks=pytest.mark.soak), "sigmoid"])
-def test_narrow_layers_train_as_lanes_beside_wide_ones(data, activation):
-    spec = searching(
-        arguments={"hidden_activation": activation},
-        hidden=Categorical(((8, 5), (33, 20), (64, 64))),
-        dropout=Float(0.0, 0.9),
-        l2=Float(0.0, 1.0),
-    )
-    used = as_fit(
-        spec,
-        data,
-        {"model.hidden": (8, 5), "model.dropout": 0.1, "model.l2": 0.01},
-        {"model.hidden": (33, 20), "model.dropout": 0.3, "model.l2": 0.001},
-        {"model.hidden": (64, 64), "model.dropout": 0.2, "model.l2": 0.0001},
-    )
-    assert len(used) == 1
-
-
-SOME = ["sgd", "ftrl"]
-OTHERS = ["rmsprop", "adamw", "adamax", "adadelta", "adagrad", "nadam", "lion"]
-
-
-@pytest.mark.parametrize("optimizer", [*SOME, *(pytest.param(one, marks=pytest.mark.soak) for one in OTHERS)])
-def test_every_optimizer_leaves_what_is_beyond_a_narrow_layer_at_zero(data, optimizer):
-    spec = searching(hidden=Int(4, 40))
-    used = as_fit(
-        spec,
-        data,
-        {"optimizer": optimizer, "learning_rate": 0.003, "model.hidden": 7},
-        {"optimizer": optimizer, "learning_rate": 0.01, "model.hidden": 31},
-    )
-    assert len(used) == 1
-
-
-@pytest.mark.full_effort  # normalized batches make roundings large
-def test_models_of_the_users_share_programs_too(data):
-    names = ("rate", "noise", "slope", "l1", "l2")
-    spec = searching("many_numbers", units=Int(4, 40), **dict.fromkeys(names, Float(0.0, 0.9)))
-    values = ((6, 0.1, 0.3, 0.05, 0.001, 0.01), (12, 0.5, 0.1, 0.3, 0.01, 0.001), (40, 0.3, 0.01, 0.2, 1e-4, 1e-5))
-    trials = [{f"model.{n}": v for n, v in zip(("units", *names), one, strict=True)} for one in values]
-    assert len(as_fit(spec, data, *trials)) == 1
-
-
-def test_a_layer_of_the_users_keeps_each_model_by_itself(data):
-    spec = searching("with_a_lambda", rate=Float(0.0, 1.0))
-    assert len(as_fit(spec, data, {"model.rate": 0.5}, {"model.rate": 0.9})) == 2
-
-
-def test_a_mixing_optimizer_keeps_each_model_by_itself(data):
-    spec = searching(hidden=Int(4, 40))
-    used = as_fit(
-        spec, data, *({"optimizer": "muon", "learning_rate": 0.003, "model.hidden": width} for width in (7, 9))
-    )
-    assert len(used) == 2
-
-
-def test_a_functional_model_of_one_chain_shares_programs(data):
-    spec = searching("functional", units=Int(4, 40), rate=Float(0.0, 0.9))
-    trials = ({"model.units": 6, "model.rate": 0.3}, {"model.units": 33, "model.rate": 0.1})
-    assert len(as_fit(spec, data, *trials)) == 1
-
-
-@pytest.mark.parametrize("rate", [0.0, 1.0])
-def test_a_layer_that_drops_nothing_or_all_draws_no_numbers(data, rate):
-    spec = searching("functional", units=Int(4, 40), rate=Float(0.0, 1.0))
-    assert len(as_fit(spec, data, *({"model.units": width, "model.rate": rate} for width in (6, 33)))) == 1
-
-
-def test_a_model_that_is_no_chain_is_compiled_for_its_arguments(data):
-    spec = searching("with_a_skip", units=Int(4, 40))
-    assert len(as_fit(spec, data, {"model.units": 6}, {"model.units": 7})) == 2
-
-
 def test_a_trial_that_is_wanted_alone_has_the_bits_that_it_has_among_all(data):
-    spec = searching(hidden=Int(4, 40), dropout=Float(0.0, 0.9))
-    widths = ((7, 0.2), (31, 0.4), (9, 0.0), (40, 0.1), (12, 0.0))
-    trials = suggestions(
-        *(
-            {"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, "model.hidden": width, "model.dropout": rate}
-            for width, rate in widths
-        )
-    )
+    spec = searching(hidden=WIDTHS, dropout=SHARE)
+    models = of_models(*rows_of("hidden dropout", (7, 0.2), (31, 0.4), (9, 0.0), (40, 0.1), (12, 0.0)))
+    trials = suggestions(*({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, **model} for model in models))
     together = lanes(spec, data, trials)
     for number in (1, 4):
         assert_same_bits(lanes(spec, data, trials, wanted={number}), together, {number})
-
-
-@pytest.mark.parametrize("source", ["orthogonal", "of_low_rank", "of_unit_norms"])
-def test_a_layer_that_is_more_than_its_columns_keeps_each_model_by_itself(data, source):
-    spec = searching(source, units=Int(4, 40))
-    assert len(as_fit(spec, data, {"model.units": 6}, {"model.units": 33})) == 2
-
-
-def test_activations_of_hidden_layers_differ_among_lanes(data):
-    names = ("relu", "tanh", "gelu", "swish")
-    spec = searching(
-        hidden=Categorical(((8, 5), (33, 20))), hidden_activation=Categorical(names), dropout=Float(0, 0.9)
-    )
-    used = as_fit(
-        spec,
-        data,
-        *(
-            {"model.hidden": ((8, 5), (33, 20))[place % 2], "model.hidden_activation": name, "model.dropout": 0.2}
-            for place, name in enumerate(names)
-        ),
-    )
-    assert len(used) == 1
 
 
 def test_what_overflows_in_an_activation_that_another_lane_has_leaves_a_lane_as_it_is():
     import jax
     import jax.numpy as jnp
 
-    names = sorted(ELEMENTWISE)
     at = jnp.array([-np.inf, -3e38, -90.0, -1.0, 0.0, 1.0, 90.0, 3e38, np.inf])
-    for place, name in enumerate(names):
-        own = keras.activations.get(name)
-        chosen = jax.vmap(ChosenActivation(names, place))(at), jax.vmap(jax.grad(ChosenActivation(names, place)))(at)
-        np.testing.assert_array_equal(chosen, (own(at), jax.vmap(jax.grad(own))(at)), err_msg=name)
-
-
-def test_batch_sizes_share_a_program_with_whole_and_short_last_batches(data):
-    sizes = Parameter("batch_size", Categorical((16, 32, 50, 64)))
-    spec = searching(hidden=Categorical(((8, 5), (33, 20))), dropout=Float(0.0, 0.9), more=(sizes,))
-    used = as_fit(
-        spec,
-        data,
-        *(
-            {"batch_size": size, "model.hidden": ((8, 5), (33, 20))[place % 2], "model.dropout": 0.3}
-            for place, size in enumerate((16, 32, 50, 64))
-        ),
-    )
-    assert len(used) == 1
-
-
-def test_batches_that_fill_every_step_share_the_program_of_shorter_ones(data):
-    spec = searching(hidden=Int(4, 40), more=(Parameter("batch_size", Categorical((15, 60))),))
-    assert len(as_fit(spec, data, *({"batch_size": size, "model.hidden": 9} for size in (15, 60)))) == 1
-
-
-def test_noise_is_the_same_in_batches_that_are_filled_up(data):
-    sizes = Parameter("batch_size", Int(16, 40))
-    names = ("noise", "rate", "gaussian", "alpha")
-    spec = searching("noisy", **dict.fromkeys(names, Float(0.0, 0.9)), more=(sizes,))
-    values = {16: (0.1, 0.3, 0.2, 0.1), 37: (0.3, 0.2, 0.4, 0.3)}
-    trials = [
-        {"batch_size": size, **{f"model.{name}": value for name, value in zip(names, one, strict=True)}}
-        for size, one in values.items()
-    ]
-    assert len(as_fit(spec, data, *trials)) == 1
-
-
-def test_a_layer_that_looks_at_the_batch_is_compiled_for_each_batch_size(data):
-    sizes = Parameter("batch_size", Categorical((16, 32)))
-    spec = searching("many_numbers", units=Int(4, 40), more=(sizes,))
-    trials = ({"model.units": 6, "batch_size": 16}, {"model.units": 33, "batch_size": 32})
-    assert len(as_fit(spec, data, *trials)) == 2
-
-
-def test_models_of_several_depths_share_a_program(data):
-    sizes = Parameter("batch_size", Categorical((32, 64)))
-    spec = searching(
-        hidden=Categorical(((), (7,), (33, 20), (9, 40, 5))), dropout=Float(0.0, 0.9), l2=Float(0.0, 1.0), more=(sizes,)
-    )
-    used = as_fit(
-        spec,
-        data,
-        {"model.hidden": (9, 40, 5), "model.dropout": 0.1, "model.l2": 0.01, "batch_size": 32},
-        {"model.hidden": (33, 20), "model.dropout": 0.0, "model.l2": 0.001, "batch_size": 32},
-        {"model.hidden": (7,), "model.dropout": 0.3, "model.l2": 0.0001, "batch_size": 64},
-        {"model.hidden": (), "model.dropout": 0.2, "model.l2": 0.0001, "batch_size": 64},
-        {"model.hidden": (), "model.dropout": 0.0, "model.l2": 0.01, "batch_size": 64},
-    )
-    assert len(used) == 1
-
-
-def test_an_output_layer_keeps_its_own_activation(data):
-    spec = searching(
-        hidden=Int(4, 40),
-        activation=Categorical(("sigmoid", "softmax")),
-        hidden_activation=Categorical(("relu", "sigmoid")),
-    )
-    used = as_fit(
-        spec,
-        data,
-        {"model.hidden": 6, "model.activation": "sigmoid", "model.hidden_activation": "relu"},
-        {"model.hidden": 33, "model.activation": "sigmoid", "model.hidden_activation": "sigmoid"},
-        {"model.hidden": 20, "model.activation": "softmax", "model.hidden_activation": "sigmoid"},
-    )
-    assert len(used) == 2
+    for place, name in enumerate(ACTIVATIONS):
+        own, chosen = keras.activations.get(name), partial(chosen_activation, ACTIVATIONS, place)
+        found = jax.vmap(chosen)(at), jax.vmap(jax.grad(chosen))(at)
+        np.testing.assert_array_equal(found, (own(at), jax.vmap(jax.grad(own))(at)), err_msg=name)
 
 
 def test_models_that_share_no_structure_are_built_for_the_trials_that_are_wanted(data):

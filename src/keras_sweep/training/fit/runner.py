@@ -14,7 +14,7 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_model
-from keras_sweep.training.compile_cache import enable_on_jax
+from keras_sweep.training.compiling import enable_on_jax
 from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
 from keras_sweep.training.fit.fit_log import FitLog
 from keras_sweep.training.outcome import failed, scored

@@ -10,22 +10,22 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from keras_sweep.process import xla_options
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training import compiling
 from keras_sweep.trial.plan import DEFAULT_EPOCHS
 
 
 class Effort(Enum):
     """What XLA is told where it compiles for the CPU."""
 
-    LOW = xla_options.LOW_EFFORT
-    MEDIUM = xla_options.MEDIUM_EFFORT
+    LOW = compiling.LOW_EFFORT
+    MEDIUM = compiling.MEDIUM_EFFORT
     FULL = MappingProxyType[str, Any]({})
 
     @property
     def options(self) -> Mapping[str, Any] | None:
         """For `jax.jit` and `Lowered.compile`."""
-        return xla_options.on_cpu(self.value)
+        return compiling.on_cpu(self.value)
 
 
 # Numbers that the longest trial computes, weights and outputs of layers. Code of low effort takes 50 ns more for each.

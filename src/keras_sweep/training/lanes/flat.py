@@ -1,25 +1,28 @@
-"""Each variable of all lanes as one array, for optimizers that work element by element."""
+"""Each variable of all lanes as one array, for optimizers that work element by element. T lanes, B rows a batch.
+
+Such an optimizer does not know lanes then, and XLA updates all of them in one loop.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from keras_sweep.training.checkpoint import Arrays, TrainingState
-from keras_sweep.training.lanes.lane_numbers import LaneNumbers, PerLaneValue, per_lane_values
-from keras_sweep.training.lanes.layout import Numbers, State
-from keras_sweep.training.lanes.masked import updated_metrics
-from keras_sweep.training.lanes.softmax_regression import SoftmaxRegression, is_softmax_regression
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, PerLaneValue, holding
+from keras_sweep.training.lanes.softmax_regression import is_softmax_regression, softmax_gradients
 from keras_sweep.training.lanes.structure import OwnModel, in_shapes
 from keras_sweep.training.lanes.template import Template
 
-ELEMENTWISE = frozenset(
-    {"SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Adadelta", "Adagrad", "Nadam", "Ftrl", "Lion"}
-)  # of keras.optimizers: each element's update reads that element alone
+State: TypeAlias = tuple[list[Any], list[Any], list[Any]]  # trainable, other, optimizer: device arrays of all lanes
+
+# Of keras.optimizers: each element's update reads that element alone.
+OPTIMIZERS = frozenset({"SGD", "RMSprop", "Adam", "AdamW", "Adamax", "Adadelta", "Adagrad", "Nadam", "Ftrl", "Lion"})
 
 
 def elementwise(optimizer: Any) -> bool:
@@ -27,7 +30,7 @@ def elementwise(optimizer: Any) -> bool:
     import keras
 
     name = type(optimizer).__name__
-    if name not in ELEMENTWISE or type(optimizer) is not getattr(keras.optimizers, name, None):
+    if name not in OPTIMIZERS or type(optimizer) is not getattr(keras.optimizers, name, None):
         return False
     if not isinstance(optimizer.learning_rate, keras.Variable):  # a schedule
         return False
@@ -42,60 +45,88 @@ def lies_flat(template: Template) -> bool:
         variable.constraint is None and not getattr(variable, "overwrite_with_gradient", False)
         for variable in template.model.trainable_variables
     )
-    plain = plain and not template.scales_loss and not template.convolves
+    scales_loss = hasattr(template.model.optimizer, "inner_optimizer")  # as Keras does under `mixed_float16`
+    plain = plain and not scales_loss and not template.convolves
     return plain and all(elementwise(optimizer) for optimizer in template.optimizer_kinds)
 
 
-class _Rate:
-    """A learning rate that is an array, set while the program is traced."""
+@dataclass(frozen=True)
+class _Place:
+    """How one variable of all lanes lies: a kernel [in, out] as [out * T, in], any other one as a vector.
 
-    value: Any = None
+    XLA emits the gradients of kernels so. Arrays are NumPy's, or JAX's while they are traced.
+    """
 
-    def __call__(self) -> Any:
-        return self.value
+    shape: tuple[int, ...]  # of one lane
+    lanes: int
+
+    @property
+    def lying(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        if len(self.shape) == 2:
+            return self.shape[1] * self.lanes, self.shape[0]
+        return (math.prod(self.shape) * self.lanes,)
+
+    def laid(self, view: Any) -> Any:
+        """The array of what has the form [*shape, T]."""
+        return view.reshape(self.shape[0], -1).T if len(self.shape) == 2 else view.ravel()
+
+    def view(self, array: Any) -> Any:
+        """The array as [*shape, T]; the transposition is one of strides, not of bytes."""
+        return (array.T if len(self.shape) == 2 else array).reshape(*self.shape, self.lanes)
+
+    def spread(self, values: Any) -> Any:
+        """Traced: [T] values, to go with the array: a column beside a kernel, which costs no memory traffic."""
+        import jax.numpy as jnp
+
+        if len(self.shape) == 2:
+            return jnp.broadcast_to(values, (self.shape[1], self.lanes)).reshape(-1, 1)
+        return jnp.broadcast_to(values, (*self.shape, self.lanes)).ravel()
+
+    def stack(self, arrays: Sequence[Any]) -> Any:
+        """The device array of the variable in each lane."""
+        import jax
+
+        return jax.device_put(np.ascontiguousarray(self.laid(np.stack(arrays, axis=-1))))
+
+    def lane(self, array: Any, index: int) -> Any:
+        """A copy of the variable in one lane."""
+        return np.array(self.view(np.asarray(array))[..., index], order="C")
 
 
 class Flat:
-    """Every variable of all lanes is one array: kernels [out * T, in], as XLA emits their gradients, others a vector.
+    """Every variable of all lanes is one array, with an optimizer of its own, built on that array.
 
-    Rates are a column beside a kernel, so that they cost no memory traffic. Each variable has its own optimizer, built
-    on that array. Where lanes use different optimizers each of them updates its own lanes of the array: that costs less
-    than a program for each.
+    Where lanes use different optimizers each of them updates its own lanes of the array: that costs less than a program
+    for each.
     """
 
     def __init__(self, template: Template, lanes: int) -> None:
         import keras
 
-        self._model = template.model
         self._template = template
         self._lanes = lanes
-        self._shapes = [tuple(int(n) for n in value.shape) for value in template.trainable]
-        self._rate = _Rate()
-        self._softmax = SoftmaxRegression(template, lanes) if is_softmax_regression(template) else None
-        self._variables = flat = [
-            keras.Variable(np.zeros(self._lying(shape), value.dtype), dtype=str(value.dtype), name=f"variable_{i}")
-            for i, (shape, value) in enumerate(zip(self._shapes, template.trainable, strict=True))
+        self._places = [_Place(tuple(map(int, value.shape)), lanes) for value in template.trainable]
+        self._rate: Any = None  # a learning rate that is an array, set while the program is traced
+        self._is_softmax = is_softmax_regression(template)
+        self._variables = [
+            keras.Variable(np.zeros(place.lying, value.dtype), dtype=str(value.dtype), name=f"variable_{i}")
+            for i, (place, value) in enumerate(zip(self._places, template.trainable, strict=True))
         ]
-        self._optimizers = [self._built([variable]) for variable in flat]  # [variable][variant]
-        # of each optimizer variable: the trainable variable that it follows, or None if lanes share it
-        self._slots: list[int | None] = [
-            index if tuple(slot.shape) == tuple(flat[index].shape) else None
-            for index, optimizers in enumerate(self._optimizers)
+        self._optimizers = [self._built(variable) for variable in self._variables]  # [variable][variant]
+        # Of each optimizer variable: where the trainable variable lies that it follows, or None if lanes share it.
+        self._slots = [
+            place if tuple(slot.shape) == place.lying else None
+            for place, optimizers in zip(self._places, self._optimizers, strict=True)
             for optimizer in optimizers
             for slot in optimizer.variables
         ]
 
-    def _lying(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape in which a variable of all lanes is kept."""
-        if len(shape) == 2:
-            return shape[1] * self._lanes, shape[0]
-        return (math.prod(shape) * self._lanes,)
-
-    def _built(self, variables: list[Any]) -> list[Any]:
+    def _built(self, variable: Any) -> list[Any]:
         optimizers = self._template.optimizers()
         for optimizer in optimizers:
-            optimizer.learning_rate = self._rate
-            optimizer.build(variables)
+            optimizer.learning_rate = lambda: self._rate
+            optimizer.build([variable])
         return optimizers
 
     @cached_property
@@ -103,8 +134,8 @@ class Flat:
         """The optimizers' variables of a lane before its first step; they do not depend on the lane."""
         return tuple(
             np.array(slot.value)
-            for variable in self._model.trainable_variables
-            for optimizer in self._built([variable])
+            for variable in self._template.model.trainable_variables
+            for optimizer in self._built(variable)
             for slot in optimizer.variables
         )
 
@@ -120,114 +151,33 @@ class Flat:
         """Device arrays of these lanes."""
         import jax
 
-        def vector(arrays: list[Any], shape: tuple[int, ...]) -> Any:
-            if len(shape) == 2:
-                return jax.device_put(np.stack([array.T for array in arrays], axis=1).reshape(self._lying(shape)))
-            return jax.device_put(np.stack(arrays, axis=-1).ravel())
-
-        trainable = [
-            vector([lane.trainable[index] for lane in lanes], shape) for index, shape in enumerate(self._shapes)
-        ]
-        other = [jax.device_put(np.stack(arrays)) for arrays in zip(*(lane.other for lane in lanes), strict=True)]
-        slots = [
-            jax.device_put(lanes[0].optimizer[place].copy())
-            if index is None
-            else vector([lane.optimizer[place] for lane in lanes], self._shapes[index])
-            for place, index in enumerate(self._slots)
-        ]
-        return trainable, other, slots
+        trainable, other, slots = (
+            list(zip(*parts, strict=True))
+            for parts in zip(*((lane.trainable, lane.other, lane.optimizer) for lane in lanes), strict=True)
+        )
+        return (
+            [place.stack(arrays) for place, arrays in zip(self._places, trainable, strict=True)],
+            [jax.device_put(np.stack(arrays)) for arrays in other],
+            [
+                jax.device_put(arrays[0].copy()) if place is None else place.stack(arrays)
+                for place, arrays in zip(self._slots, slots, strict=True)
+            ],
+        )
 
     def lane(self, state: State, index: int) -> TrainingState:
         """A copy of one lane."""
-
-        def part(vector: Any, shape: tuple[int, ...]) -> Any:
-            if len(shape) == 2:
-                return np.array(np.asarray(vector).reshape(shape[1], self._lanes, shape[0])[:, index].T, order="C")
-            return np.array(np.asarray(vector).reshape(*shape, self._lanes)[..., index])
-
         trainable, other, slots = state
         return TrainingState(
-            tuple(part(vector, shape) for vector, shape in zip(trainable, self._shapes, strict=True)),
+            tuple(place.lane(array, index) for place, array in zip(self._places, trainable, strict=True)),
             tuple(np.array(np.asarray(array)[index]) for array in other),
             tuple(
-                np.array(slot) if place is None else part(slot, self._shapes[place])
-                for slot, place in zip(slots, self._slots, strict=True)
+                np.array(slot) if place is None else place.lane(slot, index)
+                for place, slot in zip(self._slots, slots, strict=True)
             ),
         )
 
     def _views(self, trainable: list[Any]) -> list[Any]:
-        """Each array as [*shape, T]; the transposition is one of strides, not of bytes."""
-        return [
-            vector.T.reshape(shape[0], shape[1], self._lanes)
-            if len(shape) == 2
-            else vector.reshape(*shape, self._lanes)
-            for vector, shape in zip(trainable, self._shapes, strict=True)
-        ]
-
-    def _spread(self, values: Any, shape: tuple[int, ...]) -> Any:
-        """[T] values to go with a variable of this shape: a column beside a kernel, else a vector."""
-        import jax.numpy as jnp
-
-        if len(shape) == 2:
-            return jnp.broadcast_to(values, (shape[1], self._lanes)).reshape(-1, 1)
-        return jnp.broadcast_to(values, (*shape, self._lanes)).ravel()
-
-    def step(
-        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
-    ) -> tuple[State, list[Any]]:
-        """Traced: one batch, shared by all lanes; where steps are masked, [B] is 1 for its rows, 0 for further ones."""
-        import jax.numpy as jnp
-
-        trainable, other, slots = state
-        of_optimizer, of_model, inside = numbers
-        if self._softmax is not None:
-            gradients, metrics = self._softmax.gradients(trainable, metrics, x, y)
-        else:
-            gradients, other, metrics = self._gradients(trainable, other, metrics, of_model, x, y, counted)
-        if inside is not None:  # what makes a layer wider than the lane's own stays zero
-            gradients = [jnp.where(mask, each, 0) for mask, each in zip(inside, gradients, strict=True)]
-        new_trainable, new_slots = self._apply(trainable, slots, gradients, of_optimizer)
-        return (new_trainable, list(other), new_slots), list(metrics)
-
-    def _gradients(
-        self, trainable: list[Any], other: list[Any], metrics: list[Any], of_model: Any, x: Any, y: Any, counted: Any
-    ) -> tuple[list[Any], list[Any], list[Any]]:
-        """Traced: of one batch the gradients, by Keras's own code mapped over lanes, and the others after it."""
-        import jax
-
-        axes = ([-1] * len(trainable), 0, 0, -1, None, None, None)
-
-        def loss(trainable: list[Any]) -> Any:
-            losses, (other_after, metrics_after, _) = jax.vmap(_forward(self._template, training=True), in_axes=axes)(
-                self._views(trainable), other, metrics, of_model, x, y, counted
-            )
-            return losses.sum(), (other_after, metrics_after)
-
-        gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
-        return gradients, other, metrics
-
-    def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
-        new_trainable, new_slots, place = [], [], 0
-        variants = self._template.signature.variants
-        for variable, optimizers, value, gradient, (rate, masks, per_lane) in zip(
-            self._variables, self._optimizers, trainable, gradients, numbers, strict=True
-        ):
-            self._rate.value = rate
-            new = value
-            for index, (optimizer, variant) in enumerate(zip(optimizers, variants, strict=True)):
-                count = len(optimizer.variables)
-                before = slots[place : place + count]
-                with per_lane_values(optimizer, {name: PerLaneValue(*per_lane[name]) for name in variant.per_lane}):
-                    if len(optimizers) == 1:
-                        (new,), after = optimizer.stateless_apply(before, [gradient], [value])
-                    else:
-                        state = list(zip((variable, *optimizer.variables), (new, *before), strict=True))
-                        new, *after = _own_update(optimizer, state, gradient, masks[index])
-                place += count
-                new_slots.extend(after)
-            new_trainable.append(new)
-        self._rate.value = None
-        return new_trainable, new_slots
+        return [place.view(array) for place, array in zip(self._places, trainable, strict=True)]
 
     def prepare(self, numbers: Numbers) -> Any:
         """Traced: the numbers as the step takes them, computed once an epoch."""
@@ -235,17 +185,15 @@ class Flat:
 
         signature = self._template.signature
         variants = range(len(signature.variants)) if len(signature.variants) > 1 else ()
+        per_lane = list(zip(signature.per_lane, numbers.per_lane, strict=True))
         of_optimizer = jax.lax.optimization_barrier(
             [
                 (
-                    self._spread(numbers.learning_rates, shape),
-                    [self._spread(numbers.variants == variant, shape) for variant in variants],
-                    {
-                        name: [self._spread(values, shape) for values in pair]
-                        for name, pair in zip(signature.per_lane, numbers.per_lane, strict=True)
-                    },
+                    place.spread(numbers.learning_rates),
+                    [place.spread(numbers.variants == variant) for variant in variants],
+                    {name: [place.spread(values) for values in pair] for name, pair in per_lane},
                 )
-                for shape in self._shapes
+                for place in self._places
             ]
         )
         return of_optimizer, numbers.model, self._inside(numbers.model)
@@ -259,19 +207,82 @@ class Flat:
         if own is None or shared is None or not shared.inputs:
             return None
         masks, lengths = [], shared.lengths(own.widths)
-        for shape, axes in zip(self._shapes, shared.axes, strict=True):
-            inside = jnp.ones((*shape, self._lanes), bool)
+        for place, axes in zip(self._places, shared.axes, strict=True):
+            inside = jnp.ones((*place.shape, self._lanes), bool)
             for axis, which in enumerate(axes):
                 if which is not None:
                     inside &= jax.lax.broadcasted_iota(jnp.int32, inside.shape, axis) < lengths[which]
-            masks.append(inside.reshape(shape[0], -1).T if len(shape) == 2 else inside.ravel())
+            masks.append(place.laid(inside))
         return masks
 
-    def test(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any], Any]:
-        """Traced: one more batch of validation rows."""
+    def step(
+        self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
+    ) -> tuple[State, list[Any]]:
+        """Traced: one batch, shared by all lanes; where steps are masked, [B] is 1 for its rows, 0 for further ones."""
+        import jax.numpy as jnp
+
+        trainable, other, slots = state
+        of_optimizer, of_model, inside = numbers
+        if self._is_softmax:
+            gradients, metrics = softmax_gradients(self._template, self._lanes, trainable, metrics, x, y)
+        else:
+            gradients, other, metrics = self._gradients(trainable, other, metrics, of_model, x, y, counted)
+        # The gradient of what makes a layer wider than the lane's own is zero, so that it stays zero.
+        if inside is not None:
+            gradients = [jnp.where(mask, each, 0) for mask, each in zip(inside, gradients, strict=True)]
+        new_trainable, new_slots = self._apply(trainable, slots, gradients, of_optimizer)
+        return (new_trainable, list(other), new_slots), list(metrics)
+
+    def _gradients(
+        self, trainable: list[Any], other: list[Any], metrics: list[Any], of_model: Any, x: Any, y: Any, counted: Any
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """Traced: of one batch the gradients, by Keras's own code mapped over lanes, and the others after it."""
         import jax
 
-        forward = _forward(self._template, training=False)
+        forward = self._template.forward(training=True)
+        axes = ([-1] * len(trainable), 0, 0, -1, None, None, None)
+
+        def loss(trainable: list[Any]) -> Any:
+            losses, (other_after, metrics_after, _) = jax.vmap(forward, in_axes=axes)(
+                self._views(trainable), other, metrics, of_model, x, y, counted
+            )
+            return losses.sum(), (other_after, metrics_after)
+
+        gradients, (other, metrics) = jax.grad(loss, has_aux=True)(trainable)
+        return gradients, other, metrics
+
+    def _apply(self, trainable: Any, slots: Any, gradients: Any, numbers: Any) -> tuple[list[Any], list[Any]]:
+        """Traced: the trainable variables and the optimizers' after a step."""
+        new_trainable, new_slots, remaining = [], [], list(slots)
+        variants = self._template.signature.variants
+        for variable, optimizers, value, gradient, (rate, masks, per_lane) in zip(
+            self._variables, self._optimizers, trainable, gradients, numbers, strict=True
+        ):
+            # Where lanes have several optimizers, each is given what the one before it left, and changes its own lanes.
+            self._rate = rate
+            new = value
+            for index, (optimizer, variant) in enumerate(zip(optimizers, variants, strict=True)):
+                count = len(optimizer.variables)
+                before, remaining = remaining[:count], remaining[count:]
+                with holding([(optimizer, name, PerLaneValue(*per_lane[name])) for name in variant.per_lane]):
+                    if len(optimizers) == 1:
+                        (new,), after = optimizer.stateless_apply(before, [gradient], [value])
+                    else:
+                        state = list(zip((variable, *optimizer.variables), (new, *before), strict=True))
+                        new, *after = _own_update(optimizer, state, gradient, masks[index])
+                new_slots.extend(after)
+            new_trainable.append(new)
+        self._rate = None
+        return new_trainable, new_slots
+
+    def test(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any], Any]:
+        """Traced: one more batch of validation rows, which may change the other variables as in `fit`; metrics.
+
+        Last [T, B] whether each row is right, as `template.right` tells; None where it can't.
+        """
+        import jax
+
+        forward = self._template.forward(training=False)
 
         def one(*lane: Any) -> Any:
             _, (other, metrics, outputs) = forward(*lane, x, y)
@@ -323,28 +334,3 @@ def _own_update(optimizer: Any, state: list[tuple[Any, Any]], gradient: Any, mas
     if not scope.told:  # then each optimizer would have updated the lanes of all
         raise AttributeError("keras.StatelessScope has no `add_update`")
     return [scope.get_current_value(each) for each, _ in state]
-
-
-def _forward(template: Template, *, training: bool) -> Callable[..., Any]:
-    """The first half of `fit`'s own step, on one lane: loss; what the batch did to variables and metrics; outputs."""
-    import jax
-
-    model = template.model
-    scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
-
-    def forward(trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any, counted: Any = None) -> Any:
-        # the loss is a sum over all rows
-        weights = None if counted is None else counted * (len(counted) / counted.sum())
-        with template.of_lane(own):
-            loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
-                trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale
-            )
-        unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
-        if counted is not None:
-            return loss, (other, updated_metrics(model, metrics, unscaled, y, y_pred, counted), y_pred)
-        _, metrics = model._update_metrics_variables(  # noqa: SLF001  # Keras 3.15: what its `train_step` calls on JAX
-            metrics, unscaled, x, y, y_pred, None
-        )
-        return loss, (other, metrics, y_pred)
-
-    return forward

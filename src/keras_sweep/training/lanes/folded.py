@@ -14,7 +14,7 @@ import numpy as np
 from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.training.checkpoint import TrainingState, joined, parted
 from keras_sweep.training.folds import joined_scores, rows_together
-from keras_sweep.training.lanes.layout import Numbers
+from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.program import Logs, Program
 from keras_sweep.training.lanes.structure import OwnModel
 from keras_sweep.training.lanes.template import Template

@@ -15,8 +15,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.lane import LaneEnd, LaneProgress
-from keras_sweep.training.lanes.lane_numbers import LaneNumbers, stacked
-from keras_sweep.training.lanes.layout import Numbers
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, stacked
 from keras_sweep.training.lanes.program import Program
 from keras_sweep.training.lanes.program_cache import ProgramCache
 from keras_sweep.training.lanes.signature import PLACEHOLDER

@@ -7,9 +7,10 @@ constant. Each is stood in for by an array of the lanes' values. Widths and acti
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.signature import PLACEHOLDER
-from keras_sweep.training.lanes.structure import OwnModel, layers_of, number_places
+from keras_sweep.training.lanes.structure import ACTIVATIONS, OwnModel, layers_of, number_places
 from keras_sweep.trial.plan import MODEL_PREFIX
 
 
@@ -31,14 +32,26 @@ class LaneNumbers(NamedTuple):
     @classmethod
     def of(cls, own: OwnModel) -> LaneNumbers:
         """Those of a trial's own model. A complement is computed in double precision, as Keras does."""
-        values = np.array(own.numbers, np.float64)
+        values = np.array([number for layer in own.layers for number in layer.numbers.values()], np.float64)
+        widths = [layer.width for layer in own.layers if layer.width is not None]
+        choices = [layer.choice for layer in own.layers if layer.choice is not None]
         numbers = np.stack([values, 1 - values], axis=-1).astype(np.float32)
-        return cls(numbers, np.array(own.widths, np.int32), np.array(own.choices, np.int32))
+        return cls(numbers, np.array(widths, np.int32), np.array(choices, np.int32))
 
 
 def stacked(lanes: Sequence[LaneNumbers]) -> LaneNumbers:
     """Those of all lanes."""
     return LaneNumbers(*(np.stack(each, axis=-1) for each in zip(*lanes, strict=True)))
+
+
+class Numbers(NamedTuple):
+    """What differs among the lanes of a program beside their variables; NumPy's arrays, or JAX's while it is traced."""
+
+    learning_rates: Any  # [T]
+    variants: Any  # [T] which of the signature's optimizers a lane uses
+    per_lane: Any  # [F, 2, T] lanes' own values of optimizer arguments, and one less each
+    model: LaneNumbers | None = None  # of lanes that share a structure
+    batch_size: Any = None  # of all lanes, where steps are masked
 
 
 @dataclass(frozen=True)
@@ -62,9 +75,8 @@ class Shared:
         inputs: list[int | None] = []
         current: int | None = None  # the wider layer whose outputs these are
         for place, (layer, facts) in enumerate(zip(layers_of(model), layers, strict=True)):
-            kind = type(layer).__name__
             before, own = current, current
-            if kind == "Dense":
+            if facts["class"] == "Dense":
                 current, own = None, None
                 if facts.get("wider"):
                     current = len(inputs)
@@ -72,17 +84,17 @@ class Shared:
                     inputs.append(int(layer.input.shape[-1]) if before is None else None)
                     if facts["optional"]:
                         optional[place] = current
-            if kind == "Dropout" and current is not None and 0 < layer.rate < 1:
+            if facts["class"] == "Dropout" and current is not None and 0 < layer.rate < 1:
                 dropouts[place] = current
             for variable in layer.trainable_variables:
                 axes[id(variable)] = (before, own) if len(variable.shape) == 2 else (own,) * len(variable.shape)
         in_order = [axes[id(variable)] for variable in model.trainable_variables]
         chosen = {place: facts["activations"] for place, facts in enumerate(layers) if "activations" in facts}
-        return cls(len(list(number_places(model))), inputs, in_order, dropouts, optional, chosen)
+        return cls(len(number_places(model)), inputs, in_order, dropouts, optional, chosen)
 
-    def any_lane(self, value: float) -> LaneNumbers:
-        """Numbers of the right shapes, to trace a program with."""
-        numbers = np.full((self.numbers, 2), value, np.float32)
+    def any_lane(self) -> LaneNumbers:
+        """A lane's numbers in the right shapes."""
+        numbers = np.full((self.numbers, 2), PLACEHOLDER, np.float32)
         return LaneNumbers(numbers, np.zeros(len(self.inputs), np.int32), np.zeros(len(self.activations), np.int32))
 
     def lengths(self, widths: Any) -> list[Any]:
@@ -96,9 +108,10 @@ class Shared:
 
 
 class PerLaneValue:
-    """Stands in for a Python float that is not zero: an array of the lanes' values, to go with a variable.
+    """Stands in for a Python float above zero: an array of the lanes' values, to go with a variable, or one lane's.
 
-    Its complement to one is given beside it, since Keras computes that in double precision before it rounds.
+    Its complement to one is given beside it, since Keras computes that in double precision before it rounds. Keras asks
+    a rate whether it is one; nothing asks an argument of an optimizer that.
     """
 
     __hash__ = None  # type: ignore[assignment]
@@ -111,139 +124,93 @@ class PerLaneValue:
         return self._values
 
     def __rsub__(self, other: object) -> Any:
-        if other != 1:
-            return NotImplemented
-        return self._complements
+        return self._complements if other == 1 else NotImplemented
+
+    def __mul__(self, other: Any) -> Any:
+        return other * self._values
+
+    __rmul__ = __mul__
 
     def __eq__(self, other: object) -> bool:
-        if other != 0:
-            raise TypeError("a value per lane can only be compared with zero")
+        if other not in (0, 1):
+            raise TypeError("a value per lane can only be compared with zero and one")
         return False
 
     def __gt__(self, other: object) -> bool:
-        return not self == other  # values that are valid are above zero
+        return True if other == 0 else NotImplemented
 
 
 @contextmanager
-def per_lane_values(optimizer: Any, values: Mapping[str, PerLaneValue]) -> Iterator[None]:
-    """Inside, the optimizer has these values of its arguments."""
-    for name, value in values.items():
-        setattr(optimizer, name, value)
-    try:
+def holding(values: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
+    """Inside, each of these objects has this attribute; set past Keras's own tracking of attributes."""
+    with ExitStack() as before:
+        for owner, name, value in values:
+            if name in vars(owner):
+                before.callback(object.__setattr__, owner, name, vars(owner)[name])
+            else:
+                before.callback(object.__delattr__, owner, name)
+            object.__setattr__(owner, name, value)
         yield
-    finally:
-        for name in values:
-            setattr(optimizer, name, PLACEHOLDER)
-
-
-_NEVER_COMPARED = frozenset({"LeakyReLU", "LanePenalty"})  # an array is taken there
-
-
-class ModelNumber(PerLaneValue):
-    """Stands in for a Python float of a layer that is above zero; a rate is also below one."""
-
-    __hash__ = None
-
-    def __eq__(self, other: object) -> bool:
-        return False if other == 1 else super().__eq__(other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return other * self.__jax_array__()
-
-    __mul__ = __rmul__
 
 
 @contextmanager
 def numbers_of_lane(model: Any, shared: Shared, own: LaneNumbers) -> Iterator[None]:
     """Inside, the model, of a structure that lanes share, has the numbers of one lane, traced."""
+    numbers, widths, choices = own
+    layers, lengths = model.layers, shared.lengths(widths)
+    values: list[tuple[Any, str, Any]] = []
+    for index, (owner, name) in enumerate(number_places(model)):
+        takes_arrays = type(owner).__name__ in ("LeakyReLU", "LanePenalty")  # the others compare it with zero
+        number = numbers[index, 0]
+        values.append((owner, name, number if takes_arrays else PerLaneValue(number, numbers[index, 1])))
+        if type(owner).__name__ == "GaussianDropout":
+            values.append((owner, "call", partial(_gaussian_dropout, owner)))
+    for place, which in shared.dropouts.items():
+        values.append((layers[place], "call", partial(_dropout, layers[place], lengths[which])))
+    for place, which in shared.optional.items():
+        values.append((layers[place], "call", partial(_optional, layers[place], widths[which])))
+    for (place, names), choice in zip(shared.activations.items(), choices, strict=True):
+        values.append((layers[place], "activation", partial(chosen_activation, names, choice)))
+    with holding(values):
+        yield
+
+
+def _optional(layer: Any, width: Any, inputs: Any, **named: Any) -> Any:
+    """A dense layer as wide as what it is given, which passes that through in a lane that lacks it."""
+    import jax.numpy as jnp
+
+    return jnp.where(width > 0, type(layer).call(layer, inputs, **named), inputs)
+
+
+def _gaussian_dropout(layer: Any, inputs: Any, training: bool = False) -> Any:
+    """Keras's, which takes the square root of a Python float."""
+    import jax.numpy as jnp
     import keras
 
-    numbers, widths, choices = own
-    places = list(number_places(model))
-    lengths = shared.lengths(widths)
-    calls: dict[Any, Callable[..., Any]] = {
-        **{one: _GaussianDropout(one) for one, _ in places if type(one).__name__ == "GaussianDropout"},
-        **{(one := model.layers[place]): _Dropout(one, lengths[which]) for place, which in shared.dropouts.items()},
-        **{(one := model.layers[place]): _Optional(one, widths[which]) for place, which in shared.optional.items()},
-    }
-    choosing = [(model.layers[place], names) for place, names in shared.activations.items()]
-    for index, (owner, name) in enumerate(places):
-        compared = type(owner).__name__ not in _NEVER_COMPARED
-        value = ModelNumber(numbers[index, 0], numbers[index, 1]) if compared else numbers[index, 0]
-        object.__setattr__(owner, name, value)  # past Keras's own tracking of attributes
-    for layer, call in calls.items():
-        object.__setattr__(layer, "call", call)
-    for (layer, names), choice in zip(choosing, choices, strict=True):
-        object.__setattr__(layer, "activation", ChosenActivation(names, choice))
-    try:
-        yield
-    finally:
-        for owner, name in places:
-            object.__setattr__(owner, name, PLACEHOLDER)
-        for layer in calls:
-            object.__delattr__(layer, "call")
-        for layer, _ in choosing:
-            object.__setattr__(layer, "activation", keras.activations.linear)
+    if not training:
+        return inputs
+    deviation = jnp.sqrt(layer.rate * (1 / (1.0 - layer.rate)))
+    return inputs * keras.random.normal(inputs.shape, 1.0, deviation, seed=layer.seed_generator)
 
 
-class _Optional:
-    """A dense layer as wide as what it is given, which hands that on in a lane that lacks it."""
-
-    def __init__(self, layer: Any, width: Any) -> None:
-        self._layer = layer
-        self._width = width
-
-    def __call__(self, inputs: Any, **named: Any) -> Any:
-        import jax.numpy as jnp
-
-        return jnp.where(self._width > 0, type(self._layer).call(self._layer, inputs, **named), inputs)
-
-
-class _GaussianDropout:
-    """Keras's, which takes the square root of a Python float."""
-
-    def __init__(self, layer: Any) -> None:
-        self._layer = layer
-
-    def __call__(self, inputs: Any, training: bool = False) -> Any:
-        import jax.numpy as jnp
-        import keras
-
-        if not training:
-            return inputs
-        rate = self._layer.rate
-        deviation = jnp.sqrt(rate * (1 / (1.0 - rate)))
-        return inputs * keras.random.normal(inputs.shape, 1.0, deviation, seed=self._layer.seed_generator)
-
-
-class _Dropout:
+def _dropout(layer: Any, width: Any, inputs: Any, training: bool = False) -> Any:
     """Keras's dropout of a layer that lies in a wider one: it drops what it would drop of the narrow one."""
+    import jax.numpy as jnp
+    from jax import lax
+    from jax.extend.random import threefry2x32_p
 
-    def __init__(self, layer: Any, width: Any) -> None:
-        self._layer = layer
-        self._width = width
-
-    def __call__(self, inputs: Any, training: bool = False) -> Any:
-        import jax.numpy as jnp
-        from jax import lax
-        from jax.extend.random import threefry2x32_p
-
-        if not training:
-            return inputs
-        key = self._layer.seed_generator.next()
-        rows, columns = (lax.broadcasted_iota(jnp.uint32, inputs.shape, axis) for axis in (0, 1))
-        place = rows * self._width.astype(jnp.uint32) + columns  # in the narrow layer; what lies beyond it is zero
-        bits = jnp.bitwise_xor(*threefry2x32_p.bind(key[0], key[1], jnp.zeros_like(place), place))
-        one = jnp.uint32(0x3F800000)  # 1.0: the numbers of `jax.random.uniform` are 1.xxx less one
-        uniform = lax.bitcast_convert_type((bits >> 9) | one, jnp.float32) - 1.0
-        kept = 1.0 - self._layer.rate
-        return jnp.where(uniform < kept, inputs / kept, 0.0)
-
-
-ELEMENTWISE = frozenset(
-    {"linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "celu"}
-    | {"tanh", "sigmoid", "hard_sigmoid", "softplus", "softsign"}
-)  # of keras.activations: each output is of one input alone, and at zero it and its derivative are finite
+    if not training:
+        return inputs
+    key = layer.seed_generator.next()
+    # JAX draws the number of an element by its place in the array: here by that in the narrow layer, beyond which all
+    # is zero.
+    rows, columns = (lax.broadcasted_iota(jnp.uint32, inputs.shape, axis) for axis in (0, 1))
+    place = rows * width.astype(jnp.uint32) + columns
+    bits = jnp.bitwise_xor(*threefry2x32_p.bind(key[0], key[1], jnp.zeros_like(place), place))
+    # The numbers of `jax.random.uniform` have 23 of the bits behind the point: 1.xxx less one.
+    uniform = lax.bitcast_convert_type((bits >> 9) | jnp.uint32(0x3F800000), jnp.float32) - 1.0
+    kept = 1.0 - layer.rate
+    return jnp.where(uniform < kept, inputs / kept, 0.0)
 
 
 def offered_activations(spec: SweepSpec) -> tuple[str, ...]:
@@ -262,24 +229,18 @@ def offered_activations(spec: SweepSpec) -> tuple[str, ...]:
                 name = keras.activations.get(choice).__name__ if isinstance(choice, str) else ""
             except (AttributeError, ValueError):  # it names something else
                 continue
-            named |= {name} & ELEMENTWISE
+            named |= {name}.intersection(ACTIVATIONS)
     return tuple(sorted(named)) if len(named) > 1 else ()
 
 
-class ChosenActivation:
-    """Of several activations the one of a lane, traced."""
+def chosen_activation(names: Sequence[str], choice: Any, inputs: Any) -> Any:
+    """Traced: of several activations the one of a lane."""
+    import jax.numpy as jnp
+    import keras
 
-    def __init__(self, names: Sequence[str], choice: Any) -> None:
-        self._names = names
-        self._choice = choice
-
-    def __call__(self, inputs: Any) -> Any:
-        import jax.numpy as jnp
-        import keras
-
-        outputs = jnp.zeros_like(inputs)
-        for place, name in enumerate(self._names):
-            mine = self._choice == place
-            # the others see zeros: what overflows there would be no number in the gradient, though it is not taken
-            outputs = jnp.where(mine, keras.activations.get(name)(jnp.where(mine, inputs, 0.0)), outputs)
-        return outputs
+    outputs = jnp.zeros_like(inputs)
+    for place, name in enumerate(names):
+        mine = choice == place
+        # The others see zeros: what overflows there would be no number in the gradient, though it is not taken.
+        outputs = jnp.where(mine, keras.activations.get(name)(jnp.where(mine, inputs, 0.0)), outputs)
+    return outputs

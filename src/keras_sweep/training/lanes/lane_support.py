@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.process.user_code import of_user
-from keras_sweep.space.search_space import Goal, Objective, SearchSpace
-from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
 from keras_sweep.training.fit.checkpoint import generator_states
-from keras_sweep.training.lanes.layout import Layout, no_numbers
-from keras_sweep.training.lanes.program import layout_of
+from keras_sweep.training.lanes.program import Layout, layout_of
 from keras_sweep.training.lanes.signature import OptimizerVariant, Signature, arguments, signature_of
+from keras_sweep.training.lanes.softmax_regression import LOSS
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.trial.plan import training_plan
 
@@ -32,7 +31,7 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
 
     if (backend := keras.backend.backend()) != "jax":
         return f"lanes need the JAX backend, and this is {backend}"
-    if (lacking := _lacking()) is not None:
+    if (lacking := _lacking(spec)) is not None:
         return lacking
     once = data.validation is data.train and not data.folds  # folds have the rows that they leave out once more
     arrays = [
@@ -49,8 +48,7 @@ def why_not_lanes(spec: SweepSpec, data: SearchData) -> str | None:
     return _unfit_model(spec, data)
 
 
-@cache
-def _lacking() -> str | None:
+def _lacking(spec: SweepSpec) -> str | None:
     """What another version of Keras or JAX no longer has of what lanes rest on; None where all is there.
 
     A dense model is traced in both layouts, which meets each private name that lanes use, with its arguments. It takes
@@ -61,33 +59,16 @@ def _lacking() -> str | None:
 
     if keras.__version__.startswith(KNOWN_KERAS) and jax.__version__.startswith(KNOWN_JAX):
         return None
-    spec = SweepSpec(
-        name="tiny",
-        folder=Path(),
-        text="",
-        data=DataSpec("named", "tiny"),
-        model=ModelSpec("dense", "dense"),
-        loss="sparse_categorical_crossentropy",
-        metrics=("accuracy",),
-        objective=Objective("val_accuracy", Goal.MAXIMIZE),
-        space=SearchSpace((), {}),
-        search=SearchSettings(),
-    )
+    objective = Objective("val_accuracy", Goal.MAXIMIZE)
+    tiny = replace(spec, model=ModelSpec("dense", "dense"), objective=objective, loss=LOSS, metrics=("accuracy",))
     dense = arguments({"units": 2, "activation": "softmax"})
     flat = (OptimizerVariant("sgd"), OptimizerVariant("adam"))
     stacked = (OptimizerVariant("sgd", arguments({"use_ema": True})),)
     rows = Rows(np.zeros((2, 1), np.float32), np.array([0, 1]))
     try:
         for variants in (flat, stacked):
-            template = Template(spec, Signature(dense, variants, 2, 0), SearchData("tiny", rows, rows, "", 2))
-            layout = layout_of(template, 2)
-
-            def trained(state: Any, metrics: Any, numbers: Any, layout: Layout = layout) -> Any:
-                numbers = layout.prepare(numbers)
-                return layout.test(*layout.step(state, metrics, numbers, rows.x, rows.y), numbers, rows.x, rows.y)
-
-            metrics = [np.stack([value, value]) for value in template.metrics]
-            jax.make_jaxpr(trained)(layout.stack([layout.initial()] * 2), metrics, no_numbers(template, 2))
+            template = Template(tiny, Signature(dense, variants, 2, 0), SearchData("tiny", rows, rows, "", 2))
+            _traced(template, layout_of(template, 2), rows)
     except Exception as error:
         versions = f"Keras {keras.__version__} with JAX {jax.__version__}"
         what = f"{type(error).__name__}{_first_line(error)}"
@@ -96,6 +77,7 @@ def _lacking() -> str | None:
 
 
 def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
+    """Why a step of two lanes of the model can't be traced, or is not the same each time; None if it can and is."""
     import keras
 
     plan = training_plan(spec, spec.space.at(iter([0.5] * len(spec.space.parameters))))
@@ -111,35 +93,30 @@ def _unfit_model(spec: SweepSpec, data: SearchData) -> str | None:
     for name in ("train_step", "test_step", "fit", "evaluate"):
         if getattr(type(template.model), name) is not getattr(keras.Model, name):
             return f"the model has its own `{name}`"
-    return _unfit_step(template, layout, data)
-
-
-def _unfit_step(template: Template, layout: Layout, data: SearchData) -> str | None:
-    """Why a step of two lanes can't be traced, or is not the same each time; None if it can and is."""
-    import jax
-
-    state = layout.stack([layout.initial()] * 2)
-    numbers = no_numbers(template, 2)
-    metrics = [np.stack([value, value]) for value in template.metrics]
-    batch = (data.train.x[:2], data.train.y[:2])
-
     generators = generator_states()
     try:
-
-        def step(*arguments: Any) -> Any:
-            state, numbers, metrics, x, y = arguments
-            return layout.step(state, metrics, layout.prepare(numbers), x, y)
-
-        program = jax.make_jaxpr(step)(state, numbers, metrics, *batch)
+        program = _traced(template, layout, Rows(data.train.x[:2], data.train.y[:2]))
     except BaseException as error:  # whatever a layer does that can't be traced or mapped
         if not of_user(error):
             raise
         return f"its layers can't be mapped over lanes: {type(error).__name__}{_first_line(error)}"
     if generator_states() != generators:
         return "a layer draws from Python's or NumPy's generator while the model is compiled"
-    if "callback" in str(program):
+    if "callback" in program:
         return "the model calls back into Python while it trains"
     return None
+
+
+def _traced(template: Template, layout: Layout, rows: Rows) -> str:
+    """A step of two lanes on these rows, and its validation on the same, as JAX traces them."""
+    import jax
+
+    def program(state: Any, metrics: Any, numbers: Any) -> Any:
+        numbers = layout.prepare(numbers)
+        return layout.test(*layout.step(state, metrics, numbers, rows.x, rows.y), numbers, rows.x, rows.y)
+
+    metrics = [np.stack([value, value]) for value in template.metrics]
+    return str(jax.make_jaxpr(program)(layout.stack([layout.initial()] * 2), metrics, template.numbers(2)))
 
 
 def _first_line(error: BaseException) -> str:

@@ -117,16 +117,13 @@ class LaneThreads:
                 if not self._open or group is None:
                     return
                 self._busy.add(group)
-            report = self._advance(group)
+            try:
+                report = Report(group, group.advance())
+            except BaseException as error:  # a user's model may raise anything when it is traced, `sys.exit` does too
+                report = Report(group, None, error)
             with self._changed:
                 self._busy.remove(group)
                 if report.error is not None:
                     group.finished = True
                 self._reports.put(report)
                 self._changed.notify_all()
-
-    def _advance(self, group: Group) -> Report:
-        try:
-            return Report(group, group.advance())
-        except BaseException as error:  # a user's model may raise anything when it is traced, `sys.exit` does too
-            return Report(group, None, error)

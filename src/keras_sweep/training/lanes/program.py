@@ -1,6 +1,7 @@
 """A compiled program: one epoch of T lanes in one call, and their validation in another. S steps, B rows a batch.
 
-A model that convolves is trained by a call each step instead.
+A model that convolves is trained by a call each step instead. How the variables of all lanes lie in memory, and what a
+step does to them, is the affair of a layout: `Flat`, or `Stacked` where that is not right.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import numpy as np
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.training.lanes.effort import Effort
-from keras_sweep.training.lanes.flat import Flat, lies_flat
-from keras_sweep.training.lanes.layout import Layout, Numbers, State, no_numbers
+from keras_sweep.training.lanes.flat import Flat, State, lies_flat
+from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.stacked import Stacked
 from keras_sweep.training.lanes.template import Template
 
 Logs: TypeAlias = dict[str, Any]  # metric name -> [T]
-Epoch: TypeAlias = Callable[[State, Numbers, Any, Any], tuple[State, Logs]]  # state, numbers, [N] order, x and y
+Layout: TypeAlias = Flat | Stacked
 
 
 @dataclass(frozen=True)
@@ -35,27 +36,25 @@ class DeviceData:
     train: Any = None  # numbers of the rows of x that are trained on; None: all
 
     @classmethod
-    def of(cls, data: SearchData) -> DeviceData:
-        """Put the rows on the device; on the CPU those that lie well enough stay where they are."""
+    def of(cls, data: SearchData) -> list[DeviceData]:
+        """Put the rows on the device, with folds those of each; what folds share is put there once.
+
+        On the CPU rows that lie well enough stay where they are.
+        """
         import jax
 
         x, y = jax.device_put((data.train.x, data.train.y))
-        if data.validation is data.train:  # where the winner is trained on all rows
-            return cls(x, y, x, y)
-        return cls(x, y, *jax.device_put((data.validation.x, data.validation.y)))
-
-    @classmethod
-    def of_folds(cls, data: SearchData) -> list[DeviceData]:
-        """The rows of each fold: those that folds share are put on the device once, and validation rows once more."""
-        import jax
-
-        shared = jax.device_put((data.train.x, data.train.y))
+        if not data.folds and data.validation is data.train:  # where the winner is trained on all rows
+            return [cls(x, y, x, y)]
+        if not data.folds:
+            held_x, held_y = jax.device_put((data.validation.x, data.validation.y))
+            return [cls(x, y, held_x, held_y)]
         found = []
         for fold in data.folds:
             rows = fold.rows or data.train
-            x, y = shared if fold.rows is None else (jax.device_put(rows.x), shared[1])
+            own_x = x if fold.rows is None else jax.device_put(rows.x)
             held_x, held_y = jax.device_put((rows.x[fold.held], rows.y[fold.held]))
-            found.append(cls(x, y, held_x, held_y, fold.train))
+            found.append(cls(own_x, y, held_x, held_y, fold.train))
         return found
 
     @property
@@ -95,7 +94,7 @@ class Program:
         import jax
 
         self.lanes = lanes
-        self.layout: Layout = layout_of(template, lanes)
+        self.layout = layout_of(template, lanes)
         self._template = template
         self._data = data
         self._batch = template.signature.batch_size
@@ -103,16 +102,21 @@ class Program:
         self._carry = carry
         self._options: Any = effort.options
         state = self.layout.stack([self.layout.initial()] * lanes)
-        numbers = no_numbers(template, lanes)
-        order = np.zeros(template.order.rows, np.int32)
+        numbers = template.numbers(lanes)
+        batches = self._batches(np.zeros(template.order.rows, np.int32))
         with template.tracing:
-            traced = jax.jit(self._trace_validate).lower(state, numbers, data.validation_x, data.validation_y)
-        quick = effort is Effort.FULL and not template.convolves  # products are all that takes time there
+            traced = jax.jit(self._traced_validate).lower(state, numbers, data.validation_x, data.validation_y)
+        # Of a program that is worth all effort validation is worth less: products are all that takes time there.
+        quick = effort is Effort.FULL and not template.convolves
         options: Any = Effort.MEDIUM.options if quick else self._options
-        train = self._step_by_step if template.convolves else self._loop
         with ThreadPoolExecutor(1) as meanwhile:
             validate = meanwhile.submit(traced.compile, options)
-            self._epoch = (self._masked_loop if template.signature.masked else train)(state, numbers, order)
+            if template.signature.masked:
+                self._epoch = self._compiled(self._masked_epoch, state, numbers, *batches, data.x, data.y)
+            elif template.convolves:
+                self._epoch = self._step_by_step(state, numbers, *batches)
+            else:
+                self._epoch = self._compiled(self._whole_epoch, state, numbers, *batches, data.x, data.y)
             self._validate = validate.result()
 
     def of(self, template: Template, data: DeviceData) -> Program:
@@ -131,7 +135,7 @@ class Program:
 
     def epoch(self, state: State, numbers: Numbers, order: Any) -> tuple[State, Logs]:
         """One epoch over all training rows in this order. `state` is used up; logs are those of `fit`."""
-        state, logs = self._epoch(state, numbers, order, (self._data.x, self._data.y))
+        state, logs = self._epoch(state, numbers, *self._batches(order), self._data.x, self._data.y)
         return state, {name: np.asarray(values) for name, values in logs.items()}
 
     def validate(self, state: State, numbers: Numbers) -> tuple[State, Logs, Any, Any]:
@@ -145,10 +149,21 @@ class Program:
         logs = {name: np.asarray(values) for name, values in logs.items()}
         return state, logs, np.asarray(finite), None if right is None else np.asarray(right)
 
-    def _steps(self, order: Any) -> tuple[Any, Any]:
-        """The order cut into [S, B] and the short last batch."""
+    def _batches(self, order: Any) -> tuple[Any, ...]:
+        """The order cut into [S, B] and the short last batch; as it is where steps are masked."""
+        if self._template.signature.masked:
+            return (order,)
         whole = len(order) // self._batch * self._batch
         return order[:whole].reshape(-1, self._batch), order[whole:]
+
+    def _compiled(self, epoch: Callable[..., Any], *arguments: Any) -> Callable[..., tuple[State, Logs]]:
+        """An epoch as a program, which uses up the state."""
+        import jax
+
+        with self._template.tracing:
+            traced = jax.jit(epoch, donate_argnums=0).lower(*arguments)
+        program: Callable[..., tuple[State, Logs]] = traced.compile(self._options)
+        return program
 
     def _metrics(self) -> list[Any]:
         import jax.numpy as jnp
@@ -170,81 +185,65 @@ class Program:
         # the barrier keeps XLA from turning a division by a known count into a product, which rounds differently
         return dict(jax.vmap(one)(jax.lax.optimization_barrier(metrics)))
 
-    def _loop(self, state: State, numbers: Numbers, order: Any) -> Epoch:
-        """An epoch in one call."""
+    def _whole_epoch(self, state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
+        """Traced: an epoch of batches of one length, and a shorter one."""
         import jax
 
-        def epoch(state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
-            prepared, metrics = self._begin(numbers)
+        prepared, metrics = self._begin(numbers)
 
-            def body(carry: tuple[State, list[Any]], rows: Any) -> tuple[Any, None]:
-                state, metrics = carry
-                return self._step(state, metrics, prepared, rows, x, y), None
+        def body(carry: tuple[State, list[Any]], rows: Any) -> tuple[Any, None]:
+            return self._step(*carry, prepared, rows, x, y), None
 
-            carry = (state, metrics)
-            if steps.shape[0]:
-                carry, _ = jax.lax.scan(body, carry, steps)
-            if tail.shape[0]:
-                carry, _ = body(carry, tail)
-            state, metrics = carry
-            return state, self._logs(metrics)
+        carry = (state, metrics)
+        if steps.shape[0]:
+            carry, _ = jax.lax.scan(body, carry, steps)
+        if tail.shape[0]:
+            carry, _ = body(carry, tail)
+        state, metrics = carry
+        return state, self._logs(metrics)
 
-        rows = (self._data.x, self._data.y)
-        with self._template.tracing:
-            traced = jax.jit(epoch, donate_argnums=0).lower(state, numbers, *self._steps(order), *rows)
-        program = traced.compile(self._options)
-        return lambda state, numbers, order, rows: program(state, numbers, *self._steps(order), *rows)
-
-    def _masked_loop(self, state: State, numbers: Numbers, order: Any) -> Epoch:
-        """An epoch in one call, in steps of whatever batch size."""
+    def _masked_epoch(self, state: State, numbers: Numbers, order: Any, x: Any, y: Any) -> tuple[State, Logs]:
+        """Traced: an epoch of batches of whatever length, in steps of more rows, of which the further ones weigh 0."""
         import jax
         import jax.numpy as jnp
 
-        def epoch(state: State, numbers: Numbers, order: Any, x: Any, y: Any) -> tuple[State, Logs]:
-            prepared, metrics = self._begin(numbers)
-            size = numbers.batch_size
+        prepared, metrics = self._begin(numbers)
+        size = numbers.batch_size
 
-            def body(step: Any, carry: tuple[State, list[Any]]) -> tuple[State, list[Any]]:
-                start = step * size
-                length = jnp.minimum(size, len(order) - start)
-                place = jnp.arange(self._batch)
-                rows = _rows(order, start + jnp.minimum(place, length - 1))  # the last one again, which counts nothing
-                counted = (place < length).astype(jnp.float32)
-                return self.layout.step(*carry, prepared, _rows(x, rows), _rows(y, rows), counted)
+        def body(step: Any, carry: tuple[State, list[Any]]) -> tuple[State, list[Any]]:
+            start = step * size
+            length = jnp.minimum(size, len(order) - start)
+            place = jnp.arange(self._batch)
+            rows = _rows(order, start + jnp.minimum(place, length - 1))  # further ones are the last one again
+            counted = (place < length).astype(jnp.float32)
+            return self.layout.step(*carry, prepared, _rows(x, rows), _rows(y, rows), counted)
 
-            steps = (len(order) + size - 1) // size
-            state, metrics = jax.lax.fori_loop(0, steps, body, (state, metrics))
-            return state, self._logs(metrics)
+        steps = (len(order) + size - 1) // size
+        state, metrics = jax.lax.fori_loop(0, steps, body, (state, metrics))
+        return state, self._logs(metrics)
 
-        rows = (self._data.x, self._data.y)
-        with self._template.tracing:
-            traced = jax.jit(epoch, donate_argnums=0).lower(state, numbers, order, *rows)
-        program = traced.compile(self._options)
-        return lambda state, numbers, order, rows: program(state, numbers, order, *rows)
-
-    def _step_by_step(self, state: State, numbers: Numbers, order: Any) -> Epoch:
+    def _step_by_step(self, state: State, numbers: Numbers, steps: Any, tail: Any) -> Callable[..., tuple[State, Logs]]:
         """An epoch of a call each step."""
         import jax
 
-        rows = (self._data.x, self._data.y)
         begin = jax.jit(self._begin).lower(numbers).compile()
         prepared, metrics = begin(numbers)
-        batches = [*self._steps(order)[0][:1], *self._steps(order)[1][None]]  # one of each length
+        data = (self._data.x, self._data.y)
         with self._template.tracing:
+            step = jax.jit(self._step, donate_argnums=(0, 1))
             traced = {
-                len(batch): jax.jit(self._step, donate_argnums=(0, 1)).lower(state, metrics, prepared, batch, *rows)
-                for batch in batches
+                len(batch): step.lower(state, metrics, prepared, batch, *data)
+                for batch in (*steps[:1], tail)  # one of each length
                 if len(batch)
             }
             traced_end = jax.jit(self._logs).lower(metrics)
-        steps = {length: one.compile(self._options) for length, one in traced.items()}
+        programs = {length: one.compile(self._options) for length, one in traced.items()}
         end = traced_end.compile(self._options)
 
-        def epoch(state: State, numbers: Numbers, order: Any, rows: Any) -> tuple[State, Logs]:
+        def epoch(state: State, numbers: Numbers, steps: Any, tail: Any, x: Any, y: Any) -> tuple[State, Logs]:
             prepared, metrics = begin(numbers)
-            whole, tail = self._steps(order)
-            for batch in [*whole, tail] if len(tail) else whole:
-                state, metrics = steps[len(batch)](state, metrics, prepared, batch, *rows)
+            for batch in [*steps, tail] if len(tail) else steps:
+                state, metrics = programs[len(batch)](state, metrics, prepared, batch, x, y)
             return state, end(metrics)
 
         return epoch
@@ -257,7 +256,7 @@ class Program:
         """Traced: a step on these rows."""
         return self.layout.step(state, metrics, prepared, _rows(x, rows), _rows(y, rows))
 
-    def _trace_validate(self, state: State, numbers: Numbers, x: Any, y: Any) -> tuple[list[Any], Logs, Any, Any]:
+    def _traced_validate(self, state: State, numbers: Numbers, x: Any, y: Any) -> tuple[list[Any], Logs, Any, Any]:
         import jax
         import jax.numpy as jnp
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future
 from typing import TypeAlias
 
 from keras_sweep.data.search_data import SearchData
@@ -21,30 +22,29 @@ class OncePerKeyCache:
     """Programs that are made once, the least recently used dropped; two threads never make the same one."""
 
     def __init__(self) -> None:
-        self._values: OrderedDict[Hashable, dict[Hashable, Program]] = OrderedDict()
-        self._making: dict[Hashable, threading.Lock] = {}
+        self._values: OrderedDict[Hashable, Future[dict[Hashable, Program]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], dict[Hashable, Program]]) -> dict[Hashable, Program]:
         """The programs of a key, one for each shape of data, made if there are none."""
         with self._lock:
-            making = self._making.setdefault(key, threading.Lock())
-        with making:
-            with self._lock:
-                if key in self._values:
-                    self._values.move_to_end(key)
-                    return self._values[key]
-            value = make()
-            with self._lock:
-                self._values[key] = value
-                while len(self._values) > CACHE_SIZE:
-                    dropped, _ = self._values.popitem(last=False)
-                    self._making.pop(dropped, None)
-            return value
+            is_new = key not in self._values
+            future = self._values.setdefault(key, Future())
+            self._values.move_to_end(key)
+            if len(self._values) > CACHE_SIZE:
+                self._values.popitem(last=False)
+        if is_new:
+            try:
+                future.set_result(make())
+            except BaseException as error:
+                future.set_exception(error)
+                with self._lock:
+                    self._values.pop(key, None)
+        return future.result()
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:
-            return key in self._values
+            return key in self._values and self._values[key].done()
 
 
 Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
@@ -108,6 +108,5 @@ class ProgramCache:
         """The rows, with folds those of each, put on the device when they are first needed."""
         with self._lock:
             if not self._data:
-                data = self._search_data
-                self._data = DeviceData.of_folds(data) if data.folds else [DeviceData.of(data)]
+                self._data = DeviceData.of(self._search_data)
             return self._data

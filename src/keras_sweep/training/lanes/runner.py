@@ -12,7 +12,7 @@ from typing import Self
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.compile_cache import enable_compile_cache
+from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.lanes.generation import LaneGeneration
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import EndStates, LaneEnd, LaneProgress

@@ -93,16 +93,14 @@ def optimizer_variants(spec: SweepSpec) -> tuple[OptimizerVariant, ...]:
 
     A function of the space alone: so every generation shares programs, whatever it happens to hold.
     """
-    chosen = {
-        parameter.name
-        for parameter in spec.space.parameters
-        if parameter.name not in _NOT_CONSTANTS and not parameter.name.startswith(MODEL_PREFIX)
-    }
-    parameters = tuple(parameter for parameter in spec.space.parameters if parameter.name in chosen)
+    parameters = [
+        one for one in spec.space.parameters if one.name not in _NOT_CONSTANTS and not one.name.startswith(MODEL_PREFIX)
+    ]
+    chosen = {parameter.name for parameter in parameters}
     conditions = {condition.parameter for parameter in parameters for condition in parameter.when}
     if not conditions <= chosen | set(spec.space.constants):
         return ()
-    shared = {parameter.name for parameter in parameters} & frozenset().union(*_PER_LANE.values()) - conditions
+    shared = chosen & frozenset().union(*_PER_LANE.values()) - conditions
     kinds = (
         replace(parameter, distribution=_kinds(parameter.distribution)) if parameter.name in shared else parameter
         for parameter in parameters

@@ -7,7 +7,7 @@ arithmetic is that of Keras, operation by operation. T lanes, B rows a batch, C 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from keras_sweep.training.lanes.template import Template
@@ -36,52 +36,42 @@ def is_softmax_regression(template: Template) -> bool:
     )
 
 
-class SoftmaxRegression:
-    """The first half of a step of all lanes of a `Flat` layout: gradients and metrics."""
+def softmax_gradients(
+    template: Template, lanes: int, trainable: list[Any], metrics: list[Any], x: Any, y: Any
+) -> tuple[list[Any], list[Any]]:
+    """Traced: of one batch the gradients, lying as the variables do, and the metrics after it.
 
-    def __init__(self, template: Template, lanes: int) -> None:
-        """The template is one that `is_softmax_regression` is true of."""
-        self._model = template.model
-        self._lanes = lanes
+    Args:
+        template: one that `is_softmax_regression` is true of.
+        lanes: T.
+        trainable: the kernels [C * T, in] and, if there are any, the biases [C * T].
+        metrics: [T] each.
+        x: [B, ...].
+        y: [B] or [B, 1], the labels.
+    """
+    import jax
+    import jax.numpy as jnp
+    import keras
+    from keras import ops
 
-    def gradients(self, trainable: list[Any], metrics: list[Any], x: Any, y: Any) -> tuple[list[Any], list[Any]]:
-        """Traced: of one batch the gradients, lying as the variables do, and the metrics after it.
+    classes, rows = template.model.layers[-1].units, len(x)
+    x = x.reshape(rows, -1).astype("float32")
+    labels = y.reshape(rows).astype("int32")
+    truth = jnp.broadcast_to(ops.one_hot(labels, classes, axis=0)[:, None], (classes, lanes, rows))
 
-        Args:
-            trainable: the kernels [C * T, in] and, if there are any, the biases [C * T].
-            metrics: [T] each.
-            x: [B, ...].
-            y: [B] or [B, 1], the labels.
-        """
-        import jax
-        import jax.numpy as jnp
-        from keras import ops
+    def loss(trainable: list[Any]) -> Any:
+        kernels, *biases = trainable
+        logits = jax.lax.dot_general(kernels, x, (((1,), (1,)), ((), ())))  # [C * T, B]
+        for bias in biases:
+            logits = logits + bias[:, None]
+        outputs = ops.softmax(logits.reshape(truth.shape), axis=0)
+        losses = ops.categorical_crossentropy(truth, outputs, axis=0).sum(1) / rows  # [T]
+        return losses.sum(), (losses, outputs)
 
-        classes, rows = self._model.layers[-1].units, len(x)
-        x = x.reshape(rows, -1).astype("float32")
-        labels = y.reshape(rows).astype("int32")
-        truth = jnp.broadcast_to(ops.one_hot(labels, classes, axis=0)[:, None], (classes, self._lanes, rows))
+    def updated(metrics: Any, loss: Any, right: Any) -> list[Any]:
+        update = partial(keras.metrics.Mean.update_state, values=right)
+        return template.updated_metrics(metrics, loss, rows, update)
 
-        def loss(trainable: list[Any]) -> Any:
-            kernels, *biases = trainable
-            logits = jax.lax.dot_general(kernels, x, (((1,), (1,)), ((), ())))  # [C * T, B]
-            for bias in biases:
-                logits = logits + bias[:, None]
-            outputs = ops.softmax(logits.reshape(truth.shape), axis=0)
-            losses = ops.categorical_crossentropy(truth, outputs, axis=0).sum(1) / rows  # [T]
-            return losses.sum(), (losses, outputs)
-
-        gradients, (losses, outputs) = jax.grad(loss, has_aux=True)(trainable)
-        right = (jnp.argmax(outputs, axis=0) == labels).astype(outputs.dtype)  # [T, B]
-        return gradients, jax.vmap(self._updated)(metrics, losses, right)
-
-    def _updated(self, metrics: Sequence[Any], loss: Any, right: Any) -> list[Any]:
-        """Traced: a lane's metrics after a batch; as Keras 3.15's `Model._update_metrics_variables`."""
-        import keras
-
-        mapping = list(zip(self._model.metrics_variables, metrics, strict=True))
-        with keras.StatelessScope(state_mapping=mapping) as scope:
-            self._model._loss_tracker.update_state(loss, sample_weight=len(right))  # noqa: SLF001  # as above
-            for metric in self._model._compile_metrics.metrics:  # noqa: SLF001  # as above
-                keras.metrics.Mean.update_state(metric, right)
-        return [scope.get_current_value(variable) for variable, _ in mapping]
+    gradients, (losses, outputs) = jax.grad(loss, has_aux=True)(trainable)
+    right = (jnp.argmax(outputs, axis=0) == labels).astype(outputs.dtype)  # [T, B]
+    return gradients, jax.vmap(updated)(metrics, losses, right)

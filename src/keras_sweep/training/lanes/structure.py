@@ -10,35 +10,49 @@ penalties runs in one that has them: its factors are zero.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from keras_sweep.training.checkpoint import Arrays
 from keras_sweep.training.lanes.signature import PLACEHOLDER
 
+WIDTHS = (64, 128, 256, 512)  # in which narrower hidden layers lie
+
 SLOPE = "negative_slope"
 NUMBER_OF = {  # a layer's number that may differ per lane
-    "Dropout": "rate",
-    "SpatialDropout1D": "rate",
-    "SpatialDropout2D": "rate",
-    "SpatialDropout3D": "rate",
-    "GaussianDropout": "rate",
-    "AlphaDropout": "rate",
+    **dict.fromkeys(("Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"), "rate"),
+    **dict.fromkeys(("GaussianDropout", "AlphaDropout"), "rate"),
     "GaussianNoise": "stddev",
     "LeakyReLU": SLOPE,
 }
+KINDS = ("kernel_regularizer", "bias_regularizer", "gamma_regularizer", "beta_regularizer", "activity_regularizer")
+FACTORS = {"L1": ("l1",), "L2": ("l2",), "L1L2": ("l1", "l2")}  # of keras.regularizers
+# Of keras.activations: each output is of one input alone, and at zero it and its derivative are finite.
+ACTIVATIONS = (
+    *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "celu"),
+    *("tanh", "sigmoid", "hard_sigmoid", "softplus", "softsign"),
+)
+_KNOWN = frozenset(NUMBER_OF) | {
+    *("Dense", "ReLU", "ELU", "Activation", "Flatten", "Reshape", "Rescaling"),
+    *("BatchNormalization", "LayerNormalization"),
+}
+_EACH_ALONE = ("Dense", "Dropout", "ReLU", "LeakyReLU", "Activation", "BatchNormalization")  # columns do not mix
+
+Number: TypeAlias = tuple[str, str]  # the kind of the penalty that has it, "" where the layer has it, and its name
 
 
 @dataclass(frozen=True, eq=False)
 class OwnLayer:
     """A layer of a trial's own model."""
 
-    facts: str  # JSON: its class and configuration, a placeholder for each of its numbers, the width in which it lies
-    numbers: tuple[float, ...]
+    facts: Mapping[str, Any]  # its class and configuration, a placeholder for each number, the width in which it lies
+    numbers: Mapping[Number, float]
     width: int | None  # where it lies in a wider one: its own, 0 if the model lacks it
     choice: int | None  # where it has a choice of activations: which it takes of those offered
     trainable: Arrays  # initial, in their own shapes; of shapes of zeros if the model lacks it
@@ -56,23 +70,7 @@ class OwnModel:
     @cached_property
     def structure(self) -> str:
         """What lanes must have in common to share a program, as JSON."""
-        layers = [json.loads(layer.facts) for layer in self.layers]
-        return json.dumps({"input": self.given, "layers": layers}, sort_keys=True)
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """In the order of `number_places`."""
-        return tuple(number for layer in self.layers for number in layer.numbers)
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Of the layers that lie in wider ones, first to last."""
-        return tuple(layer.width for layer in self.layers if layer.width is not None)
-
-    @property
-    def choices(self) -> tuple[int, ...]:
-        """Of the layers that have a choice of activations, first to last."""
-        return tuple(layer.choice for layer in self.layers if layer.choice is not None)
+        return json.dumps({"input": self.given, "layers": [layer.facts for layer in self.layers]}, sort_keys=True)
 
     @property
     def trainable(self) -> Arrays:
@@ -85,71 +83,6 @@ class OwnModel:
         return tuple(array for layer in self.layers for array in layer.other)
 
 
-def model_of(structure: str) -> Any:
-    """An uncompiled model of this structure."""
-    import keras
-
-    facts = json.loads(structure)
-    shape, dtype = facts["input"]
-    layers = [getattr(keras.layers, one["class"]).from_config(one["config"]) for one in facts["layers"]]
-    for layer in layers:
-        guard_penalties(layer)
-    return keras.Sequential([keras.layers.Input(tuple(shape), dtype=dtype), *layers])
-
-
-def number_places(model: Any) -> Iterator[tuple[Any, str]]:
-    """Who holds each number that may differ per lane, and as which attribute."""
-    for layer in layers_of(model):
-        yield from numbers_of_layer(layer)
-
-
-def numbers_of_layer(layer: Any) -> Iterator[tuple[Any, str]]:
-    """As `number_places`, of one layer."""
-    name = NUMBER_OF.get(type(layer).__name__)
-    if name is not None:
-        value = getattr(layer, name)
-        if (value > 0 or name == SLOPE) and value < (1 if name == "rate" else np.inf):
-            yield layer, name
-    for penalty in (getattr(layer, kind, None) for kind in KINDS):
-        yield from ((penalty, factor) for factor in factors_of(penalty))
-
-
-def names_of_numbers(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Of a layer's facts, as JSON says them: the penalty that has each number, or "", and its name; in their order."""
-    config = facts["config"]
-    name = NUMBER_OF.get(facts["class"])
-    own = (("", name),) if name is not None and config[name] == PLACEHOLDER else ()
-    penalties = ((kind, config[kind]["class_name"]) for kind in KINDS if config.get(kind) is not None)
-    return *own, *((kind, factor) for kind, penalty in penalties for factor in FACTORS[penalty])
-
-
-def layers_of(model: Any) -> list[Any]:
-    """Its layers in their order, without what stands for its input."""
-    import keras
-
-    return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-
-
-def rows_alone(structure: str, *, training: bool) -> bool:
-    """Whether each row of a batch goes through a model of this structure alone."""
-    layers = json.loads(structure)["layers"]
-    penalized = any(facts["config"].get("activity_regularizer") is not None for facts in layers)
-    return not penalized and not (training and any(facts["class"] == "BatchNormalization" for facts in layers))
-
-
-def in_shapes(arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> Arrays:
-    """Arrays made longer by zeros, or cut, to these shapes."""
-    found = []
-    for array, shape in zip(arrays, shapes, strict=True):
-        cut = array[tuple(slice(length) for length in shape)]
-        found.append(np.pad(cut, [(0, most - length) for most, length in zip(shape, cut.shape, strict=True)]))
-    return tuple(found)
-
-
-KINDS = ("kernel_regularizer", "bias_regularizer", "gamma_regularizer", "beta_regularizer", "activity_regularizer")
-FACTORS = {"L1": ("l1",), "L2": ("l2",), "L1L2": ("l1", "l2")}  # of keras.regularizers
-
-
 class LanePenalty:
     """As Keras's of the same factors, which are set while a program is traced.
 
@@ -157,7 +90,7 @@ class LanePenalty:
     """
 
     def __init__(self, penalty: Any) -> None:
-        self.factors = factors_of(penalty)
+        self.factors = FACTORS[type(penalty).__name__]
         for name in self.factors:
             setattr(self, name, getattr(penalty, name))
 
@@ -173,55 +106,198 @@ class LanePenalty:
         return total
 
 
-def factors_of(penalty: Any) -> tuple[str, ...]:
-    """The attributes that hold a penalty's factors; none where it is unknown."""
-    return penalty.factors if isinstance(penalty, LanePenalty) else FACTORS.get(type(penalty).__name__, ())
-
-
-def simplify_penalties(layer: Any) -> None:
-    """Give a layer the penalties that cost the same with the fewest factors: a factor of zero is as good as none."""
-    for kind in KINDS:
-        if getattr(layer, kind, None) is not None:
-            setattr(layer, kind, _simplest(getattr(layer, kind)))
-
-
-def guard_penalties(layer: Any) -> None:
-    """Make a layer's penalties those of lanes. It is not built yet: its weights take them over."""
-    for kind in KINDS:
-        if getattr(layer, kind, None) is not None:
-            setattr(layer, kind, LanePenalty(getattr(layer, kind)))
-
-
-def _simplest(penalty: Any) -> Any:
+def model_of(structure: str) -> Any:
+    """An uncompiled model of this structure, each of its numbers a placeholder."""
     import keras
 
-    factors = {name: value for name in factors_of(penalty) if (value := float(getattr(penalty, name))) > 0}
-    kind = next((kind for kind, names in FACTORS.items() if names == tuple(factors)), None)
-    return None if kind is None else getattr(keras.regularizers, kind)(**factors)
+    facts = json.loads(structure)
+    shape, dtype = facts["input"]
+    layers = [getattr(keras.layers, one["class"]).from_config(one["config"]) for one in facts["layers"]]
+    # No layer is built yet, so its weights take over the penalties of lanes.
+    for layer in layers:
+        for kind in KINDS:
+            if getattr(layer, kind, None) is not None:
+                setattr(layer, kind, LanePenalty(getattr(layer, kind)))
+    return keras.Sequential([keras.layers.Input(tuple(shape), dtype=dtype), *layers])
 
 
-def joined_models(owns: Sequence[OwnModel], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel]:
+def number_places(model: Any) -> list[tuple[Any, str]]:
+    """Who holds each number of a `model_of` a structure, and as which attribute."""
+    places = []
+    for layer in layers_of(model):
+        name = NUMBER_OF.get(type(layer).__name__)
+        if name is not None and getattr(layer, name) == PLACEHOLDER:
+            places.append((layer, name))
+        for penalty in (getattr(layer, kind, None) for kind in KINDS):
+            places += [(penalty, factor) for factor in penalty.factors] if penalty is not None else []
+    return places
+
+
+def layers_of(model: Any) -> list[Any]:
+    """Its layers in their order, without what stands for its input."""
+    import keras
+
+    return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+
+
+def rows_alone(structure: str, *, training: bool) -> bool:
+    """Whether each row of a batch goes through a model of this structure alone."""
+    layers = json.loads(structure)["layers"]
+    penalized = any("activity_regularizer" in facts["config"] for facts in layers)
+    return not penalized and not (training and any(facts["class"] == "BatchNormalization" for facts in layers))
+
+
+def in_shapes(arrays: Sequence[Any], shapes: Sequence[tuple[int, ...]]) -> Arrays:
+    """Arrays made longer by zeros, or cut, to these shapes."""
+    found = []
+    for array, shape in zip(arrays, shapes, strict=True):
+        cut = array[tuple(slice(length) for length in shape)]
+        found.append(np.pad(cut, [(0, most - length) for most, length in zip(shape, cut.shape, strict=True)]))
+    return tuple(found)
+
+
+def own_model(model: Any, *, widen: Callable[[int], bool] | None, activations: Sequence[str] = ()) -> OwnModel | None:
+    """A new model in the structure that it may share; None where a part of it is unknown.
+
+    Args:
+        model: built, with its initial weights.
+        widen: whether layers may lie in wider ones, given how many weights the model then has; None if they may not.
+        activations: those that the space offers.
+    """
+    if not _is_known(model):
+        return None
+    layers = layers_of(model)
+    described = [_described(layer) for layer in layers]
+    dense = [place for place, layer in enumerate(layers) if type(layer).__name__ == "Dense"]
+    # A dense layer may lie in a wider one if another follows it, and nothing between them mixes columns.
+    hidden = {
+        place: int(layers[place].units)
+        for place, following in pairwise(dense)
+        if len(layers[place].input.shape) == 2
+        and all(_works_by_element(facts) for facts, _ in described[place:following])
+    }
+    wide = {place: next((most for most in WIDTHS if most >= width), width) for place, width in hidden.items()}
+    weights = _weights(layers, wide)
+    # The activation of each layer before the last dense one, if it is among those offered.
+    before_last = described[: max(dense, default=0)]
+    names = [facts["config"].get("activation") for facts, _ in before_last]
+    choices = {place: activations.index(name) for place, name in enumerate(names) if name in activations}
+    if widen is None or not widen(weights):
+        hidden, wide, choices = {}, {}, {}
+    found, given = [], None
+    for place, (layer, (facts, numbers)) in enumerate(zip(layers, described, strict=True)):
+        config = facts["config"]
+        if config.get("rate", config.get("stddev")) == 0 and not numbers:  # it passes its input through
+            continue
+        if place in choices:
+            config["activation"] = "linear"
+            facts["activations"] = list(activations)
+        if facts["class"] == "Dense":
+            before, given = given or layer.input.shape[-1], wide.get(place)
+            if given is not None:
+                config["units"] = given
+                facts["wider"] = True
+                facts["optional"] = before == given  # a model may lack it
+        trainable = tuple(np.array(variable.value) for variable in layer.trainable_variables)
+        other = tuple(np.array(variable.value) for variable in layer.non_trainable_variables)
+        found.append(OwnLayer(facts, numbers, hidden.get(place), choices.get(place), trainable, other))
+    (row,) = model.inputs
+    return OwnModel((tuple(row.shape[1:]), str(row.dtype)), tuple(found), weights)
+
+
+def _is_known(model: Any) -> bool:
+    """Whether a model is a chain of layers of Keras that are known here, with nothing of the user's in them."""
+    import keras
+
+    if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
+        return False
+    if getattr(model, "optimizer", None) is not None or len(model.inputs) != 1 or len(model.outputs) != 1:
+        return False
+    sums = [type(None), *(getattr(keras.regularizers, name) for name in FACTORS)]  # of what each weight costs
+    (given,) = model.inputs
+    for layer in layers_of(model):
+        kind = type(layer).__name__
+        if kind not in _KNOWN or type(layer) is not getattr(keras.layers, kind) or not layer.trainable:
+            return False
+        if layer.dtype_policy.name != "float32" or getattr(layer, "lora_enabled", False):
+            return False
+        if any(type(getattr(layer, kind, None)) not in sums for kind in KINDS):
+            return False
+        # A function of the user's that is called `relu` is configured by this name alone.
+        if not getattr(getattr(layer, "activation", None), "__module__", "keras.").startswith("keras."):
+            return False
+        try:
+            follows, given = layer.input is given, layer.output
+            config = json.dumps(layer.get_config())
+        except (AttributeError, TypeError, ValueError, NotImplementedError):  # called twice, or not to be written
+            return False
+        if not follows or '"registered_name": "' in config:
+            return False
+    return given is model.outputs[0]
+
+
+def _described(layer: Any) -> tuple[dict[str, Any], dict[Number, float]]:
+    """A layer's class and configuration with a placeholder for each of its numbers, and these."""
+    kind, config, numbers = type(layer).__name__, json.loads(json.dumps(layer.get_config())), {}
+    del config["name"]
+    if (name := NUMBER_OF.get(kind)) is not None:
+        value = float(config[name])
+        if (value > 0 or name == SLOPE) and value < (1 if name == "rate" else math.inf):
+            numbers["", name] = value
+            config[name] = PLACEHOLDER
+    # A penalty becomes that of the fewest factors that costs the same: a factor of zero is as good as none.
+    for place in KINDS:
+        penalty = config.pop(place, None)
+        factors = {name: float(value) for name, value in penalty["config"].items() if value > 0} if penalty else {}
+        if factors:
+            simplest = next(one for one, names in FACTORS.items() if names == tuple(factors))
+            config[place] = {**penalty, "class_name": simplest, "config": dict.fromkeys(factors, PLACEHOLDER)}
+            numbers |= {(place, name): value for name, value in factors.items()}
+    return {"class": kind, "config": config}, numbers
+
+
+def _works_by_element(facts: Mapping[str, Any]) -> bool:
+    config = facts["config"]
+    if facts["class"] not in _EACH_ALONE or "activity_regularizer" in config or config.get("noise_shape") is not None:
+        return False
+    return config.get("activation", "linear") in ACTIVATIONS
+
+
+def _weights(layers: Sequence[Any], wide: Mapping[int, int]) -> int:
+    """About how many weights a model has with layers so wide."""
+    total, width = 0, 0
+    for place, layer in enumerate(layers):
+        if type(layer).__name__ == "Dense":
+            units = wide.get(place, int(layer.units))
+            total += ((width or int(layer.kernel.shape[0])) + 1) * units
+            width = wide.get(place, 0)
+        else:
+            total += int(layer.count_params())
+    return total
+
+
+def joined_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, OwnModel], bool]) -> list[OwnModel | None]:
     """Each of these in the structure of the deepest one that it may lie in; in its own where there is none.
 
     A function of these alone. `pays` says whether a model may be trained as if it were another one.
     """
-    kinds = {own.structure: own for own in owns}
-    deepest = [
-        one for one in kinds.values() if not any(_lying_in(one, other) for other in kinds.values() if other is not one)
-    ]
+    kinds = {own.structure: own for own in owns if own is not None}.values()
+    deepest = [one for one in kinds if not any(_lying_in(one, other) for other in kinds if other is not one)]
     deepest.sort(key=lambda one: (-len(one.layers), one.structure))
 
     def deepened(own: OwnModel) -> OwnModel:
         found = (_lying_in(own, other) for other in deepest if pays(own, other))
         return next((one for one in found if one is not None), own)
 
-    return [deepened(own) for own in owns]
+    return [None if own is None else deepened(own) for own in owns]
 
 
 def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
     """A model in the structure of another one; None where it does not lie in it."""
     if own.given != other.given:
         return None
+    # The next layer of the shallow model takes the first place that fits. A place that is left over passes its input
+    # through, and a model of which a layer finds no place does not lie there.
     left = list(own.layers)
     layers = []
     for layer in other.layers:
@@ -237,33 +313,24 @@ def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
 
 def _in_place_of(own: OwnLayer, other: OwnLayer) -> OwnLayer | None:
     """A layer in the place of another one, which may have further penalties; None where they differ in more."""
-    if own.facts == other.facts:
-        return own
-    mine, its = json.loads(own.facts), json.loads(other.facts)
-    numbers = dict(zip(names_of_numbers(mine), own.numbers, strict=True))
-    names = names_of_numbers(its)
-    for facts in (mine, its):
-        for kind in KINDS:
-            facts["config"].pop(kind, None)
-    if mine != its or not set(numbers) <= set(names):
+
+    def without_penalties(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**facts, "config": {name: value for name, value in facts["config"].items() if name not in KINDS}}
+
+    if without_penalties(own.facts) != without_penalties(other.facts) or not own.numbers.keys() <= other.numbers.keys():
         return None
-    return replace(own, facts=other.facts, numbers=tuple(numbers.get(name, 0.0) for name in names))
+    return replace(own, facts=other.facts, numbers={name: own.numbers.get(name, 0.0) for name in other.numbers})
 
 
 def _absent(layer: OwnLayer) -> OwnLayer | None:
-    """A layer as one that hands on what it is given; None where it can't."""
-    facts = json.loads(layer.facts)
-    name = NUMBER_OF.get(facts["class"])
-    if name is not None and ("", name) in names_of_numbers(facts):
-        rest = 1.0 if name == SLOPE else 0.0
-        return replace(layer, numbers=(rest, *(0.0 for _ in layer.numbers[1:])), other=_nothing(layer.other))
-    if facts.get("optional"):
+    """A layer as one that passes its input through; None where it can't."""
+    number = ("", NUMBER_OF.get(layer.facts["class"], ""))
+    if number in layer.numbers:
+        numbers = {**dict.fromkeys(layer.numbers, 0.0), number: 1.0 if number[1] == SLOPE else 0.0}
+        unused = tuple(map(np.zeros_like, layer.other))  # the seed of a layer that draws no numbers
+        return replace(layer, numbers=numbers, other=unused)
+    if layer.facts.get("optional"):
         choice = None if layer.choice is None else 0
         nothing = tuple(np.zeros((0,) * array.ndim, array.dtype) for array in layer.trainable)
         return replace(layer, width=0, choice=choice, trainable=nothing)
     return None
-
-
-def _nothing(arrays: Arrays) -> Arrays:
-    """As of a layer that draws no numbers, whose seeds are never read."""
-    return tuple(np.zeros_like(array) for array in arrays)

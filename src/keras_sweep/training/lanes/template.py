@@ -18,19 +18,16 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
-from keras_sweep.training.build_trial import compiled_model, make_optimizer
+from keras_sweep.training.build_trial import ROWS, compiled_model, make_optimizer
 from keras_sweep.training.checkpoint import Arrays, TrainingState
 from keras_sweep.training.lanes.effort import Effort
-from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Shared, numbers_of_lane
+from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared, numbers_of_lane, stacked
 from keras_sweep.training.lanes.order import DataOrder
-from keras_sweep.training.lanes.own_model import own_model
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature
-from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of
+from keras_sweep.training.lanes.structure import OwnModel, in_shapes, model_of, own_model
 from keras_sweep.training.row_values import right_rows
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Weights
-
-PREDICT_ROWS = 1024  # rows at once
 
 
 class Template:
@@ -58,10 +55,14 @@ class Template:
         self.trainable = _values(self.model.trainable_variables)
         self.other = _values(self.model.non_trainable_variables)
         self.metrics = _values(self.model.metrics_variables)
-        self._places = _places(self.model)
-        self._averages = _average_places(self.model)
+        # Where each of `model.weights` stands among the trainable and then the other variables.
+        both = [id(variable) for variable in (*self.model.trainable_variables, *self.model.non_trainable_variables)]
+        self._places = [both.index(id(variable)) for variable in self.model.weights]
+        # Where the moving average of each trainable variable stands among the optimizer's; None where there is none.
+        slots = [id(variable) for variable in self.model.optimizer.variables]
+        found = {id(variable): slots.index(id(average)) for variable, average in averages(self.model.optimizer)}
+        self._averages = [found.get(id(variable)) for variable in self.model.trainable_variables]
         self.tracing = threading.Lock()  # layers keep things in Python while they are traced
-        self._call: Any = None
         self.right = right_rows(spec)
 
     @cached_property
@@ -73,10 +74,53 @@ class Template:
         """A new `keras.optimizers.Optimizer` for each of the signature's variants, not built."""
         return [make_optimizer(_plan(self.signature, variant)) for variant in self.signature.variants]
 
-    @property
-    def scales_loss(self) -> bool:
-        """Whether Keras wraps the optimizer to scale the loss, as it does under the policy `mixed_float16`."""
-        return hasattr(self.model.optimizer, "inner_optimizer")
+    def numbers(self, lanes: int) -> Numbers:
+        """Numbers of lanes in the right shapes, to trace a program with."""
+        per_lane = np.full((len(self.signature.per_lane), 2, lanes), PLACEHOLDER, np.float32)
+        batch = np.int32(self.signature.batch_size) if self.signature.masked else None
+        numbers = Numbers(np.zeros(lanes, np.float32), np.zeros(lanes, np.int32), per_lane, batch_size=batch)
+        return numbers if self.shared is None else numbers._replace(model=stacked([self.shared.any_lane()] * lanes))
+
+    def forward(self, *, training: bool) -> Callable[..., Any]:
+        """The first half of `fit`'s own step on one lane: loss; variables and metrics after the batch; outputs."""
+        import jax
+
+        model = self.model
+        scale = [variable.value for variable in model.optimizer.variables]  # read by loss scaling alone
+
+        def forward(trainable: Any, other: Any, metrics: Any, own: Any, x: Any, y: Any, counted: Any = None) -> Any:
+            # Keras divides the sum of the losses by the number of all rows, so the weights of those that count grow.
+            weights = None if counted is None else counted * (len(counted) / counted.sum())
+            with self.of_lane(own):
+                loss, (unscaled, y_pred, other, metrics) = model.compute_loss_and_updates(
+                    trainable, other, metrics, x, y, weights, training=training, optimizer_variables=scale
+                )
+            unscaled, y_pred = jax.lax.stop_gradient((unscaled, y_pred))
+            if counted is not None:
+                metrics = self.updated_metrics(
+                    metrics, unscaled, counted.sum(), lambda one: one.update_state(y, y_pred, sample_weight=counted)
+                )
+                return loss, (other, metrics, y_pred)
+            _, metrics = model._update_metrics_variables(  # noqa: SLF001  # Keras 3.15: what its `train_step` calls
+                metrics, unscaled, x, y, y_pred, None
+            )
+            return loss, (other, metrics, y_pred)
+
+        return forward
+
+    def updated_metrics(self, metrics: Any, loss: Any, rows: Any, update: Callable[[Any], Any]) -> list[Any]:
+        """Traced: the metrics after a batch of so many rows; `update` is called with each but that of the loss.
+
+        As Keras 3.15's `Model._update_metrics_variables` on JAX, which gives weights to no metric, and counts all rows.
+        """
+        import keras
+
+        mapping = list(zip(self.model.metrics_variables, metrics, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            self.model._loss_tracker.update_state(loss, sample_weight=rows)  # noqa: SLF001  # Keras 3.15: as above
+            for metric in self.model._compile_metrics.metrics:  # noqa: SLF001  # Keras 3.15: those by name
+                update(metric)
+        return [scope.get_current_value(variable) for variable, _ in mapping]
 
     def averaged(self, trainable: Sequence[Any], optimizer: Sequence[Any]) -> list[Any]:
         """The trainable variables by which a lane is scored: with `use_ema` their averages, which `fit` leaves."""
@@ -113,11 +157,19 @@ class Template:
 
         return str(jax.make_jaxpr(call)(list(self.trainable), list(self.other), self._batch))
 
+    @cached_property
+    def layer_outputs(self) -> int:
+        """About how many numbers its layers put out for a row; as many as its weights where they do not say."""
+        try:
+            return sum(math.prod(layer.output.shape[1:]) for layer in self.model.layers) or 1
+        except (AttributeError, TypeError, ValueError):  # a layer of a subclassed model has no output of its own
+            return max(int(self.model.count_params()), 1)
+
     @property
     def lane_bytes(self) -> int:
         """About what a lane takes while it trains: weights, gradients, slots of each optimizer, layers' outputs."""
         weights = sum(value.nbytes for value in (*self.trainable, *self.other))
-        outputs = 4 * self.signature.batch_size * layer_outputs(self.model)
+        outputs = 4 * self.signature.batch_size * self.layer_outputs
         return weights * (2 + 3 * len(self.signature.variants)) + 3 * outputs
 
     def of_lane(self, own: LaneNumbers | None) -> AbstractContextManager[None]:
@@ -126,24 +178,26 @@ class Template:
             return nullcontext()
         return numbers_of_lane(self.model, self.shared, own)
 
-    def predict(self, state: TrainingState, x: Array, own: OwnModel | None = None) -> Array:
-        """The model's outputs with a lane's variables, and its own numbers if it shares a structure; [N, ...]."""
+    @cached_property
+    def _call(self) -> Any:
+        """The program of `predict`."""
         import jax
 
-        if self._call is None:
-            mode = _mode(self.model, training=False)
+        mode = _mode(self.model, training=False)
 
-            def call(own: Any, *state_and_x: Any) -> Any:
-                with self.of_lane(own):
-                    return self.model.stateless_call(*state_and_x, **mode)[0]
+        def call(own: Any, *state_and_x: Any) -> Any:
+            with self.of_lane(own):
+                return self.model.stateless_call(*state_and_x, **mode)[0]
 
-            options = None if self.convolves else Effort.MEDIUM.options
-            self._call = jax.jit(call, compiler_options=options)
+        return jax.jit(call, compiler_options=None if self.convolves else Effort.MEDIUM.options)
+
+    def predict(self, state: TrainingState, x: Array, own: OwnModel | None = None) -> Array:
+        """The model's outputs with a lane's variables, and its own numbers if it shares a structure; [N, ...]."""
         trainable = self.averaged(state.trainable, state.optimizer)
         numbers = None if own is None else LaneNumbers.of(own)
         parts = [
-            self._call(numbers, trainable, list(state.other), x[start : start + PREDICT_ROWS])
-            for start in range(0, len(x), PREDICT_ROWS)
+            self._call(numbers, trainable, list(state.other), x[start : start + ROWS])
+            for start in range(0, len(x), ROWS)
         ]
         return np.concatenate([np.asarray(part) for part in parts])
 
@@ -158,14 +212,6 @@ class Template:
 def _mode(model: Any, *, training: bool) -> dict[str, bool]:
     """The argument `training`, as `fit` gives it: where the model's `call` takes it."""
     return {"training": training} if "training" in model.call_signature_parameters else {}
-
-
-def layer_outputs(model: Any) -> int:
-    """About how many numbers its layers put out for a row; as many as its weights where they do not say."""
-    try:
-        return sum(math.prod(layer.output.shape[1:]) for layer in model.layers) or 1
-    except (AttributeError, TypeError, ValueError):  # a layer of a subclassed model has no output of its own
-        return max(int(model.count_params()), 1)
 
 
 def _plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
@@ -212,8 +258,8 @@ def built_own_model(
         if not of_user(error):
             raise
         return None
-    drawn = any(not np.array_equal(a, b) for a, b in zip(order, np.random.get_state(), strict=True))
-    if drawn:  # which moves the order of the rows
+    # A model that draws from NumPy's generator while it is built moves the order of the rows.
+    if any(not np.array_equal(a, b) for a, b in zip(order, np.random.get_state(), strict=True)):
         return None
     with without_tensorflow():
         return own_model(model, widen=widen, activations=activations)
@@ -221,17 +267,3 @@ def built_own_model(
 
 def _values(variables: Any) -> Arrays:
     return tuple(np.array(variable.value) for variable in variables)
-
-
-def _average_places(model: Any) -> tuple[int | None, ...]:
-    """Where the moving average of each trainable variable stands among the optimizer's; None where there is none."""
-    places = {id(variable): place for place, variable in enumerate(model.optimizer.variables)}
-    found = {id(variable): places[id(average)] for variable, average in averages(model.optimizer)}
-    return tuple(found.get(id(variable)) for variable in model.trainable_variables)
-
-
-def _places(model: Any) -> tuple[int, ...]:
-    """Where each of `model.weights` stands among its trainable and then non-trainable variables."""
-    both = [*model.trainable_variables, *model.non_trainable_variables]
-    index = {id(variable): place for place, variable in enumerate(both)}
-    return tuple(index[id(variable)] for variable in model.weights)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, cached_property, lru_cache
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Float
@@ -15,12 +15,11 @@ from keras_sweep.training.lanes.effort import Effort, effort, most_epochs
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedTemplate
 from keras_sweep.training.lanes.lane_numbers import offered_activations
-from keras_sweep.training.lanes.masked import EXTRA, means_over_rows, rows_a_step
 from keras_sweep.training.lanes.packing import LANE_LIMIT, lane_count
-from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature
+from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Signature, arguments
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
-from keras_sweep.training.lanes.template import Template, built_own_model, layer_outputs
-from keras_sweep.training.lanes.validation import row_by_row
+from keras_sweep.training.lanes.template import Template, built_own_model
+from keras_sweep.training.lanes.validation import means_over_rows, row_by_row
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, MODEL_PREFIX, TrainingPlan
 
 CACHE_SIZE = 64  # of each kind kept; a sweep over model arguments has a signature for nearly every trial
@@ -29,6 +28,9 @@ PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough co
 # 784-32-10 by a tenth, 784-128-10 slower, at any batch size), and alone it needs no programs for 4, 2 and 1 of them.
 # So do models that loop, whose programs take longest to compile.
 MOST_WEIGHTS_BESIDE = 10_000
+# Numbers that a trial's further rows or layers may compute: a fifth of a second, less than a program takes to compile.
+EXTRA = 2e7
+SHRINK = 4  # the next shorter step of a program, where that is too much
 
 
 class Templates:
@@ -43,12 +45,11 @@ class Templates:
         self._data = data
         self._lane_limit = lane_limit
         self._varied = [one for one in spec.space.parameters if one.name.startswith(MODEL_PREFIX)]
-        self._activations: Sequence[str] | None = None  # that the space offers
         self._lock = threading.Lock()  # building a model seeds and uses generators of the process
-        self._template = lru_cache(CACHE_SIZE)(self._make_template)
+        self._template = lru_cache(CACHE_SIZE)(lambda signature, fold: Template(spec, signature, self._rows(fold)))
         self._own_model = lru_cache(CACHE_SIZE)(self._make_own_model)
-        self._efforts: dict[Signature, Effort] = {}  # small, so all are kept
-        self._alone: dict[Hashable, bool] = {}  # by model
+        self.effort = cache(self._effort)  # small, so all are kept
+        self.row_by_row = cache(self._row_by_row)
 
     def template(self, signature: Signature, fold: int = 0) -> Template:
         """The signature's template, with folds that of one of them.
@@ -58,9 +59,6 @@ class Templates:
         """
         with self._lock:
             return self._template(signature, fold)
-
-    def _make_template(self, signature: Signature, fold: int) -> Template:
-        return Template(self._spec, signature, self._rows(fold))
 
     def ended(self, signature: Signature) -> Template | FoldedTemplate:
         """What tells the weights and outputs of a lane at its end."""
@@ -84,17 +82,13 @@ class Templates:
         owns = [self.own_model(plan) for plan in plans]
         if not joined:
             return owns
-        places = [place for place, own in enumerate(owns) if own is not None]
         steps = {id(own): self._steps(plan.batch_size) for plan, own in zip(plans, owns, strict=True)}
 
         def pays(own: OwnModel, deeper: OwnModel) -> bool:
             more = steps[id(own)] * (deeper.weights - own.weights)
             return more <= EXTRA and effort(steps[id(own)] * deeper.weights) is not Effort.FULL
 
-        together = joined_models([own for own in owns if own is not None], pays)
-        for place, own in zip(places, together, strict=True):
-            owns[place] = own
-        return owns
+        return joined_models(owns, pays)
 
     def own_model(self, plan: TrainingPlan) -> OwnModel | None:
         """A trial's model in the structure that it shares with others; None where it can share none, or not be built.
@@ -103,32 +97,29 @@ class Templates:
         """
         if not self._varied or self._data.folds:  # each fold may have columns of its own
             return None
-        given = tuple((name, type(value).__name__, value) for name, value in plan.model_arguments.items())
         with self._lock:
-            return self._own_model(given, plan.batch_size, plan.seed)
+            return self._own_model(arguments(plan.model_arguments), plan.batch_size, plan.seed)
 
     def _make_own_model(self, arguments: Arguments, batch_size: int, seed: int) -> OwnModel | None:
         widens = any(not isinstance(one.distribution, Float) for one in self._varied)
         steps = self._steps(batch_size)
         widen = (lambda weights: effort(steps * weights) is not Effort.FULL) if widens else None
-        if self._activations is None:
-            self._activations = offered_activations(self._spec)
         model = {name: value for name, _, value in arguments}
         return built_own_model(self._spec, model, seed, self._rows(0), widen=widen, activations=self._activations)
+
+    @cached_property
+    def _activations(self) -> tuple[str, ...]:
+        return offered_activations(self._spec)
 
     def _steps(self, batch_size: int) -> int:
         """Of the longest trial."""
         return math.ceil(len(self._rows(0).train) / batch_size) * most_epochs(self._spec)
 
-    def row_by_row(self, signature: Signature) -> bool:
-        """Whether each validation row of this model stands alone. Tried once for each set of model arguments."""
-        template = self.template(signature)
+    def _row_by_row(self, signature: Signature) -> bool:
+        """Whether each validation row of this model stands alone."""
         if signature.structure and means_over_rows(self._spec):
             return rows_alone(signature.structure, training=False)
-        key = (signature.model, signature.structure)
-        if key not in self._alone:
-            self._alone[key] = row_by_row(self._spec, template, self._rows(0).train)
-        return self._alone[key]
+        return row_by_row(self._spec, self.template(signature), self._rows(0).train)
 
     def narrowed(self, signature: Signature, variant: OptimizerVariant) -> Signature:
         """The signature with only those variants that can share a program with this one."""
@@ -143,18 +134,30 @@ class Templates:
         return replace(narrow, variants=(variant,))
 
     def masked(self, signature: Signature) -> Signature:
-        """The signature of the program that trials of other batch sizes share, where there is one."""
+        """The signature of the program that trials of other batch sizes share, where there is one.
+
+        In its steps rows past the trial's batch size get weight 0. So whole batches and the short last one share a
+        step, too.
+        """
         if not signature.structure or not means_over_rows(self._spec):
             return signature
         if not rows_alone(signature.structure, training=True) or self.effort(signature) is Effort.FULL:
             return signature
         rows, size = len(self._rows(0).train), signature.batch_size
-        outputs = layer_outputs(self.template(signature).model)
         least, most = self._spec.space.least_and_most("batch_size", DEFAULT_BATCH_SIZE)
-        epochs = most_epochs(self._spec)
-        step, of_least = (rows_a_step(one, most, rows=rows, epochs=epochs, outputs=outputs) for one in (size, least))
-        shorter = step != size or (least != size and of_least == step)  # a trial's batch, or that of another one there
-        return replace(signature, batch_size=step, masked=True) if shorter or rows % size else signature
+        layer_outputs = self.template(signature).layer_outputs
+
+        def rows_a_step(batch_size: int) -> int:
+            """Those of the program in which a trial of this batch size trains, as `EXTRA` allows."""
+            step, batch_size = min(most, rows), min(batch_size, rows)
+            while step > batch_size and self._steps(batch_size) * (step - batch_size) * layer_outputs > EXTRA:
+                step = step // SHRINK
+            return max(step, batch_size)
+
+        step = rows_a_step(size)
+        # A step is longer than the trial's batch, or that of another trial there is shorter.
+        shared = step != size or (least != size and rows_a_step(least) == step)
+        return replace(signature, batch_size=step, masked=True) if shared or rows % size else signature
 
     def limit(self, signature: Signature) -> int:
         """How many lanes a program of the signature has at most: 1 where more would be no faster, or too large."""
@@ -169,22 +172,17 @@ class Templates:
             return 1
         return min(max(PROGRAM_BYTES // template.lane_bytes, 1), self._lane_limit)
 
-    def effort(self, signature: Signature) -> Effort:
+    def _effort(self, signature: Signature) -> Effort:
         """What compiling a program of this signature is worth.
 
         A model that loops is compiled as `fit` does it: with less effort XLA saves a third of the time or nothing, and
         an LSTM's steps take three to seven times as long.
         """
-        if signature not in self._efforts:
-            self._efforts[signature] = self._effort_of(self.template(signature))
-        return self._efforts[signature]
-
-    def _effort_of(self, template: Template) -> Effort:
+        template = self.template(signature)
         if template.loops:
             return Effort.FULL
-        batch_size = template.signature.batch_size
-        numbers = template.model.count_params() + batch_size * layer_outputs(template.model)
-        worth = effort(self._steps(batch_size) * numbers)
+        numbers = template.model.count_params() + signature.batch_size * template.layer_outputs
+        worth = effort(self._steps(signature.batch_size) * numbers)
         return Effort.MEDIUM if template.convolves and worth is Effort.LOW else worth
 
     def places(self, signature: Signature, group: int, placed: int) -> int:

@@ -1,33 +1,38 @@
-"""How many validation rows are taken at once: many where the numbers do not depend on it, else as `fit` takes them.
-
-A layer or a loss may look at the whole batch (its statistics, a norm over it), and a layer may count its calls. So the
-model is tried: where a few rows at once leave the same metrics as the same rows in two batches, with other weights too,
-and nothing else changes, then each row stands alone.
-"""
+"""How many validation rows are taken at once: many where the numbers do not depend on it, else as `fit` takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
 from typing import Any
 
-import numpy as np
-
-from keras_sweep.data.search_data import Array, Rows
+from keras_sweep.data.search_data import Rows
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.effort import Effort
-from keras_sweep.training.lanes.masked import ROW_LOSSES
-from keras_sweep.training.lanes.template import Template, layer_outputs
-from keras_sweep.training.row_values import ACCURACIES
+from keras_sweep.training.lanes.template import Template
+from keras_sweep.training.row_values import ACCURACIES, LOSSES, TOP_K
 
 ROWS = 2048  # at most: enough for speed
 BYTES = 256 << 20  # of what the layers put out for these rows in all lanes, at most
+TRACED = 16  # rows, on which a step is looked at
 
-TRIED = 16  # rows
-CUT = 6  # of them are the first batch: batches of two lengths, since a mean of means is another mean
-CLOSE = 2e-5  # relative: sums of float32 in another order
+# Means over rows of a function of each: what a row counts can then be given to Keras as its weight.
+ROW_LOSSES = frozenset(
+    {"sparse_categorical_crossentropy", "categorical_crossentropy", "binary_crossentropy"}
+    | {"mean_squared_error", "mse", "mean_absolute_error", "mae"}
+)
+_OF_THE_BATCH = frozenset({"hinge", "squared_hinge"})  # they turn 0 into -1 where a batch holds zeros and ones alone
+_OF_ONE_COLUMN = frozenset(  # there each label of a batch may meet each output of it
+    {"poisson", "kl_divergence", "kld", "cosine_similarity", "pearson_correlation", "concordance_correlation"}
+)
+_SUMS = frozenset(  # metrics that are no means over rows, but made of counts of rows, or of sums over them
+    {"auc", "precision", "recall", "true_positives", "true_negatives", "false_positives", "false_negatives"}
+    | {"binary_io_u", "f1_score", "f_beta_score", "root_mean_squared_error", "log_cosh_error", "r2_score"}
+    | {"pearson_correlation", "concordance_correlation"}
+)
 
-_OF_A_BATCH = frozenset({"circle", "ctc", "dice", "tversky"})  # where they come out as means over rows, it is by chance
-_COUNTING = frozenset({"auc", "precision", "recall"})  # of keras.metrics: made of counts of rows, which add up
+
+def means_over_rows(spec: SweepSpec) -> bool:
+    """Whether loss and metrics of this sweep are known to be means of a function of each row."""
+    return spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES
 
 
 def validation_batch(template: Template, *, row_by_row: bool, rows: int, lanes: int) -> int:
@@ -37,54 +42,36 @@ def validation_batch(template: Template, *, row_by_row: bool, rows: int, lanes: 
     """
     if not row_by_row:
         return template.signature.batch_size
-    most = max(min(ROWS, BYTES // (4 * lanes * layer_outputs(template.model))), 1)
+    most = max(min(ROWS, BYTES // (4 * lanes * template.layer_outputs)), 1)
     divisor = max(size for size in range(1, most + 1) if rows % size == 0)
     return divisor if divisor * 4 >= most else most
 
 
 def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
-    """Whether validation may take any number of rows at once and comes to the same numbers.
+    """Whether validation is known to come to the same numbers whatever number of rows it takes at once.
 
-    Args:
-        spec: the sweep; for the dense model under a usual loss the answer is known.
-        template: a model of it.
-        rows: what it is tried with: rows of the training data.
+    Loss and metrics must be known, layers be Keras's own, and a step must change nothing but the metrics.
     """
-    import jax
-    import keras
-
-    model = template.model
-    known = spec.loss in ROW_LOSSES and set(spec.metrics) <= ROW_LOSSES | ACCURACIES | _COUNTING
-    if spec.model.kind == "dense" and known:
+    unfit = _OF_THE_BATCH | (_OF_ONE_COLUMN if rows.y.ndim == 1 else frozenset())
+    if spec.loss not in LOSSES - unfit or not set(spec.metrics) <= (LOSSES | ACCURACIES | TOP_K | _SUMS) - unfit:
+        return False
+    if spec.model.kind == "dense":
         return True
-    if spec.loss.lower() in _OF_A_BATCH:
-        return False
-    own = type(model)
-    if own.compute_loss is not keras.Model.compute_loss or own.compute_metrics is not keras.Model.compute_metrics:
-        return False
-    count = min(TRIED, len(rows.y))
-    if count < 4:
-        return False
-
-    def tested(trainable: Any, other: Any, metrics: Any, x: Any, y: Any) -> Any:
-        return model.test_step((trainable, other, metrics), (x, y))[1][2]
-
-    def both(trainable: Any, other: Any, metrics: Any, x: Any, y: Any) -> Any:
-        cut = count * CUT // TRIED
-        first = tested(trainable, other, metrics, x[:cut], y[:cut])
-        return tested(trainable, other, metrics, x, y), tested(trainable, other, first, x[cut:], y[cut:])
-
     with template.tracing:
-        if changes_state(template, rows):
-            return False
-        traced = jax.jit(both).lower(*_arguments(template, rows, range(count)))
-        compare = traced.compile(Effort.LOW.options)
-    for places, weights in zip(_choices(rows, count), _weights(template), strict=True):
-        _, _, metrics, x, y = _arguments(template, rows, places)
-        whole, parts = compare(*weights, metrics, x, y)
-        if not all(_close(one, other) for one, other in zip(whole, parts, strict=True)):
-            return False
-    return True
+        return _is_of_keras(template.model) and not changes_state(template, rows)
+
+
+def _is_of_keras(model: Any) -> bool:
+    """Whether all that a model is made of is Keras's own, and looks at no row beside another."""
+    if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
+        return False
+    try:
+        config = json.dumps(model.get_config(), default=str)
+    except Exception:  # a layer of the user's need not be able to say what it is
+        return False
+    # What is registered is the user's, or of `keras.ops`, and may look along the axis of the rows.
+    own = any(mark in config for mark in ('"registered_name": "', '"__lambda__"'))
+    return not own and not any(getattr(layer, "axis", None) in (0, [0], (0,)) for layer in model.layers)
 
 
 def changes_state(template: Template, rows: Rows) -> bool:
@@ -94,45 +81,11 @@ def changes_state(template: Template, rows: Rows) -> bool:
     """
     import jax
 
-    trainable, other, metrics, x, y = _arguments(template, rows, range(min(TRIED, len(rows.y))))
+    trainable, metrics = list(template.trainable), list(template.metrics)
 
     def step(other: Any) -> Any:
-        return template.model.test_step((trainable, other, metrics), (x, y))[1][1]
+        data = (rows.x[:TRACED], rows.y[:TRACED])
+        return template.model.test_step((trainable, other, metrics), data)[1][1]
 
-    program = jax.make_jaxpr(step)(other).jaxpr
+    program = jax.make_jaxpr(step)(list(template.other)).jaxpr
     return any(before is not after for before, after in zip(program.invars, program.outvars, strict=True))
-
-
-def _arguments(template: Template, rows: Rows, places: Sequence[int]) -> tuple[Any, Any, Any, Array, Array]:
-    chosen = np.asarray(places)
-    return list(template.trainable), list(template.other), list(template.metrics), rows.x[chosen], rows.y[chosen]
-
-
-def _choices(rows: Rows, count: int) -> Iterator[Any]:
-    """Places of rows from all over; and so that the two batches differ as far as they can, in labels and in inputs."""
-    ends = np.r_[:count] - count * CUT // TRIED  # the first are the lowest, the rest the highest
-    labels = np.asarray(rows.y, np.float64).reshape(len(rows.y), -1)
-    yield np.linspace(0, len(rows.y) - 1, count).astype(int)
-    yield np.argsort(labels @ np.arange(1, labels.shape[1] + 1), kind="stable")[-ends - 1]
-    yield np.argsort(np.asarray(rows.x, np.float64).reshape(len(rows.y), -1).sum(1), kind="stable")[-ends - 1]
-
-
-def _weights(template: Template) -> Iterator[tuple[list[Any], list[Any]]]:
-    """Trainable and other variables: the initial ones, then others, since what begins at zero hides what it weighs."""
-    yield list(template.trainable), list(template.other)
-    random = np.random.default_rng(0)
-    for _ in range(2):
-        trainable = [_moved(value, random.normal(size=value.shape)) for value in template.trainable]
-        # a moving variance stays above zero
-        yield trainable, [_moved(value, np.abs(random.normal(size=value.shape))) for value in template.other]
-
-
-def _moved(value: Any, noise: Any) -> Any:
-    if value.dtype.kind in "biu":  # counts, seeds
-        return value
-    return (np.asarray(value, np.float32) * (1 + 0.3 * noise) + 0.05 * noise).astype(value.dtype)
-
-
-def _close(one: Any, other: Any) -> bool:
-    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
-    return bool(np.isfinite(one).all() and np.allclose(one, other, rtol=CLOSE, atol=1e-6))

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from keras_sweep.training.compiling import MEDIUM_EFFORT, on_cpu
 from tests.helpers.command import python, sweep
 
 COMPILE = """\
 import jax
-from keras_sweep.training.compile_cache import enable_compile_cache
+from keras_sweep.training.compiling import enable_compile_cache
 print(enable_compile_cache())
 jax.jit(lambda x: x + 1)(1.0).block_until_ready()
 """
@@ -65,6 +66,13 @@ def test_commands_that_look_at_a_model_keep_its_programs_too(ran: Path, tmp_path
     ended = python(code, *look, cwd=ran, XDG_CACHE_HOME=str(tmp_path))
     assert ended.code == 0, ended.err
     assert list((tmp_path / "keras-sweep" / "compiled").iterdir())
+
+
+def test_a_compile_option_that_xla_does_not_know_is_done_without() -> None:
+    unknown = {"xla_cpu_of_another_year": True}
+    assert on_cpu({**unknown, "xla_backend_optimization_level": 0}) == {"xla_backend_optimization_level": 0}
+    assert on_cpu(unknown) is on_cpu({}) is None
+    assert on_cpu(MEDIUM_EFFORT) == dict(MEDIUM_EFFORT)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,68 @@
+"""How JAX compiles: programs are kept on disk, so that a second sweep of the same model starts at once, and those of
+little work are compiled sooner, to code that is slower."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from keras_sweep.files.cache import user_cache
+
+ENVIRONMENT = "JAX_COMPILATION_CACHE_DIR"  # JAX's own; where it is set, nothing is changed
+
+# About what compiling costs so, beside XLA's own choice.
+LOW_EFFORT = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0})  # a sixth
+MEDIUM_EFFORT = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1})  # a third
+
+
+def enable_on_jax() -> None:
+    """Keep compiled programs where Keras runs on JAX: other backends need not import it."""
+    import keras
+
+    if keras.backend.backend() == "jax":
+        enable_compile_cache()
+
+
+def enable_compile_cache() -> Path | None:
+    """Keep compiled programs in a folder of the user's cache, which only the user may write to; returns it.
+
+    A cached program is machine code: it is loaded only from a folder that is the user's own and closed to others.
+    Returns None, and keeps nothing, where the folder can't be made so or the user has set JAX's own variable.
+    """
+    import jax
+
+    if os.environ.get(ENVIRONMENT) or jax.config.jax_compilation_cache_dir:
+        return None
+    try:
+        folder = user_cache("compiled")
+    except OSError:
+        return None
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    return folder
+
+
+def on_cpu(options: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Those of the options that this XLA knows, for `jax.jit` and `Lowered.compile`, where JAX runs on the CPU."""
+    import jax
+
+    if jax.default_backend() != "cpu":
+        return None
+    return {name: value for name, value in options.items() if _is_known(name, value)} or None
+
+
+@cache
+def _is_known(name: str, value: Any) -> bool:
+    """Tried once a process: JAX 0.11.2 and later have no fusion emitters to turn off, and refuse the name."""
+    import jax
+
+    try:
+        jax.jit(lambda x: x).lower(0.0).compile({name: value})
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
