@@ -35,8 +35,9 @@ def test_json_has_exactly_the_promised_keys():
     assert read[0]["value"] == best.value and read[0]["params"] == dict(best.params)
 
 
-def test_json_of_nothing_is_an_empty_list():
+def test_nothing_has_a_form_in_every_format():
     assert json.loads(leaderboard_json([])) == []
+    assert leaderboard_markdown([], ACCURACY) == "No trials.\n"
 
 
 def test_json_is_strict_and_ascii_whatever_stands_in_a_trial():
@@ -106,7 +107,3 @@ def test_markdown_escapes_what_would_be_read_as_markup():
     )
     columns = lines[0].replace("\\|", "").count("|")
     assert all(line.replace("\\|", "").count("|") == columns for line in lines[:4])
-
-
-def test_markdown_of_nothing():
-    assert leaderboard_markdown([], ACCURACY) == "No trials.\n"

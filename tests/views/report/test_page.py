@@ -93,16 +93,11 @@ def test_only_its_own_style_and_script_may_be_used() -> None:
     assert not re.findall(r'(?:src|href)="(?!data:image/png|#)', page)
 
 
-def test_a_sweep_without_a_trial_has_a_page() -> None:
-    page = page_of(facts_of([]), MOMENT)
-    assert "No trial has ended yet." in page
-
-
-def test_a_sweep_in_which_all_failed_has_a_page_with_the_reasons() -> None:
+def test_a_sweep_without_a_winner_has_a_page() -> None:
+    assert "No trial has ended yet." in page_of(facts_of([]), MOMENT)
     failed = [result(n, None, state=TrialState.FAIL, stderr=None, reason="diverged", epochs=1) for n in range(3)]
     page = page_of(facts_of(failed), MOMENT)
-    assert "No trial of 3 trials could win yet." in page
-    assert page.count("diverged") >= 3
+    assert "No trial of 3 trials could win yet." in page and page.count("diverged") >= 3
 
 
 def test_the_matrix_counts_every_row_and_its_diagonal_is_the_accuracy() -> None:

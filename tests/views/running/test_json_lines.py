@@ -3,6 +3,8 @@ import json
 import math
 import re
 
+import pytest
+
 from keras_sweep.trial.events import (
     EndReason,
     EpochEnded,
@@ -10,23 +12,18 @@ from keras_sweep.trial.events import (
     Noticed,
     PhaseBegan,
     SweepEnded,
-    SweepStarted,
     TrialEnded,
     TrialResumed,
 )
-from keras_sweep.trial.events import (
-    TestEvaluated as Evaluated,
-)
+from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running import json_lines
 from keras_sweep.views.running.progress import JsonLines
-from tests.helpers.results import dense_sweep, result
+from tests.helpers.results import dense_sweep, result, started
 
 RESULTS = tuple(dense_sweep())
 EVENTS = (
-    SweepStarted(
-        "dense", "sweeps/dense", "optuna/tpe", "compiled/jax", 64, RESULTS[:8], "val_accuracy", "maximize", math.inf
-    ),
+    started(finished=RESULTS[:8], space_size=math.inf),
     GenerationAsked(1, tuple(one.suggestion for one in RESULTS[8:16])),
     PhaseBegan("compile", 0, 3),
     TrialResumed(8, {"val_accuracy": (0.4,)}),
@@ -88,11 +85,6 @@ def test_a_score_on_the_test_set_has_its_own_error_and_the_objectives_is_named_a
     assert record["stderrs"] == {"loss": 0.01, "accuracy": 0.0037} and record["stderr"] == 0.0037
 
 
-def test_the_best_was_trained_here():
-    ended = SweepEnded("d", EndReason.DONE, (result(0, 0.9, engine="import/optuna"), result(1, 0.8)))
-    assert json.loads(written(EVENTS[0], ended).splitlines()[1])["best"]["number"] == 1
-
-
 def test_a_trial_has_its_whole_curve_and_its_seconds_by_part():
     record = json.loads(written(TrialEnded(result(3, 0.85, epochs=4))))
     assert len(record["curve"]["val_accuracy"]) == 4 and record["epochs"] == record["epoch"] == 4
@@ -106,14 +98,15 @@ def test_the_end_counts_states_and_names_the_best():
     assert end["best"]["number"] == 50 and end["model"] == "sweeps/dense/best.keras"
 
 
-def test_a_loss_is_minimized_as_the_sweep_says():
-    began = SweepStarted("d", "f", "e", "r", 2, (), "val_loss", "minimize", 2)
-    ended = SweepEnded("d", EndReason.DONE, (result(0, 0.5), result(1, 0.4)))
-    assert json.loads(written(began, ended).splitlines()[1])["best"]["number"] == 1
-
-
-def test_without_a_complete_trial_there_is_no_best():
-    ended = SweepEnded(
-        "d", EndReason.DONE, (result(0, None, state=TrialState.FAIL), result(1, 0.9, state=TrialState.PRUNED))
-    )
-    assert json.loads(written(ended))["best"] is None
+@pytest.mark.parametrize(
+    ("results", "sweep", "best"),
+    [
+        ([result(0, 0.9, engine="import/optuna"), result(1, 0.8)], started(), 1),
+        ([result(0, 0.5), result(1, 0.4)], started(metric="val_loss", goal="minimize"), 1),
+        ([result(0, None, state=TrialState.FAIL), result(1, 0.9, state=TrialState.PRUNED)], started(), None),
+    ],
+    ids=["trained here", "of a loss the lowest", "none where no trial completed"],
+)
+def test_the_best_at_the_end(results, sweep, best):
+    end = json.loads(written(sweep, SweepEnded("dense", EndReason.DONE, tuple(results))).splitlines()[1])
+    assert (end["best"] and end["best"]["number"]) == best

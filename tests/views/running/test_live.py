@@ -26,35 +26,46 @@ from tests.helpers.results import dense_sweep, result, started
 from tests.helpers.screen import sent, terminal, without_styles
 
 
-class Clock:
-    now = 0.0
+class Watched(SweepProgress):
+    """What a sweep has come to, by a clock that the test turns."""
 
-    def __call__(self):
-        return self.now
+    def __init__(self, keep=8, **changes):
+        self.now = 0.0
+        super().__init__(keep=keep, clock=lambda: self.now)
+        if changes.pop("begun", True):
+            self(started(**changes))
 
+    def begin(self, *event, after=0.0):
+        self.now += after
+        self(PhaseBegan(*event))
 
-def begun(**changes):
-    """(what a sweep has come to when it begins, its clock)."""
-    clock = Clock()
-    progress = SweepProgress(keep=8, clock=clock)
-    progress(started(**changes))
-    return progress, clock
+    def ask(self, *epochs, generation=0, first=0):
+        """A generation of trials that ask for so many epochs each."""
+        asked = (result(number, params={"epochs": each}) for number, each in enumerate(epochs, first))
+        self(GenerationAsked(generation, tuple(one.suggestion for one in asked)))
+
+    def train(self, number, epochs, *, seconds=0.0, done=0, values=(), ends=False):
+        """Epochs of a trial, each after so many seconds."""
+        for epoch in range(done, done + epochs):
+            self.now += seconds
+            self(EpochEnded(number, epoch + 1, {"val_accuracy": values[epoch]} if values else {}))
+        if ends:
+            self(TrialEnded(result(number, epochs=epochs)))
 
 
 def half_way():
-    progress, clock = begun()
+    progress = Watched()
     results = dense_sweep(40)
     for start in range(0, 32, 8):
         batch = results[start : start + 8]
         progress(GenerationAsked(start // 8, tuple(one.suggestion for one in batch)))
         for one in batch:
-            for epoch in range(one.epochs):
-                progress(EpochEnded(one.number, epoch + 1, {"val_accuracy": one.curve["val_accuracy"][epoch]}))
+            progress.train(one.number, one.epochs, values=one.curve["val_accuracy"])
             progress(TrialEnded(one))
     progress(GenerationAsked(4, tuple(one.suggestion for one in results[32:])))
     for one in results[33:36]:
-        progress(EpochEnded(one.number, 1, {"val_accuracy": 0.8}))
-    clock.now = 16.0
+        progress.train(one.number, 1, values=(0.8,))
+    progress.now = 16.0
     return progress
 
 
@@ -81,16 +92,8 @@ def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
     assert lines[0] == "dense · optuna/tpe · compiled/jax"
     assert "32/64 trials  16 s · about 19 s left" in lines[1] and "━" in lines[1]
     assert "generation 5" in lines[3] and "pruned" in lines[3] and "1 failed" in lines[3]
-    assert lines[5].split() == [
-        "#",
-        "trial",
-        "val_accuracy",
-        "learning_rate",
-        "optimizer",
-        "momentum",
-        "epochs",
-        "curve",
-    ]
+    heads = "# trial val_accuracy learning_rate optimizer momentum epochs curve"
+    assert lines[5].split() == heads.split()
     ranks = [line.split()[0] for line in lines[7:15]]
     assert ranks == list("12345678")
     assert lines[16] == "training 8 trials"
@@ -112,176 +115,135 @@ def test_the_rows_are_those_of_the_leaderboard():
 
 
 def test_a_sweep_that_goes_on_counts_what_was_done_before_but_not_in_its_speed():
-    clock = Clock()
-    progress = SweepProgress(clock=clock)
     results = dense_sweep(64)
-    progress(started(finished=tuple(results[:60])))
+    progress = Watched(finished=tuple(results[:60]))
     progress(GenerationAsked(7, tuple(one.suggestion for one in results[56:])))
     assert sorted(progress.training) == [60, 61, 62, 63]
-    trained = 0
     for one in results[60:62]:
-        trained += one.epochs
-        for epoch in range(one.epochs):
-            progress(EpochEnded(one.number, epoch + 1, {}))
+        progress.train(one.number, one.epochs)
         progress(TrialEnded(one))
-    clock.now = 10.0
+    progress.now = 10.0
     assert (progress.done, progress.total) == (62, 64)
     left = sum(one.params["epochs"] for one in results[62:])
-    assert progress.remaining == pytest.approx(10.0 * left / trained)
+    assert progress.remaining == pytest.approx(10.0 * left / sum(one.epochs for one in results[60:62]))
 
 
 def test_the_time_that_is_left_counts_epochs_and_only_those_of_this_run_in_its_speed():
-    progress, clock = begun(total=4)
-    lengths = (2, 2, 1000, 1000)
-    batch = [result(number, params={"epochs": epochs}).suggestion for number, epochs in enumerate(lengths)]
-    progress(GenerationAsked(0, tuple(batch)))
+    progress = Watched(total=4)
+    progress.ask(2, 2, 1000, 1000)
     for number in (0, 1):  # they ended in the run before, and waited for their turn in the record
         progress(TrialEnded(result(number, epochs=2)))
     progress(TrialResumed(2, {"val_accuracy": (0.1,) * 400}))
-    clock.now = 10.0
+    progress.now = 10.0
     assert progress.remaining is None
-    for epoch in range(400, 900):
-        progress(EpochEnded(2, epoch + 1, {"val_accuracy": 0.5}))
+    progress.train(2, 500, done=400)
     assert progress.remaining == pytest.approx((100 + 1000) * 10.0 / 500)
 
 
 def test_the_bar_keeps_its_length_when_the_time_that_is_left_is_known():
-    before, after = SweepProgress(clock=Clock()), half_way()
-    before(started())
+    before, after = Watched(), half_way()
     assert after.remaining is not None and before.remaining is None
     lengths = {sum(lines_of(progress, 60)[1].count(cell) for cell in "━─") for progress in (before, after)}
     assert len(lengths) == 1 and min(lengths) >= 8
-
-
-def test_no_time_is_foretold_before_anything_has_ended():
-    progress, _ = begun()
-    assert progress.remaining is None
-    assert lines_of(progress)[1].endswith("0/64 trials  0 s")
-
-
-def test_a_board_without_events():
-    assert lines_of(SweepProgress(clock=Clock())) == ["⠋ starting  0 s"]
+    assert lines_of(before)[1].endswith("0/64 trials  0 s")
 
 
 def test_before_the_search_the_phase_is_all_there_is_and_something_moves():
-    clock = Clock()
-    progress = SweepProgress(clock=clock)
-    progress(PhaseBegan("data"))
+    progress = Watched(begun=False)
+    assert lines_of(progress) == ["⠋ starting  0 s"]
+    progress.begin("data")
     frames = set()
     for tenth in range(0, 20, 2):
-        clock.now = tenth / 10
+        progress.now = tenth / 10
         frames.add(lines_of(progress)[0])
     assert all("importing Keras, reading the data" in frame for frame in frames) and len(frames) == 10
 
 
 def test_the_board_says_which_program_is_compiled_and_since_when():
     progress = half_way()
-    progress(PhaseBegan("compile", 2, 8))
-    progress._clock.now += 20
-    progress(PhaseBegan("compile", 3, 8))
-    progress._clock.now += 75
+    progress.begin("compile", 2, 8)
+    progress.begin("compile", 3, 8, after=20)
+    progress.now += 75
     assert lines_of(progress)[2][1:] == " compiling 4 of 8 programs  75 s"
 
 
 def test_what_is_to_be_compiled_is_part_of_the_time_that_is_left():
-    progress, clock = begun(total=32)
-    batch = [result(number, params={"epochs": 2}).suggestion for number in range(16)]
-    progress(GenerationAsked(0, tuple(batch)))
-    progress(PhaseBegan("compile", 0, 16))
-    clock.now = 10.0
-    progress(PhaseBegan("train", 1, 16))
-    progress(EpochEnded(0, 1, {}))
-    clock.now = 11.0
-    progress(EpochEnded(0, 2, {}))
+    progress = Watched(total=32)
+    progress.ask(*[2] * 16)
+    progress.begin("compile", 0, 16)
+    progress.begin("train", 1, 16, after=10)
+    progress.train(0, 1)
+    progress.train(0, 1, done=1, seconds=1.0)
     progress(TrialEnded(result(0, epochs=2)))
     assert progress.remaining == pytest.approx(31 * 1.0 + 31 * 10.0)  # 15 more of this generation, 16 of the next
-    progress(PhaseBegan("train", 1, 1))
+    progress.begin("train", 1, 1)
     assert progress.remaining == pytest.approx(31 * 1.0)
 
 
 def test_an_epoch_is_foretold_from_those_that_trained_while_nothing_else_was_done():
-    progress, clock = begun(total=2)
-    progress(PhaseBegan("sampler"))
-    clock.now = 30.0  # the first look for a trial imports the sampler
-    progress(GenerationAsked(0, tuple(result(number, params={"epochs": 20}).suggestion for number in (0, 1))))
-    progress(PhaseBegan("build", 0, 2))
-    clock.now = 50.0
-    progress(PhaseBegan("compile", 0, 2))
-    clock.now = 60.0
-    progress(PhaseBegan("compile", 1, 2))
-    for epoch in range(5):  # of the first program, while the second is compiled
-        progress(EpochEnded(0, epoch + 1, {}))
-    clock.now = 70.0
-    progress(PhaseBegan("train", 2, 2))
+    progress = Watched(total=2)
+    progress.begin("sampler")
+    progress.now = 30.0  # the first look for a trial imports the sampler
+    progress.ask(20, 20)
+    progress.begin("build", 0, 2)
+    progress.begin("compile", 0, 2, after=20)
+    progress.begin("compile", 1, 2, after=10)
+    progress.train(0, 5)  # of the first program, while the second is compiled
+    progress.begin("train", 2, 2, after=10)
     assert progress.remaining is None
-    clock.now = 78.0
-    for epoch in range(8):
-        progress(EpochEnded(1, epoch + 1, {}))
+    progress.train(1, 8, seconds=1.0)
     assert progress.remaining == pytest.approx(15 + 12)
 
 
-def test_programs_of_later_generations_are_foretold_from_one_another():
-    progress, clock = begun(total=5)
-    for number, seconds in enumerate((40.0, 3.0)):  # a process compiles its first program slowly
-        progress(GenerationAsked(number, (result(number, params={"epochs": 8}).suggestion,)))
-        progress(PhaseBegan("compile", 0, 1))
-        clock.now += seconds
-        progress(PhaseBegan("train", 1, 1))
-        for epoch in range(8):
-            clock.now += 1.0
-            progress(EpochEnded(number, epoch + 1, {}))
-        progress(TrialEnded(result(number, epochs=8)))
+@pytest.mark.parametrize(
+    "slow", ["sampler", "compile"]
+)  # the first of a process: it imports, and finds nothing compiled
+def test_later_generations_are_foretold_from_one_another_and_not_from_the_first(slow):
+    progress = Watched(total=5)
+    for number, seconds in enumerate((40.0, 3.0)):
+        if slow == "sampler":
+            progress.begin("sampler")
+            progress.now += seconds
+        progress.ask(8, generation=number, first=number)
+        if slow == "compile":
+            progress.begin("compile", 0, 1)
+            progress.now += seconds
+        progress.begin("train", *((1, 1) if slow == "compile" else (0, 0)))
+        progress.train(number, 8, seconds=1.0, ends=True)
     assert progress.remaining == pytest.approx(3 * (8.0 + 3.0))
 
 
 def test_while_all_epochs_train_beside_compiling_what_is_left_is_compiling():
-    progress, clock = begun(total=4)
-    progress(GenerationAsked(0, tuple(result(number, params={"epochs": 20}).suggestion for number in range(4))))
-    progress(PhaseBegan("train", 0, 4))
-    clock.now = 1.0  # until the first program begins to be compiled
-    progress(PhaseBegan("compile", 0, 4))
-    clock.now = 21.0
-    progress(PhaseBegan("compile", 2, 4))
-    for number in (0, 1):
-        for epoch in range(20):
-            progress(EpochEnded(number, epoch + 1, {}))
+    progress = Watched(total=4)
+    progress.ask(*[20] * 4)
+    progress.begin("train", 0, 4)
+    progress.begin("compile", 0, 4, after=1)  # until the first program begins to be compiled
+    progress.begin("compile", 2, 4, after=20)
+    progress.train(0, 20)
+    progress.train(1, 20)
     assert progress.remaining == pytest.approx(20.0)
 
 
-def test_what_later_generations_need_beside_training_is_part_of_the_time_that_is_left():
-    progress, clock = begun(total=5)
-    for generation, seconds in enumerate((40.0, 3.0)):  # the first imports the sampler
-        progress(PhaseBegan("sampler"))
-        clock.now += seconds
-        progress(GenerationAsked(generation, (result(generation, params={"epochs": 8}).suggestion,)))
-        progress(PhaseBegan("train", 0, 0))
-        for epoch in range(8):
-            clock.now += 1.0
-            progress(EpochEnded(generation, epoch + 1, {}))
-        progress(TrialEnded(result(generation, epochs=8)))
-    assert progress.remaining == pytest.approx(3 * (8.0 + 3.0))
-
-
 def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
-    progress, _ = begun(total=2)
-    progress(GenerationAsked(0, tuple(result(number, epochs=10).suggestion for number in range(2))))
+    progress = Watched(total=2)
+    progress.ask(10, 10)
     for number in range(2):
         progress(TrialResumed(number, {"val_accuracy": (0.1, 0.5, 0.6, 0.7, 0.7, 0.7, 0.7, 0.8)}))
     lines = lines_of(progress)
     assert lines[-2].split()[:4] == ["trial", "0", "8/10", "0.8000"] and "▁" in lines[-2] and "▇" in lines[-2]
     assert lines[1].startswith("━" * 30) and "0 epochs" in lines[3]
-    progress(EpochEnded(0, 9, {"val_accuracy": 0.9}))
+    progress.train(0, 1, done=8)
     assert "9/10" in lines_of(progress)[-2] and "1 epoch " in lines_of(progress)[3] + " "
 
 
 def test_of_a_generation_that_is_not_wanted_whole_only_what_is_wanted_trains():
-    progress, _ = begun(total=8)
-    progress(GenerationAsked(0, tuple(result(number).suggestion for number in range(16))))
+    progress = Watched(total=8)
+    progress.ask(*[4] * 16)
     assert "training 8 trials" in lines_of(progress)
 
 
 def test_the_columns_are_the_parameters_of_the_space_from_the_first_trial_on():
-    progress, _ = begun(parameters=("optimizer", "learning_rate", "momentum", "epochs"))
+    progress = Watched(parameters=("optimizer", "learning_rate", "momentum", "epochs"))
     progress(TrialEnded(result(0)))
     assert lines_of(progress)[5].split()[3:7] == ["optimizer", "learning_rate", "momentum", "epochs"]
 
