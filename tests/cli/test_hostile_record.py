@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.record import encoding
-from keras_sweep.record.facts import FORMS
+from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.command import called
 from tests.helpers.records import new_folder
@@ -87,7 +87,7 @@ def changed(sweeps: Path) -> Callable[[str, tuple[object, ...]], None]:
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(key=st.sampled_from([*FORMS, "of_another_program"]), value=json_values)
+@given(key=st.sampled_from([*Facts.__dataclass_fields__, "of_another_program"]), value=json_values)
 @example(key="engine", value=["optuna"])
 @example(key="engine", value={})
 @example(key="engine", value=3)

@@ -14,18 +14,15 @@ import shlex
 import socket
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from keras_sweep.errors import RecordError, SweepBusy
 from keras_sweep.files import atomic, disk
 from keras_sweep.files.plain import open_plain, plain_errors
 from keras_sweep.record.sweep_folder import SweepFolder, check_own_files
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 _NOTE_SECONDS = 0.5  # how long the note of a holder that has just begun may be in coming
 _LONGEST = 4096  # characters of a note
@@ -61,9 +58,7 @@ class SweepLock:
         self.folder = folder
         self.taken_over: Owner | None = None  # the dead process that held it last
         self._force = force
-        self._lock: FileLock | None = None
-        self._folder_lock: int | None = None  # a descriptor of the folder
-        self._note: int | None = None  # the inode of our own note, which another's of the same name has not
+        self._held: ExitStack | None = None  # closing it gives back what is held
 
     def acquire(self) -> None:
         """Take the lock, at once or not at all.
@@ -72,10 +67,54 @@ class SweepLock:
             SweepBusy: another process holds it, perhaps without its lock file, or one on another host may.
             RecordError: the file system knows no locks, the disk fails, or the folder holds a link.
         """
-        from filelock import FileLock, Timeout
-
         self.folder.make()
         check_own_files(self.folder)
+        with ExitStack() as held:
+            self._lock_file(held)
+            self._lock_folder(held)
+            last = read_owner(self.folder)
+            if last is not None and last.birth and last.pid != os.getpid() and _may_live(last) and _is_here(last):
+                raise self._without_its_file(last)
+            if last is not None and not _is_here(last) and not self._force:
+                message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
+                raise SweepBusy(message, hint=f"If that process is gone: `--force`; else wait for it on {last.host}")
+            self.taken_over = last
+            for folder in (self.folder.path, self.folder.checkpoints):
+                atomic.clear_parts(folder)
+            atomic.write_text(self.folder.owner, json.dumps(asdict(_this_process())) + "\n")
+            held.callback(self._remove_note, _inode(self.folder.owner))
+            self._held = held.pop_all()
+
+    def move_aside(self) -> SweepFolder:
+        """Move the sweep aside and hold a new, empty folder of its name; return where the old one is.
+
+        Raises RecordError, or SweepBusy where another process was quicker to take the new folder.
+        """
+        if self._held is None:
+            raise ValueError("the lock must be held before its sweep can be moved aside")
+        self._remove_note(_inode(self.folder.owner))
+        moved = self.folder.move_aside()
+        with self._held:  # until the new folder is locked
+            self._held = None
+            self.acquire()
+        return moved
+
+    def release(self) -> None:
+        """Give the lock back; may be called twice. Its file stays: others may be waiting for it."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
+
+    def __enter__(self) -> SweepLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.release()
+
+    def _lock_file(self, held: ExitStack) -> None:
+        from filelock import FileLock, Timeout
+
         lock = FileLock(self.folder.lock, mode=atomic.PRIVATE, thread_local=False)
         with plain_errors("lock", self.folder.path):
             try:
@@ -85,83 +124,26 @@ class SweepLock:
             except NotImplementedError as error:
                 message = f"can't lock {self.folder.path}: its file system knows no locks"
                 raise RecordError(message, hint="Give a folder on another disk with `--sweeps-dir`") from error
-        try:
-            self._folder_lock = self._locked_folder()
-            last = read_owner(self.folder)
-            if last is not None and last.birth and last.pid != os.getpid() and _may_live(last) and _is_here(last):
-                raise self._without_its_file(last)
-            if last is not None and last.host != _host() and not self._force:
-                message = f"sweep {self.folder.name!r} was begun by {last} and not ended there"
-                raise SweepBusy(message, hint=f"If that process is gone: `--force`; else wait for it on {last.host}")
-            self.taken_over = last
-            for folder in (self.folder.path, self.folder.checkpoints):
-                atomic.clear_parts(folder)
-            since = datetime.now().astimezone().isoformat(timespec="seconds")
-            note = Owner(os.getpid(), _host(), since, _command(), _birth(os.getpid()))
-            atomic.write_text(self.folder.owner, json.dumps(asdict(note)) + "\n")
-            self._note = _inode(self.folder.owner)
-        except BaseException:
-            self._unlock_folder()
-            lock.release(force=True)
-            raise
-        self._lock = lock
+        held.callback(lock.release, force=True)
 
-    def move_aside(self) -> SweepFolder:
-        """Move the sweep aside and hold a new, empty folder of its name; return where the old one is.
-
-        Raises RecordError, or SweepBusy where another process was quicker to take the new folder.
-        """
-        old = self._lock
-        if old is None:
-            raise ValueError("the lock must be held before its sweep can be moved aside")
-        with plain_errors("unlock", self.folder.path):
-            disk.remove(self.folder.owner)
-        moved = self.folder.move_aside()
-        self._lock = None
-        old_folder, self._folder_lock = self._folder_lock, None
-        try:
-            self.acquire()
-        finally:
-            if old_folder is not None:
-                os.close(old_folder)
-            old.release(force=True)
-        return moved
-
-    def release(self) -> None:
-        """Give the lock back; may be called twice. Its file stays: others may be waiting for it."""
-        if self._lock is None:
-            return
-        try:
-            if self._note is not None and _inode(self.folder.owner) == self._note:
-                with plain_errors("unlock", self.folder.path):
-                    disk.remove(self.folder.owner)
-        finally:
-            self._unlock_folder()
-            self._lock.release(force=True)
-            self._lock = None
-
-    def _locked_folder(self) -> int | None:
-        """A descriptor of the folder, which holds its lock; None on a file system that can't lock folders.
-
-        Raises SweepBusy: a process holds it whose lock file was removed.
-        """
+    def _lock_folder(self, held: ExitStack) -> None:
+        """Lock the folder itself, where the file system can. Raises SweepBusy where its process lost its lock file."""
         import fcntl
 
         descriptor = os.open(self.folder.path, os.O_RDONLY)
+        held.callback(os.close, descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(descriptor)
             raise self._without_its_file(read_owner(self.folder)) from None
         except OSError:
-            os.close(descriptor)
-            return None
-        return descriptor
+            pass
 
-    def _unlock_folder(self) -> None:
-        if self._folder_lock is not None:
-            os.close(self._folder_lock)
-            self._folder_lock = None
+    def _remove_note(self, inode: int | None) -> None:
+        """Remove our own note, and no other that stands in its place: that has another inode."""
+        if inode is not None and _inode(self.folder.owner) == inode:
+            with plain_errors("unlock", self.folder.path):
+                disk.remove(self.folder.owner)
 
     def _without_its_file(self, owner: Owner | None) -> SweepBusy:
         return SweepBusy(
@@ -169,23 +151,13 @@ class SweepLock:
             hint="Wait for it or end it; a lock file is never to be removed by hand",
         )
 
-    def __enter__(self) -> SweepLock:
-        self.acquire()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.release()
-
     def _busy(self) -> SweepBusy:
         """Who holds it. A note of a dead process is older than the lock: its successor's is on its way."""
-        owner = read_owner(self.folder)
         deadline = time.monotonic() + _NOTE_SECONDS
-        while (owner is None or not _may_live(owner)) and time.monotonic() < deadline:
+        while (owner := living_owner(self.folder)) is None and time.monotonic() < deadline:
             time.sleep(0.02)
-            owner = read_owner(self.folder)
-        who = str(owner) if owner is not None and _may_live(owner) else "another process"
         return SweepBusy(
-            f"sweep {self.folder.name!r} is being run by {who}",
+            f"sweep {self.folder.name!r} is being run by {owner or 'another process'}",
             hint="Wait for it or end it; `sweep leaderboard` shows how far it is",
         )
 
@@ -194,15 +166,13 @@ def read_owner(folder: SweepFolder) -> Owner | None:
     """Who the note says holds the lock; None without one, or where it can't be understood."""
     try:
         with open_plain(folder.owner) as file:
-            note = json.loads(file.read(_LONGEST + 1)[:_LONGEST])
-        pid, host, since, command = (note[key] for key in ("pid", "host", "since", "command"))
-        birth = note.get("birth", "")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            owner = Owner(**json.loads(file.read(_LONGEST)))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    texts = (host, since, command, birth)
-    if type(pid) is not int or pid < 1 or not all(isinstance(text, str) for text in texts):
+    texts = (owner.host, owner.since, owner.command, owner.birth)
+    if type(owner.pid) is not int or owner.pid < 1 or not all(isinstance(text, str) for text in texts):
         return None
-    return Owner(pid, *("".join(c if c.isprintable() else "?" for c in text) for text in texts))
+    return Owner(owner.pid, *("".join(c if c.isprintable() else "?" for c in text) for text in texts))
 
 
 def living_owner(folder: SweepFolder) -> Owner | None:
@@ -232,7 +202,7 @@ def _may_live(owner: Owner) -> bool:
 
 
 def _is_here(owner: Owner) -> bool:
-    return owner.host == _host()
+    return owner.host == socket.gethostname()
 
 
 def _birth(pid: int) -> str:
@@ -245,10 +215,7 @@ def _birth(pid: int) -> str:
     return f"{boot}/{about.rpartition(')')[2].split()[19]}"  # the name before it may hold spaces; man 5 proc, field 22
 
 
-def _host() -> str:
-    return socket.gethostname()
-
-
-def _command() -> str:
+def _this_process() -> Owner:
+    since = datetime.now().astimezone().isoformat(timespec="seconds")
     words = [os.path.basename(sys.argv[0] or "python"), *sys.argv[1:]]  # noqa: PTH119
-    return shlex.join(words)[:200]
+    return Owner(os.getpid(), socket.gethostname(), since, shlex.join(words)[:200], _birth(os.getpid()))
