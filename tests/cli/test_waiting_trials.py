@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from keras_sweep.record.trial_record import Spool
+from keras_sweep.record.trial_record import TrialRecord
 from tests.helpers.command import called
-from tests.helpers.records import new_study
+from tests.helpers.records import SPEC, new_study
 from tests.helpers.results import dense_sweep
 
 
@@ -15,9 +15,9 @@ def waiting(sweeps: Path, recorded: int, *numbers: int) -> None:
     """A sweep whose record holds so many trials, beside which others wait."""
     with new_study(sweeps, dense_sweep(recorded)) as study:
         study.set_attributes({"trials": 64})
-    spool = Spool(study.folder, following=recorded)
-    for number in numbers:
-        spool.keep(dense_sweep(max(numbers) + 1)[number])
+        record = TrialRecord(study, SPEC.objective)
+        for number in numbers:
+            record.wait(dense_sweep(max(numbers) + 1)[number])
 
 
 def test_readers_say_what_waits_as_the_end_of_the_run_does(tmp_path: Path) -> None:

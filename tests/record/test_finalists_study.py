@@ -102,7 +102,7 @@ def test_studies_that_no_sweep_writes_are_refused(folder: SweepFolder, sql: str)
 )
 def test_choices_of_other_types_are_damage(folder: SweepFolder, choices: str) -> None:
     change(folder, f"UPDATE study_user_attributes SET value_json = '{choices}' WHERE key = 'finalists'")
-    with pytest.raises(RecordError, match="`finalists` must be a list of maps of trials, recipes, seeds, but"):
+    with pytest.raises(RecordError, match="its attribute `finalists` must be "):
         read_results(folder)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import save_weights, saved_trials
-from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.record.trial_record import Spool, TrialRecord
+from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.records import DENSE, SPEC, identical, new_study, same
@@ -38,14 +40,9 @@ def test_the_best_that_can_win_are_kept_in_the_order_of_the_leaderboard(tmp_path
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> SweepFolder:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.make()
-    return folder
-
-
-def spool(folder: SweepFolder, told: list[str] | None = None, following: int = 0) -> Spool:
-    return Spool(folder, following=following, notice=(told if told is not None else []).append)
+def study(tmp_path: Path) -> Iterator[StudyFile]:
+    with new_study(tmp_path) as study:
+        yield study
 
 
 def trials() -> list[Result]:
@@ -57,37 +54,40 @@ def trials() -> list[Result]:
     return [replace(one, weights=DENSE, weights_digest=digest) if one.state is complete else one for one in results]
 
 
-def test_what_is_kept_comes_back_to_the_last_bit(folder: SweepFolder) -> None:
-    kept = spool(folder)
+def waits(study: StudyFile, some: Sequence[Result]) -> TrialRecord:
+    record = TrialRecord(study, SPEC.objective)
+    for one in some:
+        record.wait(one)
+    return record
+
+
+def test_what_waits_comes_back_to_the_last_bit(study: StudyFile) -> None:
+    waits(study, trials())
+    again = TrialRecord(study, SPEC.objective)
+    assert again.numbers_waiting == list(range(40))
     for one in trials():
-        kept.keep(one)
-    again = spool(folder)
-    assert again.numbers == list(range(40))
-    for one in trials():
-        read = again.read(one.number)
-        assert read is not None
+        (read,) = again.waiting([one.number, 40]).values()
         assert same([read], [one])
         assert (read.weights is None) == (one.weights is None)
-        assert one.weights is None or identical(read.weights, one.weights)
+        assert one.weights is None or identical(read.weights or (), one.weights)
 
 
-def test_what_the_record_has_is_removed_when_it_is_opened_again(folder: SweepFolder) -> None:
-    kept = spool(folder)
-    for one in trials()[:6]:
-        kept.keep(one)
-    assert spool(folder, following=4).numbers == [4, 5]
-    assert [path.name for path in sorted(folder.spool.iterdir())] == ["000004.npz", "000005.npz"]
+def test_what_the_record_has_is_removed_when_it_is_opened_again(study: StudyFile) -> None:
+    waits(study, trials()[:6])
+    study.add_many(dense_sweep(4))
+    assert TrialRecord(study, SPEC.objective).numbers_waiting == [4, 5]
+    assert [path.name for path in sorted(study.folder.spool.iterdir())] == ["000004.npz", "000005.npz"]
 
 
-def test_an_empty_folder_is_not_left_behind(folder: SweepFolder) -> None:
-    kept = spool(folder)
-    kept.close()
-    kept.keep(trials()[0])
-    kept.close()
-    assert folder.spool.is_dir()
-    kept.remove(0)
-    kept.close()
-    assert not folder.spool.exists()
+def test_an_empty_spool_is_not_left_behind(study: StudyFile) -> None:
+    record = waits(study, [])
+    record.close()
+    record.wait(trials()[0])
+    record.close()
+    assert study.folder.spool.is_dir()
+    record.discard(0)
+    record.close()
+    assert not study.folder.spool.exists()
 
 
 DAMAGES = {
@@ -95,7 +95,7 @@ DAMAGES = {
     "altered": lambda path: path.write_bytes(path.read_bytes().replace(b'"value": ', b'"value": 9', 1)),
     "empty": lambda path: path.write_bytes(b""),
     "weights alone": lambda path: save_weights(path, DENSE),
-    "another text": lambda path: save_weights(path, (np.frombuffer(b'{"version": 1}', np.uint8),)),
+    "another text": lambda path: write_arrays(path, (), text='{"state": 1}'),
     "no text": lambda path: save_weights(path, (np.frombuffer(b"\xff[", np.uint8),)),
     "nothing in it": lambda path: save_weights(path, ()),
     "another's": lambda path: shutil.copy(path.with_name("000002.npz"), path),
@@ -103,16 +103,12 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_one_is_named_and_set_aside(folder: SweepFolder, damage: str) -> None:
-    kept = spool(folder)
-    for one in trials()[1:3]:
-        kept.keep(one)
-    DAMAGES[damage](folder.spool / "000001.npz")
+def test_a_damaged_one_is_named_and_set_aside(study: StudyFile, damage: str) -> None:
+    waits(study, trials()[1:3])
+    DAMAGES[damage](study.folder.spool / "000001.npz")
     told: list[str] = []
-    again = spool(folder, told)
-    assert again.read(1) is None
+    assert set(TrialRecord(study, SPEC.objective, notice=told.append).waiting([1, 2])) == {2}
     (said,) = told
     assert "000001.npz is damaged" in said
     assert "it is 000001.npz~1 now, and trial 1 is trained again" in said
-    assert again.read(2) is not None
-    assert spool(folder).numbers == [2]
+    assert TrialRecord(study, SPEC.objective).numbers_waiting == [2]

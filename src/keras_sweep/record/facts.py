@@ -119,7 +119,7 @@ def _of_class(kind: type[T], attributes: Mapping[Any, Any]) -> T:
         if each.name in attributes:
             try:
                 known[each.name] = _of_type(types[each.name], value)
-            except TypeError:
+            except (TypeError, ValueError):
                 shown = f"a {type(value).__name__}" if isinstance(value, dict | list) else quoted(value)
                 raise ValueError(f"its attribute `{each.name}` must be {each.type}, but it is {shown}") from None
     return kind(**known)
@@ -144,7 +144,7 @@ def _of_type(wanted: Any, value: Any) -> Any:
         return value
     if wanted in (str, bool, float) and type(value) is wanted:
         return value
-    if wanted in (int, float) and type(value) is int and abs(value) <= LARGEST:
+    if type(value) is int and abs(value) <= LARGEST and (wanted is float or (wanted is int and value >= 0)):
         return value
     raise TypeError
 

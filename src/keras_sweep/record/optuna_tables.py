@@ -12,9 +12,9 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from functools import cache
+from typing import Any
 
-from keras_sweep.record import encoding
 from keras_sweep.space.distributions import Value, as_scalar
 from keras_sweep.trial.result import Result, TrialState
 
@@ -25,9 +25,8 @@ TABLES = frozenset(
 )
 SIDE_FILES = ("-wal", "-shm", "-journal")  # what SQLite may keep beside a database
 STATES = tuple(state.value for state in TrialState)  # Optuna's other two, RUNNING and WAITING, are never written here
-_LONGEST = timedelta(days=3650)
-
-Distributions: TypeAlias = Mapping[str, str]  # parameter -> distribution, in Optuna's JSON
+_LONGEST = 10 * 365 * 86_400.0  # seconds of a trial
+_TIME = "%Y-%m-%d %H:%M:%S.%f"  # as SQLAlchemy writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def insert_trial(
     result: Result,
     texts: Mapping[str, str],
     objective: str,
-    distributions: Distributions,
+    distributions: Mapping[str, str],
 ) -> None:
     """Write one finished trial, inside the caller's transaction.
 
@@ -119,12 +118,12 @@ def insert_trial(
         objective: the metric whose curve is written as intermediate values, at steps counted from 1.
         distributions: of the searched parameters and constants; others get one that holds their value.
     """
-    begin, end = _times(result.seconds.total)
-    cursor = connection.execute(
+    seconds, end = result.seconds.total, datetime.now(UTC)
+    begin = end - timedelta(seconds=seconds if 0 < seconds < _LONGEST else 0)
+    trial = connection.execute(
         "INSERT INTO trials (number, study_id, state, datetime_start, datetime_complete) VALUES (?, ?, ?, ?, ?)",
-        (result.number, study, result.state.value, begin, end),
-    )
-    trial = cursor.lastrowid
+        (result.number, study, result.state.value, begin.strftime(_TIME), end.strftime(_TIME)),
+    ).lastrowid
     if result.value is not None:
         connection.execute(
             "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (?, 0, ?, ?)",
@@ -155,12 +154,6 @@ def rows(connection: sqlite3.Connection, study: int) -> list[Row]:
     return [_row(*columns) for columns in connection.execute(sql, (study,))]
 
 
-def counts(connection: sqlite3.Connection, study: int) -> dict[str, int]:
-    """How many trials there are of each finished state."""
-    sql = f"SELECT state, count(*) FROM trials WHERE study_id = ? AND state IN {STATES} GROUP BY state"
-    return {**dict.fromkeys(STATES, 0), **dict(connection.execute(sql, (study,)))}
-
-
 def _row(trial: Any, number: Any, state: Any, value: Any, kind: Any) -> Row:
     """A row whose columns are of their types: SQLite lets anything stand in a column."""
     if type(trial) is not int or type(number) is not int or number < 0 or not isinstance(state, str):
@@ -174,14 +167,11 @@ def _row(trial: Any, number: Any, state: Any, value: Any, kind: Any) -> Row:
 def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iterator[tuple[Row, dict[str, str]]]:
     """Each row with its user attributes, still as JSON texts."""
     texts: dict[int, dict[str, str]] = {row.id: {} for row in rows}
+    sql = "SELECT trial_id, key, value_json FROM trial_user_attributes"
     if len(rows) > 2000:  # then one pass over the whole table is the quicker
-        sql = "SELECT trial_id, key, value_json FROM trial_user_attributes"
         found = connection.execute(sql)
     else:
-        sql = (
-            "SELECT trial_id, key, value_json FROM trial_user_attributes "
-            "WHERE trial_id IN (SELECT value FROM json_each(?))"
-        )
+        sql += " WHERE trial_id IN (SELECT value FROM json_each(?))"
         found = connection.execute(sql, (json.dumps(list(texts)),))
     for trial, key, text in found:
         of_trial = texts.get(trial)
@@ -193,8 +183,17 @@ def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iter
         yield row, texts[row.id]
 
 
-def internal_value(value: Value, distribution: Mapping[str, Any]) -> float | None:
-    """What Optuna keeps for a value: the index of a choice, or the number; None where the distribution lacks it."""
+def _param(value: Value, text: str | None) -> tuple[float, str]:
+    """What Optuna keeps for a value, and its distribution: one of its own where that of the parameter lacks it."""
+    internal = None if text is None else _internal_value(value, _parsed(text))
+    return _lone(value) if text is None or internal is None else (internal, text)
+
+
+_parsed = cache(json.loads)
+
+
+def _internal_value(value: Value, distribution: Mapping[str, Any]) -> float | None:
+    """The index of a choice, or the number."""
     attributes = distribution["attributes"]
     if distribution["name"] == "CategoricalDistribution":
         wanted = as_scalar(value)
@@ -205,19 +204,6 @@ def internal_value(value: Value, distribution: Mapping[str, Any]) -> float | Non
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if attributes["low"] <= value <= attributes["high"] and abs(value) < 2**1000 else None
-
-
-_parsed_distributions: dict[str, Any] = {}
-
-
-def _param(value: Value, text: str | None) -> tuple[float, str]:
-    if text is not None:
-        if text not in _parsed_distributions:
-            _parsed_distributions[text] = json.loads(text)
-        internal = internal_value(value, _parsed_distributions[text])
-        if internal is not None:
-            return internal, text
-    return _lone(value)
 
 
 def _lone(value: Value) -> tuple[float, str]:
@@ -231,14 +217,6 @@ def _lone(value: Value) -> tuple[float, str]:
     return 0.0, json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": [as_scalar(value)]}})
 
 
-def _times(seconds: float) -> tuple[str, str]:
-    """When a trial that ends now began, and now; UTC, in SQLAlchemy's form."""
-    end = datetime.now(UTC).replace(tzinfo=None)
-    taken = timedelta(seconds=seconds) if 0 < seconds < _LONGEST.total_seconds() else timedelta()
-    form = "%Y-%m-%d %H:%M:%S.%f"
-    return (end - taken).strftime(form), end.strftime(form)
-
-
 _INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 
 
@@ -249,11 +227,3 @@ def _stored(value: float) -> tuple[float | None, str]:
     if math.isinf(value):
         return None, "INF_POS" if value > 0 else "INF_NEG"
     return value, "FINITE"
-
-
-def result_of(row: Row, texts: Mapping[str, str]) -> Result:
-    """The result in a row. Raises ValueError where it is damaged or another program wrote it."""
-    try:
-        return encoding.decode(row.number, row.state, row.value, texts)
-    except ValueError as error:
-        raise ValueError(f"trial {row.number} is damaged, or was not written by a sweep: {error}") from error

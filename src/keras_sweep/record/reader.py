@@ -7,6 +7,7 @@ import gc
 import shutil
 import sqlite3
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from keras_sweep.errors import RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.plain import is_damage, kind_of, plain_errors
+from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.facts import Facts, facts_in
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -28,12 +30,50 @@ DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside an
 
 
 @dataclass(frozen=True, slots=True)
-class TheStudy:
-    """The one study of a sweep in its record."""
+class RecordedStudy:
+    """The study of a sweep in its record, or that of its finalists, as a connection sees it."""
 
+    connection: sqlite3.Connection
     id: int
     name: str
     facts: Facts
+
+    def rows(self) -> list[schema.Row]:
+        """Number, state and value of every finished trial, in order of number."""
+        return schema.rows(self.connection, self.id)
+
+    def results(self, rows: Sequence[schema.Row] | None = None) -> list[Result]:
+        """The finished trials in these rows, or all. Raises ValueError where one is damaged."""
+        return results_in(self.connection, self.rows() if rows is None else rows)
+
+    def ranked_results(self) -> list[Result]:
+        """Every finished trial in order of number, with the finalists of its recipe, by which it may rank."""
+        rows = self.rows()
+        return self._with_finalists(self.results(rows), len(rows))
+
+    def best(self, rows: Sequence[schema.Row], top: int) -> list[Result]:
+        """The first `top` of all rows, in order. Of the others only number, state and value are read."""
+        objective = self.facts.objective
+        keys = {row.number: value_key(row.number, row.state, row.value, objective) for row in rows}
+        last = sorted(keys.values())[:top][-1:]
+        # Values alone leave open how equal ones rank, and finalists rank before all others: so these are read, too.
+        recipes = self.facts.choice.recipes
+        leading = [row for row in rows if [keys[row.number]] <= last or row.number in recipes]
+        results = self._with_finalists(self.results(leading), len(rows))
+        return sorted(results, key=lambda result: order_key(result, objective))[:top]
+
+    def finalists(self) -> int | None:
+        """The id of the study of finalists, where there is one beside it."""
+        wanted = self.name + FINALISTS
+        return next((study for study, name, _ in schema.studies(self.connection) if name == wanted), None)
+
+    def _with_finalists(self, results: list[Result], trials: int) -> list[Result]:
+        """`trials` is how many the search has."""
+        study = self.finalists()
+        if study is None:
+            return results
+        trained = results_in(self.connection, schema.rows(self.connection, study))
+        return with_finalists(results, trained, self.facts.choice, trials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +88,8 @@ class Summary:
 
 def read_results(folder: SweepFolder, *, top: int | None = None) -> list[Result]:
     """Finished trials without weights: all in order of number, or the `top` best, best first. Raises RecordError."""
-    with reading(folder) as connection:
-        study = the_study(connection, folder)
-        if top is None:
-            return with_finalists_of(connection, study, all_results(connection, study.id))
-        return _best(connection, study, top)
+    with reading(folder) as study:
+        return study.ranked_results() if top is None else study.best(study.rows(), top)
 
 
 def read_sweep(folder: SweepFolder) -> tuple[Facts, list[Result]]:
@@ -64,59 +101,28 @@ def read_sweep(folder: SweepFolder) -> tuple[Facts, list[Result]]:
 
 def read_summary(folder: SweepFolder) -> Summary:
     """Name, attributes, counts and best trial, where it can be without reading the others. Raises RecordError."""
-    with reading(folder) as connection:
-        study = the_study(connection, folder)
-        objective = study.facts.objective
-        counts = {TrialState(state): count for state, count in schema.counts(connection, study.id).items()}
-        best = next((one for one in _best(connection, study, 1) if comparable(one, objective)), None)
+    with reading(folder) as study:
+        objective, rows = study.facts.objective, study.rows()
+        counts = Counter(row.state for row in rows)
+        best = next((one for one in study.best(rows, 1) if comparable(one, objective)), None)
         if best is not None and imported(best):  # which can't win where there are others
-            results = with_finalists_of(connection, study, all_results(connection, study.id))
+            results = study.ranked_results()
             best = best if all(map(imported, results)) else winner(results, objective)
-    return Summary(study.name, study.facts, counts, best)
+    return Summary(study.name, study.facts, {state: counts[state] for state in TrialState}, best)
 
 
 def read_facts(folder: SweepFolder) -> Facts:
     """What is known of the whole sweep. Raises RecordError."""
-    with reading(folder) as connection:
-        return the_study(connection, folder).facts
-
-
-def with_finalists_of(
-    connection: sqlite3.Connection, study: TheStudy, results: list[Result], trials: int = -1
-) -> list[Result]:
-    """The trials with the finalists of their recipes; `trials` is how many the search has, if not all are given."""
-    of_finalists, trials = finalists_study(connection, study.name), len(results) if trials < 0 else trials
-    if of_finalists is not None:
-        results = with_finalists(results, all_results(connection, of_finalists), study.facts.choice, trials)
-    return results
-
-
-def finalists_study(connection: sqlite3.Connection, name: str) -> int | None:
-    """The id of the study of finalists, where there is one beside the sweep's own study of this name."""
-    return next((study for study, other, _ in schema.studies(connection) if other == name + FINALISTS), None)
-
-
-def _best(connection: sqlite3.Connection, study: TheStudy, top: int) -> list[Result]:
-    """The first `top` in order. Of the others only number, state and value are read.
-
-    Values alone leave open how equal ones rank, and finalists rank before all others: these come into question, too.
-    """
-    objective = study.facts.objective
-    rows = schema.rows(connection, study.id)
-    keys = {row.number: value_key(row.number, row.state, row.value, objective) for row in rows}
-    last = sorted(keys.values())[:top][-1:]
-    recipes = study.facts.choice.recipes
-    rows = [row for row in rows if [keys[row.number]] <= last or row.number in recipes]
-    results = with_finalists_of(connection, study, _results(connection, rows), len(keys))
-    return sorted(results, key=lambda result: order_key(result, objective))[:top]
+    with reading(folder) as study:
+        return study.facts
 
 
 @contextmanager
-def reading(folder: SweepFolder) -> Iterator[sqlite3.Connection]:
-    """A connection that sees one moment of the record and can't write. Raises RecordError."""
+def reading(folder: SweepFolder) -> Iterator[RecordedStudy]:
+    """The study at one moment, by a connection that can't write. Raises RecordError."""
     with damage_named(folder), ExitStack() as stack:
         check_file(folder)
-        yield _snapshot(folder.study, stack)
+        yield the_study(_snapshot(folder.study, stack), folder)
 
 
 def _snapshot(path: Path, stack: ExitStack) -> sqlite3.Connection:
@@ -175,7 +181,7 @@ def check_file(folder: SweepFolder) -> None:
         raise RecordError(f"the record {path} is damaged: it is {what}", hint=DAMAGED_HINT)
 
 
-def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> TheStudy:
+def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> RecordedStudy:
     """Raises RecordError where a sweep did not write it, ValueError where an attribute is not what it should be."""
     path = folder.study
     revision = schema.revision(connection)
@@ -198,19 +204,21 @@ def the_study(connection: sqlite3.Connection, folder: SweepFolder) -> TheStudy:
     facts = facts_in(attributes)
     if facts.goal != direction:
         raise RecordError(f"the record {path} is damaged: its direction is {direction!r}", hint=DAMAGED_HINT)
-    return TheStudy(study, name, facts)
+    return RecordedStudy(connection, study, name, facts)
 
 
-def all_results(connection: sqlite3.Connection, study: int) -> list[Result]:
-    """Every finished trial in order of number. Raises ValueError where one is damaged."""
-    return _results(connection, schema.rows(connection, study))
-
-
-def _results(connection: sqlite3.Connection, rows: Sequence[schema.Row]) -> list[Result]:
+def results_in(connection: sqlite3.Connection, rows: Sequence[schema.Row]) -> list[Result]:
+    """The results in rows. Raises ValueError where one is damaged, or another program wrote it."""
+    results = []
     collecting = gc.isenabled()
     gc.disable()  # a hundred thousand new objects and no cycle: a third of the time saved
     try:
-        return [schema.result_of(row, texts) for row, texts in schema.attribute_texts(connection, rows)]
+        for row, texts in schema.attribute_texts(connection, rows):
+            try:
+                results.append(encoding.decode(row.number, row.state, row.value, texts))
+            except ValueError as error:
+                raise ValueError(f"trial {row.number} is damaged, or was not written by a sweep: {error}") from error
     finally:
         if collecting:
             gc.enable()
+    return results

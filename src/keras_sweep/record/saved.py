@@ -24,9 +24,8 @@ from keras_sweep.trial.row_scores import Kind, RowScores, arrays_digest, checked
 
 if TYPE_CHECKING:
     from keras_sweep.trial.result import Result, Weights
-
-
 _FILE = re.compile(r"[0-9]{6,}\.npz")
+BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; right and wrong, a bit a row, is kept of all
 
 
 class DamagedWeights(RecordError):
@@ -100,14 +99,6 @@ def numbered_files(folder: Path) -> dict[int, Path]:
         return {int(path.stem): path for path in folder.iterdir() if _FILE.fullmatch(path.name)}
 
 
-VERSION = 1
-BEST_WITH_VALUES = 32  # best trials that keep losses or outputs; right and wrong, a bit a row, is kept of all
-
-
-class DamagedScores(RecordError):
-    """A file of scores is not what was written."""
-
-
 def scores_file(folder: SweepFolder, number: int) -> Path:
     """Where a trial's scores are kept."""
     return folder.scores / f"{number:06d}.npz"
@@ -120,35 +111,28 @@ def save_scores(path: Path, scores: RowScores) -> None:
 
 
 def load_scores(path: Path, digest: str) -> RowScores:
-    """Read the scores of that digest.
-
-    Raises:
-        DamagedScores: the file is cut short, altered, or of other scores.
-        RecordError: it is missing or can't be read.
-    """
+    """Read the scores of that digest. Raises RecordError: they are missing, damaged, or others."""
     try:
-        scores = scores_of(*read_text_and_arrays(path))
-        if scores.digest != digest:
-            raise ValueError("they are not those that the record tells of")
+        return scores_of(*read_text_and_arrays(path), digest)
     except (DamagedArrays, ValueError) as error:
-        raise DamagedScores(f"the scores {path} are damaged: {error}") from error
-    return scores
+        raise RecordError(f"the scores {path} are damaged: {error}") from error
 
 
 def scores_text(scores: RowScores) -> str:
     """What stands before the arrays of scores."""
-    return json.dumps({"version": VERSION, "kind": scores.kind.value, "rows": scores.rows})
+    return json.dumps({"kind": scores.kind.value, "rows": scores.rows})
 
 
-def scores_of(text: str, arrays: Sequence[object]) -> RowScores:
-    """Scores from their text and arrays. Raises ValueError where they are not what `scores_text` was made of."""
+def scores_of(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
+    """Scores from their text and arrays. Raises ValueError where they are not those of that digest."""
     try:
         about = json.loads(text)
-        if about["version"] != VERSION or type(about["rows"]) is not int:
-            raise ValueError(f"they have version {about['version']}, not {VERSION}")
-        return checked(about["kind"], about["rows"], tuple(arrays))
+        scores = checked(about["kind"], about["rows"], tuple(arrays))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"their text is not what it should be ({error})") from error
+    if scores.digest != digest:
+        raise ValueError("they are not those that the record tells of")
+    return scores
 
 
 def with_scores(results: Iterable[Result], objective: Objective, *, best: int | None = None) -> list[Result]:

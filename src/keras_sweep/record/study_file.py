@@ -24,10 +24,9 @@ from keras_sweep.files import atomic, disk
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
-from keras_sweep.record.facts import Facts, facts_in
-from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.record.facts import Facts
+from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.distributions import Categorical, optuna_distribution
-from keras_sweep.space.search_space import Goal
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
@@ -42,10 +41,10 @@ class StudyFile:
         self.folder = folder
         self._connection = connection
         self._inode = folder.study.stat().st_ino
-        study = reader.the_study(connection, folder)
+        study = self._recorded()
         self._study, self.name = study.id, study.name
-        self._facts = study.facts  # as they were on opening: those that never change are taken from here
-        self._distributions: schema.Distributions = study.facts.distributions
+        self._begun = study.facts  # as they were on opening: those that never change are taken from here
+        self._distributions: Mapping[str, str] = study.facts.distributions
 
     @classmethod
     def create(cls, folder: SweepFolder, spec: SweepSpec, attributes: Mapping[str, Any]) -> StudyFile:
@@ -62,7 +61,10 @@ class StudyFile:
         folder.make()
         if folder.exists():
             raise RecordError(f"there is a record {folder.study} already", hint="`--fresh` moves it aside")
-        folder.set_aside_stray_logs()
+        for suffix in schema.SIDE_FILES:  # a stray log would be played into the new record
+            stray = folder.study.with_name(folder.study.name + suffix)
+            if stray.exists():
+                set_aside(stray)
         own = {
             "format": reader.FORMAT,
             "metric": spec.objective.name,
@@ -71,8 +73,13 @@ class StudyFile:
             "space": spec.text,
             "distributions": _distributions(spec),
         }
-        image = _empty_database(spec.name, spec.objective.goal, {**attributes, **own})
-        atomic.write_bytes(folder.study, image)
+        with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+            connection.deserialize(empty_tables())
+            study = schema.insert_study(connection, spec.name, spec.objective.goal)
+            for key, value in {**attributes, **own}.items():
+                schema.set_study_attribute(connection, study, key, json.dumps(value))
+            connection.commit()
+            atomic.write_bytes(folder.study, connection.serialize())
         return cls.open(folder)
 
     @classmethod
@@ -103,7 +110,7 @@ class StudyFile:
     def facts(self) -> Facts:
         """What is known of the whole sweep. Raises RecordError."""
         with reader.damage_named(self.folder):
-            return facts_in(schema.study_attributes(self._connection, self._study))
+            return self._recorded().facts
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Write some attributes of the sweep, as JSON, in one commit. Raises RecordError."""
@@ -131,7 +138,7 @@ class StudyFile:
         """
         for result in results:
             _check(result)
-        texts = [encoding.encode(result, self._facts.seed) for result in results]
+        texts = [encoding.encode(result, self._begun.seed) for result in results]
         with self._commit():
             expected = schema.next_number(self._connection, self._study)
             for number, (result, text) in enumerate(zip(results, texts, strict=True), start=expected):
@@ -139,7 +146,7 @@ class StudyFile:
                     message = f"trial {result.number} can't be written to {self.folder.study}: trial {number} is next"
                     raise RecordError(message, hint="Another program wrote to the record")
                 schema.insert_trial(
-                    self._connection, self._study, result, text, self._facts.metric, self._distributions
+                    self._connection, self._study, result, text, self._begun.metric, self._distributions
                 )
 
     def ranked_results(self) -> list[Result]:
@@ -148,8 +155,7 @@ class StudyFile:
         Raises RecordError.
         """
         with reader.damage_named(self.folder):
-            study = reader.TheStudy(self._study, self.name, self.facts)
-            return reader.with_finalists_of(self._connection, study, self.results())
+            return self._recorded().ranked_results()
 
     def finalists(self) -> StudyFile:
         """The finalists' trials, a study of its own in the same file, begun where there is none. Raises RecordError.
@@ -160,10 +166,10 @@ class StudyFile:
         other.folder = self.folder.finalists
         other._distributions = {**self._distributions, "seed": SEEDS}  # noqa: SLF001  # of its own copy
         with reader.damage_named(self.folder):
-            study = reader.finalists_study(self._connection, self.name)
+            study = self._recorded().finalists()
             if study is None:
                 with self._commit():
-                    study = schema.insert_study(self._connection, self.name + reader.FINALISTS, self._facts.goal)
+                    study = schema.insert_study(self._connection, self.name + reader.FINALISTS, self._begun.goal)
                     schema.set_study_attribute(self._connection, study, "finalists_of", json.dumps(self.name))
         other._study = study  # noqa: SLF001  # as above
         other._check_trials()  # noqa: SLF001  # as above
@@ -172,7 +178,7 @@ class StudyFile:
     def results(self) -> list[Result]:
         """Every trial in order of number, without weights. Raises RecordError."""
         with reader.damage_named(self.folder):
-            return reader.all_results(self._connection, self._study)
+            return reader.results_in(self._connection, schema.rows(self._connection, self._study))
 
     def close(self) -> None:
         """Let go of the file; may be called twice."""
@@ -183,6 +189,9 @@ class StudyFile:
 
     def __exit__(self, *raised: object) -> None:
         self.close()
+
+    def _recorded(self) -> reader.RecordedStudy:
+        return reader.the_study(self._connection, self.folder)
 
     def _check_trials(self) -> None:
         schema.next_number(self._connection, self._study)
@@ -215,20 +224,6 @@ def _check(result: Result) -> None:
         result.state is TrialState.FAIL and value is not None
     ):
         raise ValueError(f"trial {result.number}: {result.state} must not have the value {value}")
-
-
-def _empty_database(name: str, goal: Goal, attributes: Mapping[str, Any]) -> bytes:
-    """A database with one study and no trial."""
-    connection = sqlite3.connect(":memory:")
-    try:
-        connection.deserialize(empty_tables())
-        study = schema.insert_study(connection, name, goal.value)
-        for key, value in attributes.items():
-            schema.set_study_attribute(connection, study, key, json.dumps(value))
-        connection.commit()
-        return connection.serialize()
-    finally:
-        connection.close()
 
 
 def empty_tables() -> bytes:

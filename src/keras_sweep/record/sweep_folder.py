@@ -93,16 +93,6 @@ class SweepFolder:
         """
         return SweepFolder(set_aside(self.path))
 
-    def set_aside_stray_logs(self) -> None:
-        """Move SQLite's side files away where there is no record that they belong to. Raises RecordError.
-
-        A stray log would be played into the next record of that name.
-        """
-        for suffix in ("-wal", "-shm", "-journal"):
-            stray = self.study.with_name(self.study.name + suffix)
-            if stray.exists():
-                set_aside(stray)
-
 
 def set_aside(path: Path) -> Path:
     """Rename a file or folder to the next free `NAME~1`, `NAME~2`, ... beside it; return that. Raises RecordError."""

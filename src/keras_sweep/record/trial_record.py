@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keras_sweep.files import atomic, disk
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
@@ -26,19 +26,21 @@ from keras_sweep.record.saved import (
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.ranking import can_win, order_key
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import Kind, arrays_digest
 
 if TYPE_CHECKING:  # who only looks what waits opens no record
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.trial.result import Weights
 
-
 BEST_WEIGHTS = 10  # trials whose weights stay on disk
 
 
 class TrialRecord:
-    """Writes a trial's files before the trial and removes others' after it: a kill leaves too many, never too few."""
+    """The trials of a sweep, and the spool of those that ended before their turn.
+
+    It writes a trial's files before the trial and removes others' after it: a kill leaves too many, never too few.
+    """
 
     def __init__(
         self,
@@ -46,19 +48,25 @@ class TrialRecord:
         objective: Objective,
         *,
         kept: int = BEST_WEIGHTS,
-        notice: Callable[[str], None] | None = None,
+        notice: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`notice` is called with a sentence for each waiting trial that is damaged."""
         self._study = study
+        self._folder = study.folder
         self._objective = objective
         self._kept = kept
+        self._notice = notice
         self._results = study.results()
         self._ranked: list[Result] = []  # the best, as many as keep weights or scores
         for result in self._results:
             self._place(result)
-        delete_others(study.folder.weights, self.best)  # a kill may have left too many
-        delete_others(study.folder.scores, [one.number for one in with_scores(self._results, objective)])
-        self._spool = Spool(study.folder, following=len(self._results), notice=notice)
+        delete_others(self._folder.weights, self.best)  # a kill may have left too many
+        self._delete_scores()
+        with plain_errors("read", self._folder.spool):
+            atomic.clear_parts(self._folder.spool)
+        self._waiting = numbered_files(self._folder.spool)
+        for number in range(len(self._results)):  # a kill came between commit and removal
+            self.discard(number)
 
     def results(self) -> list[Result]:
         """All trials in the order of their numbers, without weights."""
@@ -69,41 +77,12 @@ class TrialRecord:
         """The trials whose weights are kept, best first."""
         return [one.number for one in self._ranked[: self._kept]]
 
-    def wait(self, result: Result) -> Result:
-        """Keep a trial whose turn has not come; return it without its weights and scores. Raises RecordError."""
-        weights = result.weights if self._may_be_among(result, self._kept) else None
-        scores = result.scores if self._may_keep_scores(result) else None
-        light = result.light()
-        self._spool.keep(replace(light, weights=weights, scores=scores))
-        return light
-
-    def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
-        """Those of the trials that wait, by number, with weights and scores if they may be among the best.
-
-        Raises RecordError.
-        """
-        found = {number: self._spool.read(number) for number in numbers}
-        return {number: result for number, result in found.items() if result is not None}
-
-    @property
-    def numbers_waiting(self) -> list[int]:
-        """The trials that wait, in order."""
-        return self._spool.numbers
-
-    def discard(self, number: int) -> None:
-        """Forget a trial that waits. Raises RecordError."""
-        self._spool.remove(number)
-
-    def close(self) -> None:
-        """The search is over. Raises RecordError."""
-        self._spool.close()
-
     def add(self, result: Result) -> Result:
         """Keep one trial; return it without its weights and scores, of which memory would not hold thousands.
 
         Raises RecordError, and then neither the trial nor a part of its weights or scores is there.
         """
-        light, folder = result.light(), self._study.folder
+        light, folder = result.light(), self._folder
         scores = result.scores if self._may_keep_scores(result) else None
         ranked_before, before = self._ranked, set(self.best)
         self._place(light)
@@ -120,9 +99,61 @@ class TrialRecord:
         if before - set(self.best):
             delete_others(folder.weights, self.best)
         if scores is not None and scores.kind is not Kind.BITS and len(self._ranked) == len(ranked_before):
-            delete_others(folder.scores, [one.number for one in with_scores(self._results, self._objective)])
-        self._spool.remove(result.number)
+            self._delete_scores()
+        self.discard(result.number)
         return light
+
+    def wait(self, result: Result) -> Result:
+        """Keep a trial whose turn has not come; return it without its weights and scores.
+
+        Once this returns no kill loses it. Weights and scores are kept if it may be among the best. Raises RecordError.
+        """
+        light, path = result.light(), self._folder.spool / f"{result.number:06d}.npz"
+        weights = (result.weights if self._may_be_among(result, self._kept) else None) or ()
+        scores = result.scores if self._may_keep_scores(result) else None
+        about = {
+            "state": light.state.value,
+            "value": light.value,
+            "texts": encoding.encode(light, None),
+            "weights": len(weights),
+            "scores": None if scores is None else scores_text(scores),
+        }
+        atomic.make_private(path.parent)
+        write_arrays(path, (*weights, *(scores.arrays if scores is not None else ())), text=json.dumps(about))
+        self._waiting[result.number] = path
+        return light
+
+    def waiting(self, numbers: Iterable[int]) -> dict[int, Result]:
+        """Those of them that wait, by number; one that is damaged is named and moved aside. Raises RecordError."""
+        found = {}
+        for number in [one for one in numbers if one in self._waiting]:
+            path = self._waiting[number]
+            try:
+                found[number] = _decoded(number, *read_text_and_arrays(path))
+            except (DamagedArrays, ValueError) as error:
+                del self._waiting[number]
+                moved = set_aside(path).name
+                self._notice(f"{path} is damaged ({error}): it is {moved} now, and trial {number} is trained again")
+        return found
+
+    @property
+    def numbers_waiting(self) -> list[int]:
+        """The trials that wait, in order."""
+        return sorted(self._waiting)
+
+    def discard(self, number: int) -> None:
+        """Forget a trial that waits: the record has it, or it is not to be used. Raises RecordError."""
+        path = self._waiting.pop(number, None)
+        if path is not None:
+            with plain_errors("remove", path):
+                disk.remove(path)
+
+    def close(self) -> None:
+        """The search is over: leave no empty spool behind. Raises RecordError."""
+        spool = self._folder.spool
+        if not self._waiting and spool.is_dir() and not any(spool.iterdir()):
+            with plain_errors("remove", spool):
+                disk.remove_folder(spool)
 
     def _may_be_among(self, result: Result, best: int) -> bool:
         """Whether it may be among so many best once it is recorded: they can only get better until then."""
@@ -142,79 +173,8 @@ class TrialRecord:
             ranked = sorted([*self._ranked, result], key=lambda one: order_key(one, self._objective))
             self._ranked = ranked[: max(self._kept, BEST_WITH_VALUES)]
 
-
-VERSION = 1
-
-
-class Spool:
-    """The trials that wait, by number. Used by the process that holds the sweep's lock."""
-
-    def __init__(self, folder: SweepFolder, *, following: int, notice: Callable[[str], None] | None = None) -> None:
-        """Look what an earlier process left.
-
-        Args:
-            folder: of the sweep.
-            following: the number of the trial that the record takes next; what is below it is recorded already.
-            notice: is called with a sentence for each file that is damaged.
-        """
-        self._folder = folder
-        self._notice = notice or (lambda _: None)
-        with plain_errors("read", folder.spool):
-            atomic.clear_parts(folder.spool)
-        self._waiting = numbered_files(folder.spool)
-        for number in [one for one in self._waiting if one < following]:  # a kill came between commit and removal
-            self.remove(number)
-
-    @property
-    def numbers(self) -> list[int]:
-        """The trials that wait, in order."""
-        return sorted(self._waiting)
-
-    def keep(self, result: Result) -> None:
-        """Write a trial; once this returns no kill loses it. Raises RecordError."""
-        about: dict[str, Any] = {
-            "version": VERSION,
-            "number": result.number,
-            "state": result.state.value,
-            "value": result.value,
-            "weights": result.weights is not None,
-            "scores": None if result.scores is None else scores_text(result.scores),
-            "texts": encoding.encode(result, None),
-        }
-        path = self._folder.spool / f"{result.number:06d}.npz"
-        atomic.make_private(path.parent)
-        scores = () if result.scores is None else result.scores.arrays
-        write_arrays(path, (*scores, *(result.weights or ())), text=json.dumps({**about, "score_arrays": len(scores)}))
-        self._waiting[result.number] = path
-
-    def read(self, number: int) -> Result | None:
-        """The trial that was kept; None if there is none. One that is damaged is named and moved aside.
-
-        Raises RecordError: the disk fails.
-        """
-        path = self._waiting.get(number)
-        if path is None:
-            return None
-        try:
-            return _decoded(number, *read_text_and_arrays(path))
-        except (DamagedArrays, ValueError) as error:
-            del self._waiting[number]
-            moved = set_aside(path).name
-            self._notice(f"{path} is damaged ({error}): it is {moved} now, and trial {number} is trained again")
-            return None
-
-    def remove(self, number: int) -> None:
-        """The record has the trial, or it is not to be used. Raises RecordError."""
-        path = self._waiting.pop(number, None)
-        if path is not None:
-            with plain_errors("remove", path):
-                disk.remove(path)
-
-    def close(self) -> None:
-        """Leave no empty folder behind."""
-        if not self._waiting and self._folder.spool.is_dir() and not any(self._folder.spool.iterdir()):
-            with plain_errors("remove", self._folder.spool):
-                disk.remove_folder(self._folder.spool)
+    def _delete_scores(self) -> None:
+        delete_others(self._folder.scores, [one.number for one in with_scores(self._results, self._objective)])
 
 
 def waiting_beside(folder: SweepFolder, recorded: int, total: int | None) -> list[int]:
@@ -226,26 +186,14 @@ def waiting_beside(folder: SweepFolder, recorded: int, total: int | None) -> lis
 
 
 def _decoded(number: int, text: str, arrays: Weights) -> Result:
-    """Raises ValueError where `keep` did not write it."""
+    """Raises ValueError where `TrialRecord.wait` did not write it."""
     try:
         about = json.loads(text)
-        if about["version"] != VERSION:
-            raise ValueError(f"it has version {about['version']}, not {VERSION}")
-        if about["number"] != number:
-            raise ValueError(f"it holds trial {about['number']}")
-        value = about["value"]
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ValueError("its value is no number")
-        result = encoding.decode(number, about["state"], value, about["texts"])
-        if (result.value is None) != (result.state is TrialState.FAIL) and result.state is not TrialState.PRUNED:
-            raise ValueError(f"its state is {result.state}, and its value {value}")
-        count = about["score_arrays"]
-        scores = scores_of(about["scores"], arrays[:count]) if count else None
-        if scores is not None and scores.digest != result.scores_digest:
-            raise ValueError("its scores are not those that it tells of")
-        weights = arrays[count:] if about["weights"] else None
-        if weights is not None and arrays_digest(weights) != result.weights_digest:
-            raise ValueError("its weights are not those that it tells of")
-        return replace(result, weights=weights, scores=scores)
+        result = encoding.decode(number, about["state"], about["value"], about["texts"])
+        weights, rest = arrays[: about["weights"]] or None, arrays[about["weights"] :]
+        scores = scores_of(about["scores"], rest, result.scores_digest) if rest else None
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"its text is not what it should be ({error})") from error
+    if weights is not None and arrays_digest(weights) != result.weights_digest:
+        raise ValueError("its weights are not those that it tells of")
+    return replace(result, weights=weights, scores=scores)
