@@ -94,9 +94,8 @@ def read_results(folder: SweepFolder, *, top: int | None = None) -> list[Result]
 
 def read_sweep(folder: SweepFolder) -> tuple[Facts, list[Result]]:
     """What is known of the whole sweep, and its trials in order of number, as of one moment. Raises RecordError."""
-    with reading(folder) as connection:
-        study = the_study(connection, folder)
-        return study.facts, with_finalists_of(connection, study, all_results(connection, study.id))
+    with reading(folder) as study:
+        return study.facts, study.ranked_results()
 
 
 def read_summary(folder: SweepFolder) -> Summary:
