@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from keras_sweep.data.fetch import KERAS_ADDRESS, FetchError, download, unpack_debian_package
 from keras_sweep.errors import DataError
-from keras_sweep.files.cache import user_cache
+from keras_sweep.files.atomic import user_cache
 
 Pixels = npt.NDArray[np.uint8]
 DEBIAN_FOLDER = Path("/usr/share/datasets")

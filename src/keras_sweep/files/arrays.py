@@ -59,12 +59,17 @@ def _read(path: Path) -> tuple[Any, ...]:
     with plain_errors("read", path), open_plain(path) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                names = _names(archive, file.seek(0, 2))
+                members = archive.infolist()
+                if archive.comment != _comment(len(members)):  # no checksum covers a zip file's list of members
+                    raise ValueError(f"it lists {len(members)} arrays, but was not written with so many")
+                if sum(member.file_size for member in members) > file.seek(0, 2):
+                    raise ValueError("it promises more bytes than it has")
                 # NumPy reads as much as an array's header promises: what it leaves would not be compared.
                 if (wrong := archive.testzip()) is not None:
                     raise ValueError(f"the checksum of its member {wrong} is wrong")
             file.seek(0)
             with np.load(file, allow_pickle=False) as loaded:
+                names = [member.filename.removesuffix(".npy") for member in members]
                 return tuple(_array(loaded[name], name) for name in names)
         except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
             if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: sent to before the file's begin
@@ -104,19 +109,6 @@ def _plain(array: Any) -> tuple[Any, str]:
     if array.dtype.kind != "V":
         return array, ""
     return array.view(f"u{array.dtype.itemsize}"), f".{array.dtype.name}"
-
-
-def _names(archive: zipfile.ZipFile, size: int) -> list[str]:
-    """The arrays' names in order. Raises ValueError where the archive of so many bytes holds anything else."""
-    members = archive.infolist()
-    if archive.comment != _comment(len(members)):  # no checksum covers a zip file's list of members
-        raise ValueError(f"it lists {len(members)} arrays, but was not written with so many")
-    if sum(member.file_size for member in members) > size:
-        raise ValueError("it promises more bytes than it has")
-    names = [member.filename.removesuffix(".npy") for member in members]
-    if [name.partition(".")[0] for name in names] != [str(index) for index in range(len(names))]:
-        raise ValueError("its arrays are not numbered from 0 on")
-    return names
 
 
 def _array(stored: Any, name: str) -> Any:

@@ -1,12 +1,17 @@
-"""Files, and folders of files that belong together, whole or absent: written beside their place, then renamed."""
+"""Files, and folders of files that belong together, whole or absent: written beside their place, then renamed.
+
+The folder of the user's cache, too.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,8 +61,12 @@ def replacing(path: Path, *, mode: int = PRIVATE) -> Iterator[BinaryIO]:
 
     Raises RecordError where the disk fails; what the block raises passes through. In both cases the old file stands.
     """
-    with replacing_path(path) as part, _new_file(part, path, mode) as file:
-        yield file
+    with (
+        replacing_path(path) as part,
+        plain_errors("write", path),
+        io.BufferedWriter(_File(disk.open_new(part, mode), "wb")) as file,
+    ):
+        yield cast(BinaryIO, file)
 
 
 @contextmanager
@@ -140,23 +149,33 @@ def write_folder(place: Path, files: Mapping[str, str], page: str, mark: str) ->
             shutil.rmtree(part)
 
 
-@contextmanager
-def _new_file(part: Path, path: Path, mode: int) -> Iterator[BinaryIO]:
-    with plain_errors("write", path):
-        raw = _File(disk.open_new(part, mode), "wb")
-    file = io.BufferedWriter(cast(io.RawIOBase, raw))
-    try:
-        with plain_errors("write", path):
-            yield cast(BinaryIO, file)
-            file.flush()
-    finally:
-        with contextlib.suppress(OSError):  # after a failed flush the buffer is full still
-            raw.close()
-
-
 def _bears(path: Path, mark: str) -> bool:
     try:
         with open_plain(path) as file:
             return mark.encode() in file.read(_NEAR)
     except OSError:
         return False
+
+
+def user_cache(*parts: str) -> Path:
+    """The folder `parts` of the user's cache, made with mode 0700.
+
+    The cache is $SWEEP_CACHE_DIR, or the platform's place for it (~/.cache/keras-sweep). That folder may be there
+    before, and shared by several users: its mode is left as it is. Those below it must be the user's own.
+
+    Raises OSError: one can't be made, is a link or another user's, or others may write to it.
+    """
+    import platformdirs
+
+    folder = Path(os.environ.get("SWEEP_CACHE_DIR") or platformdirs.user_cache_dir("keras-sweep")).expanduser()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in parts:
+        folder = folder / part
+        folder.mkdir(mode=0o700, exist_ok=True)
+        about = folder.lstat()
+        if not stat.S_ISDIR(about.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "it is no folder of its own", str(folder))
+        # Whoever may write to it decides what is read from it.
+        if os.name == "posix" and (about.st_uid != os.getuid() or about.st_mode & 0o022):
+            raise PermissionError(errno.EPERM, "it is another user's, or others may write to it", str(folder))
+    return folder

@@ -233,7 +233,7 @@ def empty_tables() -> bytes:
 
     Raises RecordError: the installed Optuna makes other tables than this version of keras-sweep writes.
     """
-    from keras_sweep.files.cache import user_cache
+    from keras_sweep.files.atomic import user_cache
 
     name, folder = f"optuna-{importlib.metadata.version('optuna')}.db", None
     with contextlib.suppress(OSError):
