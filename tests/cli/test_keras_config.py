@@ -117,7 +117,7 @@ def test_a_broken_keras_json_ends_commands_in_one_line(finished, keras_home, tmp
 
 
 ASKED = """
-from keras_sweep.process.keras_config import keras_config
+from keras_sweep.process.backend import keras_config
 before = keras_config()
 import keras
 print(before == keras_config(), before["epsilon"])

@@ -3,7 +3,7 @@ import subprocess
 import sys
 import weakref
 
-from keras_sweep.process.garbage import only_new_garbage
+from keras_sweep.process.backend import only_new_garbage
 
 
 def test_what_was_there_is_not_looked_at_and_what_is_new_is_collected():
@@ -22,7 +22,7 @@ def test_what_was_there_is_not_looked_at_and_what_is_new_is_collected():
 
 AT_THE_END = """
 import atexit, gc
-from keras_sweep.process.garbage import skip_teardown_at_exit
+from keras_sweep.process.backend import skip_teardown_at_exit
 atexit.register(lambda: print(gc.get_freeze_count()))  # runs after what is registered later
 skip_teardown_at_exit()
 skip_teardown_at_exit()

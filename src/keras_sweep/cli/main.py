@@ -15,7 +15,7 @@ from keras_sweep import __version__
 from keras_sweep.cli import check, data, model, pages, read_commands, run
 from keras_sweep.cli.options import NamesRegistered
 from keras_sweep.errors import Interrupted, SweepError, UsageError
-from keras_sweep.process.garbage import skip_teardown_at_exit
+from keras_sweep.process.backend import skip_teardown_at_exit
 from keras_sweep.process.streams import open_streams, settle_streams
 
 app = typer.Typer(

@@ -13,9 +13,11 @@ import copyreg
 import dis
 import functools
 import hashlib
+import importlib.util
+import itertools
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import (
     CodeType,
     FunctionType,
@@ -29,11 +31,15 @@ from typing import Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.process.code_files import is_installed, module_facts, version_of
-from keras_sweep.process.code_reads import READS_GLOBAL, READS_OUTER, imported, is_noted_in, reached, reads, steps_of
 
 Apart = tuple[Any, list[tuple[str, Any]]]  # what a value is by itself; its parts, each with what messages call it
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...), type(NotImplemented))
+READS_GLOBAL = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+READS_OUTER = ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF")  # variables of the function around it
+WRITES = ("STORE_GLOBAL", "STORE_DEREF", "STORE_NAME")
+TAKES = ("LOAD_ATTR", "LOAD_METHOD")
+NOTES = ("append", "add", "extend", "update")
 # What Python keeps of a class beside what stands in it: where it stands, caches, and annotations.
 OF_A_CLASS = re.compile(r"__(dict|weakref|module|qualname|firstlineno|static_attributes|annot\w+)__|_abc_impl")
 
@@ -100,7 +106,7 @@ class _Digest:
             return _class(value)
         if hasattr(value, "__wrapped__") and is_installed(kind.__module__):  # by `lru_cache`, `jax.jit`, `tf.function`
             return kind.__name__, [("its function", value.__wrapped__)]
-        return _table(value) or _array(value) or _keras_object(value) or _pickled(value)
+        return _array(value) or _keras_object(value) or _pickled(value)
 
 
 def _sha(head: Any, *parts: bytes) -> bytes:
@@ -125,8 +131,10 @@ def _dict(value: Any) -> Apart:
 def _code(code: CodeType) -> Apart:
     names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
     counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
-    steps, constants = steps_of(code)
-    return ("code", steps, code.co_exceptiontable, names, counts), [("a constant", inner) for inner in constants]
+    steps = _steps(code)
+    constants = [("a constant", step.argval) for step in steps if step.opcode in dis.hasconst]
+    done = [(step.opname, None if step.opcode in dis.hasconst else step.arg) for step in steps]
+    return ("code", done, code.co_exceptiontable, names, counts), constants
 
 
 def _function(function: FunctionType) -> Apart:
@@ -135,24 +143,24 @@ def _function(function: FunctionType) -> Apart:
     installed = is_installed(module)
     if installed and "<" not in code.co_qualname:
         return (f"{module}.{code.co_qualname}", version_of(module)), []
-    parts: dict[str, Any] = {"its code": code}
+    known = {} if installed else function.__globals__
     named = code.co_varnames[: code.co_argcount][code.co_argcount - len(defaults) :]
-    parts |= {f"the default of `{name}`": value for name, value in zip(named, defaults, strict=True)}
-    parts |= {f"the default of `{name}`": value for name, value in sorted((function.__kwdefaults__ or {}).items())}
+    given = [*zip(named, defaults, strict=True), *sorted((function.__kwdefaults__ or {}).items())]
+    parts: dict[str, Any] = {"its code": code}
+    parts |= {f"the default of `{name}`": value for name, value in given}
     parts |= {f"the attribute `{name}`": value for name, value in sorted(vars(function).items())}
-    outer = reads(code, READS_OUTER)
+    outer = _reads(code, READS_OUTER)
     for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
         with contextlib.suppress(ValueError):  # an empty cell
-            if name in outer and not is_noted_in(cell.cell_contents, outer[name]):
+            if name in outer and not _is_note(cell.cell_contents, outer[name]):
                 parts[f"the variable `{name}`"] = cell.cell_contents
-    known = {} if installed else function.__globals__
-    for name, uses in sorted(reads(code, READS_GLOBAL).items()):
-        if name in known and not name.startswith("__") and not is_noted_in(known[name], uses):
+    for name, uses in sorted(_reads(code, READS_GLOBAL).items()):
+        if name in known and not name.startswith("__") and not _is_note(known[name], uses):
             for attributes in sorted(uses):
-                place, inner = reached(name, known[name], attributes)
+                place, inner = _reached(name, known[name], attributes)
                 parts[f"the global `{place}`"] = inner
-    modules = [] if installed else [module_facts(name) for name in sorted(imported(code, known))]
-    return ("function", list(parts), modules), list(parts.items())
+    modules = [] if installed else sorted(_imports(code, known.get("__package__") or ""))
+    return ("function", list(parts), [module_facts(name) for name in modules]), list(parts.items())
 
 
 def _partial(value: functools.partial[Any]) -> Apart:
@@ -179,17 +187,6 @@ def _class(kind: type) -> Apart:
     parts = [("its base", base) for base in (*kind.__bases__, type(kind))]
     parts += [(f"the attribute `{name}`", value) for name, value in own.items()]
     return ("class", kind.__name__, list(own)), parts
-
-
-def _table(value: Any) -> Apart | None:
-    kind = type(value).__name__
-    if kind not in ("DataFrame", "Series") or not hasattr(value, "to_numpy"):
-        return None
-    parts = [("its index", value.index)] if hasattr(value, "index") else []
-    if kind == "Series":
-        return (kind, str(value.name)), [*parts, ("its values", value.to_numpy())]
-    parts += [(f"the column {name!r}", value[name].to_numpy()) for name in value.columns]
-    return (kind, list(map(str, value.columns))), parts
 
 
 def _array(value: Any) -> Apart | None:
@@ -239,10 +236,9 @@ def _pickled(value: Any) -> Apart:
     parts = [("its class", [make, *arguments])]
     if isinstance(state, dict):
         builds = [getattr(getattr(type(value), name, None), "__code__", None) for name in ("build", "__call__")]
-        set_there = {
-            i.argval for code in builds if code for i in dis.get_instructions(code) if i.opname == "STORE_ATTR"
-        }
-        held = {name: inner for name, inner in state.items() if name not in set_there}  # else each call would change it
+        steps = [step for code in builds if code for step in _steps(code)]
+        own = {step.argval for step in steps if step.opname == "STORE_ATTR"}  # else each call would change the digest
+        held = {name: inner for name, inner in state.items() if name not in own}
         parts += [("names", list(held)), *((f"the attribute `{name}`", inner) for name, inner in held.items())]
     else:
         parts.append(("its state", state))
@@ -262,3 +258,61 @@ PLAIN: dict[type, Callable[[Any], Apart]] = {
     property: lambda value: ("property", [("its function", one) for one in (value.fget, value.fset, value.fdel)]),
     functools.cached_property: lambda value: ("cached property", [("its function", value.func)]),
 }
+
+
+def _steps(code: CodeType) -> list[dis.Instruction]:
+    """What the code does, step by step."""
+    steps = [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
+    # Python 3.13 writes into the body of a class on which line it begins, and which attributes its methods set, in any
+    # order: the constants before these two names do not count.
+    named = {at for at, step in enumerate(steps) if step.argval in ("__firstlineno__", "__static_attributes__")}
+    return [step for at, step in enumerate(steps) if at + 1 not in named]
+
+
+def _blocks(code: CodeType) -> Iterator[list[dis.Instruction]]:
+    """The steps of a function, and of each function and class inside of it."""
+    yield _steps(code)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _blocks(inner)
+
+
+def _reads(code: CodeType, instructions: tuple[str, ...]) -> dict[str, set[tuple[str, ...]]]:
+    """The names that a function, and those inside of it, read so; each with the attributes that are taken of it.
+
+    A name that a function also sets is state of its own, which was not given to it.
+    """
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for steps in _blocks(code):
+        own = {step.argval for step in steps if step.opname in WRITES}
+        for at, step in enumerate(steps):
+            if step.opname in instructions and step.argval not in own:
+                following = itertools.takewhile(lambda one: one.opname in TAKES, steps[at + 1 : at + 9])
+                found.setdefault(step.argval, set()).add(tuple(one.argval for one in following))
+    return found
+
+
+def _imports(code: CodeType, package: str) -> set[str]:
+    """The modules that a function, and those inside of it, import when they run, and what they import from these."""
+    found = set()
+    for steps in _blocks(code):
+        for level, names, step in zip(steps, steps[1:], steps[2:], strict=False):
+            if step.opname == "IMPORT_NAME":
+                with contextlib.suppress(ImportError):  # the call tells
+                    module = importlib.util.resolve_name("." * level.argval + step.argval, package)
+                    found |= {module, *(f"{module}.{name}" for name in names.argval or ())}  # which may be modules, too
+    return found
+
+
+def _reached(name: str, value: Any, attributes: tuple[str, ...]) -> tuple[str, Any]:
+    """What `name.a.b` is, as far as it leads through modules of the user's: of these counts alone what is used."""
+    for attribute in attributes:
+        if not isinstance(value, ModuleType) or is_installed(value.__name__) or not hasattr(value, attribute):
+            break
+        name, value = f"{name}.{attribute}", getattr(value, attribute)
+    return name, value
+
+
+def _is_note(value: Any, uses: set[tuple[str, ...]]) -> bool:
+    """Whether it is a list or the like that is only added to, which changes nothing."""
+    return isinstance(value, list | set | dict) and all(attributes and attributes[0] in NOTES for attributes in uses)

@@ -23,8 +23,8 @@ from types import ModuleType
 from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
+from keras_sweep.process.backend import keras_config
 from keras_sweep.process.given import given, is_given
-from keras_sweep.process.keras_config import keras_config
 from keras_sweep.space.text import did_you_mean, unstyled
 
 _HELD = ((sys, "stderr"), (sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook"))

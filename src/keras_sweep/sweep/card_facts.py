@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError
-from keras_sweep.process.keras_config import KERAS_CONFIG
+from keras_sweep.process.backend import KERAS_CONFIG
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder

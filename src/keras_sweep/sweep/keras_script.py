@@ -16,9 +16,8 @@ from keras_sweep.files.atomic import SHARED, replacing
 from keras_sweep.models.dense import dense
 from keras_sweep.models.hyper_model import is_hyper_model
 from keras_sweep.models.inspect_model import first_model
-from keras_sweep.process.backend import without_tensorflow
+from keras_sweep.process.backend import DEFAULTS, keras_config, without_tensorflow
 from keras_sweep.process.given import is_given
-from keras_sweep.process.keras_config import DEFAULTS, keras_config
 from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import SweepAccess

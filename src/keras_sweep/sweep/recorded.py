@@ -15,9 +15,8 @@ from pathlib import Path
 
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.errors import ChangedSweep, RecordError, SpaceFileError, UsageError
-from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend
+from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, use_keras_config
 from keras_sweep.process.given import is_given, name_of
-from keras_sweep.process.keras_config import use_keras_config
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.saved import DamagedWeights, load_weights, weights_file_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.files.plain import plain_errors
-from keras_sweep.process.keras_config import keras_config
+from keras_sweep.process.backend import keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts

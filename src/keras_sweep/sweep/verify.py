@@ -20,9 +20,14 @@ from keras_sweep.data.search_data import Array, SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
 from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import own_objects
-from keras_sweep.process.backend import BACKENDS, check_environment, choose_backend, without_tensorflow
+from keras_sweep.process.backend import (
+    BACKENDS,
+    check_environment,
+    choose_backend,
+    use_keras_config,
+    without_tensorflow,
+)
 from keras_sweep.process.given import was_given
-from keras_sweep.process.keras_config import use_keras_config
 from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts

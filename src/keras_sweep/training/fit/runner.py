@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.process.garbage import only_new_garbage
+from keras_sweep.process.backend import only_new_garbage
 from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
