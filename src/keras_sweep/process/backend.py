@@ -41,7 +41,8 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
         UsageError: there is no such backend, Keras was imported with another one, or its keras.json is broken.
         MissingPackage: it is not installed.
     """
-    running = _running()
+    keras = sys.modules.get("keras")  # which may be half imported
+    running = str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
     named = _known(os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND")
     backend = _known(wanted, option) or running or named or default or DEFAULT
     if running is not None and backend != running:
@@ -57,12 +58,6 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     return backend
-
-
-def _running() -> str | None:
-    """The backend of a Keras that is imported; None before that."""
-    keras = sys.modules.get("keras")
-    return str(keras.backend.backend()) if keras is not None and hasattr(keras, "backend") else None
 
 
 def _known(name: str | None, option: str) -> str | None:
@@ -113,22 +108,16 @@ def check_environment() -> None:
     if os.environ.get("XLA_FLAGS") and backend in READ_FLAGS:
         _check_flags(backend)
     try:
-        _run_tiny_program(backend)
+        if backend == "jax":
+            import jax
+
+            jax.eval_shape(lambda: keras.random.uniform((1,), seed=1))  # whether JAX takes the keys that Keras makes
+            jax.jit(lambda x: x + 1).lower(0.0).compile()(0.0)
+        else:
+            keras.ops.convert_to_numpy(keras.random.uniform((1,), seed=1) + 1)
     except Exception as error:
         said = shorten(f"{type(error).__name__}: {error}".removesuffix(": "), MOST, placeholder=" ...")
         raise _unfit(backend, said) from error
-
-
-def _run_tiny_program(backend: str) -> None:
-    import keras
-
-    if backend == "jax":
-        import jax
-
-        jax.eval_shape(lambda: keras.random.uniform((1,), seed=1))  # whether JAX takes the keys that Keras makes
-        jax.jit(lambda x: x + 1).lower(0.0).compile()(0.0)
-    else:
-        keras.ops.convert_to_numpy(keras.random.uniform((1,), seed=1) + 1)
 
 
 def _check_flags(backend: str) -> None:

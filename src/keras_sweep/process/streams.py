@@ -141,21 +141,17 @@ def _moved(stdout: TextIO) -> Iterator[TextIO]:
     try:
         yield answer
     finally:
-        _write_out(stdout)  # while descriptor 1 still leads to stderr
+        # While descriptor 1 leads to stderr, the buffers of Python's stream and of C libraries are written out.
+        with contextlib.suppress(OSError):
+            stdout.flush()
+        if os.name == "posix":
+            import ctypes
+
+            ctypes.CDLL(None).fflush(None)
         os.dup2(kept, 1)
         os.close(kept)
         with contextlib.suppress(OSError):  # the reader may be gone
             answer.close()
-
-
-def _write_out(stdout: TextIO) -> None:
-    """What waits in the buffers of Python's stream, and of C libraries."""
-    with contextlib.suppress(OSError):
-        stdout.flush()
-    if os.name == "posix":
-        import ctypes
-
-        ctypes.CDLL(None).fflush(None)
 
 
 class _Stderr:

@@ -61,7 +61,8 @@ def load_python(source: str, folder: Path, error: type[UsageError] = UsageError)
             found = getattr(found, name)
         except AttributeError:
             place = getattr(found, "__file__", None) or module_name
-            raise error(f"`python: {source}`: {place} has no `{name}`", hint=_near(name, found)) from None
+            near = did_you_mean(name, [known for known in dir(found) if not known.startswith("_")])
+            raise error(f"`python: {source}`: {place} has no `{name}`", hint=near) from None
     if callable(found) and _made_by_python(found, folder.resolve()):
         raise error(f"`python: {source}` is Python's own, no function of yours", hint=WHOSE)
     return found
@@ -113,18 +114,18 @@ def _module(name: str, folder: Path, source: str, error: type[UsageError]) -> Mo
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
         importlib.invalidate_caches()
-    try:
-        file = _file_in(folder, name) if "." not in name else None
-        with process_kept():
+    file = _file_in(folder, name) if "." not in name else None
+    with user_code(f"`python: {source}`: importing {name!r} failed", folder, error):
+        try:
             return importlib.import_module(name) if file is None else _from_file(name, file)
-    except BaseException as fault:
-        if isinstance(fault, SweepError) or not of_user(fault):
+        except ModuleNotFoundError as fault:
+            if fault.name and f"{name}.".startswith(f"{fault.name}."):
+                hint = f"modules are looked for in {folder} and in the Python environment"
+                raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None
             raise
-        if isinstance(fault, ModuleNotFoundError) and fault.name and f"{name}.".startswith(f"{fault.name}."):
-            hint = f"modules are looked for in {folder} and in the Python environment"
-            raise error(f"`python: {source}`: there is no module {fault.name!r}", hint=hint) from None
-        keras_config()  # raises where a broken keras.json is why: the fault itself does not name that file
-        raise error(f"`python: {source}`: importing {name!r} failed: {user_place(fault, folder)}") from fault
+        except Exception:
+            keras_config()  # raises where a broken keras.json is why: the fault itself does not name that file
+            raise
 
 
 def _file_in(folder: Path, module_name: str) -> Path | None:
@@ -162,10 +163,6 @@ def _made_by_python(found: object, folder: Path) -> bool:
         return False
     file = getattr(sys.modules.get(str(name)), "__file__", None)  # a module of the user's may bear the name of Python's
     return file is None or folder not in Path(file).resolve().parents
-
-
-def _near(name: str, holder: object) -> str | None:
-    return did_you_mean(name, [known for known in dir(holder) if not known.startswith("_")])
 
 
 def taken(function: Callable[..., Any], facts: Mapping[str, Any]) -> dict[str, Any]:

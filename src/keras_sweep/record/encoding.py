@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from keras_sweep.space.distributions import Value
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
@@ -19,6 +19,7 @@ from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 CHECKSUM = "crc32"
 TEXT_LIMIT = 20_000  # characters of a reason or traceback that are kept
 _CUT = "\n... (cut) ...\n"
+T = TypeVar("T")
 
 
 def encode(result: Result, seed: Value) -> dict[str, str]:
@@ -29,14 +30,13 @@ def encode(result: Result, seed: Value) -> dict[str, str]:
         seed: the study's seed, for a trial without a parameter of that name.
     """
     result, suggestion = result.light(), result.suggestion
-    seconds = result.seconds
     attributes: dict[str, Any] = {
         "params": {name: _value(value) for name, value in suggestion.params.items()},
         "curve": {name: [_number(value) for value in values] for name, values in result.curve.items()},
         "epoch": result.epoch,
         "stderr": None if result.stderr is None else _number(result.stderr),
         "rows_value": None if result.rows_value is None else _number(result.rows_value),
-        "seconds": {part: _number(getattr(seconds, part)) for part in Seconds.__dataclass_fields__},
+        "seconds": {part: _number(getattr(result.seconds, part)) for part in Seconds.__dataclass_fields__},
         "seed": _value(suggestion.params.get("seed", seed)),
         "scores": result.scores_digest,
         "weights": result.weights_digest,
@@ -64,30 +64,28 @@ def decode(number: int, state: str, value: float | None, texts: Mapping[str, str
             raise ValueError("its checksum is wrong")
         known = (f'"{key}": {text}' for key, text in texts.items() if key in _KEYS)
         read = json.loads("{" + ", ".join(known) + "}")  # one call: ten would cost three times as much
-        suggestion = Suggestion(
-            number=number,
-            params={name: _parsed(item) for name, item in read["params"].items()},
-            generation=_count(read, "generation", 0),
-            continues=_count(read, "continues", 0) if "continues" in read else None,
-            recipe=_count(read, "recipe", 0) if "recipe" in read else None,
-            sampler_seconds=float(read["sampler_seconds"]),
-        )
-        stderr = read.get("stderr")
         return Result(
-            suggestion=suggestion,
+            suggestion=Suggestion(
+                number=number,
+                params={name: _parsed(item) for name, item in read["params"].items()},
+                generation=_count(read["generation"]),
+                continues=_optional(read, "continues", _count),
+                recipe=_optional(read, "recipe", _count),
+                sampler_seconds=float(read["sampler_seconds"]),
+            ),
             state=TrialState(state),
             value=value,
-            curve={name: _numbers(name, values) for name, values in read["curve"].items()},
-            epoch=_count(read, "epoch", 1) if "epoch" in read else None,
+            curve={name: _numbers(values) for name, values in read["curve"].items()},
+            epoch=_optional(read, "epoch", _count),
             seconds=Seconds(**{part: float(item) for part, item in read["seconds"].items()}),
-            reason=_text(read, "reason") if "reason" in read else None,
-            traceback=_text(read, "traceback") if "traceback" in read else None,
-            engine=_text(read, "engine"),
-            runner=_text(read, "runner"),
-            stderr=None if stderr is None else float(stderr),
-            rows_value=float(read["rows_value"]) if "rows_value" in read else None,
-            scores_digest=_text(read, "scores") if "scores" in read else None,
-            weights_digest=_text(read, "weights") if "weights" in read else None,
+            reason=_optional(read, "reason", _text),
+            traceback=_optional(read, "traceback", _text),
+            engine=_text(read["engine"]),
+            runner=_text(read["runner"]),
+            stderr=_optional(read, "stderr", float),
+            rows_value=_optional(read, "rows_value", float),
+            scores_digest=_optional(read, "scores", _text),
+            weights_digest=_optional(read, "weights", _text),
         )
     except KeyError as error:
         raise ValueError(f"its attribute {error} is missing") from error
@@ -140,21 +138,23 @@ def _parsed(item: Any) -> Value:
     return item  # type: ignore[no-any-return]
 
 
-def _count(read: Mapping[str, Any], key: str, least: int) -> int:
-    value = read[key]
-    if type(value) is not int or not least <= value < 2**63:
-        raise ValueError(f"its attribute {key!r} must be a whole number from {least} on")
+def _optional(read: Mapping[str, Any], key: str, kind: Callable[[Any], T]) -> T | None:
+    return kind(read[key]) if key in read else None
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise TypeError(f"{value!r:.40} is no whole number from 0 on")
     return value
 
 
-def _text(read: Mapping[str, Any], key: str) -> str:
-    value = read[key]
+def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"its attribute {key!r} must be text")
+        raise TypeError(f"{value!r:.40} is no text")
     return value
 
 
-def _numbers(name: str, values: Any) -> tuple[float, ...]:
+def _numbers(values: Any) -> tuple[float, ...]:
     if not isinstance(values, list):
-        raise ValueError(f"its curve {name!r} must be a list of numbers")
+        raise TypeError(f"{values!r:.40} is no list of numbers")
     return tuple(map(float, values))
