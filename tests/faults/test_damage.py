@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from keras_sweep.record.saved import weights_file
+from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.whole_sweeps import Driver, folder_of, looks, outcome
 
 
@@ -35,10 +37,18 @@ def done(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     yield folder
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_record_is_named_and_left_as_it_is(driver: Driver, done: Path, tmp_path: Path, damage: str) -> None:
+@pytest.fixture
+def sweep(done: Path, tmp_path: Path) -> SweepFolder:
+    """That sweep in a folder `x`, to be damaged."""
     shutil.copytree(done, tmp_path / "x")
-    sweep = folder_of(tmp_path / "x", "plain")
+    shutil.copytree(done, tmp_path / "x")
+    return folder_of(tmp_path / "x", "plain")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_record_is_named_and_left_as_it_is(
+    driver: Driver, done: Path, sweep: SweepFolder, tmp_path: Path, damage: str
+) -> None:
     DAMAGES[damage](sweep.study)
     before = sweep.study.read_bytes() if sweep.study.is_file() else None
     ended = driver.run(tmp_path / "x", "plain")
@@ -55,11 +65,9 @@ def test_a_damaged_record_is_named_and_left_as_it_is(driver: Driver, done: Path,
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_beside_the_record_are_made_again(
-    driver: Driver, done: Path, tmp_path: Path, damage: str
+    driver: Driver, done: Path, sweep: SweepFolder, tmp_path: Path, damage: str
 ) -> None:
     """All of them at once, the winner's weights and another trial's."""
-    shutil.copytree(done, tmp_path / "x")
-    sweep = folder_of(tmp_path / "x", "plain")
     expected = outcome(folder_of(done, "plain"))
     winner = expected["card"]["trial"]
     other = next(number for number in expected["weights"] if number != winner)
@@ -76,12 +84,8 @@ def test_damaged_files_beside_the_record_are_made_again(
     assert looks(sweep) == 1
 
 
-def test_one_file_alone_is_noticed(driver: Driver, done: Path, tmp_path: Path) -> None:
+def test_one_file_alone_is_noticed(driver: Driver, done: Path, sweep: SweepFolder, tmp_path: Path) -> None:
     """A model that is sound in itself, but not the one that the card is of."""
-    shutil.copytree(done, tmp_path / "x")
-    sweep = folder_of(tmp_path / "x", "plain")
-    import zipfile
-
     with zipfile.ZipFile(sweep.best, "a") as archive:
         archive.comment = b"altered"
     ended = driver.run(tmp_path / "x", "plain")
@@ -90,9 +94,7 @@ def test_one_file_alone_is_noticed(driver: Driver, done: Path, tmp_path: Path) -
     assert outcome(sweep)["best"] == outcome(folder_of(done, "plain"))["best"]
 
 
-def test_files_of_a_lost_record_are_kept_aside(driver: Driver, done: Path, tmp_path: Path) -> None:
-    shutil.copytree(done, tmp_path / "x")
-    sweep = folder_of(tmp_path / "x", "plain")
+def test_files_of_a_lost_record_are_kept_aside(driver: Driver, sweep: SweepFolder, tmp_path: Path) -> None:
     sweep.study.unlink()
     ended = driver.run(tmp_path / "x", "plain", "--trials", "2")
     assert ended.code == 0, ended.err

@@ -9,7 +9,7 @@ import pytest
 
 from keras_sweep.record import reader
 from keras_sweep.trial.result import TrialState
-from tests.helpers.whole_sweeps import Driver, folder_of
+from tests.helpers.whole_sweeps import Driver, Ended, folder_of
 
 SPACE = """\
 data: digits
@@ -56,13 +56,17 @@ def build(kind="good"):
 """
 
 
+def run(driver: Driver, folder: Path, *words: str, models: str = MODELS) -> Ended:
+    (folder / "models.py").write_text(models)
+    (folder / "kinds.yaml").write_text(SPACE)
+    return driver.sweep(folder, ["run", "kinds.yaml", *words])
+
+
 @pytest.mark.parametrize("runner", ["compiled", "fit"])
 def test_trials_fail_with_reason_and_traceback_and_the_others_go_on(
     driver: Driver, tmp_path: Path, runner: str
 ) -> None:
-    (tmp_path / "models.py").write_text(MODELS)
-    (tmp_path / "kinds.yaml").write_text(SPACE)
-    ended = driver.sweep(tmp_path, ["run", "kinds.yaml", "--runner", runner])
+    ended = run(driver, tmp_path, "--runner", runner)
     assert ended.code == 0, ended.err
     found = {one.params["model.kind"]: one for one in reader.read_results(folder_of(tmp_path, "kinds"))}
     assert len(found) == 7
@@ -90,9 +94,7 @@ def test_trials_fail_with_reason_and_traceback_and_the_others_go_on(
 def test_what_the_machine_failed_is_tried_twice_more_and_what_the_trial_failed_is_not(
     driver: Driver, tmp_path: Path
 ) -> None:
-    (tmp_path / "models.py").write_text(MODELS)
-    (tmp_path / "kinds.yaml").write_text(SPACE)
-    ended = driver.sweep(tmp_path, ["run", "kinds.yaml", "--runner", "fit"])
+    ended = run(driver, tmp_path, "--runner", "fit")
     assert ended.code == 0, ended.err
     built = (tmp_path / "built").read_text().split()
     first_look = built.count("raises") - 1  # some kinds are built once more, before the first trial
@@ -105,20 +107,16 @@ def test_what_the_machine_failed_is_tried_twice_more_and_what_the_trial_failed_i
 
 
 def test_a_sweep_whose_first_trials_all_fail_stops_and_explains_the_first(driver: Driver, tmp_path: Path) -> None:
-    (tmp_path / "models.py").write_text(MODELS.replace('kind == "raises"', 'pathlib.Path("now").exists()'))
-    (tmp_path / "kinds.yaml").write_text(SPACE)
     (tmp_path / "now").touch()
-    ended = driver.sweep(tmp_path, ["run", "kinds.yaml"])
+    ended = run(driver, tmp_path, models=MODELS.replace('kind == "raises"', 'pathlib.Path("now").exists()'))
     assert ended.code in (1, 2)
     assert "no" in ended.err and "such[/] model" in ended.err
     assert "Traceback" not in ended.err
 
 
 def test_too_many_failures_end_the_sweep(driver: Driver, tmp_path: Path) -> None:
-    (tmp_path / "models.py").write_text(MODELS)
-    (tmp_path / "kinds.yaml").write_text(SPACE)
-    ended = driver.sweep(tmp_path, ["run", "kinds.yaml", "--max-failures", "1"])
+    ended = run(driver, tmp_path, "--max-failures", "1")
     assert ended.code == 1
     assert "2 trials failed, more than --max-failures 1" in ended.err
-    on = driver.sweep(tmp_path, ["run", "kinds.yaml", "--max-failures", "100"])
+    on = run(driver, tmp_path, "--max-failures", "100")
     assert on.code == 0, on.err

@@ -37,11 +37,6 @@ def test_two_thousand_cheap_trials(tmp_path: Path) -> None:
     assert found["mb"] < 10
 
 
-def test_three_hundred_trials_in_one_process_leave_memory_flat(tmp_path: Path) -> None:
-    found = measured("many_trials", tmp_path, 300)
-    assert found["end"] < 1.1 * found["tenth"]
-
-
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_twenty_thousand_cheap_trials(tmp_path: Path) -> None:
@@ -55,18 +50,21 @@ def test_twenty_thousand_cheap_trials(tmp_path: Path) -> None:
     assert found["mb"] < 100
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(1800)
-def test_two_thousand_trials_in_one_process_leave_memory_flat(tmp_path: Path) -> None:
-    found = measured("many_trials", tmp_path, 2000)
-    print(f"2,000 trials: MiB {found}")  # noqa: T201
-    assert found["end"] < 1.1 * found["tenth"]
+SOAK = (pytest.mark.soak, pytest.mark.timeout(1800))
 
 
-@pytest.mark.soak
-@pytest.mark.timeout(1800)
-def test_programs_of_their_own_do_not_pile_up(tmp_path: Path) -> None:
-    """Where gradients are clipped is compiled in, so that each trial has its own program; only so many are kept."""
-    found = measured("many_trials", tmp_path, 300, "clipvalue")
-    print(f"300 programs: MiB {found}")  # noqa: T201
-    assert found["end"] < 1.1 * found["half"]
+@pytest.mark.parametrize(
+    ("trials", "words", "early"),
+    [
+        (300, [], "tenth"),
+        pytest.param(2000, [], "tenth", marks=SOAK),
+        # Where gradients are clipped is compiled in, so that each trial has its own program; only so many are kept.
+        pytest.param(300, ["clipvalue"], "half", marks=SOAK),
+    ],
+)
+def test_many_trials_in_one_process_leave_memory_flat(
+    tmp_path: Path, trials: int, words: list[str], early: str
+) -> None:
+    found = measured("many_trials", tmp_path, trials, *words)
+    print(f"{trials:,} trials {words}: MiB {found}")  # noqa: T201
+    assert found["end"] < 1.1 * found[early]

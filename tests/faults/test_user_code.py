@@ -36,11 +36,9 @@ class Leaving(keras.layers.Layer):
 def build():
     return keras.Sequential([keras.layers.Input((64,)), Leaving(), keras.layers.Dense(10, activation="softmax")])
 """
+CHANGES = "warnings.simplefilter('error'); os.chdir('/'); sys.excepthook = None"
 ROWS = """
 def rows():
-    os.chdir("/")
-    warnings.simplefilter("error")
-    sys.excepthook = None
     print("rows")
     from sklearn.datasets import load_digits
     x, y = load_digits(return_X_y=True)
@@ -76,7 +74,8 @@ def test_a_layer_that_leaves_fails_its_trials(driver: Driver, tmp_path: Path, le
 
 
 def test_what_code_changes_of_the_process_is_put_back(driver: Driver, tmp_path: Path) -> None:
-    module = f"warnings.simplefilter('error')\nos.chdir('/')\nsys.excepthook = None\nprint('module')\n{ROWS}{MODEL}"
+    rows = ROWS.replace("    print", f"    {CHANGES}\n    print", 1)
+    module = f"{CHANGES}\nprint('module')\n{rows}{MODEL}"
     code, out, err = run(driver, tmp_path, module, "--json", data='{python: "odd:rows"}')
     assert code == 0, err
     assert (tmp_path / "sweeps" / "odd" / "best.keras").exists()
@@ -99,17 +98,8 @@ def loud(where):
     os.write(1, f"descriptor of {where}\\n".encode())
     ctypes.CDLL(None).printf(f"library of {where}\\n".encode())
     print(f"stream of {where}", file=sys.__stdout__)
-
-def rows():
-    loud("rows")
-    from sklearn.datasets import load_digits
-    x, y = load_digits(return_X_y=True)
-    return x / 16, y
-
-def build():
-    loud("build")
-    return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
 """
+LOUD += ROWS.replace('print("rows")', 'loud("rows")') + MODEL.replace("():", "():\n    loud('build')")
 
 
 def test_what_is_written_below_python_is_no_part_of_the_answer(driver: Driver, tmp_path: Path) -> None:

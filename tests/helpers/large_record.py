@@ -53,23 +53,19 @@ def resident() -> float:
 def main(folder: SweepFolder, trials: int) -> dict[str, float]:
     """Run so many trials; what it took."""
     spec = make_spec((OPTIMIZER, LEARNING_RATE), sampler="random")
-    sizes: dict[int, float] = {}
-    started = time.perf_counter()
-    for total in (0, trials // 10, trials):
+    sizes, opened, took = {}, {}, {}
+    for total in (0, trials // 10, trials, trials + 1):
         begun = time.perf_counter()
         with SweepLock(folder), open_study(folder, spec, "abc") as study:
             record = TrialRecord(study, spec.objective)
-            opened = time.perf_counter() - begun
+            opened[total] = time.perf_counter() - begun
             searched(spec, Cheap(), total, record=record)
             sizes[total] = resident()
-    begun = time.perf_counter()
-    with SweepLock(folder), open_study(folder, spec, "abc") as study:
-        searched(spec, Cheap(), trials + 1, record=TrialRecord(study, spec.objective))
-    resumed = time.perf_counter() - begun
+        took[total] = time.perf_counter() - begun
     return {
-        "seconds": begun - started,
-        "opened": opened,
-        "resumed": resumed,
+        "seconds": sum(took.values()) - took[trials + 1],
+        "opened": opened[trials],
+        "resumed": took[trials + 1],
         "tenth": sizes[trials // 10],
         "end": sizes[trials],
         "mb": folder.study.stat().st_size / 1e6,

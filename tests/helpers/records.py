@@ -21,8 +21,6 @@ ROOT = Path(__file__).parents[2]  # programs that import `tests` run here
 SPEC = make_spec(
     (OPTIMIZER, LEARNING_RATE, EPOCHS, MOMENTUM), constants={"batch_size": 32}, name="dense", text="data: x\n"
 )
-
-
 DENSE: Weights = (np.random.default_rng(0).normal(size=(784, 10)).astype(np.float32), np.zeros(10, np.float32))
 
 
@@ -39,6 +37,12 @@ def new_folder(sweeps: Path, trials: int = 12) -> SweepFolder:
     """The folder of a closed record `dense`."""
     with new_study(sweeps, dense_sweep(trials)) as study:
         return study.folder
+
+
+def change(folder: SweepFolder, sql: str) -> None:
+    """Alter a record as another program might."""
+    with closing(sqlite3.connect(folder.study)) as connection, connection:
+        connection.execute(sql)
 
 
 def same(a: object, b: object) -> bool:

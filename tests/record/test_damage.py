@@ -1,7 +1,5 @@
 """A record that is damaged, half-written or another program's is found, named, and left as it is."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -12,8 +10,15 @@ from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.trial.result import Result
-from tests.helpers.records import SPEC, new_folder, same
+from tests.helpers.records import SPEC, change, new_folder, same
 from tests.helpers.results import dense_sweep
+
+
+def made(sweeps: Path) -> SweepFolder:
+    """An empty folder."""
+    folder = SweepFolder(sweeps / "dense")
+    folder.make()
+    return folder
 
 
 def refused(folder: SweepFolder, match: str) -> None:
@@ -49,30 +54,25 @@ def test_a_missing_record(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_database(tmp_path: Path, content: bytes, match: str) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.make()
+    folder = made(tmp_path)
     folder.study.write_bytes(content)
     refused(folder, match)
 
 
 def test_a_folder_in_its_place(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.make()
+    folder = made(tmp_path)
     folder.study.mkdir()
     refused(folder, "is not a file")
 
 
 def test_a_database_of_something_else(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.make()
-    with closing(sqlite3.connect(folder.study)) as connection:
-        connection.execute("CREATE TABLE trials (number INTEGER)")
+    folder = made(tmp_path)
+    change(folder, "CREATE TABLE trials (number INTEGER)")
     refused(folder, "not a sweep's record")
 
 
 def test_an_optuna_study_of_somebody_else(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.make()
+    folder = made(tmp_path)
     storage = optuna.storages.RDBStorage(f"sqlite:///{folder.study}")
     refused(folder, "holds 0 studies")
     optuna.create_study(storage=storage, study_name="dense")
@@ -97,8 +97,7 @@ def test_an_optuna_study_of_somebody_else(tmp_path: Path) -> None:
 )
 def test_a_record_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -> None:
     folder = new_folder(tmp_path)
-    with closing(sqlite3.connect(folder.study)) as connection, connection:
-        connection.execute(sql)
+    change(folder, sql)
     refused(folder, match)
 
 
@@ -114,8 +113,7 @@ def test_a_record_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -
 )
 def test_a_trial_that_was_tampered_with(tmp_path: Path, sql: str, match: str) -> None:
     folder = new_folder(tmp_path)
-    with closing(sqlite3.connect(folder.study)) as connection, connection:
-        connection.execute(sql)
+    change(folder, sql)
     for read in (opened, reader.read_results):
         with pytest.raises(RecordError, match=match):
             read(folder)
@@ -123,8 +121,7 @@ def test_a_trial_that_was_tampered_with(tmp_path: Path, sql: str, match: str) ->
 
 def test_a_missing_trial_in_the_middle(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
-    with closing(sqlite3.connect(folder.study)) as connection, connection:
-        connection.execute("DELETE FROM trials WHERE number = 3")
+    change(folder, "DELETE FROM trials WHERE number = 3")
     with pytest.raises(RecordError, match="11 trials are numbered from 0 to 11"):
         StudyFile.open(folder)
 

@@ -15,6 +15,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import make_spec
+from tests.helpers.records import change
 
 CHOICE = {"trials": 4, "recipes": [1, 0], "seeds": [43]}
 
@@ -35,13 +36,6 @@ def folder(tmp_path: Path) -> SweepFolder:
         study.add_many([result(n, value) for n, value in enumerate((0.9, 0.89, 0.5, 0.8))])
         study.finalists().add_many([result(0, 0.95, recipe=1), result(1, 0.7, recipe=0)])
     return folder
-
-
-def change(folder: SweepFolder, sql: str) -> None:
-    connection = sqlite3.connect(folder.study)
-    connection.execute(sql)
-    connection.commit()
-    connection.close()
 
 
 def test_a_finalist_comes_back_to_the_last_digit_with_its_recipe(folder: SweepFolder) -> None:

@@ -4,7 +4,10 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,86 +28,79 @@ with SweepLock(SweepFolder(Path(sys.argv[1]))) as lock:
 """
 
 
-def holder(folder: SweepFolder) -> subprocess.Popen[str]:
-    """A process that holds the lock until its standard input ends."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    process.first_line = process.stdout.readline().strip()  # type: ignore[attr-defined]
-    return process
+def holder(folder: SweepFolder, **more: Any) -> subprocess.Popen[str]:
+    """A process that takes the lock and holds it until its standard input ends."""
+    command = [sys.executable, "-c", HOLD, str(folder.path)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **more)
 
 
-def end(process: subprocess.Popen[str]) -> None:
-    process.communicate("")
-    assert process.returncode == 0
+@contextmanager
+def held(folder: SweepFolder) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lock inside, and ends by itself if it was not killed."""
+    with holder(folder) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.communicate("")
+    assert process.returncode in (0, -signal.SIGKILL)
 
 
-def test_the_second_process_is_told_who_holds_it(tmp_path: Path) -> None:
+def killed(folder: SweepFolder) -> int:
+    """The number of a process that was killed while it held the lock."""
+    with held(folder) as process:
+        process.kill()
+    return process.pid
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SweepFolder:
     folder = SweepFolder(tmp_path / "dense")
-    process = holder(folder)
-    try:
-        with pytest.raises(SweepBusy) as caught:
-            SweepLock(folder).acquire()
-        assert caught.value.exit_code == 3
-        text = str(caught.value)
-        assert f"process {process.pid} on {socket.gethostname()} since 20" in text
-        assert "'dense'" in text
-        assert "sweep leaderboard" in text
-    finally:
-        end(process)
+    folder.make()
+    return folder
+
+
+def test_the_second_process_is_told_who_holds_it(folder: SweepFolder) -> None:
+    with held(folder) as process, pytest.raises(SweepBusy) as caught:
+        SweepLock(folder).acquire()
+    assert caught.value.exit_code == 3
+    text = str(caught.value)
+    assert f"process {process.pid} on {socket.gethostname()} since 20" in text
+    assert "'dense'" in text
+    assert "sweep leaderboard" in text
     with SweepLock(folder) as lock:
         assert lock.taken_over is None
 
 
-def test_force_does_not_break_the_lock_of_a_living_process_here(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    process = holder(folder)
-    try:
-        with pytest.raises(SweepBusy):
-            SweepLock(folder, force=True).acquire()
-    finally:
-        end(process)
+def test_force_does_not_break_the_lock_of_a_living_process_here(folder: SweepFolder) -> None:
+    with held(folder), pytest.raises(SweepBusy):
+        SweepLock(folder, force=True).acquire()
 
 
-def test_the_lock_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    process = holder(folder)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+def test_the_lock_of_a_killed_process_is_taken_over(folder: SweepFolder) -> None:
+    pid = killed(folder)
     assert read_owner(folder) is not None
     with SweepLock(folder) as lock:
         assert lock.taken_over is not None
-        assert lock.taken_over.pid == process.pid
-        (part,) = [read_owner(folder)]
-        assert part is not None
-        assert part.pid == os.getpid()
+        assert lock.taken_over.pid == pid
+        assert getattr(read_owner(folder), "pid", None) == os.getpid()
 
 
 @pytest.mark.parametrize("removed", [["lock"], ["lock", "lock.json"]], ids=str)
-def test_a_removed_lock_file_lets_no_second_process_in(tmp_path: Path, removed: list[str]) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    process = holder(folder)
-    try:
+def test_a_removed_lock_file_lets_no_second_process_in(folder: SweepFolder, removed: list[str]) -> None:
+    with held(folder):
         for name in removed:
             (folder.path / name).unlink()
         for force in (False, True):
             with pytest.raises(SweepBusy, match="and its lock file was removed"):
                 SweepLock(folder, force=force).acquire()
-    finally:
-        end(process)
     with SweepLock(folder) as lock:
         assert lock.taken_over is None
 
 
-def test_a_note_says_whether_its_process_still_lives(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    process = holder(folder)
-    owner = living_owner(folder)
-    assert owner is not None
-    assert owner.pid == process.pid
-    process.kill()
-    process.communicate()
+def test_a_note_says_whether_its_process_still_lives(folder: SweepFolder) -> None:
+    with held(folder) as process:
+        assert getattr(living_owner(folder), "pid", None) == process.pid
+    killed(folder)
     assert read_owner(folder) is not None
     assert living_owner(folder) is None
     note = json.loads(folder.owner.read_text())
@@ -116,9 +112,7 @@ def test_a_note_says_whether_its_process_still_lives(tmp_path: Path) -> None:
     assert living_owner(folder) is not None
 
 
-def test_a_pid_that_lives_again_as_something_else_is_taken_over(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.make()
+def test_a_pid_that_lives_again_as_something_else_is_taken_over(folder: SweepFolder) -> None:
     folder.owner.write_text(
         json.dumps({"pid": os.getppid(), "host": socket.gethostname(), "since": "2020", "command": "sweep run x"})
     )
@@ -126,9 +120,7 @@ def test_a_pid_that_lives_again_as_something_else_is_taken_over(tmp_path: Path) 
         assert lock.taken_over is not None
 
 
-def test_the_lock_of_another_host_is_taken_only_by_force(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.make()
+def test_the_lock_of_another_host_is_taken_only_by_force(folder: SweepFolder) -> None:
     note = {"pid": 1234, "host": "elsewhere", "since": "2026-01-31T12:00:00+01:00", "command": "sweep run dense.yaml"}
     folder.owner.write_text(json.dumps(note))
     with pytest.raises(SweepBusy, match=r"process 1234 on elsewhere since 2026-01-31 12:00.*--force"):
@@ -158,9 +150,7 @@ def test_the_lock_of_another_host_is_taken_only_by_force(tmp_path: Path) -> None
         b'{"pid": 12, "host": "a", "since": "b", "command": "' + b"x" * 10**6 + b'"}',
     ],
 )
-def test_a_note_that_makes_no_sense_is_no_obstacle(tmp_path: Path, note: bytes) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.make()
+def test_a_note_that_makes_no_sense_is_no_obstacle(folder: SweepFolder, note: bytes) -> None:
     folder.owner.write_bytes(note)
     with SweepLock(folder) as lock:
         assert lock.taken_over is None
@@ -169,41 +159,28 @@ def test_a_note_that_makes_no_sense_is_no_obstacle(tmp_path: Path, note: bytes) 
             SweepLock(folder).acquire()
 
 
-def test_a_note_can_not_write_to_the_terminal(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    folder.make()
+def test_a_note_can_not_write_to_the_terminal(folder: SweepFolder) -> None:
     folder.owner.write_text(json.dumps({"pid": 9, "host": "\x1b[2J", "since": "a\nb", "command": "\x07"}))
     assert read_owner(folder) == Owner(9, "?[2J", "a?b", "?")
 
 
-def test_a_huge_pid_is_no_obstacle(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
+def test_a_huge_pid_is_no_obstacle(folder: SweepFolder) -> None:
     with SweepLock(folder):
         folder.owner.write_text(json.dumps({"pid": 10**30, "host": socket.gethostname(), "since": "b", "command": "c"}))
         with pytest.raises(SweepBusy):
             SweepLock(folder).acquire()
 
 
-def test_a_lock_can_be_taken_again_and_released_twice(tmp_path: Path) -> None:
-    lock = SweepLock(SweepFolder(tmp_path / "dense"))
+def test_a_lock_can_be_taken_again_and_released_twice(folder: SweepFolder) -> None:
+    lock = SweepLock(folder)
     for _ in range(3):
         lock.acquire()
         lock.release()
         lock.release()
 
 
-def test_of_many_processes_that_start_at_once_one_gets_it(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "dense")
-    tries = [
-        subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(folder.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(6)
-    ]
+def test_of_many_processes_that_start_at_once_one_gets_it(folder: SweepFolder) -> None:
+    tries = [holder(folder, stderr=subprocess.PIPE) for _ in range(6)]
     losers = []
     while len(losers) < 5:  # the winner waits for its standard input, the others end by themselves
         losers = [process for process in tries if process.poll() is not None]
@@ -231,11 +208,8 @@ def test_a_fresh_sweep_takes_the_lock_of_the_new_folder(tmp_path: Path) -> None:
 
 def test_a_reader_needs_no_lock(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
-    process = holder(folder)
-    try:
+    with held(folder):
         assert len(reader.read_results(folder)) == 12
-    finally:
-        end(process)
 
 
 def test_releasing_the_lock_of_a_folder_moved_away_leaves_the_new_ones_note(tmp_path: Path) -> None:
