@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import dataclasses
 import datetime
 import enum
@@ -23,53 +24,28 @@ from collections import OrderedDict, defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keras_sweep.errors import UsageError
 from keras_sweep.process.digest import digest_of, digests_of_parts
 
-ATOMS = strategies.one_of(
-    strategies.none(),
-    strategies.booleans(),
-    strategies.integers(),
-    strategies.floats(allow_nan=False),
-    strategies.text(),
-    strategies.binary(),
-)
-KEYS = strategies.one_of(strategies.integers(), strategies.text())
-VALUES = strategies.recursive(
-    ATOMS,
-    lambda inner: strategies.one_of(
-        strategies.lists(inner), strategies.tuples(inner, inner), strategies.dictionaries(KEYS, inner)
-    ),
-)
+ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()
+KEYS = st.integers() | st.text()
+VALUES = st.recursive(ATOMS, lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(KEYS, inner))
 
 
 def digest(value: object) -> str:
     return digest_of(value, "it")
 
 
-def copied(value):
-    """The same value of other objects."""
-    if isinstance(value, dict):
-        return {key: copied(inner) for key, inner in value.items()}
-    return type(value)(map(copied, value)) if isinstance(value, list | tuple) else value
-
-
-def exact(value):
-    """Equal only where type and value of every part are, and -0.0 is not 0.0."""
-    if isinstance(value, dict):
-        return dict, [(exact(key), exact(inner)) for key, inner in value.items()]
-    return (type(value), [exact(inner) for inner in value] if isinstance(value, list | tuple) else repr(value))
-
-
 @given(VALUES, VALUES)
 def test_values_have_one_digest_exactly_where_they_are_equal_in_type_and_value(one, other):
-    assert digest(one) == digest(copied(one))
-    assert (digest(one) == digest(other)) == (exact(one) == exact(other))
+    assert digest(one) == digest(copy.deepcopy(one))
+    assert (digest(one) == digest(other)) == (repr(one) == repr(other))
 
 
-@given(strategies.sets(strategies.one_of(ATOMS, strategies.tuples(ATOMS, ATOMS))), strategies.randoms())
+@given(st.sets(ATOMS | st.tuples(ATOMS, ATOMS)), st.randoms())
 def test_the_order_of_a_set_does_not_count(values, rng):
     shuffled = list(values)
     rng.shuffle(shuffled)
@@ -78,7 +54,7 @@ def test_the_order_of_a_set_does_not_count(values, rng):
     assert digest({*values, "one more"}) != digest(values) or "one more" in values
 
 
-@given(strategies.integers(-5, 5), strategies.text(max_size=3), strategies.lists(strategies.integers(0, 3), max_size=3))
+@given(st.integers(-5, 5), st.text(max_size=3), st.lists(st.integers(0, 3), max_size=3))
 def test_a_function_is_what_it_is_given_in_every_way(number, text, numbers):
     def made(number, text, numbers):
         def build(units, scale=number, *, kind=text):
@@ -90,17 +66,16 @@ def test_a_function_is_what_it_is_given_in_every_way(number, text, numbers):
     assert digest(made(number, text, numbers)) == same
     others = [(number + 1, text, numbers), (number, text + "x", numbers), (number, text, [*numbers, 1])]
     assert len({same, *(digest(made(*other)) for other in others)}) == 4
-    assert digest(functools.partial(made(number, text, numbers), units=number)) not in (
-        same,
-        digest(functools.partial(made(number, text, numbers), units=number + 1)),
-    )
+    partials = [digest(functools.partial(made(number, text, numbers), units=number + more)) for more in (0, 1)]
+    assert len({same, *partials}) == 3
 
 
-def in_a_module(text: str, **given: object) -> dict[str, typing.Any]:
+def build_of(text: str, **given: object) -> typing.Any:
+    """The function `build` of a user's module."""
     module = types.ModuleType("of_the_users")
     vars(module).update(given)
     exec(textwrap.dedent(text), vars(module))
-    return vars(module)
+    return module.build
 
 
 HELPED = """
@@ -130,18 +105,12 @@ HELPED = """
 )
 def test_what_a_function_reaches_counts_and_what_it_does_not_use_does_not(before, after, same):
     assert before in HELPED
-    changed = digest(in_a_module(HELPED.replace(before, after))["build"])
-    assert (changed == digest(in_a_module(HELPED)["build"])) is same
-
-
-def test_two_lambdas_on_one_line_are_two():
-    one, other = (lambda units: units + 1), (lambda units: units + 2)
-    assert digest(one) != digest(other)
+    changed = digest(build_of(HELPED.replace(before, after)))
+    assert (changed == digest(build_of(HELPED))) is same
 
 
 def test_an_attribute_that_bears_the_name_of_a_global_is_no_use_of_it():
-    module = in_a_module("def build(x): return x.handle", handle=threading.Lock())
-    digest(module["build"])
+    digest(build_of("def build(x): return x.handle", handle=threading.Lock()))
 
 
 def test_of_a_module_of_the_users_what_is_used_counts(tmp_path, monkeypatch):
@@ -150,7 +119,7 @@ def test_of_a_module_of_the_users_what_is_used_counts(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "my_parts", raising=False)
     import my_parts  # type: ignore[import-not-found]
 
-    build = in_a_module("def build(x): return my_parts.block(x) * my_parts.RATE", my_parts=my_parts)["build"]
+    build = build_of("def build(x): return my_parts.block(x) * my_parts.RATE", my_parts=my_parts)
     first = digest(build)
     my_parts.OTHER = 2
     assert digest(build) == first
@@ -162,7 +131,7 @@ def test_of_a_module_of_the_users_what_is_used_counts(tmp_path, monkeypatch):
 def test_a_module_that_a_function_imports_itself_counts_by_its_files_and_is_not_imported(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     file = tmp_path / "my_late_parts.py"
-    build = in_a_module("def build(x):\n    from my_late_parts import block\n    return block(x)")["build"]
+    build = build_of("def build(x):\n    from my_late_parts import block\n    return block(x)")
     file.write_text("raise ValueError\n")
     first = digest(build)
     file.write_text("raise ValueError  # a comment\n")
@@ -171,22 +140,17 @@ def test_a_module_that_a_function_imports_itself_counts_by_its_files_and_is_not_
     assert digest(build) != first
 
 
-class Colour(enum.Enum):
-    RED = 1
-    BLUE = 2
+Colour = enum.Enum("Colour", ["RED", "BLUE"])
 
 
 @dataclasses.dataclass
 class Config:
-    units: int = 3
     names: list[str] = dataclasses.field(default_factory=list)
 
 
+@dataclasses.dataclass(slots=True)
 class Slotted:
-    __slots__ = ("units",)
-
-    def __init__(self, units):
-        self.units = units
+    units: int
 
 
 class Base:
@@ -243,6 +207,7 @@ COMMON = {
     "union": (int | str, int | float),
     "ordered": (OrderedDict(a=1), OrderedDict(a=2)),
     "default": (defaultdict(list, a=1), defaultdict(dict, a=1)),
+    "lambdas on one line": (lambda units: units + 1, lambda units: units + 2),
     "cached": (cached, functools.lru_cache(math.sin)),
     "module": (math, random),
     "of C": (len, math.sin),
@@ -294,7 +259,7 @@ def test_of_keras_and_its_backends_numbers_and_configuration_count():
         (jax.numpy.tanh, jax.numpy.tanh, jax.numpy.sin),
         (jax.jit(cached), jax.jit(cached), jax.jit(digest)),
         (tf.constant([1]), tf.constant([1]), tf.constant([2])),
-        (tf.function(digest), tf.function(digest), tf.function(copied)),
+        (tf.function(digest), tf.function(digest), tf.function(build_of)),
         (pl.DataFrame({"a": ["x"]}), pl.DataFrame({"a": ["x"]}), pl.DataFrame({"a": ["y"]})),
         (pl.Series([1]), pl.Series([1]), pl.Series([2])),
     ]
@@ -310,17 +275,14 @@ def test_of_keras_and_its_backends_numbers_and_configuration_count():
 )
 def test_what_has_no_digest_is_refused_with_where_it_stands(make):
     value = make()
-    build = in_a_module("def helper(): return config['log']\ndef build(): return helper()", config={"log": value})[
-        "build"
-    ]
-    with pytest.raises(
-        UsageError, match=r"`build` uses \['log'\] of the global `config` of the global `helper`: a value"
-    ):
+    build = build_of("def helper(): return config['log']\ndef build(): return helper()", config={"log": value})
+    where = r"\['log'\] of the global `config` of the global `helper`"
+    with pytest.raises(UsageError, match=f"`build` uses {where}: a value"):
         digest_of(build, "build")
 
 
 def test_what_a_function_keeps_for_itself_does_not_count():
-    module = in_a_module("""
+    build = build_of("""
         calls, built = 0, []
         def build(units):
             global calls
@@ -328,9 +290,9 @@ def test_what_a_function_keeps_for_itself_does_not_count():
             built.append(units)
             return calls
     """)
-    first = digest(module["build"])
-    module["build"](3)
-    assert digest(module["build"]) == first
+    first = digest(build)
+    build(3)
+    assert digest(build) == first
     model = Model(1)
     first = digest(model)
     model.build(3)
@@ -338,11 +300,10 @@ def test_what_a_function_keeps_for_itself_does_not_count():
 
 
 def test_a_value_that_holds_itself_ends():
-    ring: list[object] = [1]
-    ring.append(ring)
-    other: list[object] = [2]
-    other.append(other)
-    assert digest(ring) != digest(other)
+    rings: list[list[object]] = [[1], [2]]
+    for ring in rings:
+        ring.append(ring)
+    assert digest(rings[0]) != digest(rings[1])
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep, threading]
@@ -383,10 +344,8 @@ def test_each_process_finds_the_same(tmp_path):
         print(digest_of(functools.partial(build, 3), "build"))
     """
     found = set()
-    for seed in ("1", "2"):
-        script.write_text(
-            textwrap.dedent(text if seed == "1" else text.replace("def build", "# a comment\n\n        def build"))
-        )
+    for seed, written in (("1", text), ("2", text.replace("def build", "# a comment\n\n        def build"))):
+        script.write_text(textwrap.dedent(written))
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         found.add(subprocess.run([sys.executable, script], capture_output=True, env=environment, check=True).stdout)
     assert len(found) == 1
