@@ -71,7 +71,6 @@ def test_a_function_is_what_it_is_given_in_every_way(number, text, numbers):
 
 
 def build_of(text: str, **given: object) -> typing.Any:
-    """The function `build` of a user's module."""
     module = types.ModuleType("of_the_users")
     vars(module).update(given)
     exec(textwrap.dedent(text), vars(module))
