@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
-from keras_sweep.record.sweep_folder import SweepFolder
-from tests.helpers.command import PATIENCE
 from tests.helpers.long_sweep import Started, begun, trials, wait_for, write
 from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
 
@@ -52,75 +45,3 @@ def test_a_lock_of_another_host_is_respected_without_force(driver: Driver, tmp_p
     assert re.search(r"process 1 on elsewhere since 2026-01-31 12:00:00.*--force", refused.err)
     forced = driver.run(tmp_path, "plain", "--trials", "3", "--force")
     assert forced.code == 0, forced.err
-
-
-READ = """\
-import subprocess, sys, time
-words = sys.argv[1:]
-from keras_sweep.cli.main import main
-count = 0
-print("ready", flush=True)
-while not __import__("pathlib").Path("enough").exists():
-    try:
-        main(words)
-    except SystemExit as end:
-        assert end.code == 0, end.code
-    count += 1
-print(f"read {count} times", file=sys.stderr)
-"""
-OPTUNA = """\
-import optuna, pathlib, sys
-optuna.logging.set_verbosity(optuna.logging.ERROR)
-count = 0
-print("ready", flush=True)
-while not pathlib.Path("enough").exists():
-    study = optuna.load_study(study_name="long", storage="sqlite:///sweeps/long/study.db")
-    trials = study.trials
-    assert [one.number for one in trials] == list(range(len(trials)))
-    assert all(one.state.is_finished() for one in trials)
-    count += 1
-print(f"read {count} times", file=sys.stderr)
-"""
-
-
-COMMANDS = [["leaderboard", "--format", "json"], ["leaderboard"], ["list"], ["show", "long", "0"]]
-
-
-@pytest.mark.parametrize(
-    ("commands", "optunas"),
-    [
-        pytest.param(COMMANDS[:1], 1, id="two"),
-        pytest.param(COMMANDS * 2, 2, marks=[pytest.mark.soak, pytest.mark.timeout(280)], id="ten"),
-    ],
-)
-def test_readers_neither_stop_a_sweep_nor_see_half_of_one(
-    tmp_path: Path, commands: list[list[str]], optunas: int
-) -> None:
-    write(tmp_path, trials=32, epochs=2)
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    programs = [[sys.executable, "-c", READ, *words] for words in commands] + [[sys.executable, "-c", OPTUNA]] * optunas
-    first = Started(tmp_path, "--trials", "2")  # so that there is something to read
-    _, err = first.communicate()
-    assert first.returncode == 0, err
-    readers = [
-        subprocess.Popen(
-            one, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        )
-        for one in programs
-    ]
-    try:
-        code = Started(tmp_path).wait()
-        (tmp_path / "enough").touch()
-        ends = [reader.communicate(timeout=PATIENCE)[1] for reader in readers]
-    finally:
-        for reader in readers:
-            reader.kill()
-    assert code == 0
-    assert trials(tmp_path) == 32
-    assert [reader.returncode for reader in readers] == [0] * len(readers), ends
-    assert all(int(end.split()[-2]) >= 1 for end in ends), ends
-    check_sound(folder_of(tmp_path, "long"))
-    optuna = [str(Path(sys.executable).with_name("optuna")), "trials", "--study-name", "long", "--storage"]
-    storage = f"sqlite:///{SweepFolder(tmp_path / 'sweeps' / 'long').study}"
-    listed = subprocess.run([*optuna, storage], capture_output=True, text=True, timeout=PATIENCE, env=environment)
-    assert listed.returncode == 0, listed.stderr

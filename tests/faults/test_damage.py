@@ -41,7 +41,6 @@ def done(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 def sweep(done: Path, tmp_path: Path) -> SweepFolder:
     """That sweep in a folder `x`, to be damaged."""
     shutil.copytree(done, tmp_path / "x")
-    shutil.copytree(done, tmp_path / "x")
     return folder_of(tmp_path / "x", "plain")
 
 

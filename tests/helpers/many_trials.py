@@ -1,4 +1,4 @@
-"""Many real trials in one process: `python -m tests.helpers.many_trials FOLDER TRIALS [clipvalue] [fit]`; prints JSON.
+"""Many real trials in one process: `python -m tests.helpers.many_trials FOLDER TRIALS [clipvalue]`; prints JSON.
 
 The resident memory after a tenth of the trials, half and all of them. With `clipvalue`, a number that is compiled in,
 every trial has a program of its own.
@@ -32,7 +32,7 @@ SPACE = changed(
 CLIPPED = "  optimizer: sgd\n  clipvalue: {min: 0.5, max: 2.0}\n"
 
 
-def main(folder: Path, trials: int, *, clipvalue: bool, runner: str | None = None) -> dict[str, float]:
+def main(folder: Path, trials: int, *, clipvalue: bool) -> dict[str, float]:
     """Run so many trials; MiB after a tenth and at the end."""
     space = folder / "many.yaml"
     text = SPACE.replace("TRIALS", str(trials))
@@ -46,15 +46,10 @@ def main(folder: Path, trials: int, *, clipvalue: bool, runner: str | None = Non
             sizes[event.result.number + 1] = resident()
 
     with StopRequest() as stop:
-        run_sweep(
-            read_space_file(space), SweepFolder(folder / "many"), RunOptions(runner=runner), emit, WallTime(), stop
-        )
+        run_sweep(read_space_file(space), SweepFolder(folder / "many"), RunOptions(), emit, WallTime(), stop)
     return {"tenth": sizes[trials // 10], "half": sizes[trials // 2], "end": sizes[trials]}
 
 
 if __name__ == "__main__":
-    more = sys.argv[3:]
-    found = main(
-        Path(sys.argv[1]), int(sys.argv[2]), clipvalue="clipvalue" in more, runner="fit" if "fit" in more else None
-    )
+    found = main(Path(sys.argv[1]), int(sys.argv[2]), clipvalue="clipvalue" in sys.argv[3:])
     print(json.dumps(found))  # noqa: T201

@@ -100,19 +100,3 @@ def test_a_signal_amid_an_import_raises_once_that_has_ended() -> None:
     finally:
         signal.signal(signal.SIGINT, former)
     assert steps == ["went on"]
-
-
-BEFORE = """
-import os, signal, time
-from keras_sweep.process.stop_request import StopRequest
-signal.signal(signal.SIGTERM, signal.SIG_DFL)
-with StopRequest() as stop:
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(60)
-"""
-
-
-def test_before_there_is_something_to_finish_the_first_signal_ends_the_process() -> None:
-    done = subprocess.run([sys.executable, "-c", BEFORE], capture_output=True, text=True, timeout=30)
-    assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == "interrupted; everything finished is kept, and the same command resumes\n"

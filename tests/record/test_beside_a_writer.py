@@ -37,8 +37,9 @@ with StudyFile.open(folder) as study:
 """
 
 READ = """
-import sys
+import contextlib, io, sys
 from pathlib import Path
+from keras_sweep.cli.main import main
 from keras_sweep.record import reader
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.results import dense_sweep
@@ -49,6 +50,9 @@ while last < 300:
     assert repr(results) == repr(wanted[: len(results)])
     (best,) = reader.read_results(folder, top=1)
     assert best.number < 300
+    for words in (["leaderboard", "dense"], ["list"], ["show", "dense", "0"]):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+            assert not main([*words, "--sweeps-dir", str(folder.path.parent)])
     assert not ("optuna" in sys.modules or "numpy" in sys.modules)
     last, times = len(results), times + 1
     if (folder.path / "done").exists() and last < 300:

@@ -16,7 +16,7 @@ from tests.helpers.results import dense_sweep
 
 
 def kills_survived(sweeps: Path, step: int, *more: str) -> int:
-    command = [sys.executable, "-m", "tests.helpers.kill_everywhere", str(sweeps), str(step), *more]
+    command = [sys.executable, "-m", "tests.helpers.small_record", str(sweeps), str(step), *more]
     process = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert process.returncode == 0, process.stderr
     return int(process.stdout)

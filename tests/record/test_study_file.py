@@ -24,18 +24,6 @@ from tests.helpers.records import SPEC, integrity, new_folder, new_study, result
 from tests.helpers.results import dense_sweep, result
 
 
-def test_trials_come_back_as_they_were(tmp_path: Path) -> None:
-    wanted = dense_sweep(64)
-    with new_study(tmp_path) as study:
-        for one in wanted:
-            study.add(one)
-        assert same(study.results(), wanted)
-    with StudyFile.open(study.folder) as study:
-        assert same(study.results(), wanted)
-        assert study.next_number == 64
-    assert same(reader.read_results(study.folder), wanted)
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.lists(results(), min_size=1, max_size=12))
 def test_any_results_come_back_by_every_way(some: list[Result]) -> None:
@@ -43,6 +31,8 @@ def test_any_results_come_back_by_every_way(some: list[Result]) -> None:
     with tempfile.TemporaryDirectory() as sweeps, _copy(Path(sweeps)) as study:
         study.add_many(wanted)
         assert same(study.results(), wanted)
+        with StudyFile.open(study.folder) as again:
+            assert (again.next_number, again.facts) == (len(wanted), study.facts)
         assert same(reader.read_results(study.folder), wanted)
         assert integrity(study.folder.study) == "ok"
         optuna_study = optuna.load_study(study_name="dense", storage=f"sqlite:///{study.folder.study}")

@@ -167,19 +167,22 @@ def test_a_pipe_in_place_of_weights_is_named(tmp_path: Path) -> None:
         load_weights(weights_file(folder, 0), None)
 
 
-def test_only_weights_that_a_sweep_wrote_are_deleted(tmp_path: Path) -> None:
+def test_only_files_that_a_sweep_wrote_are_deleted(tmp_path: Path) -> None:
     folder = new_folder(tmp_path)
-    for number in (1, 2, 3):
+    delete_others(folder.weights, [1])
+    assert saved_trials(folder) == []
+    for number in (1, 2, 3, 1_234_567):
         save_weights(weights_file(folder, number), DENSE)
     np.savez(folder.weights / "20240101.npz", x=np.zeros(3))
     (folder.weights / "20240102.npz").write_bytes(b"")
     (folder.weights / "20240103.npz").symlink_to(weights_file(folder, 2))
     (folder.weights / ".notes.part.txt").write_text("mine")
     (folder.weights / ".000009.123.part.npz").write_text("half")
-    delete_others(folder.weights, [1])
+    delete_others(folder.weights, [1, 1_234_567, 99])
     left = sorted(path.name for path in folder.weights.iterdir())
-    assert left == [".notes.part.txt", "000001.npz", "20240101.npz", "20240102.npz", "20240103.npz"]
-    assert saved_trials(folder)[0] == 1
+    users = ["20240101.npz", "20240102.npz", "20240103.npz"]
+    assert left == [".notes.part.txt", "000001.npz", "1234567.npz", *users]
+    assert saved_trials(folder)[:2] == [1, 1_234_567]
     with StudyFile.open(folder) as study:
         TrialRecord(study, SPEC.objective)
     assert (folder.weights / "20240101.npz").exists()
