@@ -27,15 +27,22 @@ _KINDS = {
 }
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_SCHEMA", "SQLITE_MISMATCH")
 
-_HINTS = {
-    errno.ENOSPC: "Free some space and run the same command again; every finished trial is kept",
-    errno.EDQUOT: "Free some space and run the same command again; every finished trial is kept",
-    errno.EACCES: "Check who owns the folder and its permissions, or give another one with `--sweeps-dir`",
-    errno.EPERM: "Check who owns the folder and its permissions, or give another one with `--sweeps-dir`",
-    errno.EROFS: "The file system is read-only: give another folder with `--sweeps-dir`",
-    errno.EIO: "The disk or its connection failed: see to it, then run the same command again",
-}
+_SPACE = "Free some space and run the same command again; every finished trial is kept"
+_OWNER = "Check who owns the folder and its permissions, or give another one with `--sweeps-dir`"
+_DISK = "The disk or its connection failed: see to it, then run the same command again"
+_BUSY = "Another program holds the database: end it, then run the same command again"
 _LATER = "Run the same command again; every finished trial is kept"
+_HINTS = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EACCES: _OWNER,
+    errno.EPERM: _OWNER,
+    errno.EROFS: "The file system is read-only: give another folder with `--sweeps-dir`",
+    errno.EIO: _DISK,
+}
+_SQLITE_HINTS = {"FULL": _SPACE, "BUSY": _BUSY, "LOCKED": _BUSY, "IOERR": _DISK} | dict.fromkeys(
+    ("READONLY", "CANTOPEN", "PERM"), _OWNER
+)
 
 
 @contextmanager
@@ -47,7 +54,9 @@ def plain_errors(doing: str, path: Path) -> Iterator[None]:
         why = error.strerror or str(error) or type(error).__name__
         raise RecordError(f"can't {doing} {path}: {why}", hint=_HINTS.get(error.errno or 0, _LATER)) from error
     except sqlite3.Error as error:
-        raise RecordError(f"can't {doing} {path}: {error}", hint=_sqlite_hint(error)) from error
+        kind = str(getattr(error, "sqlite_errorname", "")).split("_")[1:2]  # of "SQLITE_IOERR_WRITE" the second word
+        hint = _SQLITE_HINTS.get("".join(kind), _LATER)
+        raise RecordError(f"can't {doing} {path}: {error}", hint=hint) from error
 
 
 @contextmanager
@@ -64,20 +73,6 @@ def os_errors() -> Iterator[None]:
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file itself is at fault, not the disk or another program."""
     return str(getattr(error, "sqlite_errorname", "")).startswith(_DAMAGED)
-
-
-def _sqlite_hint(error: sqlite3.Error) -> str:
-    name = str(getattr(error, "sqlite_errorname", ""))
-    text = str(error)
-    if name.startswith("SQLITE_FULL") or "disk is full" in text:
-        return _HINTS[errno.ENOSPC]
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or "locked" in text:
-        return "Another program holds the database: end it, then run the same command again"
-    if name.startswith("SQLITE_IOERR"):
-        return _HINTS[errno.EIO]
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return _HINTS[errno.EACCES]
-    return _LATER
 
 
 def open_plain(path: Path) -> io.BufferedReader:

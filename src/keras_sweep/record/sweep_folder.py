@@ -123,41 +123,30 @@ def all_sweeps(option: str | os.PathLike[str] | None = None) -> list[SweepFolder
     if not sweeps.exists():
         return []
     with plain_errors("read", sweeps):
-        found = [SweepFolder(path) for path in sweeps.iterdir() if path.is_dir() and not _name_fault(path.name)]
-    return sorted((folder for folder in found if folder.exists()), key=_age)
+        folders = [SweepFolder(path) for path in sweeps.iterdir() if path.is_dir()]
+    return sorted((folder for folder in folders if _is_sweep(folder)), key=_age)
 
 
 def find(name: str | None, option: str | os.PathLike[str] | None = None) -> SweepFolder:
     """The sweep of that name; without a name the newest that was not moved aside. Raises UsageError."""
-    sweeps = sweeps_dir(option)
-    existing = all_sweeps(sweeps)
+    sweeps, existing = sweeps_dir(option), all_sweeps(option)
+    for folder in existing:
+        if folder.name == name or (name is None and not _ASIDE.fullmatch(folder.name)):
+            return folder
     if name is None:
-        for folder in existing:
-            if not _ASIDE.fullmatch(folder.name):
-                return folder
         hint = "Run one: `sweep run SPACE.yaml`; sweeps elsewhere are read with `--sweeps-dir`"
         raise UsageError(f"there is no sweep in {sweeps}", hint=hint)
-    if fault := _name_fault(name):
-        raise UsageError(fault, hint=_known(existing))
-    folder = SweepFolder(sweeps / name)
-    if folder.exists():
-        return folder
-    near = nearest(name, [each.name for each in existing])
+    names = [folder.name for folder in existing]
+    near = nearest(name, names)
     hint = f"Did you mean {near!r}? " if near else ""
-    raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=hint + _known(existing))
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    hint += f"The sweeps there are: {', '.join(names[:8])}{more}" if names else "There are none: `sweep run` makes one"
+    raise UsageError(f"there is no sweep {name!r} in {sweeps}", hint=hint)
 
 
-def _name_fault(name: str) -> str | None:
-    aside = _ASIDE.fullmatch(name)
-    return sweep_name_fault(aside["name"] if aside else name)
-
-
-def _known(existing: list[SweepFolder]) -> str:
-    if not existing:
-        return "There are none yet: `sweep run SPACE.yaml` makes one"
-    shown = ", ".join(folder.name for folder in existing[:8])
-    more = f" and {len(existing) - 8} more" if len(existing) > 8 else ""
-    return f"The sweeps there are: {shown}{more}"
+def _is_sweep(folder: SweepFolder) -> bool:
+    aside = _ASIDE.fullmatch(folder.name)
+    return not sweep_name_fault(aside["name"] if aside else folder.name) and folder.exists()
 
 
 def _age(folder: SweepFolder) -> tuple[float, str]:
@@ -175,12 +164,12 @@ def check_own_files(folder: SweepFolder) -> None:
     Raises RecordError, which names the first one.
     """
     with plain_errors("read", folder.path):
-        entries = sorted(os.scandir(folder.path), key=lambda entry: entry.name)
-        modes = [(entry, entry.stat(follow_symlinks=False).st_mode) for entry in entries]
-    for entry, mode in modes:
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            where = f" to {Path(entry.path).readlink()}" if stat.S_ISLNK(mode) else ""
-            raise RecordError(
-                f"{entry.path} is {kind_of(mode)}{where}: a sweep writes only to files of its own",
-                hint=f"Nothing was changed. Remove it (`rm {shlex.quote(entry.path)}`) and give the same command again",
-            )
+        for path in sorted(folder.path.iterdir()):
+            mode = path.lstat().st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                where = f" to {path.readlink()}" if stat.S_ISLNK(mode) else ""
+                hint = f"Remove it (`rm {shlex.quote(str(path))}`) and give the same command again"
+                raise RecordError(
+                    f"{path} is {kind_of(mode)}{where}: a sweep writes only to files of its own",
+                    hint=f"Nothing was changed. {hint}",
+                )
