@@ -8,7 +8,7 @@ import pytest
 from keras_sweep.errors import RecordError
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder, set_aside
+from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.trial.result import Result
 from tests.helpers.records import SPEC, change, new_folder, same
 from tests.helpers.results import dense_sweep
@@ -170,16 +170,6 @@ def test_overwritten_bytes_are_found_or_harmless(tmp_path: Path) -> None:
         else:
             assert same(results, wanted), start
     assert found > 20
-
-
-def test_a_damaged_record_can_be_set_aside_and_begun_anew(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path)
-    broken = folder.study.read_bytes()[:5000]
-    folder.study.write_bytes(broken)
-    moved = set_aside(folder.study)
-    StudyFile.create(folder, SPEC, {}).close()
-    assert moved.read_bytes() == broken
-    assert opened(folder) == []
 
 
 def test_a_torn_log_loses_whole_trials_only(tmp_path: Path) -> None:

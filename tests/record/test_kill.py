@@ -10,7 +10,6 @@ import pytest
 
 from keras_sweep.record import reader
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.records import ROOT, integrity, new_folder, same
 from tests.helpers.results import dense_sweep
 
@@ -53,8 +52,12 @@ with StudyFile.open(SweepFolder(Path(sys.argv[1]))) as study:
 """
 
 
-def killed_at_random(folder: SweepFolder, kills: int) -> None:
-    draw = random.Random(kills)
+@pytest.mark.parametrize(
+    ("seed", "kills"),
+    [(0, 10), *(pytest.param(n, 20, marks=(pytest.mark.soak, pytest.mark.timeout(3600))) for n in range(1, 11))],
+)
+def test_killed_at_random_moments(tmp_path: Path, seed: int, kills: int) -> None:
+    folder, draw = new_folder(tmp_path, 0), random.Random(seed)
     trials = dense_sweep(4000)
     lengths = []
     told = 0  # trials that must be there
@@ -77,14 +80,3 @@ def killed_at_random(folder: SweepFolder, kills: int) -> None:
     with StudyFile.open(folder) as study:
         assert study.next_number == lengths[-1]
         study.add(trials[study.next_number])
-
-
-def test_killed_at_random_moments(tmp_path: Path) -> None:
-    killed_at_random(new_folder(tmp_path, 0), 10)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(3600)
-def test_killed_at_two_hundred_random_moments(tmp_path: Path) -> None:
-    for index in range(10):
-        killed_at_random(new_folder(tmp_path / str(index), 0), 20)

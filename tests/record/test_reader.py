@@ -16,7 +16,7 @@ from keras_sweep.trial.ranking import order_key, winner
 from keras_sweep.trial.result import Result, TrialState
 from tests.helpers.calls import calls_of
 from tests.helpers.factory import make_spec
-from tests.helpers.records import ROOT, SPEC, new_folder, new_study, same
+from tests.helpers.records import SPEC, new_folder, new_study, same
 from tests.helpers.results import dense_sweep, result
 
 VALUES = st.sampled_from([0.5, 0.7, -1.0, math.inf, -math.inf, None])
@@ -116,31 +116,3 @@ def test_twenty_thousand_trials_are_no_burden(twenty_thousand: tuple[SweepFolder
 def test_twenty_thousand_trials_come_back(twenty_thousand: tuple[SweepFolder, list[Result]]) -> None:
     folder, results = twenty_thousand
     assert same(reader.read_results(folder), results)
-
-
-ADD_ALL = """
-import resource, sys
-from pathlib import Path
-from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder
-from tests.helpers.results import dense_sweep
-wanted = dense_sweep(20_000)
-def resident():
-    return int(Path("/proc/self/statm").read_text().split()[1]) if Path("/proc").exists() else 1
-with StudyFile.open(SweepFolder(Path(sys.argv[1]))) as study:
-    for one in wanted:
-        study.add(one)
-        if one.number == 1000:
-            before = resident()
-print(resident() / before)
-"""
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(3600)
-def test_memory_is_flat_over_twenty_thousand_commits(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path, 0)
-    command = [sys.executable, "-c", ADD_ALL, str(folder.path)]
-    growth = float(subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout)
-    print(f"resident memory after 20,000 commits, over that after 1,000: {growth:.3f}")  # noqa: T201
-    assert growth < 1.1
