@@ -1,4 +1,4 @@
-"""The tables of an Optuna 5 SQLite storage: the one file that knows them. It imports no Optuna.
+"""The tables of an Optuna 5 SQLite storage: the one file that knows them. Who only reads imports no Optuna.
 
 Rows are written as `optuna.study.Study.add_trial` writes them (a test compares the two), but by plain SQL: many trials
 fit into one commit, a trial costs a tenth of the time, and every error is SQLite's own.
@@ -6,6 +6,7 @@ fit into one commit, a trial costs a tenth of the time, and every error is SQLit
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -13,10 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keras_sweep.space.distributions import Value, as_scalar
 from keras_sweep.trial.result import Result, TrialState
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 REVISION = "v3.2.0.a"  # of the tables, as Optuna's migrations count; Optuna 3.2 up to 5 use it
 TABLES = frozenset(
@@ -183,38 +187,30 @@ def attribute_texts(connection: sqlite3.Connection, rows: Sequence[Row]) -> Iter
         yield row, texts[row.id]
 
 
+@cache
+def _parsed(distribution: str) -> BaseDistribution:
+    from optuna.distributions import json_to_distribution
+
+    return json_to_distribution(distribution)
+
+
 def _param(value: Value, text: str | None) -> tuple[float, str]:
     """What Optuna keeps for a value, and its distribution: one of its own where that of the parameter lacks it."""
-    internal = None if text is None else _internal_value(value, _parsed(text))
-    return _lone(value) if text is None or internal is None else (internal, text)
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
-
-_parsed = cache(json.loads)
-
-
-def _internal_value(value: Value, distribution: Mapping[str, Any]) -> float | None:
-    """The index of a choice, or the number."""
-    attributes = distribution["attributes"]
-    if distribution["name"] == "CategoricalDistribution":
-        wanted = as_scalar(value)
-        for index, each in enumerate(attributes["choices"]):
-            if type(each) is type(wanted) and (each == wanted or (each != each and wanted != wanted)):
-                return float(index)
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if attributes["low"] <= value <= attributes["high"] and abs(value) < 2**1000 else None
-
-
-def _lone(value: Value) -> tuple[float, str]:
-    """The distribution of a value that no distribution is known for."""
-    if isinstance(value, float) and math.isfinite(value):
-        attributes: dict[str, Any] = {"step": None, "low": value, "high": value, "log": False}
-        return value, json.dumps({"name": "FloatDistribution", "attributes": attributes})
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
-        attributes = {"log": False, "step": 1, "low": value, "high": value}
-        return float(value), json.dumps({"name": "IntDistribution", "attributes": attributes})
-    return 0.0, json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": [as_scalar(value)]}})
+    scalar = as_scalar(value)
+    if text is not None:
+        known = _parsed(text)
+        with contextlib.suppress(ValueError, OverflowError):
+            internal = known.to_internal_repr(scalar)
+            if not isinstance(known, FloatDistribution | IntDistribution) or known.low <= internal <= known.high:
+                return internal, text
+    own: BaseDistribution = CategoricalDistribution([scalar])
+    if type(scalar) is float and math.isfinite(scalar):
+        own = FloatDistribution(scalar, scalar)
+    elif type(scalar) is int and abs(scalar) < 2**53:
+        own = IntDistribution(scalar, scalar)
+    return own.to_internal_repr(scalar), distribution_to_json(own)
 
 
 _INFINITE = {"INF_POS": math.inf, "INF_NEG": -math.inf}
