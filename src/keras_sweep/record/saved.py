@@ -120,7 +120,7 @@ def load_scores(path: Path, digest: str) -> RowScores:
 
 def scores_text(scores: RowScores) -> str:
     """What stands before the arrays of scores."""
-    return json.dumps({"kind": scores.kind.value, "rows": scores.rows})
+    return json.dumps({"version": 1, "kind": scores.kind.value, "rows": scores.rows})
 
 
 def scores_of(text: str, arrays: Sequence[object], digest: str | None) -> RowScores:
