@@ -44,16 +44,6 @@ def read_arrays(path: Path) -> tuple[Any, ...]:
         DamagedArrays: the file is cut short, altered, too large or something else.
         RecordError: it is missing or can't be read.
     """
-    return _read(path)
-
-
-def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
-    """Read what `write_arrays` wrote with a text. Raises as `read_arrays`."""
-    arrays = _read(path)
-    return _text(arrays), arrays[1:]
-
-
-def _read(path: Path) -> tuple[Any, ...]:
     import numpy as np
 
     with plain_errors("read", path), open_plain(path) as file:
@@ -77,11 +67,13 @@ def _read(path: Path) -> tuple[Any, ...]:
             raise DamagedArrays(str(error) or type(error).__name__) from error
 
 
-def _text(arrays: Sequence[Any]) -> str:
+def read_text_and_arrays(path: Path) -> tuple[str, tuple[Any, ...]]:
+    """Read what `write_arrays` wrote with a text. Raises as `read_arrays`."""
+    arrays = read_arrays(path)
     if not arrays or str(arrays[0].dtype) != "uint8":
         raise DamagedArrays("it does not begin with a text")
     try:
-        return str(arrays[0].tobytes(), "utf-8")
+        return str(arrays[0].tobytes(), "utf-8"), arrays[1:]
     except UnicodeDecodeError as error:
         raise DamagedArrays(f"its text is not what it should be ({error})") from error
 
