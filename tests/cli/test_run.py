@@ -124,14 +124,6 @@ def test_a_trial_whose_weights_are_not_kept_is_trained_again_where_it_was_traine
     assert json.loads((tmp_path / "copy/digits.card.json").read_text())["trial"] == 0
 
 
-@pytest.mark.parametrize("format", ["savedmodel", "onnx", "litert"])
-def test_a_format_that_is_not_there_is_refused_at_once(finished, format):
-    ended = sweep("export", "digits", "--format", format, cwd=finished)
-    assert (ended.code, ended.out) == (2, "")
-    assert ended.err == f"error: `--format` must be keras, but got {format!r}\n"
-    assert format not in sweep("export", "--help", cwd=finished).out
-
-
 def test_every_look_at_the_test_set_is_counted(finished, tmp_path):
     first = json.loads(sweep("evaluate", "digits", "--format", "json", cwd=finished).out)
     second = json.loads(sweep("evaluate", "digits", "--format", "json", cwd=finished).out)

@@ -22,7 +22,6 @@ MISSING = "the tests of pages need Chromium: `apt-get install chromium` (Debian)
 
 
 def chromium() -> str:
-    """The browser's path."""
     for name in NAMES:
         if path := shutil.which(name):
             return path
@@ -43,7 +42,6 @@ class Tab:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One call of the protocol."""
         return self._browser.call(method, parameters, self._session)
 
     def open(self, path: Path) -> None:
@@ -53,13 +51,11 @@ class Tab:
         self.wait("document.readyState === 'complete' && location.protocol === 'file:'")
 
     def run(self, expression: str) -> Any:
-        """The JSON value of an expression."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
     def wait(self, condition: str) -> None:
-        """Until an expression is true."""
         end = time.monotonic() + PATIENCE
         while not self._holds(condition):
             assert time.monotonic() < end, condition
@@ -87,7 +83,6 @@ class Tab:
         self.settle()
 
     def click(self, selector: str) -> None:
-        """Click into the middle of an element."""
         code = (
             f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
             "e.scrollIntoView({block: 'center'});"
@@ -110,7 +105,6 @@ class Tab:
         self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
 
     def picture(self) -> bytes:
-        """All of the page, as a PNG."""
         answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         return base64.b64decode(answer["data"])
 
@@ -155,7 +149,6 @@ class Browser:
         self._rest = b""
 
     def tab(self) -> Tab:
-        """A new page."""
         target = self.call("Target.createTarget", {"url": "about:blank"})["targetId"]
         session = self.call("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
         return Tab(self, session)

@@ -1,4 +1,4 @@
-"""The same space on every Keras backend, each in a process of its own."""
+"""The same space on every Keras backend, each in a process of its own, with modules of a user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import leaderboard, sweep
-from tests.helpers.space_texts import DIGITS
+from tests.helpers.space_texts import DIGITS, small
 from tests.helpers.whole_spaces import FEW_FINALISTS
 
 RUNS = [("jax", "compiled"), ("jax", "fit"), ("tensorflow", "fit"), ("torch", "fit")]
@@ -112,3 +112,32 @@ def test_the_lessons_own_point_gives_its_figures_on_tensorflow(tmp_path):
     assert row["metrics"]["val_loss"] == pytest.approx(0.44444, abs=5e-6)
     card = json.loads((tmp_path / "sweeps" / "reference" / "card.json").read_text())
     assert card["test"]["accuracy"] == pytest.approx(0.8360, abs=5e-5)
+
+
+ROWS = """
+import sys
+
+whole = [name for name in ("backend", "layers", "models", "utils") if hasattr(sys.modules.get("keras"), name)]
+import %s
+from keras.models import Sequential
+
+import keras
+import numpy as np
+
+
+def rows():
+    assert keras.backend.backend() == %r
+    assert len(whole) == 4, f"Keras had {whole} alone"
+    x = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+    return x, (x[:, 0] > 0).astype(int)
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "tensorflow"])
+def test_keras_is_wholly_imported_before_a_module_of_the_users_begins(backend: str, tmp_path: Path) -> None:
+    model, search = "{dense: {units: 2, activation: softmax}}", "{sampler: random, trials: 1}"
+    (tmp_path / "space.yaml").write_text(small(data='{python: "mine:rows"}', model=model, search=search))
+    (tmp_path / "mine.py").write_text(ROWS % (backend, backend))
+    done = sweep("run", "space.yaml", "--quiet", "--backend", backend, cwd=tmp_path, new=True)
+    assert done.code == 0, done.err
+    assert "Traceback" not in done.err

@@ -9,6 +9,7 @@ import pytest
 
 from tests.helpers.browser import Browser, running_browser
 from tests.helpers.command import sweep
+from tests.helpers.once import Made
 from tests.helpers.space_texts import DIGITS, changed
 
 SPACE = changed(
@@ -25,11 +26,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def reported(made_once: Made) -> Path:
     """A folder with a finished sweep of 12 trials and its report."""
-    folder = tmp_path_factory.mktemp("reported")
-    (folder / "digits.yaml").write_text(SPACE)
-    for call in (("run", "digits.yaml"), ("report",)):
-        ended = sweep(*call, cwd=folder)
-        assert ended.code == 0, ended.err
-    return folder
+
+    def run(folder: Path) -> None:
+        (folder / "digits.yaml").write_text(SPACE)
+        for call in (("run", "digits.yaml"), ("report",)):
+            ended = sweep(*call, cwd=folder)
+            assert ended.code == 0, ended.err
+
+    return made_once("reported", run)
