@@ -224,6 +224,31 @@ def test_while_all_epochs_train_beside_compiling_what_is_left_is_compiling():
     assert progress.remaining == pytest.approx(20.0)
 
 
+@pytest.mark.parametrize("compiled", [0, 16], ids=["shared", "own"])
+def test_once_the_first_generation_has_ended_the_time_left_is_within_a_factor_of_two(compiled):
+    """At every moment of later ones, whether they share the programs of the first or need their own."""
+    progress = Watched(total=64)
+    told = []
+    for generation in range(4):
+        numbers = range(16 * generation, 16 * generation + 16)
+        progress.ask(*[4] * 16, generation=generation, first=numbers[0])
+        programs = compiled or 3 * (generation == 0)
+        for done in range(programs):
+            progress.begin("compile", done, programs)
+            progress.now += 60.0 / programs
+            told.append((generation, progress.now, progress.remaining))
+        progress.begin("train", programs, programs)
+        for epoch in range(4):
+            progress.now += 4.0
+            for number in numbers:
+                progress.train(number, 1, done=epoch)
+            told.append((generation, progress.now, progress.remaining))
+        for number in numbers:
+            progress(TrialEnded(result(number, epochs=4)))
+    later = [(progress.now - now, remaining) for generation, now, remaining in told if generation]
+    assert all(true / 2 <= remaining <= 2 * true for true, remaining in later)
+
+
 def test_a_trial_that_goes_on_shows_what_is_kept_and_counts_only_what_is_new():
     progress = Watched(total=2)
     progress.ask(10, 10)
