@@ -15,8 +15,7 @@ from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.loop import RETRIES
-from keras_sweep.sweep.train_generation import GenerationTraining, TransientFailure
+from keras_sweep.sweep.loop import RETRIES, GenerationTraining, TransientFailure
 from keras_sweep.training.runner import ToTheEnd
 from keras_sweep.trial.events import (
     EpochEnded,
