@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import os
 import socket
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from keras_sweep.data import fetch
+from keras_sweep.data import fetch, image_sets
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.fetch import FetchError, download, unpack_debian_package
 from keras_sweep.data.image_sets import FASHION_MNIST, decode_idx, scaled_pixels
 from keras_sweep.errors import DataError
+from tests.helpers.command import python
 from tests.helpers.data_specs import named
 
 
@@ -107,19 +105,19 @@ from keras_sweep.data.catalog import load_search_data, named_set
 load_search_data(named_set("fashion_mnist"))
 print(*(path for path in opened if "ubyte" in path), sep="\\n")
 """
-    fetched = str(FASHION_MNIST.locate())  # else the first start would fetch, which writes all four files
-    for start in ("cold", "warm"):
-        printed = run_python(script, SWEEP_DATA_DIR=fetched, SWEEP_CACHE_DIR=str(tmp_path / "cache")).stdout
-        assert "train-images" in printed, start
-        assert "t10k" not in printed
+    fetched = str(FASHION_MNIST.locate())  # else the start would fetch, which writes all four files
+    printed = python(script, cwd=tmp_path, SWEEP_DATA_DIR=fetched, SWEEP_CACHE_DIR=str(tmp_path / "cache")).out
+    assert "train-images" in printed and "t10k" not in printed
 
 
-def test_the_command_says_in_one_line_where_the_data_is(tmp_path: Path) -> None:
+def test_the_command_says_in_one_line_where_the_data_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SWEEP_DATA_DIR", str(tmp_path))
     for file in FASHION_MNIST.files:
         (tmp_path / file).touch()  # looking for the data opens no file
-    done = run_python("from keras_sweep.data.image_sets import main; main()", SWEEP_DATA_DIR=str(tmp_path))
-    assert done.stdout == f"Fashion-MNIST: {tmp_path}\n"
-    assert not done.stderr
+    assert image_sets.main() == 0
+    assert capsys.readouterr() == (f"Fashion-MNIST: {tmp_path}\n", "")
 
 
 def test_the_users_folder_comes_first_then_kerass_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,25 +141,29 @@ def test_another_file_of_that_name_is_refused(tmp_path: Path, monkeypatch: pytes
         load_search_data(named("fashion_mnist"))
 
 
-def test_a_machine_that_can_fetch_nothing_is_told_three_ways_out(tmp_path: Path) -> None:
-    script = """
-from keras_sweep.data import image_sets
-image_sets.known_folders = lambda name: iter(())
-raise SystemExit(image_sets.main())
-"""
-    done = run_python(script, check=False, **nothing_to_fetch_from(tmp_path))
-    assert done.returncode == 2
-    assert "SWEEP_DATA_DIR" in done.stderr and "apt-get install" in done.stderr and "load_data()" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without data, without apt, and whose proxy refuses connections."""
+    monkeypatch.setattr(image_sets, "known_folders", lambda name: [])
+    monkeypatch.setenv("SWEEP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
 
 
-def test_debians_package_is_unpacked_into_the_cache(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("nowhere")
+def test_a_machine_that_can_fetch_nothing_is_told_three_ways_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert image_sets.main() == 2
+    said = capsys.readouterr().err
+    assert "SWEEP_DATA_DIR" in said and "apt-get install" in said and "load_data()" in said
+
+
+def test_debians_package_is_unpacked_into_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """With stand-ins for apt-get and dpkg-deb that know the package only after an update of their own lists."""
     source = FASHION_MNIST.locate()
-    tools = tmp_path / "tools"
-    tools.mkdir()
     script(
-        tools / "apt-get",
+        tmp_path / "apt-get",
         f'''
 for last; do :; done
 case "$last" in
@@ -171,17 +173,11 @@ case "$last" in
      tar -chf "$last.deb" -C tree usr ;;
 esac''',
     )
-    script(tools / "dpkg-deb", 'tar -xf "$2" -C "$3"')
-    program = """
-from keras_sweep.data import image_sets
-image_sets.known_folders = lambda name: iter(())
-raise SystemExit(image_sets.main() or image_sets.main())
-"""
-    environment = nothing_to_fetch_from(tmp_path)
-    environment["PATH"] = f"{tools}:/usr/bin:/bin"
-    done = run_python(program, **environment)
+    script(tmp_path / "dpkg-deb", 'tar -xf "$2" -C "$3"')
+    request.getfixturevalue("nowhere")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     cache = tmp_path / "cache" / "fashion-mnist"
-    assert done.stdout == f"Fashion-MNIST: {cache}\n" * 2
+    assert FASHION_MNIST.locate() == FASHION_MNIST.locate() == cache
     assert sorted(path.name for path in cache.iterdir()) == sorted(FASHION_MNIST.files)
 
 
@@ -200,26 +196,7 @@ def test_a_download_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch
         download(f"http://127.0.0.1:{silent.getsockname()[1]}/it", tmp_path / "it")
 
 
-def nothing_to_fetch_from(tmp_path: Path) -> dict[str, str]:
-    """An environment without data, without apt, and whose proxy refuses connections."""
-    return {
-        "HOME": str(tmp_path),
-        "KERAS_HOME": str(tmp_path),
-        "SWEEP_CACHE_DIR": str(tmp_path / "cache"),
-        "PATH": str(tmp_path),
-        "https_proxy": "http://127.0.0.1:9",
-    }
-
-
 def script(path: Path, body: str) -> None:
     """An executable shell script."""
     path.write_text(f"#!/bin/sh\n{body}\n")
     path.chmod(0o755)
-
-
-def run_python(program: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A program in a process of its own."""
-    given = {key: value for key, value in os.environ.items() if key != "SWEEP_DATA_DIR"} | environment
-    done = subprocess.run([sys.executable, "-c", program], env=given, capture_output=True, text=True, check=False)
-    assert not check or not done.returncode, done.stderr
-    return done

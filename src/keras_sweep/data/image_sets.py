@@ -16,7 +16,6 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -94,7 +93,7 @@ class ImageSet:
 
     def find(self) -> Path | None:
         """The folder that has all files, if one is on this machine. Opens none of them."""
-        folders = list(known_folders(self.folder))
+        folders = known_folders(self.folder)
         with contextlib.suppress(OSError):  # where there is no cache, there is nothing in it
             folders.append(user_cache(self.folder))
         whole = (folder for folder in folders if all((folder / file).is_file() for file in self.files))
@@ -149,20 +148,15 @@ class ImageSet:
         )
 
 
-def known_folders(name: str) -> Iterator[Path]:
+def known_folders(name: str) -> list[Path]:
     """Where the files of a data set may be, the user's own choice first.
 
     $SWEEP_DATA_DIR and its subfolder `name`, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder of data sets.
     """
     chosen = os.environ.get("SWEEP_DATA_DIR")
-    if chosen:
-        yield Path(chosen).expanduser()
-        yield Path(chosen).expanduser() / name
-    keras_home = os.environ.get("KERAS_HOME")
-    keras_cache = Path(keras_home).expanduser() if keras_home else Path("~/.keras").expanduser()
-    yield keras_cache / "datasets" / name
-    yield keras_cache / "datasets"
-    yield DEBIAN_FOLDER / name
+    keras_cache = Path(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
+    folders = [Path(chosen), Path(chosen) / name] if chosen else []
+    return [folder.expanduser() for folder in (*folders, keras_cache / name, keras_cache, DEBIAN_FOLDER / name)]
 
 
 def decode_idx(packed: bytes, what: str) -> npt.NDArray[np.uint8]:

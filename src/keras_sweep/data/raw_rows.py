@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,12 +97,12 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> dict[str, Array]
         RecordError: the file can't be written.
     """
     train, validation = raw_rows(spec, data)
-    arrays = dict((*_named("x_train", train), ("y_train", data.train.y)))
+    arrays = {**_named("x_train", train), "y_train": data.train.y}
     if data.folds:
         order = np.concatenate([fold.held for fold in data.folds]).argsort()
         arrays["fold"] = np.repeat(np.arange(len(data.folds)), [len(fold.held) for fold in data.folds])[order]
     else:
-        arrays |= dict((*_named("x_validation", validation), ("y_validation", data.validation.y)))
+        arrays |= {**_named("x_validation", validation), "y_validation": data.validation.y}
     with plain_errors("write", path), replacing(path, mode=SHARED) as file:
         np.savez(file, allow_pickle=False, **arrays)
     return arrays
@@ -127,9 +126,5 @@ def _raw(spec: SweepSpec) -> tuple[Source, RawRows]:
     return source, RawRows(x, np.concatenate([part.y for part in both]))
 
 
-def _named(name: str, x: Any) -> Iterator[tuple[str, Array]]:
-    if isinstance(x, dict):
-        for column, array in x.items():
-            yield f"{name}/{column}", array
-    else:
-        yield name, x
+def _named(name: str, x: Any) -> dict[str, Array]:
+    return {f"{name}/{column}": array for column, array in x.items()} if isinstance(x, dict) else {name: x}

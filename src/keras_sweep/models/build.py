@@ -71,12 +71,6 @@ def builder(found: object, folder: Path, input_shape: tuple[int, ...], classes: 
 
     Where the user's function, or the HyperModel's class, has parameters named `input_shape` (of one row) and `classes`,
     it is given these. Raises ModelError where the HyperModel can't be made, or trains by a `fit` of its own.
-
-    Args:
-        found: a HyperModel, its class, or a `build(hp)` function.
-        folder: the user's, to name the file and line in of what raises.
-        input_shape: of one row.
-        classes: None for regression.
     """
     import keras_tuner
 
