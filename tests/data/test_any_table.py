@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.sealed_test import open_test
-from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec
 from tests.helpers.data_specs import spec_of
-from tests.helpers.small_models import identity
 
 WILD = st.one_of(
     st.sampled_from(["", "1", "2.5", "-3e5", "x", "true", "NaN", "inf", "2024-01-01", '"a,b"', "é", "1e400"]),
@@ -62,29 +58,3 @@ def test_any_cells(data: st.DataObject, loss: str) -> None:
 def test_any_bytes(content: bytes) -> None:
     load_both(content, "mse")
     load_both(b"a,target\n" + content, "sparse_categorical_crossentropy")
-
-
-COLUMNS: list[st.SearchStrategy[Any]] = [
-    st.none() | st.floats(-1e6, 1e6, width=32),
-    st.none() | st.integers(-1000, 1000),
-    st.none() | st.booleans(),
-    st.none() | st.text("abc日é ", max_size=3),
-]
-
-
-@given(st.data())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_the_model_agrees_with_numpy_on_any_table(data: st.DataObject) -> None:
-    kinds = data.draw(st.lists(st.sampled_from(COLUMNS), min_size=1, max_size=4))
-    rows = data.draw(st.integers(4, 12))
-    frame = pl.DataFrame(
-        {f"c{k}": data.draw(st.lists(kind, min_size=rows, max_size=rows)) for k, kind in enumerate(kinds)}, strict=False
-    )
-    try:
-        preprocessing, _ = TablePreprocessing.fit(frame[: rows // 2])
-    except DataError:
-        return
-    expected = preprocessing.transform(frame)
-    assert expected.shape[0] == rows
-    model = preprocessing.wrap(identity(expected.shape[1]))
-    np.testing.assert_allclose(model.predict(preprocessing.inputs(frame), verbose=0), expected, rtol=1e-5, atol=1e-5)

@@ -11,8 +11,9 @@ from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, Params, SearchSpace, identity
-from keras_sweep.space.sweep_spec import DataSpec, EarlyTerminate, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.trial.result import Result, Suggestion, TrialState
+from tests.helpers.factory import make_spec
 
 SMALL = SearchSpace(
     (
@@ -49,16 +50,10 @@ CONDITIONAL = SearchSpace(
 
 def spec(space: SearchSpace, engine: str, sampler: str, seed: int = 42, goal: Goal = Goal.MAXIMIZE) -> SweepSpec:
     """A sweep of that space; no model is ever built."""
-    return SweepSpec(
-        name="contract",
-        folder=Path(),
-        text="",
-        data=DataSpec("named", "digits"),
-        model=ModelSpec("dense", "dense"),
-        loss="sparse_categorical_crossentropy",
-        metrics=("accuracy",),
+    return make_spec(
+        space.parameters,
+        constants=space.constants,
         objective=Objective("val_accuracy", goal),
-        space=space,
         search=SearchSettings(engine, sampler, 64, seed),
     )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
+from keras_sweep.data.catalog import named_set
 from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, SearchSpace
-from keras_sweep.space.sweep_spec import DataSpec, EarlyTerminate, ModelSpec, SearchSettings, SweepSpec
+from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 
 LEARNING_RATE = Parameter("learning_rate", Float(1e-4, 1.0, log=True))
 OPTIMIZER = Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam")))
@@ -29,13 +29,8 @@ def make_spec(
     **changes: object,
 ) -> SweepSpec:
     """A spec of the dense model on digits."""
-    spec = SweepSpec(
-        name="digits",
-        folder=Path(),
-        text="",
-        data=DataSpec("named", "digits"),
-        model=ModelSpec("dense", "dense", {}),
-        loss="sparse_categorical_crossentropy",
+    spec = replace(
+        named_set("digits"),
         metrics=("accuracy",),
         objective=Objective("val_accuracy", Goal.MAXIMIZE),
         space=SearchSpace(tuple(parameters), constants or {}),
