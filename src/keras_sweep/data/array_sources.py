@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import ARRAYS, described, input_array, label_array
-from keras_sweep.data.search_data import Array
+from keras_sweep.data.arrays import ARRAYS, Array, described, input_array, label_array
 from keras_sweep.data.source import Features, RawRows, Source
-from keras_sweep.data.table_columns import check_columns
-from keras_sweep.data.table_files import must_be_file, polars_table
+from keras_sweep.data.table_columns import check_columns, polars_table
+from keras_sweep.data.table_files import must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, user_code

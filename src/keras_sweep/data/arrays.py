@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.search_data import Array
 from keras_sweep.errors import DataError
+
+Array: TypeAlias = npt.NDArray[np.generic]
 
 INT32 = np.iinfo(np.int32)
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)

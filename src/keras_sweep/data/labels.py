@@ -9,8 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from keras_sweep.data.arrays import own
-from keras_sweep.data.search_data import Array
+from keras_sweep.data.arrays import Array, own
 from keras_sweep.errors import DataError
 from keras_sweep.space.text import listed
 

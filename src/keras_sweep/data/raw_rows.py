@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_sweep.data.search_data import Array, Rows, SearchData, fingerprint
+from keras_sweep.data.arrays import Array
+from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Parts, RawRows, Source, image_set
 from keras_sweep.data.split import fit_encoding, picture_labels, read_parts
 from keras_sweep.errors import UsageError

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from keras_sweep.data.arrays import Array
 from keras_sweep.data.image_sets import scaled_pixels
-from keras_sweep.data.search_data import Array, Rows, SearchData, fingerprint
+from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import RawRows, image_set
 from keras_sweep.data.split import Encoding, fit_encoding, picture_labels, read_parts
 from keras_sweep.errors import DataError

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.arrays import Array
 from keras_sweep.space.text import listed
 
-Array: TypeAlias = npt.NDArray[np.generic]
+if TYPE_CHECKING:
+    from keras_sweep.data.table_preprocessing import TablePreprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +47,6 @@ class Fold:
     rows: Rows | None = None  # all rows in the fold's own encoding; None: as they are in `SearchData.train`
 
 
-class Preprocessing(Protocol):
-    """Turns raw rows into what the model trains on; fitted on training rows only."""
-
-    @property
-    def dropped(self) -> tuple[str, ...]:
-        """The columns that give no feature: training rows have one value there, or none."""
-
-    def transform(self, raw: Any) -> Array:
-        """Raw columns -> [N, F] float32."""
-
-    def inputs(self, raw: Any) -> Any:
-        """Raw columns as the model that `wrap` makes takes them: a matrix, or a dict of arrays by column."""
-
-    def wrap(self, model: Any) -> Any:
-        """A `keras.Model` that takes raw rows: the preprocessing as Keras layers, then `model`."""
-
-
 @dataclass(frozen=True)
 class SearchData:
     """The two splits a search works on."""
@@ -74,7 +59,7 @@ class SearchData:
     class_names: tuple[str, ...] | None = None
     test_rows: int = 0  # how many rows are sealed away; 0 where the source has none
     test_fingerprint: str | None = None  # SHA-256 (hex) over them; None for a published file, which is checked
-    preprocessing: Preprocessing | None = None  # None where the model takes the rows as they are in `train.x`
+    preprocessing: TablePreprocessing | None = None  # of a table; None: the model takes the rows as they are
     image_shape: tuple[int, ...] | None = None  # (H, W) or (H, W, 3), where a row of x is a picture
     notices: tuple[str, ...] = ()  # what was done to the data that its owner may not expect
     folds: tuple[Fold, ...] = ()  # with them `train` and `validation` are both all rows, scored out of fold

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.arrays import Array
 from keras_sweep.data.image_sets import IMAGE_SETS, ImageSet
-from keras_sweep.data.search_data import Array, Fold
+from keras_sweep.data.search_data import Fold
 from keras_sweep.errors import DataError
 from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.text import joined, nearest

@@ -12,9 +12,9 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.arrays import BLURRED, of_32_bits, own, too_fine_columns
+from keras_sweep.data.arrays import BLURRED, Array, of_32_bits, own, too_fine_columns
 from keras_sweep.data.labels import LabelForm, Labels, fit_labels, loss_needs
-from keras_sweep.data.search_data import Array, Fold, Rows
+from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,29 @@ class TextColumn:
 
 
 Column = NumberColumn | TextColumn
+
+
+def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
+    """A table as polars has it: one of polars, of pandas or the like, or a mapping of columns by name.
+
+    A gap in a text column of pandas is a float NaN, which polars takes for a value of another type: it becomes None.
+    Raises DataError.
+    """
+    import polars as pl
+
+    if isinstance(table, pl.DataFrame):
+        return table
+    try:
+        columns = {}
+        for name in table:
+            column = table[name]
+            if hasattr(column, "isna"):
+                values = column.to_numpy()
+                column = list(np.where(column.isna(), None, values)) if values.dtype == object else values
+            columns[str(name)] = column
+        return pl.DataFrame(columns, strict=False)
+    except Exception as error:  # whatever the user's type raises
+        raise DataError(f"{what} can't be read as a table or a mapping of columns by name: {error}") from error
 
 
 def check_columns(table: pl.DataFrame, place: str = "the table") -> None:

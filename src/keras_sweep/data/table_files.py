@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from keras_sweep.space.text import listed, nearest
 if TYPE_CHECKING:
     import polars as pl
 
-    from keras_sweep.data.search_data import Array
+    from keras_sweep.data.arrays import Array
 
 
 def read_table(data: DataSpec, folder: Path) -> Source:
@@ -67,29 +67,6 @@ def read_table(data: DataSpec, folder: Path) -> Source:
     features = pl.DataFrame({column.name: column for column in frame if column.name != target})  # `drop` takes patterns
     check_columns(features, str(path))
     return Source(path.name, RawRows(features, _target(frame[target], f"the target column {target!r} of {path}")))
-
-
-def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
-    """A table as polars has it: one of polars, of pandas or the like, or a mapping of columns by name.
-
-    A gap in a text column of pandas is a float NaN, which polars takes for a value of another type: it becomes None.
-    Raises DataError.
-    """
-    import polars as pl
-
-    if isinstance(table, pl.DataFrame):
-        return table
-    try:
-        columns = {}
-        for name in table:
-            column = table[name]
-            if hasattr(column, "isna"):
-                values = column.to_numpy()
-                column = list(np.where(column.isna(), None, values)) if values.dtype == object else values
-            columns[str(name)] = column
-        return pl.DataFrame(columns, strict=False)
-    except Exception as error:  # whatever the user's type raises
-        raise DataError(f"{what} can't be read as a table or a mapping of columns by name: {error}") from error
 
 
 def must_be_file(path: Path) -> None:

@@ -21,9 +21,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.search_data import Array
-from keras_sweep.data.table_columns import MISSING, Column, NumberColumn, TextColumn, fit_columns, number_matrix
-from keras_sweep.data.table_files import polars_table
+from keras_sweep.data.arrays import Array
+from keras_sweep.data.table_columns import (
+    MISSING,
+    Column,
+    NumberColumn,
+    TextColumn,
+    fit_columns,
+    number_matrix,
+    polars_table,
+)
 from keras_sweep.errors import DataError
 
 if TYPE_CHECKING:

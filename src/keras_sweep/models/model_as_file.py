@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.search_data import Array
+from keras_sweep.data.arrays import Array
 from keras_sweep.process.backend import without_tensorflow
 
 PLAIN = "keras.models.load_model(path)"

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.data.arrays import Array
 from keras_sweep.data.raw_rows import rows_in_order
-from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
 

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from keras_sweep.data.arrays import Array
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import raw_rows, raw_whole, whole
 from keras_sweep.data.sealed_test import open_raw_test
-from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
 from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import own_objects

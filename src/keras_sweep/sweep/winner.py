@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from keras_sweep.data.arrays import Array
 from keras_sweep.data.raw_rows import validation_table
 from keras_sweep.data.sealed_test import open_test
-from keras_sweep.data.search_data import Array, Rows, SearchData
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import ChangedSweep, DataError, UsageError
 from keras_sweep.process.backend import check_environment

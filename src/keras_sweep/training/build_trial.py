@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.data.arrays import Array
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ModelError
 from keras_sweep.models.build import build_model
 from keras_sweep.models.hyper_model import names_optimizer, own_optimizer

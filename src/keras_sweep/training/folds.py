@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.data.arrays import Array
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.search_space import Params
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.build_trial import called, compiled_model

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from keras_sweep.data.search_data import Array
+from keras_sweep.data.arrays import Array
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled

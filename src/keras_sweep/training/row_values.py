@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.search_data import Array
+from keras_sweep.data.arrays import Array
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.compiling import LOW_EFFORT, on_cpu
 from keras_sweep.trial.result import Weights

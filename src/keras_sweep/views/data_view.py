@@ -11,9 +11,9 @@ import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from keras_sweep.data.search_data import Array, Rows, SearchData
+from keras_sweep.data.arrays import Array
+from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
-from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.space.text import escaped
 from keras_sweep.views.sample_images import sample_lines
 from keras_sweep.views.terminal.drawing import bar
@@ -106,7 +106,7 @@ def _classes(data: SearchData, classes: int) -> list[Column]:
 
 def column_texts(data: SearchData) -> list[ColumnTexts]:
     """What training rows hold in each column of a table, or in all inputs."""
-    if not isinstance(data.preprocessing, TablePreprocessing):
+    if data.preprocessing is None:
         return [_statistics("all inputs", data.train.x)]
     rows: list[ColumnTexts] = []
     for column in data.preprocessing.columns:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.data.arrays import Array
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.training.checkpoint import TrainingState, joined, parted
 from keras_sweep.training.folds import joined_scores, rows_together
 from keras_sweep.training.lanes.lane_numbers import Numbers

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.search_data import Array, SearchData
+from keras_sweep.data.arrays import Array
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.models.build import build_model
 from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.process.user_code import of_user
