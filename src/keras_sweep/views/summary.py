@@ -113,8 +113,7 @@ def _lines_below(summary: Summary, width: int, *, times: bool) -> list[Text]:
         lines.append(best_line(summary.winner, summary))
     if summary.test is not None:
         lines += test_lines(summary.test, classes=False)
-    if (unlike := unlike_line(summary)) is not None:
-        lines.append(unlike)
+        lines += unlike_lines(summary, summary.test)
     # all commands in one line where they fit, else a line each
     commands = [escaped(command) for command in next_commands(ended.name, summary.rows)]
     joined = " · ".join(commands)
@@ -142,14 +141,14 @@ def importance_lines(found: Sequence[Importance], width: int) -> list[Text]:
     return lines
 
 
-def unlike_line(summary: Summary) -> Text | None:
+def unlike_lines(summary: Summary, test: TestEvaluated) -> list[Text]:
     """That the test rows differ from the validation rows, where the two scores differ by more than chance."""
-    if summary.test is None or summary.ended.comparison is None or summary.refit is not None:
-        return None  # which is tested is another model
+    if summary.ended.comparison is None or summary.refit is not None:  # which is tested is another model
+        return []
     name, estimate = summary.objective.name.removeprefix("val_"), summary.ended.comparison.estimate
-    score, stderr = summary.test.scores.get(name), summary.test.stderrs.get(name)
+    score, stderr = test.scores.get(name), test.stderrs.get(name)
     words = unlike_text(estimate, score, stderr, summary.objective, summary.winner)
-    return None if words is None else Text(f"  {words}", style="yellow")
+    return [] if words is None else [Text(f"  {words}", style="yellow")]
 
 
 def best_line(winner: LeaderboardRow, summary: Summary) -> Text:

@@ -9,15 +9,15 @@ import base64
 import functools
 import hashlib
 import importlib.resources
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import jinja2
 from markupsafe import Markup
 
 from keras_sweep.space.text import escaped
-from keras_sweep.sweep.side_by_side import Side, SideBySide
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.sweep.side_by_side import SideBySide
+from keras_sweep.trial.result import TrialState
 from keras_sweep.views.compare import fact_rows, verdict_lines
 from keras_sweep.views.importance import Importance, importances
 from keras_sweep.views.leaderboard.formats import strict_json
@@ -176,18 +176,6 @@ def _without_controls(value: object) -> object:
 
 def compare_page(found: SideBySide, written: datetime) -> str:
     """Sweeps beside each other, in the style of the report, without a script."""
-    trials = max(len(side.results) for side in found.sides) - 1
-    seconds = max(side.seconds for side in found.sides) or 1.0
-    drawings = [
-        _laid_over(found, "trial", trials, lambda _, result: result.number, lambda side: len(side.results) - 1),
-        _laid_over(
-            found,
-            "seconds of trials, summed",
-            seconds,
-            lambda side, result: side.spent[result.number],
-            lambda side: side.seconds,
-        ),
-    ]
     return rendered(
         "compare.html.j2",
         written,
@@ -196,26 +184,23 @@ def compare_page(found: SideBySide, written: datetime) -> str:
         goal=found.objective.goal.value,
         verdict=verdict_lines(found),
         rows=fact_rows(found),
-        drawings=drawings,
+        drawings=[_laid_over(found, by_time=False), _laid_over(found, by_time=True)],
     )
 
 
-def _laid_over(
-    found: SideBySide,
-    over: str,
-    high: float,
-    place: Callable[[Side, Result], float],
-    end: Callable[[Side], float],
-) -> Markup:
-    """The best value so far of every sweep, each a line of steps."""
+def _laid_over(found: SideBySide, *, by_time: bool) -> Markup:
+    """The best value so far of every sweep, each a line of steps, by trial or by time."""
+    ends = [side.seconds if by_time else len(side.results) - 1 for side in found.sides]
     values = [result.value for side in found.sides for result in side.improvements if result.value is not None]
     value = Axis(found.objective.name, *clipped_range(values, found.objective), {})
-    across, up, parts = crossed(Axis(over, 0.0, high or 1.0, {}, whole=over == "trial"), value)
+    over = Axis("seconds of trials, summed" if by_time else "trial", 0.0, max(ends) or 1.0, {}, whole=not by_time)
+    across, up, parts = crossed(over, value)
     said = []
-    for index, side in enumerate(found.sides):
-        points = ((across(place(side, one)), up(one.value or 0.0)) for one in side.improvements)
-        parts.append(f'<path class="ln hot k{index % COLOURS + 1}" d="{steps(points, across(end(side)))}"/>')
+    for index, (side, end) in enumerate(zip(found.sides, ends, strict=True)):
+        places = [side.spent[one.number] if by_time else one.number for one in side.improvements]
+        points = ((across(x), up(one.value or 0.0)) for x, one in zip(places, side.improvements, strict=True))
+        parts.append(f'<path class="ln hot k{index % COLOURS + 1}" d="{steps(points, across(end))}"/>')
         said.append(f"{side.name} comes to {score_text(side.improvements[-1].value)}")
-    title = f"Best so far by {'trial' if over == 'trial' else 'time'}"
+    what = "time" if by_time else "trial"
     seed = ", each trial with the seed of its search" if any(side.over_seeds for side in found.sides) else ""
-    return figure(f"by-{over.split()[0]}", title, f"{'; '.join(said)}{seed}.", parts)
+    return figure(f"by-{what}", f"Best so far by {what}", f"{'; '.join(said)}{seed}.", parts)

@@ -97,22 +97,11 @@ def _own(event: Event, *left_out: str) -> dict[str, Any]:
 
 def result_record(result: Result) -> dict[str, Any]:
     """A result with all that is known of it but its weights."""
-    return {
-        "number": result.number,
-        "generation": result.suggestion.generation,
-        "state": result.state.value,
-        "value": result.value,
-        "stderr": result.stderr,
-        "params": result.params,
-        "metrics": result.metrics,
-        "epoch": result.epoch,
-        "epochs": result.epochs,
-        "seconds": {**asdict(result.seconds), "total": round(result.seconds.total, 6)},
-        "curve": result.curve,
-        "engine": result.engine,
-        "runner": result.runner,
-        "reason": result.reason,
-    }
+    seconds = {**asdict(result.seconds), "total": round(result.seconds.total, 6)}
+    of_trial = {"number": result.number, "generation": result.suggestion.generation, "state": result.state.value}
+    scored = {name: getattr(result, name) for name in ("value", "stderr", "params", "metrics", "epoch", "epochs")}
+    trained = {name: getattr(result, name) for name in ("curve", "engine", "runner", "reason")}
+    return {**of_trial, **scored, "seconds": seconds, **trained}
 
 
 def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] | None:

@@ -36,7 +36,7 @@ class PlainLines:
         """`silence`: seconds without a line after which the phase is said; each further time after twice as long."""
         self._console = console
         self._progress = SweepProgress(keep=1)
-        self._silence = silence
+        self._silence = self._wait = silence
         self._changed = threading.Condition()
         self._open = False
         self._printed = time.monotonic()
@@ -54,21 +54,18 @@ class PlainLines:
         self._thread.join()
 
     def _say_phases(self) -> None:
-        wait, printed = self._silence, self._printed
         with self._changed:
             while self._open:
-                if self._printed != printed:
-                    wait, printed = self._silence, self._printed
-                due = self._printed + wait - time.monotonic()
+                due = self._printed + self._wait - time.monotonic()
                 if due > 0:
                     self._changed.wait(due)
                     continue
-                wait = min(2 * wait, LONGEST_SILENCE)
+                longer = min(2 * self._wait, LONGEST_SILENCE)
                 try:
                     self._line(self._phase_text(), style="dim")
                 except OSError:  # nobody reads it: the next line is told so where it is printed
                     return
-                printed = self._printed
+                self._wait = longer
 
     def _phase_text(self) -> str:
         text = f"{phase_text(self._progress.phase)} ({elapsed_text(self._progress.phase_seconds)})"
@@ -101,7 +98,7 @@ class PlainLines:
             self._line(self._finalist_text(event.result), style)
         elif isinstance(event, Noticed):
             print_notice(self._console, event.message)
-            self._printed = time.monotonic()
+            self._printed, self._wait = time.monotonic(), self._silence
         elif isinstance(event, WinnerRefitted) and not event.earlier:
             self._line(f"trial {event.refit.trial} was {event.refit.text}")
         elif isinstance(event, TestEvaluated) and not event.earlier:
@@ -132,7 +129,7 @@ class PlainLines:
 
     def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(text, style=style), soft_wrap=True)  # a dumb terminal folds it itself
-        self._printed = time.monotonic()
+        self._printed, self._wait = time.monotonic(), self._silence
 
 
 def started_text(event: SweepStarted) -> str:
