@@ -21,18 +21,17 @@ from keras_sweep.process.given import is_given
 from keras_sweep.process.user_code import load_python, taken
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.replay import check_replayable
 from keras_sweep.training.build_trial import brings_optimizer, make_optimizer
 from keras_sweep.trial.plan import TrainingPlan, training_plan
 from keras_sweep.trial.result import Result
 
 
 def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None = None) -> str:
-    """The script of a trial of a sweep, or of its winner; its rows are written to `rows`.
+    """The script of a trial of a sweep, or of its winner; its rows are written to `rows`, as the model takes them.
 
     Raises as `replay`, and UsageError where the trial was trained in folds, or no file is named.
     """
-    with access.opened(number, check=check_replayable) as opened:
+    with access.opened(number) as opened:
         spec, data, trial = opened.spec, opened.data, opened.trial
     if data.folds:
         raise UsageError(
@@ -42,9 +41,12 @@ def trial_script(access: SweepAccess, number: int | None, *, rows: Path | None =
     if rows is None:
         raise UsageError("the script reads its rows from a file", hint="Give `--rows rows.npz`, which is written")
     import keras
+    import numpy as np
 
     text = keras_script(spec, trial, data, backend=keras.backend.backend(), rows=rows)
-    write_rows(data, rows)
+    train, validation = data.train, data.validation
+    with replacing(rows, mode=SHARED) as file:
+        np.savez(file, x=train.x, y=train.y, x_val=validation.x, y_val=validation.y)
     return text
 
 
@@ -86,18 +88,6 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f"    print(epoch, {objective!r}, value)",
     ]
     return "\n".join(lines) + "\n"
-
-
-def write_rows(data: SearchData, path: Path) -> None:
-    """Write training and validation rows as the model takes them, for a script: x, y, x_val, y_val. No test row.
-
-    Raises RecordError where the disk fails.
-    """
-    import numpy as np
-
-    train, validation = data.train, data.validation
-    with replacing(path, mode=SHARED) as file:
-        np.savez(file, x=train.x, y=train.y, x_val=validation.x, y_val=validation.y)
 
 
 def _dense_model(model: Any) -> list[str]:

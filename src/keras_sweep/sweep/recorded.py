@@ -61,7 +61,8 @@ class SweepAccess:
         `check` may refuse the trial before its rows are loaded.
 
         Raises:
-            UsageError: there is no such trial, the record names code and is not trusted, or the backend does not fit.
+            UsageError: there is no such trial, another program trained it, the record names code and is not trusted, or
+                the backend does not fit.
             DataError: the rows can't be read.
             ChangedSweep: other rows are there now, or other code of the model.
             RecordError: no trial has completed.
@@ -69,6 +70,11 @@ class SweepAccess:
         with StudyFile.open(self.folder) as study:
             spec = self.spec or recorded_spec(study, trust=self.trust, emit=self.emit)
             trial = trial_of(study, spec.objective, number)
+            if imported(trial):
+                raise UsageError(
+                    f"{trial.name} was trained by another program: it can't be trained again here, and has no weights",
+                    hint="Choose a trial that was trained here",
+                )
             if check is not None:
                 check(spec, trial)
             choose_backend(self.backend, "--backend", default=backend_of(trial))
@@ -115,7 +121,11 @@ def ask_for_trust(sources: Iterable[str], folder: Path, who: str, *, trust: bool
 def unfollowed_spec(study: StudyFile) -> SweepSpec:
     """The spec as `recorded_spec`, for a caller that follows no `python:` in it. Raises UsageError."""
     facts = study.facts
-    refuse_imported(study)
+    if facts.imported is not None:
+        raise UsageError(
+            f"the sweep {study.name!r} was imported from {facts.imported} without a space file",
+            hint="Import it once more with `--space`, and run that",
+        )
     origin = Path(facts.origin or ".")
     engine, _, sampler = facts.engine.partition("/")
     overrides = Overrides(engine=engine or None, sampler=sampler or None)
@@ -127,15 +137,6 @@ def unfollowed_spec(study: StudyFile) -> SweepSpec:
             f"the space file in {study.folder.study} can't be used: {error.faults[0].text(study.folder.space)}{more}",
             hint="It was written by another version, or altered: give `sweep run` the space file",
         ) from error
-
-
-def refuse_imported(study: StudyFile) -> None:
-    """Raises UsageError where another program searched, and there is no space file."""
-    if (source := study.facts.imported) is not None:
-        raise UsageError(
-            f"the sweep {study.name!r} was imported from {source} without a space file",
-            hint="Import it once more with `--space`, and run that",
-        )
 
 
 def recorded_data(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[SweepSpec, SearchData]:
@@ -193,7 +194,7 @@ def weights_of(opened: OpenedTrial) -> Weights:
     What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
 
     Raises:
-        UsageError: they would have to be trained again on another backend than this one, or were never here.
+        UsageError: they would have to be trained again on another backend than this one.
         RecordError: the trial failed, or other numbers come out.
     """
     import keras
@@ -211,12 +212,10 @@ def weights_of(opened: OpenedTrial) -> Weights:
         except DamagedWeights as error:
             why = error.message
         else:
-            if there not in (here, None):
+            if there != here:
                 text = f"{trial.name} was trained on {there}: on {here} its numbers may differ in the last digits"
                 opened.emit(Noticed(text))
             return weights
-    if there is None:
-        raise UsageError(f"trial {trial.number} was trained by another program, and its weights were never here")
     if there != here:
         raise UsageError(
             f"{trial.name} must be trained again on {there}, since {why}, but the backend is {here}",

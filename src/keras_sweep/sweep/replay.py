@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import UsageError
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import SweepAccess, backend_of
 from keras_sweep.sweep.retrain import training_again
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Noticed, PhaseBegan
-from keras_sweep.trial.ranking import imported
 from keras_sweep.trial.result import Result
 
 RELATIVE = 1e-5  # sums of float32 in another order
@@ -136,7 +133,7 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
         RecordError: no trial has completed.
     """
     access.emit(PhaseBegan("data"))
-    with access.opened(number, check=check_replayable) as opened:
+    with access.opened(number) as opened:
         train_again = training_again(opened.study, opened.spec, opened.trial)
     spec, data, recorded = opened.spec, opened.data, opened.trial
 
@@ -154,15 +151,6 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
             access.emit(Noticed(text))
             own = compared(RUNNERS.find(kind)(spec, data))
     return Replay(access.folder.name, spec.objective, recorded, plain, own, (len(data.train), len(data.validation)))
-
-
-def check_replayable(_: SweepSpec, recorded: Result) -> None:
-    """Raises UsageError where another program trained the trial."""
-    if imported(recorded):
-        raise UsageError(
-            f"{recorded.name} was trained by another program: its numbers can't be had here",
-            hint="Replay a trial that was trained here",
-        )
 
 
 def curve_gaps(one: Result, other: Result, data: SearchData) -> dict[str, tuple[Gap, ...]]:
