@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
-from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.saved import (
     load_scores,
     load_weights,
@@ -18,86 +16,72 @@ from keras_sweep.record.saved import (
     weights_file_of,
     with_scores,
 )
-from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import MOST_COMPARED
+from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.retrain import retrained_weights, training_again
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.row_values import row_scores
-from keras_sweep.training.runner import Runner
-from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.events import Noticed
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
-from keras_sweep.trial.wall_time import WallTime
 
 
-@dataclass(frozen=True, slots=True)
-class BestWeights:
-    """The weights of a sweep's best trials."""
+def kept_weights(running: Running, trial: Result) -> Weights:
+    """A trial's weights on disk; where they can't be read, the trial is trained again.
 
-    spec: SweepSpec
-    study: StudyFile
-    runner: Runner
-    emit: Listener
-    wall: WallTime
-    stop: StopRequest
+    Raises:
+        Interrupted: a signal came while it was trained.
+        RecordError: other numbers came out than the record has.
+    """
+    path = weights_file_of(running.study.folder, trial)
+    try:
+        return load_weights(path, trial.weights_digest)
+    except RecordError as error:
+        why = error.message if path.exists() else f"its weights {path} are gone"
+    running.emit(Noticed(f"{trial.name} is trained again, since {why}"))
+    with running.wall.phase("retrain"):
+        train_again = training_again(running.study, running.spec, trial)
+        return retrained_weights(trial, train_again, running.runner, lambda: running.stop.signalled)
 
-    def of(self, trial: Result) -> Weights:
-        """The weights on disk; where they can't be read, the trial is trained again.
 
-        Raises:
-            Interrupted: a signal came while it was trained.
-            RecordError: other numbers came out than the record has.
-        """
-        path = weights_file_of(self.study.folder, trial)
+def rebuild_weights(running: Running, trials: Sequence[Result]) -> None:
+    """Write the weights of these trials, whose files were damaged. Raises Interrupted."""
+    for trial in trials:
+        lost = "trained again it has the same value by weights that differ in their last digits"
         try:
-            return load_weights(path, trial.weights_digest)
-        except RecordError as error:
-            why = error.message if path.exists() else f"its weights {path} are gone"
-        self.emit(Noticed(f"{trial.name} is trained again, since {why}"))
-        with self.wall.phase("retrain"):
-            train_again = training_again(self.study, self.spec, trial)
-            return retrained_weights(trial, train_again, self.runner, lambda: self.stop.signalled)
-
-    def write_again(self, trials: Sequence[Result]) -> None:
-        """Write the weights of these trials, whose files were damaged. Raises Interrupted."""
-        for trial in trials:
-            try:
-                weights = self.of(trial)
-            except RecordError as error:  # other packages than then: the trial's record is sound all the same
-                self.emit(Noticed(f"the weights of {trial.name} are lost: {error.message}"))
+            weights = kept_weights(running, trial)
+        except RecordError as error:  # other packages than then: the trial's record is sound all the same
+            lost = error.message
+        else:
+            if arrays_digest(weights) == trial.weights_digest:  # else it was another processor or backend
+                save_weights(weights_file_of(running.study.folder, trial), weights)
                 continue
-            if arrays_digest(weights) == trial.weights_digest:
-                save_weights(weights_file_of(self.study.folder, trial), weights)
-            else:  # another processor or backend: the value is the same, and the last digits are not
-                lost = "trained again it has the same value by weights that differ in their last digits"
-                self.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
+        running.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
 
 
-def rebuild_scores(
-    spec: SweepSpec, data: SearchData, folder: SweepFolder, results: Sequence[Result], emit: Listener
-) -> None:
+def rebuild_scores(running: Running, folder: SweepFolder, results: Sequence[Result]) -> None:
     """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
     lost = 0
-    for result in with_scores(results, spec.objective, best=MOST_COMPARED):
+    for result in with_scores(results, running.spec.objective, best=MOST_COMPARED):
         path = scores_file(folder, result.number)
         try:
             load_scores(path, result.scores_digest or "")
             continue
         except RecordError as error:
             if path.exists() or path.is_symlink():
-                emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
-        scores = _scores_again(spec, data, folder, result)
+                running.emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+        scores = _scores_again(running.spec, running.data, folder, result)
         if scores is None:
             lost += 1
         else:
             save_scores(path, scores)
     if lost:
         whose = f"the scores of {counted(lost, 'trial')} on the validation rows are lost"
-        emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
+        running.emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
 
 
 def _scores_again(spec: SweepSpec, data: SearchData, folder: SweepFolder, result: Result) -> RowScores | None:

@@ -23,7 +23,7 @@ from keras_sweep.sweep.finish import finish
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
 from keras_sweep.sweep.loop import Limits, search, stopped
 from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside, tell_again
-from keras_sweep.sweep.rebuild import BestWeights, rebuild_scores
+from keras_sweep.sweep.rebuild import kept_weights, rebuild_scores, rebuild_weights
 from keras_sweep.sweep.recorded import why_none
 from keras_sweep.sweep.refit import refit_weights, refit_winner
 from keras_sweep.training import checkpoint
@@ -170,19 +170,18 @@ def _finish(
     running: Running, results: list[Result], training: Result, damaged: Sequence[Result], *, test: bool
 ) -> Comparison:
     """Make whole what trials have on disk, compare them, evaluate the winner and write its model."""
-    spec, study, data, emit, wall = running.spec, running.study, running.data, running.emit, running.wall
-    weights = BestWeights(spec, study, running.runner, emit, wall, running.stop)
+    study, wall = running.study, running.wall
     with wall.part("export"):
-        weights.write_again(damaged)
-        rebuild_scores(spec, data, study.folder, results, emit)
+        rebuild_weights(running, damaged)
+        rebuild_scores(running, study.folder, results)
         finalists = [one for result in results if result.final for one in result.finalists]
-        rebuild_scores(spec, data, study.folder.finalists, finalists, emit)
+        rebuild_scores(running, study.folder.finalists, finalists)
         comparison = keep_comparison(study, results)
         with wall.part("refit"):
             refit = refit_winner(running, training)
 
         def of_the_model() -> Weights:
-            return weights.of(training) if refit is None else refit_weights(study.folder, refit)
+            return kept_weights(running, training) if refit is None else refit_weights(study.folder, refit)
 
         finish(running, results, training, of_the_model, test=test, refit=refit)
     return comparison
