@@ -62,18 +62,8 @@ class FitRunner:
         kept = checkpoints if backend in BACKENDS else None
         self._checkpoint = FitCheckpoint(kept, spec, data, notice) if kept else None
         self._checkpoint_seconds = checkpoint_seconds
-        self._spent: dict[str, float] = {}
-        self._compiled = 0
-
-    @property
-    def spent(self) -> Mapping[str, float]:
-        """Seconds by part: build, compile (building and tracing included), train, validate, score."""
-        return dict(self._spent)
-
-    @property
-    def compiled(self) -> int:
-        """How many trials have compiled what they train with."""
-        return self._compiled
+        self.spent: dict[str, float] = {}  # by part: build, compile (tracing included), train, validate, score
+        self.compiled = 0  # trials that have compiled what they train with
 
     def programs(
         self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
@@ -118,7 +108,7 @@ class FitRunner:
 
     def _spend(self, parts: Mapping[str, float]) -> None:
         for name, seconds in parts.items():
-            self._spent[name] = self._spent.get(name, 0.0) + seconds
+            self.spent[name] = self.spent.get(name, 0.0) + seconds
 
     def _train(
         self, suggestion: Suggestion, judge: Judge, emit: Listener, stopping: Callable[[], bool]
@@ -177,7 +167,7 @@ class FitRunner:
             )
             train, validation = data.train, data.validation
             emit(PhaseBegan("compile", 0, 1))
-            self._compiled += 1
+            self.compiled += 1
             model.fit(
                 train.x,
                 train.y,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -64,15 +64,11 @@ class CompiledRunner:
         self._data = data
         self._threads = threads or len(os.sched_getaffinity(0))
         self._wall = WallTime()
+        self.spent = self._wall.parts  # build, compile, train, validate, score, checkpoint
         self._programs = ProgramCache(spec, data, lane_limit=lane_limit)
         self._kept = EndStates(checkpoints) if keep_states else None
         self._snapshots = Snapshots(checkpoints, spec, data, lane_limit, notice) if checkpoints else None
         self._snapshot_seconds = snapshot_seconds
-
-    @property
-    def spent(self) -> Mapping[str, float]:
-        """Seconds by part: build, compile, train, validate, score, checkpoint."""
-        return self._wall.parts
 
     @property
     def compiled(self) -> int:
