@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from keras_sweep.training.lanes.effort import Effort
+from keras_sweep.training.compiling import Effort
 
 _is_low = False
 

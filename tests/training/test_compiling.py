@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.training.compiling import MEDIUM_EFFORT, on_cpu
+from keras_sweep.training.compiling import Effort, on_cpu
 from tests.helpers.command import python, sweep
 
 COMPILE = """\
@@ -72,7 +72,7 @@ def test_a_compile_option_that_xla_does_not_know_is_done_without() -> None:
     unknown = {"xla_cpu_of_another_year": True}
     assert on_cpu({**unknown, "xla_backend_optimization_level": 0}) == {"xla_backend_optimization_level": 0}
     assert on_cpu(unknown) is on_cpu({}) is None
-    assert on_cpu(MEDIUM_EFFORT) == dict(MEDIUM_EFFORT)
+    assert Effort.MEDIUM.options == dict(Effort.MEDIUM.value)
 
 
 @pytest.fixture(scope="module")

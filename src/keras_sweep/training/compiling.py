@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from enum import Enum
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -14,9 +15,31 @@ from keras_sweep.files.atomic import user_cache
 
 ENVIRONMENT = "JAX_COMPILATION_CACHE_DIR"  # JAX's own; where it is set, nothing is changed
 
-# About what compiling costs so, beside XLA's own choice.
-LOW_EFFORT = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0})  # a sixth
-MEDIUM_EFFORT = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1})  # a third
+# Numbers that the longest trial computes, weights and outputs of layers. Code of low effort takes 50 ns more for each.
+LOW, MEDIUM = 4e6, 1e8
+
+
+class Effort(Enum):
+    """What XLA is told where it compiles for the CPU; beside each what compiling costs of XLA's own choice.
+
+    That suits a program that trains for minutes. A small model trains in less time than it takes.
+    """
+
+    LOW = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 0})  # a sixth
+    MEDIUM = MappingProxyType({"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1})  # a third
+    FULL = MappingProxyType[str, Any]({})
+
+    @property
+    def options(self) -> Mapping[str, Any] | None:
+        """Those of the options that this XLA knows, for `jax.jit` and `Lowered.compile`."""
+        return on_cpu(self.value)
+
+
+def effort(numbers: float) -> Effort:
+    """What a program is worth whose lanes compute so many numbers each: a function of shapes, never of a clock."""
+    if numbers <= LOW:
+        return Effort.LOW
+    return Effort.MEDIUM if numbers <= MEDIUM else Effort.FULL
 
 
 def enable_on_jax() -> None:

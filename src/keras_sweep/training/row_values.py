@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.compiling import LOW_EFFORT, on_cpu
+from keras_sweep.training.compiling import Effort
 from keras_sweep.trial.result import Weights
 from keras_sweep.trial.row_scores import OF_ALL_ROWS, RowScores, of_outputs, of_values
 
@@ -92,7 +92,7 @@ def _compiled(function: Callable[[Any, Any], Any]) -> Any:
     """One program, where JAX would compile one for each operation."""
     import jax
 
-    return jax.jit(function, compiler_options=on_cpu(LOW_EFFORT))
+    return jax.jit(function, compiler_options=Effort.LOW.options)
 
 
 def accuracy_function(name: str, y: tuple[int, ...], outputs: tuple[int, ...]) -> Callable[[Any, Any], Any]:

@@ -1,8 +1,8 @@
 import pytest
 
-from keras_sweep.space.distributions import Categorical, Int
+from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.training.lanes.effort import LOW, MEDIUM, Effort, effort, most_epochs
+from keras_sweep.training.compiling import LOW, MEDIUM, Effort, effort
 from keras_sweep.training.lanes.runner import CompiledRunner
 from tests.helpers.factory import LEARNING_RATE, digits, make_spec
 from tests.helpers.lane_trials import assert_as_fit, signatures, suggestions
@@ -13,16 +13,6 @@ pytestmark = pytest.mark.full_effort
 def test_effort_grows_with_the_updates_of_the_longest_trial():
     found = [effort(updates) for updates in (1, LOW, LOW + 1, MEDIUM, MEDIUM + 1)]
     assert found == [Effort.LOW, Effort.LOW, Effort.MEDIUM, Effort.MEDIUM, Effort.FULL]
-
-
-@pytest.mark.parametrize(
-    ("epochs", "most"), [(Int(1, 20), 20), (Categorical((3, 9, 5)), 9), (None, 7)], ids=["range", "choice", "constant"]
-)
-def test_the_longest_trial_is_the_spaces(epochs, most):
-    if epochs is None:
-        assert most_epochs(make_spec((LEARNING_RATE,), constants={"epochs": 7})) == most
-    else:
-        assert most_epochs(make_spec((LEARNING_RATE, Parameter("epochs", epochs)))) == most
 
 
 @pytest.mark.parametrize("most", [2, 2_000, 20_000])

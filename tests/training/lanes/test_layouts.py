@@ -3,7 +3,7 @@ import pytest
 
 from keras_sweep.sweep.replay import RELATIVE
 from keras_sweep.training.checkpoint import TrainingState
-from keras_sweep.training.lanes.effort import Effort
+from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.program import layout_of

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.training.lanes.effort import Effort
+from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.flat import Flat, State, lies_flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.stacked import Stacked

@@ -21,7 +21,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import averages
 from keras_sweep.training.build_trial import ROWS, compiled_model, make_optimizer
 from keras_sweep.training.checkpoint import Arrays, TrainingState
-from keras_sweep.training.lanes.effort import Effort
+from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.lane_numbers import LaneNumbers, Numbers, Shared, numbers_of_lane, stacked
 from keras_sweep.training.lanes.order import DataOrder
 from keras_sweep.training.lanes.signature import PLACEHOLDER, OptimizerVariant, Signature

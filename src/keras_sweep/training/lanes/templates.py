@@ -11,7 +11,7 @@ from functools import cache, cached_property, lru_cache
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Float
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.lanes.effort import Effort, effort, most_epochs
+from keras_sweep.training.compiling import Effort, effort
 from keras_sweep.training.lanes.flat import elementwise, lies_flat
 from keras_sweep.training.lanes.folded import FoldedTemplate
 from keras_sweep.training.lanes.lane_numbers import offered_activations
@@ -20,7 +20,7 @@ from keras_sweep.training.lanes.signature import Arguments, OptimizerVariant, Si
 from keras_sweep.training.lanes.structure import OwnModel, joined_models, rows_alone
 from keras_sweep.training.lanes.template import Template, built_own_model
 from keras_sweep.training.lanes.validation import means_over_rows, row_by_row
-from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, MODEL_PREFIX, TrainingPlan
+from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, MODEL_PREFIX, TrainingPlan
 
 CACHE_SIZE = 64  # of each kind kept; a sweep over model arguments has a signature for nearly every trial
 PROGRAM_BYTES = 1 << 30  # what the lanes of one program may take, by a rough count
@@ -42,6 +42,7 @@ class Templates:
     def __init__(self, spec: SweepSpec, data: SearchData, *, lane_limit: int = LANE_LIMIT) -> None:
         self.folds = range(max(len(data.folds), 1))
         self._spec = spec
+        self._most_epochs = spec.space.least_and_most("epochs", DEFAULT_EPOCHS)[1]
         self._data = data
         self._lane_limit = lane_limit
         self._varied = [one for one in spec.space.parameters if one.name.startswith(MODEL_PREFIX)]
@@ -113,7 +114,7 @@ class Templates:
 
     def _steps(self, batch_size: int) -> int:
         """Of the longest trial."""
-        return math.ceil(len(self._rows(0).train) / batch_size) * most_epochs(self._spec)
+        return math.ceil(len(self._rows(0).train) / batch_size) * self._most_epochs
 
     def _row_by_row(self, signature: Signature) -> bool:
         """Whether each validation row of this model stands alone."""
