@@ -1,5 +1,4 @@
 import math
-import random
 from dataclasses import replace
 
 import pytest
@@ -10,7 +9,7 @@ from keras_sweep.training.outcome import accuracy_error
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.query import chosen_rows
 from keras_sweep.views.leaderboard.rows import common_params, leaderboard_rows, varying_names
-from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
+from tests.helpers.results import ACCURACY, dense_sweep, result
 
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 
@@ -31,16 +30,6 @@ def test_complete_trials_rank_by_value_then_pruned_ones_then_failed_ones():
     assert numbers(rows) == [3, 2, 1, 4, 0]
     assert [row.rank for row in rows] == [1, 2, 3, 4, 5]
     assert rows[-1].value is None and rows[-1].reason == "diverged"
-
-
-def test_a_loss_is_minimized():
-    assert numbers(leaderboard_rows([result(0, 0.5), result(1, 0.4)], LOSS)) == [1, 0]
-
-
-def test_equal_values_rank_by_number_in_whatever_order_they_come():
-    results = [result(number, 0.85) for number in range(20)]
-    random.Random(0).shuffle(results)
-    assert numbers(leaderboard_rows(results, ACCURACY)) == list(range(20))
 
 
 def test_a_value_that_is_no_number_ranks_with_the_failed():
@@ -73,25 +62,18 @@ def test_an_error_of_zero_as_in_older_records_says_nothing():
     assert [row.stderr for row in rows] == [None, 0.03]
 
 
-def test_imported_trials_are_marked_and_the_winner_is_the_best_trained_here():
-    results = [result(0, 0.90, engine="import/optuna", stderr=None), result(1, 0.80), result(2, 0.85)]
-    rows = leaderboard_rows(results, ACCURACY)
-    assert [(row.number, row.imported, row.winner) for row in rows] == [
-        (0, True, False),
-        (2, False, True),
-        (1, False, False),
-    ]
-    assert not any(row.tie for row in rows)
+IMPORTED = [result(0, 0.90, engine="import/optuna", stderr=None), result(1, 0.80), result(2, 0.85)]
+PRUNED_BEST = [result(0, 0.4787), result(1, 0.8554, state=PRUNED), result(2, 0.85)]
 
 
-def test_pruned_trials_stand_among_the_others_where_the_best_epoch_counts():
-    results = [result(0, 0.4787), result(1, 0.8554, state=PRUNED), result(2, 0.85)]
-    rows = leaderboard_rows(results, replace(ACCURACY, take_best=True))
-    assert [(row.number, row.winner, row.tie) for row in rows] == [
-        (1, True, False),
-        (2, False, False),
-        (0, False, False),
-    ]
+@pytest.mark.parametrize(
+    ("results", "take_best", "order"), [(IMPORTED, False, [0, 2, 1]), (PRUNED_BEST, True, [1, 2, 0])]
+)
+def test_the_winner_is_the_best_trained_here_a_pruned_one_where_its_best_epoch_counts(results, take_best, order):
+    rows = leaderboard_rows(results, replace(ACCURACY, take_best=take_best))
+    assert numbers(rows) == order and not any(row.tie for row in rows)
+    assert [row.number for row in rows if row.winner] == [1 if take_best else 2]
+    assert [row.imported for row in rows] == [not take_best, False, False]
 
 
 def test_ranks_and_ties_stay_those_of_the_whole_sweep():

@@ -111,9 +111,10 @@ def test_curves_are_drawn_on_one_scale_whatever_part_is_shown():
     assert part[2].split()[-4:-2] == whole[2].split()[-4:-2]
 
 
-def test_one_trial_needs_no_notes():
+def test_one_trial_needs_no_notes_and_none_no_table():
     lines = on_terminal(table(leaderboard_rows([result(0)], ACCURACY))).splitlines()
     assert len(lines) == 3 and lines[2].split()[:4] == ["1", "0", "0.8500", "±0.0033"]
+    assert on_terminal(table([])).strip() == "no trials"
 
 
 def test_failed_trials_alone():
@@ -123,10 +124,6 @@ def test_failed_trials_alone():
     assert text.count("failed") == 3 and "optimistic" not in text and "…" in text
     piped = on_pipe(lambda console: console.print(table(rows)))
     assert "x" * 30 in piped and max(map(len, piped.splitlines())) < 120  # `sweep show` and other formats have it whole
-
-
-def test_nothing_to_show():
-    assert on_terminal(table([])).strip() == "no trials"
 
 
 def test_a_loss_and_no_standard_error():
