@@ -3,6 +3,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from keras_sweep.views.running.live import LiveBoard
 from keras_sweep.views.running.plain import PlainLines
 from keras_sweep.views.running.progress import QuietView, progress_view
@@ -45,15 +47,18 @@ def test_a_drawing_has_a_character_for_terminals_that_know_ascii_alone():
     assert set(drawn) < set(ASCII) and "".join(ASCII.values()).isascii()
 
 
-def terminal_file():
-    ours, theirs = os.openpty()
-    return ours, os.fdopen(theirs, "w", encoding="utf-8")
-
-
-def test_a_terminal_gets_the_board_and_a_dumb_one_or_a_pipe_gets_lines(monkeypatch):
-    ours, file = terminal_file()
-    monkeypatch.setattr(sys, "stderr", file)
+@pytest.fixture
+def pty(monkeypatch):
+    """(what a user sees, what a program writes to) of a terminal."""
     monkeypatch.setenv("TERM", "xterm-256color")
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as file:
+        yield ours, file
+    os.close(ours)
+
+
+def test_a_terminal_gets_the_board_and_a_dumb_one_or_a_pipe_gets_lines(monkeypatch, pty):
+    monkeypatch.setattr(sys, "stderr", pty[1])
     assert isinstance(progress_view(), LiveBoard)
     assert isinstance(progress_view("quiet"), QuietView)
     monkeypatch.setenv("TERM", "dumb")
@@ -62,26 +67,21 @@ def test_a_terminal_gets_the_board_and_a_dumb_one_or_a_pipe_gets_lines(monkeypat
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert isinstance(progress_view(), PlainLines)
-    file.close()
-    os.close(ours)
 
 
-def test_no_color_is_honoured(monkeypatch):
-    ours, file = terminal_file()
-    monkeypatch.setenv("TERM", "xterm-256color")
+def test_no_color_is_honoured(monkeypatch, pty):
+    ours, file = pty
     monkeypatch.setenv("NO_COLOR", "1")
     console_on(file).print("x", style="red on blue")
     file.flush()
     assert os.read(ours, 100) == b"x\r\n"
-    file.close()
-    os.close(ours)
 
 
 def test_no_view_waits_for_a_heavy_package():
     code = """
 import sys
 import keras_sweep.views.leaderboard.table, keras_sweep.views.leaderboard.formats, keras_sweep.views.terminal.console
-import keras_sweep.views.terminal.console, keras_sweep.views.trial_view, keras_sweep.views.sweep_list
+import keras_sweep.views.notebook, keras_sweep.views.trial_view, keras_sweep.views.sweep_list
 import keras_sweep.views.running.progress, keras_sweep.views.summary
 heavy = "numpy optuna pydantic keras jax tensorflow sklearn scipy polars ruamel sqlalchemy asyncio".split()
 print([name for name in heavy if name in sys.modules])
