@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.cli.main import main
 from keras_sweep.errors import Interrupted
 from keras_sweep.views.terminal.console import print_error, stderr_console
+from tests.helpers.command import called
 from tests.helpers.space_texts import DIGITS
 
 # name -> (the call, words of the message)
@@ -69,32 +69,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def ended(call, capsys):
-    """The exit code of a command in this process, and what it wrote."""
-    with pytest.raises(SystemExit) as raised:
-        main(call)
-    return raised.value.code, capsys.readouterr()
-
-
 @pytest.mark.parametrize("name", CALLS)
-def test_a_bad_call_says_what_is_wrong_and_writes_nothing(name, folder, capsys):
+def test_a_bad_call_says_what_is_wrong_and_writes_nothing(name, folder):
     call, words = CALLS[name]
     before = sorted(folder.rglob("*"))
-    code, shown = ended(call, capsys)
-    assert (code, shown.out) == (2, ""), shown.err
-    assert shown.err.startswith("error: ")
-    assert "Traceback" not in shown.err
-    assert "should not have happened" not in shown.err
+    code, out, err = called(call)
+    assert (code, out) == (2, ""), err
+    assert err.startswith("error: ")
+    assert "Traceback" not in err
+    assert "should not have happened" not in err
     for word in words:
-        assert word in shown.err
-    assert not re.search(r"[?!]\.|\. (as|did)\b|\b1 \w+s\b|\[\[", shown.err), shown.err  # plain sentences
+        assert word in err
+    assert not re.search(r"[?!]\.|\. (as|did)\b|\b1 \w+s\b|\[\[", err), err  # plain sentences
     assert sorted(folder.rglob("*")) == before
 
 
-def test_without_arguments_the_help_is_printed(folder, capsys):
-    code, shown = ended([], capsys)
-    assert (code, shown.err) == (0, "")
-    assert shown.out.startswith("Usage: sweep [OPTIONS] COMMAND") and "\n  leaderboard " in shown.out
+def test_without_arguments_the_help_is_printed(folder):
+    code, out, err = called([])
+    assert (code, err) == (0, "")
+    assert out.startswith("Usage: sweep [OPTIONS] COMMAND") and "\n  leaderboard " in out
 
 
 def test_an_interruption_is_no_error(capsys):
@@ -104,18 +97,18 @@ def test_an_interruption_is_no_error(capsys):
     assert capsys.readouterr().err == "interrupted; every finished trial is kept. The same command resumes\n"
 
 
-def test_an_unknown_backend_in_the_environment_is_named(folder, capsys, monkeypatch):
+def test_an_unknown_backend_in_the_environment_is_named(folder, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "theano")
-    code, shown = ended(["run", "space.yaml"], capsys)
-    assert code == 2 and "KERAS_BACKEND" in shown.err
+    code, _, err = called(["run", "space.yaml"])
+    assert code == 2 and "KERAS_BACKEND" in err
 
 
-def test_a_sweeps_folder_that_cannot_be_written_is_named(folder, capsys):
+def test_a_sweeps_folder_that_cannot_be_written_is_named(folder):
     (folder / "sweeps").write_text("a file")
-    code, shown = ended(["list"], capsys)
-    assert code in (1, 2) and "sweeps" in shown.err
+    code, _, err = called(["list"])
+    assert code in (1, 2) and "sweeps" in err
 
 
-def test_debug_brings_the_traceback(folder, capsys):
-    assert "Traceback" in ended(["leaderboard", "--debug"], capsys)[1].err
+def test_debug_brings_the_traceback(folder):
+    assert "Traceback" in called(["leaderboard", "--debug"])[2]
     assert os.environ["KERAS_BACKEND"] == "jax"

@@ -9,26 +9,23 @@ import pytest
 import typer
 
 from keras_sweep import __version__
-from keras_sweep.cli.main import app, main
+from keras_sweep.cli.main import app
+from tests.helpers.command import called
 
 COMMANDS = sorted(typer.main.get_command(app).commands)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_says_what_it_does(name, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([name, "--help"])
-    assert ended.value.code == 0
-    text = capsys.readouterr().out
+def test_a_command_says_what_it_does(name):
+    code, text, _ = called([name, "--help"])
+    assert code == 0
     assert f"Usage: sweep {name}" in text
     assert all(len(line) <= 80 for line in text.splitlines())
     assert not re.search(r"--\S+ <|<list|\[\[", text)  # a placeholder says what is to be given, not its type
 
 
-def test_the_list_of_commands_cuts_no_sentence(capsys):
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    assert "..." not in capsys.readouterr().out.split("Commands:")[1]
+def test_the_list_of_commands_cuts_no_sentence():
+    assert "..." not in called(["--help"])[1].split("Commands:")[1]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -45,8 +42,5 @@ def test_the_readme_names_every_command(name):
     assert f"sweep {name}" in Path(__file__).parents[2].joinpath("README.md").read_text()
 
 
-def test_the_version_is_printed(capsys):
-    with pytest.raises(SystemExit) as ended:
-        main(["--version"])
-    assert ended.value.code == 0
-    assert __version__ in capsys.readouterr().out
+def test_the_version_is_printed():
+    assert called(["--version"])[:2] == (0, f"keras-sweep {__version__}\n")

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.cli.main import main
-from tests.helpers.command import PATIENCE, python, sweep
+from tests.helpers.command import PATIENCE, called, python, sweep
 from tests.helpers.space_texts import small
 
 RUN = "from keras_sweep.cli.main import main\nmain(['run', 'space.yaml', '--quiet'])"
@@ -123,15 +122,12 @@ def test_a_warning_is_shown_once_a_run_and_failures_are_plain_and_short(talkativ
     assert max(map(len, board.splitlines())) < 160
 
 
-def test_ctrl_c_in_any_command_is_said_in_one_line(monkeypatch, capsys):
+def test_ctrl_c_in_any_command_is_said_in_one_line(monkeypatch):
     def interrupted(folder: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("keras_sweep.views.sweep_list.all_sweeps", interrupted)
-    with pytest.raises(SystemExit) as ended:
-        main(["list"])
-    assert ended.value.code == 130
-    assert capsys.readouterr().err == "interrupted\n"
+    assert called(["list"]) == (130, "", "interrupted\n")
 
 
 AMID_AN_IMPORT = """

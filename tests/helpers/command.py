@@ -71,11 +71,12 @@ def _forked(backend: str, **job: object) -> Ended:
         return Ended(ended["code"], out, err)
 
 
-def called(arguments: list[str], sweeps: Path) -> tuple[int, str, str]:
+def called(arguments: list[str], sweeps: Path | None = None) -> tuple[int, str, str]:
     """A command in this process: its exit code, what it answers and what else it says."""
     out, err = io.StringIO(), io.StringIO()
+    words = arguments if sweeps is None else [*arguments, "--sweeps-dir", str(sweeps)]
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        main([*arguments, "--sweeps-dir", str(sweeps)])
+        main(words)
     return int(ended.value.code or 0), out.getvalue(), err.getvalue()
 
 
