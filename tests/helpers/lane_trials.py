@@ -78,7 +78,7 @@ def fitted(spec, data, trials) -> dict[int, Result]:
 
 def signatures(runner):
     """Those of the programs that a compiled runner has trained with."""
-    return {signature for signature, _ in runner._programs._programs._values}
+    return {signature for signature, _ in runner._programs._programs}
 
 
 def assert_as_fit(spec, data, trials, *, runner=None):

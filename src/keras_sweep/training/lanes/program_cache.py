@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Future
+from functools import cached_property
 from typing import TypeAlias
 
 from keras_sweep.data.search_data import SearchData
@@ -14,50 +15,24 @@ from keras_sweep.training.lanes.folded import FoldedProgram
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.program import DeviceData, Program
 from keras_sweep.training.lanes.signature import Signature
+from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.lanes.templates import CACHE_SIZE, Templates
 from keras_sweep.training.lanes.validation import validation_batch
 
-
-class OncePerKeyCache:
-    """Programs that are made once, the least recently used dropped; two threads never make the same one."""
-
-    def __init__(self) -> None:
-        self._values: OrderedDict[Hashable, Future[dict[Hashable, Program]]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], dict[Hashable, Program]]) -> dict[Hashable, Program]:
-        """The programs of a key, one for each shape of data, made if there are none."""
-        with self._lock:
-            is_new = key not in self._values
-            future = self._values.setdefault(key, Future())
-            self._values.move_to_end(key)
-            if len(self._values) > CACHE_SIZE:
-                self._values.popitem(last=False)
-        if is_new:
-            try:
-                future.set_result(make())
-            except BaseException as error:
-                future.set_exception(error)
-                with self._lock:
-                    self._values.pop(key, None)
-        return future.result()
-
-    def __contains__(self, key: Hashable) -> bool:
-        with self._lock:
-            return key in self._values and self._values[key].done()
-
-
 Key: TypeAlias = tuple[Signature, int]  # what a program is compiled for, and how many lanes it has
+Part: TypeAlias = tuple[Template, DeviceData]  # of a fold; all there is without folds
 
 
 class ProgramCache:
-    """Makes programs for one spec and its data, and says how far those of a generation are."""
+    """Makes programs for one spec and its data, and says how far those of a generation are.
+
+    Each is made once, by the first thread that asks for it; the least recently used is dropped.
+    """
 
     def __init__(self, spec: SweepSpec, data: SearchData, *, lane_limit: int = LANE_LIMIT) -> None:
         self.templates = Templates(spec, data, lane_limit=lane_limit)
         self._search_data = data
-        self._data: list[DeviceData] = []
-        self._programs = OncePerKeyCache()
+        self._programs: OrderedDict[Key, Future[dict[Hashable, Program]]] = OrderedDict()
         self._lock = threading.Lock()
         self.planned: set[Key] = set()  # that the generation needs and that were not there before
         self.making: set[Key] = set()  # that are being compiled now
@@ -71,7 +46,9 @@ class ProgramCache:
     def plan(self, signature: Signature, lanes: int) -> None:
         """The generation comes to the signature's program for so many lanes."""
         key = (self.templates.shared(signature), lanes)
-        if key not in self._programs:
+        with self._lock:
+            future = self._programs.get(key)
+        if future is None or not future.done():
             self.planned.add(key)
 
     def program(self, signature: Signature, lanes: int) -> Program | FoldedProgram:
@@ -80,33 +57,43 @@ class ProgramCache:
         templates = [self.templates.template(signature, fold) for fold in self.templates.folds]
         parts = list(zip(templates, self.data, strict=True))
 
-        def make() -> dict[Hashable, Program]:
-            programs: dict[Hashable, Program] = {}
-            self.making.add(key)
+        with self._lock:
+            is_new = key not in self._programs
+            future = self._programs.setdefault(key, Future())
+            self._programs.move_to_end(key)
+            if len(self._programs) > CACHE_SIZE:
+                self._programs.popitem(last=False)
+        if is_new:
             try:
-                alone = self.templates.row_by_row(signature)
-                worth = self.templates.effort(signature)
-                for template, data in parts:
-                    if data.shapes not in programs:
-                        rows = len(data.validation_y)
-                        batch = validation_batch(template, row_by_row=alone, rows=rows, lanes=lanes)
-                        program = Program(template, lanes, data, validation_batch=batch, carry=not alone, effort=worth)
-                        programs[data.shapes] = program
-            finally:
-                self.making.remove(key)
-            self.compiled += len(programs)
-            self.planned.add(key)
-            self.made.add(key)
-            return programs
-
-        made = self._programs.get(key, make)
-        programs = [made[data.shapes].of(template, data) for template, data in parts]
+                future.set_result(self._made(key, signature, parts))
+            except BaseException as error:  # whoever waits for the program gets it, too
+                future.set_exception(error)
+                with self._lock:
+                    self._programs.pop(key, None)
+        programs = [future.result()[data.shapes].of(template, data) for template, data in parts]
         return FoldedProgram(programs, self._search_data) if self._search_data.folds else programs[0]
 
-    @property
+    def _made(self, key: Key, signature: Signature, parts: Sequence[Part]) -> dict[Hashable, Program]:
+        """A program for each shape of data."""
+        programs: dict[Hashable, Program] = {}
+        lanes = key[1]
+        self.making.add(key)
+        try:
+            alone = self.templates.row_by_row(signature)
+            worth = self.templates.effort(signature)
+            for template, data in parts:
+                if data.shapes not in programs:
+                    batch = validation_batch(template, row_by_row=alone, rows=len(data.validation_y), lanes=lanes)
+                    program = Program(template, lanes, data, validation_batch=batch, carry=not alone, effort=worth)
+                    programs[data.shapes] = program
+        finally:
+            self.making.remove(key)
+        self.compiled += len(programs)
+        self.planned.add(key)
+        self.made.add(key)
+        return programs
+
+    @cached_property
     def data(self) -> list[DeviceData]:
         """The rows, with folds those of each, put on the device when they are first needed."""
-        with self._lock:
-            if not self._data:
-                self._data = DeviceData.of(self._search_data)
-            return self._data
+        return DeviceData.of(self._search_data)
