@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.space_file import keras_tables as tables
+from tests.helpers.keras_catalogue import OPTIMIZERS_LEFT_OUT, named, public
 
 FILE = Path(tables.__file__).with_name("keras_tables.json")
 
-# not searched: what names or wraps an optimizer, and `lamb`, which `keras.optimizers.get` can't find (3.15.1)
-OTHER_OPTIMIZERS = ("lamb", "lossscaleoptimizer", "multioptimizer", "optimizer", "optimizermap")
 OTHER_ARGUMENTS = ("self", "name", "kwargs", "exclude_layers")
 OTHER_LOSSES = ("circle", "ctc")  # they need more than one label a row
 COUNTS = {"false_negatives": "down", "false_positives": "down", "true_negatives": "up", "true_positives": "up"}
@@ -69,17 +68,16 @@ def _same(metrics: Mapping[str, tuple[type, str]]) -> list[list[str]]:
 
 
 def _optimizers(known: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What each optimizer takes, and what each argument may be."""
-    import keras
-
-    classes = {name.lower(): item for name, item in vars(keras.optimizers).items() if inspect.isclass(item)}
+    """What each optimizer takes that may be searched, and what each argument may be."""
+    classes = {name.lower(): item for name, item in public("optimizers").items()}
+    others = {name.lower() for name in named(OPTIMIZERS_LEFT_OUT)}
     return {
         name: {
             argument.name: known.get(name, {}).get(argument.name) or _kind(argument.default)
             for argument in inspect.signature(classes[name]).parameters.values()
             if argument.name not in OTHER_ARGUMENTS
         }
-        for name in sorted(set(classes) - set(OTHER_OPTIMIZERS))
+        for name in sorted(set(classes) - others)
     }
 
 

@@ -34,15 +34,10 @@ def searching(source=None, arguments=None, batch_size=None, **distributions):
     return make_spec((LEARNING_RATE, EPOCHS, *varied), model=model, folder=FOLDER)
 
 
-def of_models(*arguments, **each):
-    """Trials of models with these arguments; `each` has further parameters, a value for each trial."""
-    trials = [{f"model.{name}": value for name, value in one.items()} for one in arguments]
+def of_models(names, *arguments, **each):
+    """Trials of models with these arguments, a row each; `each` has further parameters, a value for each trial."""
+    trials = [{f"model.{name}": value for name, value in zip(names.split(), row, strict=True)} for row in arguments]
     return [{**trial, **{name: values[place] for name, values in each.items()}} for place, trial in enumerate(trials)]
-
-
-def rows_of(names, *values):
-    """Arguments by name, a row for each model."""
-    return [dict(zip(names.split(), row, strict=True)) for row in values]
 
 
 def as_fit(spec, data, params):
@@ -64,29 +59,27 @@ CASES = [
     case(
         "rates of dropout and factors of penalties",
         searching(arguments={"hidden": (16,)}, dropout=SHARE, l2=Float(0.0, 1.0)),
-        of_models(*rows_of("dropout l2", (0.1, 0.01), (0.5, 0.001), (0.87, 1e-6)), learning_rate=(0.01, 0.003, 0.01)),
+        of_models("dropout l2", (0.1, 0.01), (0.5, 0.001), (0.87, 1e-6), learning_rate=(0.01, 0.003, 0.01)),
     ),
     case(
         "a factor of zero where a trial has no penalty",
         searching(l2=Float(0.0, 1.0), hidden=Categorical(((), (16,))), dropout=SHARE),
-        of_models(*rows_of("l2 hidden dropout", (0.0, (16,), 0.0), (0.01, (16,), 0.3), (0.0, (), 0.3))),
+        of_models("l2 hidden dropout", (0.0, (16,), 0.0), (0.01, (16,), 0.3), (0.0, (), 0.3)),
     ),
     case(
         "numbers of zero in models of the user's",
         searching("penalized", **dict.fromkeys(PENALTIES.split(), SHARE)),
         of_models(
-            *rows_of(
-                PENALTIES,
-                (0.001, 0.01, 0.1, 0.3, 0.2, 0.1, 0.001),
-                (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-                (0.0, 0.01, None, 0.1, 0.0, 0.2, 0.0),
-            )
+            PENALTIES,
+            (0.001, 0.01, 0.1, 0.3, 0.2, 0.1, 0.001),
+            (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+            (0.0, 0.01, None, 0.1, 0.0, 0.2, 0.0),
         ),
     ),
     case(
         "nothing dropped where a trial has no dropout",
         searching(arguments={"hidden": (16,)}, dropout=SHARE),
-        of_models({"dropout": 0.0}, {"dropout": 0.3}),
+        of_models("dropout", (0.0,), (0.3,)),
     ),
     *(
         case(
@@ -97,9 +90,7 @@ CASES = [
                 dropout=SHARE,
                 l2=Float(0.0, 1.0),
             ),
-            of_models(
-                *rows_of("hidden dropout l2", ((8, 5), 0.1, 0.01), ((33, 20), 0.3, 0.001), ((64, 64), 0.2, 0.0001))
-            ),
+            of_models("hidden dropout l2", ((8, 5), 0.1, 0.01), ((33, 20), 0.3, 0.001), ((64, 64), 0.2, 0.0001)),
             marks=marks,
         )
         for activation, marks in (("relu", pytest.mark.soak), ("sigmoid", ()))
@@ -108,7 +99,7 @@ CASES = [
         case(
             f"what is beyond a narrow layer stays at zero, {optimizer}",
             searching(hidden=WIDTHS),
-            of_models({"hidden": 7}, {"hidden": 31}, optimizer=[optimizer] * 2, learning_rate=(0.003, 0.01)),
+            of_models("hidden", (7,), (31,), optimizer=[optimizer] * 2, learning_rate=(0.003, 0.01)),
             marks=() if optimizer in ("sgd", "ftrl") else pytest.mark.soak,
         )
         for optimizer in ("sgd", "ftrl", "rmsprop", "adamw", "adamax", "adadelta", "adagrad", "nadam", "lion")
@@ -117,25 +108,20 @@ CASES = [
         "models of the user's",
         searching("many_numbers", units=WIDTHS, **dict.fromkeys(MANY.split()[1:], SHARE)),
         of_models(
-            *rows_of(
-                MANY,
-                (6, 0.1, 0.3, 0.05, 0.001, 0.01),
-                (12, 0.5, 0.1, 0.3, 0.01, 0.001),
-                (40, 0.3, 0.01, 0.2, 1e-4, 1e-5),
-            )
+            MANY, (6, 0.1, 0.3, 0.05, 0.001, 0.01), (12, 0.5, 0.1, 0.3, 0.01, 0.001), (40, 0.3, 0.01, 0.2, 1e-4, 1e-5)
         ),
         marks=pytest.mark.full_effort,  # normalized batches make roundings large
     ),
     case(
         "a functional model of one chain",
         searching("functional", units=WIDTHS, rate=SHARE),
-        of_models(*rows_of("units rate", (6, 0.3), (33, 0.1))),
+        of_models("units rate", (6, 0.3), (33, 0.1)),
     ),
     *(
         case(
             f"a rate of {rate} draws no numbers",
             searching("functional", units=WIDTHS, rate=Float(0.0, 1.0)),
-            of_models(*rows_of("units rate", (6, rate), (33, rate))),
+            of_models("units rate", (6, rate), (33, rate)),
         )
         for rate in (0.0, 1.0)
     ),
@@ -145,28 +131,24 @@ CASES = [
             hidden=Categorical(PAIR), hidden_activation=Categorical(("relu", "tanh", "gelu", "swish")), dropout=SHARE
         ),
         of_models(
-            *rows_of(
-                "hidden hidden_activation dropout",
-                *((PAIR[place % 2], name, 0.2) for place, name in enumerate(("relu", "tanh", "gelu", "swish"))),
-            )
+            "hidden hidden_activation dropout",
+            *((PAIR[place % 2], name, 0.2) for place, name in enumerate(("relu", "tanh", "gelu", "swish"))),
         ),
     ),
     case(
         "batch sizes, with whole and short last batches",
         searching(hidden=Categorical(PAIR), dropout=SHARE, batch_size=Categorical((16, 32, 50, 64))),
-        of_models(*rows_of("hidden dropout", *((one, 0.3) for one in PAIR * 2)), batch_size=(16, 32, 50, 64)),
+        of_models("hidden dropout", *((one, 0.3) for one in PAIR * 2), batch_size=(16, 32, 50, 64)),
     ),
     case(
         "batches that fill every step, beside shorter ones",
         searching(hidden=WIDTHS, batch_size=Categorical((15, 60))),
-        of_models({"hidden": 9}, {"hidden": 9}, batch_size=(15, 60)),
+        of_models("hidden", (9,), (9,), batch_size=(15, 60)),
     ),
     case(
         "noise in batches that are filled up",
         searching("noisy", **dict.fromkeys(["noise", "rate", "gaussian", "alpha"], SHARE), batch_size=Int(16, 40)),
-        of_models(
-            *rows_of("noise rate gaussian alpha", (0.1, 0.3, 0.2, 0.1), (0.3, 0.2, 0.4, 0.3)), batch_size=(16, 37)
-        ),
+        of_models("noise rate gaussian alpha", (0.1, 0.3, 0.2, 0.1), (0.3, 0.2, 0.4, 0.3), batch_size=(16, 37)),
     ),
     case(
         "several depths",
@@ -177,14 +159,12 @@ CASES = [
             batch_size=Categorical((32, 64)),
         ),
         of_models(
-            *rows_of(
-                "hidden dropout l2",
-                ((9, 40, 5), 0.1, 0.01),
-                ((33, 20), 0.0, 0.001),
-                ((7,), 0.3, 0.0001),
-                ((), 0.2, 0.0001),
-                ((), 0.0, 0.01),
-            ),
+            "hidden dropout l2",
+            ((9, 40, 5), 0.1, 0.01),
+            ((33, 20), 0.0, 0.001),
+            ((7,), 0.3, 0.0001),
+            ((), 0.2, 0.0001),
+            ((), 0.0, 0.01),
             batch_size=(32, 32, 64, 64, 64),
         ),
     ),
@@ -196,39 +176,37 @@ CASES = [
             hidden_activation=Categorical(("relu", "sigmoid")),
         ),
         of_models(
-            *rows_of(
-                "hidden activation hidden_activation",
-                (6, "sigmoid", "relu"),
-                (33, "sigmoid", "sigmoid"),
-                (20, "softmax", "sigmoid"),
-            )
+            "hidden activation hidden_activation",
+            (6, "sigmoid", "relu"),
+            (33, "sigmoid", "sigmoid"),
+            (20, "softmax", "sigmoid"),
         ),
         2,
     ),
     case(
         "a layer that looks at the batch is compiled for each batch size",
         searching("many_numbers", units=WIDTHS, batch_size=Categorical((16, 32))),
-        of_models({"units": 6}, {"units": 33}, batch_size=(16, 32)),
+        of_models("units", (6,), (33,), batch_size=(16, 32)),
         2,
     ),
     case(
         "a layer of the user's keeps each model by itself",
         searching("with_a_lambda", rate=Float(0.0, 1.0)),
-        of_models({"rate": 0.5}, {"rate": 0.9}),
+        of_models("rate", (0.5,), (0.9,)),
         2,
     ),
     case(
         "a mixing optimizer keeps each model by itself",
         searching(hidden=WIDTHS),
-        of_models({"hidden": 7}, {"hidden": 9}, optimizer=("muon", "muon"), learning_rate=(0.003, 0.003)),
+        of_models("hidden", (7,), (9,), optimizer=("muon", "muon"), learning_rate=(0.003, 0.003)),
         2,
     ),
     *(
-        case(f"{source} keeps each model by itself", searching(source, units=WIDTHS), of_models(*units), 2)
+        case(f"{source} keeps each model by itself", searching(source, units=WIDTHS), of_models("units", *units), 2)
         for source, units in (
-            ("with_a_skip", ({"units": 6}, {"units": 7})),
-            *((name, ({"units": 6}, {"units": 33})) for name in ("orthogonal", "of_low_rank", "of_unit_norms")),
-            ("of_own_relu", ({"units": 6}, {"units": 33})),
+            ("with_a_skip", ((6,), (7,))),
+            *((name, ((6,), (33,))) for name in ("orthogonal", "of_low_rank", "of_unit_norms")),
+            ("of_own_relu", ((6,), (33,))),
         )
     ),
 ]
@@ -241,7 +219,7 @@ def test_trials_share_programs_with_the_numbers_of_fit(data, spec, params, progr
 
 def test_a_trial_without_a_penalty_trains_alone_as_if_the_space_had_none(data):
     spec = searching(arguments={"hidden": (16,)}, l2=Float(0.0, 1.0))
-    (signature,) = as_fit(spec, data, of_models({"l2": 0.0}))
+    (signature,) = as_fit(spec, data, of_models("l2", (0.0,)))
     assert "L2" not in signature.structure
 
 
@@ -260,7 +238,7 @@ def test_a_factor_of_zero_adds_nothing_where_the_sum_over_weights_overflows(kind
 
 def test_a_trial_that_is_wanted_alone_has_the_bits_that_it_has_among_all(data):
     spec = searching(hidden=WIDTHS, dropout=SHARE)
-    models = of_models(*rows_of("hidden dropout", (7, 0.2), (31, 0.4), (9, 0.0), (40, 0.1), (12, 0.0)))
+    models = of_models("hidden dropout", (7, 0.2), (31, 0.4), (9, 0.0), (40, 0.1), (12, 0.0))
     trials = suggestions(*({"optimizer": "adam", "learning_rate": 0.01, "epochs": 2, **model} for model in models))
     together = lanes(spec, data, trials)
     for number in (1, 4):

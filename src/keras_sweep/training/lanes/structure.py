@@ -63,14 +63,14 @@ class OwnLayer:
 class OwnModel:
     """A trial's own model, in the structure that it shares with others."""
 
-    given: tuple[tuple[int | None, ...], str]  # the shape of a row and its dtype
+    row: tuple[tuple[int | None, ...], str]  # its shape and dtype
     layers: tuple[OwnLayer, ...]
     weights: int  # about how many it has with layers so wide
 
     @cached_property
     def structure(self) -> str:
         """What lanes must have in common to share a program, as JSON."""
-        return json.dumps({"input": self.given, "layers": [layer.facts for layer in self.layers]}, sort_keys=True)
+        return json.dumps({"input": self.row, "layers": [layer.facts for layer in self.layers]}, sort_keys=True)
 
     @property
     def trainable(self) -> Arrays:
@@ -294,7 +294,7 @@ def joined_models(owns: Sequence[OwnModel | None], pays: Callable[[OwnModel, Own
 
 def _lying_in(own: OwnModel, other: OwnModel) -> OwnModel | None:
     """A model in the structure of another one; None where it does not lie in it."""
-    if own.given != other.given:
+    if own.row != other.row:
         return None
     # The next layer of the shallow model takes the first place that fits. A place that is left over passes its input
     # through, and a model of which a layer finds no place does not lie there.
