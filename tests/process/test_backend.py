@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -66,6 +67,13 @@ def test_the_tiny_program_leaves_the_generators_as_they_were():
     assert np.random.rand() == expected
 
 
+def runs(code: str, folder: Path) -> None:
+    """Run it in a process of its own, on JAX."""
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    subprocess.run(command, check=True, cwd=folder, env=environment, timeout=PATIENCE)
+
+
 SCRIPT = """
 import random, sys
 import numpy as np
@@ -88,9 +96,8 @@ with without_tensorflow():
 """
 
 
-def test_seeding_without_tensorflow_draws_the_same_numbers():
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    subprocess.run([sys.executable, "-W", "ignore", "-c", SCRIPT], check=True, env=environment, timeout=PATIENCE)
+def test_seeding_without_tensorflow_draws_the_same_numbers(tmp_path):
+    runs(SCRIPT, tmp_path)
 
 
 OTHER_KERAS = """
@@ -103,14 +110,12 @@ assert "tensorflow" in sys.modules
 """
 
 
-def test_a_keras_that_keeps_the_flag_elsewhere_only_imports_tensorflow():
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    subprocess.run([sys.executable, "-W", "ignore", "-c", OTHER_KERAS], check=True, env=environment, timeout=PATIENCE)
+def test_a_keras_that_keeps_the_flag_elsewhere_only_imports_tensorflow(tmp_path):
+    runs(OTHER_KERAS, tmp_path)
 
 
 RUN = """
-import os, sys
-os.environ["KERAS_BACKEND"] = "jax"
+import sys
 from keras_sweep.cli.main import main
 try:
     main(["run", "mine.yaml", "--quiet"])
@@ -136,5 +141,5 @@ def build():
 def test_a_sweep_of_a_model_of_ones_own_imports_no_tensorflow_from_its_inspection_to_its_file(tmp_path):
     (tmp_path / "mine.yaml").write_text(SPACE)
     (tmp_path / "mine.py").write_text(BUILD)
-    subprocess.run([sys.executable, "-W", "ignore", "-c", RUN], check=True, cwd=tmp_path, timeout=PATIENCE)
+    runs(RUN, tmp_path)
     assert (tmp_path / "sweeps" / "mine" / "best.keras").exists()

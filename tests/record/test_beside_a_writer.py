@@ -48,8 +48,7 @@ while last < 300:
     results = reader.read_results(folder)
     assert len(results) >= last
     assert repr(results) == repr(wanted[: len(results)])
-    (best,) = reader.read_results(folder, top=1)
-    assert best.number < 300
+    assert sum(reader.read_summary(folder).trials.values()) >= len(results)
     for words in (["leaderboard", "dense"], ["list"], ["show", "dense", "0"]):
         with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
             assert not main([*words, "--sweeps-dir", str(folder.path.parent)])

@@ -47,7 +47,6 @@ def test_a_finalist_comes_back_to_the_last_digit_with_its_recipe(folder: SweepFo
     found = read_results(folder)
     assert [one.final for one in found] == [True, True, False, False]
     assert found[1].finalists == (result(0, 0.95, recipe=1),)
-    assert [one.number for one in read_results(folder, top=3)] == [1, 0, 3]
     assert read_summary(folder).best.number == 1
     assert sum(read_summary(folder).trials.values()) == 4
 
@@ -70,7 +69,7 @@ def test_a_choice_among_fewer_trials_decides_nothing(folder: SweepFolder) -> Non
     with StudyFile.open(folder) as study:
         study.add(result(4, 0.1))
     assert not any(one.final for one in read_results(folder))
-    assert [one.number for one in read_results(folder, top=1)] == [0]
+    assert read_summary(folder).best.number == 0
     assert read_results(folder)[1].finalists
 
 
@@ -112,7 +111,7 @@ def test_choices_of_other_types_are_damage(folder: SweepFolder, choices: str) ->
 def test_any_choice_of_the_right_types_can_be_read(folder: SweepFolder, choices: str) -> None:
     change(folder, f"UPDATE study_user_attributes SET value_json = '{choices}' WHERE key = 'finalists'")
     assert len(read_results(folder)) == 4
-    assert len(read_results(folder, top=2)) == 2
+    assert read_summary(folder).best is not None
 
 
 def test_a_finalist_of_a_trial_that_is_not_there_is_nobodys(folder: SweepFolder) -> None:

@@ -112,8 +112,8 @@ def test_optuna_finds_the_winner_and_its_parameters(tmp_path: Path) -> None:
     wanted = dense_sweep(64)
     folder = new_folder(tmp_path, 64)
     study = optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}")
-    (best,) = reader.read_results(folder, top=1)
-    assert study.best_trial.number == best.number
+    best = reader.read_summary(folder).best
+    assert best is not None and study.best_trial.number == best.number
     assert study.best_params == dict(best.params)
     assert study.user_attrs["fingerprint"] == "abc"
     for trial, one in zip(study.get_trials(), wanted, strict=True):

@@ -51,16 +51,15 @@ class RecordedStudy:
         rows = self.rows()
         return self._with_finalists(self.results(rows), len(rows))
 
-    def best(self, rows: Sequence[schema.Row], top: int) -> list[Result]:
-        """The first `top` of all rows, in order. Of the others only number, state and value are read."""
+    def best(self, rows: Sequence[schema.Row]) -> Result | None:
+        """The first of all rows in order. Of most others only number, state and value are read."""
         objective = self.facts.objective
         keys = {row.number: value_key(row.number, row.state, row.value, objective) for row in rows}
-        last = sorted(keys.values())[:top][-1:]
+        least, recipes = min(keys.values(), default=None), self.facts.choice.recipes
         # Values alone leave open how equal ones rank, and finalists rank before all others: so these are read, too.
-        recipes = self.facts.choice.recipes
-        leading = [row for row in rows if [keys[row.number]] <= last or row.number in recipes]
+        leading = [row for row in rows if keys[row.number] == least or row.number in recipes]
         results = self._with_finalists(self.results(leading), len(rows))
-        return sorted(results, key=lambda result: order_key(result, objective))[:top]
+        return min(results, key=lambda result: order_key(result, objective), default=None)
 
     def finalists(self) -> int | None:
         """The id of the study of finalists, where there is one beside it."""
@@ -86,10 +85,9 @@ class Summary:
     best: Result | None  # the winner; of a sweep that was imported as a whole, its best trial
 
 
-def read_results(folder: SweepFolder, *, top: int | None = None) -> list[Result]:
-    """Finished trials without weights: all in order of number, or the `top` best, best first. Raises RecordError."""
-    with reading(folder) as study:
-        return study.ranked_results() if top is None else study.best(study.rows(), top)
+def read_results(folder: SweepFolder) -> list[Result]:
+    """Finished trials without weights, in order of number. Raises RecordError."""
+    return read_sweep(folder)[1]
 
 
 def read_sweep(folder: SweepFolder) -> tuple[Facts, list[Result]]:
@@ -103,8 +101,10 @@ def read_summary(folder: SweepFolder) -> Summary:
     with reading(folder) as study:
         objective, rows = study.facts.objective, study.rows()
         counts = Counter(row.state for row in rows)
-        best = next((one for one in study.best(rows, 1) if comparable(one, objective)), None)
-        if best is not None and imported(best):  # which can't win where there are others
+        best = study.best(rows)
+        if best is not None and not comparable(best, objective):
+            best = None
+        elif best is not None and imported(best):  # which can't win where there are others
             results = study.ranked_results()
             best = best if all(map(imported, results)) else winner(results, objective)
     return Summary(study.name, study.facts, {state: counts[state] for state in TrialState}, best)
@@ -151,16 +151,17 @@ def _begun(path: Path, options: str, stack: ExitStack) -> sqlite3.Connection:
 @contextmanager
 def damage_named(folder: SweepFolder) -> Iterator[None]:
     """Raise RecordError for what goes wrong with a record; damage is named as such."""
-    try:
-        with plain_errors("read", folder.study):
-            try:
-                yield
-            except sqlite3.DatabaseError as error:
-                if not is_damage(error):
-                    raise
-                raise RecordError(f"the record {folder.study} is damaged: {error}", hint=DAMAGED_HINT) from error
-    except (ValueError, RecursionError) as error:  # the latter from JSON of a thousand brackets
-        raise RecordError(f"the record {folder.study} is damaged: {error}", hint=DAMAGED_HINT) from error
+    with plain_errors("read", folder.study):
+        try:
+            yield
+        except (
+            sqlite3.DatabaseError,
+            ValueError,
+            RecursionError,
+        ) as error:  # the last of deep JSON
+            if isinstance(error, sqlite3.Error) and not is_damage(error):
+                raise
+            raise RecordError(f"the record {folder.study} is damaged: {error}", hint=DAMAGED_HINT) from error
 
 
 def check_file(folder: SweepFolder) -> None:
