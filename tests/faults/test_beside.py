@@ -1,4 +1,4 @@
-"""Two sweeps of one name at once, and readers beside a sweep."""
+"""Two sweeps of one name at once, and the lock of another host."""
 
 from __future__ import annotations
 
