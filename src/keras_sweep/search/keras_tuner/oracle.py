@@ -26,7 +26,7 @@ from itertools import pairwise
 from typing import Any
 
 from keras_sweep.errors import SearchError
-from keras_sweep.search.keras_tuner.space import NOTHING, CodedSpace, Codes, hyper_parameter
+from keras_sweep.search.keras_tuner.space import CodedSpace, Codes
 from keras_sweep.space.search_space import Goal, Objective
 
 ORACLES: Mapping[str, str] = {
@@ -197,7 +197,7 @@ class SilentOracle:
             "objective": keras_tuner.Objective(
                 self._objective.name, "max" if self._objective.goal is Goal.MAXIMIZE else "min"
             ),
-            "hyperparameters": _hyperparameters(space),
+            "hyperparameters": space.hyper_parameters(),
             "seed": self._seed,
             "allow_new_entries": False,
             "tune_new_entries": False,
@@ -265,18 +265,3 @@ def predicted(gpr: Any, x: Any, return_std: bool = True) -> tuple[Any, Any]:
     v = solve_triangular(gpr.L_, covariance.T, lower=True, check_finite=False)
     variance = np.maximum(gpr.kernel_.diag(x) - np.einsum("ij,ji->i", v.T, v), 0.0)
     return mean, np.sqrt(variance * std**2)
-
-
-def _hyperparameters(space: CodedSpace) -> Any:
-    """The space as `keras_tuner.HyperParameters`."""
-    import keras_tuner
-    from keras_tuner.src.engine.conditions import Parent
-
-    hyperparameters = keras_tuner.HyperParameters()
-    entries = space.entries()
-    for parameter, parents in entries:
-        conditions = [Parent(name, list(values)) for name, values in parents]
-        hyperparameters.merge([hyper_parameter(parameter, conditions)])
-    if not entries:
-        hyperparameters.Fixed(NOTHING, 0)
-    return hyperparameters

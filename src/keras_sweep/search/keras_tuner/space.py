@@ -8,16 +8,15 @@ which is what KerasTuner's samplers work on anyhow: suggestions are those that t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
-from keras_sweep.space.search_space import Condition, Parameter, Params, SearchSpace
+from keras_sweep.space.search_space import Condition, Params, SearchSpace
 
 Code: TypeAlias = int | float
 Codes: TypeAlias = Mapping[str, Code]  # KerasTuner's values of a trial; "tuner/..." may be among them
-ParentCodes: TypeAlias = tuple[tuple[str, tuple[Code, ...]], ...]  # (parameter, values) of each condition
 
 NOTHING = "tuner/nothing"  # stands in a space without parameters, where KerasTuner would see no trial at all
 
@@ -28,11 +27,15 @@ class CodedSpace:
 
     space: SearchSpace
 
-    def entries(self) -> list[tuple[Parameter, ParentCodes]]:
-        """The parameters that a trial can have, with their conditions in codes; those on constants are resolved."""
-        found: dict[str, tuple[Parameter, ParentCodes]] = {}
+    def hyper_parameters(self) -> Any:
+        """The parameters that a trial can have for KerasTuner; conditions on constants are resolved."""
+        import keras_tuner
+        from keras_tuner.src.engine.conditions import Parent
+
+        hyper_parameters = keras_tuner.HyperParameters()
+        found: dict[str, Distribution] = {}
         for parameter in self.space.parameters:
-            parents: list[tuple[str, tuple[Code, ...]]] = []
+            parents = []
             for condition in parameter.when:
                 if condition.parameter in self.space.constants:
                     if not condition.holds(self.space.constants):
@@ -41,10 +44,13 @@ class CodedSpace:
                 codes = _parent_codes(found, condition)
                 if not codes:  # the parent never has such a value
                     break
-                parents.append((condition.parameter, codes))
+                parents.append(Parent(condition.parameter, codes))
             else:
-                found[parameter.name] = (parameter, tuple(parents))
-        return list(found.values())
+                found[parameter.name] = parameter.distribution
+                hyper_parameters.merge([_hyper_parameter(parameter.name, parameter.distribution, parents)])
+        if not found:
+            hyper_parameters.Fixed(NOTHING, 0)
+        return hyper_parameters
 
     def encode(self, params: Params) -> dict[str, Code] | None:
         """The codes of a trial's values; None where they are not of this space."""
@@ -66,28 +72,26 @@ class CodedSpace:
         return params
 
 
-def hyper_parameter(parameter: Parameter, conditions: Sequence[Any]) -> Any:
-    """The `keras_tuner` hyperparameter of that name, whose values are codes."""
+def _hyper_parameter(name: str, distribution: Distribution, parents: list[Any]) -> Any:
     from keras_tuner.engine import hyperparameters as kinds
 
-    distribution, listed = parameter.distribution, list(conditions)
     if isinstance(distribution, Categorical):
-        return kinds.Choice(parameter.name, list(range(len(distribution.choices))), conditions=listed)
+        return kinds.Choice(name, list(range(len(distribution.choices))), conditions=parents)
     if isinstance(distribution, Float) and distribution.size != math.inf:
-        return kinds.Int(parameter.name, 0, int(distribution.size) - 1, conditions=listed)
+        return kinds.Int(name, 0, int(distribution.size) - 1, conditions=parents)
     sampling = "log" if distribution.log else "linear"
     kind = kinds.Float if isinstance(distribution, Float) else kinds.Int
     step = None if isinstance(distribution, Float) or distribution.log else distribution.step
-    return kind(parameter.name, distribution.low, distribution.high, step=step, sampling=sampling, conditions=listed)
+    return kind(name, distribution.low, distribution.high, step=step, sampling=sampling, conditions=parents)
 
 
-def _parent_codes(found: Mapping[str, tuple[Parameter, ParentCodes]], condition: Condition) -> tuple[Code, ...]:
-    if condition.parameter not in found:
-        return ()
-    distribution = found[condition.parameter][0].distribution
+def _parent_codes(found: Mapping[str, Distribution], condition: Condition) -> list[Code]:
+    distribution = found.get(condition.parameter)
+    if distribution is None:
+        return []
     if isinstance(distribution, Float) and distribution.size == math.inf:
-        return tuple(float(value) for value in condition.values if isinstance(value, int | float))
-    return tuple(_code(distribution, value) for value in distribution.values() if value in condition.values)
+        return [float(value) for value in condition.values if isinstance(value, int | float)]
+    return [_code(distribution, value) for value in distribution.values() if value in condition.values]
 
 
 def _code(distribution: Distribution, value: Value) -> Code:
