@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from sklearn.model_selection import train_test_split
 
 from keras_sweep.data import fetch, image_sets
 from keras_sweep.data.catalog import load_search_data
@@ -68,26 +69,16 @@ def test_jax_reads_them_where_they_are(rows):
     assert device.unsafe_buffer_pointer() == pixels.ctypes.data
 
 
-@pytest.fixture(scope="module")
-def data():  # type: ignore[no-untyped-def]
-    return load_search_data(named("fashion_mnist"))
-
-
-def test_is_split_as_in_the_lesson(data) -> None:  # type: ignore[no-untyped-def]
-    assert data.train.x.shape == (48000, 784) and data.validation.x.shape == (12000, 784)
-    assert data.train.x.dtype == np.float32
-    assert data.train.y[:10].tolist() == [7, 3, 5, 8, 6, 9, 3, 3, 9, 9]
-    assert (data.classes, data.test_rows, data.image_shape) == (10, 10000, (28, 28))
-
-
-def test_equals_the_lessons_own_code(data) -> None:  # type: ignore[no-untyped-def]
-    from sklearn.model_selection import train_test_split
-
+def test_is_split_and_scaled_by_the_lessons_own_code() -> None:
+    data = load_search_data(named("fashion_mnist"))
     images, labels = FASHION_MNIST.search_arrays()
     x = (np.asarray(images) / 255.0).astype("float32").reshape(-1, 784)
     x_train, x_validation, y_train, y_validation = train_test_split(x, labels, test_size=0.2, random_state=42)
+    assert data.train.x.shape == (48000, 784) and data.train.x.dtype == np.float32
+    assert data.train.y[:10].tolist() == [7, 3, 5, 8, 6, 9, 3, 3, 9, 9]
     assert (data.train.x == x_train).all() and (data.validation.x == x_validation).all()
     assert (data.train.y == y_train).all() and (data.validation.y == y_validation).all()
+    assert (data.classes, data.test_rows, data.image_shape) == (10, 10000, (28, 28))
 
 
 def test_one_hot_labels_where_the_loss_takes_them() -> None:

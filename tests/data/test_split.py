@@ -12,21 +12,6 @@ from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import Split
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_the_lessons_split_of_60000_rows(seed: int) -> None:
-    kept, held = train_test_split(np.arange(60000), test_size=0.2, random_state=seed)
-    ours = held_out(60000, 0.2, seed)
-    assert (ours[0] == kept).all() and (ours[1] == held).all()
-    assert (len(ours[0]), len(ours[1])) == (48000, 12000)
-
-
-def test_by_class_keeps_the_shares() -> None:
-    labels = np.array(["a"] * 50 + ["b"] * 10, dtype=object)
-    kept, held = held_out(60, 0.2, 1, labels)
-    assert sorted([*kept, *held]) == list(range(60))
-    assert (labels[held] == "b").sum() == 2
-
-
 def test_too_few_rows_of_a_class_says_what_to_do() -> None:
     with pytest.raises(DataError, match=r"stratify: true`: class .* has one row\. Bring more rows"):
         held_out(4, 0.5, 0, np.array([0, 0, 0, 1]))
