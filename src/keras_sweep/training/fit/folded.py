@@ -59,17 +59,19 @@ class FoldedFitRunner(FitRunner):
         plan = training_plan(self._spec, suggestion.params)
         rungs = judge.rungs(plan.epochs)
         every = bool(self._anew) or self._spec.take_best or bool(rungs)
+        spec = replace(self._spec, objective=replace(self._spec.objective, take_best=False))
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
-            tell = self._told(fold, ends, emit)
-            end = self._fold(suggestion, fold, tell, stopping, at_most=epochs, every=every)
-            if end is None:
+            tell, data = self._told(fold, ends, emit), self._data.fold(fold)
+            log = self._fitted(spec, suggestion, data, TO_THE_END, tell, stopping, at_most=epochs, every=every)
+            if log is None:
                 return None
-            if isinstance(end, Result):
-                return replace(end, reason=f"fold {fold + 1} of {len(self._data.folds)}: {end.reason}")
-            ends.append(end)
-            epochs = min(epochs, len(end.rows))
+            if isinstance(log, Result):
+                return replace(log, reason=f"fold {fold + 1} of {len(self._data.folds)}: {log.reason}")
+            epochs = min(epochs, len(log.rows))
+            weights = dict(enumerate(log.every_weights, start=1)) or {epochs: tuple(log.model.get_weights())}
+            ends.append(FoldEnd(log.rows, weights, log.seconds))
         return self._joined(suggestion, ends, rungs, judge)
 
     def _told(self, fold: int, before: Sequence[FoldEnd], emit: Listener) -> Listener:
@@ -85,31 +87,6 @@ class FoldedFitRunner(FitRunner):
                 emit(replace(event, logs=self._row(before, event.epoch, event.logs)))
 
         return tell
-
-    def _fold(
-        self,
-        suggestion: Suggestion,
-        fold: int,
-        emit: Listener,
-        stopping: Callable[[], bool],
-        *,
-        at_most: int,
-        every: bool,
-    ) -> FoldEnd | Result | None:
-        """Train one; None if the user asked to stop."""
-        spec = replace(self._spec, objective=replace(self._spec.objective, take_best=False))
-        data = self._data.fold(fold)
-        fitted = self._fitted(spec, suggestion, data, TO_THE_END, emit, stopping, at_most=at_most, every=every)
-        if isinstance(fitted, Result):
-            return fitted
-        log, model = fitted
-        if log.interrupted:
-            return None
-        if spec.objective.name not in log.curve:
-            reason = f"the metric {spec.objective.name!r} was not logged, only {sorted(log.curve)}"
-            return failed(suggestion, reason, runner=self.name, curve=log.curve, seconds=log.seconds)
-        weights = dict(enumerate(log.every_weights, start=1)) if every else {len(log.rows): tuple(model.get_weights())}
-        return FoldEnd(log.rows, weights, log.seconds)
 
     def _joined(self, suggestion: Suggestion, ends: Sequence[FoldEnd], rungs: Sequence[int], judge: Judge) -> Result:
         """The trial's result from those of its folds."""

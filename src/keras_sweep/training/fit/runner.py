@@ -21,7 +21,7 @@ from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.runner import TO_THE_END, Judge
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import Result, Suggestion
+from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints of a trial
 
@@ -114,8 +114,31 @@ class FitRunner:
         self, suggestion: Suggestion, judge: Judge, emit: Listener, stopping: Callable[[], bool]
     ) -> Result | None:
         """The result, or None if the user asked to stop."""
-        fitted = self._fitted(self._spec, suggestion, self._data, judge, emit, stopping)
-        return fitted if isinstance(fitted, Result) else self._result(suggestion, *fitted)
+        log = self._fitted(self._spec, suggestion, self._data, judge, emit, stopping)
+        if not isinstance(log, FitLog):
+            return log
+        if log.diverged:
+            return failed(suggestion, DIVERGED, runner=self.name, curve=log.curve, seconds=log.seconds)
+        weights = log.best_weights if self._spec.take_best else tuple(log.model.get_weights())
+
+        def predict() -> Any:
+            began = time.perf_counter()
+            log.model.set_weights(list(weights))
+            outputs = called(log.model, self._data.validation.x)
+            self._spend({"score": time.perf_counter() - began})
+            return outputs
+
+        return scored(
+            self._spec,
+            suggestion,
+            curve=log.curve,
+            weights=weights,
+            seconds=log.seconds,
+            runner=self.name,
+            y=self._data.validation.y,
+            predict=predict,
+            pruned_at=log.pruned_at,
+        )
 
     def _fitted(
         self,
@@ -128,8 +151,8 @@ class FitRunner:
         *,
         at_most: int | None = None,
         every: bool = False,
-    ) -> tuple[FitLog, Any] | Result:
-        """What `fit` told, and the model; or the result where its code raised.
+    ) -> FitLog | Result | None:
+        """What `fit` told; the result where its code raised or logged no objective; None where the user asked to stop.
 
         Args:
             spec: says which metric counts, and whether the best epoch's weights are to be kept.
@@ -186,34 +209,9 @@ class FitRunner:
             return failed(suggestion, f"{type(error).__name__}: {error}", runner=self.name, curve=curve, error=error)
         finally:
             self._spend(log.spent if log else {"build": time.perf_counter() - started})
-        return log, model
-
-    def _result(self, suggestion: Suggestion, log: FitLog, model: Any) -> Result | None:
         if log.interrupted:
             return None
-        curve, seconds = log.curve, log.seconds
-        if log.diverged:
-            return failed(suggestion, "diverged", runner=self.name, curve=curve, seconds=seconds)
-        if self._spec.objective.name not in curve:
-            reason = f"the metric {self._spec.objective.name!r} was not logged, only {sorted(curve)}"
-            return failed(suggestion, reason, runner=self.name, curve=curve, seconds=seconds)
-        weights = log.best_weights if self._spec.take_best else tuple(model.get_weights())
-
-        def predict() -> Any:
-            began = time.perf_counter()
-            model.set_weights(list(weights))
-            outputs = called(model, self._data.validation.x)
-            self._spend({"score": time.perf_counter() - began})
-            return outputs
-
-        return scored(
-            self._spec,
-            suggestion,
-            curve=curve,
-            weights=weights,
-            seconds=seconds,
-            runner=self.name,
-            y=self._data.validation.y,
-            predict=predict,
-            pruned_at=log.pruned_at,
-        )
+        if spec.objective.name not in log.curve:
+            reason = f"the metric {spec.objective.name!r} was not logged, only {sorted(log.curve)}"
+            return failed(suggestion, reason, runner=self.name, curve=log.curve, seconds=log.seconds)
+        return log
