@@ -72,7 +72,7 @@ def test_the_scores_of_every_trial_add_up_to_its_value(done):
 def test_the_winner_is_compared_with_all_others(done):
     sweep, ended = done
     comparison = ended.comparison
-    best = winner(ended.results, ended_objective(sweep))
+    best = winner(ended.results, read_facts(sweep).objective)
     assert (comparison.method, comparison.best) == (PAIRED, best.number)
     assert set(comparison.behind) == set(range(16))
     assert comparison.behind[best.number].stderr is None
@@ -90,10 +90,6 @@ def test_what_more_trials_gain_is_said_of_a_loss_too_after_more_and_never_of_one
     assert len(values) == 17
     assert ended.comparison.more.trials == 8
     assert ended.comparison.more.gain == min(values[:9]) - min(values) > 0
-
-
-def ended_objective(sweep):
-    return read_facts(sweep).objective
 
 
 def test_the_estimate_is_on_the_card(done):

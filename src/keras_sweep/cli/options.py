@@ -133,7 +133,7 @@ def warn_of_slips(warnings: Iterable[str]) -> None:
 
 @contextmanager
 def at_work() -> Iterator[ProgressView]:
-    """Inside, libraries print into no answer and say nothing beside it; gives what shows events meanwhile."""
+    """Inside, what libraries print reaches neither the answer nor the user; gives the view that shows what goes on."""
     from keras_sweep.process.streams import LibraryNoise, answer_stream
     from keras_sweep.views.running.progress import status_view
 
