@@ -25,7 +25,6 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_SCHEMA", "SQLITE_MISMATCH")
 
 _SPACE = "Free some space and run the same command again; every finished trial is kept"
 _OWNER = "Check who owns the folder and its permissions, or give another one with `--sweeps-dir`"
@@ -68,11 +67,6 @@ def os_errors() -> Iterator[None]:
         if isinstance(error.__cause__, OSError):
             raise error.__cause__ from None
         raise
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file itself is at fault, not the disk or another program."""
-    return str(getattr(error, "sqlite_errorname", "")).startswith(_DAMAGED)
 
 
 def open_plain(path: Path) -> io.BufferedReader:

@@ -16,7 +16,7 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.dense import dense
 from keras_sweep.models.hyper_model import asking, is_hyper_model
 from keras_sweep.process.code_files import code_files
-from keras_sweep.process.given import is_given, parts_given, parts_now
+from keras_sweep.process.given import is_given, parts_given
 from keras_sweep.process.user_code import load_python, taken, user_code
 from keras_sweep.space.distributions import Value
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -147,7 +147,7 @@ def model_code(spec: SweepSpec, *, now: bool = False) -> dict[str, str]:
     if spec.model.kind != "python":
         return {}
     if is_given(source):
-        return parts_now(source) if now else parts_given(source)
+        return parts_given(source, now=now)
     return code_files(source.partition(":")[0], spec.folder.resolve())
 
 

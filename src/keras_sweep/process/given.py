@@ -77,11 +77,10 @@ def give_arrays(arrays: Any) -> str:
     return source
 
 
-def parts_given(source: str) -> dict[str, str]:
-    """What a given function was made of when it was given, each with its digest; {} where this program has not."""
-    return _given[source][1] if source in _given else {}
+def parts_given(source: str, *, now: bool = False) -> dict[str, str]:
+    """What a given function was made of when it was given, each with its digest; {} where this program has not.
 
-
-def parts_now(source: str) -> dict[str, str]:
-    """What a given function is made of now: a global may have changed since. Raises UsageError."""
-    return digests_of_parts(given(source), name_of(source)) if parts_given(source) else {}
+    Or what it is made of `now`: a global may have changed since. Raises UsageError.
+    """
+    parts = _given[source][1] if source in _given else {}
+    return digests_of_parts(given(source), name_of(source)) if parts and now else parts

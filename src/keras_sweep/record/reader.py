@@ -15,7 +15,7 @@ from pathlib import Path
 
 from keras_sweep.errors import RecordError
 from keras_sweep.files import disk
-from keras_sweep.files.plain import is_damage, kind_of, plain_errors
+from keras_sweep.files.plain import kind_of, plain_errors
 from keras_sweep.record import encoding
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.facts import Facts, facts_in
@@ -26,6 +26,7 @@ from keras_sweep.trial.result import Result, TrialState
 
 FINALISTS = " finalists"  # ends the name of the second study in a record; no sweep's name holds a blank
 FORMAT = 1  # of the attributes; a later one is refused, not guessed at
+OF_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_SCHEMA", "SQLITE_MISMATCH")
 DAMAGED_HINT = "Nothing was changed. `sweep run SPACE --fresh` moves it aside and begins anew"
 
 
@@ -159,7 +160,8 @@ def damage_named(folder: SweepFolder) -> Iterator[None]:
             ValueError,
             RecursionError,
         ) as error:  # the last of deep JSON
-            if isinstance(error, sqlite3.Error) and not is_damage(error):
+            kind = str(getattr(error, "sqlite_errorname", ""))
+            if isinstance(error, sqlite3.Error) and not kind.startswith(OF_DAMAGE):  # but of the disk, or a lock
                 raise
             raise RecordError(f"the record {folder.study} is damaged: {error}", hint=DAMAGED_HINT) from error
 
