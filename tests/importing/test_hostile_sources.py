@@ -23,6 +23,13 @@ DEEP = "[" * 50_000
 INFINITE = float("inf")
 
 
+def refused(source: Path | str, words: str, **options: str) -> UsageError:
+    """The error that a source is refused by, in these words."""
+    with pytest.raises(UsageError, match=words) as caught:
+        read_trials(str(source), **options)
+    return caught.value
+
+
 @pytest.fixture
 def project(projects: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(projects / "RandomSearch", tmp_path / "project"))
@@ -46,11 +53,9 @@ def test_a_pipe_in_place_of_a_trial_is_left_out(project: Path) -> None:
 def test_a_pipe_in_place_of_the_project_is_refused(project: Path) -> None:
     (project / "oracle.json").unlink()
     os.mkfifo(project / "oracle.json")
-    with pytest.raises(UsageError, match="is no KerasTuner project folder"):
-        read_trials(str(project))
+    refused(project, "is no KerasTuner project folder")
     os.mkfifo(project.parent / "pipe")
-    with pytest.raises(UsageError, match="there is no file or folder"):
-        read_trials(str(project.parent / "pipe"))
+    refused(project.parent / "pipe", "there is no file or folder")
 
 
 @pytest.mark.parametrize("value", [INFINITE, 10**400, -1, 2**63, "many", [1]], ids=lambda value: str(value)[:8])
@@ -61,9 +66,8 @@ def test_an_impossible_count_is_named(project: Path, value: Any) -> None:
     ):
         copy = shutil.copytree(project, project.parent / f"of {path}")
         changed(copy / path / "trial.json", change)
-        with pytest.raises(UsageError, match=r"is not as KerasTuner 1\.4 writes it: .*whole number from 0") as caught:
-            read_trials(str(copy))
-        assert caught.value.hint == "Nothing was imported"
+        error = refused(copy, r"is not as KerasTuner 1\.4 writes it: .*whole number from 0")
+        assert error.hint == "Nothing was imported"
 
 
 def _observation(trial: dict[str, Any]) -> dict[str, Any]:
@@ -85,8 +89,7 @@ def _observation(trial: dict[str, Any]) -> dict[str, Any]:
 )
 def test_impossible_values_are_named(project: Path, change: Any) -> None:
     changed(project / "trial_0" / "trial.json", change)
-    with pytest.raises(UsageError, match=r"is not as KerasTuner 1\.4 writes it"):
-        read_trials(str(project))
+    refused(project, r"is not as KerasTuner 1\.4 writes it")
 
 
 @pytest.mark.parametrize(
@@ -103,19 +106,16 @@ def test_impossible_values_are_named(project: Path, change: Any) -> None:
 )
 def test_an_impossible_space_is_named(project: Path, change: Any) -> None:
     changed(project / "oracle.json", change)
-    with pytest.raises(UsageError, match=r"is not as KerasTuner 1\.4 writes it"):
-        read_trials(str(project))
+    refused(project, r"is not as KerasTuner 1\.4 writes it")
 
 
 def test_deep_json_is_refused(project: Path, tmp_path: Path) -> None:
     (project / "trial_0" / "trial.json").write_text(f'{{"trial_id": {DEEP}')
     assert len(read_trials(str(project)).results) == 2
     (project / "oracle.json").write_text(DEEP)
-    with pytest.raises(UsageError, match="can't be read as JSON"):
-        read_trials(str(project))
+    refused(project, "can't be read as JSON")
     (tmp_path / "journal").write_text(f'{{"op_code": {DEEP}\n')
-    with pytest.raises(UsageError, match="can't be read: "):
-        read_trials(str(tmp_path / "journal"))
+    refused(tmp_path / "journal", "can't be read: ")
 
 
 @pytest.fixture
@@ -134,8 +134,7 @@ def test_a_view_in_place_of_a_table_is_refused(database: Path, name: str) -> Non
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute(f"DROP TABLE {name}")
         connection.execute(f"CREATE VIEW {name} {ENDLESS}")
-    with pytest.raises(UsageError, match=f"`{name.lower()}` is a view, where Optuna has a table. Nothing was imported"):
-        read_trials(str(database))
+    refused(database, f"`{name.lower()}` is a view, where Optuna has a table. Nothing was imported")
 
 
 def test_a_view_of_the_users_own_is_none_of_our_business(database: Path) -> None:
@@ -146,8 +145,7 @@ def test_a_view_of_the_users_own_is_none_of_our_business(database: Path) -> None
 
 def test_a_pipe_beside_a_database_holds_nobody_up(database: Path) -> None:
     os.mkfifo(f"{database}-wal")
-    with pytest.raises(UsageError, match=r"optuna\.db-wal is not a file"):
-        read_trials(str(database))
+    refused(database, r"optuna\.db-wal is not a file")
 
 
 @pytest.mark.parametrize(

@@ -237,42 +237,32 @@ def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
     assert read_space_file(path).space == read(DENSE).space
 
 
+NEVER_TOGETHER = (
+    "optimizer: {values: [sgd, rmsprop]}",
+    "centered: {values: [true, false], when: {optimizer: rmsprop}}",
+    "nesterov: {values: [true, false], when: {centered: true, optimizer: sgd}}",
+)
+OF_HYPERBAND = dense(search="search: {engine: keras-tuner, sampler: hyperband}") + "early_terminate: {type: median}\n"
+LINEAR = dense(learning_rate="  learning_rate: {min: 1e-4, max: 1.0}")
+WEIGHTED = dense(epochs="  epochs: {values: [1, 2], probabilities: [0.5, 0.5]}")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (
-            dense(learning_rate="  learning_rate: {min: 1e-4, max: 1.0}"),
-            "line 9: parameters.learning_rate: a learning rate is best drawn on a log scale; add `log: true`",
-        ),
+        (LINEAR, "line 9: parameters.learning_rate: a learning rate is best drawn on a log scale; add `log: true`"),
         (dense(epochs="  epochs: {min: 5, max: 5}"), "line 10: parameters.epochs: a range of one value, 5"),
         (dense(optimizer="  optimizer: {values: [sgd]}"), "a range of one value, 'sgd'"),
-        (
-            with_parameters("epochs: {min: 1, max: 3}"),
-            "line 9: search.trials: 64 trials are more than the space's 3 points",
-        ),
+        (with_parameters("epochs: {min: 1, max: 3}"), "search.trials: 64 trials are more than the space's 3 points"),
         (with_parameters("epochs: {min: 3, max: 3}"), "64 trials are more than the space's 1 point"),
         (dense(search="search: {sampler: grid}"), "a grid cuts a continuous range into a few values"),
-        (
-            dense(epochs="  epochs: {values: [1, 2], probabilities: [0.5, 0.5]}"),
-            "only `sampler: random` draws by them, `tpe` does not",
-        ),
+        (WEIGHTED, "only `sampler: random` draws by them, `tpe` does not"),
         (dense(metric="metric: {name: val_loss, goal: maximize}"), "`val_loss` is usually minimized, not maximized"),
         (DENSE + "early_terminate: {type: median, min_iter: 20}\n", "never stops a trial"),
-        (
-            with_parameters(
-                "optimizer: {values: [sgd, rmsprop]}",
-                "centered: {values: [true, false], when: {optimizer: rmsprop}}",
-                "nesterov: {values: [true, false], when: {centered: true, optimizer: sgd}}",
-            ),
-            "parameters.nesterov: its conditions never hold together, so no trial has it",
-        ),
+        (with_parameters(*NEVER_TOGETHER), "nesterov: its conditions never hold together, so no trial has it"),
         (with_parameters("momentum: {min: 0, max: 1}"), "draws whole numbers only"),
         (with_parameters("epochs: {min: 1, max: 20, q: 5}"), "only multiples of q=5 are drawn, the least is 5"),
-        (
-            DENSE.replace("engine: optuna, sampler: tpe", "engine: keras-tuner, sampler: hyperband")
-            + "early_terminate: {type: hyperband}\n",
-            "has rungs of its own",
-        ),
+        (OF_HYPERBAND, "has rungs of its own"),
     ],
 )
 def test_a_likely_slip_is_a_warning(text: str, words: str) -> None:
