@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
+from keras_sweep.space.distributions import Categorical, Distribution, Value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, Path, broken
@@ -24,18 +24,16 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
             if other not in names:
                 rule = f"`when` names no parameter: there is no {quoted(other)}"
                 faults.fault(path, rule, did_you_mean(other, names))
-            elif other != parameter.name and other in parameters:  # a cycle of one is told later
-                _check_values(other, parameters[other].distribution, condition.values, path, faults)
-
-
-def _check_values(name: str, drawn: Distribution, values: tuple[Value, ...], path: Path, faults: Faults) -> None:
-    if isinstance(drawn, Float) and drawn.size == math.inf:
-        faults.fault(path, f"`{name}` is continuous, so it hardly ever has one certain value")
-        return
-    for value in values:
-        if not _can_have(drawn, value):
-            hint = did_you_mean(value, map(str, drawn.choices)) if isinstance(drawn, Categorical) else None
-            faults.fault(path, f"`{name}` never has the value {quoted(value)}", hint or _has(drawn))
+            if other == parameter.name or other not in parameters:  # a cycle of one is told later
+                continue
+            drawn = parameters[other].distribution
+            if drawn.size == math.inf:
+                faults.fault(path, f"`{other}` is continuous, so it hardly ever has one certain value")
+                continue
+            for value in condition.values:
+                if not _can_have(drawn, value):
+                    near = did_you_mean(value, map(str, drawn.choices)) if isinstance(drawn, Categorical) else None
+                    faults.fault(path, f"`{other}` never has the value {quoted(value)}", near or _has(drawn))
 
 
 def _can_have(drawn: Distribution, value: Value) -> bool:

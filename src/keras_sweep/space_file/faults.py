@@ -29,21 +29,29 @@ _BOUNDS = {
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What a value may be beside a number within bounds. A section's field is annotated with one.
+    """What a value may be beside a number within bounds. A section's field is annotated with one."""
 
-    Words and schema are made when they are asked for: more names may be registered by then.
-    """
-
-    words: Callable[[], str]  # after "must be"
+    words: str  # after "must be"; "" lists the names
     allows: Callable[[Any], bool]
-    schema: Callable[[], Schema]
-    hint: Callable[[Any], str | None]  # what a value that is not allowed was likely meant to be
+    schema: Schema
+    names: Collection[str] | None = None  # looked at when they are asked for: more may be registered by then
 
     def checked(self, value: Any) -> Any:
         """The value. Raises the error that `_sentence` reads."""
         if self.allows(value):
             return value
-        raise PydanticCustomError("rule", "{words}", {"words": self.words(), "hint": self.hint(value)})
+        words = self.words
+        if not words:
+            *most, last = self.names or ()
+            words = f"{joined(most)} or {last}"
+        raise PydanticCustomError("rule", "{words}", {"words": words, "hint": self.hint(value)})
+
+    def hint(self, value: Any) -> str | None:
+        """What a value that is not allowed was likely meant to be."""
+        if self.names is None:
+            return None
+        near = did_you_mean(value, self.names) if isinstance(value, str) else None
+        return near or (f"one of {joined(self.names)}" if self.words else None)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
         """What pydantic checks a field by that is annotated with the rule."""
@@ -51,31 +59,12 @@ class Rule:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         """What pydantic takes into the JSON Schema for it."""
-        return dict(self.schema())
-
-
-def shape(words: str, fits: Callable[[Any], bool], schema: Schema) -> Rule:
-    """A value of a certain shape: its words, its test, its schema."""
-    return Rule(lambda: words, fits, lambda: schema, lambda _: None)
+        return {**self.schema, **({} if self.names is None else {"enum": list(self.names)})}
 
 
 def one_of(names: Collection[str], noun: str = "") -> Rule:
     """One of some names. `noun` is said of them, "a loss of Keras"; without it the sentence lists the names."""
-
-    def words() -> str:
-        *most, last = names
-        return noun or f"{joined(most)} or {last}"
-
-    def hint(value: Any) -> str | None:
-        near = did_you_mean(value, names) if isinstance(value, str) else None
-        return near or (f"one of {joined(names)}" if noun else None)
-
-    return Rule(
-        words,
-        lambda value: isinstance(value, str) and value in names,
-        lambda: {"type": "string", "enum": list(names)},
-        hint,
-    )
+    return Rule(noun, lambda value: isinstance(value, str) and value in names, {"type": "string"}, names)
 
 
 def _words(schema: Schema) -> str:

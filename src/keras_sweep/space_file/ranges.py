@@ -32,7 +32,7 @@ REFUSED: Mapping[str, str] = {
     "categorical_w_probabilities": "use `values` with `probabilities`",
 }
 _FORM = {"constant": "value", "categorical": "values"}  # every other distribution has a range
-_TAKES = {"value": "`value`", "values": "`values`", "range": "`min` and `max`"}
+_TAKES = {"value": "`value`", "values": "`values`", "range": "a range of `min` and `max`"}
 _EXPONENTS = ("log_uniform", "q_log_uniform")
 
 
@@ -108,11 +108,9 @@ def _fits(block: ParameterSection, form: str, path: tuple[str, ...], faults: Fau
     """Note keys that have no meaning beside the others."""
     before = len(faults.found)
     given, named = block.model_fields_set, block.distribution
-    for key in ("q", "log"):
-        if key in given and form != "range":
-            faults.fault((*path, key), f"`{key}` is for a range of `min` and `max`")
-    if "probabilities" in given and form != "values":
-        faults.fault((*path, "probabilities"), "`probabilities` are for `values`")
+    for key, wanted in (("q", "range"), ("log", "range"), ("probabilities", "values")):
+        if key in given and form != wanted:
+            faults.fault((*path, key), f"`{key}` is for {_TAKES[wanted]}")
     if form == "range" and named:
         if "log" in given and block.log != (named in LOG_UNIFORM):
             rule = f"`log: {quoted(block.log)}` contradicts `distribution: {named}`"
@@ -130,11 +128,11 @@ def _range(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> Fl
     low, high, named = block.min, block.max, block.distribution
     whole = isinstance(low, int) and isinstance(high, int)
     log = bool(block.log) or named in LOG_UNIFORM
+    got = f"but got (min={quoted(low)}, max={quoted(high)})"
     if low > high:
-        raise Refused("min", f"`min <= max` must hold, but got (min={quoted(low)}, max={quoted(high)})")
+        raise Refused("min", f"`min <= max` must hold, {got}")
     if named == "int_uniform" and not whole:
-        ends = f"(min={quoted(low)}, max={quoted(high)})"
-        raise Refused(None, f"`int_uniform` needs whole `min` and `max`, but got {ends}")
+        raise Refused(None, f"`int_uniform` needs whole `min` and `max`, {got}")
     if named in _EXPONENTS:
         values = f"use `distribution: {named}_values`"
         if high > 700:  # e**700 is near the largest float

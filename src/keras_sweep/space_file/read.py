@@ -187,7 +187,7 @@ def _check_keys(faults: Faults) -> None:
 
 def _metrics_of(faults: Faults) -> tuple[str, ...] | None:
     """What `metrics` says, () where it is left out; None with its faults noted."""
-    given = faults.root.at("metrics").plain if faults.has("metrics") else []
+    given = faults.root.plain.get("metrics", [])
     if not isinstance(given, list):
         faults.fault(("metrics",), f"must be a list, but got {quoted(given)}", "as in `metrics: [accuracy]`")
         return None
@@ -276,7 +276,7 @@ def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None
     """What `finalists` says, over the defaults; None where it says none, where trials differ in their seeds anyway, or
     with its faults noted."""
     path = ("finalists",)
-    given = faults.root.at(*path).plain if faults.has("finalists") else {}
+    given = faults.root.plain.get("finalists", {})
     if given == "none":
         return None
     if isinstance(given, str):

@@ -16,7 +16,7 @@ from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
 from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, Finish, SearchSettings, Split
 from keras_sweep.space.text import joined
-from keras_sweep.space_file.faults import fields_of, one_of, shape
+from keras_sweep.space_file.faults import Rule, fields_of, one_of
 from keras_sweep.space_file.keras_tables import (
     ACTIVATIONS,
     ARGUMENTS,
@@ -70,19 +70,17 @@ def optional(description: str, **bounds: Any) -> Any:
 Text = Annotated[str, Field(min_length=1)]
 Scalar = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
 _ANY_VALUE = {"type": ["string", "number", "boolean", "null", "array"]}
-Value = Annotated[Any, shape("a value or a list of values", _is_value, _ANY_VALUE)]
-Values = Annotated[Any, shape("a list of values", _list_of(_is_value), {"type": "array", "minItems": 1})]
-Number = Annotated[Any, shape("a number", _is_number, {"type": "number"})]  # whole or not, as it stands in the file
+Value = Annotated[Any, Rule("a value or a list of values", _is_value, _ANY_VALUE)]
+Values = Annotated[Any, Rule("a list of values", _list_of(_is_value), {"type": "array", "minItems": 1})]
+Number = Annotated[Any, Rule("a number", _is_number, {"type": "number"})]  # whole or not, as it stands in the file
 Step = Annotated[
     Any,
-    shape("a number above 0", lambda value: _is_number(value) and value > 0, {"type": "number", "exclusiveMinimum": 0}),
+    Rule("a number above 0", lambda value: _is_number(value) and value > 0, {"type": "number", "exclusiveMinimum": 0}),
 ]
-Shares = Annotated[
-    Any, shape("a list of numbers", _list_of(_is_number), {"type": "array", "items": {"type": "number"}})
-]
+Shares = Annotated[Any, Rule("a list of numbers", _list_of(_is_number), {"type": "array", "items": {"type": "number"}})]
 Conditions = Annotated[
     Any,
-    shape(
+    Rule(
         "a map, as in {optimizer: sgd}",
         lambda value: isinstance(value, dict) and bool(value),
         {"type": "object", "minProperties": 1},
@@ -91,13 +89,13 @@ Conditions = Annotated[
 _WIDTH = {"type": "integer", "minimum": 1}
 Widths = Annotated[
     Any,
-    shape(
+    Rule(
         "whole numbers of at least 1, as in [128, 64]",
         lambda value: all(map(_is_width, value if isinstance(value, list | tuple) else [value])),
         {**_WIDTH, "type": ["integer", "array"], "items": _WIDTH},
     ),
 ]
-Source = Annotated[str, shape("`module:function`", _is_source, {"type": "string", "pattern": r"^[\w.]+:[\w.]+$"})]
+Source = Annotated[str, Rule("`module:function`", _is_source, {"type": "string", "pattern": r"^[\w.]+:[\w.]+$"})]
 Loss = Annotated[str, one_of(LOSSES, "a loss of Keras")]
 Metric = Annotated[str, one_of(METRICS, "a metric of Keras")]
 Activation = Annotated[Any, one_of(ACTIVATIONS, "an activation of Keras")]

@@ -86,7 +86,7 @@ def check_folds(faults: Faults) -> None:
     if "validation" in split:
         rule = "with `folds` every row is a validation row of one fold, so there is no share of them"
         faults.fault((*path, "validation"), rule, "leave out `validation` or `folds`")
-    finish = faults.root.at("finish").plain if faults.has("finish") else {}
+    finish = faults.root.plain.get("finish")
     if isinstance(finish, dict) and finish.get("refit") is False:
         rule = "must be true with `folds`: no one model of the search stands for a trial"
         faults.fault(("finish", "refit"), rule, "leave it out")
