@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.errors import Fault, SpaceFileError
@@ -160,15 +159,13 @@ def _text(path: Path) -> str:
 
 def _few(faults: Sequence[Fault]) -> list[Fault]:
     """By line and printable; where there are very many, the first ones and how many more."""
-    ordered = [
-        replace(
-            fault, rule=escaped(fault.rule), key=escaped(fault.key), hint=escaped(fault.hint) if fault.hint else None
-        )
-        for fault in sorted(faults, key=lambda fault: fault.line or 0)
+    ordered = sorted(faults, key=lambda fault: fault.line or 0)
+    printable = [
+        Fault(escaped(fault.rule), escaped(fault.key), fault.line, escaped(fault.hint) if fault.hint else None)
+        for fault in ordered[:MOST_FAULTS]
     ]
-    if len(ordered) <= MOST_FAULTS:
-        return ordered
-    return [*ordered[:MOST_FAULTS], Fault(f"and {len(ordered) - MOST_FAULTS} more faults")]
+    more = len(ordered) - MOST_FAULTS
+    return [*printable, Fault(f"and {more} more faults")] if more > 0 else printable
 
 
 def _check_keys(faults: Faults) -> None:
@@ -224,10 +221,9 @@ def _near(name: str, recorded: tuple[str, ...]) -> str | None:
     metric = name.removeprefix("val_")
     if f"val_{name}" in recorded:
         return f"did you mean `val_{name}`?"
-    for names in SAME_METRIC:
-        same = [f"val_{other}" for other in names if metric in names and f"val_{other}" in recorded]
-        if same:
-            return f"here it is recorded as `{same[0]}`"
+    same = [f"val_{other}" for names in SAME_METRIC if metric in names for other in names]
+    if here := [other for other in same if other in recorded]:
+        return f"here it is recorded as `{here[0]}`"
     return f"add `{metric}` to `metrics`" if metric in METRICS else did_you_mean(name, recorded)
 
 

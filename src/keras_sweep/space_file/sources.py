@@ -63,9 +63,8 @@ def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path)
         if file.is_dir():
             faults.fault(path, f"a file is needed, but {quoted(source)} is a folder")
         elif not file.is_file():
-            near = did_you_mean(
-                file.name, [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
-            )
+            beside = file.parent.iterdir() if file.parent.is_dir() else ()
+            near = did_you_mean(file.name, [entry.name for entry in beside])
             hint = near or f"the path is relative to {escaped(str(folder))}"
             faults.fault(path, f"there is no file {quoted(source)}", hint)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user
@@ -77,8 +76,7 @@ def check_folds(faults: Faults) -> None:
     """Note what can't stand beside `folds`."""
     path = ("split",) if faults.has("split") else ("data", "split")
     split = faults.root.at(*path).plain
-    folds = split.get("folds") if isinstance(split, dict) else None
-    if not isinstance(split, dict) or type(folds) is not int or folds < 1:
+    if not isinstance(split, dict) or type(folds := split.get("folds")) is not int or folds < 1:
         return
     if folds == 1:
         rule = "must be 0, for none, or at least 2, but got 1: one fold leaves no row to train on"
@@ -113,11 +111,10 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     inner = node.value["dense"]
     if inner.value is None:  # `dense:` with nothing below it
         return ModelSpec("dense", "dense")
-    fits = faults.section(DenseSection, ("model", "dense")) is not None
-    given = inner.plain if fits else {}  # with faults it is still known which arguments a dense model takes
-    return ModelSpec(
-        "dense", "dense", {key: value_of(f"model.{key}", given[key]) for key in DENSE_ARGUMENTS if key in given}
-    )
+    # With faults it is still known which arguments a dense model takes.
+    given = inner.plain if faults.section(DenseSection, ("model", "dense")) is not None else {}
+    arguments = {key: value_of(f"model.{key}", given[key]) for key in DENSE_ARGUMENTS if key in given}
+    return ModelSpec("dense", "dense", arguments)
 
 
 def _python_model(faults: Faults, arguments: dict[str, Any], folder: Path) -> ModelSpec | None:
