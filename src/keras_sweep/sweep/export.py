@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import ModelError, RecordError, UsageError
+from keras_sweep.errors import ModelError, RecordError, SweepError, UsageError
 from keras_sweep.files.atomic import SHARED, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
@@ -67,9 +67,13 @@ def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Write a `.keras` file; `keras.models.load_model` opens it on every backend."""
+    """Write a `.keras` file; `keras.models.load_model` opens it on every backend. Raises SweepError: Keras can't."""
     with replacing_path(path) as part, without_tensorflow():
-        model.save(part)
+        try:
+            model.save(part)
+        except ValueError as error:  # no zip file holds a time before 1980, where the clock of a board begins anew
+            hint = "Set the clock if it is wrong, and give the same command again; all trials are kept"
+            raise SweepError(f"{path} can't be written: {error}", hint=hint) from None
 
 
 def check_target(path: Path, form: ExportFormat) -> None:
