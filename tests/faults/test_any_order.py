@@ -139,8 +139,9 @@ class AnyOrder(RuleBasedStateMachine):
                 self._check_winner()
         except Killed:
             self.abandoned += [study, record]
-            lock._lock.release(force=True)  # type: ignore[union-attr]  # the system does both for a dead process
-            lock._unlock_folder()
+            note = self.folder.owner.read_bytes()
+            lock.release()  # as the system does for a dead process, whose note stays
+            self.folder.owner.write_bytes(note)
             return
         study.close()
         lock.release()
