@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.training.lanes.signature import signature_of
 from keras_sweep.training.lanes.templates import Templates
+from keras_sweep.training.lanes.validation import looks_at_rows_alone
 from keras_sweep.trial.plan import training_plan
 from tests.helpers import user_models
 from tests.helpers.factory import digits, make_spec
@@ -63,6 +65,17 @@ def test_recurrent_dropout_draws_on_after_validation_as_in_fit(layer):
 @pytest.mark.parametrize("name", ["convolutional", "regularized"])
 def test_rows_of_ordinary_layers_stand_alone(data, name):
     assert row_by_row(user_spec(name), data)
+
+
+@pytest.mark.parametrize("axis", [0, -2, [0, 1]])
+def test_a_layer_that_looks_along_the_rows_is_seen_inside_another_model_too(axis):
+    inner = keras.Sequential([keras.Input((8, 64)), keras.layers.Softmax(axis=axis)])
+    assert not looks_at_rows_alone(keras.Sequential([keras.Input((8, 64)), inner, keras.layers.Flatten()]))
+
+
+def test_an_axis_of_a_constraint_is_none_of_the_rows():
+    layer = keras.layers.Dense(10, kernel_constraint=keras.constraints.MaxNorm(2, axis=0))
+    assert looks_at_rows_alone(keras.Sequential([keras.Input((64,)), layer, keras.layers.BatchNormalization()]))
 
 
 def test_rows_of_the_dense_model_stand_alone(data):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
 from keras_sweep.data.search_data import Rows
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.template import Template
@@ -58,10 +60,10 @@ def row_by_row(spec: SweepSpec, template: Template, rows: Rows) -> bool:
     if spec.model.kind == "dense":
         return True
     with template.tracing:
-        return _is_of_keras(template.model) and not changes_state(template, rows)
+        return looks_at_rows_alone(template.model) and not changes_state(template, rows)
 
 
-def _is_of_keras(model: Any) -> bool:
+def looks_at_rows_alone(model: Any) -> bool:
     """Whether all that a model is made of is Keras's own, and looks at no row beside another."""
     if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
         return False
@@ -69,9 +71,19 @@ def _is_of_keras(model: Any) -> bool:
         config = json.dumps(model.get_config(), default=str)
     except Exception:  # a layer of the user's need not be able to say what it is
         return False
-    # What is registered is the user's, or of `keras.ops`, and may look along the axis of the rows.
+    axes: list[Any] = []
+
+    def note_axis(part: dict[str, Any]) -> dict[str, Any]:
+        if str(part.get("module")).startswith("keras.layers"):
+            for name in ("axis", "axes"):
+                axes.extend(np.ravel(part["config"].get(name, -1)))
+        return part
+
+    json.loads(config, object_hook=note_axis)
+    # What is registered is the user's, or of `keras.ops`, and may look along the axis of the rows. That is axis 0, and
+    # may be any below -1, of a layer inside another model, too.
     own = any(mark in config for mark in ('"registered_name": "', '"__lambda__"'))
-    return not own and not any(getattr(layer, "axis", None) in (0, [0], (0,)) for layer in model.layers)
+    return not own and all(axis in (-1, None) or axis > 0 for axis in axes)
 
 
 def changes_state(template: Template, rows: Rows) -> bool:
