@@ -62,7 +62,7 @@ def test_each_score_on_the_test_rows_has_its_own_error(study: StudyFile, results
     accuracy, rows = event.scores["accuracy"], DATA.test_rows
     assert event.stderrs["accuracy"] == accuracy_error(accuracy, rows)
     assert 0 < event.stderrs["loss"] != event.stderrs["accuracy"]
-    assert card(study)["test"]["stderrs"] == event.stderrs == study.facts.test.scores.stderrs
+    assert card(study)["test"]["stderrs"] == event.stderrs == study.facts.test.stderrs
     assert card(study)["test"]["stderr"] == event.stderrs["accuracy"]
 
 
