@@ -170,7 +170,7 @@ def test_another_trials_weights_are_set_aside_and_the_trial_is_trained_again(don
 def test_nothing_is_evaluated_loaded_or_exported_by_another_trials_weights(done, swapped, tmp_path):
     events: list[Event] = []
     scores = evaluate_winner(SweepAccess(swapped, events.append))
-    assert scores.scores == read_facts(done[0]).test.scores.scores
+    assert scores.scores == read_facts(done[0]).test.scores
     assert any("is trained again, since the weights" in event.message for event in events if isinstance(event, Noticed))
     with pytest.warns(UserWarning, match="is trained again, since the weights"):
         sweep = ks.open("plain", sweeps_dir=swapped.path.parent)
