@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.search_data import Rows
+from keras_sweep.process.backend import without_tensorflow
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.lanes.template import Template
 from keras_sweep.training.row_values import ACCURACIES, LOSSES, TOP_K
@@ -68,7 +69,8 @@ def looks_at_rows_alone(model: Any) -> bool:
     if type(model).__name__ not in ("Sequential", "Functional") or not type(model).__module__.startswith("keras."):
         return False
     try:
-        config = json.dumps(model.get_config(), default=str)
+        with without_tensorflow():
+            config = json.dumps(model.get_config(), default=str)
     except Exception:  # a layer of the user's need not be able to say what it is
         return False
     axes: list[Any] = []
