@@ -125,7 +125,7 @@ def _bar_line(progress: SweepProgress, width: int) -> Text:
     room = min(width - max(len(words), len(longest)), 40)  # so that the bar keeps its length
     if room < 8:
         return Text(shorten(words.strip(), width))
-    share = (progress.before + progress.trained) / progress.total if progress.total else 0.0
+    share = progress.trained / progress.total if progress.total else 0.0
     filled = round(min(share, 1.0) * room)
     return Text.assemble((FULL * filled, "green"), (TRACK * (room - filled), "dim"), words)
 

@@ -20,6 +20,7 @@ from keras_sweep.trial.events import (
     TrialEnded,
     WinnerRefitted,
 )
+from keras_sweep.trial.ranking import can_win
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import print_notice
@@ -109,13 +110,14 @@ class PlainLines:
         width = len(str(progress.total))
         names = [name for name in progress.columns or tuple(result.params) if name != "epochs"]
         params = result.params
+        leading = next((other for other in progress.best if can_win(other, progress.objective)), None)
         columns = (f"{escaped(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
         parts = [
             f"[{progress.done:{width}}/{progress.total}]  trial {result.number:{width}}",
             trial_text(result, progress.objective.name),
             " ".join(columns),
             f"{counted(result.epochs, 'epoch')} in {seconds_text(result.seconds.training)}",
-            "best so far" if progress.is_best(result) else "",
+            "best so far" if leading is not None and leading.number == result.number else "",
         ]
         return "  ".join(part for part in parts if part)
 

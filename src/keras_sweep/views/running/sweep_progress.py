@@ -23,11 +23,12 @@ from keras_sweep.trial.events import (
     TrialResumed,
 )
 from keras_sweep.trial.finalists import LEADING, Choice, with_finalists
-from keras_sweep.trial.ranking import can_win, has_value, order_key
+from keras_sweep.trial.ranking import has_value, order_key
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.drawing import CurveScale
 
 ENOUGH_EPOCHS = 8  # tell how long an epoch takes
+FADING = 4  # so many times as much as a generation the next one counts
 
 
 @dataclass(slots=True)
@@ -38,86 +39,66 @@ class Training:
     epochs: int | None  # asked for; None where that is no parameter
     values: list[float] = field(default_factory=list)  # [E] the objective so far
 
-    @property
-    def share(self) -> float:
-        """How much of it is done, in [0, 1]."""
-        return min(len(self.values) / self.epochs, 1.0) if self.epochs else 0.0
-
-
-@dataclass(slots=True)
-class Spent:
-    """What generations took."""
-
-    train: float = 0.0  # seconds while nothing was compiled
-    epochs: int = 0  # that ended meanwhile
-    compile: float = 0.0  # seconds while a program was compiled, whatever trained beside it
-    programs: int = 0  # that were compiled
-
 
 class Pace:
     """How long the rest of a search will take: each epoch as long as those before, and each program.
 
-    The first generation finds the process cold, and compiles what later ones share: once enough of these is known, they
-    alone count, and all that they do beside compiling is counted as training.
+    The newest generation counts most: the first one finds the process cold, and compiles what later ones share.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._told = clock()
         self._phase = "train"
-        self._first, self._later = Spent(), Spent()
-        self._generations, self._size = 0, 1
-        self._epochs = 0  # that have ended
-        self._done = 0  # programs that were compiled for this generation
-        self._left = 0.0  # programs that it is still to compile
+        self._seconds = {"train": 0.0, "compile": 0.0}
+        self._ended = {"train": 0.0, "compile": 0.0}  # epochs while nothing was compiled, and programs
+        self._epochs = 0  # that have ended, whatever was done beside them
+        self._generations, self._trials = 0, 1  # that were asked, and the trials of the last one
+        self._done, self._programs = 0, 0.0  # programs that were compiled for this generation, of so many
         self._a_trial = 0.0  # programs that a trial of a later generation is likely to need
 
     def begin_generation(self, trials: int) -> None:
+        for sums in (self._seconds, self._ended):
+            sums.update({kind: value / FADING for kind, value in sums.items()})
         self._generations += 1
-        self._size, self._done, self._left = max(trials, 1), 0, trials * self._a_trial
+        self._trials, self._done, self._programs = max(trials, 1), 0, trials * self._a_trial
 
     def begin_phase(self, event: PhaseBegan) -> None:
-        spent = self._spend()
+        self._count_time()
         self._phase = event.phase
-        if event.phase not in ("compile", "train") or event.done is None or event.total is None:
-            return
-        spent.programs += event.done - self._done
-        self._done, self._left = event.done, event.total - event.done
-        # Where few trials of the first generation need a program of their own, they are taken to share all there are.
-        share = event.total / self._size
-        self._a_trial = share if self._generations > 1 or share > 0.5 else 0.0
+        if event.phase in self._ended and event.done is not None and event.total is not None:
+            self._ended["compile"] += event.done - self._done
+            self._done, self._programs = event.done, event.total
+            # Where few trials of the first generation need a program of their own, later ones are taken to need none.
+            share = event.total / self._trials
+            self._a_trial = share if self._generations > 1 or share > 0.5 else 0.0
 
     def end_epoch(self) -> None:
+        self._count_time()
         self._epochs += 1
-        self._spend().epochs += self._phase != "compile"
+        self._ended["train"] += self._phase != "compile"
 
     def seconds(self, epochs: float, *, later: int, enough: float) -> float | None:
-        """What so many epochs will take, and what is compiled for them; None while that is a guess.
+        """What so many epochs and the programs for them will take, those of `later` trials that are not asked yet, too.
 
-        Args:
-            epochs: that are left.
-            later: trials that are not asked yet.
-            enough: epochs that tell how long others take.
+        None while that is a guess: before `enough` epochs, or several times as many where all trained beside compiling.
         """
-        self._spend()
-        trained = next((one for one in (self._later, self._first) if one.epochs and one.epochs >= enough), None)
-        if trained is None and self._epochs < 4 * enough:
+        self._count_time()
+        if self._epochs < enough * (1 if self._ended["train"] else FADING):
             return None
-        seconds = epochs * trained.train / trained.epochs if trained else 0.0  # else all train beside compiling
-        compiled = self._later if self._later.programs else self._first
-        a_program = compiled.compile / max(compiled.programs, 1)
-        return seconds + (self._left + later * self._a_trial) * a_program
+        programs = self._programs - self._done + later * self._a_trial
+        return epochs * self._each("train") + programs * self._each("compile")
 
-    def _spend(self) -> Spent:
-        """Count the time until now."""
-        spent = self._first if self._generations < 2 else self._later
+    def _each(self, kind: str) -> float:
+        return self._seconds[kind] / self._ended[kind] if self._ended[kind] else 0.0
+
+    def _count_time(self) -> None:
+        """Add the time until now. Beside training and compiling, only what later generations do is counted."""
         now = self._clock()
-        if self._phase == "compile":
-            spent.compile += now - self._told
-        elif self._phase == "train" or spent is self._later:
-            spent.train += now - self._told
+        kind = "compile" if self._phase == "compile" else "train"
+        if self._phase == kind or self._generations > 1:
+            self._seconds[kind] += now - self._told
         self._told = now
-        return spent
 
 
 class SweepProgress:
@@ -127,7 +108,6 @@ class SweepProgress:
         self.started: SweepStarted | None = None
         self.objective = Objective("value", Goal.MAXIMIZE)
         self.counts: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
-        self.before = 0  # trials that were in the record when it began
         self.epochs = 0  # trained since it began
         self.generation: int | None = None
         self.training: dict[int, Training] = {}
@@ -147,47 +127,50 @@ class SweepProgress:
 
     def __call__(self, event: Event) -> None:
         """Take in one event."""
-        if isinstance(event, PhaseBegan):
-            self._begin_phase(event)
-        elif isinstance(event, SweepStarted):
-            self.started = event
-            self._pace = Pace(self._clock)
-            self.objective = event.objective
-            self._scale = CurveScale(goal=self.objective.goal)
-            for result in event.finished:
-                self._add(result)
-            self.before = self.done
-        elif isinstance(event, GenerationAsked):
-            self._begin_generation(event)
-        elif isinstance(event, TrialResumed):
-            if trial := self.training.get(event.number):
-                trial.values = list(event.curve.get(self.objective.name, ()))
-        elif isinstance(event, EpochEnded):
-            self._end_epoch(event)
-        elif isinstance(event, TrialEnded):
-            self.training.pop(event.result.number, None)
-            self._add(event.result)
-        else:
-            self._take_in_finalists(event)
-
-    def _end_epoch(self, event: EpochEnded) -> None:
-        self.epochs += 1
-        self._pace.end_epoch()
-        if trial := self.training.get(event.number):
-            trial.values.append(float(event.logs.get(self.objective.name, math.nan)))
+        match event:
+            case PhaseBegan():
+                self._begin_phase(event)
+            case SweepStarted():
+                self.started = event
+                self.objective = event.objective
+                self._scale = CurveScale(goal=self.objective.goal)
+                for result in event.finished:
+                    self._add(result)
+            case GenerationAsked():
+                self._begin_generation(event)
+            case TrialResumed():
+                if trial := self.training.get(event.number):
+                    trial.values = list(event.curve.get(self.objective.name, ()))
+            case EpochEnded():
+                self.epochs += 1
+                self._pace.end_epoch()
+                if trial := self.training.get(event.number):
+                    trial.values.append(float(event.logs.get(self.objective.name, math.nan)))
+            case TrialEnded():
+                self.training.pop(event.result.number, None)
+                self._add(event.result)
+            case _:
+                self._take_in_finalists(event)
 
     def _take_in_finalists(self, event: Event) -> None:
-        if isinstance(event, FinalistsChosen):
-            if not event.recipes:
-                return
-            self.training = {}
-            self.finalists, self.finalists_ended = event, list(event.finished)
-            self._finalists_begin = self._clock(), self.epochs
-        elif isinstance(event, FinalistEpochEnded):
-            self.epochs += 1
-            self.finalists_training[event.recipe, event.seed] = event.epoch
-        elif isinstance(event, FinalistEnded):
-            self._end_finalist(event.result)
+        match event:
+            case FinalistsChosen() if event.recipes:
+                self.training = {}
+                self.finalists, self.finalists_ended = event, list(event.finished)
+                self._finalists_begin = self._clock(), self.epochs
+            case FinalistEpochEnded():
+                self.epochs += 1
+                self.finalists_training[event.recipe, event.seed] = event.epoch
+            case FinalistEnded():
+                self._end_finalist(event.result)
+
+    def _begin_phase(self, event: PhaseBegan) -> None:
+        # Each program takes its time, models are built quickly: a program begins a length of time of its own.
+        compiles = event.phase == "compile"
+        if self.phase is None or self.phase.phase != event.phase or (compiles and self.phase.done != event.done):
+            self._phase_begin = self._clock()
+        self.phase = event
+        self._pace.begin_phase(event)
 
     def _end_finalist(self, result: Result) -> None:
         self.finalists_training.pop((result.recipe, result.finalist_seed or 0), None)
@@ -247,8 +230,9 @@ class SweepProgress:
 
     @property
     def trained(self) -> float:
-        """Trials done since it began, those in training counted by their epochs."""
-        return self.done - self.before + sum(trial.share for trial in self.training.values())
+        """Trials that have ended, and of those in training the share of their epochs."""
+        shares = (min(len(one.values) / one.epochs, 1.0) for one in self.training.values() if one.epochs)
+        return self.done + sum(shares)
 
     @property
     def remaining(self) -> float | None:
@@ -268,17 +252,6 @@ class SweepProgress:
         left = sum(max((trial.epochs or a_trial) - len(trial.values), 0) for trial in self.training.values())
         return self._pace.seconds(left + later * a_trial, later=later, enough=min(a_trial / 2, ENOUGH_EPOCHS))
 
-    def _begin_phase(self, event: PhaseBegan) -> None:
-        if self.phase is None or _work(self.phase) != _work(event):
-            self._phase_begin = self._clock()
-        self.phase = event
-        self._pace.begin_phase(event)
-
-    def is_best(self, result: Result) -> bool:
-        """Whether the result leads."""
-        leading = next((other for other in self.best if can_win(other, self.objective)), None)
-        return leading is not None and leading.number == result.number
-
     def _add(self, result: Result) -> None:
         self.counts[result.state] += 1
         self._ended.add(result.number)
@@ -290,11 +263,6 @@ class SweepProgress:
             return
         bisect.insort(self.leading, result, key=lambda other: order_key(other, self.objective))
         del self.leading[max(self._keep, LEADING) :]
-
-
-def _work(event: PhaseBegan) -> tuple[str, int | None]:
-    """What a phase is busy with: each program takes its time, models are built quickly."""
-    return event.phase, event.done if event.phase == "compile" else None
 
 
 def _asked(params: Params) -> int | None:
