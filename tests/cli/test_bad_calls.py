@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from keras_sweep.errors import Interrupted
-from keras_sweep.views.terminal.console import print_error, stderr_console
 from tests.helpers.command import called
 from tests.helpers.space_texts import DIGITS
 
@@ -88,13 +86,6 @@ def test_without_arguments_the_help_is_printed(folder):
     code, out, err = called([])
     assert (code, err) == (0, "")
     assert out.startswith("Usage: sweep [OPTIONS] COMMAND") and "\n  leaderboard " in out
-
-
-def test_an_interruption_is_no_error(capsys):
-    print_error(
-        stderr_console(), Interrupted("interrupted; every finished trial is kept", hint="The same command resumes")
-    )
-    assert capsys.readouterr().err == "interrupted; every finished trial is kept. The same command resumes\n"
 
 
 def test_an_unknown_backend_in_the_environment_is_named(folder, monkeypatch):

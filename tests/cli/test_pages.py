@@ -63,20 +63,21 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard(reported: Path, finish
 
 
 def test_the_winner_s_numbers_are_those_of_its_card(reported: Path, finished: Path) -> None:
-    card = card_of(finished)
-    numbers = re.findall(r"<dd>(.*?)</dd>", (reported / "index.html").read_text())
+    card, page = card_of(finished), (reported / "index.html").read_text()
+    numbers = re.findall(r"<dd>(.*?)</dd>", page)
     estimate, validation, test = card["estimate"], card["validation"], card["test"]
     assert numbers[:3] == [
         score_text(estimate["value"]),
         score_text(validation["value"], validation["stderr"]),
         score_text(test["accuracy"], test["stderr"]),
     ]
-    words = re.findall(r"<dt>(.*?)</dt>", (reported / "index.html").read_text())
+    words = re.findall(r"<dt>(.*?)</dt>", page)
     assert f"95 % between {score_text(estimate['low'])} and {score_text(estimate['high'])}" in words[0]
     assert f"{card['data']['validation_rows']} validation rows" in words[1]
     assert f"{test['rows']} sealed test rows" in words[2]
-    rows = leaderboard(finished)
-    assert numbers[3] == str(sum(row["tie"] for row in rows))
+    assert numbers[3] == str(sum(row["tie"] for row in leaderboard(finished)))
+    assert f"Trial {card['trial']} is the best of 6 trials" in page
+    assert set(re.findall(r'class="[^"]* won[^"]*" data-t="(\d+)"', page)) == {str(card["trial"])}
 
 
 def test_the_matrix_is_of_the_score_on_the_leaderboard(reported: Path, finished: Path) -> None:

@@ -161,11 +161,7 @@ BEHIND = ((0.0, None, True), (0.0007, 0.0015, True), (0.03, 0.0021, False), (0.7
 COMPARED = Comparison(
     0,
     Estimate(0.8476, 0.8411, 0.8538, 0.85, "bootstrap"),
-    dict(
-        enumerate(
-            [Behind(0, None, True), Behind(7e-4, 15e-4, True), Behind(0.03, 21e-4, False), Behind(0.75, None, False)]
-        )
-    ),
+    {number: Behind(*each) for number, each in enumerate(BEHIND)},
     PAIRED,
     12_000,
     MoreTrials(32, 0.0002, 0.0041),

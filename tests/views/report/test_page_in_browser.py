@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import keras_sweep as ks
 from keras_sweep.api.compare import write_page
 from keras_sweep.views.report.page import page_of
 from tests.helpers.browser import Browser, Tab
-from tests.helpers.command import sweep
 from tests.helpers.page_facts import MARKUP, MOMENT, facts_of, hostile_facts
 from tests.helpers.results import dense_sweep
 
@@ -49,61 +47,6 @@ def test_it_opens_without_a_complaint_and_asks_nobody(tab: Tab, reported: Path) 
     assert tab.requests == [page.as_uri()]
     assert tab.run("document.querySelector('h1').textContent") != ""
     assert len(tab.run(SHOWN_ROWS)) == 12
-
-
-CELLS = (
-    "(() => { const heads = [...document.querySelectorAll('#board th')].map((head) => head.textContent.trim());"
-    "return [...document.querySelectorAll('#board tbody tr')].map((row) => Object.fromEntries([...row.cells].map("
-    "(cell, index) => [heads[index], [cell.textContent.trim(), cell.dataset.v ?? cell.textContent.trim()]]))); })()"
-)
-
-
-def test_each_number_is_that_of_the_leaderboard_as_json_and_of_the_card(tab: Tab, reported: Path) -> None:
-    rows = json.loads(sweep("leaderboard", "--format", "json", cwd=reported).out)
-    shown = tab.run(CELLS)
-    assert len(shown) == len(rows) == 12
-    for row, cells in zip(rows, shown, strict=True):
-        exact = {name: json.loads(value) for name, (_, value) in cells.items() if _is_number(value)}
-        assert (exact["#"], exact["trial"], exact["epochs"]) == (row["rank"], row["number"], row["epochs"])
-        assert (exact["val_accuracy"], exact["behind (points)"]) == (row["value"], row["behind"])
-        assert exact["time"] == row["seconds"]
-        assert exact["learning_rate"] == row["params"]["learning_rate"]
-        assert exact.get("momentum") == row["params"].get("momentum")
-        assert cells["optimizer"][0] == row["params"]["optimizer"]
-        score = cells["val_accuracy"][0]
-        assert score.startswith(f"{row['value']:.4f} ±{row['stderr']:.4f}") and score.endswith("≈") == row["tie"]
-        assert exact.get("over seeds") == row["seeds_mean"]
-        if row["seeds_mean"] is not None and row["seeds_stderr"] is not None:
-            assert cells["over seeds"][0].startswith(f"{row['seeds_mean']:.4f} ±{row['seeds_stderr']:.4f}")
-        if row["behind_stderr"] is not None:
-            assert cells["behind (points)"][0] == f"{100 * row['behind']:.2f} ±{100 * row['behind_stderr']:.2f}"
-        number = str(row["number"])
-        assert values_of(tab, "learning_rate", [number]) == [row["params"]["learning_rate"]]
-        assert values_of(tab, "val_accuracy", [number]) == [row["value"]]
-    card = json.loads((reported / "sweeps" / "digits" / "card.json").read_text())
-    numbers = tab.run("[...document.querySelectorAll('.cards dd')].map((one) => one.textContent)")
-    words = tab.run("[...document.querySelectorAll('.cards dt')].map((one) => one.textContent)")
-    estimate, seeds, test = card["estimate"], card["seeds"], card["test"]
-    assert numbers == [
-        f"{estimate['value']:.4f}",
-        f"{seeds['mean']:.4f} ±{seeds['stderr']:.4f}",
-        f"{test['accuracy']:.4f} ±{test['stderr']:.4f}",
-        str(sum(row["tie"] for row in rows)),
-    ]
-    assert f"95 % between {estimate['low']:.4f} and {estimate['high']:.4f}" in words[0]
-    assert f"over {card['data']['validation_rows']} validation rows, the mean of {seeds['count']} seeds" in words[1]
-    assert f"on {test['rows']} sealed test rows, looked at once" in words[2]
-    assert f"Trial {card['trial']} is the best of 12 trials" in tab.run("document.querySelector('.lead').textContent")
-    won = tab.run("[...new Set([...document.querySelectorAll('.won')].map((one) => one.dataset.t))].filter(Boolean)")
-    assert won == [str(card["trial"])] == [str(rows[0]["number"])]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def test_brushing_an_axis_filters_every_drawing_and_the_table(tab: Tab) -> None:

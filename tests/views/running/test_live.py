@@ -1,6 +1,3 @@
-import contextlib
-import os
-
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
@@ -18,7 +15,6 @@ from keras_sweep.trial.events import (
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.running.live import LiveBoard, board
 from keras_sweep.views.running.sweep_progress import SweepProgress
-from keras_sweep.views.terminal.console import console_on
 from keras_sweep.views.terminal.drawing import CurveScale
 from tests.helpers.calls import calls_of
 from tests.helpers.results import dense_sweep, result, started
@@ -275,6 +271,7 @@ def test_an_exception_leaves_the_terminal_as_it_was():
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1
     assert text.index("\x1b[?25h") > text.index("\x1b[?25l")
     assert "\x1b[?1049" not in text
+    assert text.endswith("\x1b[1A\x1b[2K")  # the cursor stands where the board began
 
 
 def test_failures_and_notices_stay_above_the_board():
@@ -305,28 +302,3 @@ def test_twenty_thousand_trials_do_not_slow_it():
         assert calls_of(lambda: told(19_000, 20_000)) < 2 * at_first
     assert view.progress.done == 20_000 and len(view.progress.best) == 8
     assert view.progress.best[0].number == 19_999
-
-
-def test_a_real_terminal_is_drawn_on_and_given_back(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    ours, theirs = os.openpty()
-    with os.fdopen(theirs, "w", encoding="utf-8") as file:
-        console = console_on(file)
-        assert console.is_terminal
-        with LiveBoard(console) as view:
-            view(started())
-            view(TrialEnded(result(0)))
-    text = all_of(ours)
-    assert text.startswith("\x1b[?25l") and "\x1b[?25h" in text  # the cursor is shown again
-    assert text.endswith("\x1b[1A\x1b[2K")  # and stands where the board began
-
-
-def all_of(terminal_end):
-    """All that was written to a terminal that is closed by now."""
-    parts = []
-    with contextlib.suppress(OSError):  # Linux ends it by an error, others by an empty part
-        while part := os.read(terminal_end, 100_000):
-            parts.append(part)
-    os.close(terminal_end)
-    return b"".join(parts).decode()
