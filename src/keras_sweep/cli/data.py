@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, at_work, note
+from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, answer, at_work, note
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
 
@@ -83,24 +84,21 @@ def baseline(
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.sweep.baseline import fit_baseline
-    from keras_sweep.views.data_view import baseline_record, print_baseline
+    from keras_sweep.views.data_view import baseline_view
     from keras_sweep.views.leaderboard.formats import strict_json
-    from keras_sweep.views.terminal.console import stdout_console
 
     found = _rows_of(spec)
     check_task(spec, found)
     fitted = fit_baseline(spec, found)
+    record = {**asdict(fitted), "mean_score": fitted.mean_score}
     folder = sweep_folder(spec.name, sweeps_dir)
     if folder.exists():
         with SweepLock(folder), StudyFile.open(folder) as study:
             if study.facts.fingerprint == found.fingerprint:
-                study.set_attributes({"baseline": baseline_record(fitted)})
+                study.set_attributes({"baseline": record})
             else:
                 note(f"not put into the sweep {spec.name!r}: it was run on other data")
-    if format == "json":
-        typer.echo(strict_json(baseline_record(fitted)))
-    else:
-        print_baseline(stdout_console(), fitted)
+    answer(baseline_view(fitted), strict_json(record) + "\n", format)
 
 
 def import_search(

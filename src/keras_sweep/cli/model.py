@@ -33,14 +33,15 @@ def evaluate(
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
     folder = find(name, sweeps_dir)
+    from rich.console import Group
+
     from keras_sweep.record.reader import read_facts
     from keras_sweep.sweep.recorded import SweepAccess
     from keras_sweep.sweep.winner import evaluate_winner
     from keras_sweep.trial.events import Event, TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
-    from keras_sweep.views.summary import print_test
-    from keras_sweep.views.terminal.console import stdout_console
+    from keras_sweep.views.summary import test_lines
 
     looks: list[TestEvaluated] = []
     with at_work() as view:
@@ -51,10 +52,8 @@ def evaluate(
                 looks.append(event)
 
         evaluate_winner(SweepAccess(folder, listen, trust=trust, backend=backend))
-    if format == "json":
-        typer.echo(strict_json(event_record(looks[0], read_facts(folder).objective)))
-    else:
-        print_test(stdout_console(), looks[0])
+    record = event_record(looks[0], read_facts(folder).objective)
+    answer(Group(*test_lines(looks[0])), strict_json(record) + "\n", format)
 
 
 def export(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.text import Text
 
 from keras_sweep.data.arrays import Array
@@ -151,21 +151,11 @@ def _columns(rows: Sequence[ColumnTexts], longest_name: int, longest_detail: int
     return [column for column in columns if any(cell.plain for cell in column.cells)]
 
 
-def baseline_record(baseline: Baseline) -> dict[str, Any]:
-    return {
-        "model": baseline.model,
-        "metric": baseline.metric,
-        "fold_scores": list(baseline.fold_scores),
-        "mean_score": baseline.mean_score,
-        "validation": dict(baseline.validation),
-        "seconds": baseline.seconds,
-    }
-
-
-def print_baseline(console: Console, baseline: Baseline) -> None:
+def baseline_view(baseline: Baseline) -> Group:
     """The cross-validated score, and the validation scores."""
-    console.print(Text.assemble((baseline.model, "bold"), f"  {seconds_text(baseline.seconds)}"))
     folds = ", ".join(score_text(score) for score in baseline.fold_scores)
-    console.print(f"  cross-validated {baseline.metric}  {score_text(baseline.mean_score)}  ({folds})")
-    for name, value in baseline.validation.items():
-        console.print(f"  {name}  {score_text(value)}")
+    return Group(
+        Text.assemble((baseline.model, "bold"), f"  {seconds_text(baseline.seconds)}"),
+        Text(f"  cross-validated {baseline.metric}  {score_text(baseline.mean_score)}  ({folds})"),
+        *(Text(f"  {name}  {score_text(value)}") for name, value in baseline.validation.items()),
+    )

@@ -57,10 +57,10 @@ def leaderboard_html(
     return _framed(_table(head, body, title), leaderboard_notes(of, objective, comparison) if notes else ())
 
 
-def trial_html(result: Result, objective: Objective, *, winner: bool = False) -> str:
+def trial_html(result: Result, objective: Objective) -> str:
     """A trial's score, parameters and the curve of the objective."""
     score = score_text(result.value, result.stderr) if result.value is not None else str(result.state)
-    what = f"{result.name}{' (the winner)' if winner else ''}: {objective.name} {score}"
+    what = f"{result.name}: {objective.name} {score}"
     facts = {name: value_text(value) for name, value in result.params.items()}
     if (seeds := seed_scores(result)) is not None:
         facts |= [seeds_texts(seeds)]

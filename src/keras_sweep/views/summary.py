@@ -181,12 +181,6 @@ def headline(summary: Summary, shown: int) -> Text:
     return text
 
 
-def print_test(console: Console, test: TestEvaluated) -> None:
-    """The winner's scores on the sealed test set, and how often it has been looked at."""
-    for line in test_lines(test):
-        console.print(line)
-
-
 def test_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
     """Trial, scores each with its own standard error, looks; then a bar a class, or the weakest classes in a line."""
     seed = "" if test.seed is None else f" with seed {test.seed}"

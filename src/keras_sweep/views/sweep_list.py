@@ -128,7 +128,3 @@ class SweepTable:
             column("state", lambda row: row.state, "red", keep=1),
         ]
         return [each for each in columns if each.header != "failed" or any(row.failed for row in self.rows)]
-
-
-def _trials(row: SweepRow) -> str:
-    return f"{row.trials:,}" if row.total is None else f"{row.trials:,}/{row.total:,}"

@@ -36,8 +36,8 @@ class LiveBoard:
     Events only move counters; a thread draws the board, so their number does not slow the sweep.
     """
 
-    def __init__(self, console: Console, *, top: int = TOP) -> None:
-        self.progress = SweepProgress(keep=top)
+    def __init__(self, console: Console) -> None:
+        self.progress = SweepProgress(keep=TOP)
         self._console = console
         self._failures: Counter[str] = Counter()
         self._lock = threading.Lock()
