@@ -98,10 +98,9 @@ def show(
     sweep = RecordedSweep.read(folder)
     facts, objective, results = sweep.facts, sweep.objective, sweep.results
     waiting = waiting_beside(folder, len(results), facts.trials)
-    if trial in waiting:
-        raise UsageError(f"sweep {folder.name!r} can't show trial {trial} yet", hint=waiting_text(1))
-    if waiting and not results:
-        raise UsageError(f"sweep {folder.name!r} can't show a trial yet", hint=waiting_text(len(waiting)))
+    if trial in waiting or (waiting and not results):
+        what, count = ("a trial", len(waiting)) if trial is None else (f"trial {trial}", 1)
+        raise UsageError(f"sweep {folder.name!r} can't show {what} yet", hint=waiting_text(count))
     if not results:
         raise UsageError(f"sweep {folder.name!r} has no finished trial yet")
     if trial is None:

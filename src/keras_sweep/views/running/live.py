@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, SweepStarted, TrialEnded
+from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.notes import interval_text
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
@@ -96,7 +96,10 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
     room = TRAINING if height >= 24 else 2 if height >= 18 else 0
     training = min(len(progress.training) or len(progress.finalists_training), room)
     rows = height - HEAD_LINES - TABLE_LINES - (training + 2 if training else 0)
-    parts: list[RenderableType] = [_headline(progress.started, width), _bar_line(progress, width)]
+    head = Text(shorten(escaped(progress.started.name), max(width // 3, 8)), style="bold")
+    by = f" · {escaped(progress.started.engine)} · {escaped(progress.started.runner)}"
+    head.append(shorten(by, width - head.cell_len), style="dim")
+    parts: list[RenderableType] = [head, _bar_line(progress, width)]
     parts += [_phase_line(progress, width), _counts_line(progress, width)]
     if progress.best and rows > 0:
         shown = leaderboard_rows(progress.best, progress.objective)[:rows]
@@ -109,12 +112,6 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
         shortened = (Text(shorten(line, width), style="dim") for line in lines[1 : training + 1])
         parts += [Text(), Text(lines[0], style="bold"), *shortened]
     return Group(*parts)
-
-
-def _headline(started: SweepStarted, width: int) -> Text:
-    text = Text(shorten(escaped(started.name), max(width // 3, 8)), style="bold")
-    rest = f" · {escaped(started.engine)} · {escaped(started.runner)}"
-    return text.append(shorten(rest, width - text.cell_len), style="dim")
 
 
 def _bar_line(progress: SweepProgress, width: int) -> Text:

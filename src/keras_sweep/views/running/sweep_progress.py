@@ -107,6 +107,7 @@ class SweepProgress:
     def __init__(self, *, keep: int = 10, clock: Callable[[], float] = time.monotonic) -> None:
         self.started: SweepStarted | None = None
         self.objective = Objective("value", Goal.MAXIMIZE)
+        self.columns: tuple[str, ...] = ()  # the parameters that are shown of every trial
         self.counts: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
         self.epochs = 0  # trained since it began
         self.generation: int | None = None
@@ -132,7 +133,7 @@ class SweepProgress:
                 self._begin_phase(event)
             case SweepStarted():
                 self.started = event
-                self.objective = event.objective
+                self.objective, self.columns = event.objective, event.parameters
                 self._scale = CurveScale(goal=self.objective.goal)
                 for result in event.finished:
                     self._add(result)
@@ -162,7 +163,12 @@ class SweepProgress:
                 self.epochs += 1
                 self.finalists_training[event.recipe, event.seed] = event.epoch
             case FinalistEnded():
-                self._end_finalist(event.result)
+                self.finalists_training.pop((event.result.recipe, event.result.finalist_seed or 0), None)
+                self.finalists_ended.append(event.result)
+                assert self.finalists is not None
+                choice = Choice(self.done, self.finalists.recipes, self.finalists.seeds)
+                self.leading = with_finalists(self.leading, self.finalists_ended, choice, self.done)
+                self.leading.sort(key=lambda other: order_key(other, self.objective))
 
     def _begin_phase(self, event: PhaseBegan) -> None:
         # Each program takes its time, models are built quickly: a program begins a length of time of its own.
@@ -171,14 +177,6 @@ class SweepProgress:
             self._phase_begin = self._clock()
         self.phase = event
         self._pace.begin_phase(event)
-
-    def _end_finalist(self, result: Result) -> None:
-        self.finalists_training.pop((result.recipe, result.finalist_seed or 0), None)
-        self.finalists_ended.append(result)
-        assert self.finalists is not None
-        choice = Choice(self.done, self.finalists.recipes, self.finalists.seeds)
-        self.leading = with_finalists(self.leading, self.finalists_ended, choice, self.done)
-        self.leading.sort(key=lambda other: order_key(other, self.objective))
 
     def _begin_generation(self, event: GenerationAsked) -> None:
         self.generation = event.generation
@@ -207,11 +205,6 @@ class SweepProgress:
     def total(self) -> int:
         """Trials that there are to be."""
         return max(self.started.total if self.started else 0, self.done)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The parameters that are shown of every trial."""
-        return self.started.parameters if self.started else ()
 
     @property
     def scale(self) -> CurveScale:
