@@ -12,8 +12,10 @@ from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import SweepStarted
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
 
 ACCURACY = Objective("val_accuracy", Goal.MAXIMIZE)
 LOSS = Objective("val_loss", Goal.MINIMIZE)
@@ -45,6 +47,16 @@ def result(
 def recorded(results: Sequence[Result], objective: Objective = ACCURACY) -> RecordedSweep:
     """A sweep of them, as a record gives it."""
     return RecordedSweep(SweepFolder(Path("dense")), Facts(objective.name, objective.goal, 42, "", {}), results)
+
+
+def ranking(
+    ranked: Sequence[LeaderboardRow],
+    rows: Sequence[LeaderboardRow] | None = None,
+    objective: Objective = ACCURACY,
+    comparison: Comparison | None = None,
+) -> Ranking:
+    """All rows of a leaderboard, or those that are shown of it."""
+    return Ranking(objective, comparison, ranked, ranked if rows is None else rows)
 
 
 def curve(value: float, epochs: int) -> dict[str, tuple[float, ...]]:

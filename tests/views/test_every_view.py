@@ -10,7 +10,7 @@ from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.summary import Summary, print_summary
 from keras_sweep.views.sweep_list import SweepRow, SweepTable
 from keras_sweep.views.trial_view import TrialView
-from tests.helpers.results import ACCURACY, dense_sweep, recorded, result
+from tests.helpers.results import ACCURACY, dense_sweep, ranking, recorded, result
 from tests.helpers.screen import sent, terminal, without_styles
 
 RESULTS = tuple(dense_sweep())
@@ -28,7 +28,7 @@ def views(results, name):
     rows = leaderboard_rows(results, ACCURACY)
     ended = SweepEnded(name, EndReason.DONE, tuple(results), {"train": 3.0, "total": 4.0}, name)
     drawn = {
-        "leaderboard": LeaderboardTable(rows[:10], ACCURACY, of=rows),
+        "leaderboard": LeaderboardTable(ranking(rows, rows[:10])),
         "trial": Group(*(TrialView(recorded(results), one) for one in (results[0], results[-1]))),
         "sweeps": SweepTable([sweep_row(name), sweep_row("b", state=name, engine=name)], 1e6),
     }

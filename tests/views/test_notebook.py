@@ -3,12 +3,12 @@ from __future__ import annotations
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.notebook import curve_svg, leaderboard_html, trial_html
-from tests.helpers.results import ACCURACY, dense_sweep, result
+from tests.helpers.results import ACCURACY, dense_sweep, ranking, result
 
 
 def test_a_row_a_trial_and_the_notes_of_the_leaderboard():
     rows = leaderboard_rows(dense_sweep(), ACCURACY)
-    html = leaderboard_html(rows[:10], ACCURACY, of=rows, title="dense")
+    html = leaderboard_html(ranking(rows, rows[:10]), title="dense")
     assert html.count("<tr") == 11
     assert html.count('class="best"') == 1
     assert "optimistic" in html
@@ -19,14 +19,14 @@ def test_text_of_a_sweep_is_only_text():
     params = {"optimizer": "<script>alert(1)</script>", "learning_rate": 0.1, "epochs": 2}
     marked = result(1, 0.5, params=params, state=TrialState.PRUNED, reason="</td><img src=x onerror=y>")
     rows = leaderboard_rows([result(0, 0.8), marked], ACCURACY)
-    for html in (leaderboard_html(rows, ACCURACY, of=rows, title="<b>"), trial_html(marked, ACCURACY)):
+    for html in (leaderboard_html(ranking(rows), title="<b>"), trial_html(marked, ACCURACY)):
         assert "<script" not in html
         assert "<img" not in html
         assert "&lt;script&gt;" in html
 
 
 def test_an_empty_leaderboard_says_so():
-    assert "No trials." in leaderboard_html([], ACCURACY, of=[])
+    assert "No trials." in leaderboard_html(ranking([]))
 
 
 def test_a_curve_says_what_it_shows_and_leaves_out_what_is_no_number():

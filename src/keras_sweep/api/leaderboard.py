@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
-from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.comparison import Comparison
 from keras_sweep.views.leaderboard.formats import (
     flat_records,
     leaderboard_csv,
@@ -17,7 +15,7 @@ from keras_sweep.views.leaderboard.formats import (
     row_record,
 )
 from keras_sweep.views.leaderboard.query import chosen_rows
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, rows_of
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of
 from keras_sweep.views.notebook import leaderboard_html
 
 if TYPE_CHECKING:
@@ -26,14 +24,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Leaderboard(Sequence[LeaderboardRow]):
+class Leaderboard(Ranking, Sequence[LeaderboardRow]):
     """Rows in the order that was asked for. In a notebook it is shown as a table."""
 
     name: str  # the sweep's
-    objective: Objective
-    comparison: Comparison | None
-    ranked: Sequence[LeaderboardRow]  # of all trials
-    rows: tuple[LeaderboardRow, ...]  # those that were asked for
 
     @overload
     def __getitem__(self, index: int) -> LeaderboardRow: ...
@@ -73,7 +67,7 @@ class Leaderboard(Sequence[LeaderboardRow]):
 
     def to_markdown(self) -> str:
         """The table as Markdown, with the notes that belong to it."""
-        return leaderboard_markdown(self.rows, self.objective, self.comparison, of=self.ranked)
+        return leaderboard_markdown(self)
 
     def to_csv(self) -> str:
         """The table as CSV."""
@@ -87,7 +81,7 @@ class Leaderboard(Sequence[LeaderboardRow]):
         return self.to_markdown()
 
     def _repr_html_(self) -> str:
-        return leaderboard_html(self.rows, self.objective, comparison=self.comparison, of=self.ranked, title=self.name)
+        return leaderboard_html(self, title=self.name)
 
 
 def leaderboard_of(
@@ -96,4 +90,4 @@ def leaderboard_of(
     """The ranked trials of a record that was read. Raises UsageError for a condition or a key that no trial has."""
     ranked = rows_of(sweep)
     rows = chosen_rows(ranked, sweep.objective, where=where, sort=sort, top=top)
-    return Leaderboard(sweep.folder.name, sweep.objective, sweep.comparison, ranked, tuple(rows))
+    return Leaderboard(sweep.objective, sweep.comparison, ranked, tuple(rows), sweep.folder.name)

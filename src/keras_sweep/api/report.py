@@ -33,10 +33,9 @@ def write_report(access: SweepAccess, place: Path | None = None) -> Path:
     place = REPORTS_DIR / access.folder.name if place is None else place
     check_place(place, PAGE, MARK)
     facts = SweepFacts.read(access)
-    sweep = facts.sweep
     files = {
         PAGE: page_of(facts, datetime.now(UTC)),
-        "leaderboard.md": leaderboard_markdown(facts.rows, sweep.objective, sweep.comparison),
+        "leaderboard.md": leaderboard_markdown(facts.ranking),
         "leaderboard.csv": leaderboard_csv(facts.rows),
     }
     write_folder(place, files, PAGE, MARK)

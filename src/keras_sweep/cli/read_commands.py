@@ -70,10 +70,7 @@ def leaderboard(
     if format == "table":
         from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 
-        baseline = sweep.facts.baseline
-        stdout_console().print(
-            LeaderboardTable(board.rows, board.objective, board.comparison, of=board.ranked, baseline=baseline)
-        )
+        stdout_console().print(LeaderboardTable(board, baseline=sweep.facts.baseline))
         if (refit := sweep.refit) is not None:
             stdout_console().print(refit_line(refit))
     else:

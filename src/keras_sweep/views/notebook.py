@@ -12,13 +12,12 @@ from typing import Any, Self
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import Event, Noticed, SweepEnded
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.result import Result
 from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of, seeds_texts
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows
+from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows
 from keras_sweep.views.running.sweep_progress import SweepProgress
 from keras_sweep.views.terminal.table import Column
 from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
@@ -38,23 +37,16 @@ TOP = 5  # rows of the leaderboard while a sweep runs
 SECONDS = 0.5  # between two drawings of a running sweep, at least
 
 
-def leaderboard_html(
-    rows: Sequence[LeaderboardRow],
-    objective: Objective,
-    *,
-    comparison: Comparison | None = None,
-    of: Sequence[LeaderboardRow],
-    title: str = "",
-    notes: bool = True,
-) -> str:
-    """A table of the rows; `of` is the whole leaderboard, whose notes stand below it."""
+def leaderboard_html(ranking: Ranking, *, title: str = "", notes: bool = True) -> str:
+    """A table of the rows, with the notes of the whole leaderboard below it."""
+    rows = ranking.rows
     if not rows:
         return _framed("<p>No trials.</p>")
-    columns = leaderboard_columns(rows, of, objective)
+    columns = leaderboard_columns(ranking)
     numbers = [column.number for column in columns]
     body = [_row(zip(texts, numbers, strict=True), best=row.winner) for row in rows for texts in lines_of(row, columns)]
     head = [(column.head, column.number) for column in columns]
-    return _framed(_table(head, body, title), leaderboard_notes(of, objective, comparison) if notes else ())
+    return _framed(_table(head, body, title), leaderboard_notes(ranking) if notes else ())
 
 
 def trial_html(result: Result, objective: Objective) -> str:
@@ -162,10 +154,8 @@ class NotebookBoard:
         reason = f": {_text(ended.reason)}" if ended else ""
         comparison = ended.comparison if ended else None
         rows = leaderboard_rows(ended.results if ended else progress.best, progress.objective, comparison)
-        table = ""
-        if rows:
-            notes = ended is not None
-            table = leaderboard_html(rows[:TOP], progress.objective, comparison=comparison, of=rows, notes=notes)
+        ranking = Ranking(progress.objective, comparison, rows, rows[:TOP])
+        table = leaderboard_html(ranking, notes=ended is not None) if rows else ""
         return f'<div class="keras-sweep">{bar} {_text(words)}{reason}{notices}</div>{table}'
 
     def _draw(self) -> None:

@@ -18,7 +18,7 @@ from keras_sweep.trial.events import EndReason, Refit, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.notes import unlike_text
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, leaderboard_rows, varying_names, winning_row
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, leaderboard_rows, varying_names, winning_row
 from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
 from keras_sweep.views.terminal.drawing import bar
 from keras_sweep.views.terminal.text import params_text, score_text, seconds_text, shorten
@@ -88,8 +88,8 @@ def print_summary(console: Console, summary: Summary, *, times: bool = False) ->
     The best point, its test and what to do next stand last, so that they are seen where the table scrolls away.
     """
     rows = summary.rows
-    table = LeaderboardTable(rows[:TOP], summary.objective, summary.ended.comparison, of=rows)
-    console.print(headline(summary, len(table.rows)))
+    table = LeaderboardTable(Ranking(summary.objective, summary.ended.comparison, rows, rows[:TOP]))
+    console.print(headline(summary, len(table.ranking.rows)))
     if rows:
         console.print(table)
         console.print()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_json, leaderboard_markdown, strict_json
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
-from tests.helpers.results import ACCURACY, dense_sweep, result
+from tests.helpers.results import ACCURACY, dense_sweep, ranking, result
 
 KEYS = [
     *("rank", "number", "state", "value", "stderr", "tie", "behind", "behind_stderr"),
@@ -37,7 +37,7 @@ def test_json_has_exactly_the_promised_keys():
 
 def test_nothing_has_a_form_in_every_format():
     assert json.loads(leaderboard_json([])) == []
-    assert leaderboard_markdown([], ACCURACY) == "No trials.\n"
+    assert leaderboard_markdown(ranking([])) == "No trials.\n"
 
 
 def test_json_is_strict_and_ascii_whatever_stands_in_a_trial():
@@ -88,7 +88,7 @@ def test_csv_keeps_a_row_on_a_line(text):
 
 def test_markdown_shows_what_differs_and_says_the_rest_below():
     rows = leaderboard_rows(dense_sweep(), ACCURACY)
-    lines = leaderboard_markdown(rows[:5], ACCURACY, of=rows).splitlines()
+    lines = leaderboard_markdown(ranking(rows, rows[:5])).splitlines()
     assert lines[0] == "| # | trial | val_accuracy | optimizer | learning_rate | momentum | epochs | time |"
     assert lines[2].startswith("| 1 | 50 | 0.8570 ±0.0032 ≈ | adam | 0.000966 | – | 20 |")
     assert "- in all trials: batch_size=32" in lines
@@ -100,7 +100,7 @@ def test_markdown_shows_what_differs_and_says_the_rest_below():
 def test_markdown_escapes_what_would_be_read_as_markup():
     odd = {"a|b": "x|y", "h": "<script>", "s": "*bold* _it_ `code` [l](u)", "n": "two\nlines"}
     rows = leaderboard_rows([result(0, params=odd), result(1, params={})], ACCURACY)
-    lines = leaderboard_markdown(rows, ACCURACY).splitlines()
+    lines = leaderboard_markdown(ranking(rows)).splitlines()
     assert "a\\|b" in lines[0]
     assert (
         "x\\|y" in lines[2] and "\\<script\\>" in lines[2] and "\\*bold\\* \\_it\\_ \\`code\\` \\[l\\](u)" in lines[2]

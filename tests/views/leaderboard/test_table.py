@@ -11,7 +11,7 @@ from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, M
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
-from tests.helpers.results import ACCURACY, LOSS, dense_sweep, result
+from tests.helpers.results import ACCURACY, LOSS, dense_sweep, ranking, result
 from tests.helpers.screen import on_pipe, on_terminal
 
 PRUNED = TrialState.PRUNED
@@ -19,9 +19,9 @@ ROWS = leaderboard_rows(dense_sweep(), ACCURACY, seed=42)
 SHOWN = [*ROWS[:8], *ROWS[-2:]]
 
 
-def table(rows=SHOWN, **more):
-    more.setdefault("of", ROWS if rows is SHOWN else None)
-    return LeaderboardTable(rows, ACCURACY, **more)
+def table(rows=SHOWN, of=None, objective=ACCURACY, comparison=None, **more):
+    every = of or (ROWS if rows is SHOWN else rows)
+    return LeaderboardTable(ranking(every, rows, objective, comparison), **more)
 
 
 def test_a_wide_terminal_shows_everything():
@@ -100,7 +100,7 @@ def test_what_differs_is_a_column_and_what_must_be_said_a_note(name):
 def test_pruned_trials_among_the_others_are_said():
     results = [result(0, 0.8), result(1, 0.9, state=PRUNED, reason="pruned at epoch 3")]
     objective = replace(ACCURACY, take_best=True)
-    text = on_terminal(LeaderboardTable(leaderboard_rows(results, objective), objective), 100)
+    text = on_terminal(table(leaderboard_rows(results, objective), objective=objective), 100)
     assert "pruned trials rank among the others: each is scored at its best epoch" in text
     assert "the winner's val_accuracy is optimistic: the best of 2 trials" in text
 
@@ -128,7 +128,7 @@ def test_failed_trials_alone():
 
 def test_a_loss_and_no_standard_error():
     results = [result(0, 0.45, stderr=None), result(1, 0.45, stderr=None)]
-    text = on_terminal(LeaderboardTable(leaderboard_rows(results, LOSS), LOSS))
+    text = on_terminal(table(leaderboard_rows(results, LOSS), objective=LOSS))
     assert "0.4500 ≈" in text and "2 trials have the best value" in text and "±" not in text
 
 
@@ -170,7 +170,7 @@ COMPARED = Comparison(
 
 def paired(width, **more):
     rows = leaderboard_rows(PAIRED_ROWS, ACCURACY, COMPARED)
-    return on_terminal(LeaderboardTable(rows, ACCURACY, COMPARED, **more), width)
+    return on_terminal(table(rows, comparison=COMPARED, **more), width)
 
 
 def test_how_far_trials_are_behind_is_told_in_points_with_their_own_error():
@@ -196,7 +196,7 @@ def test_where_there_is_little_room_the_error_that_stays_is_that_of_the_differen
 def test_a_loss_is_behind_in_its_own_unit():
     behind = {0: Behind(0.0, None, True), 1: Behind(0.02, 0.003, False)}
     rows = leaderboard_rows([result(0, 0.4), result(1, 0.42)], LOSS, Comparison(0, None, behind, PAIRED, 100))
-    assert "0.0200 ±0.0030" in on_terminal(LeaderboardTable(rows, LOSS))
+    assert "0.0200 ±0.0030" in on_terminal(table(rows, objective=LOSS))
 
 
 def test_who_is_better_than_the_winner_with_the_seed_of_the_search_is_explained():
@@ -206,5 +206,5 @@ def test_who_is_better_than_the_winner_with_the_seed_of_the_search_is_explained(
     compared = Comparison(0, None, behind, PAIRED, 12_000)
     rows = leaderboard_rows([best, result(1, 0.8411)], ACCURACY, compared)
     note = "behind below 0: better with the seed of the search; the winner ranks by its mean over 2"
-    assert note in on_terminal(LeaderboardTable(rows, ACCURACY, compared), 120).splitlines()
+    assert note in on_terminal(table(rows, comparison=compared), 120).splitlines()
     assert "behind below 0" not in paired(120)

@@ -13,7 +13,7 @@ from keras_sweep.space.text import escaped
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.query import is_number
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, varying_names
 from keras_sweep.views.terminal.drawing import TIE
 from keras_sweep.views.terminal.text import decimals, score_text, seconds_text, value_text
 
@@ -39,9 +39,7 @@ class LeaderboardColumn:
 
 
 def leaderboard_columns(
-    rows: Sequence[LeaderboardRow],
-    of: Sequence[LeaderboardRow],
-    objective: Objective,
+    ranking: Ranking,
     *,
     parameters: Sequence[str] | None = None,
     errors: bool = True,
@@ -52,15 +50,14 @@ def leaderboard_columns(
     """Every column there is something to say in, left to right.
 
     Args:
-        rows: those that are shown.
-        of: the whole leaderboard.
-        objective: ranks them.
+        ranking: the rows that are shown, and all.
         parameters: to show; by default those that differ between all trials.
         errors: write the standard error of each value. That of `behind` is always written.
         reasons: write why a trial ended early.
         over_seeds: give the mean over seeds a column, instead of a line below its trial.
         curve: draws the curve of a row; without it there is no such column.
     """
+    rows, of, objective = ranking.rows, ranking.ranked, ranking.objective
     names = varying_names(of) if parameters is None else parameters
     keeps = {name: KEEP_PARAMETER + place for place, name in enumerate(names)}
     columns = [

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.comparison import Comparison
 from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.query import FIRST_KEYS, LAST_KEYS, cell, machine_keys
-from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what follows
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -38,21 +36,15 @@ def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
     return file.getvalue()
 
 
-def leaderboard_markdown(
-    rows: Sequence[LeaderboardRow],
-    objective: Objective,
-    comparison: Comparison | None = None,
-    *,
-    of: Sequence[LeaderboardRow] | None = None,
-) -> str:
-    """A table of what differs between the rows, and below it how to read it. `of` is the whole leaderboard."""
-    if not rows:
+def leaderboard_markdown(ranking: Ranking) -> str:
+    """A table of what differs between the rows, and below it how to read it."""
+    if not ranking.rows:
         return "No trials.\n"
-    columns = leaderboard_columns(rows, of or rows, objective)
+    columns = leaderboard_columns(ranking)
     lines = [_markdown_line([column.head for column in columns])]
     lines.append("|" + "|".join(" ---: " if column.number else " --- " for column in columns) + "|")
-    lines += [_markdown_line(cells) for row in rows for cells in lines_of(row, columns)]
-    notes = leaderboard_notes(of or rows, objective, comparison)
+    lines += [_markdown_line(cells) for row in ranking.rows for cells in lines_of(row, columns)]
+    notes = leaderboard_notes(ranking)
     return "\n".join([*lines, "", *(f"- {_markdown_cell(note)}" for note in notes)]) + "\n"
 
 

@@ -11,20 +11,16 @@ from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrial
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, common_params, winning_row
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, common_params, winning_row
 from keras_sweep.views.terminal.drawing import TIE
 from keras_sweep.views.terminal.text import params_text, score_text
 
 CHANCE = 1.96  # standard errors
 
 
-def leaderboard_notes(
-    rows: Sequence[LeaderboardRow], objective: Objective, comparison: Comparison | None = None
-) -> list[str]:
-    """What must be said with a leaderboard, each in a line: shared parameters, ties, order, and what the winner is.
-
-    `rows` is the whole leaderboard, whatever part of it is shown; `comparison` is what its ties are of.
-    """
+def leaderboard_notes(ranking: Ranking) -> list[str]:
+    """What must be said with a leaderboard, each in a line: shared parameters, ties, order, and what the winner is."""
+    rows, objective, comparison = ranking.ranked, ranking.objective, ranking.comparison
     notes = []
     common = {name: value for name, value in common_params(rows).items() if len(rows) > 1 and name != "epochs"}
     if common:

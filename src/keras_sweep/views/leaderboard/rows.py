@@ -44,6 +44,16 @@ class LeaderboardRow:
     rows_value: float | None = None  # what its outputs on the rows give, where that contradicts `value`
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Rows of a leaderboard that are shown, and the whole of it, which decides columns, scales and notes."""
+
+    objective: Objective
+    comparison: Comparison | None  # what the ties of all rows are of
+    ranked: Sequence[LeaderboardRow]  # of all trials
+    rows: Sequence[LeaderboardRow]  # those that are shown
+
+
 def leaderboard_rows(
     results: Iterable[Result],
     objective: Objective,

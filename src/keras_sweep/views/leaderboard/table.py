@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,14 +9,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from keras_sweep.record.facts import Baseline
-from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import escaped
-from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import LeaderboardColumn, is_paired, leaderboard_columns, lines_of
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
-from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import TIE, CurveScale, sparkline
 from keras_sweep.views.terminal.table import Column, drawn, fitted
@@ -36,10 +33,7 @@ TIMING = {"seconds", "engine"}
 class LeaderboardTable:
     """A rich renderable; it fits itself to the width it is given when drawn."""
 
-    rows: Sequence[LeaderboardRow]
-    objective: Objective
-    comparison: Comparison | None = None  # what the rows' ties are of
-    of: Sequence[LeaderboardRow] | None = None  # the whole leaderboard, where `rows` is a part of it
+    ranking: Ranking
     varying: tuple[str, ...] | None = None  # parameters to show; by default those that differ between all trials
     baseline: Baseline | None = None  # stands below the trials, if it was scored by the objective's metric
     notes: bool = True
@@ -47,7 +41,7 @@ class LeaderboardTable:
     scale: CurveScale | None = None  # of the curves; by default that of the whole leaderboard
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if not self.rows:
+        if not self.ranking.rows:
             yield Text("no trials", style="dim")
             return
         longest = longest_value(options.max_width, LONGEST_VALUE)
@@ -63,25 +57,23 @@ class LeaderboardTable:
             yield Text("not shown, for want of width: " + ", ".join(left_out), style="dim")
         if self.baseline is not None and self._baseline_score is not None:
             yield Text(f"baseline: {escaped(self.baseline.model)} on the same rows", style="dim")
-        for note in leaderboard_notes(self.of or self.rows, self.objective, self.comparison):
+        for note in leaderboard_notes(self.ranking):
             yield Text(note, style="dim")
 
     def columns(self, curve_width: int, longest: int, *, reasons: bool = True, errors: bool = True) -> list[Column]:
         """The leaderboard's columns, styled. `reasons` and `errors` as `leaderboard_columns` takes them."""
-        of = self.of or self.rows
+        of, objective = self.ranking.ranked, self.ranking.objective
         curves = [row.curve for row in of if row.state is not TrialState.FAIL]
-        scale = self.scale or CurveScale(curves, self.objective.goal)  # of the sweep, whatever part of it is shown
+        scale = self.scale or CurveScale(curves, objective.goal)  # of the sweep, whatever part of it is shown
         columns = leaderboard_columns(
-            self.rows,
-            of,
-            self.objective,
+            self.ranking,
             parameters=self.varying,
             errors=errors or not is_paired(of),  # where trials are compared in pairs, the errors of `behind` stay
             reasons=reasons,
             curve=lambda row: sparkline(row.curve, width=curve_width, scale=scale),
         )
         lines = []
-        for row in self.rows:
+        for row in self.ranking.rows:
             own, *below = lines_of(row, columns)
             lines.append([_styled(_cut(text, one, longest), one, row) for text, one in zip(own, columns, strict=True)])
             lines += [[Text(text, style=_row_style(row)) for text in texts] for texts in below]
@@ -96,7 +88,7 @@ class LeaderboardTable:
 
     @property
     def _baseline_score(self) -> float | None:
-        return None if self.baseline is None else self.baseline.validation.get(self.objective.name)
+        return None if self.baseline is None else self.baseline.validation.get(self.ranking.objective.name)
 
 
 def _cut(text: str, column: LeaderboardColumn, longest: int) -> str:

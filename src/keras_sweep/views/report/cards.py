@@ -121,13 +121,11 @@ def table_of(
     facts: SweepFacts, rows: Sequence[LeaderboardRow]
 ) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[Cell]]]]:
     """The columns of the whole leaderboard, and some of its rows."""
-    of, objective, colours = facts.rows, facts.sweep.objective, facts.colours
+    of, goal, colours = facts.rows, facts.sweep.objective.goal, facts.colours
     half = -(-len(of) // 2)  # the worse half would lie at the foot of a scale for all
-    better, worse = (CurveScale((row.curve for row in part), objective.goal) for part in (of[:half], of[half:]))
+    better, worse = (CurveScale((row.curve for row in part), goal) for part in (of[:half], of[half:]))
     columns = leaderboard_columns(
-        of,
-        of,
-        objective,
+        facts.ranking,
         parameters=[axis.name for axis in facts.axes],
         over_seeds=True,
         curve=lambda row: sparkline(row.curve, colours(row.number), better if row.rank <= half else worse),

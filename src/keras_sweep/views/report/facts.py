@@ -15,7 +15,7 @@ from keras_sweep.sweep.comparison import Missed, RecordedSweep, missed_rows
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.winner import ValidationOutputs, winner_outputs
 from keras_sweep.trial.ranking import best_training
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, rows_of, winning_row
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of, winning_row
 from keras_sweep.views.report.axes import Axis, Colours, objective_axis, parameter_axes
 
 
@@ -41,6 +41,11 @@ class SweepFacts:
     @cached_property
     def rows(self) -> Sequence[LeaderboardRow]:
         return rows_of(self.sweep)
+
+    @property
+    def ranking(self) -> Ranking:
+        """All rows, with what their ties are of."""
+        return Ranking(self.sweep.objective, self.sweep.comparison, self.rows, self.rows)
 
     @cached_property
     def winner(self) -> LeaderboardRow | None:

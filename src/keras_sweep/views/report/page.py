@@ -84,7 +84,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         title=headline(facts.winner, facts.rows) if facts.winner else escaped(facts.sweep.folder.name),
         sentence=winner_sentence(facts),
         cards=number_cards(facts),
-        notes=leaderboard_notes(facts.rows, facts.sweep.objective, facts.sweep.comparison),
+        notes=leaderboard_notes(facts.ranking),
         data=_data(facts, axes, drawn),
         filters=axes,
         states=[state.value for state in TrialState if any(row.state is state for row in facts.rows)],

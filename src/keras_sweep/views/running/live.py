@@ -14,7 +14,7 @@ from keras_sweep.space.text import counted, escaped
 from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.notes import interval_text
-from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows
 from keras_sweep.views.leaderboard.table import LeaderboardTable
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import print_notice
@@ -102,10 +102,9 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
     parts: list[RenderableType] = [head, _bar_line(progress, width)]
     parts += [_phase_line(progress, width), _counts_line(progress, width)]
     if progress.best and rows > 0:
-        shown = leaderboard_rows(progress.best, progress.objective)[:rows]
-        table = LeaderboardTable(
-            shown, progress.objective, varying=progress.columns, notes=False, timing=False, scale=progress.scale
-        )
+        best = leaderboard_rows(progress.best, progress.objective)
+        ranking = Ranking(progress.objective, None, best, best[:rows])
+        table = LeaderboardTable(ranking, varying=progress.columns, notes=False, timing=False, scale=progress.scale)
         parts += [Text(), table]
     if training:
         lines = _finalist_lines(progress) if progress.finalists_training else _training_lines(progress, training)
