@@ -107,7 +107,6 @@ class Replay:
     recorded: Result
     plain: CurveMatch  # by the runner that was asked for, plain `fit` by default
     own: CurveMatch | None  # by the runner of the record, where another parted
-    rows: tuple[int, int]  # training and validation
 
     @property
     def matches(self) -> bool:
@@ -150,7 +149,7 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
             text = f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"
             access.emit(Noticed(text))
             own = compared(RUNNERS.find(kind)(spec, data))
-    return Replay(access.folder.name, spec.objective, recorded, plain, own, (len(data.train), len(data.validation)))
+    return Replay(access.folder.name, spec.objective, recorded, plain, own)
 
 
 def curve_gaps(one: Result, other: Result, data: SearchData) -> dict[str, tuple[Gap, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +45,10 @@ class ReplayView:
 def replay_lines(replay: Replay) -> list[str]:
     """What came out, in sentences; the last one says whether the record's numbers do."""
     plain, recorded = replay.plain, replay.recorded
-    lines = [f"{plain.runner} against the record ({escaped(recorded.runner)}): {_said(plain, replay.rows)}"]
+    lines = [f"{plain.runner} against the record ({escaped(recorded.runner)}): {_said(plain)}"]
     lines += [escaped(text) for text in plain.differences]
     if replay.own is not None:
-        lines.append(f"{replay.own.runner}, as it was recorded: {_said(replay.own, replay.rows)}")
+        lines.append(f"{replay.own.runner}, as it was recorded: {_said(replay.own)}")
     if not replay.matches:
         lines.append("the numbers are not those of the record")
     elif plain.match is Match.PARTED:
@@ -78,35 +79,32 @@ def _comparison_record(comparison: CurveMatch) -> dict[str, Any]:
     }
 
 
-def _said(comparison: CurveMatch, rows: tuple[int, int]) -> str:
+def _said(comparison: CurveMatch) -> str:
     """`equal to rounding in all 5 epochs, at most 9.1e-08 (val_loss, epoch 3)`."""
     epochs, at = len(comparison.epochs), comparison.parted_at
     if not epochs:
         return "no epoch to compare" if comparison.match is Match.PARTED else "it ends as recorded, before an epoch"
-    # every gap with where it is, and of how many rows it is one
-    gaps = [
-        (gap, f"({escaped(name)}, epoch {epoch})", rows[1] if name.startswith("val_") else rows[0], epoch)
-        for name, found in comparison.gaps.items()
-        for epoch, gap in enumerate(found, start=1)
-    ]
-
-    def furthest(epoch: int | None = None) -> str:
-        worst = widest(gap for gap, _, _, its in gaps if epoch in (None, its))
-        return next(f"{_amount(gap, of)} {place}" for gap, place, of, _ in gaps if gap == worst)
-
+    gaps = {(name, epoch): gap for name, found in comparison.gaps.items() for epoch, gap in enumerate(found, start=1)}
+    worst = widest(gaps.values())
     if at is not None:
-        return f"parted at epoch {at} by {furthest(at)}; at most {furthest()}"
+        there = widest(gap for (_, epoch), gap in gaps.items() if epoch == at)
+        return f"parted at epoch {at} by {_placed(there, gaps)}; at most {_placed(worst, gaps)}"
     all_epochs = "in its one epoch" if epochs == 1 else f"in all {epochs} epochs"
-    if widest(gap for gap, _, _, _ in gaps).match is Match.EQUAL:
+    if worst.match is Match.EQUAL:
         return f"equal {all_epochs}, to the last digit"
-    return f"equal to rounding {all_epochs}, at most {furthest()}"
+    return f"equal to rounding {all_epochs}, at most {_placed(worst, gaps)}"
 
 
-def _amount(one: Gap, rows: int | None = None) -> str:
-    if one.rows is not None and math.isfinite(one.rows) and abs(one.rows - round(one.rows)) < 0.05:
-        of = f" of {rows:,}" if rows is not None else ""
-        return f"{counted(round(one.rows), 'row')}{of}"
-    return f"{one.relative:.1e}"
+def _placed(gap: Gap, gaps: Mapping[tuple[str, int], Gap]) -> str:
+    """How wide it is, with the metric and the epoch where that is first so."""
+    name, epoch = next(place for place, each in gaps.items() if each == gap)
+    return f"{_amount(gap)} ({escaped(name)}, epoch {epoch})"
+
+
+def _amount(gap: Gap) -> str:
+    if gap.rows is not None and math.isfinite(gap.rows) and abs(gap.rows - round(gap.rows)) < 0.05:
+        return counted(round(gap.rows), "row")
+    return f"{gap.relative:.1e}"
 
 
 def _gap_cell(gap: Gap, name: str = "") -> Text:
