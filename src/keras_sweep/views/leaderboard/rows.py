@@ -76,9 +76,9 @@ def leaderboard_rows(
             state=result.state,
             value=result.value if has_value(result) else None,
             stderr=known_error(result),
-            tie=result.number in behind and behind[result.number].tie,
-            behind=behind[result.number].behind if result.number in behind else None,
-            behind_stderr=behind[result.number].stderr if result.number in behind else None,
+            tie=own is not None and own.tie,
+            behind=None if own is None else own.behind,
+            behind_stderr=None if own is None else own.stderr,
             params=result.params,
             metrics={name: value if math.isfinite(value) else None for name, value in result.metrics.items()},
             epochs=result.epochs,
@@ -94,7 +94,7 @@ def leaderboard_rows(
             final=result.final,
             rows_value=result.rows_value,
         )
-        for rank, result in enumerate(ranked, start=1)
+        for rank, (result, own) in enumerate(((one, behind.get(one.number)) for one in ranked), start=1)
     ]
 
 
@@ -107,17 +107,13 @@ def winning_row(rows: Iterable[LeaderboardRow]) -> LeaderboardRow | None:
     return next((row for row in rows if row.winner), None)
 
 
-def varying_names(rows: Iterable[LeaderboardRow]) -> tuple[str, ...]:
+def varying_names(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     """The parameters that not all rows share, in the order in which they first come up."""
-    first: Params | None = None
-    names: dict[str, bool] = {}  # name -> varies
-    for row in rows:
-        first = row.params if first is None else first
-        for name in (*row.params, *first):
-            both = name in first and name in row.params
-            same = both and type(first[name]) is type(row.params[name]) and first[name] == row.params[name]
-            names[name] = names.get(name, False) or not same
-    return tuple(name for name, varies in names.items() if varies)
+
+    def varies(name: str) -> bool:
+        return len({(name in row.params, type(row.params.get(name)), row.params.get(name)) for row in rows}) > 1
+
+    return tuple(filter(varies, dict.fromkeys(name for row in rows for name in row.params)))
 
 
 def common_params(rows: Sequence[LeaderboardRow]) -> dict[str, Value]:
