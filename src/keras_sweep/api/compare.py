@@ -13,8 +13,7 @@ from typing import Any, Self
 
 from keras_sweep.api.session import warn_of_notices
 from keras_sweep.errors import UsageError
-from keras_sweep.files.atomic import SHARED, write_text
-from keras_sweep.files.plain import read_plain
+from keras_sweep.files.atomic import SHARED, bears, write_text
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.record.sweep_folder import sweeps_dir as folder_of_sweeps
 from keras_sweep.sweep.replay import Replay
@@ -24,7 +23,6 @@ from keras_sweep.views.compare import compare_columns, verdict_lines
 from keras_sweep.views.notebook import answer_html
 from keras_sweep.views.replay_view import replay_columns, replay_lines, verify_columns, verify_verdict
 
-NEAR = 2000  # bytes in which the mark of a page stands
 MOST_ROWS = 20  # of a table in a notebook
 
 
@@ -101,7 +99,7 @@ def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
     place = Path(path)
     if not place.parent.is_dir():
         raise UsageError(f"there is no folder {place.parent}", hint="Make it, or name another file")
-    if place.exists() and (not place.is_file() or COMPARE_MARK.encode() not in read_plain(place, 64 * 2**20)[:NEAR]):
+    if place.exists() and not bears(place, COMPARE_MARK):
         raise UsageError(f"{place} is there and no page of `sweep compare`", hint="Name another file")
     write_text(place, compare_page(found, datetime.now(UTC)), mode=SHARED)
 

@@ -116,7 +116,7 @@ def check_place(place: Path, page: str, mark: str) -> None:
     if place.exists() and not place.is_dir():
         raise UsageError(f"{place} is a file, not a folder", hint=_HINT)
     with plain_errors("read", place):
-        if place.exists() and any(place.iterdir()) and not _bears(place / page, mark):
+        if place.exists() and any(place.iterdir()) and not bears(place / page, mark):
             raise UsageError(f"there is a folder {place} that `sweep` did not write", hint=_HINT)
 
 
@@ -149,7 +149,8 @@ def write_folder(place: Path, files: Mapping[str, str], page: str, mark: str) ->
             shutil.rmtree(part)
 
 
-def _bears(path: Path, mark: str) -> bool:
+def bears(path: Path, mark: str) -> bool:
+    """Whether it is a file that can be read and has the mark near its beginning."""
     try:
         with open_plain(path) as file:
             return mark.encode() in file.read(_NEAR)

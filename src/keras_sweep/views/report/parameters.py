@@ -189,19 +189,14 @@ def widening_call(name: str, edges: Sequence[RangeEdge]) -> str | None:
 
 
 def _setting(axis: Axis, end: str, facts: Facts) -> str | None:
-    """A tenfold range where it is logarithmic, else a doubled one, if the space file with it has no fault."""
+    """The end ten times as far off where it is logarithmic, else twice, if the space file with it has no fault."""
     assert axis.given is not None
     low, high = axis.given
     if end == "max":
-        beyond = high * 10 if axis.log else 2 * high if low >= 0 else high + (high - low)
-        tries = [math.ceil(beyond) if axis.whole else beyond]
+        limit, beyond = high, high * 10 if axis.log else 2 * high if low >= 0 else high + (high - low)
     else:
-        beyond = low / 10 if axis.log else low - (high - low)
-        tries = [math.floor(beyond) if axis.whole else beyond]
-        if low > 0 and beyond <= 0:
-            tries.append(1 if axis.whole else low / 2)
-    for value in tries:
-        setting = f"{axis.name}.{end}={number_text(value)}"
-        if value != (high if end == "max" else low) and allows_setting(facts, setting):
-            return setting
-    return None
+        limit, beyond = low, low / 10 if axis.log else low / 2 if low > 0 else low - (high - low)
+    rounded = math.ceil if end == "max" else math.floor
+    value = rounded(beyond) if axis.whole else beyond
+    setting = f"{axis.name}.{end}={number_text(value)}"
+    return setting if value != limit and allows_setting(facts, setting) else None
