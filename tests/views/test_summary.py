@@ -13,7 +13,7 @@ from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.importance import Importance
 from keras_sweep.views.leaderboard.notes import unlike_text
-from keras_sweep.views.summary import Summary, importance_lines, next_commands, print_summary, test_lines, time_parts
+from keras_sweep.views.summary import Summary, importance_lines, look_lines, next_commands, print_summary, time_parts
 from tests.helpers.page_facts import DISTRIBUTIONS
 from tests.helpers.results import ACCURACY, dense_sweep, result
 from tests.helpers.screen import on_terminal, sent, terminal, without_styles
@@ -200,5 +200,5 @@ def test_commands_can_be_pasted_into_a_shell_whatever_the_name():
 
 
 def test_regression_scores_and_odd_class_names():
-    text = on_terminal(Group(*test_lines(Evaluated(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5}))))
+    text = on_terminal(Group(*look_lines(Evaluated(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5}))))
     assert "mse 1234" in text and "[red]\\x1b" in text and "\x1b" not in text

@@ -41,7 +41,7 @@ def evaluate(
     from keras_sweep.trial.events import Event, TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
-    from keras_sweep.views.summary import test_lines
+    from keras_sweep.views.summary import look_lines
 
     looks: list[TestEvaluated] = []
     with at_work() as view:
@@ -53,7 +53,7 @@ def evaluate(
 
         evaluate_winner(SweepAccess(folder, listen, trust=trust, backend=backend))
     record = event_record(looks[0], read_facts(folder).objective)
-    answer(Group(*test_lines(looks[0])), strict_json(record) + "\n", format)
+    answer(Group(*look_lines(looks[0])), strict_json(record) + "\n", format)
 
 
 def export(

@@ -112,7 +112,7 @@ def _lines_below(summary: Summary, width: int, *, times: bool) -> list[Text]:
     if summary.winner is not None:
         lines.append(best_line(summary.winner, summary))
     if summary.test is not None:
-        lines += test_lines(summary.test, classes=False)
+        lines += look_lines(summary.test, classes=False)
         lines += unlike_lines(summary, summary.test)
     # all commands in one line where they fit, else a line each
     commands = [escaped(command) for command in next_commands(ended.name, summary.rows)]
@@ -181,7 +181,7 @@ def headline(summary: Summary, shown: int) -> Text:
     return text
 
 
-def test_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
+def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
     """Trial, scores each with its own standard error, looks; then a bar a class, or the weakest classes in a line."""
     seed = "" if test.seed is None else f" with seed {test.seed}"
     text = Text.assemble(("test ", "bold"), f"trial {test.number}{seed}:")
