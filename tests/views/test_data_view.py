@@ -62,15 +62,6 @@ def test_what_a_column_holds_is_shown_at_80_columns_whatever_its_name(tmp_path: 
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
-def test_a_long_name_is_cut_in_a_pipe_too_where_each_line_is_as_wide_as_the_longest(tmp_path: Path) -> None:
-    lines = "\n".join(f"{k},{k % 3},{k % 2}" for k in range(40))
-    (tmp_path / "it.csv").write_text(f"{'n' * 20_000},b,target\n{lines}\n")
-    file = io.StringIO()
-    data = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))
-    Console(file=file, width=30_000).print(DataView(data))
-    assert "nnn…" in file.getvalue() and max(map(len, file.getvalue().splitlines())) < 250
-
-
 def test_pictures_are_half_blocks_in_colour() -> None:
     file = io.StringIO()
     console = Console(file=file, width=90, force_terminal=True, color_system="truecolor", _environ={})

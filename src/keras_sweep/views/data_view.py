@@ -16,6 +16,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.space.text import escaped
 from keras_sweep.views.sample_images import sample_lines
+from keras_sweep.views.terminal.console import PIPE_WIDTH
 from keras_sweep.views.terminal.drawing import bar
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import score_text, seconds_text, shorten
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
 LONGEST = 40  # cells of a class's name
-LONGEST_PIPED = 120  # of a column's name where all is written: each line is as wide as the longest name
 NAMES, DETAILS = (40, 20), (40, 34, 28, 20, 12)  # cells on a terminal, tried in this order
 BAR = 20  # cells
 
@@ -130,15 +130,12 @@ def _statistics(name: str, values: Array) -> ColumnTexts:
 def _fitted_columns(rows: Sequence[ColumnTexts], width: int, whole: bool) -> list[Column]:
     """Where details and names do not fit, they are cut short before any column is left out."""
     if whole:
-        return _columns(rows, LONGEST_PIPED, None)
+        return _columns(rows, PIPE_WIDTH, PIPE_WIDTH)
     return fitted([partial(_columns, rows, name, detail) for name in NAMES for detail in DETAILS], width)[0]
 
 
-def _columns(rows: Sequence[ColumnTexts], longest_name: int, longest_detail: int | None) -> list[Column]:
+def _columns(rows: Sequence[ColumnTexts], longest_name: int, longest_detail: int) -> list[Column]:
     names, kinds, means, deviations, lowest, highest, details = zip(*rows, strict=True)
-    details = tuple(map(escaped, details))
-    if longest_detail is not None:
-        details = tuple(shorten(detail, longest_detail) for detail in details)
     columns = [
         Column("column", _texts([shorten(escaped(name), longest_name) for name in names])),
         Column("kind", _texts(kinds)),
@@ -146,7 +143,7 @@ def _columns(rows: Sequence[ColumnTexts], longest_name: int, longest_detail: int
         Column("deviation", _texts(deviations), right=True),
         Column("lowest", _texts(lowest), keep=2, right=True),
         Column("highest", _texts(highest), keep=2, right=True),
-        Column("", _texts(details), keep=1),
+        Column("", _texts([shorten(escaped(detail), longest_detail) for detail in details]), keep=1),
     ]
     return [column for column in columns if any(cell.plain for cell in column.cells)]
 

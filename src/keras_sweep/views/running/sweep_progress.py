@@ -116,7 +116,7 @@ class SweepProgress:
         self.finalists_ended: list[Result] = []
         self.finalists_training: dict[tuple[int, int], int] = {}  # (recipe, seed) -> its epochs so far
         self.leading: list[Result] = []  # at least those that may be finalists
-        self._finalists_begin = (0.0, 0)  # the time, and the epochs trained before
+        self._epochs_before = 0  # the finalists'
         self._scale = CurveScale()  # of the trials that have ended
         self._keep = keep
         self._clock = clock
@@ -158,9 +158,10 @@ class SweepProgress:
             case FinalistsChosen() if event.recipes:
                 self.training = {}
                 self.finalists, self.finalists_ended = event, list(event.finished)
-                self._finalists_begin = self._clock(), self.epochs
+                self._pace, self._epochs_before = Pace(self._clock), self.epochs
             case FinalistEpochEnded():
                 self.epochs += 1
+                self._pace.end_epoch()
                 self.finalists_training[event.recipe, event.seed] = event.epoch
             case FinalistEnded():
                 self.finalists_training.pop((event.result.recipe, event.result.finalist_seed or 0), None)
@@ -231,10 +232,8 @@ class SweepProgress:
     def remaining(self) -> float | None:
         """Seconds that it will take still; None while that is a guess."""
         if self.finalists is not None:
-            begin, before = self._finalists_begin
-            epochs = self.epochs - before
-            seconds = self._clock() - begin
-            return max(self.finalists.epochs - epochs, 0) * seconds / epochs if epochs and seconds >= 1 else None
+            epochs = self.finalists.epochs - (self.epochs - self._epochs_before)
+            return self._pace.seconds(max(epochs, 0), later=0, enough=ENOUGH_EPOCHS)
         if not self.epochs or self.elapsed < 1:
             return None
         # Trials that are not asked yet, or say no number of epochs, are taken to train as long as those before.
