@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_sweep.space.distributions import as_scalar
-from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 
 RESAMPLES = 40
@@ -42,62 +42,50 @@ def importances(
     if len(rows) < FEWEST or len(names) < 2:
         return []
     import optuna
-    from optuna.distributions import json_to_distribution
-    from optuna.importance import PedAnovaImportanceEvaluator
 
     known = {}
     for name in names:
         with contextlib.suppress(ValueError, TypeError, KeyError):  # a record may be somebody else's
-            known[name] = json_to_distribution(distributions[name])
-    names = list(known)
+            known[name] = optuna.distributions.json_to_distribution(distributions[name])
     draw = random.Random(0)  # the same page from the same record
-    trials = []
-    for row in rows:
-        params = {name: as_scalar(row.params[name]) for name in names if name in row.params}
-        own = {name: known[name] for name in params}
-        with contextlib.suppress(ValueError):  # a value that is not of the space, of an imported trial
-            trials.append(optuna.trial.create_trial(params=params, distributions=own, value=row.value))
-    if len(trials) < FEWEST or len(names) < 2:
-        return []
-    complete = optuna.trial.TrialState.COMPLETE
-    evaluator, storage = PedAnovaImportanceEvaluator(), optuna.storages.InMemoryStorage()
-    directions = optuna.study.StudyDirection
-    direction = directions.MAXIMIZE if objective.goal is Goal.MAXIMIZE else directions.MINIMIZE
+    evaluator, storage = optuna.importance.PedAnovaImportanceEvaluator(), optuna.storages.InMemoryStorage()
 
     class Resample(optuna.Study):
-        """Holds the given trials as they are: to copy each into a storage takes longer than all else."""
+        """Trials that were drawn, as they are: to copy each into a storage takes longer than all else."""
 
-        given: list[optuna.trial.FrozenTrial]
+        drawn: list[optuna.trial.FrozenTrial]
 
         def get_trials(self, *_: object, **__: object) -> list[optuna.trial.FrozenTrial]:
-            return self.given
+            return self.drawn
 
-    def shares(study: Resample, chosen: Sequence[optuna.trial.FrozenTrial]) -> dict[str, float]:
-        # a trial that is drawn twice is two trials
-        study.given = [
-            optuna.trial.FrozenTrial(
-                number, complete, one.value, None, None, one.params, one.distributions, {}, {}, {}, trial_id=number
-            )
-            for number, one in enumerate(chosen)
-        ]
-        found = evaluator.evaluate(study)
-        total = sum(found.values())
-        return {name: found.get(name, 0.0) / total if total else 0.0 for name in names}
+        def shares(self, drawn: list[optuna.trial.FrozenTrial]) -> dict[str, float]:
+            self.drawn = drawn
+            found = evaluator.evaluate(self)
+            total = sum(found.values())
+            return {name: found.get(name, 0.0) / total if total else 0.0 for name in known}
 
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
+        study = optuna.create_study(storage=storage, direction=objective.goal.value)
+        for row in rows if len(rows) <= MOST_TRIALS else draw.sample(rows, MOST_TRIALS):
+            params = {name: as_scalar(row.params[name]) for name in known if name in row.params}
+            own = {name: known[name] for name in params}
+            with contextlib.suppress(ValueError):  # a value that is not of the space, of an imported trial
+                study.add_trial(optuna.trial.create_trial(params=params, distributions=own, value=row.value))
+        trials = study.get_trials(deepcopy=False)
+        if len(trials) < FEWEST or len(known) < 2:
+            return []
+        resample, size = Resample(study.study_name, storage), min(len(trials), MOST_RESAMPLED)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns of every resample that lacks a rare choice
-            study = Resample(optuna.create_study(storage=storage, direction=direction).study_name, storage)
-            whole = shares(study, trials if len(trials) <= MOST_TRIALS else draw.sample(trials, MOST_TRIALS))
-            size = min(len(trials), MOST_RESAMPLED)
-            resampled = [shares(study, draw.choices(trials, k=size)) for _ in range(RESAMPLES)]
+            whole = resample.shares(trials)
+            resampled = [resample.shares(draw.choices(trials, k=size)) for _ in range(RESAMPLES)]
     finally:
         optuna.logging.set_verbosity(before)
     cut = int(RESAMPLES * WHISKER)
     found = []
-    for name in sorted(names, key=lambda one: -whole[one]):
+    for name in sorted(known, key=lambda one: -whole[one]):
         ordered = sorted(each[name] for each in resampled)
         low, high = min(ordered[cut], whole[name]), max(ordered[-1 - cut], whole[name])  # the bar ends between them
         found.append(Importance(name, whole[name], low, high))

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import (
     EpochEnded,
+    FinalistEpochEnded,
     FinalistsChosen,
     GenerationAsked,
     Noticed,
@@ -72,12 +73,16 @@ def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
     assert len(values) == 8 and values == sorted(values, reverse=True)
 
 
-def test_while_finalists_train_the_board_has_the_estimate_of_the_search():
+def test_while_finalists_train_the_board_has_the_estimate_of_the_search_and_their_own_time():
     progress = half_way()
     estimate = Estimate(0.8544, 0.8484, 0.8602, 0.8571, "")
     progress(FinalistsChosen((3, 5), (43,), (), 20, estimate=estimate))
     line = lines_of(progress, width=80)[3]
     assert line.startswith("0 of 2 finalists trained · expected: 0.8544 (95 %: 0.8484 to 0.8602) · ")
+    for epoch in range(1, 11):
+        progress.now += 2.0
+        progress(FinalistEpochEnded(3, 43, epoch))
+    assert progress.remaining == pytest.approx(20.0)  # ten epochs more, of both
 
 
 def test_a_sweep_that_goes_on_counts_what_was_done_before_but_not_in_its_speed():
