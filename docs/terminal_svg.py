@@ -77,7 +77,7 @@ def progress_at(
 
     `results` are all results in order of number, `elapsed` the seconds that the sweep had taken then.
     """
-    now = 0.0
+    now, an_epoch = 0.0, elapsed / max(sum(result.epochs for result in results[:done]), 1)
     progress = SweepProgress(keep=keep, clock=lambda: now)
     progress(started)
     for generation, group in groupby(results, key=lambda result: result.suggestion.generation):
@@ -88,6 +88,7 @@ def progress_at(
             ended = progress.done < done
             for epoch in range(result.epochs if ended else result.epochs // 2):
                 logs = {name: values[epoch] for name, values in result.curve.items() if epoch < len(values)}
+                now += an_epoch if ended else 0.0
                 progress(EpochEnded(result.number, epoch + 1, logs))
             if ended:
                 progress(TrialEnded(result))
