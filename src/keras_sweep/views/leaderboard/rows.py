@@ -123,5 +123,6 @@ def common_params(rows: Sequence[LeaderboardRow]) -> dict[str, Value]:
 
 
 def _seed(result: Result, default: int | None) -> int | None:
-    seed = result.params.get("seed", None if imported(result) else default)  # another program had its own
-    return seed if isinstance(seed, int) else None if imported(result) else default
+    usual = None if imported(result) else default  # another program had its own
+    seed = result.params.get("seed", usual)
+    return seed if isinstance(seed, int) else usual

@@ -28,7 +28,8 @@ from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.terminal.drawing import CurveScale
 
 ENOUGH_EPOCHS = 8  # tell how long an epoch takes
-FADING = 4  # so many times as much as a generation the next one counts
+BESIDE = 4  # times as many tell it where all of them trained beside compiling
+FADING = 4  # a generation counts so many times as much as the one before it
 
 
 @dataclass(slots=True)
@@ -81,10 +82,10 @@ class Pace:
     def seconds(self, epochs: float, *, later: int, enough: float) -> float | None:
         """What so many epochs and the programs for them will take, those of `later` trials that are not asked yet, too.
 
-        None while that is a guess: before `enough` epochs, or several times as many where all trained beside compiling.
+        None while that is a guess, before `enough` epochs have ended.
         """
         self._count_time()
-        if self._epochs < enough * (1 if self._ended["train"] else FADING):
+        if self._epochs < enough * (1 if self._ended["train"] else BESIDE):
             return None
         programs = self._programs - self._done + later * self._a_trial
         return epochs * self._each("train") + programs * self._each("compile")
