@@ -68,7 +68,7 @@ def test_what_a_row_names_is_there_and_every_member_can_be_imported(row: list[st
 
 
 def test_installed_toys_search_and_train(installed: Path) -> None:
-    assert sweep(installed, "run", "space.yaml", "--runner", "toy").code == 0
+    sweep(installed, "run", "space.yaml", "--runner", "toy").ok()
     rows = json.loads(sweep(installed, "leaderboard", "space", "--format", "json").out)
     assert {row["engine"] for row in rows} == {"optuna/toy"}
     assert {row["number"]: row["state"] for row in rows} == {0: "COMPLETE", 1: "PRUNED", 2: "COMPLETE"}
@@ -92,4 +92,5 @@ def test_a_record_is_read_without_importing_other_packages(installed: Path) -> N
     assert done.code == 2
     assert "of the package toy-members can't be imported (ValueError: of version 2)" in " ".join(done.err.split())
     assert "Traceback" not in done.err
-    assert sweep(installed, "list").code == sweep(installed, "run", "--help").code == 0
+    sweep(installed, "list").ok()
+    sweep(installed, "run", "--help").ok()

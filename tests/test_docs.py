@@ -83,12 +83,10 @@ def test_commands_and_code_of_a_page_run_in_their_order(page: str, folder: Path,
             for line in text.splitlines():
                 program, *words = shlex.split(line)
                 assert program == "sweep", line
-                ended = sweep(*words, cwd=folder)
-                assert ended.code == 0, f"{line}\n{ended.err}"
+                sweep(*words, cwd=folder).ok()
     (folder / "page.py").write_text("\n".join(code))
     new = any("keras.datasets" in text for text in code)  # Keras looks for its home when it is imported
-    ended = script("page.py", cwd=folder, new=new, KERAS_HOME=str(keras_home))
-    assert ended.code == 0, ended.err
+    script("page.py", cwd=folder, new=new, KERAS_HOME=str(keras_home)).ok()
 
 
 def test_every_page_stands_in_the_navigation() -> None:

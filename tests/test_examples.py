@@ -28,8 +28,7 @@ def test_each_example_has_its_check() -> None:
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
     short = re.sub(r"trials=\d\d?\b", "trials=4", (EXAMPLES / f"{name}.py").read_text())
     (tmp_path / "example.py").write_text(short)
-    ended = script("example.py", cwd=tmp_path, MPLBACKEND="agg")
-    assert ended.code == 0, ended.err
+    ended = script("example.py", cwd=tmp_path, MPLBACKEND="agg").ok()
     assert re.search(SAID[name], ended.out), ended.out
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
 import sys
 import sysconfig
 import tarfile
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.command import process
 from tests.helpers.space_texts import small
 
 ROOT = Path(__file__).parents[1]
@@ -42,11 +42,7 @@ HEAVY = ("keras", "keras_tuner", "numpy", "optuna", "pandas", "polars", "sklearn
 
 def call(*words: str | Path, cwd: Path) -> str:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [*map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return process(words, cwd, environment).ok().out
 
 
 @pytest.fixture(scope="module")
@@ -106,16 +102,10 @@ def test_types_of_the_api_are_known_to_a_checker(tmp_path: Path) -> None:
     (tmp_path / "typed.py").write_text(TYPED)
     others = "".join(f"[mypy-{name}.*]\nfollow_imports = skip\n" for name in HEAVY)
     (tmp_path / "mypy.ini").write_text(f"[mypy]\n{others}")
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--ignore-missing-imports", "typed.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("typed.py")]
+    options = ("--strict", "--follow-imports=silent", "--ignore-missing-imports")
+    said = process([sys.executable, "-m", "mypy", *options, "typed.py"], tmp_path).out
+    lines = [line for line in said.splitlines() if line.startswith("typed.py")]
     assert 'Revealed type is "float | None"' in lines[0]
     assert "Mapping[str" in lines[1]
     assert 'incompatible type "str"; expected "float"' in lines[2]
-    assert len(lines) == 3, done.stdout
+    assert len(lines) == 3, said

@@ -10,7 +10,6 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,9 @@ import pytest
 import typer
 
 from keras_sweep.cli.main import app
-from tests.helpers.command import python, sweep
+from tests.helpers.command import process, python, sweep
+from tests.helpers.records import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 SHELL = [shlex.split(line, comments=True) for kind, text in BLOCKS if not kind for line in text.splitlines()]
@@ -47,8 +46,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert plants in INLINE
     for words in [*SHELL, shlex.split(plants)]:
         if words[0] == "sweep":
-            ended = sweep(*words[1:], cwd=folder)
-            assert ended.code == 0, f"{shlex.join(words)}\n{ended.err}"
+            sweep(*words[1:], cwd=folder).ok()
     return folder
 
 
@@ -67,16 +65,14 @@ def test_every_block_is_of_a_kind_that_is_run_here() -> None:
 
 @pytest.mark.parametrize("target", [words[1] for words in SHELL if words[0] == "make"])
 def test_make_has_the_target(target: str) -> None:
-    done = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert {"run": "sweep run search_spaces/dense.yaml", "test": "pytest"}[target] in done.stdout
+    done = process(["make", "-n", target]).ok()
+    assert {"run": "sweep run search_spaces/dense.yaml", "test": "pytest"}[target] in done.out
 
 
 def test_the_exported_model_scores_what_the_leaderboard_shows_on_the_rows_that_were_saved(followed: Path) -> None:
     *lines, last = block("rows.npz")
     assert last.startswith("model.evaluate(")
-    ended = python("\n".join([*lines, f"scores = {last}", "print(f'{scores[1]:.6f}')"]), cwd=followed)
-    assert ended.code == 0, ended.err
+    ended = python("\n".join([*lines, f"scores = {last}", "print(f'{scores[1]:.6f}')"]), cwd=followed).ok()
     card = json.loads((followed / "best.card.json").read_text())
     assert float(ended.out.split()[-1]) == pytest.approx(card["validation"]["val_accuracy"], abs=1e-6)
 
@@ -84,15 +80,13 @@ def test_the_exported_model_scores_what_the_leaderboard_shows_on_the_rows_that_w
 def test_a_model_of_a_table_predicts_from_its_columns(followed: Path) -> None:
     *lines, last = block("model_inputs")
     assert last.startswith("model.predict(")
-    ended = python("\n".join([*lines, f"print(({last}).shape)"]), cwd=followed)
-    assert ended.code == 0, ended.err
+    ended = python("\n".join([*lines, f"print(({last}).shape)"]), cwd=followed).ok()
     assert "(600, 3)" in ended.out
 
 
 def test_the_same_sweep_from_python(followed: Path) -> None:
     code = "\n".join(block("ks.run")).replace("trials=64", "trials=3")
-    ended = python(f"{code}\nprint(type(model).__name__, sweep.path)", cwd=followed)
-    assert ended.code == 0, ended.err
+    ended = python(f"{code}\nprint(type(model).__name__, sweep.path)", cwd=followed).ok()
     assert "optimizer" in ended.out
     assert "sweeps/dense" in ended.out
 
@@ -100,9 +94,7 @@ def test_the_same_sweep_from_python(followed: Path) -> None:
 def test_the_record_opens_in_optuna(followed: Path) -> None:
     (text,) = [text for text in INLINE if text.startswith("optuna ")]
     command = [str(Path(sys.executable).with_name("optuna")), *shlex.split(text)[1:]]
-    done = subprocess.run(command, cwd=followed, capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "COMPLETE" in done.stdout
+    assert "COMPLETE" in process(command, followed).ok().out
 
 
 def test_the_space_file_that_is_shown_is_the_one_that_is_there() -> None:

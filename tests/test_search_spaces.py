@@ -61,8 +61,7 @@ def ran(tmp_path_factory):
 @pytest.fixture(scope="module")
 def predicted(ran):
     """What plain Keras makes of each exported model: one process, in which the models of all examples live together."""
-    ended = python(PREDICT, *(ran(file)[1] for file in FILES), cwd=SPACES.parent)
-    assert ended.code == 0, ended.err
+    ended = python(PREDICT, *(ran(file)[1] for file in FILES), cwd=SPACES.parent).ok()
     return json.loads(ended.out)
 
 

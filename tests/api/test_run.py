@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +15,7 @@ from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.views.running.plain import PlainLines
 from tests.api.conftest import build as usual
 from tests.api.conftest import digits_arrays, digits_spec, run_digits
-from tests.helpers.command import PATIENCE
+from tests.helpers.command import PATIENCE, script
 
 
 def test_a_listener_hears_the_whole_run(finished, events):
@@ -108,12 +106,6 @@ def test_wrong_calls_are_told_before_anything_is_loaded(tmp_path, finished):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_importing_the_package_imports_nothing_heavy():
-    code = "import sys, keras_sweep; assert keras_sweep.Spec is not None; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"keras", "jax", "tensorflow", "optuna", "numpy", "rich", "pydantic", "sqlite3"} & set(loaded)
-
-
 def test_a_script_in_an_empty_folder_that_prints_nothing_else(tmp_path):
     """A pipe gets no board: what a script prints is its own."""
     (tmp_path / "mine.py").write_text(
@@ -129,8 +121,8 @@ def test_a_script_in_an_empty_folder_that_prints_nothing_else(tmp_path):
         "sweep = ks.run(spec, name='wine')\n"
         "print(len(sweep.trials), sweep.path.name)\n"
     )
-    done = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("3 wine\n", "")
+    done = script("mine.py", cwd=tmp_path, new=True)
+    assert (done.out, done.err) == ("3 wine\n", "")
     assert (tmp_path / "sweeps" / "wine" / "best.keras").is_file()
 
 

@@ -1,9 +1,8 @@
-"""Every command has its help, and the README names every command."""
+"""Every command has its help."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import typer
@@ -35,11 +34,6 @@ def test_every_option_says_what_it_is_for(name):
     for parameter in command.params:
         if parameter.name != "help":
             assert getattr(parameter, "help", None), parameter.name
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_readme_names_every_command(name):
-    assert f"sweep {name}" in Path(__file__).parents[2].joinpath("README.md").read_text()
 
 
 def test_the_version_is_printed():

@@ -21,8 +21,7 @@ from tests.helpers.space_texts import small
 def test_a_model_whose_scores_come_out_exits_with_0_and_an_altered_card_with_1(finished, tmp_path):
     for name in ("best.keras", "card.json"):
         shutil.copy(finished / "sweeps" / "digits" / name, tmp_path / name)
-    ended = sweep("verify", "best.keras", cwd=tmp_path)
-    assert ended.code == 0, ended.err
+    ended = sweep("verify", "best.keras", cwd=tmp_path).ok()
     assert ended.out.splitlines()[-1] == "the scores of the card come out on 288 validation rows"
     card = json.loads((tmp_path / "card.json").read_text())
     card["validation"]["val_loss"] += 0.001
@@ -43,8 +42,7 @@ def test_what_is_no_model_is_refused(tmp_path):
 
 
 def test_a_trial_that_has_its_recorded_numbers_exits_with_0_and_shows_every_epoch(finished):
-    ended = sweep("replay", "digits", cwd=finished)
-    assert ended.code == 0, ended.err
+    ended = sweep("replay", "digits", cwd=finished).ok()
     assert f"trial {leaderboard(finished)[0]['number']} of digits" in ended.out
     assert "val_accuracy" in ended.out
     assert ended.out.splitlines()[-1] == "the numbers are those of the record"
@@ -73,8 +71,7 @@ def test_a_record_that_contradicts_itself_exits_with_1_and_both_as_json(finished
 
 
 def test_the_script_is_printed_and_its_rows_are_written(finished, tmp_path):
-    ended = sweep("replay", "digits", "0", "--script", "--rows", tmp_path / "rows.npz", cwd=finished)
-    assert ended.code == 0, ended.err
+    ended = sweep("replay", "digits", "0", "--script", "--rows", tmp_path / "rows.npz", cwd=finished).ok()
     compile(ended.out, "trial.py", "exec")
     assert "model.fit(x, y" in ended.out
     assert (tmp_path / "rows.npz").exists()
@@ -99,7 +96,7 @@ def test_evaluate_and_run_refuse_other_test_rows_and_take_the_former_ones_again(
     parts = {"x_train": x[:150], "y_train": y[:150], "x_test": x[150:], "y_test": y[150:]}
     np.savez(tmp_path / "it.npz", **parts)
     (tmp_path / "it.yaml").write_text(small(data="{npz: it.npz}", model="{dense: {}}", parameters=PARAMETERS))
-    assert sweep("run", "it.yaml", cwd=tmp_path).code == 0
+    sweep("run", "it.yaml", cwd=tmp_path).ok()
     np.savez(tmp_path / "it.npz", **{**parts, "y_test": 1 - y[150:]})
     refused = sweep("evaluate", "it", cwd=tmp_path)
     assert (refused.code, refused.out) == (2, "")

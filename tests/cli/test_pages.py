@@ -92,7 +92,7 @@ def test_the_matrix_is_of_the_score_on_the_leaderboard(reported: Path, finished:
 def test_a_report_is_written_anew(reported: Path, finished: Path) -> None:
     (reported / "note.txt").write_text("mine")
     (reported / "leaderboard.md").write_text("old")
-    assert sweep("report", cwd=finished).code == 0
+    sweep("report", cwd=finished).ok()
     assert (reported / "note.txt").read_text() == "mine"
     assert "old" not in (reported / "leaderboard.md").read_text()
     (reported / "note.txt").unlink()
@@ -120,8 +120,7 @@ def test_a_sweep_and_its_copy_are_told_to_be_one_as_good_as_the_other(finished, 
     sweeps = tmp_path / "sweeps"
     shutil.copytree(finished / "sweeps", sweeps)
     shutil.copytree(sweeps / "digits", sweeps / "again")
-    ended = sweep("compare", "digits", "again", "--html", "page.html", cwd=tmp_path)
-    assert ended.code == 0, ended.err
+    ended = sweep("compare", "digits", "again", "--html", "page.html", cwd=tmp_path).ok()
     assert "these rows can't tell their winners apart" in ended.out
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
     record = json.loads(sweep("compare", "digits", "again", "--format", "json", cwd=tmp_path).out)

@@ -88,8 +88,7 @@ def test_the_exported_model_scores_what_its_card_says_on_every_backend(finished,
     exported = sweep("export", "digits", "-o", model, cwd=finished)
     assert (exported.code, exported.out.strip()) == (0, str(model))
     card = json.loads((tmp_path / "model.card.json").read_text())
-    loaded = python(LOAD, model, cwd=finished, backend=backend)
-    assert loaded.code == 0, loaded.err
+    loaded = python(LOAD, model, cwd=finished, backend=backend).ok()
     validation, test = json.loads(loaded.out[loaded.out.index("[") :])
     assert validation["accuracy"] == pytest.approx(card["validation"]["val_accuracy"], abs=1e-6)
     assert test["accuracy"] == pytest.approx(card["test"]["accuracy"], abs=1e-6)
@@ -101,8 +100,7 @@ def test_the_exported_model_scores_what_its_card_says_on_every_backend(finished,
 def test_a_trial_of_lanes_is_evaluated_and_exported_on_every_backend(finished, backend, tmp_path):
     shutil.copytree(finished, tmp_path / "copy")
     first = json.loads((finished / "sweeps/digits/card.json").read_text())
-    evaluated = sweep("evaluate", "digits", "--backend", backend, "--format", "json", cwd=tmp_path / "copy")
-    assert evaluated.code == 0, evaluated.err
+    evaluated = sweep("evaluate", "digits", "--backend", backend, "--format", "json", cwd=tmp_path / "copy").ok()
     assert f"was trained on jax: on {backend} its numbers may differ in the last digits" in evaluated.err
     assert json.loads(evaluated.out)["scores"]["loss"] == pytest.approx(first["test"]["loss"], rel=1e-5)
     other = str((first["trial"] + 1) % 6)
@@ -118,8 +116,7 @@ def test_a_trial_of_lanes_is_evaluated_and_exported_on_every_backend(finished, b
 def test_a_trial_whose_weights_are_not_kept_is_trained_again_where_it_was_trained(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "copy")
     (tmp_path / "copy/sweeps/digits/weights/000000.npz").unlink()
-    exported = sweep("export", "digits", "--trial", "0", cwd=tmp_path / "copy")
-    assert exported.code == 0, exported.err
+    exported = sweep("export", "digits", "--trial", "0", cwd=tmp_path / "copy").ok()
     assert "trial 0 is trained again, since its weights are not kept, as those of the best are" in exported.err
     assert json.loads((tmp_path / "copy/digits.card.json").read_text())["trial"] == 0
 
@@ -133,7 +130,7 @@ def test_every_look_at_the_test_set_is_counted(finished, tmp_path):
 
 def test_a_run_in_two_halves_equals_one_in_one_piece_and_tells_an_event_a_line(finished, tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
-    assert sweep("run", "digits.yaml", "--trials", "2", "--no-test", cwd=tmp_path).code == 0
+    sweep("run", "digits.yaml", "--trials", "2", "--no-test", cwd=tmp_path).ok()
     events = [
         json.loads(line) for line in sweep("run", "digits.yaml", "--more", "4", "--json", cwd=tmp_path).out.splitlines()
     ]
@@ -152,7 +149,6 @@ def test_a_run_in_two_halves_equals_one_in_one_piece_and_tells_an_event_a_line(f
 def test_a_space_of_one_point_ends_at_one_trial(tmp_path):
     text = DIGITS.replace("{values: [sgd, adam]}", "adam").replace("{min: 1e-3, max: 1.0, log: true}", "0.01")
     (tmp_path / "one.yaml").write_text(text.replace("{min: 1, max: 5}", "3"))
-    ended = sweep("run", "one.yaml", cwd=tmp_path)
-    assert ended.code == 0
+    ended = sweep("run", "one.yaml", cwd=tmp_path).ok()
     assert "note: the one trial of the space has been tried\n" in ended.err
     assert "one: 1 trial" in ended.out

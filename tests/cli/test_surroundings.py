@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import PATIENCE, called, python, sweep
+from tests.helpers.command import Ended, called, process, python, sweep
 from tests.helpers.space_texts import small
 
 RUN = "from keras_sweep.cli.main import main\nmain(['run', 'space.yaml', '--quiet'])"
@@ -34,15 +33,13 @@ def test_a_sweep_whose_model_could_not_be_written_is_not_done_and_the_next_run_m
     assert failed.code == 1
     assert "best.keras can't be written: ZIP does not support timestamps before 1980. Set the clock" in failed.err
     assert state(folder) == "no model"
-    again = sweep("run", "space.yaml", "--quiet", cwd=folder)
-    assert again.code == 0, again.err
+    sweep("run", "space.yaml", "--quiet", cwd=folder).ok()
     assert (folder / "sweeps" / "space" / "best.keras").exists()
     assert state(folder) == "done"
 
 
 def test_warnings_that_raise_in_other_programs_raise_in_no_sweep(folder: Path) -> None:
-    done = sweep("run", "space.yaml", "--quiet", cwd=folder, PYTHONWARNINGS="error")
-    assert done.code == 0, done.err
+    sweep("run", "space.yaml", "--quiet", cwd=folder, PYTHONWARNINGS="error").ok()
     assert state(folder) == "done"
 
 
@@ -101,15 +98,13 @@ def talkative(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_log_lines_of_a_library_that_a_users_module_imports_are_not_shown(talkative: Path) -> None:
-    shown = sweep("data", "space.yaml", cwd=talkative, new=True, TF_CPP_MIN_LOG_LEVEL="0")
-    assert shown.code == 0, shown.err
+    shown = sweep("data", "space.yaml", cwd=talkative, new=True, TF_CPP_MIN_LOG_LEVEL="0").ok()
     assert shown.out.startswith("mine:rows\n")
     assert shown.err == ""
 
 
 def test_a_warning_is_shown_once_a_run_and_failures_are_plain_and_short(talkative: Path) -> None:
-    done = sweep("run", "space.yaml", "--runner", "fit", cwd=talkative)
-    assert done.code == 0, done.err
+    done = sweep("run", "space.yaml", "--runner", "fit", cwd=talkative).ok()
     assert done.err.count("Do not pass an `input_shape`") == 1
     assert done.err.count("Explicitly requested dtype int64") == 1
     failed = next(line for line in done.err.splitlines() if " FAIL " in line)
@@ -157,18 +152,13 @@ main()
 )
 def test_ctrl_c_while_the_command_is_imported_is_said_in_one_line(where):
     code = AMID_AN_IMPORT.replace("WHERE", where)
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")
+    assert process([sys.executable, "-c", code]) == Ended(130, "", "interrupted\n")
 
 
 @pytest.mark.parametrize("words", ["leaderboard digits", "data digits"])
 def test_an_answer_that_nobody_reads_is_no_fault(finished: Path, words: str) -> None:
     command = f"{sys.executable} -m keras_sweep {words} | true; exit ${{PIPESTATUS[0]}}"
-    ended = subprocess.run(
-        ["bash", "-c", command], cwd=finished, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    assert ended.returncode == 0
-    assert "error" not in ended.stderr
+    assert "error" not in process(["bash", "-c", command], finished).ok().err
 
 
 @pytest.mark.parametrize(
@@ -177,12 +167,8 @@ def test_an_answer_that_nobody_reads_is_no_fault(finished: Path, words: str) -> 
 )
 def test_what_is_offered(finished, typed, offered):
     words = typed.split(" ")
-    ended = sweep(
-        cwd=finished,
-        _SWEEP_COMPLETE="complete_bash",
-        COMP_WORDS=typed,
-        COMP_CWORD=str(len(words) - 1),
-    )
+    variables = {"_SWEEP_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    ended = sweep(cwd=finished, **variables)
     assert ended.out.split() == offered
     assert (ended.code, ended.err) == (0, "")  # what is said there stands amid the line that is typed
 
@@ -196,14 +182,6 @@ def test_a_real_bash_completes_once_that_is_installed(finished, tmp_path):
     """
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {name: value for name, value in os.environ.items() if name != "SWEEPS_DIR"}
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=finished,
-        env={**environment, "HOME": str(tmp_path), "PATH": path},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
-    assert done.stderr == ""
-    assert "code 0\n" in done.stdout and done.stdout.endswith("offered: digits\n")
+    done = process(["bash", "-c", script], finished, {**environment, "HOME": str(tmp_path), "PATH": path}).ok()
+    assert done.err == ""
+    assert "code 0\n" in done.out and done.out.endswith("offered: digits\n")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.helpers.data_specs import spec_of
-from tests.helpers.image_files import write_files
+from tests.helpers.data_specs import spec_of, write_files
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.image_sets import IMAGE_SETS, ArrayFile, ImageSet

@@ -6,12 +6,14 @@ import contextlib
 import itertools
 import re
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from keras_sweep.data.array_sources import call_python, read_npz
+from keras_sweep.data.arrays import Array
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import Source
@@ -19,7 +21,7 @@ from keras_sweep.data.table_columns import is_number, number_matrix
 from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec, Split
-from tests.helpers.data_specs import spec_of
+from tests.helpers.data_specs import csv, spec_of
 
 X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1])
 NPZ = DataSpec("npz", "it.npz", split=Split(validation=0.3, test=0.0))
@@ -38,16 +40,22 @@ def loaded(folder: Path, loss: str = "sparse_categorical_crossentropy", **arrays
     return load_search_data(spec_of(NPZ, loss, folder))
 
 
-def python(folder: Path, body: str, monkeypatch: pytest.MonkeyPatch) -> Source:
-    """What the function `rows` with this body gives, from a module of its own in `folder`."""
-    monkeypatch.syspath_prepend(str(folder))
-    name = f"rows_{next(_MODULES)}"
-    body = textwrap.indent(textwrap.dedent(body).strip(), "    ")
-    (folder / f"{name}.py").write_text(
-        "import numpy as np, polars as pl\n"
-        f"X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)\ndef rows():\n{body}\n"
-    )
-    return call_python(DataSpec("python", f"{name}:rows"), folder)
+@pytest.fixture
+def returned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Source]:
+    """What a function `rows` with a body gives, from a module of its own; or anything else that is called `rows`."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def read_rows(body: str) -> Source:
+        name = f"rows_{next(_MODULES)}"
+        function = "def rows():\n" + textwrap.indent(textwrap.dedent(body).strip(), "    ")
+        (tmp_path / f"{name}.py").write_text(
+            "import numpy as np, polars as pl\n"
+            f"X, Y = np.arange(12.0).reshape(6, 2), np.array([0, 1] * 3)\n"
+            f"{body if body.startswith('rows') else function}\n"
+        )
+        return call_python(DataSpec("python", f"{name}:rows"), tmp_path)
+
+    return read_rows
 
 
 def has_x_and_y(source: Source) -> bool:
@@ -87,11 +95,7 @@ def test_npz_never_unpickles_and_reads_no_array_that_is_not_asked_for(tmp_path: 
         ({"x": np.where(X == 3, np.nan, X), "y": Y}, None, r"`x` of .* has nan at \[1, 1\], but models take"),
         ({"x": X, "y": np.where(Y == 1, np.inf, 0.0)}, None, r"`y` of .* has inf at \[1\], and 2 more, but models"),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y}, None, r"`x_train` numbers, .*shape \[2\], `x_"),
-        (
-            {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y.astype(str)},
-            None,
-            "alike: `y_train` numb.*_test` text",
-        ),
+        ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y.astype(str)}, None, "alike: `y_train` numb.*` text"),
         ({"x": X, "y": Y}, "digit", "no array 'digit'. It has 'x', 'y'"),
         ({"a": X, "b": X, "digit": Y}, "digit", "must have an array `x`"),
     ],
@@ -102,37 +106,26 @@ def test_faults_of_npz_files(tmp_path: Path, arrays: dict[str, np.ndarray], targ
 
 
 @pytest.mark.parametrize(
-    ("x", "given"),
+    ("part", "array", "given"),
     [
-        (X[:, 0], "[6] and type float64"),
-        (X.astype(str), "[6, 2] and type <U32"),
-        (X.astype(complex), "[6, 2] and type complex128"),
-        (np.zeros(6, [("a", "f4"), ("b", "i4")]), "[6] and type [('a', '<f4'), ('b', '<i4')]"),
-        (np.zeros((6, 0)), "[6, 0] and type float64"),
-        (np.array(3.0), "[]"),
+        ("x", X[:, 0], "[6] and type float64"),
+        ("x", X.astype(str), "[6, 2] and type <U32"),
+        ("x", X.astype(complex), "[6, 2] and type complex128"),
+        ("x", np.zeros(6, [("a", "f4"), ("b", "i4")]), "[6] and type [('a', '<f4'), ('b', '<i4')]"),
+        ("x", np.zeros((6, 0)), "[6, 0] and type float64"),
+        ("x", np.array(3.0), "[]"),
+        ("y", X.astype("datetime64[s]"), "[6, 2] and type datetime64[s]"),
+        ("y", np.array(3), "[]"),
+        ("y", np.zeros((6, 0)), "[6, 0] and type float64"),
+        ("y", Y.reshape(6, 1, 1), "[6, 1, 1] and type int64"),
+        ("y", Y[:0], "[0] and type int64"),
     ],
 )
-def test_inputs_of_another_kind_are_named_by_type_and_shape(tmp_path: Path, x: np.ndarray, given: str) -> None:
-    said = rf"`x` of .*it\.npz is ndarray of shape {re.escape(given)}, not real numbers in rows, \[N, \.\.\.\]\. Sev"
+def test_arrays_of_other_kinds_are_named_by_type_and_shape(tmp_path: Path, part: str, array: Array, given: str) -> None:
+    wanted = {"x": "real numbers in rows, [N, ...]. Sev", "y": "numbers or texts, [N] or"}[part]
+    said = rf"`{part}` of .*it\.npz {re.escape(f'is ndarray of shape {given}, not {wanted}')}"
     with pytest.raises(DataError, match=said):
-        read(tmp_path, x=x, y=Y)
-
-
-@pytest.mark.parametrize(
-    ("y", "given"),
-    [
-        (X.astype("datetime64[s]"), "[6, 2] and type datetime64[s]"),
-        (np.array(3), "[]"),
-        (np.zeros((6, 0)), "[6, 0] and type float64"),
-        (Y.reshape(6, 1, 1), "[6, 1, 1] and type int64"),
-        (Y[:0], "[0] and type int64"),
-    ],
-)
-def test_labels_of_another_kind_are_named_by_type_and_shape(tmp_path: Path, y: np.ndarray, given: str) -> None:
-    with pytest.raises(
-        DataError, match=rf"`y` .* is ndarray of shape {re.escape(given)}, not numbers or texts, \[N\] or"
-    ):
-        read(tmp_path, x=X, y=y)
+        read(tmp_path, **{"x": X, "y": Y, part: array})
 
 
 @pytest.mark.parametrize(
@@ -185,9 +178,8 @@ def test_numbers_that_32_bits_blur_are_noticed(tmp_path: Path) -> None:
     assert notice.startswith("x of it.npz, column 0 (counted from 0): its values differ by so little")
     (notice,) = loaded(tmp_path, "mse", x=x[:, 1:], y=seconds).notices
     assert notice.startswith("the labels of it.npz differ by so little")
-    lines = "\n".join(f"{int(second)},{row},{row % 2}" for row, second in enumerate(seconds))
-    (tmp_path / "it.csv").write_text(f"at,b,target\n{lines}\n")
-    (notice,) = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), "mse", tmp_path)).notices
+    lines = (f"{int(second)},{row},{row % 2}" for row, second in enumerate(seconds))
+    (notice,) = load_search_data(csv(tmp_path, "at,b,target", lines, "mse")).notices
     assert notice.startswith("column 'at' has values that differ by so little")
 
 
@@ -226,10 +218,8 @@ def test_files_that_are_no_npz(tmp_path: Path) -> None:
         ("return {'x_train': X, 'y_train': Y, 'x_test': X[:1], 'y_test': Y[:1]}", [None, 6, None, 1]),
     ],
 )
-def test_forms_that_a_function_may_return(
-    tmp_path: Path, body: str, expected: list[int | None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert sizes(python(tmp_path, body, monkeypatch)) == expected
+def test_forms_that_a_function_may_return(returned, body: str, expected: list[int | None]) -> None:
+    assert sizes(returned(body)) == expected
 
 
 @pytest.mark.parametrize(
@@ -252,53 +242,34 @@ def test_forms_that_a_function_may_return(
         ("return pl.DataFrame({'a': [1, 2]})", r"returned DataFrame of shape \[2, 1\]. It may return \(x, y\)"),
         ("return pl.DataFrame({'a': [1, 2]}), [1]", "has 2 rows, but `y` has 1"),
         ("return (X, Y), (pl.DataFrame({'a': Y, 'b': Y}), Y)", "`x_train` numbers, .*, `x_test` a table of 2 columns"),
-        (
-            "return (pl.DataFrame({'a': Y, 'b': Y}), Y), (pl.DataFrame({'a': Y, 'c': Y}), Y)",
-            "`x_test` of .* lacks the column 'b'",
-        ),
+        ("a = pl.DataFrame({'a': Y, 'b': Y})\nreturn (a, Y), (a.rename({'b': 'c'}), Y)", "`x_test` .* the column 'b'"),
         (
             "import tensorflow as tf\nreturn tf.data.Dataset.from_tensor_slices((X, Y)).batch(2)",
             r"returned BatchDataset. It may return.* `x, y = map\(np.array, zip\(\*dataset.unbatch",
         ),
+        ("rows = 5", "is not a function"),
         ("return 1 / 0", r"failed: .*\.py:4: ZeroDivisionError"),
         ("return len()", r"failed: .*\.py:4: TypeError: .*It is called without arguments"),
-        (
-            "import pandas as pd\nreturn pd.DataFrame({1: [1, 2], '1': [1, 2]}), ['p', 'q']",
-            "several columns called '1'",
-        ),
-        (
-            "import pandas as pd\nreturn pd.DataFrame({'at': pd.date_range('2020', periods=2)}), ['p', 'q']",
-            "column 'at' is of type Datetime",
-        ),
+        ("import pandas\nreturn pandas.DataFrame({1: Y, '1': Y}), Y", "several columns called '1'"),
+        ("import pandas\nreturn pandas.DataFrame({'at': pandas.to_datetime(Y)}), Y", "column 'at' is of type Datetime"),
     ],
 )
-def test_faults_of_functions_name_what_they_may_return(
-    tmp_path: Path, body: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_faults_of_functions_name_what_they_may_return(returned, body: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        python(tmp_path, body, monkeypatch)
+        returned(body)
 
 
-def test_what_is_no_function_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    (tmp_path / "no_function_here.py").write_text("rows = 5\n")
-    with pytest.raises(DataError, match="is not a function"):
-        call_python(DataSpec("python", "no_function_here:rows"), tmp_path)
-
-
-def test_the_rows_of_a_tensorflow_dataset_by_the_line_that_the_message_names(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_rows_of_a_tensorflow_dataset_by_the_line_that_the_message_names(returned) -> None:
     body = """
         import tensorflow as tf
         dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(4)
         x, y = map(np.array, zip(*dataset.unbatch().as_numpy_iterator()))
         return x, y
         """
-    assert has_x_and_y(python(tmp_path, body, monkeypatch))
+    assert has_x_and_y(returned(body))
 
 
-def test_a_table_of_pandas_is_taken_with_its_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_of_pandas_is_taken_with_its_gaps(returned) -> None:
     """Text is a type of its own to pandas 3 and a gap in it a float, objects are of any type, others know `NA`."""
     body = """
         import pandas as pd
@@ -314,7 +285,7 @@ def test_a_table_of_pandas_is_taken_with_its_gaps(tmp_path: Path, monkeypatch: p
             7: [1, 2, 3, 4, 5, 6],
         }), pd.Series(["yes", "no"] * 3)
         """
-    rows = python(tmp_path, body, monkeypatch).rows
+    rows = returned(body).rows
     assert rows is not None
     assert {name: rows.x[name].to_list() for name in rows.x.columns[:4]} == {
         "cabin": ["C85", None, None, "E46", "C85", None],

@@ -16,7 +16,7 @@ from keras_sweep.data.search_data import SearchData, fingerprint
 from keras_sweep.data.source import DATA_NAMES, read_sklearn_set
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec, Split
-from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, named, spec_of
+from tests.helpers.data_specs import HOUSES, MOONS, PLANTS, csv, named, spec_of
 
 ROWS = {"digits": (1149, 288, 360), "iris": (96, 24, 30), "wine": (113, 29, 36), "breast_cancer": (364, 91, 114)}
 
@@ -98,17 +98,14 @@ def test_preprocessing_is_fitted_on_training_rows_alone(tmp_path: Path) -> None:
     loaded: list[SearchData] = []
     for outside in (0.0, 1000.0):
         values = [value if row in set(train.tolist()) else outside for row, value in enumerate(rows)]
-        lines = [f"{value},{row % 2}" for row, value in enumerate(values)]
-        (tmp_path / "it.csv").write_text("a,target\n" + "\n".join(lines) + "\n")
-        loaded.append(load_search_data(spec_of(DataSpec("csv", str(tmp_path / "it.csv"), "target"))))
+        lines = (f"{value},{row % 2}" for row, value in enumerate(values))
+        loaded.append(load_search_data(csv(tmp_path, "a,target", lines)))
     assert (loaded[0].train.x == loaded[1].train.x).all()
     assert loaded[0].fingerprint != loaded[1].fingerprint
 
 
 def test_notices_of_a_table_reach_the_search(tmp_path: Path) -> None:
-    lines = "\n".join(f"{k},1,{k % 2}" for k in range(30))
-    (tmp_path / "it.csv").write_text(f"a,same,target\n{lines}\n")
-    data = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))
+    data = load_search_data(csv(tmp_path, "a,same,target", (f"{k},1,{k % 2}" for k in range(30))))
     assert len(data.notices) == 1 and "'same' is dropped" in data.notices[0]
 
 
@@ -118,9 +115,8 @@ def test_a_class_that_falls_out_of_training_is_an_error_before_the_search(tmp_pa
     search, test = train_test_split(np.arange(60), test_size=0.2, random_state=42)
     validation = train_test_split(search, test_size=0.2, random_state=42)[1]
     rare = {"test": test, "validation": validation}[part][:3]
-    lines = "\n".join(f"{k},{'rare' if k in rare else 'common' if k % 2 else 'usual'}" for k in range(60))
-    (tmp_path / "it.csv").write_text(f"a,target\n{lines}\n")
-    spec = spec_of(DataSpec("csv", str(tmp_path / "it.csv"), "target"))
+    classes = ("rare" if k in rare else "common" if k % 2 else "usual" for k in range(60))
+    spec = csv(tmp_path, "a,target", (f"{k},{name}" for k, name in enumerate(classes)))
     with pytest.raises(DataError, match=rf"the {part} rows of it.csv have a class .*'rare'.*stratify: true"):
         load_search_data(spec)
     stratified = replace(spec, data=replace(spec.data, split=Split(stratify=True)))
@@ -139,11 +135,3 @@ def test_loss_and_labels_that_do_not_go_together_are_refused() -> None:
         load_search_data(named("iris", "binary_crossentropy"))
     with pytest.raises(DataError, match="text"):
         load_search_data(spec_of(PLANTS, "mse"))
-
-
-def test_a_machine_without_mnist_is_told_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SWEEP_CACHE_DIR", "SWEEP_DATA_DIR", "KERAS_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(DataError, match=r"Put mnist.npz into a folder and set SWEEP_DATA_DIR"):
-        load_search_data(named("mnist"))

@@ -81,12 +81,6 @@ def test_is_split_and_scaled_by_the_lessons_own_code() -> None:
     assert (data.classes, data.test_rows, data.image_shape) == (10, 10000, (28, 28))
 
 
-def test_one_hot_labels_where_the_loss_takes_them() -> None:
-    data = load_search_data(named("fashion_mnist", "categorical_crossentropy"))
-    assert data.train.y.shape == (48000, 10)
-    assert data.train.y[:5].argmax(axis=1).tolist() == [7, 3, 5, 8, 6]
-
-
 def test_a_search_opens_no_file_of_test_rows(tmp_path: Path) -> None:
     script = """
 import sys

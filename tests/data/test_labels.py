@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, fit_labels, output_activation
+from keras_sweep.data.labels import LOSS_NEEDS, LabelForm, fit_labels
 from keras_sweep.errors import DataError
 from keras_sweep.space_file.keras_tables import ACTIVATIONS, LOSSES
 
@@ -15,7 +15,7 @@ TEXTS = np.array(["b", "a", "c", "a"], dtype=object)
 def test_every_loss_of_a_space_file_is_known() -> None:
     assert set(LOSS_NEEDS) == set(LOSSES)
     assert {name for needs in LOSS_NEEDS.values() for name in needs.activations} <= set(ACTIVATIONS)
-    assert output_activation("bce") == "sigmoid" and output_activation("cosine_similarity") == "linear"
+    assert LOSS_NEEDS["bce"].usual == "sigmoid" and LOSS_NEEDS["cosine_similarity"].usual == "linear"
 
 
 def test_texts_become_indices_in_their_order() -> None:

@@ -22,7 +22,7 @@ def csv(tmp_path: Path, content: str | bytes) -> Path:
     return path
 
 
-def read(path: Path, target: str) -> Source:
+def read(path: Path, target: str = "target") -> Source:
     """A file whose name ends with its kind."""
     return read_table(DataSpec(path.suffix[1:], path.name, target), path.parent)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,15 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_sweep.data.table_preprocessing import (
-    TablePreprocessing,
-    code_points,
-    column_name,
-    input_name,
-    model_inputs,
-)
+from keras_sweep.data.table_preprocessing import TablePreprocessing, code_points, column_name, input_name, model_inputs
 from keras_sweep.errors import DataError
-from tests.helpers.small_models import identity
+from tests.helpers.command import process
+from tests.helpers.plain_fit import identity
 
 TRAIN = pl.DataFrame(
     {
@@ -55,6 +49,10 @@ def fitted(train: pl.DataFrame = TRAIN) -> TablePreprocessing:
     return TablePreprocessing.fit(train)[0]
 
 
+def same(features: np.ndarray, expected: np.ndarray, tolerance: float = 1e-6) -> None:
+    np.testing.assert_allclose(features, expected, rtol=tolerance, atol=tolerance)
+
+
 def test_features_are_scaled_numbers_then_indicators_then_categories() -> None:
     preprocessing = fitted()
     features = preprocessing.transform(TRAIN)
@@ -79,11 +77,8 @@ def test_a_number_missing_for_the_first_time_counts_as_the_training_median() -> 
 @pytest.mark.parametrize("rows", [TRAIN, NEW])
 def test_the_model_computes_the_same_features(rows: pl.DataFrame) -> None:
     preprocessing = fitted()
-    model = preprocessing.wrap(identity(13))
-    given_rows = preprocessing.inputs(rows)
-    np.testing.assert_allclose(
-        model.predict(given_rows, verbose=0), preprocessing.transform(rows), rtol=1e-6, atol=1e-6
-    )
+    outputs = preprocessing.wrap(identity(13)).predict(preprocessing.inputs(rows), verbose=0)
+    same(outputs, preprocessing.transform(rows))
 
 
 def test_a_table_of_numbers_takes_a_matrix() -> None:
@@ -92,7 +87,7 @@ def test_a_table_of_numbers_takes_a_matrix() -> None:
     assert preprocessing.takes_matrix
     raw = np.array([[1, 3, 1], [np.nan, 9, np.nan]], np.float32)
     expected = preprocessing.transform({"a": [1.0, None], "same": [3, 9], "b": [True, None]})
-    np.testing.assert_allclose(preprocessing.wrap(identity(3)).predict(raw, verbose=0), expected, rtol=1e-6)
+    same(preprocessing.wrap(identity(3)).predict(raw, verbose=0), expected)
 
 
 def test_a_table_of_categories_alone() -> None:
@@ -143,10 +138,9 @@ assert {backend == "tensorflow"} or "tensorflow" not in sys.modules
 print(json.dumps(np.asarray(model.predict(rows, verbose=0)).tolist()))
 """
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
-    assert not done.returncode, done.stderr
-    outputs = np.array(json.loads(done.stdout.splitlines()[-1]))
-    np.testing.assert_allclose(outputs, fitted().transform(NEW), rtol=1e-5, atol=1e-5)
+    printed = process([sys.executable, "-c", program], tmp_path, environment).ok().out
+    outputs = np.array(json.loads(printed.splitlines()[-1]))
+    same(outputs, fitted().transform(NEW), 1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -162,10 +156,10 @@ def test_a_loaded_model_says_itself_how_it_wants_rows_of_polars_or_of_pandas_wit
 
     model = keras.models.load_model(model_file)
     inputs = model_inputs(model, NEW)
-    np.testing.assert_allclose(model.predict(inputs, verbose=0), fitted().transform(NEW), rtol=1e-6, atol=1e-6)
-    same = model_inputs(model, pandas.DataFrame({column.name: column.to_list() for column in NEW}))
+    same(model.predict(inputs, verbose=0), fitted().transform(NEW))
+    of_pandas = model_inputs(model, pandas.DataFrame({column.name: column.to_list() for column in NEW}))
     for name, values in inputs.items():
-        np.testing.assert_array_equal(same[name], values)
+        np.testing.assert_array_equal(of_pandas[name], values)
     with pytest.raises(DataError, match="column 'soil' is missing"):
         model_inputs(model, NEW.drop("soil"))
 
@@ -214,8 +208,7 @@ def roundtrip(names: list[str], kinds: list[bool], folder: Path) -> None:
     model = keras.models.load_model(folder / "it.keras")
     others = {"one more": [0] * len(table), **{name: table[name] for name in reversed(names)}}
     given_rows = table if preprocessing.takes_matrix else pl.DataFrame(others)
-    found = model.predict(model_inputs(model, given_rows), verbose=0)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    same(model.predict(model_inputs(model, given_rows), verbose=0), expected, 1e-5)
 
 
 def test_all_odd_names_at_once(tmp_path: Path) -> None:

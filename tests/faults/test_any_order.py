@@ -35,8 +35,7 @@ from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import make_spec
-from tests.helpers.formula_search import SPACE, Asked, Formula, plain
-from tests.helpers.in_memory_record import InMemory, searched
+from tests.helpers.in_memory_record import SPACE, Asked, Formula, InMemory, plain, searched
 from tests.helpers.records import integrity
 
 LONGEST = 40

@@ -39,12 +39,16 @@ def bad(key: str, value: str, below: str, words: str, *before: str) -> BadFile:
 
 
 TWO_SPLITS = "data: {csv: there.csv, target: y, split: {test: 0.1}}"
-TOO_SHORT = "{type: hyperband, max_iter: 9, s: 2}"
+SHORT = "{type: hyperband, max_iter: 9, s: 2}"
+ODD = "{type: hyperband, max_iter: 20, s: 2}"
 NORMAL = "{distribution: normal, mu: 0, sigma: 1}"
+NO_NORMAL = "the distribution `normal` is not there (use `min` and `max`"
 MISS_ONE = "{values: [1, 2], probabilities: [0.5, 0.4]}"
 SEARCHED = "optimizer: {values: [sgd, rmsprop, adam]}"
 WITH_LION = "optimizer: {values: [adam, lion]}"
+OF_LION = "with lion it must be a number above 0 and below 1, but got 0"
 REAL = "momentum: {min: 0.1, max: 0.9}"
+SGDD = "{value: 0.9, when: {optimizer: [sgdd]}}"
 NEVER_HAD = "`optimizer` never has the value 'sgdd' (did you mean `sgd`?)"
 NO_DOCUMENTS: Mapping[str, BadFile] = {
     "empty": ("", None, "", "the file is empty"),
@@ -132,15 +136,8 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "no stop": bad("early_terminate", "{min_iter: 1}", "type", "`type` is missing"),
     "eta of 1": bad("early_terminate", "{type: hyperband, eta: 1}", "eta", "at least 2"),
     "max_iter alone": bad("early_terminate", "{type: hyperband, max_iter: 9}", "", "with `s`"),
-    "max_iter below epochs": bad(
-        "early_terminate",
-        "{type: hyperband, max_iter: 9, s: 2}",
-        "max_iter",
-        "must not be below the most epochs, 20, but got 9",
-    ),
-    "odd max_iter": bad(
-        "early_terminate", "{type: hyperband, max_iter: 20, s: 2}", "max_iter", "eta**s = 9, but got 20"
-    ),
+    "max_iter below epochs": bad("early_terminate", SHORT, "max_iter", "not be below the most epochs, 20, but got 9"),
+    "odd max_iter": bad("early_terminate", ODD, "max_iter", "eta**s = 9, but got 20"),
     "finalists of a number": bad("finalists", "5", "", "must be a map with `top`, `seeds`"),
     "other finalists": bad("finalists", "all", "", "or none, but got 'all'"),
     "one finalist": bad("finalists", "{top: 1}", "top", "from 2 to 1,000, but got 1"),
@@ -190,20 +187,9 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     "for some optimizers": bad("momentum", "0.9", "", "(add `when: {optimizer: [sgd, rmsprop]}`)", SEARCHED),
     "for no optimizer": bad("momentum", "0.9", "", "an argument of muon, rmsprop, sgd, but the", "optimizer: adam"),
     "for the default optimizer": bad("beta_1", "0.9", "", "without a parameter `optimizer`"),
-    "for one optimizer in two": bad(
-        "beta_1",
-        "{values: [0, 0.9]}",
-        "values.0",
-        "with lion it must be a number above 0 and below 1, but got 0",
-        "optimizer: {values: [adam, lion]}",
-    ),
+    "for one optimizer in two": bad("beta_1", "{values: [0, 0.9]}", "values.0", OF_LION, WITH_LION),
     # distributions
-    "a distribution we lack": bad(
-        "learning_rate",
-        "{distribution: normal, mu: 0, sigma: 1}",
-        "distribution",
-        "the distribution `normal` is not there (use `min` and `max`",
-    ),
+    "a distribution we lack": bad("learning_rate", NORMAL, "distribution", NO_NORMAL),
     "unknown distribution": bad("seed", "{distribution: unifrom, min: 1, max: 2}", "distribution", "`uniform`?"),
     "constant without value": bad("seed", "{distribution: constant}", "", "needs `value`"),
     "uniform of values": bad("seed", "{distribution: uniform, values: [1]}", "distribution", "`max`, but got `values`"),
@@ -221,13 +207,7 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     "when of nothing": bad(
         "momentum", "{value: 0.9, when: {optimzer: sgd}}", "when.optimzer", "names no parameter: there is no 'optimzer'"
     ),
-    "when of a value never had": bad(
-        "momentum",
-        "{value: 0.9, when: {optimizer: [sgdd]}}",
-        "when.optimizer",
-        "`optimizer` never has the value 'sgdd' (did you mean `sgd`?)",
-        "optimizer: {values: [sgd, adam]}",
-    ),
+    "when of a value never had": bad("momentum", SGDD, "when.optimizer", NEVER_HAD, SEARCHED),
     "when of a real": bad("seed", "{value: 1, when: {momentum: 0.5}}", "when.momentum", "is continuous", REAL),
     "when in a circle": (
         with_parameters("seed: {value: 1, when: {epochs: 1}}", "epochs: {value: 1, when: {seed: 1}}"),

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 
 from keras_sweep.cli.main import main
 from tests.helpers.forks import backend_of, forks
+from tests.helpers.records import ROOT
 
 PATIENCE = 800.0  # seconds before what is waited for counts as hanging: no test may depend on a machine's speed
 
@@ -29,6 +31,11 @@ class Ended:
     out: str
     err: str
 
+    def ok(self) -> Ended:
+        """The same, which must have ended with 0."""
+        assert self.code == 0, self.out + self.err
+        return self
+
 
 def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: str) -> Ended:
     """`sweep ARGUMENTS` in a folder. Of a new interpreter, if so asked, or for another environment."""
@@ -36,7 +43,7 @@ def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: s
     variables = _variables()
     if not new and not environment:
         return _forked(backend_of(words), folder=str(cwd), arguments=words, environment=variables)
-    return _new(["-m", "keras_sweep", *words], cwd, {**variables, **environment})
+    return process([sys.executable, "-m", "keras_sweep", *words], cwd, {**variables, **environment})
 
 
 def python(code: str, *arguments: str | Path, cwd: Path, backend: str = "jax", **environment: str) -> Ended:
@@ -49,14 +56,16 @@ def python(code: str, *arguments: str | Path, cwd: Path, backend: str = "jax", *
 def script(file: str, *, cwd: Path, new: bool = False, **environment: str) -> Ended:
     """`python FILE` in a folder; of a new interpreter, if so asked."""
     if new:
-        return _new([file], cwd, {**_variables(), "KERAS_BACKEND": "jax", **environment})
+        return process([sys.executable, file], cwd, {**_variables(), "KERAS_BACKEND": "jax", **environment})
     return python(f"import runpy\nrunpy.run_path({file!r}, run_name='__main__')", cwd=cwd, **environment)
 
 
-def _new(words: list[str], cwd: Path, environment: dict[str, str]) -> Ended:
-    command = [sys.executable, *words]
-    options = {"capture_output": True, "text": True, "timeout": PATIENCE, "check": False}
-    done = subprocess.run(command, cwd=cwd, env=environment, **options)  # type: ignore[call-overload]
+def process(words: Sequence[str | Path], cwd: Path = ROOT, environment: Mapping[str, str] | None = None) -> Ended:
+    """Any program; in an environment of its own where one is given."""
+    command = list(map(str, words))
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
@@ -82,7 +91,5 @@ def called(arguments: list[str], sweeps: Path | None = None) -> tuple[int, str, 
 
 def leaderboard(folder: Path, *words: str) -> list[dict[str, Any]]:
     """The rows of `sweep leaderboard` in a folder."""
-    ended = sweep("leaderboard", *words, "--format", "json", cwd=folder)
-    assert ended.code == 0, ended.err
-    rows: list[dict[str, Any]] = json.loads(ended.out)
+    rows: list[dict[str, Any]] = json.loads(sweep("leaderboard", *words, "--format", "json", cwd=folder).ok().out)
     return rows

@@ -13,30 +13,16 @@ from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Condition, Goal, Objective, Parameter, Params, SearchSpace, identity
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings, SweepSpec
 from keras_sweep.trial.result import Result, Suggestion, TrialState
-from tests.helpers.factory import make_spec
+from tests.helpers.factory import LEARNING_RATE, MOMENTUM, OPTIMIZER, make_spec
 
-SMALL = SearchSpace(
-    (
-        Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam"))),
-        Parameter("batch_size", Categorical((16, 32))),
-    ),
-    {"epochs": 3},
-)  # 6 points
-
-NARROW = SearchSpace(
-    (
-        Parameter("optimizer", Categorical(("sgd", "adam"))),
-        Parameter("learning_rate", Float(1e-4, 1.0, log=True)),
-        Parameter("momentum", Float(0.0, 0.9), (Condition("optimizer", ("sgd",)),)),
-    )
-)  # samplers that model the objective begin to after few trials
-
-LONG = SearchSpace((Parameter("learning_rate", Float(1e-4, 1.0, log=True)),), {"epochs": 9})
-
+SMALL = SearchSpace((OPTIMIZER, Parameter("batch_size", Categorical((16, 32)))), {"epochs": 3})  # 6 points
+# Samplers that model the objective begin to after few trials.
+NARROW = SearchSpace((Parameter("optimizer", Categorical(("sgd", "adam"))), LEARNING_RATE, MOMENTUM))
+LONG = SearchSpace((LEARNING_RATE,), {"epochs": 9})
 CONDITIONAL = SearchSpace(
     (
-        Parameter("optimizer", Categorical(("sgd", "rmsprop", "adam"))),
-        Parameter("learning_rate", Float(1e-4, 1.0, log=True)),
+        OPTIMIZER,
+        LEARNING_RATE,
         Parameter("momentum", Float(0.0, 0.9, step=0.3), (Condition("optimizer", ("sgd",)),)),
         Parameter("nesterov", Categorical((True, False)), (Condition("momentum", (0.3, 0.6)),)),
         Parameter("model.hidden", Categorical(((), (32,), (64, 32)))),
@@ -151,6 +137,10 @@ class EngineContract:
     sampler: str
     has_budgets: bool = False  # chooses `epochs` by itself and continues trials
 
+    @property
+    def other(self) -> str:
+        return "optuna" if self.engine == "keras-tuner" else "keras-tuner"
+
     def fresh(self, space: SearchSpace, **more: object) -> Engine:
         return make_engine(spec(space, self.engine, self.sampler, **more))  # type: ignore[arg-type]
 
@@ -252,8 +242,7 @@ class EngineContract:
         assert [dict(result.params) for result in results] == [{"optimizer": "adam", "epochs": 1}]
 
     def test_goes_on_with_the_trials_of_another_engine(self) -> None:
-        other = "optuna" if self.engine == "keras-tuner" else "keras-tuner"
-        theirs = searched(make_engine(spec(CONDITIONAL, other, "random", seed=3)), 2, 5)
+        theirs = searched(make_engine(spec(CONDITIONAL, self.other, "random", seed=3)), 2, 5)
         theirs[1] = theirs[1][:2]  # the sweep ended inside a generation
         engine = self.fresh(CONDITIONAL)
         engine.replay(theirs)
@@ -264,8 +253,7 @@ class EngineContract:
         assert summary(flat(searched(again, 1, 4, start=4))) == summary(ours[2])
 
     def test_another_engines_trials_are_not_repeated(self) -> None:
-        other = "optuna" if self.engine == "keras-tuner" else "keras-tuner"
-        theirs = searched(make_engine(spec(SMALL, other, "random", seed=3)), 1, 4)
+        theirs = searched(make_engine(spec(SMALL, self.other, "random", seed=3)), 1, 4)
         engine = self.fresh(SMALL)
         engine.replay(theirs)
         ours = flat(searched(engine, 20, 4, start=1))

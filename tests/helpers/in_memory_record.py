@@ -1,11 +1,17 @@
-"""A record that is gone with the process."""
+"""A record that is gone with the process, and a search whose trials are computed by a formula in place of training."""
 
+import math
 from dataclasses import dataclass, field
 
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import make_engine
 from keras_sweep.sweep.loop import Limits, search
+from keras_sweep.trial.events import EpochEnded
+from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.wall_time import WallTime
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, OPTIMIZER
+
+SPACE = (OPTIMIZER, LEARNING_RATE, EPOCHS)
 
 
 @dataclass
@@ -13,7 +19,6 @@ class InMemory:
     """Keeps trials in a list, and those whose turn has not come beside it."""
 
     kept: list = field(default_factory=list)
-
     beside: dict = field(default_factory=dict)  # what waits for its turn
 
     def results(self):
@@ -45,3 +50,69 @@ def searched(spec, runner, trials, *, record=None, stop=None):
         lambda: make_engine(spec), runner, record, Limits(trials), emit=lambda event: None, stop=stop, wall=WallTime()
     )
     return record
+
+
+class Asked(StopRequest):
+    """Asks to stop once the record has grown by so many trials, or after so many epochs."""
+
+    def __init__(self, record, trials=None, epochs=None):
+        super().__init__()
+        self.record, self.trials, self.left = record, trials, epochs
+        self.start = len(record.kept)
+
+    def __bool__(self):
+        grown = self.trials is not None and len(self.record.kept) - self.start >= self.trials
+        return grown or (self.left is not None and self.left <= 0)
+
+
+@dataclass
+class Formula:
+    """A curve that rises to a height decided by the learning rate; very large ones fail."""
+
+    generation: int = 4
+    name: str = "formula"
+    trained: list = field(default_factory=list)
+    raises: bool = False
+
+    def keep_only(self, numbers):
+        pass
+
+    def run(self, trials, wanted, judge, emit, stopping):
+        lengths = {one.number: one.params.get("epochs", 4) for one in trials}
+        curves = dict.fromkeys(lengths, ())
+        rungs = sorted({rung for length in lengths.values() for rung in judge.rungs(length)})
+        stopped = {}
+        heights = {one.number: 1 - abs(math.log10(one.params.get("learning_rate", 0.1)) + 1) / 5 for one in trials}
+        for epoch in range(1, max(lengths.values()) + 1):
+            for number in lengths:
+                if epoch <= lengths[number] and number not in stopped:
+                    curves[number] += (heights[number] * (1 - 0.5**epoch),)
+                    if number in wanted:
+                        emit(EpochEnded(number, epoch, {"val_accuracy": curves[number][-1]}))
+                    if stopping():
+                        return
+            if epoch in rungs:
+                values = {number: curve[-1] for number, curve in curves.items() if len(curve) == epoch}
+                values = {number: value for number, value in values.items() if epoch in judge.rungs(lengths[number])}
+                stopped |= dict.fromkeys(judge.rung(epoch, values), epoch)
+            if all(number in stopped or epoch >= lengths[number] for number in wanted):
+                break  # nobody needs what the others do from here on, as with lanes
+        for one in reversed(trials):  # not in order, as lanes end
+            if one.number in wanted:
+                self.trained.append(one.number)
+                if self.raises:
+                    yield Result(one, TrialState.FAIL, None, reason="ValueError: no", traceback="Traceback: no")
+                elif one.params.get("learning_rate", 0.1) > 0.5:
+                    curve = {"val_accuracy": curves[one.number]}
+                    yield Result(one, TrialState.FAIL, None, curve=curve, reason="diverged")
+                else:
+                    state = TrialState.PRUNED if one.number in stopped else TrialState.COMPLETE
+                    curve = curves[one.number]
+                    yield Result(one, state, curve[-1], curve={"val_accuracy": curve}, epoch=len(curve))
+
+
+def plain(results):
+    """What must not depend on interruptions."""
+    return [
+        (one.number, one.suggestion.generation, dict(one.params), one.state, one.value, one.curve) for one in results
+    ]

@@ -20,25 +20,17 @@ from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.trial.events import Event, TrialEnded
 from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.large_record import resident
-from tests.helpers.space_texts import DIGITS, changed
+from tests.helpers.space_texts import small
 
-SPACE = changed(
-    DIGITS,
-    optimizer="  optimizer: {values: [sgd, rmsprop, adam]}",
-    learning_rate="  learning_rate: {min: 1e-4, max: 0.3, log: true}\n  batch_size: 256",
-    epochs="  epochs: 1",
-    search="search: {engine: optuna, sampler: random, trials: TRIALS, seed: 42}",
-)
-CLIPPED = "  optimizer: sgd\n  clipvalue: {min: 0.5, max: 2.0}\n"
+OPTIMIZERS = ("optimizer: {values: [sgd, rmsprop, adam]}", "optimizer: sgd, clipvalue: {min: 0.5, max: 2.0}")
 
 
 def main(folder: Path, trials: int, *, clipvalue: bool) -> dict[str, float]:
     """Run so many trials; MiB after a tenth and at the end."""
     space = folder / "many.yaml"
-    text = SPACE.replace("TRIALS", str(trials))
-    if clipvalue:
-        text = text.replace("  optimizer: {values: [sgd, rmsprop, adam]}\n", CLIPPED)
-    space.write_text(text)
+    optimizer = OPTIMIZERS[clipvalue]
+    parameters = f"{{{optimizer}, learning_rate: {{min: 1e-4, max: 0.3, log: true}}, batch_size: 256, epochs: 1}}"
+    space.write_text(small(parameters=parameters, search=f"{{sampler: random, trials: {trials}, seed: 42}}"))
     sizes: dict[int, float] = {}
 
     def emit(event: Event) -> None:

@@ -42,6 +42,23 @@ def dense():
     return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
 
 
+def hidden(classes):
+    """A hidden layer and a softmax."""
+    tanh = keras.layers.Dense(4, activation="tanh")
+    return keras.Sequential([keras.layers.Input((8,)), tanh, keras.layers.Dense(classes, activation="softmax")])
+
+
+def outputs(units, activation):
+    """One layer."""
+    return keras.Sequential([keras.layers.Input((8,)), keras.layers.Dense(units, activation=activation)])
+
+
+def identity(features):
+    """A model that gives back its input."""
+    inputs = keras.Input((features,))
+    return keras.Model(inputs, keras.layers.Activation("linear")(inputs))
+
+
 def assert_scored_by_its_weights(data, result):
     """`evaluate` gives a trial's value, and its loss, to a dense model with its weights."""
     model = dense()

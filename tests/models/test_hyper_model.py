@@ -66,6 +66,26 @@ def shaped(hp: Any, input_shape: tuple[int, ...], classes: int) -> Any:
     return keras.Sequential([keras.layers.Input(input_shape), keras.layers.Dense(classes * hp.Int("factor", 1, 2))])
 
 
+def many(hp: Any) -> Any:
+    """A range too long to be tried value by value."""
+    units = hp.Int("more", 1, 2) if hp.Int("many", 1, 100) > 50 else 1
+    return keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(units)])
+
+
+def narrow(hp: Any) -> Any:
+    """Raises at its default width, before the rest is asked for, and with three layers, after all is."""
+    width = hp.Choice("width", [2, 8, 16])
+    if width < 8:
+        raise ValueError("too narrow")
+    model = keras.Sequential([keras.layers.Input((4,))])
+    count = hp.Int("layers", 1, 3)
+    for index in range(count):
+        model.add(keras.layers.Dense(width, activation=hp.Choice(f"activation_{index}", ["relu", "tanh"])))
+    if count == 3:
+        raise ValueError("too deep")
+    return model
+
+
 def build(
     found: object, values: Any, input_shape: tuple[int, ...] = (), classes: int | None = None, folder: Path = Path()
 ) -> Any:
@@ -91,37 +111,45 @@ def test_tells_hyper_models_from_other_functions() -> None:
     assert not is_hyper_model("layers")
 
 
-def test_a_loop_over_layers_gives_conditions() -> None:
-    assert explored(layers) == (
+EIGHT, RELU = Categorical((8, 16)), Categorical(("relu", "tanh"))
+TWO, THREE = Condition("model.layers", (2, 3)), Condition("model.layers", (3,))
+IN_MLP = Condition("model.kind", ("mlp",))
+EXPLORED = {
+    "a loop over layers gives conditions": (
+        layers,
         Parameter("model.layers", Int(1, 3)),
-        Parameter("model.units_0", Categorical((8, 16))),
-        Parameter("model.units_1", Categorical((8, 16)), (Condition("model.layers", (2, 3)),)),
-        Parameter("model.units_2", Categorical((8, 16)), (Condition("model.layers", (3,)),)),
-    )
-
-
-def test_a_range_too_long_to_try_gives_no_condition() -> None:
-    def build_one(hp: Any) -> Any:
-        many = hp.Int("many", 1, 100)
-        return keras.Sequential(
-            [keras.layers.Input((2,)), keras.layers.Dense(hp.Int("more", 1, 2) if many > 50 else 1)]
-        )
-
-    assert explored(build_one) == (
+        Parameter("model.units_0", EIGHT),
+        Parameter("model.units_1", EIGHT, (TWO,)),
+        Parameter("model.units_2", EIGHT, (THREE,)),
+    ),
+    "a range too long to try gives none": (
+        many,
         Parameter("model.many", Int(1, 100)),
         Parameter("model.more", Int(1, 2)),
-    )
-
-
-def test_scopes_give_conditions_and_code_inside_them_is_found() -> None:
-    in_mlp = Condition("model.kind", ("mlp",))
-    assert explored(Scopes(3)) == (
+    ),
+    "scopes give conditions, and code inside them is found": (
+        Scopes(3),
         Parameter("model.kind", Categorical(("linear", "mlp"))),
         Parameter("model.learning_rate", Float(1e-4, 1e-2, log=True)),
-        Parameter("model.units", Int(8, 64, step=8), (in_mlp,)),
-        Parameter("model.dropout", Categorical((False, True)), (in_mlp,)),
-        Parameter("model.rate", Float(0.1, 0.5, step=0.1), (in_mlp, Condition("model.dropout", (True,)))),
-    )
+        Parameter("model.units", Int(8, 64, step=8), (IN_MLP,)),
+        Parameter("model.dropout", Categorical((False, True)), (IN_MLP,)),
+        Parameter("model.rate", Float(0.1, 0.5, step=0.1), (IN_MLP, Condition("model.dropout", (True,)))),
+    ),
+    "where a build raises it is that of the other points": (
+        narrow,
+        Parameter("model.width", Categorical((2, 8, 16))),
+        Parameter("model.layers", Int(1, 3)),
+        Parameter("model.activation_0", RELU),
+        Parameter("model.activation_1", RELU, (TWO,)),
+        Parameter("model.activation_2", RELU, (THREE,)),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EXPLORED)
+def test_the_space_that_is_found(case: str) -> None:
+    found, *parameters = EXPLORED[case]
+    assert list(explored(found)) == parameters
 
 
 def test_fixed_values_are_not_searched_and_decide_what_is_found() -> None:
@@ -189,30 +217,6 @@ def test_a_build_that_raises_names_its_line_and_the_values(tmp_path: Path) -> No
         build(found, {"kind": "bad"}, folder=tmp_path)
     with pytest.raises(ModelError, match=r"build returned None, not a keras\.Model"):
         build(found, {"kind": "good"})
-
-
-def narrow(hp: Any) -> Any:
-    """Raises at its default width, before the rest is asked for, and with three layers, after all is."""
-    width = hp.Choice("width", [2, 8, 16])
-    if width < 8:
-        raise ValueError("too narrow")
-    model = keras.Sequential([keras.layers.Input((4,))])
-    count = hp.Int("layers", 1, 3)
-    for index in range(count):
-        model.add(keras.layers.Dense(width, activation=hp.Choice(f"activation_{index}", ["relu", "tanh"])))
-    if count == 3:
-        raise ValueError("too deep")
-    return model
-
-
-def test_where_a_build_raises_the_space_is_that_of_the_other_points() -> None:
-    assert explored(narrow) == (
-        Parameter("model.width", Categorical((2, 8, 16))),
-        Parameter("model.layers", Int(1, 3)),
-        Parameter("model.activation_0", Categorical(("relu", "tanh"))),
-        Parameter("model.activation_1", Categorical(("relu", "tanh")), (Condition("model.layers", (2, 3)),)),
-        Parameter("model.activation_2", Categorical(("relu", "tanh")), (Condition("model.layers", (3,)),)),
-    )
 
 
 def test_a_build_that_raises_everywhere_is_refused_after_a_few() -> None:

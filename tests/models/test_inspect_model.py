@@ -21,8 +21,8 @@ from keras_sweep.models.build import build_model
 from keras_sweep.models.inspect_model import Inspected, inspect_model
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Parameter
-from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SweepSpec
-from tests.helpers.data_specs import spec_of
+from keras_sweep.space.sweep_spec import ModelSpec, SweepSpec
+from tests.helpers.data_specs import csv
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
 
 DATA = digits(64, 32)
@@ -51,8 +51,8 @@ def test_a_model_of_one_named_input_takes_the_array() -> None:
 
 @pytest.mark.parametrize("function", ["other_rows", "wanting"])
 def test_a_column_that_is_dropped_is_named_where_the_model_may_count_on_it(tmp_path: Path, function: str) -> None:
-    (tmp_path / "it.csv").write_text("a,constant,b,y\n" + "".join(f"{k},5,{k % 7},{k % 2}\n" for k in range(40)))
-    data = load_search_data(spec_of(DataSpec("csv", "it.csv", "y"), "binary_crossentropy", tmp_path))
+    lines = (f"{k},5,{k % 7},{k % 2}" for k in range(40))
+    data = load_search_data(csv(tmp_path, "a,constant,b,y", lines, "binary_crossentropy"))
     with pytest.raises(ModelError, match=r"rows of shape \[2\] \(without 'constant': one value in the training"):
         inspect_model(sweep_of(function), data)
 

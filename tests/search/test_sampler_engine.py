@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from keras_sweep.search.engine import Sampler
 from keras_sweep.search.sampler_engine import Distinct, SamplerEngine, SeenPoints
 from keras_sweep.space.distributions import Categorical, Float, Int, Value
 from keras_sweep.space.search_space import Parameter, SearchSpace, identity
@@ -14,7 +15,7 @@ SIX = SearchSpace((Parameter("a", Categorical(("x", "y"))), Parameter("b", Int(1
 LARGE = SearchSpace((Parameter("a", Float(0.0, 1.0)),))
 
 
-class Stubborn:
+class Stubborn(Sampler):
     """Draws the same point whatever it is asked, up to so many times."""
 
     redraws = 3
@@ -26,9 +27,6 @@ class Stubborn:
         self.drawn: list[int] = []
         self.dropped: list[int] = []
         self.learned: list[int] = []
-
-    def begin(self, seed: int, generator: np.random.Generator) -> None:
-        pass
 
     def draw(self, number: int) -> dict[str, Value] | None:
         self.drawn.append(number)

@@ -17,8 +17,7 @@ from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
-from tests.helpers.formula_search import SPACE, Asked, Formula, plain
-from tests.helpers.in_memory_record import InMemory
+from tests.helpers.in_memory_record import SPACE, Asked, Formula, InMemory, plain
 
 
 def run(spec, record, trials, *, runner=None, stop=None, failures=None):

@@ -9,7 +9,7 @@ from keras_sweep.data.labels import LabelForm, loss_needs
 from keras_sweep.data.sealed_test import seal
 from keras_sweep.data.search_data import Fold, Rows, SearchData, fingerprint
 from keras_sweep.data.source import DATA_NAMES, image_set, unknown_name
-from keras_sweep.data.split import fit_encoding, held_out, left_out, picture_labels, read_parts, with_own_columns
+from keras_sweep.data.split import fit_encoding, held_out, left_out, picture_labels, read_parts
 from keras_sweep.space.search_space import Goal, Objective, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 
@@ -26,11 +26,10 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     pictures = image_set(spec.data)
     if pictures is not None:
         return _pictures(spec, pictures)
-    source, parts = read_parts(spec)
-    encoding = fit_encoding(spec, source, parts)
-    train, validation = encoding.of_search(source, parts)
-    folds = with_own_columns(parts, train, source.name) if encoding.preprocessing is not None else parts.folds
-    test_rows, test_fingerprint = seal(encoding, parts.test, brought=source.test is not None)
+    encoding = fit_encoding(spec, *read_parts(spec))
+    source, (train, validation) = encoding.source, encoding.of_search()
+    folds = encoding.folds(train)
+    test_rows, test_fingerprint = seal(encoding)
     return SearchData(
         name=source.name,
         train=train,

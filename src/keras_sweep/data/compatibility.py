@@ -137,7 +137,7 @@ def _output_faults(
 ) -> Iterator[Fault]:
     """What a model of the user's gives, where it does not fit or trains to nonsense without a word from Keras."""
     needed, needs = units_needed(spec.loss, data), loss_needs(spec.loss)
-    usual = needs.activations[0] if needs.activations else "linear"
+    usual = needs.usual
     lowest, highest = float(np.min(data.train.y)), float(np.max(data.train.y))
     no_probabilities = _ANY_SIGN if usual == "softmax" else _ANY_SIGN | _BEYOND_ONE  # Keras divides by the sum
     if len(output_shape) != 2 or output_shape[-1] != needed:

@@ -30,7 +30,12 @@ class LossNeeds:
     """The needs of one loss."""
 
     form: LabelForm
-    activations: tuple[str, ...]  # that its outputs may come from; the first is the usual one; () for any
+    activations: tuple[str, ...]  # that its outputs may come from; () for any
+
+    @property
+    def usual(self) -> str:
+        """The usual last activation."""
+        return self.activations[0] if self.activations else "linear"
 
 
 _INDEX = LossNeeds(LabelForm.INDEX, ("softmax",))
@@ -72,12 +77,6 @@ LOSS_NEEDS: Mapping[str, LossNeeds] = {
 def loss_needs(loss: str) -> LossNeeds:
     """What a loss needs; a loss that is not in the table counts as one of numbers with any activation."""
     return LOSS_NEEDS.get(loss, LossNeeds(LabelForm.NUMBER, ()))
-
-
-def output_activation(loss: str) -> str:
-    """The usual last activation for a loss."""
-    activations = loss_needs(loss).activations
-    return activations[0] if activations else "linear"
 
 
 @dataclass(frozen=True, slots=True)

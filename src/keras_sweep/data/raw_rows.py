@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
 
 def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
-    """x of the training and of the validation rows as the exported model takes them.
+    """x of the training and of the validation rows, or twice of those of `whole`, as the exported model takes them.
 
     That is `data.train.x` and `data.validation.x`, or the raw columns of a table. Raises DataError.
     """
     if data.preprocessing is None:
         return data.train.x, data.validation.x
+    if data.train is data.validation:
+        x = data.preprocessing.inputs(_raw(spec)[1].x)
+        return x, x
     _, parts = read_parts(spec)
     return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
 
@@ -66,16 +69,8 @@ def whole(spec: SweepSpec, data: SearchData) -> SearchData:
     else:
         source, raw = _raw(spec)
         encoding = fit_encoding(spec, source, Parts(raw, raw, None))
-        rows, preprocessing = encoding.rows(raw, "training"), encoding.preprocessing
+        rows, preprocessing = encoding.rows("train"), encoding.preprocessing
     return replace(data, train=rows, validation=rows, preprocessing=preprocessing, fingerprint=fingerprint(rows))
-
-
-def raw_whole(spec: SweepSpec, data: SearchData) -> Any:
-    """x of the rows of `whole` as the exported model takes them: as they are, or the raw columns of a table.
-
-    Raises DataError.
-    """
-    return data.train.x if data.preprocessing is None else data.preprocessing.inputs(_raw(spec)[1].x)
 
 
 def check_rows_path(path: Path) -> None:

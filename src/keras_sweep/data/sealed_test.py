@@ -10,20 +10,20 @@ from typing import Any
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.image_sets import scaled_pixels
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
-from keras_sweep.data.source import RawRows, image_set
+from keras_sweep.data.source import Features, image_set
 from keras_sweep.data.split import Encoding, fit_encoding, picture_labels, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
 
 
-def seal(encoding: Encoding, test: RawRows | None, *, brought: bool) -> tuple[int, str | None]:
+def seal(encoding: Encoding) -> tuple[int, str | None]:
     """How many test rows there are, and SHA-256 (hex) over them as the model takes them; (0, None) without any.
 
     Raises DataError for a class that no training row has, or a number that no model takes.
     """
-    if test is None:
+    if encoding.parts.test is None:
         return 0, None
-    rows = encoding.rows(test, "test", brought=brought)
+    rows = encoding.rows("test")
     return len(rows), fingerprint(rows)
 
 
@@ -34,32 +34,28 @@ def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None)
         DataError: the source has no test rows, or its rows are no longer those that were there before the search.
     """
     rows, raw = _opened(spec, data)
-    if like is None or like.preprocessing is None or raw is None:
-        return rows
-    return Rows(like.preprocessing.transform(raw.x), rows.y)
+    preprocessing = None if like is None else like.preprocessing
+    return rows if preprocessing is None else Rows(preprocessing.transform(raw), rows.y)
 
 
-def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> tuple[Any, Array]:
+def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Array]:
     """x of the sealed test rows as a model's file takes them (of a table, its raw columns), and y. Raises DataError."""
     rows, raw = _opened(spec, data)
-    preprocessing = (like or data).preprocessing
-    return (rows.x if preprocessing is None or raw is None else preprocessing.inputs(raw.x)), rows.y
+    return (rows.x if like.preprocessing is None else like.preprocessing.inputs(raw)), rows.y
 
 
-def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, RawRows | None]:
-    """Test rows, and as they were read where they were encoded."""
+def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
+    """Test rows, and x as it was read."""
     if not data.test_rows:
         raise DataError(f"{data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.test_arrays()
-        return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures.class_names)), None
-    source, parts = read_parts(spec)
-    encoding = fit_encoding(spec, source, parts)
-    searched = encoding.of_search(source, parts)
-    assert parts.test is not None
-    test = encoding.rows(parts.test, "test", brought=source.test is not None)
-    as_searched = fingerprint(*searched, folds=parts.folds) == data.fingerprint
+        return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures.class_names)), images
+    encoding = fit_encoding(spec, *read_parts(spec))
+    assert encoding.parts.test is not None
+    test = encoding.rows("test")
+    as_searched = fingerprint(*encoding.of_search(), folds=encoding.parts.folds) == data.fingerprint
     if not as_searched or data.test_fingerprint not in (None, fingerprint(test)):
         changed = "test rows" if as_searched else "rows"
         raise DataError(
@@ -67,4 +63,4 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, RawRows | None]:
             "this winner",
             hint="Bring the former rows back, or run the sweep anew with `--fresh`",
         )
-    return test, parts.test
+    return test, encoding.parts.test.x

@@ -123,24 +123,21 @@ def read_parts(spec: SweepSpec) -> tuple[Source, Parts]:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the rows of a source are encoded."""
+    """A source whose rows are split, and how they are encoded."""
 
-    name: str  # of the source, for messages
+    source: Source
+    parts: Parts
     labels: Labels
     preprocessing: TablePreprocessing | None  # of a table
     notices: tuple[str, ...]
 
-    def rows(self, raw: RawRows, part: str, *, brought: bool = False) -> Rows:
-        """Rows as `fit` takes them, in memory that they share with no other rows.
+    def rows(self, part: str) -> Rows:
+        """The rows of "train", "validation" or "test" as `fit` takes them, in memory that they share with no others.
 
-        Args:
-            raw: rows of the source.
-            part: "training", "validation" or "test", for messages.
-            brought: whether the source itself says that these rows are the part; else a split held them out.
-
-        Raises:
-            DataError: a label or a number does not fit.
+        Raises DataError for a label or a number that does not fit.
         """
+        raw: RawRows = getattr(self.parts, part)
+        what = f"{'training' if part == 'train' else part} rows of {self.source.name}"
         if self.preprocessing is None:
             assert isinstance(raw.x, np.ndarray)
             x = own(of_32_bits(raw.x))
@@ -148,17 +145,26 @@ class Encoding:
             x = np.ascontiguousarray(self.preprocessing.transform(raw.x))
             if not np.isfinite(x).all():
                 raise DataError(
-                    f"a number of the {part} rows of {self.name} is too large for 32 bits",
-                    hint="Mend it, or use a larger unit",
+                    f"a number of the {what} is too large for 32 bits", hint="Mend it, or use a larger unit"
                 )
-        return Rows(x, self.labels.encode(raw.y, f"{part} rows of {self.name}", brought=brought))
+        # Where the source itself says which rows are the part, no other split would help.
+        return Rows(x, self.labels.encode(raw.y, what, brought=getattr(self.source, part) is not None))
 
-    def of_search(self, source: Source, parts: Parts) -> tuple[Rows, Rows]:
+    def of_search(self) -> tuple[Rows, Rows]:
         """The training and the validation rows, which are the same with folds. Raises DataError."""
-        train = self.rows(parts.train, "training")
-        if parts.validation is parts.train:
-            return train, train
-        return train, self.rows(parts.validation, "validation", brought=source.validation is not None)
+        train = self.rows("train")
+        return train, train if self.parts.folds else self.rows("validation")
+
+    def folds(self, rows: Rows) -> tuple[Fold, ...]:
+        """The folds; of a table each with all rows in columns that are fitted on the fold's training rows alone."""
+        if self.preprocessing is None:
+            return self.parts.folds
+        raw, encoded = self.parts.train, []
+        for fold in self.parts.folds:
+            preprocessing, _ = TablePreprocessing.fit(raw.take(fold.train).x, self.source.name)  # type: ignore[arg-type]
+            x = np.ascontiguousarray(preprocessing.transform(raw.x))
+            encoded.append(Fold(fold.train, fold.held, Rows(x, rows.y)))
+        return tuple(encoded)
 
 
 def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
@@ -170,20 +176,10 @@ def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
         notices.append(f"the labels of {source.name} {BLURRED}")
     if not isinstance(x, np.ndarray):
         preprocessing, of_columns = TablePreprocessing.fit(x, source.name)
-        return Encoding(source.name, labels, preprocessing, (*notices, *of_columns))
+        return Encoding(source, parts, labels, preprocessing, (*notices, *of_columns))
     if x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
         notices.append(f"x of {source.name}, column {listed(fine)} (counted from 0): its values {BLURRED}")
-    return Encoding(source.name, labels, None, tuple(notices))
-
-
-def with_own_columns(parts: Parts, rows: Rows, name: str) -> tuple[Fold, ...]:
-    """The folds of a table, each with all of its rows in columns that are fitted on the fold's training rows alone."""
-    encoded = []
-    for fold in parts.folds:
-        preprocessing, _ = TablePreprocessing.fit(parts.train.take(fold.train).x, name)  # type: ignore[arg-type]
-        x = np.ascontiguousarray(preprocessing.transform(parts.train.x))
-        encoded.append(Fold(fold.train, fold.held, Rows(x, rows.y)))
-    return tuple(encoded)
+    return Encoding(source, parts, labels, None, tuple(notices))
 
 
 def picture_labels(spec: SweepSpec, labels: npt.NDArray[np.uint8], names: tuple[str, ...]) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_sweep.data.compatibility import units_needed
-from keras_sweep.data.labels import output_activation
+from keras_sweep.data.labels import loss_needs
 from keras_sweep.data.search_data import SearchData
 
 
@@ -56,7 +56,7 @@ def dense(
     layers.append(
         keras.layers.Dense(
             units_needed(loss, data) if units is None else units,
-            activation=output_activation(loss) if activation is None else activation,
+            activation=loss_needs(loss).usual if activation is None else activation,
             use_bias=use_bias,
             kernel_regularizer=penalty,
         )

@@ -85,8 +85,10 @@ class Exploration:
             if name is not None:
                 self._vary(name)
             elif hidden is not None:
-                name = hidden.name
-                self._enter(hidden)
+                name, values = hidden.name, dict[str, Value]()
+                for condition in hidden.conditions:
+                    values |= {**self.found_in.get(condition.name, {}), condition.name: condition.values[0]}
+                self._try(values)
             else:
                 break
             self.done.add(name)
@@ -138,13 +140,6 @@ class Exploration:
             probe(listed)
             # Only where every value was tried is it known with which of them something is asked for.
             self.asked[name] = {value: asked[value] for value in listed} if set(listed) == set(asked) else {}
-
-    def _enter(self, hidden: Any) -> None:
-        """Build in the scope of a hyperparameter that no build has asked for."""
-        values: dict[str, Value] = {}
-        for condition in hidden.conditions:
-            values |= {**self.found_in.get(condition.name, {}), condition.name: condition.values[0]}
-        self._try(values)
 
     def _try(self, values: Values) -> tuple[frozenset[str], bool]:
         self.builds += 1

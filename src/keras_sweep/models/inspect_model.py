@@ -138,16 +138,16 @@ def _strange_outputs(spec: SweepSpec, data: SearchData, model: Any) -> Iterator[
     """Whether outputs of the model as it begins are none that the loss can take; asked where its layers do not tell."""
     import keras
 
-    needed = loss_needs(spec.loss).activations[:1]
-    if needed not in (("softmax",), ("sigmoid",)):
+    needed = loss_needs(spec.loss).usual
+    if needed not in ("softmax", "sigmoid"):
         return
     with contextlib.suppress(Exception), process_kept():  # what it raises is told when it trains
         outputs = keras.ops.convert_to_numpy(model(data.train.x[:ROWS], training=False))
         low, high = float(outputs.min()), float(outputs.max())
-        if low < 0 or (high > 1 and needed == ("sigmoid",)):
+        if low < 0 or (high > 1 and needed == "sigmoid"):
             yield (
                 f"`loss: {spec.loss}` takes probabilities, but the model of {spec.model.source} gives {low:.3g} to "
-                f"{high:.3g} before training: end it with `{needed[0]}`"
+                f"{high:.3g} before training: end it with `{needed}`"
             )
 
 

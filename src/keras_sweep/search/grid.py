@@ -32,7 +32,6 @@ class Grid(Sampler):
         self.redraws = len(points) + 1  # once through all of them
 
     def draw(self, number: int) -> dict[str, Value] | None:
-        """The next point."""
         del number
         return next(self._left, None)
 

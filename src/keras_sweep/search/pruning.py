@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import zlib
+from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate, count, takewhile
 from typing import Protocol
 
 from keras_sweep.search.engine import Engine
@@ -39,12 +41,7 @@ class Pruner(Protocol):
 
 def rung_epochs(min_iter: int, eta: int, epochs: int) -> tuple[int, ...]:
     """The rungs below the last epoch: (2, 6, 18) for min_iter 2, eta 3 and 20 epochs."""
-    rungs = []
-    rung = min_iter
-    while rung < epochs:
-        rungs.append(rung)
-        rung *= eta
-    return tuple(rungs)
+    return tuple(takewhile(lambda rung: rung < epochs, (min_iter * eta**index for index in count())))
 
 
 def goes_on(value: float, others: Sequence[float], eta: int, objective: Objective) -> bool:
@@ -65,12 +62,7 @@ def bracket_shares(min_iter: int, eta: int, longest: int) -> tuple[int, ...]:
 
 def bracket_of(number: int, shares: Sequence[int]) -> int:
     """The bracket of a trial: a hash of its number deals trials out by the shares, without knowing how many come."""
-    place = zlib.crc32(f"sweep_{number}".encode()) % sum(shares)
-    for bracket, share in enumerate(shares):
-        place -= share
-        if place < 0:
-            return bracket
-    raise AssertionError(shares)
+    return bisect(list(accumulate(shares)), zlib.crc32(f"sweep_{number}".encode()) % sum(shares))
 
 
 class Halving:
@@ -84,11 +76,9 @@ class Halving:
         self._values: dict[tuple[int, int], list[float]] = defaultdict(list)  # (bracket, rung) -> all that came there
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """The rungs of all brackets together."""
         return rung_epochs(self._rule.min_iter, self._rule.eta, epochs)
 
     def stops(self, number: int, epoch: int, value: float) -> bool:
-        """Whether too many at its rung are better."""
         bracket = bracket_of(number, self._shares)
         while epoch >= self._rule.min_iter * self._rule.eta ** (bracket + self._passed[number]):
             if math.isnan(value):
@@ -120,7 +110,6 @@ class Median:
         return tuple(range(self._rule.min_iter, epochs))
 
     def stops(self, number: int, epoch: int, value: float) -> bool:
-        """Whether its best is worse than the median."""
         curve = self._curves[number]
         curve[epoch] = value
         if len(self._complete) < MEDIAN_OF:
@@ -134,7 +123,6 @@ class Median:
         return bool(others) and self._objective.better(float(np.percentile(others, 50)), best)
 
     def complete(self, number: int) -> None:
-        """Its curve counts from now on."""
         self._complete.append(number)
 
 
@@ -180,11 +168,9 @@ class PrunedEngine:
         self._engine.replay(generations)
 
     def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
-        """The trials that the pruner stops."""
         return frozenset(number for number in sorted(values) if self._pruner.stops(number, epoch, values[number]))
 
     def tell(self, results: Sequence[Result]) -> None:
-        """Learn results in the order of their numbers."""
         self._note_complete(results)
         self._engine.tell(results)
 

@@ -30,26 +30,20 @@ class SamplerEngine(Engine):
         self._count = 0  # of results so far
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
-        """Take in all earlier results, generation by generation."""
         for results in generations:
             self.tell(results)
 
     def ask(self, n: int) -> list[Suggestion]:
-        """At most n suggestions that repeat no trial; [] when the space is exhausted."""
         started = time.perf_counter()
         generator = np.random.default_rng([self._seed, self._count])
         self._sampler.begin(int(generator.integers(2**31)), generator)
         drawn: list[dict[str, Value]] = []
-        while len(drawn) < n:
-            point = self._distinct.draw(self._count + len(drawn), generator)
-            if point is None:
-                break
+        while len(drawn) < n and (point := self._distinct.draw(self._count + len(drawn), generator)) is not None:
             drawn.append(point)
         seconds = (time.perf_counter() - started) / max(len(drawn), 1)
         return [Suggestion(self._count + index, point, sampler_seconds=seconds) for index, point in enumerate(drawn)]
 
     def tell(self, results: Sequence[Result]) -> None:
-        """Learn results in the order of their numbers."""
         for result in results:
             self._count += 1
             self._distinct.add(result.params)

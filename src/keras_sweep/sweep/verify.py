@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.raw_rows import raw_rows, raw_whole, whole
+from keras_sweep.data.raw_rows import raw_rows, whole
 from keras_sweep.data.sealed_test import open_raw_test
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
@@ -136,8 +136,7 @@ def verify_model(
     emit(PhaseBegan("import"))
     model = _opened(path, card, spec.folder, trust=trust, emit=emit)
     own = data if card.refit is None else whole(spec, data)
-    x = raw_rows(spec, data)[1] if card.refit is None else raw_whole(spec, own)
-    y, size = own.validation.y, card.params.get("batch_size")
+    x, y, size = raw_rows(spec, own)[1], own.validation.y, card.params.get("batch_size")
     size = size if isinstance(size, int) and size > 0 else DEFAULT_BATCH_SIZE
     scores = model.evaluate(x, y, batch_size=size, **_QUIET)
     if card.refit is not None:

@@ -20,8 +20,7 @@ from tests.helpers.keras_catalogue import (
     named,
     public,
 )
-from tests.helpers.plain_fit import plain_fit
-from tests.helpers.small_models import outputs
+from tests.helpers.plain_fit import outputs, plain_fit
 from tests.helpers.walk import assert_same, rows, spec_of, trained
 
 # some of Keras's metrics ask JAX for whole numbers of 64 bits, by `fit` as in lanes

@@ -14,8 +14,7 @@ from tests.helpers.keras_catalogue import (
     public,
 )
 from tests.helpers.lane_trials import lanes, suggestions
-from tests.helpers.plain_fit import plain_fit
-from tests.helpers.small_models import hidden
+from tests.helpers.plain_fit import hidden, plain_fit
 from tests.helpers.walk import assert_same, rows, spec_of
 
 DATA = rows(8)

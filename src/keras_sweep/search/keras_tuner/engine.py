@@ -58,7 +58,6 @@ class KerasTunerEngine(Engine):
         self._exhausted = False
 
     def replay(self, generations: Sequence[Sequence[Result]]) -> None:
-        """Take in all earlier results, generation by generation."""
         for results in generations:
             in_order = sorted(results, key=lambda result: result.number)
             again = self._ask_again([result for result in in_order if result.engine == self.name])
@@ -70,21 +69,16 @@ class KerasTunerEngine(Engine):
             self.tell(in_order)
 
     def ask(self, n: int) -> list[Suggestion]:
-        """At most n suggestions that repeat no trial; [] when the space is exhausted."""
         started = time.perf_counter()
         self._forget_untold()
         found: list[Suggestion] = []
-        while len(found) < n and not self._exhausted:
-            suggestion = self._suggest()
-            if suggestion is None:
-                break
+        while len(found) < n and not self._exhausted and (suggestion := self._suggest()) is not None:
             found.append(suggestion)
         self._generation += 1
         seconds = (time.perf_counter() - started) / max(len(found), 1)
         return [replace(suggestion, sampler_seconds=seconds) for suggestion in found]
 
     def tell(self, results: Sequence[Result]) -> None:
-        """Learn results in the order of their numbers."""
         for result in sorted(results, key=lambda result: result.number):
             if result.number in self._untold:
                 self._untold.remove(result.number)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -78,17 +78,16 @@ class SilentOracle:
     def ask(self, number: int) -> Asked | None:
         """The oracle's next choice, as trial `number`; None while it waits for results, or for good."""
         with self._faults():
-            worker = f"worker {len(self._oracle.trials)}"
+            threads: AbstractContextManager[Any] = nullcontext()
             if self._sampler == "bayesian":
                 import numpy as np
                 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
                 random_state = np.random.RandomState([self._seed, number])
                 self._oracle._random_state = random_state  # noqa: SLF001  # KerasTuner 1.4: its draws follow from the trial alone
-                with threadpool_limits(1):  # its matrices are tiny: threads only wait for each other
-                    trial = self._oracle.create_trial(worker)
-            else:
-                trial = self._oracle.create_trial(worker)
+                threads = threadpool_limits(1)  # its matrices are tiny: threads only wait for each other
+            with threads:
+                trial = self._oracle.create_trial(f"worker {len(self._oracle.trials)}")
         if trial.status != "RUNNING":
             return None
         if self._sampler == "grid":

@@ -42,12 +42,10 @@ class OptunaSampler(Sampler):
         self._asked: dict[int, optuna.Trial] = {}  # number -> a trial that the study takes for running
 
     def begin(self, seed: int, generator: np.random.Generator) -> None:
-        """A fresh sampler a generation."""
         self._generator = generator
         self._study.sampler = self._optuna_sampler(seed)
 
     def draw(self, number: int) -> dict[str, Value]:
-        """What the sampler suggests."""
         trial = self._asked[number] = self._study.ask()
         params: dict[str, Value] = dict(self.space.constants)
         for parameter in self.space.parameters:
@@ -56,7 +54,6 @@ class OptunaSampler(Sampler):
         return params
 
     def drop(self, number: int) -> None:
-        """The trial runs no more."""
         import optuna
 
         trial = self._asked.pop(number, None)
@@ -64,7 +61,6 @@ class OptunaSampler(Sampler):
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
 
     def learn(self, result: Result) -> None:
-        """Put the finished trial in the place of the running one."""
         self.drop(result.number)
         frozen = _frozen(self.space, result)
         if frozen is not None:
@@ -119,7 +115,6 @@ class QuasiRandom(Sampler):
         self._seed = spec.search.seed
 
     def draw(self, number: int) -> dict[str, Value]:
-        """Its point."""
         if not self.space.parameters:
             return dict(self.space.constants)
         import numpy as np
