@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from keras_sweep.data.arrays import ARRAYS, Array, described, input_array, label_array
 from keras_sweep.data.source import Features, RawRows, Source
-from keras_sweep.data.table_columns import check_columns, polars_table
+from keras_sweep.data.table_columns import check_columns, check_names, polars_table
 from keras_sweep.data.table_files import must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
@@ -126,18 +125,18 @@ def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
 def _rows(x: Any, y: Any, part: str, place: str) -> RawRows:
     labels = label_array(y, f"`y{part}` of {place}")
     what = f"`x{part}` of {place}"
-    if type(x).__name__ != "DataFrame":
-        return RawRows(input_array(x, len(labels), what, f"y{part}"), labels)
-    names = Counter(str(name) for name in x.columns)
-    if twice := sorted(name for name, count in names.items() if count > 1):
-        raise DataError(f"{what} has several columns called {listed(twice)}", hint="Rename them")
-    frame = polars_table(x, what)
-    if frame.height != len(labels):
+    rows: Features
+    if type(x).__name__ == "DataFrame":
+        check_names(list(map(str, x.columns)), what)
+        rows = polars_table(x, what)
+        check_columns(rows, what)
+    else:
+        rows = input_array(x, what)
+    if len(rows) != len(labels):
         raise DataError(
-            f"{what} has {frame.height:,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"
+            f"{what} has {len(rows):,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"
         )
-    check_columns(frame, what)
-    return RawRows(frame, labels)
+    return RawRows(rows, labels)
 
 
 def _must_agree(rows: Mapping[str, RawRows], place: str) -> None:

@@ -39,25 +39,11 @@ def described(value: Any, *, parts: bool = True) -> str:
     return str(value) if value is None else kind if shape is None else f"{kind} of shape {list(shape)}"
 
 
-def input_array(x: Any, rows: int, what: str, labels: str) -> Array:
-    """Inputs as an array of numbers, [N, ...].
-
-    Args:
-        x: what the user gave.
-        rows: how many labels there are.
-        what: the name and place of x, for messages.
-        labels: the name of its labels.
-
-    Raises:
-        DataError: it is something else, or holds a number that 32 bits can't.
-    """
+def input_array(x: Any, what: str) -> Array:
+    """Inputs as an array of numbers, [N, ...]. Raises DataError for others, and for numbers that 32 bits can't hold."""
     array = _as_array(x)
     if array is None or array.dtype.kind not in "fiub" or array.ndim < 2 or not array.size:
         raise _neither(what, x, array, "real numbers in rows, [N, ...]", INPUTS)
-    if len(array) != rows:
-        raise DataError(
-            f"{what} has {len(array):,} rows, but `{labels}` has {rows:,}", hint="One label a row is needed"
-        )
     _must_be_known(array, what)
     return array
 

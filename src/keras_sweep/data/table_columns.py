@@ -15,6 +15,7 @@ a table are named at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +25,7 @@ import numpy.typing as npt
 
 from keras_sweep.data.arrays import BLURRED, LARGEST_FLOAT32, too_fine_columns
 from keras_sweep.errors import DataError, TableError
+from keras_sweep.space.text import listed
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,7 +104,7 @@ def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
 
 def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
     """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault."""
-    check_width(table.width, place)
+    check_names(table.columns, place)
     values = _values_of_numbers(table)
 
     def look(name: str, series: pl.Series) -> None:
@@ -259,13 +261,15 @@ def must_fit_32_bits(values: npt.NDArray[np.float64], what: str) -> None:
         )
 
 
-def check_width(columns: int, place: str) -> None:
-    """Raises DataError for more columns than are taken."""
-    if columns > MOST_COLUMNS:
+def check_names(names: Sequence[str], place: str) -> None:
+    """Raises DataError for more columns than are taken, and for several of one name."""
+    if len(names) > MOST_COLUMNS:
         raise DataError(
-            f"{place} has {columns:,} columns; at most {MOST_COLUMNS:,} are taken",
+            f"{place} has {len(names):,} columns; at most {MOST_COLUMNS:,} are taken",
             hint="Give wide rows as arrays, by `npz` or `python:`",
         )
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise DataError(f"{place} has several columns called {listed(twice)}", hint="Rename them")
 
 
 def is_number(dtype: pl.DataType) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from keras_sweep.data.source import RawRows, Source
 from keras_sweep.data.table_columns import (
     MISSING,
     check_columns,
-    check_width,
+    check_names,
     first_row,
     is_number,
     is_text,
@@ -39,15 +38,13 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         if kind == "csv":
             with path.open(encoding="utf-8-sig", newline="") as file:
                 header = next(csv.reader(file), [])
-            check_width(len(header), str(path))
-            if twice := [name for name, count in Counter(header).items() if count > 1]:
-                raise DataError(f"{path} has several columns called {listed(twice)}", hint="Rename them")
+            check_names(header, str(path))
             # Types come from all rows, so that a late text in a column of numbers is seen for what it is.
             frame = pl.read_csv(path, infer_schema_length=None, try_parse_dates=True)
             if len(header) == frame.width:
                 frame.columns = header  # polars leaves quotes that stand in a name doubled, as they are in the file
         else:
-            check_width(len(pl.read_parquet_schema(path)), str(path))
+            check_names(list(pl.read_parquet_schema(path)), str(path))
             frame = pl.read_parquet(path)
     except pl.exceptions.NoDataError as error:
         raise DataError(f"{path} is empty", hint="It needs a header and rows") from error

@@ -96,11 +96,7 @@ def _parent_codes(found: Mapping[str, Distribution], condition: Condition) -> li
 
 def _code(distribution: Distribution, value: Value) -> Code:
     if isinstance(distribution, Categorical):
-        return next(
-            index
-            for index, choice in enumerate(distribution.choices)
-            if type(choice) is type(value) and choice == value
-        )
+        return [(type(choice), choice) for choice in distribution.choices].index((type(value), value))  # True is not 1
     assert isinstance(value, int | float), value
     if isinstance(distribution, Float) and distribution.size != math.inf:
         index = round((value - distribution.low) / distribution.step) if distribution.step else 0
