@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from dataclasses import replace
 from typing import Any
@@ -85,39 +86,28 @@ def test_every_loss_passes_with_what_it_needs(loss: str) -> None:
     assert not faults(spec_of(loss), data, (None, units))
 
 
-@pytest.mark.parametrize(
-    ("spec", "form", "expected"),
-    [
-        (spec_of("sparse_categorical_crossentropy", units=3), LabelForm.INDEX, ["dense.units: .*4 outputs.*got 3"]),
-        (
-            spec_of("sparse_categorical_crossentropy", activation="sigmoid"),
-            LabelForm.INDEX,
-            ["model.dense.activation: .*takes the output of `softmax`.*'sigmoid'.*use `softmax`"],
-        ),
-        (
-            spec_of("binary_crossentropy", "mae", units=2, activation="softmax"),
-            LabelForm.BINARY,
-            ["needs 1 output .*got 2", "`sigmoid` or `hard_sigmoid`, but got 'softmax'"],
-        ),
-        (
-            spec_of("mse", "mae", "accuracy", activation="softmax"),
-            LabelForm.NUMBER,
-            ["metrics.1.: .*`accuracy` does not go with `loss: mse`.*use `mean_abs", "takes the output of `linear`"],
-        ),
-        (
-            spec_of("sparse_categorical_crossentropy", "categorical_accuracy"),
-            LabelForm.INDEX,
-            ["metrics.0.: .*class indices.*use `accuracy`"],
-        ),
-        (spec_of("binary_crossentropy", "bce"), LabelForm.BINARY, ["0 or 1 in one column"]),
-        (spec_of("categorical_crossentropy", "f1_score"), LabelForm.ONE_HOT, ["`f1_score` does not go with"]),
-        (spec_of("poisson"), LabelForm.NUMBER, ["at least 0, but the least is -.*use `mean_squared_error`"]),
-    ],
-)  # fmt: skip
-def test_all_mismatches_are_listed_with_their_fix(spec: SweepSpec, form: LabelForm, expected: list[str]) -> None:
-    import re
+SPARSE = "sparse_categorical_crossentropy"
+MISMATCHES = [
+    (spec_of(SPARSE, units=3), ["dense.units: .*4 outputs.*got 3"]),
+    (spec_of(SPARSE, activation="sigmoid"), ["activation: .*the output of `softmax`.*'sigmoid'.*use `softmax`"]),
+    (spec_of(SPARSE, "categorical_accuracy"), ["metrics.0.: .*class indices.*use `accuracy`"]),
+    (
+        spec_of("binary_crossentropy", "mae", units=2, activation="softmax"),
+        ["needs 1 output .*got 2", "`sigmoid` or `hard_sigmoid`, but got 'softmax'"],
+    ),
+    (
+        spec_of("mean_squared_error", "mae", "accuracy", activation="softmax"),
+        ["metrics.1.: .*`accuracy` does not go with `loss: .*use `mean_abs", "takes the output of `linear`"],
+    ),
+    (spec_of("binary_crossentropy", "bce"), ["0 or 1 in one column"]),
+    (spec_of("categorical_crossentropy", "f1_score"), ["`f1_score` does not go with"]),
+    (spec_of("poisson"), ["at least 0, but the least is -.*use `mean_squared_error`"]),
+]
 
-    found = faults(spec, data_of(form))
+
+@pytest.mark.parametrize(("spec", "expected"), MISMATCHES)
+def test_all_mismatches_are_listed_with_their_fix(spec: SweepSpec, expected: list[str]) -> None:
+    found = faults(spec, data_of(LOSS_NEEDS[spec.loss].form))
     assert len(found) == len(expected)
     for line, pattern in zip(found, expected, strict=True):
         assert re.search(pattern, line), line

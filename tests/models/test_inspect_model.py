@@ -111,36 +111,35 @@ def faults(function: str, loss: str = "sparse_categorical_crossentropy", **chang
     return []
 
 
-@pytest.mark.parametrize("activation", ["linear", "relu", "tanh"])
-def test_a_classifier_that_gives_no_probabilities_is_refused(activation: str) -> None:
-    (fault,) = faults("ending_with", arguments={"activation": activation})
-    assert fault == (
-        "`loss: sparse_categorical_crossentropy` takes probabilities, but the model ends with "
-        f"`{activation}` (end it with `activation='softmax'`)"
-    )
+NO_PROBABILITIES = (
+    "`loss: sparse_categorical_crossentropy` takes probabilities, but the model ends with "
+    "`{0}` (end it with `activation='softmax'`)"
+)
+TWO = replace(DATA, train=Rows(DATA.train.x, (DATA.train.y > 4).astype(np.int32)), classes=2)
+NUMBERS = replace(DATA, train=Rows(DATA.train.x, DATA.train.y.astype(np.float32)), classes=None)
+OF_ONE = "the model ends with `softmax` over one output, which is 1 for every row (end it with `sigmoid`)"
+BEYOND = "the model ends with `sigmoid`, which gives 0 to 1, but the labels of digits go from 0 to 9"
 
 
-def test_models_that_give_probabilities_are_taken() -> None:
-    assert faults("ending_with", arguments={"activation": "softmax"}) == []
-    assert faults("ending_with", arguments={"activation": "exponential"}) == []  # Keras divides by the sum
+@pytest.mark.parametrize(
+    ("arguments", "loss", "data", "said"),
+    [
+        ({"activation": "linear"}, "sparse_categorical_crossentropy", DATA, NO_PROBABILITIES.format("linear")),
+        ({"activation": "relu"}, "sparse_categorical_crossentropy", DATA, NO_PROBABILITIES.format("relu")),
+        ({"activation": "tanh"}, "sparse_categorical_crossentropy", DATA, NO_PROBABILITIES.format("tanh")),
+        ({"activation": "softmax"}, "sparse_categorical_crossentropy", DATA, None),
+        ({"activation": "exponential"}, "sparse_categorical_crossentropy", DATA, None),  # Keras divides by the sum
+        ({"activation": "softmax", "units": 1}, "binary_crossentropy", TWO, OF_ONE),
+        ({"activation": "sigmoid", "units": 1}, "mean_squared_error", NUMBERS, BEYOND),
+    ],
+)
+def test_a_model_whose_last_activation_does_not_fit_is_refused(arguments, loss, data, said) -> None:
+    found = faults("ending_with", loss, arguments=arguments, data=data, metrics=())
+    assert len(found) == (said is not None) and all(fault.startswith(said) for fault in found)
+
+
+def test_a_last_layer_that_gives_probabilities_is_taken() -> None:
     assert faults("ending_with_layer") == []
-
-
-def test_softmax_over_one_output_is_refused() -> None:
-    train = Rows(DATA.train.x, (DATA.train.y > 4).astype(np.int32))
-    two = replace(DATA, train=train, classes=2)
-    arguments = {"activation": "softmax", "units": 1}
-    (fault,) = faults("ending_with", "binary_crossentropy", arguments=arguments, data=two)
-    assert fault == "the model ends with `softmax` over one output, which is 1 for every row (end it with `sigmoid`)"
-
-
-def test_an_activation_that_the_labels_lie_beyond_is_refused() -> None:
-    numbers = replace(DATA, train=Rows(DATA.train.x, DATA.train.y.astype(np.float32)), classes=None)
-    arguments = {"activation": "sigmoid", "units": 1}
-    (fault,) = faults("ending_with", "mean_squared_error", arguments=arguments, data=numbers, metrics=())
-    assert fault.startswith(
-        "the model ends with `sigmoid`, which gives 0 to 1, but the labels of digits go from 0 to 9"
-    )
 
 
 def test_where_its_layers_do_not_tell_a_model_is_asked_for_its_outputs() -> None:
