@@ -55,9 +55,7 @@ IMAGES = np.arange(3 * 8 * 32, dtype=np.uint8).reshape(3, 8, 32)  # each of the 
 
 
 def test_every_pixel_is_scaled_as_by_division_in_float64():
-    expected = (IMAGES / 255.0).astype("float32").reshape(3, -1)
-    np.testing.assert_array_equal(scaled_pixels(IMAGES), expected)
-    np.testing.assert_array_equal(scaled_pixels(IMAGES, np.array([2, 0])), expected[[2, 0]])
+    np.testing.assert_array_equal(scaled_pixels(IMAGES), (IMAGES / 255.0).astype("float32").reshape(3, -1))
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])

@@ -19,6 +19,7 @@ import zlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -177,21 +178,20 @@ def decode_idx(packed: bytes, what: str) -> npt.NDArray[np.uint8]:
     return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
-def scaled_pixels(
-    images: npt.NDArray[np.uint8], rows: npt.NDArray[np.intp] | slice = slice(None)
-) -> npt.NDArray[np.float32]:
-    """The chosen pictures as rows of pixels in [0, 1]: [N, H, W] bytes -> [n, H * W] float32.
+def scaled_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Pictures as rows of pixels in [0, 1]: [N, H, W] bytes -> [N, H * W] float32.
 
-    Exactly `(images / 255.0).astype("float32").reshape(n, -1)`: for each of the 256 bytes, dividing in float32 and in
+    Exactly `(images / 255.0).astype("float32").reshape(N, -1)`: for each of the 256 bytes, dividing in float32 and in
     float64 round to the same number. One pass and no float64 copy.
     """
-    chosen = images[rows]
-    flat = chosen.reshape(len(chosen), -1)
+    flat = images.reshape(len(images), -1)
     # The result lies as JAX on the CPU wants its own arrays to lie, so that it reads the rows where they are.
     size = flat.size * np.dtype(np.float32).itemsize
     room = np.empty(size + BOUNDARY, np.uint8)
     start = -room.ctypes.data % BOUNDARY
-    return np.divide(flat, np.float32(255), out=room[start : start + size].view(np.float32).reshape(flat.shape))
+    pixels = room[start : start + size].view(np.float32).reshape(flat.shape)
+    np.divide(flat, np.float32(255), out=pixels)
+    return pixels
 
 
 CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")

@@ -53,7 +53,7 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.search_arrays()
-        return Rows(images.reshape(len(images), -1) / 255.0, picture_labels(spec, labels, pictures.class_names))
+        return Rows(images.reshape(len(images), -1) / 255.0, picture_labels(spec, labels, pictures))
     return data.train if data.folds else _together(data)
 
 

@@ -21,6 +21,8 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
 
     Raises DataError for a class that no training row has, or a number that no model takes.
     """
+    if encoding.source.pictures is not None:  # whose files are checked when they are read
+        return encoding.source.pictures.test_rows, None
     if encoding.parts.test is None:
         return 0, None
     rows = encoding.rows("test")
@@ -51,7 +53,7 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.test_arrays()
-        return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures.class_names)), images
+        return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures)), images
     encoding = fit_encoding(spec, *read_parts(spec))
     assert encoding.parts.test is not None
     test = encoding.rows("test")

@@ -51,6 +51,7 @@ class Source:
     test: RawRows | None = None
     class_names: tuple[str, ...] | None = None  # of the labels 0 .. C - 1, where the source knows them
     image_shape: tuple[int, ...] | None = None  # where a row of x is a picture
+    pictures: ImageSet | None = None  # where x are bytes of its pictures; its test rows stand in files of their own
     notices: tuple[str, ...] = ()
 
 
@@ -86,7 +87,11 @@ def image_set(data: DataSpec) -> ImageSet | None:
 
 
 def read_source(data: DataSpec, folder: Path) -> Source:
-    """All rows of a source that is read whole. Raises DataError."""
+    """All rows of a source, but for the test rows of a set of pictures. Raises DataError."""
+    pictures = image_set(data)
+    if pictures is not None:
+        train, names = RawRows(*pictures.search_arrays()), pictures.class_names
+        return Source(data.source, train=train, class_names=names, image_shape=pictures.shape, pictures=pictures)
     if data.kind != "named":
         return SOURCES.find(data.kind)(data, folder)
     if data.source not in SKLEARN_SETS:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.arrays import BLURRED, Array, of_32_bits, own, too_fine_columns
+from keras_sweep.data.image_sets import ImageSet, scaled_pixels
 from keras_sweep.data.labels import LabelForm, Labels, fit_labels, loss_needs
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
@@ -125,6 +126,7 @@ def read_parts(spec: SweepSpec) -> tuple[Source, Parts]:
 class Encoding:
     """A source whose rows are split, and how they are encoded."""
 
+    spec: SweepSpec
     source: Source
     parts: Parts
     labels: Labels
@@ -138,6 +140,9 @@ class Encoding:
         """
         raw: RawRows = getattr(self.parts, part)
         what = f"{'training' if part == 'train' else part} rows of {self.source.name}"
+        if (pictures := self.source.pictures) is not None:
+            assert isinstance(raw.x, np.ndarray)
+            return Rows(scaled_pixels(raw.x), picture_labels(self.spec, raw.y, pictures))
         if self.preprocessing is None:
             assert isinstance(raw.x, np.ndarray)
             x = own(of_32_bits(raw.x))
@@ -176,15 +181,15 @@ def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
         notices.append(f"the labels of {source.name} {BLURRED}")
     if not isinstance(x, np.ndarray):
         preprocessing, of_columns = TablePreprocessing.fit(x, source.name)
-        return Encoding(source, parts, labels, preprocessing, (*notices, *of_columns))
+        return Encoding(spec, source, parts, labels, preprocessing, (*notices, *of_columns))
     if x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
         notices.append(f"x of {source.name}, column {listed(fine)} (counted from 0): its values {BLURRED}")
-    return Encoding(source, parts, labels, None, tuple(notices))
+    return Encoding(spec, source, parts, labels, None, tuple(notices))
 
 
-def picture_labels(spec: SweepSpec, labels: npt.NDArray[np.uint8], names: tuple[str, ...]) -> Array:
+def picture_labels(spec: SweepSpec, labels: Array, pictures: ImageSet) -> Array:
     """Class numbers 0 .. C - 1 as the loss takes them; as bytes, like Keras's own loader, where it takes indices."""
-    form = loss_needs(spec.loss).form
+    form, names = loss_needs(spec.loss).form, pictures.class_names
     if form is LabelForm.INDEX:
         return labels
     return fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")
