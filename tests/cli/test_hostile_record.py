@@ -70,18 +70,20 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def changed(sweeps: Path) -> Callable[[str, tuple[object, ...]], None]:
-    """Gives the record back as it was, with one change made by SQL."""
+def changed(sweeps: Path) -> Callable[..., None]:
+    """Gives the record back as it was, with changes made by SQL: a statement, and the values of each of its calls."""
     study = SweepFolder(sweeps / "dense").study
     whole = study.read_bytes()
 
-    def change(sql: str, values: tuple[object, ...] = ()) -> None:
+    def change(*statements: tuple[str, list[tuple[object, ...]]]) -> None:
         for suffix in ("", "-wal", "-shm"):
             study.with_name(study.name + suffix).unlink(missing_ok=True)
         study.write_bytes(whole)
         with closing(sqlite3.connect(study)) as connection, connection:
             connection.execute("PRAGMA ignore_check_constraints = ON")
-            connection.execute(sql, values)
+            for sql, calls in statements:
+                for values in calls:
+                    connection.execute(sql, values)
 
     return change
 
@@ -102,10 +104,9 @@ def changed(sweeps: Path) -> Callable[[str, tuple[object, ...]], None]:
 @example(key="space", value=EVIL)
 @example(key="space", value="data: {python: 'a\x1b:b'}")
 def test_any_json_in_an_attribute_of_the_sweep(sweeps: Path, changed, key: str, value: object) -> None:
+    former = ("DELETE FROM study_user_attributes WHERE key = ?", [(key,)])
     sql = "INSERT OR REPLACE INTO study_user_attributes (study_id, key, value_json) VALUES (1, ?, ?)"
-    changed("DELETE FROM study_user_attributes WHERE key = ?", (key,))
-    with closing(sqlite3.connect(sweeps / "dense/study.db")) as connection, connection:
-        connection.execute(sql, (key, json.dumps(value)))
+    changed(former, (sql, [(key, json.dumps(value))]))
     for arguments in (*READ, *BUILT):
         check(arguments, sweeps)
 
@@ -129,10 +130,8 @@ def test_any_json_in_an_attribute_of_a_trial(sweeps: Path, changed, key: str, va
     texts = {**encoding.encode(result, 42), key: json.dumps(value)}
     if key != encoding.CHECKSUM:  # whoever alters a record can reckon that too
         texts[encoding.CHECKSUM] = str(encoding._checksum(1, result.state, result.value, texts))
-    changed("DELETE FROM trial_user_attributes WHERE trial_id = 2")
-    with closing(sqlite3.connect(sweeps / "dense/study.db")) as connection, connection:
-        sql = "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (2, ?, ?)"
-        connection.executemany(sql, texts.items())
+    sql = "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (2, ?, ?)"
+    changed(("DELETE FROM trial_user_attributes WHERE trial_id = 2", [()]), (sql, list(texts.items())))
     for arguments in (*READ, *BUILT):
         check(arguments, sweeps)
 
@@ -163,6 +162,6 @@ def test_any_json_in_an_attribute_of_a_trial(sweeps: Path, changed, key: str, va
     ],
 )
 def test_anything_in_a_column(sweeps: Path, changed, sql: str) -> None:
-    changed(sql)
+    changed((sql, [()]))
     for arguments in (*READ, *BUILT):
         check(arguments, sweeps)
