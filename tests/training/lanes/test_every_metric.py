@@ -41,7 +41,7 @@ LABELS = {loss: labels for labels, losses in LOSSES.items() for loss in losses}
 
 def compared(labels, loss, metrics, *, alone):
     data, (units, activation) = rows(8, labels), MODELS[labels]
-    spec = spec_of("small_models:outputs", {"units": units, "activation": activation}, loss=loss, metrics=metrics)
+    spec = spec_of("plain_fit:outputs", {"units": units, "activation": activation}, loss=loss, metrics=metrics)
     results, how = trained(spec, data, TRIALS)
     assert how == (False, True, alone)
     expected = plain_fit(lambda: outputs(units, activation), data, TRIALS[0], loss=loss, metrics=metrics)

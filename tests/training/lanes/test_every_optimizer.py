@@ -24,7 +24,7 @@ RATES = (0.003, 0.01)
 
 def compared(name, sets):
     """Train these sets of arguments, each at two rates in one program, and compare the first with a script's."""
-    spec = spec_of("small_models:hidden", {"classes": CLASSES})
+    spec = spec_of("plain_fit:hidden", {"classes": CLASSES})
     basic = {"optimizer": name, "epochs": 2, "batch_size": 8}
     trials = [{**basic, "learning_rate": rate, **arguments} for arguments in sets for rate in RATES]
     results = lanes(spec, DATA, suggestions(*trials))
