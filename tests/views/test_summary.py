@@ -128,7 +128,7 @@ def test_the_tested_seed_of_a_winner_with_several_may_differ_from_their_mean_as_
     winner = Summary(ENDED, ACCURACY).winner
     for stderr, said in ((0.0001, True), (0.004, False)):
         row = replace(winner, seeds=SeedScores(4, 0.8546, stderr, unstable=False), final=True)
-        assert (unlike_text(estimate, 0.8413, 0.0036, ACCURACY, row) is not None) is said
+        assert (unlike_text(estimate, {"accuracy": 0.8413}, {"accuracy": 0.0036}, ACCURACY, row) is not None) is said
 
 
 def test_the_last_lines_are_the_best_point_its_test_and_what_to_do_next():

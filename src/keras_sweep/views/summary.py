@@ -145,9 +145,8 @@ def unlike_lines(summary: Summary, test: TestEvaluated) -> list[Text]:
     """That the test rows differ from the validation rows, where the two scores differ by more than chance."""
     if summary.ended.comparison is None or summary.refit is not None:  # which is tested is another model
         return []
-    name, estimate = summary.objective.name.removeprefix("val_"), summary.ended.comparison.estimate
-    score, stderr = test.scores.get(name), test.stderrs.get(name)
-    words = unlike_text(estimate, score, stderr, summary.objective, summary.winner)
+    estimate = summary.ended.comparison.estimate
+    words = unlike_text(estimate, test.scores, test.stderrs, summary.objective, summary.winner)
     return [] if words is None else [Text(f"  {words}", style="yellow")]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
@@ -69,8 +69,8 @@ def more_text(more: MoreTrials, objective: Objective, rows: int | None) -> str:
 
 def unlike_text(
     estimate: Estimate | None,
-    score: float | None,
-    stderr: float | None,
+    scores: Mapping[str, float],
+    stderrs: Mapping[str, float],
     objective: Objective,
     winner: LeaderboardRow | None,
 ) -> str | None:
@@ -79,6 +79,8 @@ def unlike_text(
     Of a winner with several seeds one is tested, which differs from the others by the chance of its seed. Luck in
     choosing the winner is no part of it: the estimate is without that.
     """
+    name = objective.name.removeprefix("val_")
+    score, stderr = scores.get(name), stderrs.get(name)
     if estimate is None or score is None or stderr is None:
         return None
     seeds = winner.seeds if winner is not None and winner.final else None

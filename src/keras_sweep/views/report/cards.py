@@ -84,12 +84,12 @@ def _test(facts: SweepFacts) -> tuple[str, str] | None:
     name = name if name in test.scores else next(iter(test.scores))
     looks = facts.sweep.facts.test_looks
     words = f"{name} on {test.rows:,} sealed test rows, looked at {'once' if looks == 1 else f'{looks} times'}"
-    score, stderr = test.scores[name], test.stderrs.get(name)
+    estimate, objective = facts.sweep.comparison.estimate, facts.sweep.objective
     if facts.sweep.refit is not None:  # which is another model than the one that the leaderboard ranks
         words += f", of the model {facts.sweep.refit.text}"
-    elif unlike := unlike_text(facts.sweep.comparison.estimate, score, stderr, facts.sweep.objective, facts.winner):
+    elif unlike := unlike_text(estimate, test.scores, test.stderrs, objective, facts.winner):
         words += f". {unlike}"
-    return score_text(score, stderr), words
+    return score_text(test.scores[name], test.stderrs.get(name)), words
 
 
 def headline(winner: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> str:
