@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_sweep.training.checkpoint import FILE
 from tests.helpers.long_sweep import write
 from tests.helpers.whole_sweeps import Driver, Ended, check_sound, folder_of, outcome
 
@@ -18,13 +19,13 @@ def fit_on(backend: str) -> list[str]:
 
 # TensorFlow's shuffle can't be set to where it stood: there a trial begins anew, and ends with the same bits.
 @pytest.mark.parametrize(
-    ("trials", "epochs", "words", "checkpoint", "told", "least"),
+    ("trials", "epochs", "words", "told", "least"),
     [
-        pytest.param(1, 60, fit_on("jax"), "trial.npz", 20, 20, id="fit"),
-        pytest.param(1, 60, fit_on("torch"), "trial.npz", 20, 20, id="torch", marks=pytest.mark.soak),
-        pytest.param(1, 60, fit_on("tensorflow"), "trial.npz", 20, 0, id="tensorflow"),
-        pytest.param(3, 300, [], "generation.npz", 90, 2, id="lanes"),
-        pytest.param(3, "{max: 300, take: best}", [], "generation.npz", 90, 2, id="lanes, best epoch"),
+        pytest.param(1, 60, fit_on("jax"), 20, 20, id="fit"),
+        pytest.param(1, 60, fit_on("torch"), 20, 20, id="torch", marks=pytest.mark.soak),
+        pytest.param(1, 60, fit_on("tensorflow"), 20, 0, id="tensorflow"),
+        pytest.param(3, 300, [], 90, 2, id="lanes"),
+        pytest.param(3, "{max: 300, take: best}", [], 90, 2, id="lanes, best epoch"),
     ],
 )
 def test_stopped_then_killed_then_left_alone(
@@ -33,7 +34,6 @@ def test_stopped_then_killed_then_left_alone(
     trials: int,
     epochs: int | str,
     words: list[str],
-    checkpoint: str,
     told: int,
     least: int,
 ) -> None:
@@ -46,7 +46,7 @@ def test_stopped_then_killed_then_left_alone(
     stopped = driver.sweep(pieces, [*run, "--json"], signal=signal.SIGINT, epochs=told)
     assert stopped.code == 130, stopped.err
     sweep = folder_of(pieces, "long")
-    assert (sweep.checkpoints / checkpoint).exists() == (least > 0)
+    assert (sweep.checkpoints / FILE).exists() == (least > 0)
     for _ in range(2):
         killed = driver.sweep(pieces, [*run, "--json"], signal=signal.SIGKILL, epochs=5)
         assert killed.code == -signal.SIGKILL, killed.err

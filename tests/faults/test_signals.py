@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from keras_sweep.training.checkpoint import FILE
 from tests.helpers.command import PATIENCE
 from tests.helpers.long_sweep import Started, begun, start_new, trials, wait_for, write
 from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
@@ -68,7 +69,7 @@ def test_a_signal_while_long_trials_train_keeps_their_epochs(driver: Driver, tmp
     where = f"epoch {first}" if first == last else f"epochs {first} to {last}"
     assert stopped.err.splitlines()[-1].endswith(f"interrupted; 4 trials are kept at {where}. The same command resumes")
     assert "stopping after these epochs; the same signal again stops at once" in stopped.out
-    assert (folder_of(tmp_path, "long").checkpoints / "generation.npz").exists()
+    assert (folder_of(tmp_path, "long").checkpoints / FILE).exists()
     again = driver.sweep(tmp_path, ["run", "long.yaml", "--json"], signal=signal.SIGKILL, epochs=1)
     events = [json.loads(line) for line in again.out.splitlines() if line.endswith("}")]
     assert next(event for event in events if event["event"] == "epoch_ended")["epoch"] > 1

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.replay import Match, gap
+from keras_sweep.training.checkpoint import FILE
 from keras_sweep.training.fit.folded import fit_runner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded, PhaseBegan, TrialResumed
@@ -57,6 +58,29 @@ def user_spec(name, **changes):
 def suggestions(*params):
     """Trials of one generation."""
     return [Suggestion(number, each) for number, each in enumerate(params)]
+
+
+GENERATION = suggestions(
+    {"optimizer": "adam", "learning_rate": 0.01, "epochs": 18},
+    {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 12},
+    {"optimizer": "rmsprop", "learning_rate": 0.001, "epochs": 15},
+    {"optimizer": "adam", "learning_rate": 0.001, "epochs": 6},
+    {"optimizer": "adam", "learning_rate": 0.003, "epochs": 15, "batch_size": 100},
+    {"optimizer": "adam", "learning_rate": 1e-4, "epochs": 15},
+)
+
+
+def stopped(kind, spec, data, folder, trials, after, **watching) -> dict[int, Result]:
+    """Results of a runner that the user stopped after so many reported epochs."""
+    done = train(kind(spec, data, checkpoints=folder), trials, Watching(stop_after=after, **watching))
+    assert (folder / FILE).exists()
+    return done
+
+
+def go_on(kind, spec, data, folder, trials, done, watch=None, notice=None) -> dict[int, Result]:
+    """What was done, and the rest by a new runner, which goes on from the folder's checkpoint."""
+    runner = kind(spec, data, checkpoints=folder, notice=notice)
+    return done | train(runner, trials, watch, {trial.number for trial in trials} - set(done))
 
 
 def train(runner, trials, watch=None, wanted=None) -> dict[int, Result]:

@@ -1,7 +1,6 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import TrainingState
@@ -10,9 +9,15 @@ from tests.helpers.factory import digits, make_spec
 STATE = TrainingState((np.arange(6.0).reshape(2, 3),), (np.array(3, np.int64), np.array([1], np.uint32)), ())
 
 
+def kept(path):
+    found = checkpoint.read(path)
+    assert found is not None
+    return found
+
+
 def test_a_checkpoint_reads_back_what_was_written(tmp_path):
     checkpoint.write(tmp_path / "a" / "x.npz", {"rows": [0.1, float("nan")]}, [STATE, None])
-    facts, (read, none) = checkpoint.read(tmp_path / "a" / "x.npz")
+    facts, (read, none) = kept(tmp_path / "a" / "x.npz")
     assert repr(facts) == repr({"rows": [0.1, float("nan")]})
     assert none is None
     assert read is not None
@@ -36,8 +41,7 @@ def test_one_flipped_bit_anywhere_is_found(tmp_path):
 
 
 def test_a_missing_checkpoint_is_no_damage(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        checkpoint.read(tmp_path / "x.npz")
+    assert checkpoint.read(tmp_path / "x.npz") is None
 
 
 def test_the_digest_changes_with_everything_that_the_numbers_depend_on():

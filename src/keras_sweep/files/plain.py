@@ -58,17 +58,6 @@ def plain_errors(doing: str, path: Path) -> Iterator[None]:
         raise RecordError(f"can't {doing} {path}: {error}", hint=hint) from error
 
 
-@contextmanager
-def os_errors() -> Iterator[None]:
-    """Raise the OSError that a RecordError from inside was made of, for those to whom a full disk is not the end."""
-    try:
-        yield
-    except RecordError as error:
-        if isinstance(error.__cause__, OSError):
-            raise error.__cause__ from None
-        raise
-
-
 def open_plain(path: Path) -> io.BufferedReader:
     """A plain file, open for reading; links are followed.
 

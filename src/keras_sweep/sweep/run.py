@@ -26,10 +26,8 @@ from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_we
 from keras_sweep.sweep.rebuild import kept_weights, rebuild_scores, rebuild_weights
 from keras_sweep.sweep.recorded import why_none
 from keras_sweep.sweep.refit import refit_weights, refit_winner
-from keras_sweep.training import checkpoint
+from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.training.fit.checkpoint import FILE as OF_FIT
-from keras_sweep.training.lanes.snapshot import FILE as OF_LANES
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner
@@ -189,13 +187,5 @@ def _finish(
 
 def kept_training(folder: SweepFolder, wanted: Collection[int]) -> dict[int, int]:
     """The epoch at which each wanted trial is kept, by its number; {} where nothing usable is there."""
-    kept: dict[int, int] = {}
-    try:
-        lanes = checkpoint.read_facts(folder.checkpoints / OF_LANES)["lanes"]
-        kept = {int(number): len(lane["rows"]) for number, lane in lanes.items()}
-    except (FileNotFoundError, checkpoint.Damaged, KeyError, TypeError, ValueError):
-        try:  # by `fit` one trial trains at a time, the next one
-            kept = {min(wanted): len(checkpoint.read_facts(folder.checkpoints / OF_FIT)["rows"])}
-        except (FileNotFoundError, checkpoint.Damaged, KeyError, TypeError, ValueError):
-            return {}
+    kept = kept_epochs(folder.checkpoints)
     return {number: epoch for number, epoch in sorted(kept.items()) if epoch and number in wanted}

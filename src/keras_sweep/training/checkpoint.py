@@ -1,4 +1,4 @@
-"""Training states on disk, beside what else is to be known when training goes on."""
+"""Where training stands, on disk: after a stop or a kill it goes on from there and ends with the same bits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +17,129 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
 from keras_sweep.files.atomic import make_private
-from keras_sweep.files.plain import os_errors
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.trial.result import Suggestion
 
-VERSION = 3
+VERSION = 4
+FILE = "training.npz"  # of what trains now, in the folder of checkpoints
+
+Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
+
+
+class TrainingState(NamedTuple):
+    """A trial's variables after an epoch."""
+
+    trainable: Arrays  # in the order of `model.trainable_variables`
+    other: Arrays  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
+    optimizer: Arrays  # of `fit`: `optimizer.variables`; of a lane: as its layout keeps them, without the learning rate
+    right: Arrays = ()  # packed bits of the validation rows, 1 where the row was right; nothing where that is not known
+
+
+Kept: TypeAlias = tuple[dict[str, Any], list[TrainingState | None]]  # facts (JSON), and states
+
+
+class Damaged(Exception):
+    """The file can't be read, or is not what it should be."""
+
+
+def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
+    """Write facts (JSON) and training states, whole or not at all; the folder is made if there is none.
+
+    Raises RecordError.
+    """
+    counts = [None if state is None else list(map(len, state)) for state in states]
+    arrays = [array for state in states if state is not None for part in state for array in part]
+    make_private(path.parent)
+    write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))
+
+
+def read(path: Path) -> Kept | None:
+    """What `write` wrote; None where there is no file. Raises Damaged: it is cut off, altered, of another version."""
+    try:
+        text, arrays = read_text_and_arrays(path)
+        about = json.loads(text)
+        version = about["version"]
+    except RecordError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise Damaged(error.message) from error
+    except (DamagedArrays, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"{path} can't be read: {error}") from error
+    if version != VERSION:
+        raise Damaged(f"{path} has version {version}, not {VERSION}")
+    following = iter(arrays)
+    states = [
+        None if counts is None else TrainingState(*(tuple(islice(following, count)) for count in counts))
+        for counts in about["counts"]
+    ]
+    return about["facts"], states
+
+
+def kept_epochs(folder: Path) -> dict[int, int]:
+    """Of each trial that stands in the folder's `FILE`: after how many epochs it does."""
+    try:
+        kept = read(folder / FILE)
+    except Damaged:
+        return {}
+    return {int(number): len(rows) for number, rows in kept[0]["rows"].items()} if kept else {}
+
+
+class LatestCheckpoint:
+    """The one file that training goes on from. Where it can't be written or read, a notice says so, and no more.
+
+    Its facts hold "rows": of each trial, by its number, the curve, an epoch a row.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        spec: SweepSpec,
+        data: SearchData,
+        notice: Callable[[str], None] | None,
+        *,
+        name: str,
+        damaged: str,
+        lane_limit: int = 0,
+    ) -> None:
+        """A file in this folder.
+
+        Args:
+            folder: is made if there is none.
+            spec: the sweep.
+            data: what it trains on.
+            notice: is called with what the user should know, a sentence.
+            name: what notices call the file.
+            damaged: what follows where it can't be read.
+            lane_limit: on which the last digits of results depend.
+        """
+        self._path = folder / FILE
+        self._spec, self._data, self._lane_limit = spec, data, lane_limit
+        self._notice = notice or (lambda _: None)
+        self._name, self._damaged = name, damaged
+
+    def write(
+        self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
+    ) -> None:
+        try:
+            write(self._path, {"digest": self._digest(trials), **facts}, states)
+        except RecordError as error:  # a full disk costs the checkpoint, not the sweep
+            self._notice(f"no {self._name} could be written: {error.message}")
+
+    def read(self, trials: Sequence[Suggestion]) -> Kept | None:
+        """What was written, if it was of these trials."""
+        try:
+            kept = read(self._path)
+        except Damaged as damage:
+            self._notice(f"a {self._name} is not usable, so {self._damaged}: {damage}")
+            return None
+        return kept if kept is not None and kept[0]["digest"] == self._digest(trials) else None
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def _digest(self, trials: Sequence[Suggestion]) -> str:
+        asked = [(one.number, sorted(one.params.items()), one.continues) for one in trials]
+        return digest_of(self._spec, self._data, self._name, asked, self._lane_limit)
 
 
 def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:
@@ -34,109 +152,14 @@ def digest_of(spec: SweepSpec, data: SearchData, *parts: object) -> str:
     return hashlib.sha256(json.dumps((about, data.fingerprint, packages, parts)).encode()).hexdigest()
 
 
-class Damaged(Exception):
-    """The file can't be read, or is not what it should be."""
-
-
-def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
-    """Write facts (JSON) and training states, whole or not at all; the folder is made if there is none.
-
-    Raises RecordError.
-    """
-    there = [state for state in states if state is not None]
-    counts = [[len(part) for part in _parts(state)] if state is not None else None for state in states]
-    arrays = [array for state in there for part in _parts(state) for array in part]
-    make_private(path.parent)
-    write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))
-
-
-def read(path: Path) -> tuple[dict[str, Any], list[TrainingState | None]]:
-    """What `write` wrote.
-
-    Raises:
-        Damaged: the file is cut off, altered, or of another version.
-        FileNotFoundError: there is none.
-    """
-    try:
-        with os_errors():
-            text, arrays = read_text_and_arrays(path)
-    except FileNotFoundError:
-        raise
-    except (OSError, DamagedArrays) as error:
-        raise Damaged(f"{path} can't be read: {error}") from error
-    try:
-        about = json.loads(text)
-        version = about["version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise Damaged(f"{path} is no checkpoint") from error
-    if version != VERSION:
-        raise Damaged(f"{path} has version {version}, not {VERSION}")
-    following = iter(arrays)
-    states: list[TrainingState | None] = []
-    for counts in about["counts"]:
-        parts = (tuple(islice(following, count)) for count in counts or ())
-        states.append(TrainingState(*parts) if counts is not None else None)
-    return about["facts"], states
-
-
-def read_facts(path: Path) -> Any:
-    """The facts that `write` wrote, without the states. Raises as `read`."""
-    return read(path)[0]
-
-
-class LatestCheckpoint:
-    """The one file that training goes on from. Where it can't be written or read, a notice says so, and no more."""
-
-    def __init__(self, path: Path, name: str, notice: Callable[[str], None] | None, *, damaged: str) -> None:
-        self._path, self._name, self._damaged = path, name, damaged
-        self._notice = notice or (lambda _: None)
-
-    def write(self, facts: Mapping[str, Any], states: Sequence[TrainingState | None]) -> None:
-        try:
-            write(self._path, facts, states)
-        except RecordError as error:  # a full disk costs the checkpoint, not the sweep
-            self._notice(f"no {self._name} could be written: {error.message}")
-
-    def read(self, digest: str) -> tuple[dict[str, Any], list[TrainingState | None]] | None:
-        """What was written, if its facts have this digest."""
-        try:
-            facts, states = read(self._path)
-        except FileNotFoundError:
-            return None
-        except Damaged as damage:
-            self._notice(f"a {self._name} is not usable, so {self._damaged}: {damage}")
-            return None
-        return (facts, states) if facts["digest"] == digest else None
-
-    def remove(self) -> None:
-        self._path.unlink(missing_ok=True)
-
-
-def _parts(state: TrainingState) -> tuple[Arrays, ...]:
-    return state.trainable, state.other, state.optimizer, state.right
-
-
-Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingState:
-    """A trial's variables after an epoch."""
-
-    trainable: Arrays  # in the order of `model.trainable_variables`
-    other: Arrays  # in the order of `model.non_trainable_variables`: moving averages, seeds of dropout
-    optimizer: Arrays  # of `fit`: `optimizer.variables`; of a lane: as its layout keeps them, without the learning rate
-    right: Arrays = ()  # packed bits of the validation rows, 1 where the row was right; nothing where that is not known
-
-
 def joined(states: Sequence[TrainingState]) -> TrainingState:
     """The states of a trial's folds as one."""
-    return TrainingState(*(tuple(chain.from_iterable(each)) for each in zip(*map(_parts, states), strict=True)))
+    return TrainingState(*(tuple(chain.from_iterable(parts)) for parts in zip(*states, strict=True)))
 
 
 def parted(state: TrainingState, count: int) -> list[TrainingState]:
     """The states that `joined` made one of, `count` in all."""
     return [
-        TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in _parts(state)[:3]))
+        TrainingState(*(part[len(part) * i // count : len(part) * (i + 1) // count] for part in state[:3]))
         for i in range(count)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 
@@ -38,6 +38,11 @@ def diverged(logs: Sequence[float]) -> bool:
 def best_epoch(objective: Objective, values: Sequence[float]) -> int:
     """The epoch with the best value, counted from 1; the first of equals."""
     return min(range(len(values)), key=lambda index: objective.key(values[index])) + 1
+
+
+def curve_of(rows: Sequence[Mapping[str, float]]) -> Curve:
+    """Every metric, epoch by epoch, of what each epoch logged."""
+    return {name: tuple(row[name] for row in rows) for name in (rows[0] if rows else ())}
 
 
 def scored(

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from keras_sweep.training.fit import fit_log
-from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.training.fit.fit_log import FitLog, Watch
 from keras_sweep.training.runner import TO_THE_END
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Suggestion
@@ -22,7 +22,7 @@ def trained(clock, *epochs):
     spec, suggestion = make_spec(), Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 9})
     plan = training_plan(spec, suggestion.params)
     told = {"started": clock.now, "checkpoint": None, "checkpoint_seconds": 1e9}
-    log = FitLog(spec, suggestion, plan, None, TO_THE_END, lambda _: None, lambda: False, **told)
+    log = FitLog(spec, suggestion, plan, None, Watch(TO_THE_END, lambda _: None, lambda: False), **told)
     callback = log.callback()
     for number, (first, training, validation) in enumerate(epochs):
         clock.now += first

@@ -5,18 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import scored_weights
-from keras_sweep.training.fit.checkpoint import FitCheckpoint, TrialProgress
-from keras_sweep.training.outcome import best_epoch, diverged
+from keras_sweep.training.checkpoint import LatestCheckpoint, TrainingState
+from keras_sweep.training.fit.checkpoint import generator_states, set_generator_states, set_state, state_of
+from keras_sweep.training.outcome import best_epoch, curve_of, diverged
 from keras_sweep.training.runner import Judge
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan, TrialResumed
 from keras_sweep.trial.plan import TrainingPlan
 from keras_sweep.trial.result import Curve, Seconds, Suggestion, Weights
+
+
+class Watch(NamedTuple):
+    """Who looks on while a trial trains."""
+
+    judge: Judge  # is asked at rungs
+    emit: Listener  # hears of every epoch
+    stopping: Callable[[], bool]  # whether the user has asked to stop
 
 
 @dataclass(eq=False)
@@ -27,11 +36,9 @@ class FitLog:
     suggestion: Suggestion
     plan: TrainingPlan
     model: Any  # what trains, compiled
-    judge: Judge
-    emit: Listener
-    stopping: Callable[[], bool]
+    watch: Watch
     started: float  # `time.perf_counter()` when the trial began, before its model was built
-    checkpoint: FitCheckpoint | None  # where it stood, if it was stopped before, and where it is kept
+    checkpoint: LatestCheckpoint | None  # where it stood, if it was stopped before, and where it is kept
     checkpoint_seconds: float  # between two checkpoints
     every: bool = False  # keep the weights of every epoch
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
@@ -42,17 +49,25 @@ class FitLog:
     interrupted: bool = False
 
     def __post_init__(self) -> None:
-        self._rungs = self.judge.rungs(self.plan.epochs)
+        self._rungs = self.watch.judge.rungs(self.plan.epochs)
         self._before = {"compile": 0.0, "train": 0.0, "validate": 0.0}  # seconds until the checkpoint
-        self._restore: Callable[[Any], None] | None = None
+        self._restore: Callable[[], None] | None = None
         self._validate_seconds = 0.0
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation, since it began or went on
         self._test_started = self._written = self._epoch_ended = time.perf_counter()
         self._first_batch: float | None = None
-        read = self.checkpoint.read(self.suggestion) if self.checkpoint else None
-        if read is not None:
-            progress, self._restore = read
-            self.rows, self.best_weights, self._before = progress.rows, progress.best_weights, progress.seconds
+        kept = self.checkpoint.read([self.suggestion]) if self.checkpoint else None
+        if kept is not None:
+            facts, (state, best) = kept
+            assert state is not None and best is not None
+            self.rows, self._before = facts["rows"][str(self.suggestion.number)], facts["seconds"]
+            self.best_weights = best.trainable
+
+            def restore() -> None:
+                set_state(self.model, state)
+                set_generator_states(facts["generators"])
+
+            self._restore = restore
 
     def callback(self) -> Any:
         """What `fit` is to call: a Keras callback."""
@@ -61,21 +76,20 @@ class FitLog:
         return keras.callbacks.LambdaCallback(
             on_train_begin=lambda *_, **__: self._go_on(),
             on_train_batch_end=lambda *_, **__: self._end_batch(),
-            on_test_begin=lambda *_, **__: self._begin_test(),
-            on_test_end=lambda *_, **__: self._end_test(),
+            on_test_begin=lambda *_, **__: self._time_test(began=True),
+            on_test_end=lambda *_, **__: self._time_test(began=False),
             on_epoch_end=self._end_epoch,
         )
 
     @property
     def curve(self) -> Curve:
         """Every metric, epoch by epoch."""
-        names = self.rows[0] if self.rows else ()
-        return {name: tuple(row[name] for row in self.rows) for name in names}
+        return curve_of(self.rows)
 
     @property
     def seconds(self) -> Seconds:
         """The trial's time until now."""
-        return Seconds(sampler=self.suggestion.sampler_seconds, **self._parts())
+        return Seconds(sampler=self.suggestion.sampler_seconds, **self._of_all_runs())
 
     @property
     def spent(self) -> dict[str, float]:
@@ -94,28 +108,27 @@ class FitLog:
             "validate": self._validate_seconds - late_validation,
         }
 
-    def _parts(self) -> dict[str, float]:
+    def _of_all_runs(self) -> dict[str, float]:
         return {name: self._before[name] + seconds for name, seconds in self.spent.items()}
 
     def _go_on(self) -> None:
         if self._restore is None:
             return
-        self._restore(self.model)
+        self._restore()  # now that `fit` has built the model and drawn the order that it throws away
         for done, row in enumerate(self.rows, start=1):  # the engine has forgotten them
             if done in self._rungs and self.spec.objective.name in row:
-                self.judge.rung(done, {self.suggestion.number: row[self.spec.objective.name]})
-        self.emit(TrialResumed(self.suggestion.number, self.curve))
+                self.watch.judge.rung(done, {self.suggestion.number: row[self.spec.objective.name]})
+        self.watch.emit(TrialResumed(self.suggestion.number, self.curve))
 
     def _end_batch(self) -> None:
         if self._first_batch is None:
             self._first_batch = time.perf_counter()
-            self.emit(PhaseBegan("train", 1, 1))
+            self.watch.emit(PhaseBegan("train", 1, 1))
 
-    def _begin_test(self) -> None:
-        self._test_started = time.perf_counter()
-
-    def _end_test(self) -> None:
-        self._validate_seconds += time.perf_counter() - self._test_started
+    def _time_test(self, *, began: bool) -> None:
+        now = time.perf_counter()
+        self._validate_seconds += 0.0 if began else now - self._test_started
+        self._test_started = now
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, Any] | None) -> None:
         now, validating = time.perf_counter(), self._validate_seconds - sum(seconds for _, seconds in self._epochs)
@@ -128,7 +141,7 @@ class FitLog:
         done = epoch + 1
         if self.every:
             self.every_weights.append(scored_weights(self.model))
-        self.emit(EpochEnded(self.suggestion.number, done, row))
+        self.watch.emit(EpochEnded(self.suggestion.number, done, row))
         objective = self.spec.objective
         value = row.get(objective.name)
         if diverged(list(row.values())):
@@ -136,10 +149,10 @@ class FitLog:
         elif value is not None:
             if self.spec.take_best and best_epoch(objective, self.curve[objective.name]) == done:
                 self.best_weights = scored_weights(self.model)
-            if done in self._rungs and self.judge.rung(done, {self.suggestion.number: value}):
+            if done in self._rungs and self.watch.judge.rung(done, {self.suggestion.number: value}):
                 self.pruned_at = done
         ended = self.diverged or self.pruned_at is not None or done == self.plan.epochs
-        self.interrupted = not ended and self.stopping()
+        self.interrupted = not ended and self.watch.stopping()
         if not ended and (self.interrupted or time.perf_counter() - self._written > self.checkpoint_seconds):
             self._write_checkpoint()
         if self.diverged or self.interrupted or self.pruned_at is not None:
@@ -147,10 +160,10 @@ class FitLog:
 
     def _write_checkpoint(self) -> None:
         if self.checkpoint is not None:
+            rows, generators = {self.suggestion.number: self.rows}, generator_states()
+            facts = {"rows": rows, "seconds": self._of_all_runs(), "generators": generators}
             self.checkpoint.write(
-                self.suggestion,
-                self.model,
-                TrialProgress(self.rows, self.best_weights, self._parts()),
+                [self.suggestion], facts, [state_of(self.model), TrainingState(self.best_weights, (), ())]
             )
         self._written = time.perf_counter()
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.fit.fit_log import Watch
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.folds import epoch_outputs, fold_outputs, joined_scores
-from keras_sweep.training.outcome import best_epoch, diverged, failed, scored
+from keras_sweep.training.outcome import best_epoch, curve_of, diverged, failed, scored
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import TO_THE_END, Judge
 from keras_sweep.trial.events import EpochEnded, Event, Listener, PhaseBegan
@@ -52,19 +53,17 @@ class FoldedFitRunner(FitRunner):
         ranked = spec.objective.name.removeprefix("val_") in whole
         self._anew = whole if ranked else ()  # computed over all rows, after every epoch
 
-    def _train(
-        self, suggestion: Suggestion, judge: Judge, emit: Listener, stopping: Callable[[], bool]
-    ) -> Result | None:
+    def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""
         plan = training_plan(self._spec, suggestion.params)
-        rungs = judge.rungs(plan.epochs)
+        rungs = watch.judge.rungs(plan.epochs)
         every = bool(self._anew) or self._spec.take_best or bool(rungs)
         spec = replace(self._spec, objective=replace(self._spec.objective, take_best=False))
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
-            tell, data = self._told(fold, ends, emit), self._data.fold(fold)
-            log = self._fitted(spec, suggestion, data, TO_THE_END, tell, stopping, at_most=epochs, every=every)
+            looking = watch._replace(judge=TO_THE_END, emit=self._told(fold, ends, watch.emit))
+            log = self._fitted(spec, suggestion, self._data.fold(fold), looking, at_most=epochs, every=every)
             if log is None:
                 return None
             if isinstance(log, Result):
@@ -72,7 +71,7 @@ class FoldedFitRunner(FitRunner):
             epochs = min(epochs, len(log.rows))
             weights = dict(enumerate(log.every_weights, start=1)) or {epochs: tuple(log.model.get_weights())}
             ends.append(FoldEnd(log.rows, weights, log.seconds))
-        return self._joined(suggestion, ends, rungs, judge)
+        return self._joined(suggestion, ends, rungs, watch.judge)
 
     def _told(self, fold: int, before: Sequence[FoldEnd], emit: Listener) -> Listener:
         """A listener that passes on how a fold fares: no epoch of the trial has ended before its last fold's."""
@@ -102,7 +101,7 @@ class FoldedFitRunner(FitRunner):
             if math.isfinite(value) and judge.rung(rung, {suggestion.number: value}):
                 pruned_at, rows = rung, rows[:rung]
                 break
-        curve = {name: tuple(row[name] for row in rows) for name in rows[0]}
+        curve = curve_of(rows)
         if diverged(list(rows[-1].values())):
             return failed(suggestion, DIVERGED, runner=self.name, curve=curve, seconds=seconds)
         epoch = best_epoch(objective, curve[objective.name]) if self._spec.take_best else len(rows)

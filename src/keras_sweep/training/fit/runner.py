@@ -14,9 +14,10 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_model
+from keras_sweep.training.checkpoint import LatestCheckpoint
 from keras_sweep.training.compiling import enable_on_jax
-from keras_sweep.training.fit.checkpoint import BACKENDS, FitCheckpoint
-from keras_sweep.training.fit.fit_log import FitLog
+from keras_sweep.training.fit.checkpoint import BACKENDS
+from keras_sweep.training.fit.fit_log import FitLog, Watch
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.runner import TO_THE_END, Judge
 from keras_sweep.trial.events import Listener, PhaseBegan
@@ -59,8 +60,10 @@ class FitRunner:
         self.name = f"fit/{backend}"
         self._spec = spec
         self._data = data
-        kept = checkpoints if backend in BACKENDS else None
-        self._checkpoint = FitCheckpoint(kept, spec, data, notice) if kept else None
+        self._checkpoint: LatestCheckpoint | None = None
+        if checkpoints is not None and backend in BACKENDS:
+            damaged = "its trial trains from its start"
+            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, name="checkpoint", damaged=damaged)
         self._checkpoint_seconds = checkpoint_seconds
         self.spent: dict[str, float] = {}  # by part: build, compile (tracing included), train, validate, score
         self.compiled = 0  # trials that have compiled what they train with
@@ -85,7 +88,7 @@ class FitRunner:
             for suggestion in trials:
                 if suggestion.number not in wanted:
                     continue
-                result = self._train(suggestion, judge, emit, stopping)
+                result = self._train(suggestion, Watch(judge, emit, stopping))
                 if result is None:
                     return
                 yield result
@@ -110,11 +113,9 @@ class FitRunner:
         for name, seconds in parts.items():
             self.spent[name] = self.spent.get(name, 0.0) + seconds
 
-    def _train(
-        self, suggestion: Suggestion, judge: Judge, emit: Listener, stopping: Callable[[], bool]
-    ) -> Result | None:
+    def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""
-        log = self._fitted(self._spec, suggestion, self._data, judge, emit, stopping)
+        log = self._fitted(self._spec, suggestion, self._data, watch)
         if not isinstance(log, FitLog):
             return log
         if log.diverged:
@@ -145,9 +146,7 @@ class FitRunner:
         spec: SweepSpec,
         suggestion: Suggestion,
         data: SearchData,
-        judge: Judge,
-        emit: Listener,
-        stopping: Callable[[], bool],
+        watch: Watch,
         *,
         at_most: int | None = None,
         every: bool = False,
@@ -158,9 +157,7 @@ class FitRunner:
             spec: says which metric counts, and whether the best epoch's weights are to be kept.
             suggestion: the trial.
             data: what it trains and is validated on.
-            judge: is asked at rungs.
-            emit: hears of every epoch.
-            stopping: whether the user has asked to stop.
+            watch: who looks on.
             at_most: epochs after which nobody needs more of it.
             every: keep the weights of every epoch.
         """
@@ -170,7 +167,7 @@ class FitRunner:
         keras.backend.clear_session()  # else every trial's graph stays in memory
         keras.config.set_dtype_policy(policy)  # which a user's module set once, when it was imported
         started = time.perf_counter()
-        emit(PhaseBegan("build"))
+        watch.emit(PhaseBegan("build"))
         log: FitLog | None = None
         try:
             plan = training_plan(spec, suggestion.params)
@@ -180,16 +177,14 @@ class FitRunner:
                 suggestion,
                 plan,
                 model,
-                judge,
-                emit,
-                stopping,
-                started=started,
-                checkpoint=self._checkpoint,
-                checkpoint_seconds=self._checkpoint_seconds,
-                every=every,
+                watch,
+                started,
+                self._checkpoint,
+                self._checkpoint_seconds,
+                every,
             )
             train, validation = data.train, data.validation
-            emit(PhaseBegan("compile", 0, 1))
+            watch.emit(PhaseBegan("compile", 0, 1))
             self.compiled += 1
             model.fit(
                 train.x,

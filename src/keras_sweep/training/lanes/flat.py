@@ -151,10 +151,7 @@ class Flat:
         """Device arrays of these lanes."""
         import jax
 
-        trainable, other, slots = (
-            list(zip(*parts, strict=True))
-            for parts in zip(*((lane.trainable, lane.other, lane.optimizer) for lane in lanes), strict=True)
-        )
+        trainable, other, slots, _ = (list(zip(*parts, strict=True)) for parts in zip(*lanes, strict=True))
         return (
             [place.stack(arrays) for place, arrays in zip(self._places, trainable, strict=True)],
             [jax.device_put(np.stack(arrays)) for arrays in other],

@@ -45,34 +45,30 @@ class FoldedLayout:
 
 @dataclass(frozen=True, slots=True)
 class FoldedProgram:
-    """The program of each fold, one after the other. Used as a `Program`; its state is a list of theirs."""
+    """The program of each fold, one after the other. Used as a `Program`; its state and orders are lists of theirs."""
 
     programs: Sequence[Program]
     data: SearchData
 
     @property
     def lanes(self) -> int:
-        """How many trials train at once, T."""
         return self.programs[0].lanes
 
     @property
     def layout(self) -> FoldedLayout:
-        """How their variables lie."""
         return FoldedLayout(self.programs)
 
     def order(self, epoch: int) -> list[Any]:
-        """Of each fold the rows in the order in which the epoch trains on them."""
         return [program.order(epoch) for program in self.programs]
 
     def epoch(self, state: Any, numbers: Numbers, order: Any) -> tuple[Any, Logs]:
-        """One epoch of every fold."""
         ended = [
             program.epoch(part, numbers, rows) for program, part, rows in zip(self.programs, state, order, strict=True)
         ]
         return [part for part, _ in ended], joined_scores([logs for _, logs in ended], [len(rows) for rows in order])
 
     def validate(self, state: Any, numbers: Numbers) -> tuple[Any, Logs, Any, Any]:
-        """As of `Program`; metrics and right rows are of all rows, each scored by the fold that left it out."""
+        """Metrics and right rows are of all rows, each scored by the fold that left it out."""
         ended = [program.validate(part, numbers) for program, part in zip(self.programs, state, strict=True)]
         states, logs, finite, right = zip(*ended, strict=True)
         held = [fold.held for fold in self.data.folds]
@@ -96,10 +92,8 @@ class FoldedTemplate:
     def predict(self, state: TrainingState, x: Array, own: OwnModel | None = None) -> Array:
         """[N, ...] the outputs on all rows, each of the fold that left it out."""
         del x, own  # a table's columns differ from fold to fold
+        folds = zip(self.templates, parted(state, len(self.templates)), self.data.folds, strict=True)
         outputs = [
-            template.predict(part, (fold.rows or self.data.train).x[fold.held])
-            for template, part, fold in zip(
-                self.templates, parted(state, len(self.templates)), self.data.folds, strict=True
-            )
+            template.predict(part, (fold.rows or self.data.train).x[fold.held]) for template, part, fold in folds
         ]
         return rows_together(outputs, [fold.held for fold in self.data.folds])

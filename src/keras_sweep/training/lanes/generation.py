@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from keras_sweep.process.user_code import of_user
@@ -45,7 +45,6 @@ class LaneGeneration:
         self._spec = spec
         self._programs = programs
         self._templates = programs.templates
-        self._own: dict[int, OwnModel | None] = {}  # by trial
         self._kept = kept
         self._judge = judge
         self._varying = frozenset(parameter.name for parameter in spec.space.parameters)
@@ -69,14 +68,14 @@ class LaneGeneration:
         needed = self._needed(trials, wanted)
         emit(PhaseBegan("build", 0, len(needed)))
         told = time.monotonic()
-        for done, suggestion in enumerate(needed):
+        for done, (suggestion, plan, own) in enumerate(needed):
             if time.monotonic() - told > TELL_SECONDS:
                 told = time.monotonic()
                 emit(PhaseBegan("build", done, len(needed)))
                 if stopping():
                     return
             try:
-                lane = LaneProgress(self._lane_spec(suggestion, wanted=suggestion.number in wanted))
+                lane = LaneProgress(self._lane_spec(suggestion, plan, own, wanted=suggestion.number in wanted))
             except BaseException as error:  # a user's model may raise anything when it is built
                 if not of_user(error):
                     raise
@@ -90,7 +89,9 @@ class LaneGeneration:
         self.groups = self._grouped(list(self.lanes.values()), begins)
         self.filled = True
 
-    def _needed(self, trials: Sequence[Suggestion], wanted: frozenset[int]) -> list[Suggestion]:
+    def _needed(
+        self, trials: Sequence[Suggestion], wanted: frozenset[int]
+    ) -> list[tuple[Suggestion, TrainingPlan, OwnModel | None]]:
         """The wanted trials, those that train or are compared beside them, and whatever may be packed with those.
 
         Of trials that may share a program all are there or none, since how they are packed moves their last digits.
@@ -105,10 +106,14 @@ class LaneGeneration:
             owns = self._templates.own_models(plans, joined=self._kept is None)  # a kept state has its trial's depth
         else:  # these share with equal models alone, so the others need not be built
             owns = [None] * len(plans)
-        self._own = {one.number: own for one, own in zip(trials, owns, strict=True)}
-        models = [_widest(plan, own) for plan, own in zip(plans, owns, strict=True)]
-        used = {model for one, model in zip(trials, models, strict=True) if one.number in due}
-        return [one for one, model in zip(trials, models, strict=True) if model in used]
+        # What trials have in common that may share a program: no narrower signature joins two of them.
+        widest = [
+            replace(signature_of(plan, structure=own.structure if own else ""), variants=())
+            for plan, own in zip(plans, owns, strict=True)
+        ]
+        used = {signature for one, signature in zip(trials, widest, strict=True) if one.number in due}
+        each = zip(trials, plans, owns, widest, strict=True)
+        return [(one, plan, own) for one, plan, own, signature in each if signature in used]
 
     @property
     def programs(self) -> list[tuple[int, int]]:
@@ -163,28 +168,27 @@ class LaneGeneration:
         jobs = [Job(number, key, self.lanes[number].spec.epochs - key[1]) for number, key in keys.items()]
         limits: dict[Hashable, int] = {key: self._templates.limit(key[0]) for key in set(keys.values())}
         return [
-            self.group(numbers, len(self.lanes[numbers[0]].rows), [begins[n] for n in numbers if n in begins])
+            self.group(numbers, len(self.lanes[numbers[0]].rows), {n: begins[n] for n in numbers if n in begins})
             for numbers in pack(jobs, limits)
         ]
 
-    def group(self, numbers: Sequence[int], epoch: int, states: Sequence[TrainingState] = ()) -> Group:
-        """A group of these trials, after `epoch`."""
-        group = Group(
-            self._programs,
-            [self.lanes[number] for number in numbers],
-            self._spec.objective,
-            take_best=self._spec.take_best,
-            epoch=epoch,
-            states=states,
-        )
-        for lanes in group.plan():
-            self._programs.plan(group.signature, lanes)
+    def group(
+        self,
+        numbers: Sequence[int],
+        epoch: int,
+        begins: Mapping[int, TrainingState],
+        places: Sequence[int] = (),
+        count: int = 0,
+    ) -> Group:
+        """A group of these trials, as in `Group`."""
+        lanes, placed = ([self.lanes[number] for number in each] for each in (numbers, places))
+        group = Group(self._programs, lanes, self._spec.objective, epoch, begins, placed, count)
+        for size in group.plan():
+            self._programs.plan(group.signature, size)
         return group
 
-    def _lane_spec(self, suggestion: Suggestion, *, wanted: bool) -> LaneSpec:
-        plan = training_plan(self._spec, suggestion.params)
+    def _lane_spec(self, suggestion: Suggestion, plan: TrainingPlan, own: OwnModel | None, *, wanted: bool) -> LaneSpec:
         variant = variant_of(plan, self._varying)
-        own = self._own[suggestion.number]
         signature = self._signature(plan, variant, own)
         if variant.per_lane:
             make_optimizer(plan)  # which checks the numbers
@@ -211,11 +215,6 @@ class LaneGeneration:
         variants = self._variants if variant in self._variants else (variant,)
         signature = self._templates.narrowed(signature_of(plan, variants, own.structure if own else ""), variant)
         return self._templates.masked(signature)
-
-
-def _widest(plan: TrainingPlan, own: OwnModel | None) -> Signature:
-    """What trials have in common that may share a program: no narrower signature joins two of them."""
-    return replace(signature_of(plan, structure=own.structure if own else ""), variants=())
 
 
 def _number(plan: TrainingPlan, name: str, otherwise: float | None = None) -> float:

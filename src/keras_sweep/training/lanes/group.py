@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -42,14 +42,22 @@ class Group:
         programs: ProgramCache,
         lanes: Sequence[LaneProgress],
         objective: Objective,
-        *,
-        take_best: bool,
-        epoch: int = 0,
-        states: Sequence[TrainingState] = (),
+        epoch: int,
+        begins: Mapping[int, TrainingState],
+        places: Sequence[LaneProgress] = (),
+        count: int = 0,
     ) -> None:
-        """Begin after `epoch`, from the lanes' states there (none: from initial weights).
+        """Take up lanes that share a signature and a batch size.
 
-        They share a signature and a batch size.
+        Args:
+            programs: makes their programs.
+            lanes: all of them.
+            objective: which metric counts.
+            epoch: after which they begin.
+            begins: their states there, by number; a lane without one begins from its initial weights.
+            places: those in the first places of a program that was stopped, taken up so that the last digits come out
+                as they would have.
+            count: how many places that program has.
         """
         self.signature = lanes[0].spec.signature
         self.lanes = list(lanes)
@@ -57,12 +65,11 @@ class Group:
         self.finished = False  # its program raised, or its lanes went to other groups
         self._programs = programs
         self._objective = objective
-        self._take_best = take_best
-        self._begin = list(states)
-        self._places: list[LaneProgress] = []  # of the program's first lanes; the rest is filled up with copies
-        self._program: Program | FoldedProgram | None = None
+        self._begins = begins
+        self._places = list(places)  # of the program's first lanes; the rest is filled up with copies
+        self._count = count
+        self._program: Program | FoldedProgram | None = None  # made by the thread that first trains the group
         self._state: Any = None  # the program's
-        self._restored: tuple[int, list[TrainingState]] | None = None  # how many places, and the lanes' states in them
 
     @property
     def remaining(self) -> int:
@@ -87,11 +94,11 @@ class Group:
         """Train and validate one epoch. A first one, and one after lanes have left, may compile."""
         running = [lane for lane in self.lanes if lane.training]
         times = [time.perf_counter()]
-        program, state = self._fitted()
+        program = self._fitted()
         times.append(time.perf_counter())
         numbers = self._numbers(program.lanes)
         order = program.order(self.epoch)
-        self._state = None  # the program uses it up
+        state, self._state = self._state, None  # the program uses it up
         state, logs = program.epoch(state, numbers, order)
         times.append(time.perf_counter())
         state, validation, finite, right = program.validate(state, numbers)
@@ -102,7 +109,11 @@ class Group:
             if lane.training:
                 row = {name: float(values[place]) for name, values in logs.items()}
                 row |= {f"val_{name}": float(values[place]) for name, values in validation.items()}
-                self._log(lane, place, row, None if right is None else right[place], finite=bool(finite[place]))
+                if self._objective.name not in row:
+                    raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
+                lane.log(row, finite=bool(finite[place]) and not diverged(list(row.values())))
+                if lane.end is not LaneEnd.DIVERGED:
+                    self._keep(lane, None if right is None else right[place])
         parts = [after - before for before, after in pairwise(times)]
         share = Seconds(0.0, *(seconds / len(running) for seconds in parts))
         for lane in running:
@@ -111,17 +122,14 @@ class Group:
         ended = tuple(lane for lane in running if not lane.training)
         return Epoch(self.epoch, rows, ended, Seconds(0.0, *parts))
 
-    def _log(self, lane: LaneProgress, place: int, row: dict[str, float], right: Any, *, finite: bool) -> None:
-        assert self._program is not None and self._state is not None
-        if self._objective.name not in row:
-            raise UsageError(f"the metric {self._objective.name!r} was not logged, only {sorted(row)}")
-        lane.log(row, finite=finite and not diverged(list(row.values())))
-        if lane.end is LaneEnd.DIVERGED:
-            return
+    def _keep(self, lane: LaneProgress, right: Any) -> None:
+        """Keep where a lane stands after an epoch, where that is asked for."""
         values = [logged[self._objective.name] for logged in lane.rows]
-        improved = self._take_best and best_epoch(self._objective, values) == self.epoch
+        improved = self._objective.take_best and best_epoch(self._objective, values) == self.epoch
         if improved or not lane.training or self.epoch in lane.spec.rungs:
-            lane.last = replace(self._program.layout.lane(self._state, place), right=packed(right))
+            state = self.state(lane)
+            assert state is not None
+            lane.last = state._replace(right=packed(right))
         if improved:
             lane.best = lane.last
 
@@ -136,50 +144,37 @@ class Group:
 
     def places(self) -> tuple[list[int], int]:
         """The numbers of the trials in the program's first places, and how many places it has; none before it began."""
-        count = self._restored[0] if self._restored else self._program.lanes if self._program else 0
+        count = self._program.lanes if self._program else self._count
         return [lane.number for lane in self._places], count
 
     def state(self, lane: LaneProgress) -> TrainingState | None:
         """Where a lane stands; None before its first epoch. Only while no thread trains the group."""
-        if self._restored is not None:
-            return self._restored[1][self._places.index(lane)]
         if self._program is None:
-            return self._begin[self.lanes.index(lane)] if self._begin else None
-        assert self._state is not None
+            return self._begins.get(lane.number)
         return self._program.layout.lane(self._state, self._places.index(lane))
 
-    def restore(self, places: Sequence[LaneProgress], count: int, states: Sequence[TrainingState]) -> None:
-        """Take up places as they were in a program of `count` lanes, so that the last digits come out as they would.
-
-        The program is made where the group first trains: by its thread, and not at all if nobody needs its lanes.
-        """
-        self._places = list(places)
-        self._restored = count, list(states)
-
-    def _fitted(self) -> tuple[Program | FoldedProgram, Any]:
-        """The program for the lanes that have a place now, and their state in it."""
-        if self._restored is not None:
-            (size, restored), self._restored = self._restored, None
-            self._program = self._programs.program(self.signature, size)
-            self._place(self._places, restored)
+    def _fitted(self) -> Program | FoldedProgram:
+        """The program for the lanes that have a place now, with their state in it."""
+        program = self._program
+        if program is None and self._count:
+            program = self._programs.program(self.signature, self._count)
+            self._place(program, self._places)
         placed = [lane for lane in self.lanes if lane.has_place(self.epoch)]
         count = self._places_for(placed)
-        if self._program is None or self._state is None or count != self._program.lanes:
+        if program is None or count != program.lanes:
             program = self._programs.program(self.signature, count)
-            states = [self.state(lane) or program.layout.initial(lane.spec.own) for lane in placed]
-            self._program = program
-            self._place(placed, states)
-        assert self._program is not None and self._state is not None
-        return self._program, self._state
+            self._place(program, placed)
+        return program
 
     def _places_for(self, placed: Sequence[LaneProgress]) -> int:
         return self._programs.templates.places(self.signature, len(self.lanes), len(placed))
 
-    def _place(self, lanes: Sequence[LaneProgress], states: Sequence[TrainingState]) -> None:
-        assert self._program is not None
-        self._places = list(lanes)
-        empty = self._program.lanes - len(lanes)
-        self._state = self._program.layout.stack([*states, *[states[0]] * empty])
+    def _place(self, program: Program | FoldedProgram, lanes: Sequence[LaneProgress]) -> None:
+        """Go on with these lanes in a program, from where they stand in the one before."""
+        states = [self.state(lane) or program.layout.initial(lane.spec.own) for lane in lanes]
+        self._program, self._places, self._begins = program, list(lanes), {}
+        empty = program.lanes - len(lanes)
+        self._state = program.layout.stack([*states, *[states[0]] * empty])
 
     def _numbers(self, count: int) -> Numbers:
         filled = self._places + self._places[:1] * (count - len(self._places))

@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import TypeAlias
 
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.lanes.signature import Signature
 from keras_sweep.training.lanes.structure import OwnModel
+from keras_sweep.training.outcome import curve_of
 from keras_sweep.trial.result import Curve, Seconds, Suggestion
 
 
@@ -39,11 +41,6 @@ class LaneSpec:
     own: OwnModel | None  # where its model shares a structure with others
     wanted: bool  # whether its result is asked for; else it trains for the sake of others
 
-    @property
-    def number(self) -> int:
-        """The trial's number."""
-        return self.suggestion.number
-
 
 @dataclass(eq=False)
 class LaneProgress:
@@ -63,7 +60,7 @@ class LaneProgress:
     @property
     def number(self) -> int:
         """The trial's number."""
-        return self.spec.number
+        return self.spec.suggestion.number
 
     @property
     def training(self) -> bool:
@@ -78,7 +75,7 @@ class LaneProgress:
     @property
     def curve(self) -> Curve:
         """Every metric, epoch by epoch."""
-        return {name: tuple(row[name] for row in self.rows) for name in (self.rows[0] if self.rows else ())}
+        return curve_of(self.rows)
 
     def comes_to(self, rung: int) -> bool:
         """Whether it takes part in a rung: it may still be on its way, or have just trained its last epoch."""
@@ -109,12 +106,15 @@ class LaneProgress:
             self.end = LaneEnd.DONE
 
 
+End: TypeAlias = tuple[list[dict[str, float]], TrainingState | None, TrainingState | None]  # rows, last, best of a lane
+
+
 class EndStates:
     """End states by trial number: in files `trial-N.npz`, or in memory without a folder."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._memory: dict[int, tuple[list[dict[str, float]], TrainingState, TrainingState | None]] = {}
+        self._memory: dict[int, End] = {}
 
     def has(self, number: int) -> bool:
         """Whether a usable end of that trial is kept."""
@@ -139,7 +139,8 @@ class EndStates:
         if self._folder is None:
             self._memory[lane.number] = (list(lane.rows), lane.last, lane.best)
         else:
-            checkpoint.write(self._path(lane.number), {"rows": lane.rows}, [lane.last, lane.best])
+            path = self._folder / f"trial-{lane.number}.npz"
+            checkpoint.write(path, {"rows": lane.rows}, [lane.last, lane.best])
 
     def take_up(self, lane: LaneProgress) -> TrainingState | None:
         """Give the lane the curve of the trial that it continues, and return the state that it begins from.
@@ -147,24 +148,18 @@ class EndStates:
         Returns None, and leaves the lane at its start, where nothing usable is kept: trained from there its numbers are
         the same but for their last digits.
         """
-        kept = self._kept(lane.spec.suggestion.continues)
+        number = lane.spec.suggestion.continues
+        kept = None if number is None else self._kept(number)
         if kept is None or len(kept[0]) > lane.spec.epochs:
             return None
         lane.go_on_from(*kept)
         return lane.last
 
-    def _kept(self, number: int | None) -> tuple[list[dict[str, float]], TrainingState, TrainingState | None] | None:
-        if number is None:
-            return None
+    def _kept(self, number: int) -> End | None:
         if self._folder is None:
             return self._memory.get(number)
-        try:
-            facts, (last, best) = checkpoint.read(self._path(number))
-        except (FileNotFoundError, checkpoint.Damaged):
-            return None
-        assert last is not None
-        return facts["rows"], last, best
-
-    def _path(self, number: int) -> Path:
-        assert self._folder is not None
-        return self._folder / f"trial-{number}.npz"
+        with contextlib.suppress(checkpoint.Damaged):
+            if kept := checkpoint.read(self._folder / f"trial-{number}.npz"):
+                facts, (last, best) = kept
+                return facts["rows"], last, best
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -64,19 +65,15 @@ class LaneThreads:
         with self._changed:
             return bool(self._groups or self._busy) or not self._reports.empty()
 
-    def report(self, timeout: float) -> Report | None:
-        """The next report, or None if there is none for so many seconds."""
-        try:
-            return self._reports.get(timeout=timeout) if timeout else self._reports.get_nowait()
-        except queue.Empty:
-            return None
+    def report(self) -> Report | None:
+        """The next report; None if there is none for a moment."""
+        with suppress(queue.Empty):
+            return self._reports.get(timeout=LOOK_SECONDS)
+        return None
 
     def unread(self) -> list[Report]:
-        """All reports that wait to be read."""
-        reports = []
-        while (report := self.report(0.0)) is not None:
-            reports.append(report)
-        return reports
+        """All reports that wait to be read. Only in a pause, when none are added."""
+        return [self._reports.get() for _ in range(self._reports.qsize())]
 
     def pause(self, meanwhile: Callable[[], None]) -> None:
         """Return once no group is being trained; nothing begins until `resume`.

@@ -12,14 +12,15 @@ from typing import Self
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.training.checkpoint import LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.lanes.generation import LaneGeneration
 from keras_sweep.training.lanes.group import Group
 from keras_sweep.training.lanes.lane import EndStates, LaneEnd, LaneProgress
-from keras_sweep.training.lanes.lane_threads import LOOK_SECONDS, LaneThreads, Report
+from keras_sweep.training.lanes.lane_threads import LaneThreads, Report
 from keras_sweep.training.lanes.packing import LANE_LIMIT
 from keras_sweep.training.lanes.program_cache import ProgramCache
-from keras_sweep.training.lanes.snapshot import Snapshots
+from keras_sweep.training.lanes.snapshot import restore_snapshot, write_snapshot
 from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.row_values import unpacked
 from keras_sweep.training.runner import TO_THE_END, Judge
@@ -27,7 +28,7 @@ from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
 from keras_sweep.trial.result import Result, Suggestion
 from keras_sweep.trial.wall_time import WallTime
 
-SNAPSHOT_SECONDS = 60.0  # between two snapshots of a generation in training
+CHECKPOINT_SECONDS = 60.0  # between two snapshots of a generation in training
 
 
 class CompiledRunner:
@@ -45,7 +46,7 @@ class CompiledRunner:
         keep_states: bool = False,
         threads: int | None = None,
         lane_limit: int = LANE_LIMIT,
-        snapshot_seconds: float = SNAPSHOT_SECONDS,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
         notice: Callable[[str], None] | None = None,
     ) -> None:
         """
@@ -56,7 +57,7 @@ class CompiledRunner:
             keep_states: keep where every trial ended, so that a later one may continue it.
             threads: how many programs run at once; by default one a core. No number depends on it.
             lane_limit: the most lanes of a program. The last digits of results depend on it.
-            snapshot_seconds: between two snapshots.
+            checkpoint_seconds: between two snapshots.
             notice: is called with what the user should know, a sentence.
         """
         enable_compile_cache()
@@ -67,8 +68,13 @@ class CompiledRunner:
         self.spent = self._wall.parts  # build, compile, train, validate, score, checkpoint
         self._programs = ProgramCache(spec, data, lane_limit=lane_limit)
         self._kept = EndStates(checkpoints) if keep_states else None
-        self._snapshots = Snapshots(checkpoints, spec, data, lane_limit, notice) if checkpoints else None
-        self._snapshot_seconds = snapshot_seconds
+        self._snapshot: LatestCheckpoint | None = None
+        if checkpoints is not None:
+            damaged = "its trials train from their start"
+            self._snapshot = LatestCheckpoint(
+                checkpoints, spec, data, notice, name="snapshot", damaged=damaged, lane_limit=lane_limit
+            )
+        self._checkpoint_seconds = checkpoint_seconds
 
     @property
     def compiled(self) -> int:
@@ -104,9 +110,9 @@ class CompiledRunner:
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
                 yield failed(suggestion, _reason(error), runner=self.name, error=error)
-        if self._snapshots is not None:
+        if self._snapshot is not None:
             with self._wall.part("checkpoint"):
-                self._snapshots.restore(trials, generation, emit)
+                restore_snapshot(self._snapshot, trials, generation, emit)
         try:
             for lane in generation.lanes.values():
                 if lane.rows and not lane.training and lane.spec.wanted:
@@ -117,8 +123,8 @@ class CompiledRunner:
             spent = generation.seconds
             parts = {"compile": spent.compile, "train": spent.train, "validate": spent.validate}
             self._wall.split("lanes", parts, rest="train")
-            if self._snapshots is not None and generation.over:
-                self._snapshots.remove()
+            if self._snapshot is not None and generation.over:
+                self._snapshot.remove()
 
     def keep_only(self, numbers: Collection[int]) -> None:
         """Forget where all other trials ended: none continues from there any more."""
@@ -135,7 +141,7 @@ class CompiledRunner:
     def without_checkpoints(self) -> Self:
         """A runner with the same programs that reads and writes no file: for trials that are trained once more."""
         other = copy.copy(self)
-        other._snapshots = None  # noqa: SLF001  # of its own copy
+        other._snapshot = None  # noqa: SLF001  # of its own copy
         other._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above
         return other
 
@@ -169,19 +175,19 @@ class CompiledRunner:
                 stops = stopping()
                 if not stops:
                     with self._wall.part("lanes"):
-                        report = threads.report(LOOK_SECONDS)
+                        report = threads.report()
                     if report is not None:
                         yield from self._read([report], generation, emit)
                         yield from self._run_due_rungs(generation)
                         threads.set(generation.groups)
-                due = self._snapshots is not None and time.monotonic() - last_snapshot > self._snapshot_seconds
+                due = self._snapshot is not None and time.monotonic() - last_snapshot > self._checkpoint_seconds
                 if stops or due:
                     with self._wall.part("lanes"):
                         threads.pause(tell_phase)
                     yield from self._read(threads.unread(), generation, emit)
-                    if self._snapshots is not None:
+                    if self._snapshot is not None:
                         with self._wall.part("checkpoint"):
-                            self._snapshots.write(trials, generation)
+                            write_snapshot(self._snapshot, trials, generation)
                     if stops:
                         return
                     yield from self._run_due_rungs(generation)  # the reports just read are not read again

@@ -39,7 +39,7 @@ class Stacked:
         """Device arrays of these lanes."""
         import jax
 
-        parts = zip(*((lane.trainable, lane.other, lane.optimizer) for lane in lanes), strict=True)
+        parts = list(zip(*lanes, strict=True))[:3]
         trainable, other, slots = (
             [jax.device_put(np.stack(arrays)) for arrays in zip(*part, strict=True)] for part in parts
         )

@@ -1,0 +1,140 @@
+"""Training that was stopped goes on from its checkpoint, and ends with the bits of a run left alone."""
+
+import os
+
+import pytest
+
+from keras_sweep.training import checkpoint
+from keras_sweep.training.checkpoint import FILE
+from keras_sweep.training.fit.runner import FitRunner
+from keras_sweep.training.lanes.runner import CompiledRunner
+from keras_sweep.trial.events import EpochEnded
+from tests.helpers.factory import make_spec
+from tests.helpers.lane_trials import (
+    GENERATION,
+    Watching,
+    assert_same_bits,
+    go_on,
+    stopped,
+    suggestions,
+    train,
+    user_spec,
+)
+
+BY_FIT = suggestions(
+    {"optimizer": "adam", "learning_rate": 0.01, "epochs": 6},
+    {"optimizer": "sgd", "learning_rate": 0.1, "epochs": 4},
+)
+ADAM = suggestions({"optimizer": "adam", "learning_rate": 0.03, "epochs": 8})
+TRIALS = {CompiledRunner: GENERATION, FitRunner: BY_FIT}
+DAMAGED = {
+    CompiledRunner: "a snapshot is not usable, so its trials train from their start",
+    FitRunner: "a checkpoint is not usable, so its trial trains from its start",
+}
+either = pytest.mark.parametrize("kind", TRIALS)
+
+
+def whole(kind, spec, data, trials, watch=None, **arguments):
+    return train(kind(spec, data, **arguments), trials, watch)
+
+
+@pytest.mark.parametrize(("kind", "after"), [(kind, after) for kind in TRIALS for after in (1, 5, 8)])
+def test_what_was_stopped_goes_on_from_its_epoch_and_ends_with_the_same_bits(data, tmp_path, kind, after):
+    trials, watch = TRIALS[kind], Watching()
+    done = stopped(kind, make_spec(), data, tmp_path, trials, after)
+    results, expected = (
+        go_on(kind, make_spec(), data, tmp_path, trials, done, watch),
+        whole(kind, make_spec(), data, trials),
+    )
+    assert set(results) == set(expected)
+    assert_same_bits(results, expected)
+    spared = sum(trial.params["epochs"] for trial in trials) - len(watch.epochs)
+    assert spared == after - 1 if kind is FitRunner else spared > 0
+    assert not (tmp_path / FILE).exists()
+
+
+def test_stopped_after_its_last_epoch_a_trial_has_ended(data, tmp_path):
+    watch = Watching(stop_after=6)
+    (result, *more) = whole(FitRunner, make_spec(), data, BY_FIT[:1], watch, checkpoints=tmp_path).values()
+    assert not more
+    assert len(result.curve["val_accuracy"]) == 6
+
+
+@either
+def test_dropout_moving_averages_and_best_weights_go_on_too(data, tmp_path, kind):
+    spec, done = user_spec("convolutional", take_best=True), {}
+    trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 20} for rate in (0.3, 0.03)))
+    for after in (2, 4):  # a checkpoint of a checkpoint
+        done |= stopped(kind, spec, data, tmp_path, trials, after)
+    assert_same_bits(go_on(kind, spec, data, tmp_path, trials, done), whole(kind, spec, data, trials))
+
+
+@pytest.mark.parametrize(("kind", "after"), [(CompiledRunner, 14), (FitRunner, 5)])
+def test_rungs_that_were_called_are_called_again_with_the_same_values(data, tmp_path, kind, after):
+    rungs = {"rung_epochs": (2, 6), "stop_below": 0.3}
+    trials, unbroken, watch = TRIALS[kind], Watching(**rungs), Watching(**rungs)
+    expected = whole(kind, make_spec(), data, trials, unbroken)
+    done = stopped(kind, make_spec(), data, tmp_path, trials, after, **rungs)
+    assert_same_bits(go_on(kind, make_spec(), data, tmp_path, trials, done, watch), expected)
+    assert watch.rungs_called == unbroken.rungs_called
+    assert kind is FitRunner or any(result.reason for result in expected.values())
+
+
+def test_the_time_before_the_stop_counts(data, tmp_path):
+    stopped(FitRunner, make_spec(), data, tmp_path, ADAM, 7)
+    facts, _ = checkpoint.read(tmp_path / FILE)
+    (result,) = go_on(FitRunner, make_spec(), data, tmp_path, ADAM, {}).values()
+    assert result.seconds.train > facts["seconds"]["train"] > 0
+
+
+@pytest.mark.parametrize("damage", ["cut", "altered", "empty", "text"])
+@either
+def test_a_damaged_checkpoint_is_ignored_with_a_notice(data, tmp_path, kind, damage):
+    trials = TRIALS[kind][:2]
+    done = stopped(kind, make_spec(), data, tmp_path, trials, 3)
+    path = tmp_path / FILE
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = bytes(byte ^ 255 for byte in content[middle : middle + 200])  # beyond any header
+    path.write_bytes({"cut": content[:middle], "altered": content, "empty": b"", "text": b"no checkpoint"}[damage])
+    notices = []
+    results = go_on(kind, make_spec(), data, tmp_path, trials, done, notice=notices.append)
+    assert_same_bits(results, whole(kind, make_spec(), data, trials))
+    (notice,) = notices
+    assert DAMAGED[kind] in notice
+    assert not path.exists()
+
+
+@either
+def test_a_checkpoint_of_other_trials_is_not_taken_up(data, tmp_path, kind):
+    stopped(kind, make_spec(), data, tmp_path, TRIALS[kind], 3)
+    other = suggestions({"optimizer": "adam", "learning_rate": 0.02, "epochs": 2})
+    results = go_on(kind, make_spec(), data, tmp_path, other, {})
+    assert_same_bits(results, whole(kind, make_spec(), data, other))
+
+
+@either
+def test_checkpoints_are_written_while_it_trains(data, tmp_path, kind):
+    found = []
+
+    class Looking(Watching):
+        def __call__(self, event):
+            super().__call__(event)
+            if isinstance(event, EpochEnded):
+                found.append((tmp_path / FILE).exists())
+
+    trials = TRIALS[kind]
+    results = whole(kind, make_spec(), data, trials, Looking(), checkpoints=tmp_path, checkpoint_seconds=0.0)
+    assert any(found)
+    assert_same_bits(results, whole(kind, make_spec(), data, trials))
+    assert not (tmp_path / FILE).exists()
+
+
+@either
+def test_a_checkpoint_that_can_not_be_written_costs_no_trial(data, tmp_path, kind):
+    (tmp_path / f".training.{os.getpid()}.part.npz").mkdir()
+    trials, notices = TRIALS[kind], []
+    arguments = {"checkpoints": tmp_path, "checkpoint_seconds": 0.0, "notice": notices.append}
+    assert_same_bits(whole(kind, make_spec(), data, trials, **arguments), whole(kind, make_spec(), data, trials))
+    assert notices
+    assert all(f"no {DAMAGED[kind].split()[1]} could be written" in notice for notice in notices)
