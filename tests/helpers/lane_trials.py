@@ -95,9 +95,9 @@ def lanes(spec, data, trials, watch=None, wanted=None, **arguments) -> dict[int,
     return train(CompiledRunner(spec, data, **arguments), trials, watch, wanted)
 
 
-def fitted(spec, data, trials) -> dict[int, Result]:
+def fitted(spec, data, trials, watch=None) -> dict[int, Result]:
     """Results of the plain runner."""
-    return train(fit_runner(spec, data), trials)
+    return train(fit_runner(spec, data), trials, watch)
 
 
 def signatures(runner):
@@ -128,9 +128,10 @@ def assert_weights_close(ours, other):
 
 
 def assert_same_bits(ours, others, numbers=None):
-    """Both have the same curves, values and weights, to the last bit."""
+    """Both have the same curves, values, weights and scores of rows, to the last bit."""
     for number in ours if numbers is None else numbers:
         a, b = ours[number], others[number]
         assert (a.state, a.value, a.epoch, a.reason) == (b.state, b.value, b.epoch, b.reason)
         assert repr(dict(a.curve)) == repr(dict(b.curve))
         assert [w.tobytes() for w in a.weights or ()] == [w.tobytes() for w in b.weights or ()]
+        assert getattr(a.scores, "digest", None) == getattr(b.scores, "digest", None)

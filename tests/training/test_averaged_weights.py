@@ -69,15 +69,6 @@ def test_a_trial_that_is_continued_goes_on_from_the_weights_themselves(data):
     assert_scored_by_its_weights(data, continued)
 
 
-def test_a_trial_of_fit_that_was_stopped_goes_on_from_the_weights_themselves(data, tmp_path):
-    whole = train(FitRunner(make_spec(), data), suggestions(EMA))[0]
-    assert train(FitRunner(make_spec(), data, checkpoints=tmp_path), suggestions(EMA), Watching(stop_after=1)) == {}
-    resumed = train(FitRunner(make_spec(), data, checkpoints=tmp_path), suggestions(EMA))[0]
-    assert dict(resumed.curve) == dict(whole.curve)
-    for ours, theirs in zip(resumed.weights, whole.weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-
-
 def test_a_keras_that_keeps_the_averages_elsewhere_is_named(data, monkeypatch):
     model = dense()
     model.compile(optimizer=keras.optimizers.SGD(use_ema=True), loss="sparse_categorical_crossentropy")

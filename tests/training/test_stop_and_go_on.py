@@ -4,12 +4,14 @@ import os
 
 import pytest
 
+from keras_sweep.space.distributions import Categorical, Float
+from keras_sweep.space.search_space import Parameter
 from keras_sweep.training import checkpoint
 from keras_sweep.training.checkpoint import FILE
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded
-from tests.helpers.factory import make_spec
+from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
 from tests.helpers.lane_trials import (
     GENERATION,
     Watching,
@@ -60,10 +62,45 @@ def test_stopped_after_its_last_epoch_a_trial_has_ended(data, tmp_path):
     assert len(result.curve["val_accuracy"]) == 6
 
 
-@either
-def test_dropout_moving_averages_and_best_weights_go_on_too(data, tmp_path, kind):
-    spec, done = user_spec("convolutional", take_best=True), {}
-    trials = suggestions(*({"optimizer": "adam", "learning_rate": rate, "epochs": 20} for rate in (0.3, 0.03)))
+MODEL = (("hidden", ((), (7,), (33, 20))), ("hidden_activation", ("relu", "tanh")), ("l2", (0.0, 0.01)))
+SHARING = make_spec(
+    (
+        LEARNING_RATE,
+        EPOCHS,
+        Parameter("batch_size", Categorical((32, 64))),
+        *(Parameter(f"model.{name}", Categorical(choices)) for name, choices in MODEL),
+    )
+)
+OWN_MODELS = [
+    {"batch_size": size, "model.hidden": widths, "model.hidden_activation": name, "model.l2": factor}
+    for size, widths, name, factor in (
+        (32, (), "relu", 0.0),
+        (64, (7,), "tanh", 0.01),
+        (64, (33, 20), "relu", 0.0),
+        (32, (33, 20), "tanh", 0.01),
+    )
+]
+LONG = {"optimizer": "adam", "learning_rate": 0.03, "epochs": 18}
+AVERAGED = [{"use_ema": True, "ema_momentum": 0.9}]
+MOMENTA = [{"optimizer": "sgd", "momentum": momentum} for momentum in (0.9, 0.5, 0.1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "params"),
+    [
+        *((kind, user_spec("convolutional", take_best=True), [{"learning_rate": 0.3}, {}]) for kind in TRIALS),
+        *((kind, make_spec(), AVERAGED) for kind in TRIALS),
+        (CompiledRunner, make_spec((Parameter("momentum", Float(0.0, 1.0)),)), MOMENTA),
+        (CompiledRunner, SHARING, OWN_MODELS),
+    ],
+    ids=[
+        *("dropout, moving averages and best weights, lanes", "and by fit"),
+        *("averages of the weights, lanes", "averages, by fit"),
+        *("numbers of lanes of one program", "other depths, penalties and batch sizes"),
+    ],
+)
+def test_whatever_a_trial_has_goes_on_too(data, tmp_path, kind, spec, params):
+    trials, done = suggestions(*({**LONG, **each} for each in params)), {}
     for after in (2, 4):  # a checkpoint of a checkpoint
         done |= stopped(kind, spec, data, tmp_path, trials, after)
     assert_same_bits(go_on(kind, spec, data, tmp_path, trials, done), whole(kind, spec, data, trials))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,20 +58,15 @@ def epoch_outputs(
 WHOLE = 0.01  # so near to a whole number a count of rows is, which float32 has blurred
 
 
-def joined_scores(logs: Sequence[Mapping[str, Any]], rows: Sequence[int]) -> dict[str, Any]:
-    """Each metric over the rows of all folds, float64: [T], or one number.
+def joined_score(name: str, values: Sequence[Any], rows: Sequence[int]) -> Any:
+    """A metric over the rows of all folds, float64: [T], or one number.
 
     Args:
-        logs: of each fold, metric -> its mean over the fold's rows. One that is no mean is taken as if it were.
+        name: of the metric.
+        values: of each fold its mean over the fold's rows. One that is no mean is taken as if it were.
         rows: how many rows each fold has.
     """
     counts = np.asarray(rows, np.float64)
-    return {
-        name: _joined(name, [log[name] for log in logs], counts) for name in logs[0] if all(name in log for log in logs)
-    }
-
-
-def _joined(name: str, values: Sequence[Any], counts: Any) -> Any:
     total = np.tensordot(counts, np.asarray(values, np.float64), axes=1)
     if name.removeprefix("val_") in ACCURACIES | TOP_K:  # equally many right rows are equal, whichever folds have them
         whole = np.round(total)

@@ -33,6 +33,9 @@ ADAM = {"optimizer": "adam", "learning_rate": 0.01, "epochs": 4}
 REGRESSION = {"loss": "mean_squared_error", "metrics": (), "objective": Objective("val_loss", Goal.MINIMIZE)}
 
 
+either = pytest.mark.parametrize("run", [lanes, fitted])
+
+
 @pytest.fixture(scope="module")
 def numbers(data):
     return replace(data, classes=None)
@@ -46,7 +49,8 @@ def test_a_lane_that_turns_nan_fails_as_diverged_where_fit_does(numbers):
     spec = user_spec("one_output", **REGRESSION)
     trials = rates(1e4, 0.001)
     ours, theirs = lanes(spec, numbers, trials), fitted(spec, numbers, trials)
-    assert (ours[0].state, ours[0].reason, ours[0].value, ours[0].weights) == (TrialState.FAIL, "diverged", None, None)
+    for one in (ours[0], theirs[0]):
+        assert (one.state, one.reason, one.value, one.weights) == (TrialState.FAIL, "diverged", None, None)
     assert ours[0].epochs == theirs[0].epochs < 20
     assert ours[1].state is TrialState.COMPLETE
 
@@ -65,17 +69,18 @@ def test_weights_that_overflow_in_the_last_step_are_a_divergence(numbers):
     assert (result.state, result.reason) == (TrialState.FAIL, "diverged")
 
 
-def test_a_rung_prunes_and_the_curve_up_to_it_is_kept(data):
+@either
+def test_a_rung_prunes_and_the_curve_up_to_it_is_kept(data, run):
     trials = suggestions(ADAM, {**ADAM, "learning_rate": 1e-4}, {**ADAM, "epochs": 2}, {**ADAM, "learning_rate": 2e-4})
     watch = Watching(rung_epochs=(2, 3), stop_below=0.5)
-    results = lanes(make_spec(), data, trials, watch)
+    results = run(make_spec(), data, trials, watch)
     assert [results[n].state.value for n in range(4)] == ["COMPLETE", "PRUNED", "COMPLETE", "PRUNED"]
     for number in (1, 3):
         assert results[number].epochs == results[number].epoch == 2
         assert results[number].reason == "pruned at epoch 2"
         assert results[number].value == results[number].curve["val_accuracy"][1]
         assert_scored_by_its_weights(data, results[number])
-    free = lanes(make_spec(), data, trials)
+    free = run(make_spec(), data, trials)
     np.testing.assert_allclose(results[0].curve["loss"], free[0].curve["loss"], rtol=1e-5)
 
 
@@ -135,13 +140,14 @@ def test_unwanted_trials_still_count_at_a_rung(data):
     assert set(watch.rungs_called[0][1]) == {0, 1}
 
 
-def test_taking_the_best_epoch_keeps_its_weights(data):
+@either
+def test_taking_the_best_epoch_keeps_its_weights(data, run):
     spec = make_spec(take_best=True)
     trials = suggestions(
         {"optimizer": "sgd", "learning_rate": 3.0, "epochs": 8},
         {"optimizer": "rmsprop", "learning_rate": 0.5, "epochs": 8},
     )
-    results = lanes(spec, data, trials)
+    results = run(spec, data, trials)
     assert any(result.epoch < 8 for result in results.values())
     for result in results.values():
         values = result.curve["val_accuracy"]
@@ -200,11 +206,12 @@ def test_hyperbands_promotions_have_the_curves_of_unbroken_trials(data):
         np.testing.assert_allclose(result.curve["loss"], whole[result.number].curve["loss"], rtol=1e-4)
 
 
-def test_a_model_that_cannot_be_built_fails_its_trial_alone(data):
+@either
+def test_a_model_that_cannot_be_built_fails_its_trial_alone(data, run):
     trials = suggestions(
         {**ADAM, "model.units": 3}, {**ADAM, "model.units": 4}, {**ADAM, "model.units": 4, "nesterov": True}
     )
-    results = lanes(user_spec("failing"), data, trials)
+    results = run(user_spec("failing"), data, trials)
     assert [results[n].state.value for n in range(3)] == ["FAIL", "COMPLETE", "FAIL"]
     assert "units must be even" in results[0].reason
     assert "Traceback" in results[0].traceback

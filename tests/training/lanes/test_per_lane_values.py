@@ -11,9 +11,7 @@ from keras_sweep.training.lanes.signature import optimizer_variants
 from keras_sweep.trial.result import TrialState
 from tests.helpers.factory import make_spec
 from tests.helpers.lane_trials import (
-    Watching,
     assert_as_fit,
-    assert_same_bits,
     signatures,
     suggestions,
     train,
@@ -123,22 +121,6 @@ def test_different_optimizers_share_a_program_with_numbers_of_their_own(data):
     )
     _, used = as_fit(spec, data, trials)
     assert len(used) == 1
-
-
-def test_a_stopped_generation_goes_on_with_its_numbers(data, tmp_path):
-    sgd = {"optimizer": "sgd", "learning_rate": 0.01}
-    trials = suggestions(
-        {**sgd, "momentum": 0.9, "epochs": 6},
-        {**sgd, "momentum": 0.5, "epochs": 5},
-        {**sgd, "momentum": 0.1, "epochs": 2},
-    )
-    spec = searching("momentum")
-    whole, _ = programs(spec, data, trials)
-    done = train(CompiledRunner(spec, data, checkpoints=tmp_path), trials, Watching(stop_after=5))
-    left = {trial.number for trial in trials} - set(done)
-    done |= train(CompiledRunner(spec, data, checkpoints=tmp_path), trials, None, left)
-    assert set(done) == set(whole)
-    assert_same_bits(done, whole)
 
 
 def test_what_a_space_offers_counts_kinds_and_not_numbers():

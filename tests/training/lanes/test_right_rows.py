@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import FOLDER, Watching, fitted, lanes, suggestions
+from tests.helpers.lane_trials import FOLDER, fitted, lanes, suggestions
 
 PARAMS = tuple({"optimizer": "adam", "learning_rate": rate, "epochs": 3, "batch_size": 32} for rate in (0.003, 0.05))
 
@@ -44,11 +43,3 @@ def test_they_are_of_the_epoch_that_is_scored(data):
     for number, each in bits(results).items():
         assert each.mean() == pytest.approx(results[number].value, abs=1e-6)
     assert any(result.epoch < 6 for result in results.values())
-
-
-def test_a_generation_that_was_stopped_ends_with_the_same_rows(data, tmp_path):
-    spec, trials = make_spec(), suggestions(*PARAMS)
-    whole = bits(lanes(spec, data, trials))
-    assert lanes(spec, data, trials, Watching(stop_after=2), checkpoints=tmp_path) == {}
-    again = bits(lanes(spec, data, trials, checkpoints=tmp_path))
-    assert all(np.array_equal(whole[number], again[number]) for number in whole)

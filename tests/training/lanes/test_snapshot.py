@@ -2,12 +2,10 @@ import time
 
 import pytest
 
-from keras_sweep.space.distributions import Categorical
-from keras_sweep.space.search_space import Parameter
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import EpochEnded
-from tests.helpers.factory import EPOCHS, LEARNING_RATE, make_spec
-from tests.helpers.lane_trials import GENERATION, Watching, assert_same_bits, go_on, lanes, stopped, suggestions, train
+from tests.helpers.factory import make_spec
+from tests.helpers.lane_trials import GENERATION, Watching, assert_same_bits, go_on, lanes, suggestions, train
 
 
 def test_it_goes_on_after_every_stop(data, tmp_path):
@@ -80,33 +78,3 @@ def test_a_larger_total_after_a_stop_trains_also_those_that_nobody_wanted_before
         done |= train(runner, GENERATION, Watching(stop_after=after, **rungs), set(range(total)) - set(done))
     assert set(done) == set(whole)
     assert_same_bits(done, whole)
-
-
-def test_lanes_of_other_depths_penalties_and_batch_sizes_go_on_with_the_same_bits(data, tmp_path):
-    l2 = Parameter("model.l2", Categorical((0.0, 0.01)))
-    hidden = Parameter("model.hidden", Categorical(((), (7,), (33, 20))))
-    activation = Parameter("model.hidden_activation", Categorical(("relu", "tanh")))
-    spec = make_spec((LEARNING_RATE, EPOCHS, Parameter("batch_size", Categorical((32, 64))), hidden, activation, l2))
-    values = (
-        ((), "relu", 32, 0.0),
-        ((7,), "tanh", 64, 0.01),
-        ((33, 20), "relu", 64, 0.0),
-        ((33, 20), "tanh", 32, 0.01),
-    )
-    trials = suggestions(
-        *(
-            {
-                "optimizer": "adam",
-                "learning_rate": 0.01,
-                "epochs": 18,
-                "batch_size": size,
-                "model.hidden": widths,
-                "model.hidden_activation": name,
-                "model.l2": factor,
-            }
-            for widths, name, size, factor in values
-        )
-    )
-    whole = lanes(spec, data, trials)
-    done = stopped(CompiledRunner, spec, data, tmp_path, trials, 9)
-    assert_same_bits(go_on(CompiledRunner, spec, data, tmp_path, trials, done), whole)

@@ -12,7 +12,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.fit.fit_log import Watch
 from keras_sweep.training.fit.runner import FitRunner
-from keras_sweep.training.folds import epoch_outputs, fold_outputs, joined_scores
+from keras_sweep.training.folds import epoch_outputs, fold_outputs, joined_score
 from keras_sweep.training.outcome import best_epoch, curve_of, diverged, failed, scored
 from keras_sweep.training.row_values import metrics_of_all_rows, over_all_rows
 from keras_sweep.training.runner import TO_THE_END, Judge
@@ -133,12 +133,10 @@ class FoldedFitRunner(FitRunner):
     def _row(self, before: Sequence[FoldEnd], epoch: int, last: Row) -> dict[str, float]:
         """The joined metrics of an epoch that every fold has trained, counted from 1; without `_of_all_rows`."""
         rows = [*(end.rows[epoch - 1] for end in before), last]
-        folds = self._data.folds
-        held = joined_scores([_named(row, validation=True) for row in rows], [len(fold.held) for fold in folds])
-        train = joined_scores([_named(row, validation=False) for row in rows], [len(fold.train) for fold in folds])
         anew = {f"val_{name}" for name in self._anew}
-        return {name: float(value) for name, value in (train | held).items() if name not in anew}
-
-
-def _named(row: Row, *, validation: bool) -> Row:
-    return {name: value for name, value in row.items() if name.startswith("val_") is validation}
+        joined = {}
+        for name in rows[0]:
+            if name not in anew and all(name in row for row in rows):
+                counts = [len(fold.held if name.startswith("val_") else fold.train) for fold in self._data.folds]
+                joined[name] = float(joined_score(name, [row[name] for row in rows], counts))
+        return joined

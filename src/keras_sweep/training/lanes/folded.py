@@ -14,7 +14,7 @@ import numpy as np
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.training.checkpoint import TrainingState, joined, parted
-from keras_sweep.training.folds import joined_scores, rows_together
+from keras_sweep.training.folds import joined_score, rows_together
 from keras_sweep.training.lanes.lane_numbers import Numbers
 from keras_sweep.training.lanes.program import Logs, Program
 from keras_sweep.training.lanes.structure import OwnModel
@@ -65,7 +65,7 @@ class FoldedProgram:
         ended = [
             program.epoch(part, numbers, rows) for program, part, rows in zip(self.programs, state, order, strict=True)
         ]
-        return [part for part, _ in ended], joined_scores([logs for _, logs in ended], [len(rows) for rows in order])
+        return [part for part, _ in ended], _joined([logs for _, logs in ended], order)
 
     def validate(self, state: Any, numbers: Numbers) -> tuple[Any, Logs, Any, Any]:
         """Metrics and right rows are of all rows, each scored by the fold that left it out."""
@@ -73,7 +73,7 @@ class FoldedProgram:
         states, logs, finite, right = zip(*ended, strict=True)
         held = [fold.held for fold in self.data.folds]
         together = None if right[0] is None else rows_together([each.T for each in right], held).T
-        return list(states), joined_scores(logs, list(map(len, held))), np.all(finite, axis=0), together
+        return list(states), _joined(logs, held), np.all(finite, axis=0), together
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +97,8 @@ class FoldedTemplate:
             template.predict(part, (fold.rows or self.data.train).x[fold.held]) for template, part, fold in folds
         ]
         return rows_together(outputs, [fold.held for fold in self.data.folds])
+
+
+def _joined(logs: Sequence[Logs], rows: Sequence[Array]) -> Logs:
+    """Each metric over the rows of all folds."""
+    return {name: joined_score(name, [log[name] for log in logs], list(map(len, rows))) for name in logs[0]}
