@@ -17,7 +17,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.training.compiling import enable_on_jax
+from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed, SweepStarted
 from keras_sweep.trial.result import Result
@@ -63,7 +63,7 @@ def load(
         with stop.importing():  # whole, before a module of the user's imports parts of it
             import keras  # noqa: F401
         check_environment()
-        enable_on_jax()  # what builds the first model is compiled, too
+        enable_compile_cache()  # what builds the first model is compiled, too
     with wall.phase("data"):
         data = load_search_data(spec)
     with wall.phase("build"):

@@ -42,7 +42,7 @@ from keras_sweep.sweep.card_facts import CardFacts, Fact, card_facts
 from keras_sweep.sweep.recorded import ask_for_trust
 from keras_sweep.sweep.replay import Gap, Match, gap
 from keras_sweep.sweep.winner import count_look
-from keras_sweep.training.compiling import enable_on_jax
+from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
 from keras_sweep.trial.plan import DEFAULT_BATCH_SIZE
@@ -210,7 +210,7 @@ def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener
     import keras
 
     check_environment()
-    enable_on_jax()
+    enable_compile_cache()
     own: dict[str, Any] = {}
     sources: dict[str, str] = {}
     with contextlib.suppress(Exception), without_tensorflow():  # what is no model's config, opening it tells

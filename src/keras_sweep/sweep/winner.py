@@ -28,7 +28,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.sweep.refit import final_weights
 from keras_sweep.training.build_trial import compiled_model, predicted
-from keras_sweep.training.compiling import enable_on_jax
+from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Refit, TestEvaluated
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
     """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
     check_environment()
-    enable_on_jax()
+    enable_compile_cache()
     model = compiled_model(spec, training_plan(spec, result.params), data)
     model.set_weights(list(weights))
     model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there

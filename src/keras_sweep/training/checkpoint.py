@@ -21,6 +21,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Suggestion
 
 VERSION = 4
+CHECKPOINT_SECONDS = 60.0  # between two checkpoints
 FILE = "training.npz"  # of what trains now, in the folder of checkpoints
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]

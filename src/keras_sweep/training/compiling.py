@@ -42,20 +42,17 @@ def effort(numbers: float) -> Effort:
     return Effort.MEDIUM if numbers <= MEDIUM else Effort.FULL
 
 
-def enable_on_jax() -> None:
-    """Keep compiled programs where Keras runs on JAX: other backends need not import it."""
-    import keras
-
-    if keras.backend.backend() == "jax":
-        enable_compile_cache()
-
-
 def enable_compile_cache() -> Path | None:
     """Keep compiled programs in a folder of the user's cache, which only the user may write to; returns it.
 
     A cached program is machine code: it is loaded only from a folder that is the user's own and closed to others.
-    Returns None, and keeps nothing, where the folder can't be made so or the user has set JAX's own variable.
+    Returns None, and keeps nothing, where Keras does not run on JAX, where the folder can't be made so, or where the
+    user has set JAX's own variable.
     """
+    import keras
+
+    if keras.backend.backend() != "jax":  # others need not import it
+        return None
     import jax
 
     if os.environ.get(ENVIRONMENT) or jax.config.jax_compilation_cache_dir:

@@ -12,6 +12,7 @@ from functools import cache
 import numpy as np
 
 from keras_sweep.data.arrays import Array
+from keras_sweep.errors import SweepError
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import unstyled
@@ -101,15 +102,16 @@ def scored(
 
 def failed(
     suggestion: Suggestion,
-    reason: str,
+    why: str | BaseException,
     *,
     runner: str,
     curve: Curve | None = None,
     seconds: Seconds | None = None,
-    error: BaseException | None = None,
 ) -> Result:
     """The result of a trial that diverged, or whose code raised."""
+    error = why if isinstance(why, BaseException) else None
     text = unstyled("".join(traceback.format_exception(error)))[-TRACEBACK_LIMIT:] if error is not None else None
+    reason = str(why) if error is None or isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
     return Result(
         suggestion,
         TrialState.FAIL,

@@ -40,7 +40,7 @@ class FitLog:
     started: float  # `time.perf_counter()` when the trial began, before its model was built
     checkpoint: LatestCheckpoint | None  # where it stood, if it was stopped before, and where it is kept
     checkpoint_seconds: float  # between two checkpoints
-    every: bool = False  # keep the weights of every epoch
+    every: bool = False  # keep the weights of every epoch, in place of the best one's
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
     best_weights: Weights = ()
     every_weights: list[Weights] = field(default_factory=list)  # of each epoch, where they are to be kept
@@ -147,24 +147,22 @@ class FitLog:
         if diverged(list(row.values())):
             self.diverged = True
         elif value is not None:
-            if self.spec.take_best and best_epoch(objective, self.curve[objective.name]) == done:
+            if self.spec.take_best and not self.every and best_epoch(objective, self.curve[objective.name]) == done:
                 self.best_weights = scored_weights(self.model)
             if done in self._rungs and self.watch.judge.rung(done, {self.suggestion.number: value}):
                 self.pruned_at = done
         ended = self.diverged or self.pruned_at is not None or done == self.plan.epochs
         self.interrupted = not ended and self.watch.stopping()
-        if not ended and (self.interrupted or time.perf_counter() - self._written > self.checkpoint_seconds):
-            self._write_checkpoint()
+        due = self.interrupted or time.perf_counter() - self._written > self.checkpoint_seconds
+        if due and not ended and self.checkpoint is not None:
+            self._write(self.checkpoint)
         if self.diverged or self.interrupted or self.pruned_at is not None:
             self.model.stop_training = True
 
-    def _write_checkpoint(self) -> None:
-        if self.checkpoint is not None:
-            rows, generators = {self.suggestion.number: self.rows}, generator_states()
-            facts = {"rows": rows, "seconds": self._of_all_runs(), "generators": generators}
-            self.checkpoint.write(
-                [self.suggestion], facts, [state_of(self.model), TrainingState(self.best_weights, (), ())]
-            )
+    def _write(self, checkpoint: LatestCheckpoint) -> None:
+        rows, generators = {self.suggestion.number: self.rows}, generator_states()
+        facts = {"rows": rows, "seconds": self._of_all_runs(), "generators": generators}
+        checkpoint.write([self.suggestion], facts, [state_of(self.model), TrainingState(self.best_weights, (), ())])
         self._written = time.perf_counter()
 
 

@@ -58,12 +58,11 @@ class FoldedFitRunner(FitRunner):
         plan = training_plan(self._spec, suggestion.params)
         rungs = watch.judge.rungs(plan.epochs)
         every = bool(self._anew) or self._spec.take_best or bool(rungs)
-        spec = replace(self._spec, objective=replace(self._spec.objective, take_best=False))
         ends: list[FoldEnd] = []
         epochs = plan.epochs  # that all folds before have: one that diverged ended early
         for fold in range(len(self._data.folds)):
             looking = watch._replace(judge=TO_THE_END, emit=self._told(fold, ends, watch.emit))
-            log = self._fitted(spec, suggestion, self._data.fold(fold), looking, at_most=epochs, every=every)
+            log = self._fitted(suggestion, self._data.fold(fold), looking, at_most=epochs, every=every)
             if log is None:
                 return None
             if isinstance(log, Result):

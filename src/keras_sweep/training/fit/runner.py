@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +14,8 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_model
-from keras_sweep.training.checkpoint import LatestCheckpoint
-from keras_sweep.training.compiling import enable_on_jax
+from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
+from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.fit.checkpoint import BACKENDS
 from keras_sweep.training.fit.fit_log import FitLog, Watch
 from keras_sweep.training.outcome import failed, scored
@@ -23,8 +23,7 @@ from keras_sweep.training.runner import TO_THE_END, Judge
 from keras_sweep.trial.events import Listener, PhaseBegan
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import DIVERGED, Result, Suggestion
-
-CHECKPOINT_SECONDS = 60.0  # between two checkpoints of a trial
+from keras_sweep.trial.wall_time import WallTime
 
 
 class FitRunner:
@@ -55,7 +54,7 @@ class FitRunner:
         """
         import keras
 
-        enable_on_jax()
+        enable_compile_cache()
         backend = keras.backend.backend()
         self.name = f"fit/{backend}"
         self._spec = spec
@@ -65,7 +64,8 @@ class FitRunner:
             damaged = "its trial trains from its start"
             self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, name="checkpoint", damaged=damaged)
         self._checkpoint_seconds = checkpoint_seconds
-        self.spent: dict[str, float] = {}  # by part: build, compile (tracing included), train, validate, score
+        self._wall = WallTime()
+        self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
         self.compiled = 0  # trials that have compiled what they train with
 
     def programs(
@@ -109,13 +109,9 @@ class FitRunner:
         other._checkpoint = None  # noqa: SLF001  # of its own copy
         return other
 
-    def _spend(self, parts: Mapping[str, float]) -> None:
-        for name, seconds in parts.items():
-            self.spent[name] = self.spent.get(name, 0.0) + seconds
-
     def _train(self, suggestion: Suggestion, watch: Watch) -> Result | None:
         """The result, or None if the user asked to stop."""
-        log = self._fitted(self._spec, suggestion, self._data, watch)
+        log = self._fitted(suggestion, self._data, watch)
         if not isinstance(log, FitLog):
             return log
         if log.diverged:
@@ -123,11 +119,9 @@ class FitRunner:
         weights = log.best_weights if self._spec.take_best else tuple(log.model.get_weights())
 
         def predict() -> Any:
-            began = time.perf_counter()
-            log.model.set_weights(list(weights))
-            outputs = called(log.model, self._data.validation.x)
-            self._spend({"score": time.perf_counter() - began})
-            return outputs
+            with self._wall.part("score"):
+                log.model.set_weights(list(weights))
+                return called(log.model, self._data.validation.x)
 
         return scored(
             self._spec,
@@ -143,7 +137,6 @@ class FitRunner:
 
     def _fitted(
         self,
-        spec: SweepSpec,
         suggestion: Suggestion,
         data: SearchData,
         watch: Watch,
@@ -154,12 +147,11 @@ class FitRunner:
         """What `fit` told; the result where its code raised or logged no objective; None where the user asked to stop.
 
         Args:
-            spec: says which metric counts, and whether the best epoch's weights are to be kept.
             suggestion: the trial.
             data: what it trains and is validated on.
             watch: who looks on.
             at_most: epochs after which nobody needs more of it.
-            every: keep the weights of every epoch.
+            every: keep the weights of every epoch, in place of the best one's.
         """
         import keras
 
@@ -168,7 +160,7 @@ class FitRunner:
         keras.config.set_dtype_policy(policy)  # which a user's module set once, when it was imported
         started = time.perf_counter()
         watch.emit(PhaseBegan("build"))
-        log: FitLog | None = None
+        spec, log = self._spec, None
         try:
             plan = training_plan(spec, suggestion.params)
             model = compiled_model(spec, plan, data)
@@ -201,9 +193,10 @@ class FitRunner:
             if not of_user(error):
                 raise
             curve = log.curve if log else {}
-            return failed(suggestion, f"{type(error).__name__}: {error}", runner=self.name, curve=curve, error=error)
+            return failed(suggestion, error, runner=self.name, curve=curve)
         finally:
-            self._spend(log.spent if log else {"build": time.perf_counter() - started})
+            for name, seconds in (log.spent if log else {"build": time.perf_counter() - started}).items():
+                self._wall.add(name, seconds)
         if log.interrupted:
             return None
         if spec.objective.name not in log.curve:

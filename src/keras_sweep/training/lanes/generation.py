@@ -126,7 +126,9 @@ class LaneGeneration:
         """Ask the pruner at every rung that all of its trials have reached, lowest first; yields the lanes it stops."""
         rungs = {rung for lane in self.lanes.values() for rung in lane.spec.rungs} - set(self.compared_at)
         for rung in sorted(rungs):
-            coming = [lane for lane in self.lanes.values() if lane.comes_to(rung)]
+            # Those that may still be on their way to it, or have just trained their last epoch.
+            open_lanes = [lane for lane in self.lanes.values() if lane.end in (None, LaneEnd.DONE)]
+            coming = [lane for lane in open_lanes if rung in lane.spec.rungs]
             if any(lane.seen < rung for lane in coming):
                 return
             waiting = [group for group in self.groups if group.epoch == rung and group.waits_at(self.compared_at)]
@@ -203,7 +205,7 @@ class LaneGeneration:
             signature,
             plan.batch_size,
             plan.epochs,
-            learning_rate=_number(plan, LEARNING_RATE, template.default_rate(index)),
+            learning_rate=_number(plan, LEARNING_RATE, float(template.optimizer_kinds[index].learning_rate)),
             variant=index,
             per_lane={name: _number(plan, name) for name in variant.per_lane},
             rungs=self._judge.rungs(plan.epochs),

@@ -77,10 +77,6 @@ class LaneProgress:
         """Every metric, epoch by epoch."""
         return curve_of(self.rows)
 
-    def comes_to(self, rung: int) -> bool:
-        """Whether it takes part in a rung: it may still be on its way, or have just trained its last epoch."""
-        return rung in self.spec.rungs and self.end in (None, LaneEnd.DONE)
-
     def has_place(self, epoch: int) -> bool:
         """Whether it has a place in the program after `epoch`. One that diverged keeps its place to its planned end.
 

@@ -44,11 +44,9 @@ class DeviceData:
         import jax
 
         x, y = jax.device_put((data.train.x, data.train.y))
-        if not data.folds and data.validation is data.train:  # where the winner is trained on all rows
-            return [cls(x, y, x, y)]
         if not data.folds:
-            held_x, held_y = jax.device_put((data.validation.x, data.validation.y))
-            return [cls(x, y, held_x, held_y)]
+            once = data.validation is data.train  # where the winner is trained on all rows
+            return [cls(x, y, *((x, y) if once else jax.device_put((data.validation.x, data.validation.y))))]
         found = []
         for fold in data.folds:
             rows = fold.rows or data.train
@@ -165,11 +163,6 @@ class Program:
         program: Callable[..., tuple[State, Logs]] = traced.compile(self._options)
         return program
 
-    def _metrics(self) -> list[Any]:
-        import jax.numpy as jnp
-
-        return [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
-
     def _logs(self, metrics: list[Any]) -> Logs:
         """Traced: metric name -> [T], of those metrics that are one number."""
         import jax
@@ -250,7 +243,10 @@ class Program:
 
     def _begin(self, numbers: Numbers) -> tuple[Any, list[Any]]:
         """Traced: the numbers as a step takes them, and metrics before the first step."""
-        return self.layout.prepare(numbers), self._metrics()
+        import jax.numpy as jnp
+
+        metrics = [jnp.broadcast_to(value, (self.lanes, *value.shape)) for value in self._template.metrics]
+        return self.layout.prepare(numbers), metrics
 
     def _step(self, state: State, metrics: Any, prepared: Any, rows: Any, x: Any, y: Any) -> tuple[State, list[Any]]:
         """Traced: a step on these rows."""
@@ -262,7 +258,7 @@ class Program:
 
         rows, size = x.shape[0], min(self._validation_batch, x.shape[0])
         whole = rows // size
-        prepared = self.layout.prepare(numbers)
+        prepared, metrics = self._begin(numbers)
 
         def test(carry: Any, x: Any, y: Any) -> Any:
             other, metrics = carry
@@ -273,7 +269,7 @@ class Program:
         def body(carry: Any, index: Any) -> Any:
             return test(carry, *(jax.lax.dynamic_slice_in_dim(array, index * size, size) for array in (x, y)))
 
-        before = (state[1] if self._carry else [], self._metrics())
+        before = (state[1] if self._carry else [], metrics)
         carry, right = jax.lax.scan(body, before, jnp.arange(whole))  # right: [whole, T, B]
         if right is not None:
             right = jnp.moveaxis(right, 0, 1).reshape(self.lanes, -1)

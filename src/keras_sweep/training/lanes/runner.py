@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Self
 
 from keras_sweep.data.search_data import SearchData
-from keras_sweep.errors import SweepError
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.checkpoint import LatestCheckpoint
+from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.lanes.generation import LaneGeneration
 from keras_sweep.training.lanes.group import Group
@@ -25,10 +24,8 @@ from keras_sweep.training.outcome import failed, scored
 from keras_sweep.training.row_values import unpacked
 from keras_sweep.training.runner import TO_THE_END, Judge
 from keras_sweep.trial.events import EpochEnded, Listener, PhaseBegan
-from keras_sweep.trial.result import Result, Suggestion
+from keras_sweep.trial.result import DIVERGED, Result, Suggestion
 from keras_sweep.trial.wall_time import WallTime
-
-CHECKPOINT_SECONDS = 60.0  # between two snapshots of a generation in training
 
 
 class CompiledRunner:
@@ -109,7 +106,7 @@ class CompiledRunner:
             return
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
-                yield failed(suggestion, _reason(error), runner=self.name, error=error)
+                yield failed(suggestion, error, runner=self.name)
         if self._snapshot is not None:
             with self._wall.part("checkpoint"):
                 restore_snapshot(self._snapshot, trials, generation, emit)
@@ -226,18 +223,11 @@ class CompiledRunner:
             if lane.training:
                 lane.end = LaneEnd.FAILED
                 if lane.spec.wanted:
-                    yield failed(
-                        lane.spec.suggestion,
-                        _reason(error),
-                        runner=self.name,
-                        curve=lane.curve,
-                        seconds=lane.seconds,
-                        error=error,
-                    )
+                    yield self._failed(lane, error)
 
     def _result(self, lane: LaneProgress) -> Result:
         if lane.end is LaneEnd.DIVERGED:
-            return failed(lane.spec.suggestion, "diverged", runner=self.name, curve=lane.curve, seconds=lane.seconds)
+            return self._failed(lane, DIVERGED)
         template = self._programs.templates.ended(lane.spec.signature)
         state = lane.best if self._spec.take_best else lane.last
         assert state is not None
@@ -255,6 +245,5 @@ class CompiledRunner:
                 pruned_at=len(lane.rows) if lane.end is LaneEnd.PRUNED else None,
             )
 
-
-def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, SweepError) else f"{type(error).__name__}: {error}"
+    def _failed(self, lane: LaneProgress, why: str | BaseException) -> Result:
+        return failed(lane.spec.suggestion, why, runner=self.name, curve=lane.curve, seconds=lane.seconds)

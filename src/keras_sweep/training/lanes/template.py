@@ -130,10 +130,6 @@ class Template:
             for variable, place in zip(trainable, self._averages, strict=True)
         ]
 
-    def default_rate(self, variant: int) -> float:
-        """The learning rate that this variant has if it is given none."""
-        return float(self.optimizer_kinds[variant].learning_rate)
-
     @cached_property
     def convolves(self) -> bool:
         """Whether the model has a convolution anywhere.

@@ -6,7 +6,7 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.distributions import Float
@@ -105,12 +105,8 @@ class Templates:
         widens = any(not isinstance(one.distribution, Float) for one in self._varied)
         steps = self._steps(batch_size)
         widen = (lambda weights: effort(steps * weights) is not Effort.FULL) if widens else None
-        model = {name: value for name, _, value in arguments}
-        return built_own_model(self._spec, model, seed, self._rows(0), widen=widen, activations=self._activations)
-
-    @cached_property
-    def _activations(self) -> tuple[str, ...]:
-        return offered_activations(self._spec)
+        model, activations = {name: value for name, _, value in arguments}, offered_activations(self._spec)
+        return built_own_model(self._spec, model, seed, self._rows(0), widen=widen, activations=activations)
 
     def _steps(self, batch_size: int) -> int:
         """Of the longest trial."""
