@@ -44,16 +44,21 @@ def test_every_row_is_left_out_by_one_fold_and_each_class_is_shared_equally(data
         assert (np.abs(shares - 1 / 3) < 0.06).all()
 
 
-@pytest.mark.parametrize("runner", RUNNERS)
-def test_the_value_is_the_metric_over_out_of_fold_predictions_of_plain_fits(data, runner):
-    outputs = np.empty((200, 10), np.float32)
+def out_of_fold(build, data, **loss):
+    """What models that a script trains on each fold's rows put out on the rows that they have not seen."""
+    model = build()
+    outputs = np.empty((len(data.train), *model.output.shape[1:]), np.float32)
     for index, fold in enumerate(data.folds):
         rows = data.fold(index)
         np.testing.assert_array_equal(rows.train.x, data.train.x[fold.train])
-        plain = plain_fit(dense, rows, ADAM)
-        model = dense()
-        model.set_weights(plain.weights)
+        model.set_weights(plain_fit(build, rows, ADAM, **loss).weights)
         outputs[fold.held] = model.predict(rows.validation.x, verbose=0)
+    return outputs
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_the_value_is_the_metric_over_out_of_fold_predictions_of_plain_fits(data, runner):
+    outputs = out_of_fold(dense, data)
     right = outputs.argmax(axis=1) == data.train.y
     loss = -np.log(outputs[np.arange(200), data.train.y]).mean()
     result = train(RUNNERS[runner](make_spec(), data), TRIALS[:1])[0]
@@ -177,12 +182,7 @@ def test_a_metric_of_all_rows_is_taken_over_out_of_fold_predictions_of_plain_fit
     )
     runner, why = choose_runner(spec, pairs, None)
     result = train(runner, TRIALS[:1])[0]
-    outputs = np.empty((200, 1), np.float32)
-    for index, fold in enumerate(pairs.folds):
-        model = logistic()
-        model.set_weights(plain_fit(logistic, pairs.fold(index), ADAM, loss="binary_crossentropy").weights)
-        outputs[fold.held] = model.predict(pairs.fold(index).validation.x, verbose=0)
     of_all = keras.metrics.get(metric)
-    of_all.update_state(one, outputs)
+    of_all.update_state(one, out_of_fold(logistic, pairs, loss="binary_crossentropy"))
     assert result.value == pytest.approx(np.asarray(of_all.result()).item(), abs=1e-6)
     assert "needs what the models say of each after every epoch" in why

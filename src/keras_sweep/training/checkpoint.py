@@ -102,16 +102,16 @@ class LatestCheckpoint:
         damaged: str,
         lane_limit: int = 0,
     ) -> None:
-        """A file in this folder.
+        """A file in a folder, which is made if there is none.
 
         Args:
-            folder: is made if there is none.
+            folder: the folder.
             spec: the sweep.
             data: what it trains on.
             notice: is called with what the user should know, a sentence.
-            name: what notices call the file.
-            damaged: what follows where it can't be read.
-            lane_limit: on which the last digits of results depend.
+            name: what the file is called in it.
+            damaged: what follows if the file can't be read.
+            lane_limit: of the runner.
         """
         self._path = folder / FILE
         self._spec, self._data, self._lane_limit = spec, data, lane_limit

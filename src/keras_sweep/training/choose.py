@@ -61,7 +61,7 @@ def choose_runner(
             hint="Rank by a metric of `metrics`, or leave out `folds`",
         )
     reason = _why_not_compiled(spec, data) if wanted is None else None
-    make = RUNNERS.find(wanted) if wanted is not None else _lanes if reason is None else _fit
+    make = _lanes if wanted is None and reason is None else RUNNERS.find(wanted or "fit")
     runner = make(spec, data, checkpoints=checkpoints, notice=notice)
     runner.generation = spec.search.generation or runner.generation
     return runner, None if reason is None else f"trials train one by one with plain fit, since {reason}"
@@ -83,12 +83,6 @@ def _lanes(spec: SweepSpec, data: SearchData, *, checkpoints: Path | None, notic
     return CompiledRunner(spec, data, checkpoints=checkpoints, keep_states=promotes, notice=notice)
 
 
-def _fit(spec: SweepSpec, data: SearchData, *, checkpoints: Path | None = None, notice: Notice | None = None) -> Runner:
-    from keras_sweep.training.fit.folded import fit_runner
-
-    return fit_runner(spec, data, checkpoints=checkpoints, notice=notice)
-
-
 def _why_not_compiled(spec: SweepSpec, data: SearchData) -> str | None:
     from keras_sweep.training.lanes.lane_support import why_not_lanes
 
@@ -104,4 +98,5 @@ def _is_of_all_rows(spec: SweepSpec) -> bool:
     return name.startswith("val_") and name.removeprefix("val_") in metrics_of_all_rows(spec)
 
 
-RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _compiled, "fit": _fit})
+BY_FIT = "keras_sweep.training.fit.folded:fit_runner"
+RUNNERS: Plugins[MakeRunner] = Plugins("runner", "keras_sweep.runners", {"compiled": _compiled, "fit": BY_FIT})

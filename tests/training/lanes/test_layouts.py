@@ -1,8 +1,9 @@
+from itertools import chain
+
 import numpy as np
 import pytest
 
 from keras_sweep.sweep.replay import RELATIVE
-from keras_sweep.training.checkpoint import TrainingState
 from keras_sweep.training.compiling import Effort
 from keras_sweep.training.lanes.flat import Flat
 from keras_sweep.training.lanes.lane_numbers import Numbers
@@ -46,27 +47,20 @@ def test_what_works_element_by_element_lies_flat_and_the_rest_is_stacked(data, s
     assert isinstance(layout_of(template_of(spec, data, **changes), 2), kind)
 
 
-def test_a_model_that_convolves_trains_one_lane_at_a_time(data):
-    spec = user_spec("convolutional")
-    assert Templates(spec, data, lane_limit=8).limit(signature_of(training_plan(spec, ADAM))) == 1
-    assert Templates(make_spec(), data, lane_limit=8).limit(signature_of(training_plan(make_spec(), ADAM))) == 8
-
-
-def test_a_model_of_many_weights_trains_one_lane_a_program(data):
-    def limit(hidden):
-        signature = signature_of(training_plan(make_spec(), {**ADAM, "model.hidden": hidden}))
-        return Templates(make_spec(), data, lane_limit=8).limit(signature)
-
-    assert [limit(hidden) for hidden in (8, 128, 256)] == [8, 8, 1]  # 730, 9,610 and 19,210 weights
-
-
-@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
-def test_a_model_that_loops_trains_one_lane_a_program_that_is_compiled_as_fit_does(data, layer):
-    spec = user_spec("recurrent")
-    signature = signature_of(training_plan(spec, {**ADAM, "model.layer": layer}))
-    templates = Templates(spec, data, lane_limit=8)
-    assert templates.effort(signature) is Effort.FULL
-    assert templates.limit(signature) == 1
+@pytest.mark.parametrize(
+    ("model", "arguments", "limit"),
+    [
+        ("convolutional", {}, 1),
+        *(("recurrent", {"layer": layer}, 1) for layer in ("LSTM", "GRU", "SimpleRNN")),
+        *((None, {"hidden": hidden}, limit) for hidden, limit in ((8, 8), (128, 8), (256, 1))),  # 19,210 weights
+    ],
+)
+def test_models_that_convolve_or_loop_and_those_of_many_weights_train_one_lane_a_program(data, model, arguments, limit):
+    spec = user_spec(model) if model else make_spec()
+    params = {**ADAM, **{f"model.{name}": value for name, value in arguments.items()}}
+    templates, signature = Templates(spec, data, lane_limit=8), signature_of(training_plan(spec, params))
+    assert templates.limit(signature) == limit
+    assert (templates.effort(signature) is Effort.FULL) == (model == "recurrent")  # compiled as `fit` does
 
 
 @pytest.mark.full_effort
@@ -82,19 +76,13 @@ def test_a_lane_comes_back_as_it_was_stacked(data, kind, model):
     made = kind(template_of(user_spec(model), data), 2)
     first = made.initial()
     rng = np.random.default_rng(0)
-    other = TrainingState(
-        tuple(rng.normal(size=value.shape).astype(value.dtype) for value in first.trainable),
-        first.other,
-        tuple(value + np.ones_like(value) if value.ndim else value for value in first.optimizer),
+    other = first._replace(
+        trainable=tuple(rng.normal(size=value.shape).astype(value.dtype) for value in first.trainable),
+        optimizer=tuple(value + np.ones_like(value) if value.ndim else value for value in first.optimizer),
     )
     state = made.stack([first, other])
     for place, lane in enumerate((first, other)):
-        back = made.lane(state, place)
-        for ours, theirs in zip(
-            (*back.trainable, *back.other, *back.optimizer),
-            (*lane.trainable, *lane.other, *lane.optimizer),
-            strict=True,
-        ):
+        for ours, theirs in zip(chain(*made.lane(state, place)), chain(*lane), strict=True):
             np.testing.assert_array_equal(ours, theirs)
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.trial.row_scores import Kind
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import FOLDER, fitted, lanes, suggestions
+from tests.helpers.lane_trials import fitted, lanes, suggestions, user_spec
 
 PARAMS = tuple({"optimizer": "adam", "learning_rate": rate, "epochs": 3, "batch_size": 32} for rate in (0.003, 0.05))
 
@@ -26,9 +23,7 @@ def bits(results):
 
 @pytest.mark.parametrize("model", ["dense", "regularized", "constrained"])
 def test_lanes_and_fit_get_the_same_rows_right(data, model):
-    spec = make_spec()
-    if model != "dense":
-        spec = make_spec(folder=FOLDER, model=ModelSpec("python", f"user_models:{model}", {}))
+    spec = make_spec() if model == "dense" else user_spec(model)
     ours, theirs = lanes(spec, data, suggestions(*PARAMS)), fitted(spec, data, suggestions(*PARAMS))
     for number, each in bits(ours).items():
         assert each.mean() == pytest.approx(ours[number].value, abs=1e-6)
@@ -36,8 +31,7 @@ def test_lanes_and_fit_get_the_same_rows_right(data, model):
 
 
 def test_they_are_of_the_epoch_that_is_scored(data):
-    spec = make_spec()
-    spec = replace(spec, objective=replace(spec.objective, take_best=True))
+    spec = make_spec(take_best=True)
     jumping = [{**PARAMS[0], "learning_rate": rate, "epochs": 6} for rate in (0.3, 0.5, 0.7, 0.9)]
     results = lanes(spec, data, suggestions(*jumping))
     for number, each in bits(results).items():

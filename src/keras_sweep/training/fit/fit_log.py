@@ -83,7 +83,6 @@ class FitLog:
 
     @property
     def curve(self) -> Curve:
-        """Every metric, epoch by epoch."""
         return curve_of(self.rows)
 
     @property

@@ -83,7 +83,6 @@ class FitRunner:
         emit: Listener = lambda _: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> Generator[Result, None, None]:
-        """Yield the wanted trials' results in order."""
         with only_new_garbage():
             for suggestion in trials:
                 if suggestion.number not in wanted:
@@ -104,7 +103,6 @@ class FitRunner:
         return frozenset()
 
     def without_checkpoints(self) -> Self:
-        """A runner that reads and writes no file: for trials that are trained once more."""
         other = copy.copy(self)
         other._checkpoint = None  # noqa: SLF001  # of its own copy
         return other

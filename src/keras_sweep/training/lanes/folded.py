@@ -34,12 +34,10 @@ class FoldedLayout:
         return joined([program.layout.initial() for program in self.programs])
 
     def stack(self, lanes: Sequence[TrainingState]) -> list[Any]:
-        """Device arrays of these lanes, fold by fold."""
         folds = zip(*(parted(lane, len(self.programs)) for lane in lanes), strict=True)
         return [program.layout.stack(states) for program, states in zip(self.programs, folds, strict=True)]
 
     def lane(self, state: Any, index: int) -> TrainingState:
-        """A copy of one lane."""
         return joined([program.layout.lane(part, index) for program, part in zip(self.programs, state, strict=True)])
 
 

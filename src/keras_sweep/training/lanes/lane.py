@@ -59,7 +59,6 @@ class LaneProgress:
 
     @property
     def number(self) -> int:
-        """The trial's number."""
         return self.spec.suggestion.number
 
     @property
@@ -74,7 +73,6 @@ class LaneProgress:
 
     @property
     def curve(self) -> Curve:
-        """Every metric, epoch by epoch."""
         return curve_of(self.rows)
 
     def has_place(self, epoch: int) -> bool:

@@ -29,7 +29,7 @@ from keras_sweep.trial.wall_time import WallTime
 
 
 class CompiledRunner:
-    """Trains a generation as lanes of compiled programs, on one thread a core."""
+    """Trains a generation as lanes of compiled programs, on one thread a core. Its methods are those of `Runner`."""
 
     name = "compiled/jax"
     generation = 16
@@ -75,13 +75,11 @@ class CompiledRunner:
 
     @property
     def compiled(self) -> int:
-        """How many programs were compiled so far."""
         return self._programs.compiled
 
     def programs(
         self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener = lambda _: None
     ) -> list[tuple[int, int]]:
-        """What a generation of these is to compile: of each kind of program how many, and for how many trials."""
         generation = LaneGeneration(self._spec, self._programs, self._kept, TO_THE_END)
         with self._wall.part("build"):
             list(generation.fill(trials, wanted, emit, lambda: False))
@@ -95,10 +93,7 @@ class CompiledRunner:
         emit: Listener = lambda _: None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> Generator[Result, None, None]:
-        """Yield the wanted trials' results, each as soon as it is there.
-
-        A generation that was stopped in training is taken up where it was, if it left a snapshot.
-        """
+        """Train from the start, or from where the generation was stopped, if it left a snapshot."""
         generation = LaneGeneration(self._spec, self._programs, self._kept, judge)
         with self._wall.part("build"):
             unbuilt = list(generation.fill(trials, wanted, emit, stopping))
@@ -124,19 +119,16 @@ class CompiledRunner:
                 self._snapshot.remove()
 
     def keep_only(self, numbers: Collection[int]) -> None:
-        """Forget where all other trials ended: none continues from there any more."""
         if self._kept is not None:
             self._kept.keep_only(numbers)
 
     def missing(self, trials: Sequence[Suggestion]) -> frozenset[int]:
-        """The trials that these continue and whose end is not kept."""
         if self._kept is None:
             return frozenset()
         continued = {one.continues for one in trials if one.continues is not None}
         return frozenset(number for number in continued if not self._kept.has(number))
 
     def without_checkpoints(self) -> Self:
-        """A runner with the same programs that reads and writes no file: for trials that are trained once more."""
         other = copy.copy(self)
         other._snapshot = None  # noqa: SLF001  # of its own copy
         other._kept = EndStates(None) if self._kept is not None else None  # noqa: SLF001  # as above

@@ -18,7 +18,7 @@ from keras_sweep.training.lanes.template import Template
 
 
 class Stacked:
-    """Lanes are the first axis of every variable, and `fit`'s own training step is mapped over it."""
+    """Lanes are the first axis of every variable, and `fit`'s own training step is mapped over it. Used as `Flat`."""
 
     def __init__(self, template: Template, lanes: int) -> None:
         self._model = template.model
@@ -36,7 +36,6 @@ class Stacked:
         return TrainingState(self._template.trainable, self._template.other, slots)
 
     def stack(self, lanes: Sequence[TrainingState]) -> State:
-        """Device arrays of these lanes."""
         import jax
 
         parts = list(zip(*lanes, strict=True))[:3]
@@ -46,19 +45,16 @@ class Stacked:
         return trainable, other, slots
 
     def lane(self, state: State, index: int) -> TrainingState:
-        """A copy of one lane."""
         trainable, other, slots = (tuple(np.array(np.asarray(array)[index]) for array in part) for part in state)
         return TrainingState(trainable, other, slots)
 
     def prepare(self, numbers: Numbers) -> Any:
-        """Traced: the numbers as the step takes them."""
         return numbers.learning_rates
 
     def step(
         self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any, counted: Any = None
     ) -> tuple[State, list[Any]]:
-        """Traced: one batch, shared by all lanes. No step is masked here."""
-        assert counted is None
+        assert counted is None  # no step is masked here
         trainable, other, slots = state
         slots = [numbers if place == self._rate_place else slot for place, slot in enumerate(slots)]
 
@@ -70,7 +66,6 @@ class Stacked:
         return (list(trainable), list(other), list(slots)), list(metrics)
 
     def test(self, state: State, metrics: list[Any], numbers: Any, x: Any, y: Any) -> tuple[State, list[Any], Any]:
-        """Traced: one more batch of validation rows."""
         del numbers  # of the optimizer alone
         trainable, other, slots = state
 
@@ -104,7 +99,6 @@ class Stacked:
         return alone
 
     def finite(self, state: State) -> Any:
-        """Traced: [T] whether all trainable variables of a lane are finite."""
         import jax.numpy as jnp
 
         finite = [jnp.isfinite(array).reshape(self._lanes, -1).all(1) for array in state[0]]

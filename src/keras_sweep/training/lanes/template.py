@@ -43,9 +43,17 @@ class Template:
         Raises:
             ModelError: see `compiled_model`.
         """
+        import keras
+
         self.signature = signature
         plan = _plan(signature, signature.variants[0])
-        self.model = _shared_model(spec, signature, plan) if signature.structure else compiled_model(spec, plan, data)
+        if signature.structure:
+            with without_tensorflow():
+                keras.utils.set_random_seed(plan.seed)
+                self.model = model_of(signature.structure)
+            self.model.compile(optimizer=make_optimizer(plan), loss=spec.loss, metrics=list(spec.metrics))
+        else:
+            self.model = compiled_model(spec, plan, data)
         self.shared = Shared.of(self.model, signature.structure) if signature.structure else None
         self.order = DataOrder(np.random.get_state(), len(data.train))
         train = data.train
@@ -219,16 +227,6 @@ def _plan(signature: Signature, variant: OptimizerVariant) -> TrainingPlan:
         batch_size=signature.batch_size,
         seed=signature.seed,
     )
-
-
-def _shared_model(spec: SweepSpec, signature: Signature, plan: TrainingPlan) -> Any:
-    import keras
-
-    with without_tensorflow():
-        keras.utils.set_random_seed(plan.seed)
-        model = model_of(signature.structure)
-    model.compile(optimizer=make_optimizer(plan), loss=spec.loss, metrics=list(spec.metrics))
-    return model
 
 
 def built_own_model(
