@@ -8,9 +8,9 @@ from keras_sweep.errors import SweepError
 from keras_sweep.training.averaged_weights import scored_weights
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
-from keras_sweep.trial.result import Suggestion, TrialState
+from keras_sweep.trial.result import Suggestion
 from tests.helpers.factory import digits, make_spec
-from tests.helpers.lane_trials import Watching, assert_weights_close, suggestions, train
+from tests.helpers.lane_trials import assert_weights_close, suggestions, train
 from tests.helpers.plain_fit import assert_scored_by_its_weights, dense, plain_fit
 
 EMA = {"optimizer": "adam", "learning_rate": 0.02, "epochs": 3, "use_ema": True, "ema_momentum": 0.9}
@@ -41,23 +41,6 @@ def test_every_epoch_is_scored_as_if_fit_ended_there(data, runner):
     (result,) = train(RUNNERS[runner](make_spec(), data), suggestions(EMA)).values()
     shorter = plain_fit(dense, data, {**EMA, "epochs": 2})
     assert result.curve["val_loss"][1] == pytest.approx(shorter.scores["loss"], rel=1e-5)
-
-
-@pytest.mark.parametrize("runner", RUNNERS)
-def test_the_best_epoch_keeps_the_averages_of_that_epoch(data, runner):
-    spec = make_spec(take_best=True)
-    wild = {**EMA, "learning_rate": 3.0, "epochs": 4, "ema_momentum": 0.5}
-    (result,) = train(RUNNERS[runner](spec, data), suggestions(wild)).values()
-    assert result.epoch < 4
-    assert_scored_by_its_weights(data, result)
-
-
-@pytest.mark.parametrize("runner", RUNNERS)
-def test_a_pruned_trial_is_scored_by_its_averages(data, runner):
-    watch = Watching(rung_epochs=(2,), stop_below=2.0)
-    (result,) = train(RUNNERS[runner](make_spec(), data), suggestions(EMA), watch).values()
-    assert (result.state, result.epoch) == (TrialState.PRUNED, 2)
-    assert_scored_by_its_weights(data, result)
 
 
 def test_a_trial_that_is_continued_goes_on_from_the_weights_themselves(data):

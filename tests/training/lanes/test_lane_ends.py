@@ -71,7 +71,8 @@ def test_weights_that_overflow_in_the_last_step_are_a_divergence(numbers):
 
 @either
 def test_a_rung_prunes_and_the_curve_up_to_it_is_kept(data, run):
-    trials = suggestions(ADAM, {**ADAM, "learning_rate": 1e-4}, {**ADAM, "epochs": 2}, {**ADAM, "learning_rate": 2e-4})
+    slow = {**ADAM, "learning_rate": 1e-4}
+    trials = suggestions(ADAM, slow, {**ADAM, "epochs": 2}, {**slow, "use_ema": True})
     watch = Watching(rung_epochs=(2, 3), stop_below=0.5)
     results = run(make_spec(), data, trials, watch)
     assert [results[n].state.value for n in range(4)] == ["COMPLETE", "PRUNED", "COMPLETE", "PRUNED"]
@@ -146,6 +147,7 @@ def test_taking_the_best_epoch_keeps_its_weights(data, run):
     trials = suggestions(
         {"optimizer": "sgd", "learning_rate": 3.0, "epochs": 8},
         {"optimizer": "rmsprop", "learning_rate": 0.5, "epochs": 8},
+        {"optimizer": "adam", "learning_rate": 3.0, "epochs": 8, "use_ema": True, "ema_momentum": 0.5},
     )
     results = run(spec, data, trials)
     assert any(result.epoch < 8 for result in results.values())

@@ -40,7 +40,6 @@ class LaneGeneration:
         self.lanes: dict[int, LaneProgress] = {}
         self.groups: list[Group] = []
         self.compared_at: dict[int, list[int]] = {}  # rung -> the trials that were compared there
-        self.filled = False
         self.seconds = Seconds()  # of all groups, some of which train at once
         self._spec = spec
         self._programs = programs
@@ -58,13 +57,13 @@ class LaneGeneration:
 
     def fill(
         self, trials: Sequence[Suggestion], wanted: frozenset[int], emit: Listener, stopping: Callable[[], bool]
-    ) -> Iterator[tuple[Suggestion, BaseException]]:
-        """Make lanes of the trials and group them; yields those whose model can't be built.
+    ) -> list[tuple[Suggestion, BaseException]] | None:
+        """Make lanes of the trials and group them; returns those whose model can't be built, None if the user stops it.
 
-        A trial that is not wanted is left out where no wanted one could share its program or be compared with it. It
-        ends early, and `filled` stays false, where the user asks to stop.
+        A trial that is not wanted is left out where no wanted one could share its program or be compared with it.
         """
         begins: dict[int, TrainingState] = {}
+        unbuilt: list[tuple[Suggestion, BaseException]] = []
         needed = self._needed(trials, wanted)
         emit(PhaseBegan("build", 0, len(needed)))
         told = time.monotonic()
@@ -73,13 +72,13 @@ class LaneGeneration:
                 told = time.monotonic()
                 emit(PhaseBegan("build", done, len(needed)))
                 if stopping():
-                    return
+                    return None
             try:
                 lane = LaneProgress(self._lane_spec(suggestion, plan, own, wanted=suggestion.number in wanted))
             except BaseException as error:  # a user's model may raise anything when it is built
                 if not of_user(error):
                     raise
-                yield suggestion, error
+                unbuilt.append((suggestion, error))
                 continue
             self.lanes[lane.number] = lane
             if suggestion.continues is not None and self._kept is not None:
@@ -87,7 +86,7 @@ class LaneGeneration:
                 if state is not None:
                     begins[lane.number] = state
         self.groups = self._grouped(list(self.lanes.values()), begins)
-        self.filled = True
+        return unbuilt
 
     def _needed(
         self, trials: Sequence[Suggestion], wanted: frozenset[int]

@@ -82,7 +82,7 @@ class CompiledRunner:
     ) -> list[tuple[int, int]]:
         generation = LaneGeneration(self._spec, self._programs, self._kept, TO_THE_END)
         with self._wall.part("build"):
-            list(generation.fill(trials, wanted, emit, lambda: False))
+            generation.fill(trials, wanted, emit, lambda: False)
         return generation.programs
 
     def run(
@@ -96,8 +96,8 @@ class CompiledRunner:
         """Train from the start, or from where the generation was stopped, if it left a snapshot."""
         generation = LaneGeneration(self._spec, self._programs, self._kept, judge)
         with self._wall.part("build"):
-            unbuilt = list(generation.fill(trials, wanted, emit, stopping))
-        if not generation.filled:
+            unbuilt = generation.fill(trials, wanted, emit, stopping)
+        if unbuilt is None:
             return
         for suggestion, error in unbuilt:
             if suggestion.number in wanted:
@@ -144,9 +144,6 @@ class CompiledRunner:
         last_snapshot = time.monotonic()
         told: PhaseBegan | None = None
 
-        def may_go_on(group: Group) -> bool:
-            return not group.waits_at(generation.compared_at)
-
         def tell_phase() -> None:
             """Say what the threads do, if that is something else than before."""
             nonlocal told
@@ -156,7 +153,7 @@ class CompiledRunner:
                 told = phase
                 emit(phase)
 
-        with LaneThreads(self._threads, may_go_on) as threads:
+        with LaneThreads(self._threads, lambda group: not group.waits_at(generation.compared_at)) as threads:
             yield from self._run_due_rungs(generation)  # a snapshot may stand where all wait at a rung
             threads.set(generation.groups)
             while threads.working:
