@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -22,6 +23,8 @@ from keras_sweep.trial.result import Suggestion
 
 VERSION = 4
 CHECKPOINT_SECONDS = 60.0  # between two checkpoints
+OF_TRIAL = ("checkpoint", "its trial trains from its start")
+OF_GENERATION = ("snapshot", "its trials train from their start")
 FILE = "training.npz"  # of what trains now, in the folder of checkpoints
 
 Arrays: TypeAlias = tuple[npt.NDArray[np.generic], ...]
@@ -97,9 +100,8 @@ class LatestCheckpoint:
         spec: SweepSpec,
         data: SearchData,
         notice: Callable[[str], None] | None,
-        *,
-        name: str,
-        damaged: str,
+        words: tuple[str, str],
+        seconds: float,
         lane_limit: int = 0,
     ) -> None:
         """A file in a folder, which is made if there is none.
@@ -109,14 +111,15 @@ class LatestCheckpoint:
             spec: the sweep.
             data: what it trains on.
             notice: is called with what the user should know, a sentence.
-            name: what the file is called in it.
-            damaged: what follows if the file can't be read.
+            words: what the file is called in it, and what follows if the file can't be read.
+            seconds: between two times that it is due.
             lane_limit: of the runner.
         """
         self._path = folder / FILE
         self._spec, self._data, self._lane_limit = spec, data, lane_limit
         self._notice = notice or (lambda _: None)
-        self._name, self._damaged = name, damaged
+        self._name, self._damaged = words
+        self._seconds, self._since = seconds, time.monotonic()
 
     def write(
         self, trials: Sequence[Suggestion], facts: Mapping[str, Any], states: Sequence[TrainingState | None]
@@ -127,13 +130,22 @@ class LatestCheckpoint:
             self._notice(f"no {self._name} could be written: {error.message}")
 
     def read(self, trials: Sequence[Suggestion]) -> Kept | None:
-        """What was written, if it was of these trials."""
+        """What was written, if it was of these trials, which begin to train now."""
+        self._since = time.monotonic()
         try:
             kept = read(self._path)
         except Damaged as damage:
             self._notice(f"a {self._name} is not usable, so {self._damaged}: {damage}")
             return None
         return kept if kept is not None and kept[0]["digest"] == self._digest(trials) else None
+
+    def is_due(self) -> bool:
+        """Whether it is time to write. Then it is not for a while."""
+        now = time.monotonic()
+        if now - self._since <= self._seconds:
+            return False
+        self._since = now
+        return True
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)

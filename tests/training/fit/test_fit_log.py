@@ -21,8 +21,8 @@ def trained(clock, *epochs):
     """A log that was told of so many seconds: of the first batch of all, of training, of validation."""
     spec, suggestion = make_spec(), Suggestion(0, {"optimizer": "adam", "learning_rate": 0.01, "epochs": 9})
     plan = training_plan(spec, suggestion.params)
-    told = {"started": clock.now, "checkpoint": None, "checkpoint_seconds": 1e9}
-    log = FitLog(spec, suggestion, plan, None, Watch(TO_THE_END, lambda _: None, lambda: False), **told)
+    watch = Watch(TO_THE_END, lambda _: None, lambda: False)
+    log = FitLog(spec, suggestion, plan, None, watch, started=clock.now, checkpoint=None)
     callback = log.callback()
     for number, (first, training, validation) in enumerate(epochs):
         clock.now += first

@@ -39,7 +39,6 @@ class FitLog:
     watch: Watch
     started: float  # `time.perf_counter()` when the trial began, before its model was built
     checkpoint: LatestCheckpoint | None  # where it stood, if it was stopped before, and where it is kept
-    checkpoint_seconds: float  # between two checkpoints
     every: bool = False  # keep the weights of every epoch, in place of the best one's
     rows: list[dict[str, float]] = field(default_factory=list)  # the curve, an epoch a row
     best_weights: Weights = ()
@@ -54,7 +53,7 @@ class FitLog:
         self._restore: Callable[[], None] | None = None
         self._validate_seconds = 0.0
         self._epochs: list[tuple[float, float]] = []  # seconds of training and of validation, since it began or went on
-        self._test_started = self._written = self._epoch_ended = time.perf_counter()
+        self._test_started = self._epoch_ended = time.perf_counter()
         self._first_batch: float | None = None
         kept = self.checkpoint.read([self.suggestion]) if self.checkpoint else None
         if kept is not None:
@@ -152,8 +151,7 @@ class FitLog:
                 self.pruned_at = done
         ended = self.diverged or self.pruned_at is not None or done == self.plan.epochs
         self.interrupted = not ended and self.watch.stopping()
-        due = self.interrupted or time.perf_counter() - self._written > self.checkpoint_seconds
-        if due and not ended and self.checkpoint is not None:
+        if self.checkpoint is not None and not ended and (self.interrupted or self.checkpoint.is_due()):
             self._write(self.checkpoint)
         if self.diverged or self.interrupted or self.pruned_at is not None:
             self.model.stop_training = True
@@ -162,7 +160,6 @@ class FitLog:
         rows, generators = {self.suggestion.number: self.rows}, generator_states()
         facts = {"rows": rows, "seconds": self._of_all_runs(), "generators": generators}
         checkpoint.write([self.suggestion], facts, [state_of(self.model), TrainingState(self.best_weights, (), ())])
-        self._written = time.perf_counter()
 
 
 def _first_beyond(seconds: Sequence[float]) -> float:

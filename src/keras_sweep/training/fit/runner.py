@@ -14,7 +14,7 @@ from keras_sweep.process.user_code import of_user
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.averaged_weights import swap_of
 from keras_sweep.training.build_trial import called, compiled_model
-from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
+from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, OF_TRIAL, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.fit.checkpoint import BACKENDS
 from keras_sweep.training.fit.fit_log import FitLog, Watch
@@ -61,9 +61,7 @@ class FitRunner:
         self._data = data
         self._checkpoint: LatestCheckpoint | None = None
         if checkpoints is not None and backend in BACKENDS:
-            damaged = "its trial trains from its start"
-            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, name="checkpoint", damaged=damaged)
-        self._checkpoint_seconds = checkpoint_seconds
+            self._checkpoint = LatestCheckpoint(checkpoints, spec, data, notice, OF_TRIAL, checkpoint_seconds)
         self._wall = WallTime()
         self.spent = self._wall.parts  # build, compile (tracing included), train, validate, score
         self.compiled = 0  # trials that have compiled what they train with
@@ -162,17 +160,7 @@ class FitRunner:
         try:
             plan = training_plan(spec, suggestion.params)
             model = compiled_model(spec, plan, data)
-            log = FitLog(
-                spec,
-                suggestion,
-                plan,
-                model,
-                watch,
-                started,
-                self._checkpoint,
-                self._checkpoint_seconds,
-                every,
-            )
+            log = FitLog(spec, suggestion, plan, model, watch, started, self._checkpoint, every)
             train, validation = data.train, data.validation
             watch.emit(PhaseBegan("compile", 0, 1))
             self.compiled += 1
@@ -190,8 +178,7 @@ class FitRunner:
         except BaseException as error:  # a user's model, or an optimizer, may raise anything, `sys.exit` does too
             if not of_user(error):
                 raise
-            curve = log.curve if log else {}
-            return failed(suggestion, error, runner=self.name, curve=curve)
+            return failed(suggestion, error, runner=self.name, curve=log.curve if log else {})
         finally:
             for name, seconds in (log.spent if log else {"build": time.perf_counter() - started}).items():
                 self._wall.add(name, seconds)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import copy
 import os
-import time
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, LatestCheckpoint
+from keras_sweep.training.checkpoint import CHECKPOINT_SECONDS, OF_GENERATION, LatestCheckpoint
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.lanes.generation import LaneGeneration
 from keras_sweep.training.lanes.group import Group
@@ -67,11 +66,9 @@ class CompiledRunner:
         self._kept = EndStates(checkpoints) if keep_states else None
         self._snapshot: LatestCheckpoint | None = None
         if checkpoints is not None:
-            damaged = "its trials train from their start"
             self._snapshot = LatestCheckpoint(
-                checkpoints, spec, data, notice, name="snapshot", damaged=damaged, lane_limit=lane_limit
+                checkpoints, spec, data, notice, OF_GENERATION, checkpoint_seconds, lane_limit
             )
-        self._checkpoint_seconds = checkpoint_seconds
 
     @property
     def compiled(self) -> int:
@@ -141,7 +138,6 @@ class CompiledRunner:
         emit: Listener,
         stopping: Callable[[], bool],
     ) -> Iterator[Result]:
-        last_snapshot = time.monotonic()
         told: PhaseBegan | None = None
 
         def tell_phase() -> None:
@@ -166,7 +162,7 @@ class CompiledRunner:
                         yield from self._read([report], generation, emit)
                         yield from self._run_due_rungs(generation)
                         threads.set(generation.groups)
-                due = self._snapshot is not None and time.monotonic() - last_snapshot > self._checkpoint_seconds
+                due = self._snapshot is not None and self._snapshot.is_due()
                 if stops or due:
                     with self._wall.part("lanes"):
                         threads.pause(tell_phase)
@@ -179,7 +175,6 @@ class CompiledRunner:
                     yield from self._run_due_rungs(generation)  # the reports just read are not read again
                     threads.set(generation.groups)
                     threads.resume()
-                    last_snapshot = time.monotonic()
 
     def _run_due_rungs(self, generation: LaneGeneration) -> Iterator[Result]:
         """Run the rungs that all have come to; results of the pruned."""
