@@ -47,7 +47,7 @@ def test_every_row_is_left_out_by_one_fold_and_each_class_is_shared_equally(data
 def out_of_fold(build, data, **loss):
     """What models that a script trains on each fold's rows put out on the rows that they have not seen."""
     model = build()
-    outputs = np.empty((len(data.train), *model.output.shape[1:]), np.float32)
+    outputs = np.empty((len(data.train), *model.output_shape[1:]), np.float32)
     for index, fold in enumerate(data.folds):
         rows = data.fold(index)
         np.testing.assert_array_equal(rows.train.x, data.train.x[fold.train])
