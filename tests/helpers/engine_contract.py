@@ -121,13 +121,10 @@ def summary(results: Sequence[Result]) -> list[tuple[object, ...]]:
 
 def in_space(space: SearchSpace, params: Params, free: frozenset[str] = frozenset()) -> bool:
     """Whether a trial has exactly the active parameters and the constants, each with a value of its distribution."""
-    expected = dict(space.constants)
-    for parameter in space.parameters:
-        if parameter.active(params):
-            if not parameter.distribution.contains(params.get(parameter.name)):
-                return False
-            expected[parameter.name] = params[parameter.name]
-    return {**expected, **{name: params[name] for name in free}} == dict(params)
+    if (searched := space.searched(params)) is None:
+        return False
+    values = {parameter.name: value for parameter, value in searched}
+    return {**space.constants, **values, **{name: params[name] for name in free}} == dict(params)
 
 
 class EngineContract:

@@ -17,10 +17,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from keras_sweep.files import atomic
-from keras_sweep.files.arrays import read_arrays
+from keras_sweep.files.arrays import read_arrays, write_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock
-from keras_sweep.record.saved import delete_others, save_weights, saved_trials, weights_file
+from keras_sweep.record.saved import delete_others, saved_trials, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.disk_faults import KILL, Faults, injected
@@ -37,7 +37,7 @@ def run(folder: SweepFolder) -> None:
         stack.enter_context(closing(study))
         atomic.write_text(folder.space, SPEC.text)
         for one in TRIALS[study.next_number :]:
-            save_weights(weights_file(folder, one.number), DENSE)
+            write_arrays(weights_file(folder, one.number), DENSE)
             study.add(one)
         delete_others(folder.weights, [TRIALS[-1].number])
         study.set_attributes({"test_looks": 1})

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from keras_sweep.errors import RecordError
+from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import (
     BEST_WITH_VALUES,
     DamagedWeights,
@@ -25,7 +26,6 @@ from keras_sweep.record.saved import (
     load_weights,
     numbered_files,
     save_scores,
-    save_weights,
     scores_file,
 )
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -46,7 +46,7 @@ arrays = hnp.arrays(
 def test_any_arrays_come_back_bit_for_bit(some: list[npt.NDArray[np.generic]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights" / "000000.npz"
-        save_weights(path, tuple(some))
+        write_arrays(path, tuple(some))
         assert identical(load_weights(path, arrays_digest(some)), tuple(some))
 
 
@@ -59,26 +59,26 @@ def test_any_arrays_come_back_bit_for_bit(some: list[npt.NDArray[np.generic]]) -
     ids=["types that NumPy lacks", "column order and views"],
 )
 def test_unusual_arrays_come_back_too(tmp_path: Path, some: Weights) -> None:
-    save_weights(tmp_path / "000000.npz", some)
+    write_arrays(tmp_path / "000000.npz", some)
     assert identical(load_weights(tmp_path / "000000.npz", arrays_digest(some)), some)
 
 
 def test_numpy_reads_the_file_without_pickle(tmp_path: Path) -> None:
-    save_weights(tmp_path / "000000.npz", DENSE)
+    write_arrays(tmp_path / "000000.npz", DENSE)
     with np.load(tmp_path / "000000.npz", allow_pickle=False) as archive:
         assert identical(tuple(archive[name] for name in ("0", "1")), DENSE)
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "weights" / "000000.npz"
-    save_weights(path, DENSE)
+    write_arrays(path, DENSE)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_every_truncation_is_found(tmp_path: Path) -> None:
     path = tmp_path / "000000.npz"
-    save_weights(path, DENSE)
+    write_arrays(path, DENSE)
     whole = path.read_bytes()
     for size in [*range(0, len(whole), 997), len(whole) - 1]:
         path.write_bytes(whole[:size])
@@ -90,7 +90,7 @@ SMALL = (np.arange(5, dtype=np.float32), np.ones((2, 2)))
 SCORES = of_values(np.ones(9))
 SAVED: dict[str, tuple[Callable[[Path], None], Callable[[Path], object]]] = {
     "weights": (
-        lambda path: save_weights(path, SMALL),
+        lambda path: write_arrays(path, SMALL),
         lambda path: [one.tobytes() for one in load_weights(path, arrays_digest(SMALL))],
     ),
     "scores": (
@@ -133,7 +133,7 @@ def _npy(array: npt.NDArray[np.generic], *, pickle: bool = False) -> bytes:
 
 
 def test_another_trials_weights_are_refused(tmp_path: Path) -> None:
-    save_weights(tmp_path / "000000.npz", (*DENSE[:1], DENSE[1] + 1))
+    write_arrays(tmp_path / "000000.npz", (*DENSE[:1], DENSE[1] + 1))
     for digest in (arrays_digest(DENSE), None):
         with pytest.raises(DamagedWeights, match="they are not those that the record tells of"):
             load_weights(tmp_path / "000000.npz", digest)
@@ -172,7 +172,7 @@ def test_a_missing_file_is_not_a_damaged_one(tmp_path: Path) -> None:
 
 def test_objects_are_not_weights(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must be numbers"):
-        save_weights(tmp_path / "000000.npz", (np.array([None]),))
+        write_arrays(tmp_path / "000000.npz", (np.array([None]),))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -194,7 +194,7 @@ def test_another_trials_scores_and_no_scores_are_refused(tmp_path: Path) -> None
     save_scores(path, of_values(np.ones(9)))
     with pytest.raises(RecordError, match="not those that the record tells of"):
         load_scores(path, RIGHT.digest)
-    save_weights(path, DENSE)
+    write_arrays(path, DENSE)
     with pytest.raises(RecordError, match="are damaged"):
         load_scores(path, RIGHT.digest)
     with pytest.raises(RecordError, match="No such file"):

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import RecordError, UsageError
+from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.lock import SweepLock, read_owner
-from keras_sweep.record.saved import delete_others, load_weights, save_weights, saved_trials, weights_file
+from keras_sweep.record.saved import delete_others, load_weights, saved_trials, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps, find, set_aside, sweep_folder, sweeps_dir
 from keras_sweep.record.trial_record import TrialRecord
@@ -172,7 +173,7 @@ def test_only_files_that_a_sweep_wrote_are_deleted(tmp_path: Path) -> None:
     delete_others(folder.weights, [1])
     assert saved_trials(folder) == []
     for number in (1, 2, 3, 1_234_567):
-        save_weights(weights_file(folder, number), DENSE)
+        write_arrays(weights_file(folder, number), DENSE)
     np.savez(folder.weights / "20240101.npz", x=np.zeros(3))
     (folder.weights / "20240102.npz").write_bytes(b"")
     (folder.weights / "20240103.npz").symlink_to(weights_file(folder, 2))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.record.saved import save_weights, saved_trials
+from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.trial.result import Result, TrialState
@@ -94,10 +94,10 @@ DAMAGES = {
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-40]),
     "altered": lambda path: path.write_bytes(path.read_bytes().replace(b'"value": ', b'"value": 9', 1)),
     "empty": lambda path: path.write_bytes(b""),
-    "weights alone": lambda path: save_weights(path, DENSE),
+    "weights alone": lambda path: write_arrays(path, DENSE),
     "another text": lambda path: write_arrays(path, (), text='{"state": 1}'),
-    "no text": lambda path: save_weights(path, (np.frombuffer(b"\xff[", np.uint8),)),
-    "nothing in it": lambda path: save_weights(path, ()),
+    "no text": lambda path: write_arrays(path, (np.frombuffer(b"\xff[", np.uint8),)),
+    "nothing in it": lambda path: write_arrays(path, ()),
     "another's": lambda path: shutil.copy(path.with_name("000002.npz"), path),
 }
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from keras_sweep.errors import ChangedSweep, RecordError
-from keras_sweep.record.saved import save_weights, saved_trials, weights_file
+from keras_sweep.files.arrays import write_arrays
+from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
@@ -97,7 +98,7 @@ def test_a_copy_of_the_space_file_that_was_altered_is_set_aside(tmp_path: Path, 
 def test_files_of_a_lost_record_are_set_aside(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path / "digits")
     opened(folder)
-    save_weights(weights_file(folder, 3), DENSE)
+    write_arrays(weights_file(folder, 3), DENSE)
     folder.study.unlink()
     assert len(opened(folder)) == 2
     assert saved_trials(folder) == []
@@ -120,7 +121,7 @@ def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     opened(folder, make_spec((LEARNING_RATE,), text="x"))
     results = [result(number, weights=(*DENSE, np.array([number]))).light() for number in range(4)]
     for number in (1, 2, 3, 4):  # of trial 4 the record does not know yet
-        save_weights(weights_file(folder, number), (*DENSE, np.array([number])))
+        write_arrays(weights_file(folder, number), (*DENSE, np.array([number])))
     weights_file(folder, 2).write_bytes(weights_file(folder, 2).read_bytes()[:100])
     shutil.copy(weights_file(folder, 1), weights_file(folder, 3))
     told: list[str] = []

@@ -25,9 +25,13 @@ class DamagedArrays(Exception):
 
 
 def write_arrays(path: Path, arrays: Sequence[Any], *, text: str | None = None) -> None:
-    """Write arrays, after a text where there is one, whole or not at all. Raises RecordError."""
+    """Write arrays, after a text where there is one, whole or not at all, into a folder that is made if there is none.
+
+    Raises RecordError.
+    """
     import numpy as np
 
+    atomic.make_private(path.parent)
     members = list(arrays) if text is None else [np.frombuffer(text.encode(), np.uint8), *arrays]
     with atomic.replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.comment = _comment(len(members))

@@ -12,7 +12,7 @@ from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Distribution, Float, Int, Value
-from keras_sweep.space.search_space import Objective, Params, SearchSpace
+from keras_sweep.space.search_space import Objective, Parameter, Params, SearchSpace
 from keras_sweep.space.sweep_spec import DataSpec, ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.open_record import open_study
@@ -140,20 +140,19 @@ def _params_in(space: SearchSpace, given: Params) -> Params:
     renamed = {
         name if name in known or f"model.{name}" not in known else f"model.{name}": given[name] for name in given
     }
-    params: dict[str, Value] = {}
     for name, constant in space.constants.items():
         if renamed.setdefault(name, constant) != constant:
             raise ValueError(f"`{name}` is {renamed[name]!r}, not {constant!r}")
-        params[name] = constant
-    for parameter in space.parameters:
-        if not parameter.active(params):
-            continue
+
+    def value_of(parameter: Parameter) -> Value:
         if parameter.name not in renamed:
             raise ValueError(f"there is no `{parameter.name}`")
         value = _as_kind(parameter.distribution, renamed[parameter.name])
         if not parameter.distribution.contains(value):
             raise ValueError(f"`{parameter.name}` is outside of the space")
-        params[parameter.name] = value
+        return value
+
+    params = space.with_values(value_of)
     if unknown := sorted(set(renamed) - set(params)):
         raise ValueError(f"the space has no `{unknown[0]}`")
     return params

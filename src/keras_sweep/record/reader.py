@@ -155,11 +155,7 @@ def damage_named(folder: SweepFolder) -> Iterator[None]:
     with plain_errors("read", folder.study):
         try:
             yield
-        except (
-            sqlite3.DatabaseError,
-            ValueError,
-            RecursionError,
-        ) as error:  # the last of deep JSON
+        except (sqlite3.DatabaseError, ValueError, RecursionError) as error:  # the last of deep JSON
             kind = str(getattr(error, "sqlite_errorname", ""))
             if isinstance(error, sqlite3.Error) and not kind.startswith(OF_DAMAGE):  # but of the disk, or a lock
                 raise

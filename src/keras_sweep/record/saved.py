@@ -33,7 +33,7 @@ class DamagedWeights(RecordError):
 
 
 def weights_file(folder: SweepFolder, number: int) -> Path:
-    """Where a trial's weights are kept."""
+    """Where a trial's weights are kept, by `write_arrays`."""
     return folder.weights / f"{number:06d}.npz"
 
 
@@ -45,12 +45,6 @@ def weights_file_of(folder: SweepFolder, trial: Result) -> Path:
 def part_of(folder: SweepFolder, trial: Result) -> SweepFolder:
     """The part of a sweep's folder that holds the files of a trial, or of a finalist."""
     return folder if trial.suggestion.recipe is None else folder.finalists
-
-
-def save_weights(path: Path, weights: Weights) -> None:
-    """Write a model's arrays, whole or not at all; the folder is made if there is none. Raises RecordError."""
-    atomic.make_private(path.parent)
-    write_arrays(path, weights)
 
 
 def load_weights(path: Path, digest: str | None) -> Weights:
@@ -105,8 +99,7 @@ def scores_file(folder: SweepFolder, number: int) -> Path:
 
 
 def save_scores(path: Path, scores: RowScores) -> None:
-    """Write them, whole or not at all; the folder is made if there is none. Raises RecordError."""
-    atomic.make_private(path.parent)
+    """Write them, whole or not at all. Raises RecordError."""
     write_arrays(path, scores.arrays, text=scores_text(scores))
 
 

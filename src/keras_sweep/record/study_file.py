@@ -233,11 +233,9 @@ def empty_tables() -> bytes:
 
     Raises RecordError: the installed Optuna makes other tables than this version of keras-sweep writes.
     """
-    from keras_sweep.files.atomic import user_cache
-
     name, folder = f"optuna-{importlib.metadata.version('optuna')}.db", None
     with contextlib.suppress(OSError):
-        folder = user_cache("records")
+        folder = atomic.user_cache("records")
         image = (folder / name).read_bytes()
         if _revision(image) == schema.REVISION:
             return image

@@ -16,7 +16,6 @@ from keras_sweep.record.saved import (
     delete_others,
     numbered_files,
     save_scores,
-    save_weights,
     scores_file,
     scores_of,
     scores_text,
@@ -88,7 +87,7 @@ class TrialRecord:
         self._place(light)
         try:
             if result.number in self.best and result.weights is not None:
-                save_weights(weights_file(folder, result.number), result.weights)
+                write_arrays(weights_file(folder, result.number), result.weights)
             if scores is not None:
                 save_scores(scores_file(folder, result.number), scores)
             self._study.add(light)
@@ -118,7 +117,6 @@ class TrialRecord:
             "weights": len(weights),
             "scores": None if scores is None else scores_text(scores),
         }
-        atomic.make_private(path.parent)
         write_arrays(path, (*weights, *(scores.arrays if scores is not None else ())), text=json.dumps(about))
         self._waiting[result.number] = path
         return light

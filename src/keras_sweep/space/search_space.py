@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -121,12 +121,21 @@ class SearchSpace:
 
     def at(self, units: Iterator[float]) -> dict[str, Value]:
         """The trial at a point of the unit cube: one number in [0, 1) a parameter, drawn also for inactive ones."""
+        places = {parameter.name: next(units) for parameter in self.parameters}
+        return self.with_values(lambda parameter: parameter.distribution.at(places[parameter.name]))
+
+    def with_values(self, value_of: Callable[[Parameter], Value]) -> dict[str, Value]:
+        """A trial with a value for each parameter that is active by those before it, constants included."""
         params = dict(self.constants)
         for parameter in self.parameters:
-            unit = next(units)
             if parameter.active(params):
-                params[parameter.name] = parameter.distribution.at(unit)
+                params[parameter.name] = value_of(parameter)
         return params
+
+    def searched(self, params: Params) -> list[tuple[Parameter, Value]] | None:
+        """The active parameters of a trial with their values; None where a value is not of its parameter's."""
+        active = [(one, params.get(one.name)) for one in self.parameters if one.active(params)]
+        return active if all(parameter.distribution.contains(value) for parameter, value in active) else None
 
 
 def _watched(parameter: Parameter, group: tuple[Parameter, ...]) -> set[Value]:

@@ -73,10 +73,7 @@ _ANY_VALUE = {"type": ["string", "number", "boolean", "null", "array"]}
 Value = Annotated[Any, Rule("a value or a list of values", _is_value, _ANY_VALUE)]
 Values = Annotated[Any, Rule("a list of values", _list_of(_is_value), {"type": "array", "minItems": 1})]
 Number = Annotated[Any, Rule("a number", _is_number, {"type": "number"})]  # whole or not, as it stands in the file
-Step = Annotated[
-    Any,
-    Rule("a number above 0", lambda value: _is_number(value) and value > 0, {"type": "number", "exclusiveMinimum": 0}),
-]
+Step = Annotated[Any, Rule("a number above 0", _is_step, {"type": "number", "exclusiveMinimum": 0})]
 Shares = Annotated[Any, Rule("a list of numbers", _list_of(_is_number), {"type": "array", "items": {"type": "number"}})]
 Conditions = Annotated[
     Any,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
+from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import (
     load_scores,
     load_weights,
     save_scores,
-    save_weights,
     scores_file,
     weights_file,
     weights_file_of,
@@ -58,7 +58,7 @@ def rebuild_weights(running: Running, trials: Sequence[Result]) -> None:
             lost = error.message
         else:
             if arrays_digest(weights) == trial.weights_digest:  # else it was another processor or backend
-                save_weights(weights_file_of(running.study.folder, trial), weights)
+                write_arrays(weights_file_of(running.study.folder, trial), weights)
                 continue
         running.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
 

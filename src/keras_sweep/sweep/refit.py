@@ -9,7 +9,8 @@ from pathlib import Path
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import Interrupted, RecordError, SweepError
-from keras_sweep.record.saved import delete_others, load_weights, save_weights, weights_file
+from keras_sweep.files.arrays import write_arrays
+from keras_sweep.record.saved import delete_others, load_weights, weights_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import SearchSpace
@@ -44,7 +45,7 @@ def refit_winner(running: Running, training: Result) -> Refit | None:
         spec, rows, training, running.runner.name, emit, lambda: running.stop.signalled, study.folder.checkpoints
     )
     assert again.weights is not None
-    save_weights(weights_file(study.folder.refit, training.recipe), again.weights)
+    write_arrays(weights_file(study.folder.refit, training.recipe), again.weights)
     refit = _refit(training, again, rows, arrays_digest(again.weights))
     study.set_attributes({"refit": asdict(refit)})
     delete_others(study.folder.refit.weights, [training.recipe])

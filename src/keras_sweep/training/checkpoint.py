@@ -17,7 +17,6 @@ import numpy.typing as npt
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
 from keras_sweep.files.arrays import DamagedArrays, read_text_and_arrays, write_arrays
-from keras_sweep.files.atomic import make_private
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Suggestion
 
@@ -53,7 +52,6 @@ def write(path: Path, facts: Mapping[str, Any], states: Sequence[TrainingState |
     """
     counts = [None if state is None else list(map(len, state)) for state in states]
     arrays = [array for state in states if state is not None for part in state for array in part]
-    make_private(path.parent)
     write_arrays(path, arrays, text=json.dumps({"version": VERSION, "counts": counts, "facts": facts}))
 
 

@@ -54,14 +54,9 @@ class CodedSpace:
 
     def encode(self, params: Params) -> dict[str, Code] | None:
         """The codes of a trial's values; None where they are not of this space."""
-        codes: dict[str, Code] = {}
-        for parameter in self.space.parameters:
-            if parameter.active(params):
-                value = params.get(parameter.name)
-                if not parameter.distribution.contains(value):
-                    return None
-                codes[parameter.name] = _code(parameter.distribution, value)
-        return codes or {NOTHING: 0}
+        if (searched := self.space.searched(params)) is None:
+            return None
+        return {one.name: _code(one.distribution, value) for one, value in searched} or {NOTHING: 0}
 
     def decode(self, codes: Codes) -> dict[str, Value]:
         """A trial's values, constants included, of KerasTuner's values."""

@@ -47,11 +47,7 @@ class OptunaSampler(Sampler):
 
     def draw(self, number: int) -> dict[str, Value]:
         trial = self._asked[number] = self._study.ask()
-        params: dict[str, Value] = dict(self.space.constants)
-        for parameter in self.space.parameters:
-            if parameter.active(params):
-                params[parameter.name] = self._value(trial, parameter)
-        return params
+        return self.space.with_values(lambda parameter: self._value(trial, parameter))
 
     def drop(self, number: int) -> None:
         import optuna
@@ -140,23 +136,20 @@ def _frozen(space: SearchSpace, result: Result) -> optuna.trial.FrozenTrial | No
     """
     import optuna
 
+    if (searched := space.searched(result.params)) is None:
+        return None
     params: dict[str, Any] = {}
     distributions: dict[str, optuna.distributions.BaseDistribution] = {}
-    for parameter in space.parameters:
-        if not parameter.active(result.params):
-            continue
-        value = result.params.get(parameter.name)
-        if not parameter.distribution.contains(value):
-            return None
+    for parameter, value in searched:
         distributions[parameter.name] = optuna_distribution(parameter.distribution)
         if isinstance(parameter.distribution, Categorical):
             value = choices_as_scalars(parameter.distribution)[parameter.distribution.choices.index(value)]
         params[parameter.name] = value
-    value = result.value
+    score = result.value
     return optuna.trial.create_trial(
-        state=optuna.trial.TrialState[result.state.value if value is not None else "PRUNED"],
-        value=value,
+        state=optuna.trial.TrialState[result.state.value if score is not None else "PRUNED"],
+        value=score,
         params=params,
         distributions=distributions,
-        intermediate_values={result.epochs: value} if value is not None and result.state is TrialState.PRUNED else {},
+        intermediate_values={result.epochs: score} if score is not None and result.state is TrialState.PRUNED else {},
     )
