@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import toys
-from tests.helpers.command import Ended, python
+from tests.helpers.command import python
+from tests.helpers.fault_driver import Ended
 from tests.helpers.space_texts import small
 
 ROOT = Path(__file__).parents[1]

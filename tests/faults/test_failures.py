@@ -9,7 +9,8 @@ import pytest
 
 from keras_sweep.record import reader
 from keras_sweep.trial.result import TrialState
-from tests.helpers.whole_sweeps import Driver, Ended, folder_of
+from tests.helpers.fault_driver import Ended
+from tests.helpers.whole_sweeps import Driver, folder_of
 
 SPACE = """\
 data: digits

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.training.checkpoint import FILE
+from tests.helpers.fault_driver import Ended
 from tests.helpers.long_sweep import write
-from tests.helpers.whole_sweeps import Driver, Ended, check_sound, folder_of, outcome
+from tests.helpers.whole_sweeps import Driver, check_sound, folder_of, outcome
 
 
 def fit_on(backend: str) -> list[str]:

@@ -7,34 +7,18 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from keras_sweep.cli.main import main
-from tests.helpers.forks import backend_of, forks
+from tests.helpers.fault_driver import Ended, Forks, forked
 from tests.helpers.records import ROOT
 
 PATIENCE = 800.0  # seconds before what is waited for counts as hanging: no test may depend on a machine's speed
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    def ok(self) -> Ended:
-        """The same, which must have ended with 0."""
-        assert self.code == 0, self.out + self.err
-        return self
 
 
 def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: str) -> Ended:
@@ -42,7 +26,7 @@ def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: s
     words = list(map(str, arguments))
     variables = _variables()
     if not new and not environment:
-        return _forked(backend_of(words), folder=str(cwd), arguments=words, environment=variables)
+        return forked(words, cwd, environment=variables)
     return process([sys.executable, "-m", "keras_sweep", *words], cwd, {**variables, **environment})
 
 
@@ -50,7 +34,7 @@ def python(code: str, *arguments: str | Path, cwd: Path, backend: str = "jax", *
     """`python -c CODE ARGUMENTS` in a folder, of an interpreter that has imported Keras on a backend."""
     variables = {**_variables(), "KERAS_BACKEND": backend, **environment}
     words = list(map(str, arguments))
-    return _forked(backend, folder=str(cwd), arguments=words, program=code, environment=variables)
+    return Forks(backend).run(folder=str(cwd), arguments=words, program=code, environment=variables)
 
 
 def script(file: str, *, cwd: Path, new: bool = False, **environment: str) -> Ended:
@@ -71,13 +55,6 @@ def process(words: Sequence[str | Path], cwd: Path = ROOT, environment: Mapping[
 
 def _variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("KERAS_BACKEND", "SWEEPS_DIR")}
-
-
-def _forked(backend: str, **job: object) -> Ended:
-    with tempfile.TemporaryDirectory() as output:
-        ended = forks(backend).run(output=output, **job)
-        out, err = (Path(output, name).read_text() for name in ("out", "err"))
-        return Ended(ended["code"], out, err)
 
 
 def called(arguments: list[str], sweeps: Path | None = None) -> tuple[int, str, str]:

@@ -8,7 +8,7 @@ in place of `sweep`), `kind`, `nth`, `after`, `what` and `commits` of a fault (s
 ignored), `environment` (all of it). For each it prints one line of JSON: `code` (negative: by a signal), `calls` (names
 of the calls to the disk; null where it was killed), `seconds`. A job that is `detached` is answered at once by its
 `pid`, and `poll` with that number by its `code`, null while it runs. What the command prints is in `out` and `err` in
-the folder, or in the folder `output`. The parent starts no thread and uses no device, so that its children can.
+the folder `output`. The parent starts no thread and uses no device, so that its children can.
 """
 
 from __future__ import annotations
@@ -18,13 +18,68 @@ import importlib
 import json
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 import time
 import traceback
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from keras_sweep.record.study_file import empty_tables
+from tests.helpers.records import ROOT
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it left behind."""
+
+    code: int  # negative: killed by that signal
+    out: str
+    err: str
+    calls: list[str] | None = None  # to the disk; None where it was killed
+    seconds: float = 0.0
+
+    def ok(self) -> Ended:
+        """The same, which must have ended with 0."""
+        assert self.code == 0, self.out + self.err
+        return self
+
+
+@cache
+class Forks:
+    """The driver for a backend, one for all tests: it ends when its input does, with them."""
+
+    def __init__(self, backend: str) -> None:
+        command = [sys.executable, "-m", "tests.helpers.fault_driver", backend]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        assert self._process.stdout is not None
+        while (line := self._process.stdout.readline()) != "ready\n":
+            assert line, "the driver does not start"
+
+    def ask(self, **job: Any) -> dict[str, Any]:
+        """Its answer to a job."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(json.dumps(job) + "\n")
+        stdin.flush()
+        answer: dict[str, Any] = json.loads(stdout.readline())
+        return answer
+
+    def run(self, **job: Any) -> Ended:
+        """How the job ended."""
+        with tempfile.TemporaryDirectory() as output:
+            answer = self.ask(output=output, **job)
+            out, err = (Path(output, name).read_text(errors="replace") for name in ("out", "err"))
+        return Ended(out=out, err=err, **answer)
+
+
+def forked(words: list[str], folder: Path, **job: Any) -> Ended:
+    """Run `sweep` with these words in a folder, by the driver of the backend that they name."""
+    backend = words[words.index("--backend") + 1] if "--backend" in words else "jax"
+    return Forks(backend).run(folder=str(folder), arguments=words, **job)
 
 
 def main() -> None:
@@ -37,10 +92,8 @@ def main() -> None:
             found, status = os.waitpid(job["poll"], os.WNOHANG)
             print(json.dumps({"code": os.waitstatus_to_exitcode(status) if found else None}), flush=True)  # noqa: T201
             continue
-        output = Path(job.setdefault("output", job["folder"]))
-        calls = output / "calls"
-        calls.unlink(missing_ok=True)
-        (output / "out").write_text("")  # of the job before
+        (Path(job["output"]) / "out").touch()
+        calls = Path(job["output"]) / "calls"
         started = time.monotonic()
         child = os.fork()
         if child == 0:

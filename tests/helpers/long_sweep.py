@@ -13,7 +13,7 @@ from pathlib import Path
 
 from keras_sweep.record import reader
 from tests.helpers.command import PATIENCE
-from tests.helpers.forks import forks
+from tests.helpers.fault_driver import Forks
 from tests.helpers.space_texts import small
 from tests.helpers.whole_sweeps import folder_of
 
@@ -59,11 +59,11 @@ class Started:
         self.returncode: int | None = None
         words = ("run", "long.yaml", *words)
         job = {"folder": str(folder), "output": str(self._output), "arguments": words, "nohup": nohup}
-        self.pid: int = forks().run(detached=True, **job)["pid"]
+        self.pid: int = Forks("jax").ask(detached=True, **job)["pid"]
 
     def poll(self) -> int | None:
         if self.returncode is None:
-            self.returncode = forks().run(poll=self.pid)["code"]
+            self.returncode = Forks("jax").ask(poll=self.pid)["code"]
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,10 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores
-from tests.helpers.forks import backend_of, forks
+from tests.helpers.fault_driver import Ended, forked
 from tests.helpers.outcomes import model_arrays
 from tests.helpers.records import integrity
 from tests.helpers.whole_spaces import arguments, whole_text
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int  # negative: killed by that signal
-    calls: list[str] | None  # to the disk; None where it was killed
-    seconds: float
-    out: str
-    err: str
 
 
 class Driver:
@@ -38,9 +26,7 @@ class Driver:
 
     def sweep(self, folder: Path, words: list[str], **fault: Any) -> Ended:
         """Run `sweep` with these words in a folder. `fault`: as fault_driver.py says."""
-        answer = forks(backend_of(words)).run(folder=str(folder), arguments=words, **fault)
-        out, err = ((folder / name).read_text(errors="replace") for name in ("out", "err"))
-        return Ended(answer["code"], answer["calls"], answer["seconds"], out, err)
+        return forked(words, folder, **fault)
 
     def run(self, folder: Path, space: str, *more: str, **fault: Any) -> Ended:
         """Run one of SPACES in a folder, which is made if there is none."""
