@@ -17,7 +17,6 @@ import pytest
 from keras_sweep.errors import RecordError
 from keras_sweep.files import disk
 from keras_sweep.record import reader
-from keras_sweep.record.saved import DamagedWeights, load_weights
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.disk_faults import KINDS, Faults, injected
@@ -153,9 +152,3 @@ def test_a_database_locked_by_another_program_is_named(tmp_path: Path, monkeypat
         other.execute("ROLLBACK")
         study.add(dense_sweep(4)[3])
         assert same(study.results(), dense_sweep(4))
-
-
-def test_weights_that_can_not_be_read_are_not_called_damaged(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="Is a directory") as caught:
-        load_weights(tmp_path, None)
-    assert not isinstance(caught.value, DamagedWeights)

@@ -3,7 +3,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.ranking import comparable, imported, order_key, winner
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.result import TrialState
 from tests.helpers.calls import calls_of
 from tests.helpers.factory import make_spec
 from tests.helpers.records import SPEC, new_folder, new_study, same
@@ -53,19 +52,6 @@ def test_sqlite_ranks_as_the_leaderboard_does(
     assert same(reader.read_summary(folder).best, best)
 
 
-def test_results_equal_what_optuna_loads(tmp_path: Path) -> None:
-    folder = new_folder(tmp_path, 64)
-    trials = optuna.load_study(study_name="dense", storage=f"sqlite:///{folder.study}").get_trials()
-    for trial, one in zip(trials, reader.read_results(folder), strict=True):
-        assert (trial.number, trial.state.name, trial.value) == (one.number, one.state.value, one.value)
-        assert trial.params == one.params
-        assert {
-            name: tuple(values) for name, values in trial.user_attrs["curve"].items()
-        } == one.curve or one.value is None
-        assert trial.user_attrs["seconds"]["train"] == one.seconds.train
-        assert trial.user_attrs.get("reason") == one.reason
-
-
 def test_a_sweep_at_a_glance(tmp_path: Path) -> None:
     results = dense_sweep(64)
     summary = reader.read_summary(new_folder(tmp_path, 64))
@@ -90,26 +76,17 @@ def test_reading_imports_nothing_heavy() -> None:
     assert heavy.isdisjoint(modules)
 
 
-@pytest.fixture(scope="module")
-def twenty_thousand(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepFolder, list[Result]]:
+def test_twenty_thousand_trials_are_no_burden_and_come_back(tmp_path: Path) -> None:
     results = dense_sweep(20_000)
-    with new_study(tmp_path_factory.mktemp("sweeps")) as study:
+    with new_study(tmp_path) as study:
         for first in range(0, len(results), 200):
             study.add_many(results[first : first + 200])
-    return study.folder, results
-
-
-def test_twenty_thousand_trials_are_no_burden(twenty_thousand: tuple[SweepFolder, list[Result]]) -> None:
-    folder, results = twenty_thousand
+    folder = study.folder
+    assert same(reader.read_results(folder), results)
     assert same(reader.read_summary(folder).best, winner(results, SPEC.objective))
-    with StudyFile.open(folder) as study:
-        assert study.next_number == 20_000
+    with StudyFile.open(folder) as again:
+        assert again.next_number == 20_000
     assert calls_of(lambda: StudyFile.open(folder).close()) < 20_000 // 4  # calls: nothing is done trial by trial
     assert calls_of(lambda: reader.read_summary(folder)) < 15 * 20_000  # no text of most trials is read
     assert calls_of(lambda: reader.read_results(folder)) < 300 * 20_000
     assert folder.study.stat().st_size < 20_000 * 4096
-
-
-def test_twenty_thousand_trials_come_back(twenty_thousand: tuple[SweepFolder, list[Result]]) -> None:
-    folder, results = twenty_thousand
-    assert same(reader.read_results(folder), results)

@@ -164,9 +164,10 @@ def test_what_is_no_weights_file_is_refused(tmp_path: Path) -> None:
         load_weights(tmp_path / "text.npz", None)
 
 
-def test_a_missing_file_is_not_a_damaged_one(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="No such file") as caught:
-        load_weights(tmp_path / "000000.npz", None)
+@pytest.mark.parametrize(("name", "words"), [("000000.npz", "No such file"), (".", "Is a directory")])
+def test_what_can_not_be_read_is_not_called_damaged(tmp_path: Path, name: str, words: str) -> None:
+    with pytest.raises(RecordError, match=words) as caught:
+        load_weights(tmp_path / name, None)
     assert not isinstance(caught.value, DamagedWeights)
 
 

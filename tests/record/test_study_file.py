@@ -240,11 +240,6 @@ def test_the_log_of_a_lost_record_is_not_played_into_a_new_one(tmp_path: Path) -
     assert (study.folder.path / "study.db-wal~1").read_bytes() == stray
 
 
-def test_the_schema_is_the_one_that_optuna_makes() -> None:
-    storage = optuna.storages.RDBStorage("sqlite://")
-    assert storage.get_head_version() == schema.REVISION
-
-
 @pytest.mark.parametrize("how", ["removed", "replaced"])
 def test_a_record_that_is_no_longer_there_takes_no_trial(tmp_path: Path, how: str) -> None:
     folder = new_folder(tmp_path)
