@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from keras_sweep.process.backend import check_environment
+from keras_sweep.process.backend import check_environment, only_new_garbage
 from tests.helpers.command import PATIENCE, sweep
 from tests.helpers.space_texts import DIGITS
 
@@ -143,3 +145,31 @@ def test_a_sweep_of_a_model_of_ones_own_imports_no_tensorflow_from_its_inspectio
     (tmp_path / "mine.py").write_text(BUILD)
     runs(RUN, tmp_path)
     assert (tmp_path / "sweeps" / "mine" / "best.keras").exists()
+
+
+def test_what_was_there_is_not_looked_at_and_what_is_new_is_collected():
+    class Cycle:
+        def __init__(self):
+            self.itself = self
+
+    before, frozen = weakref.ref(Cycle()), gc.get_freeze_count()
+    with only_new_garbage():
+        new = weakref.ref(Cycle())
+        gc.collect()
+        assert (before() is not None, new()) == (True, None)
+    gc.collect()
+    assert (before(), gc.get_freeze_count()) == (None, frozen)
+
+
+AT_THE_END = """
+import atexit, gc
+from keras_sweep.process.backend import skip_teardown_at_exit
+atexit.register(lambda: print(gc.get_freeze_count()))  # runs after what is registered later
+skip_teardown_at_exit()
+skip_teardown_at_exit()
+"""
+
+
+def test_at_the_end_of_the_process_everything_is_left_as_it_is():
+    done = subprocess.run([sys.executable, "-c", AT_THE_END], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 1000

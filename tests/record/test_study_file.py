@@ -28,8 +28,7 @@ from tests.helpers.results import dense_sweep, result
 @given(st.lists(results(), min_size=1, max_size=12))
 def test_any_results_come_back_by_every_way(some: list[Result]) -> None:
     wanted = [replace(one, suggestion=replace(one.suggestion, number=n)) for n, one in enumerate(some)]
-    with tempfile.TemporaryDirectory() as sweeps, _copy(Path(sweeps)) as study:
-        study.add_many(wanted)
+    with tempfile.TemporaryDirectory() as sweeps, new_study(Path(sweeps), wanted) as study:
         assert same(study.results(), wanted)
         with StudyFile.open(study.folder) as again:
             assert (again.next_number, again.facts) == (len(wanted), study.facts)
@@ -38,20 +37,6 @@ def test_any_results_come_back_by_every_way(some: list[Result]) -> None:
         optuna_study = optuna.load_study(study_name="dense", storage=f"sqlite:///{study.folder.study}")
         trials = optuna_study.get_trials()
         assert [(trial.state.name, trial.value) for trial in trials] == [(one.state, one.value) for one in wanted]
-
-
-_image: list[bytes] = []
-
-
-def _copy(sweeps: Path) -> StudyFile:
-    """A new record, made from the first one's bytes."""
-    if not _image:
-        with tempfile.TemporaryDirectory() as first:
-            _image.append(new_folder(Path(first), 0).study.read_bytes())
-    folder = SweepFolder(sweeps / "dense")
-    folder.make()
-    folder.study.write_bytes(_image[0])
-    return StudyFile.open(folder)
 
 
 def test_rows_are_those_that_optuna_writes(tmp_path: Path) -> None:
