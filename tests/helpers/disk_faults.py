@@ -1,4 +1,4 @@
-"""Makes the n-th call to the disk fail, or kill the process: each of `record/system.py`, each statement of SQLite."""
+"""Makes the n-th call to the disk fail, or kill the process: each of `files/disk.py`, each statement of SQLite."""
 
 from __future__ import annotations
 

@@ -75,37 +75,29 @@ def _observation(trial: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("file", "change"),
     [
-        lambda trial: trial["hyperparameters"]["values"].update(units=10**400),
-        lambda trial: trial["hyperparameters"]["values"].update(units=[[[3]]]),
-        lambda trial: trial["hyperparameters"]["values"].update(units={"a": 1}),
-        lambda trial: _observation(trial).update(value=[10**400]),
-        lambda trial: _observation(trial).update(value=["x"]),
-        lambda trial: trial.update(status=["COMPLETED"]),
-        lambda trial: trial.update(metrics=3),
+        ("trial_0/trial.json", lambda trial: trial["hyperparameters"]["values"].update(units=10**400)),
+        ("trial_0/trial.json", lambda trial: trial["hyperparameters"]["values"].update(units=[[[3]]])),
+        ("trial_0/trial.json", lambda trial: trial["hyperparameters"]["values"].update(units={"a": 1})),
+        ("trial_0/trial.json", lambda trial: _observation(trial).update(value=[10**400])),
+        ("trial_0/trial.json", lambda trial: _observation(trial).update(value=["x"])),
+        ("trial_0/trial.json", lambda trial: trial.update(status=["COMPLETED"])),
+        ("trial_0/trial.json", lambda trial: trial.update(metrics=3)),
+        ("oracle.json", lambda oracle: oracle.update(start_order=3)),
+        ("oracle.json", lambda oracle: oracle.update(hyperparameters=[])),
+        ("oracle.json", lambda oracle: _units(oracle).update(sampling="log", step=1 + 1e-12, max_value=10**300)),
+        ("oracle.json", lambda oracle: _units(oracle).update(max_value=INFINITE)),
+        ("oracle.json", lambda oracle: _units(oracle).update(max_value=10**400, min_value=1.5)),
     ],
 )
-def test_impossible_values_are_named(project: Path, change: Any) -> None:
-    changed(project / "trial_0" / "trial.json", change)
+def test_impossible_values_are_named(project: Path, file: str, change: Any) -> None:
+    changed(project / file, change)
     refused(project, r"is not as KerasTuner 1\.4 writes it")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda oracle: oracle.update(start_order=3),
-        lambda oracle: oracle.update(hyperparameters=[]),
-        lambda oracle: oracle["hyperparameters"]["space"][2]["config"].update(
-            sampling="log", step=1 + 1e-12, min_value=1, max_value=10**300
-        ),
-        lambda oracle: oracle["hyperparameters"]["space"][2]["config"].update(max_value=INFINITE),
-        lambda oracle: oracle["hyperparameters"]["space"][2]["config"].update(max_value=10**400, min_value=1.5),
-    ],
-)
-def test_an_impossible_space_is_named(project: Path, change: Any) -> None:
-    changed(project / "oracle.json", change)
-    refused(project, r"is not as KerasTuner 1\.4 writes it")
+def _units(oracle: dict[str, Any]) -> Any:
+    return oracle["hyperparameters"]["space"][2]["config"]
 
 
 def test_deep_json_is_refused(project: Path, tmp_path: Path) -> None:
