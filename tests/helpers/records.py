@@ -110,4 +110,5 @@ def results(draw: st.DrawFn, number: int = 0) -> Result:
         engine=draw(texts),
         runner=draw(texts),
         stderr=draw(st.none() | floats),
+        rows_value=draw(st.none() | floats),
     )

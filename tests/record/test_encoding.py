@@ -64,11 +64,6 @@ def test_of_weights_their_digest_is_kept() -> None:
     assert decoded(with_weights, encoding.encode(with_weights, 42)) == light
 
 
-def test_what_the_rows_say_against_a_score_is_kept() -> None:
-    doubted = replace(COMPLETE, rows_value=152.25)
-    assert decoded(doubted, encoding.encode(doubted, 42)).rows_value == 152.25
-
-
 def test_numpy_scalars_become_plain_numbers() -> None:
     numpy = Result(
         Suggestion(0, {"units": np.int64(3), "rate": np.float32(0.5)}),  # type: ignore[dict-item]
