@@ -31,7 +31,6 @@ SQLITE_HEAD = b"SQLite format 3\0"
 OPTUNA_TABLES = TABLES | {"study_system_attributes", "trial_system_attributes", "trial_heartbeats", "version_info"}
 STEPS = 1_000_000  # of SQLite's machine, after which it asks whether to go on
 MOST_CALLS = 20_000  # how often it may: some minutes, where a file is made so that a query never ends
-Opening = Callable[[], "optuna.storages.BaseStorage"]
 
 
 def read_optuna(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
@@ -43,17 +42,12 @@ def read_optuna(source: str, *, study: str | None = None, metric: str | None = N
     """
     import optuna
 
-    secrets: Sequence[str] = ()
-    if "://" in source:
-        open_storage, shown, secrets = _of_url(source)
-    else:
-        path = Path(source).expanduser()
-        open_storage, shown = _of_file(path), str(path)
+    place, shown, secrets = _found(source)
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = None
     try:
-        storage = open_storage()
+        storage = _opened(place)
         names = optuna.get_all_study_names(storage)
         searches = [one for one in names if not (one.endswith(FINALISTS) and one.removesuffix(FINALISTS) in names)]
         name = _chosen(names if study in names else searches, study, shown)
@@ -75,27 +69,16 @@ def read_optuna(source: str, *, study: str | None = None, metric: str | None = N
             storage.engine.dispose()
 
 
-def _of_file(path: Path) -> Opening:
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
-
-    with path.open("rb") as file:
-        head = file.read(len(SQLITE_HEAD))
-    if head == SQLITE_HEAD:
-        return lambda: _sqlite(path)
-    if head[:1] == b"{":
-        return lambda: optuna.storages.JournalStorage(JournalFileBackend(str(path)))
-    raise UsageError(f"{path} is neither a SQLite database nor an Optuna journal", hint=NOTHING)
-
-
-def _of_url(url: str) -> tuple[Opening, str, Sequence[str]]:
-    """The storage at a URL, the URL as it may be shown, and what may never be shown."""
-    import optuna
+def _found(source: str) -> tuple[Path | str, str, Sequence[str]]:
+    """The file, or the URL of a storage; that as it may be shown; and what may never be shown."""
+    if "://" not in source:
+        path = Path(source).expanduser()
+        return path, str(path), ()
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
     try:
-        parsed = make_url(url)
+        parsed = make_url(source)
     except (ArgumentError, ValueError):
         raise UsageError("the URL of the storage is not of the form `dialect://user:password@host/database`") from None
     if parsed.get_backend_name() == "sqlite":
@@ -103,10 +86,24 @@ def _of_url(url: str) -> tuple[Opening, str, Sequence[str]]:
         if not path.is_file():
             hint = "`sqlite:///relative.db` or `sqlite:////absolute.db`"
             raise UsageError(f"there is no SQLite file {path}", hint=hint)
-        return _of_file(path), str(path), ()
+        return path, str(path), ()
     shown = parsed.set(query={}).render_as_string(hide_password=True)  # a query may hold secrets too
-    secrets = [text for text in (parsed.password, *parsed.query.values()) if isinstance(text, str) and text]
-    return lambda: optuna.storages.RDBStorage(url), shown, secrets
+    return source, shown, [text for text in (parsed.password, *parsed.query.values()) if isinstance(text, str) and text]
+
+
+def _opened(place: Path | str) -> optuna.storages.BaseStorage:
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    if isinstance(place, str):
+        return optuna.storages.RDBStorage(place)
+    with place.open("rb") as file:
+        head = file.read(len(SQLITE_HEAD))
+    if head == SQLITE_HEAD:
+        return _sqlite(place)
+    if head[:1] == b"{":
+        return optuna.storages.JournalStorage(JournalFileBackend(str(place)))
+    raise UsageError(f"{place} is neither a SQLite database nor an Optuna journal", hint=NOTHING)
 
 
 def _sqlite(path: Path) -> optuna.storages.BaseStorage:

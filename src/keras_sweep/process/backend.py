@@ -50,7 +50,7 @@ def choose_backend(wanted: str | None, option: str = "backend", *, default: str 
             f"`{option}` is {backend!r}, but this process has imported Keras on {running!r}",
             hint=f"Start a new process, or set KERAS_BACKEND={backend} before Keras is imported",
         )
-    if not _installed(backend):
+    if importlib.util.find_spec(backend) is None:
         package = f"keras-sweep[{backend}]" if backend == "torch" else backend
         raise MissingPackage(f"the backend {backend!r} is not installed", hint=f"pip install '{package}'")
     if running is None:
@@ -64,13 +64,6 @@ def _known(name: str | None, option: str) -> str | None:
     if name and name not in BACKENDS:
         raise UsageError(f"`{option}` must be one of {', '.join(BACKENDS)}, but got {name!r}")
     return name or None
-
-
-def _installed(package: str) -> bool:
-    try:
-        return importlib.util.find_spec(package) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 @contextmanager

@@ -22,7 +22,7 @@ STANDARD = Path(sysconfig.get_path("stdlib"))
 
 def module_facts(name: str) -> Any:
     """What tells a module from a changed one: the version of its package, or the files of the user's own."""
-    place = _place_of(name.partition(".")[0])
+    place = file_of(name.partition(".")[0])
     if place is None or is_installed(name):
         return name, version_of(name)
     return name, code_files(name, place.parents[place.name == "__init__.py"])
@@ -33,13 +33,13 @@ def is_installed(module: str) -> bool:
     top = module.partition(".")[0]
     if top in ("keras_sweep", "__main__"):
         return top == "keras_sweep"
-    place = _place_of(module)
+    place = file_of(module)
     if place is None:
         return top in sys.stdlib_module_names
     return bool({"site-packages", "dist-packages"} & set(place.parts)) or STANDARD in place.parents
 
 
-def _place_of(module: str) -> Path | None:
+def file_of(module: str) -> Path | None:
     """The file of a module, or of the package that it is in; it is not imported for that."""
     if file := getattr(sys.modules.get(module), "__file__", None):
         return Path(file)

@@ -24,6 +24,7 @@ from typing import Any
 
 from keras_sweep.errors import SweepError, UsageError
 from keras_sweep.process.backend import keras_config
+from keras_sweep.process.code_files import file_of
 from keras_sweep.process.given import given, is_given
 from keras_sweep.space.text import did_you_mean, unstyled
 
@@ -76,14 +77,8 @@ def of_python(module_name: str, folder: Path) -> bool:
 def place_of(source: str, folder: Path) -> str:
     """The file, or the installed package's, that `source` would be imported from. Nothing is imported."""
     module_name = source.partition(":")[0]
-    file = _file_in(folder, module_name)
-    if file is not None:
-        return str(file)
-    top = module_name.split(".")[0]
-    with contextlib.suppress(ImportError, ValueError):
-        if not (folder / top).is_dir() and (found := importlib.util.find_spec(top)) is not None and found.origin:
-            return found.origin
-    return str(folder / top)
+    place = folder / module_name.split(".")[0]
+    return str(_file_in(folder, module_name) or (not place.is_dir() and file_of(place.name)) or place)
 
 
 def user_place(fault: BaseException, folder: Path) -> str:
