@@ -108,7 +108,6 @@ def _plain(array: Any) -> tuple[Any, str]:
 
 
 def _array(stored: Any, name: str) -> Any:
-    """The array as it was before `_plain`."""
     if isinstance(stored, bytes):
         raise ValueError(f"its member {name} is no array")
     dtype = name.partition(".")[2]

@@ -191,7 +191,6 @@ def _scalar(name: str, value: Any) -> Value:
 
 
 def _count(name: str, value: Any) -> int:
-    """A whole number from 0 on. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
         raise ValueError(f"{name} must be a whole number from 0 to {LARGEST}, but is {quoted(value)}")
     return int(value)

@@ -197,7 +197,6 @@ def _result(trial: optuna.trial.FrozenTrial, number: int, metric: str) -> Result
 
 
 def _own_result(trial: optuna.trial.FrozenTrial) -> Result | None:
-    """The result in full, where a sweep wrote the trial."""
     from keras_sweep.record import encoding
 
     if encoding.CHECKSUM not in trial.user_attrs:

@@ -261,7 +261,6 @@ PLAIN: dict[type, Callable[[Any], Apart]] = {
 
 
 def _steps(code: CodeType) -> list[dis.Instruction]:
-    """What the code does, step by step."""
     steps = [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
     # Python 3.13 writes into the body of a class on which line it begins, and which attributes its methods set, in any
     # order: the constants before these two names do not count.

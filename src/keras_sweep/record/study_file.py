@@ -263,7 +263,6 @@ def _revision(image: bytes) -> str | None:
 
 
 def _distributions(spec: SweepSpec) -> dict[str, str]:
-    """Of every searched parameter and constant, in Optuna's JSON."""
     import warnings
 
     from optuna.distributions import distribution_to_json

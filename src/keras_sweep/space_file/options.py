@@ -117,7 +117,6 @@ def _path(root: Node, parts: list[str]) -> tuple[str, ...]:
 
 
 def _keys(root: Node, section: str) -> Iterator[str]:
-    """The keys of a section of the file that is a map."""
     below = root.value.get(section) if isinstance(root.value, dict) else None
     yield from below.value if below is not None and isinstance(below.value, dict) else ()
 

@@ -179,7 +179,6 @@ def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
 
 
 def _check_values(parameter: Parameter, model: ModelSpec | None, faults: Faults) -> None:
-    """Note every value that the parameter must not have."""
     name = parameter.name
     if name == "optimizer" and isinstance(parameter.distribution, Int | Float):
         faults.fault(path_of(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
@@ -198,7 +197,6 @@ def _kind_of(name: str) -> Kind | None:
 
 
 def _takes_reals(name: str) -> bool:
-    """Whether the name is an argument that takes real numbers."""
     kind = _kind_of(name)
     schema = {} if kind is None else kind.json_schema()
     return "number" in (schema.get("type"), *(option["type"] for option in schema.get("anyOf", ())))
@@ -219,7 +217,6 @@ def _as_real(parameter: Parameter) -> Parameter:
 
 
 def _warn(parameter: Parameter, faults: Faults) -> None:
-    """Note what is likely a slip."""
     drawn, path = parameter.distribution, path_of(parameter)
     if isinstance(drawn, Constant):
         return

@@ -139,7 +139,6 @@ def read_space_text(
 
 
 def _text(path: Path) -> str:
-    """The text of the file. Raises TreeError."""
     try:
         if path.is_dir():
             names = sorted(entry.name for entry in path.glob("*.yaml"))
