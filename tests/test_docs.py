@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.data.image_sets import FASHION_MNIST
-from keras_sweep.space_file.read import read_space_text
+from keras_sweep.space_file.read import read_space_file
 from tests.helpers.command import script, sweep
 
 ROOT = Path(__file__).parents[1]
@@ -64,7 +64,7 @@ def test_every_block_is_of_a_kind_that_is_run_here() -> None:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")])
 def test_a_space_file_that_is_shown_is_one(page: str) -> None:
     for text in blocks(page, "yaml"):
-        assert read_space_text(text, path=ROOT / "search_spaces" / "shown.yaml").space.parameters
+        assert read_space_file(ROOT / "search_spaces" / "shown.yaml", text=text).space.parameters
 
 
 def test_the_lesson_of_the_tutorial_is_the_main_job() -> None:

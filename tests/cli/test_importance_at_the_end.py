@@ -14,7 +14,7 @@ from keras_sweep.cli.run import show_run
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.search_space import Goal
-from keras_sweep.space_file.read import read_space_text
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.trial.events import EndReason, SweepEnded, TrialEnded
 from keras_sweep.trial.wall_time import WallTime
@@ -49,7 +49,7 @@ def test_importance_is_said_on_a_terminal_after_training(
     monkeypatch.setattr("keras_sweep.api.session.run_session", session)
     monkeypatch.setattr("keras_sweep.record.reader.read_facts", lambda _: known)
     monkeypatch.setattr("keras_sweep.views.terminal.console.stdout_console", lambda: console)
-    spec = read_space_text(SPACE, path=tmp_path / "dense.yaml")
+    spec = read_space_file(tmp_path / "dense.yaml", text=SPACE)
     show_run(spec, sweep_folder("dense", tmp_path), RunOptions(), WallTime.of_process(), view=view)
     text = without_styles(out.getvalue())
     assert ("\nimportance " in text) is said

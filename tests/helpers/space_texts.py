@@ -7,7 +7,7 @@ from typing import Any
 
 from keras_sweep.space.distributions import Distribution
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space_file.read import read_space_text
+from keras_sweep.space_file.read import read_space_file
 
 DENSE = """\
 data: fashion_mnist
@@ -133,7 +133,7 @@ def own_model(text: str, source: str = "numpy:zeros") -> str:
 
 def spec_of(text: str, folder: Path = Path(), **options: Any) -> SweepSpec:
     """What the text says as `space.yaml` of a folder."""
-    return read_space_text(text, path=folder / "space.yaml", **options)
+    return read_space_file(folder / "space.yaml", text=text, **options)
 
 
 def drawn_from(spec: SweepSpec, name: str) -> Distribution:

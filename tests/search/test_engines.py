@@ -8,7 +8,7 @@ import pytest
 
 from keras_sweep.errors import SpaceFileError, UsageError
 from keras_sweep.search.engines import ENGINES, make_engine
-from keras_sweep.space_file.read import read_space_text
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.sections import space_file_schema
 from tests.helpers.command import called
 from tests.helpers.engine_contract import SMALL, spec
@@ -20,7 +20,7 @@ MEMBERS = [(engine, sampler) for engine, names in ENGINES.items() for sampler in
 @pytest.mark.parametrize(("engine", "sampler"), MEMBERS)
 def test_every_registered_sampler_can_be_named_in_a_space_file(engine: str, sampler: str) -> None:
     text = dense(search=f"search: {{engine: {engine}, sampler: {sampler}}}")
-    read = read_space_text(text, path=Path("space.yaml"))
+    read = read_space_file(Path("space.yaml"), text=text)
     assert (read.search.engine, read.search.sampler) == (engine, sampler)
     assert sampler in space_file_schema()["$defs"]["SearchSection"]["properties"]["sampler"]["enum"]
 
@@ -36,4 +36,4 @@ def test_a_name_that_is_not_registered_never_samples() -> None:
     with pytest.raises(UsageError, match=r"engine 'optuna' has no sampler 'cmaes'. Its samplers are `tpe`, `random`"):
         make_engine(spec(SMALL, "optuna", "cmaes"))
     with pytest.raises(SpaceFileError, match="must be one of tpe, random, grid, qmc with optuna, but got 'cmaes'"):
-        read_space_text(dense(search="search: {sampler: cmaes}"), path=Path("space.yaml"))
+        read_space_file(Path("space.yaml"), text=dense(search="search: {sampler: cmaes}"))

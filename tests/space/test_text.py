@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.text import did_you_mean, escaped, nearest, sweep_name_fault
-from keras_sweep.space_file.read import read_space_text
+from keras_sweep.space_file.read import read_space_file
 from tests.helpers.space_texts import DENSE
 
 
@@ -75,13 +75,13 @@ def test_a_plain_name_is_allowed(name: str) -> None:
 def test_a_name_that_is_no_plain_word_is_refused(name: str) -> None:
     assert sweep_name_fault(name) is not None
     with pytest.raises(SpaceFileError, match="a sweep's name"):
-        read_space_text(DENSE, path=Path("space.yaml"), name=name)
+        read_space_file(Path("space.yaml"), text=DENSE, name=name)
 
 
 def test_a_file_whose_stem_is_no_name_needs_one() -> None:
     with pytest.raises(SpaceFileError, match=r"begins with a letter, digit or `_`, but got 'my space' \(use --name\)"):
-        read_space_text(DENSE, path=Path("my space.yaml"))
-    assert read_space_text(DENSE, path=Path("my space.yaml"), name="mine").name == "mine"
+        read_space_file(Path("my space.yaml"), text=DENSE)
+    assert read_space_file(Path("my space.yaml"), text=DENSE, name="mine").name == "mine"
 
 
 @given(st.text())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.errors import SpaceFileError
-from keras_sweep.space_file.read import read_space_file, read_space_text
+from keras_sweep.space_file.read import read_space_file
 from tests.helpers.bad_files import BAD_FILES, BadFile
 from tests.helpers.space_texts import DENSE, dense, own_model, with_parameters
 
@@ -15,7 +15,7 @@ from tests.helpers.space_texts import DENSE, dense, own_model, with_parameters
 def faults_of(text: str, path: Path = Path("space.yaml")) -> SpaceFileError:
     """The error of a text that is read as if it stood in the file."""
     with pytest.raises(SpaceFileError) as caught:
-        read_space_text(text, path=path)
+        read_space_file(path, text=text)
     return caught.value
 
 

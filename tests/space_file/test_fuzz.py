@@ -13,7 +13,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import escaped
 from keras_sweep.space_file.keras_tables import ARGUMENTS, METRICS, OPTIMIZERS
 from keras_sweep.space_file.options import Overrides, plain_yaml
-from keras_sweep.space_file.read import read_space_file, read_space_text
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.sections import SECTIONS
 from keras_sweep.space_file.yaml_tree import TreeError, text_of_bytes
 from tests.helpers.space_texts import DENSE
@@ -24,7 +24,7 @@ PATH = Path("space.yaml")
 def read(text: str, **options: Any) -> SweepSpec | None:
     """A spec whose text reads back to it; None where there are faults, each of them one printable line."""
     try:
-        spec = read_space_text(text, path=PATH, **options)
+        spec = read_space_file(PATH, text=text, **options)
     except SpaceFileError as error:
         assert error.faults
         for fault in error.faults:
@@ -32,7 +32,7 @@ def read(text: str, **options: Any) -> SweepSpec | None:
             assert len(fault.text(PATH)) < 2500, fault
             assert fault.line is None or 1 <= fault.line <= text.count("\n") + 2
         return None
-    again = read_space_text(spec.text, path=PATH)
+    again = read_space_file(PATH, text=spec.text)
     assert (again.space, again.search, again.model, again.data) == (spec.space, spec.search, spec.model, spec.data)
     assert all(escaped(warning) == warning for warning in spec.warnings)
     units = iter([0.37] * len(spec.space.parameters))

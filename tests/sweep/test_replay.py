@@ -10,7 +10,7 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space_file.read import read_space_text
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.replay import Match, replay
@@ -48,7 +48,7 @@ def forged(folder: SweepFolder, target: Path, **changes: object) -> SweepFolder:
     with StudyFile.open(folder) as study:
         first, facts = study.results()[0], study.facts
     own = {key: getattr(facts, key) for key in ("space", "engine", "fingerprint", "origin", "trials")}
-    spec = read_space_text(own["space"], path=Path(own["origin"]) / f"{folder.name}.yaml", name=folder.name)
+    spec = read_space_file(Path(own["origin"]) / f"{folder.name}.yaml", text=own["space"], name=folder.name)
     other = SweepFolder(target / folder.name)
     with StudyFile.create(other, spec, own) as study:
         study.add(replace(first, **changes))

@@ -17,7 +17,7 @@ from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides, plain_yaml
-from keras_sweep.space_file.read import read_space_file, read_space_text
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.trial.events import EndReason, Listener
 from keras_sweep.trial.wall_time import WallTime
@@ -115,6 +115,6 @@ def spec_of(
     if name is None:
         raise UsageError("a sweep of a Spec needs a name", hint='For example: run(spec, name="mine")')
     try:
-        return read_space_text(space.to_yaml(), path=Path("Spec"), sets=sets, name=name, overrides=overrides)
+        return read_space_file(Path("Spec"), text=space.to_yaml(), sets=sets, name=name, overrides=overrides)
     except SpaceFileError as error:  # lines of a text that nobody has seen say nothing
         raise SpaceFileError("Spec", [replace(fault, line=None) for fault in error.faults]) from None

@@ -111,8 +111,12 @@ class Faults:
         return isinstance(self.root.value, dict) and key in self.root.value
 
     def fault(self, path: Path, rule: str, hint: str | None = None) -> None:
-        """A rule that the value at a path breaks."""
-        self.found.append(self.root.fault(path, rule, hint))
+        """A rule that the value at a path breaks, told with the line (or option) of the nearest node that exists."""
+        node = self.root.at(*path)
+        key, line = dotted(path), node.line
+        if node.option is not None:
+            key, line = f"{key} (from {escaped(node.option)})", None
+        self.found.append(Fault(rule, key, line, hint))
 
     def warn(self, path: Path, text: str) -> None:
         """Something at a path that is likely a slip."""

@@ -54,12 +54,18 @@ OR_MIN_ITER = "or give `min_iter`, the epochs before the first rung"
 
 
 def read_space_file(
-    path: Path | str, *, sets: Sequence[str] = (), name: str | None = None, overrides: Overrides | None = None
+    path: Path | str,
+    *,
+    text: str | None = None,
+    sets: Sequence[str] = (),
+    name: str | None = None,
+    overrides: Overrides | None = None,
 ) -> SweepSpec:
     """Read a space file and check all of it.
 
     Args:
         path: the file.
+        text: what stands for what the file says; then there need be no file.
         sets: changes of the command line, "learning_rate.max=0.1" each.
         name: the sweep's name; by default the file's stem.
         overrides: options that stand above keys of `search`.
@@ -68,19 +74,9 @@ def read_space_file(
         SpaceFileError: with every fault of the file and of the options.
     """
     path = Path(path)
-    try:
-        text = _text(path)
-    except TreeError as error:
-        raise SpaceFileError(escaped(str(path)), error.faults) from None
-    return read_space_text(text, path=path, sets=sets, name=name, overrides=overrides)
-
-
-def read_space_text(
-    text: str, *, path: Path, sets: Sequence[str] = (), name: str | None = None, overrides: Overrides | None = None
-) -> SweepSpec:
-    """As `read_space_file`, of a text that stands for the file at `path` (which need not exist)."""
     where = escaped(str(path))
     try:
+        text = _text(path) if text is None else text
         root = tree_of_text(text)
     except TreeError as error:
         raise SpaceFileError(where, _few(error.faults)) from None

@@ -64,14 +64,6 @@ class Node:
             node = below
         return node
 
-    def fault(self, path: tuple[str | int, ...], rule: str, hint: str | None = None) -> Fault:
-        """A fault at a path below this node, with the line (or option) of the nearest node that exists."""
-        node = self.at(*path)
-        key = dotted(path)
-        if node.option is not None:
-            return Fault(rule, f"{key} (from {escaped(node.option)})" if key else escaped(node.option), None, hint)
-        return Fault(rule, key, node.line, hint)
-
 
 def dotted(path: Sequence[str | int]) -> str:
     """A path as a key: `parameters.epochs.max`."""

@@ -25,7 +25,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
-from keras_sweep.space_file.read import read_space_text
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import best_training, imported, winner
 from keras_sweep.trial.result import Result, Weights
@@ -130,7 +130,7 @@ def unfollowed_spec(study: StudyFile) -> SweepSpec:
     engine, _, sampler = facts.engine.partition("/")
     overrides = Overrides(engine=engine or None, sampler=sampler or None)
     try:
-        return read_space_text(facts.space, path=origin / f"{study.name}.yaml", name=study.name, overrides=overrides)
+        return read_space_file(origin / f"{study.name}.yaml", text=facts.space, name=study.name, overrides=overrides)
     except SpaceFileError as error:
         more = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
         raise UsageError(
@@ -251,7 +251,7 @@ def why_none(results: Sequence[Result]) -> str:
 def allows_setting(facts: Facts, setting: str) -> bool:
     """Whether the recorded space file has no fault with `--set SETTING`. It follows nothing that the file names."""
     try:
-        read_space_text(facts.space, path=Path("space.yaml"), sets=[setting])
+        read_space_file(Path("space.yaml"), text=facts.space, sets=[setting])
     except SpaceFileError:
         return False
     return True

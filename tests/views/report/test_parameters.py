@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.space.distributions import Float, Int
-from keras_sweep.space_file.read import read_space_text
+from keras_sweep.space_file.read import read_space_file
 from keras_sweep.views.report.parameters import range_edges, widening_call
 from tests.helpers.page_facts import SPACE, facts_of
 from tests.helpers.results import result
@@ -39,7 +39,7 @@ def test_the_call_searches_a_wider_range(name: str, value: float, setting: str, 
     assert (edge.name, edge.setting, edge.crowded, edge.best) == (name, setting, 5, 5)
     words = shlex.split(widening_call("dense", [edge]) or "")
     assert words[:2] == ["sweep", "run"] and words[3:] == ["--name", "dense-wider", "--set", setting]
-    spec = read_space_text(SPACE, path=Path("space.yaml"), sets=[words[-1]])
+    spec = read_space_file(Path("space.yaml"), text=SPACE, sets=[words[-1]])
     assert {one.name: one.distribution for one in spec.space.parameters}[name] == wider
 
 
