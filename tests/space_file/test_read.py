@@ -24,7 +24,7 @@ from keras_sweep.space.sweep_spec import (
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.yaml_tree import tree_of_text
 from tests.helpers.json_schema import schema_errors
-from tests.helpers.space_texts import DENSE, dense, drawn_from, own_model, spec_of, with_parameters
+from tests.helpers.space_texts import DENSE, dense, own_model, spec_of, with_parameters
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
 
@@ -55,15 +55,6 @@ def test_every_space_file_of_the_project_reads_without_warnings(path: Path) -> N
     spec = read_space_file(path)
     assert spec.warnings == ()
     assert replace(read(spec.text, path.parent), name=spec.name, file=spec.file) == spec
-
-
-def test_numbers_and_words_are_those_of_yaml_1_2() -> None:
-    lines = ("optimizer: sgd", "learning_rate: 1e-4", "weight_decay: .5e-3", "batch_size: 0x20", "seed: 012")
-    numbers = {"optimizer": "sgd", "learning_rate": 1e-4, "weight_decay": 5e-4, "batch_size": 32, "seed": 12}
-    assert read(with_parameters(*lines)).space.constants == numbers
-    text = with_parameters("model.a: {values: [no, on, yes, True, null, 2026-01-01, 1_000, '7']}")
-    words = Categorical(("no", "on", "yes", True, None, "2026-01-01", "1_000", "7"))
-    assert drawn_from(read(own_model(text)), "model.a") == words
 
 
 @pytest.mark.parametrize(
@@ -233,11 +224,6 @@ def test_the_split_may_stand_beside_the_data() -> None:
 )
 def test_early_terminate_takes_wandb_keys(block: str, expected: EarlyTerminate | None) -> None:
     assert read(DENSE + f"early_terminate: {block}\n").early_terminate == expected
-
-
-def test_anchors_and_aliases_are_read() -> None:
-    text = with_parameters("momentum: &m {min: 0.0, max: 0.9}", "ema_momentum: *m")
-    assert {parameter.distribution for parameter in read(text).space.parameters} == {Float(0.0, 0.9)}
 
 
 def test_a_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:

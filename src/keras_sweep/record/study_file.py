@@ -26,7 +26,7 @@ from keras_sweep.record import encoding, reader
 from keras_sweep.record import optuna_tables as schema
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.space.distributions import Categorical, optuna_distribution
+from keras_sweep.space.distributions import Categorical, Distribution, optuna_distribution
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
 
@@ -267,12 +267,8 @@ def _distributions(spec: SweepSpec) -> dict[str, str]:
 
     from optuna.distributions import distribution_to_json
 
+    drawn: dict[str, Distribution] = {one.name: one.distribution for one in spec.space.parameters}
+    drawn |= {name: Categorical((value,)) for name, value in spec.space.constants.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says that it lowers `high` to the last step, which is what we mean
-        found = {
-            parameter.name: distribution_to_json(optuna_distribution(parameter.distribution))
-            for parameter in spec.space.parameters
-        }
-        for name, value in spec.space.constants.items():
-            found[name] = distribution_to_json(optuna_distribution(Categorical((value,))))
-    return found
+        return {name: distribution_to_json(optuna_distribution(one)) for name, one in drawn.items()}
