@@ -9,19 +9,14 @@ import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
 from tests.helpers.command import sweep
+from tests.helpers.space_texts import small
 
-SPACE = """
-data: iris
-model:
-  dense: {}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  learning_rate: {min: 1e-3, max: 1.0, log: true}
-  epochs: {min: 2, max: 4}
-search: {sampler: random, trials: 3, seed: 1}
-"""
+SPACE = small(
+    data="iris",
+    model="dense",
+    parameters="{learning_rate: {min: 1e-3, max: 1.0, log: true}, epochs: {min: 2, max: 4}}",
+    search="{sampler: random, trials: 3, seed: 1}",
+)
 
 
 def storage(path: Path) -> None:

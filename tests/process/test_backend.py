@@ -15,7 +15,7 @@ import pytest
 
 from keras_sweep.process.backend import check_environment, only_new_garbage
 from tests.helpers.command import PATIENCE, sweep
-from tests.helpers.space_texts import DIGITS
+from tests.helpers.space_texts import DIGITS, small
 
 REASONS = {
     "JAX_PLATFORMS=cuda": "error: jax can't run a tiny program here",
@@ -125,14 +125,12 @@ except SystemExit as end:
     assert not end.code, end.code
 assert "tensorflow" not in sys.modules
 """
-SPACE = """
-data: iris
-model: {python: "mine:build"}
-loss: sparse_categorical_crossentropy
-metric: {name: val_loss}
-parameters: {learning_rate: 0.1, epochs: 1}
-search: {sampler: random, trials: 1}
-"""
+SPACE = small(
+    data="iris",
+    model='{python: "mine:build"}',
+    parameters="{learning_rate: 0.1, epochs: 1}",
+    search="{sampler: random, trials: 1}",
+)
 BUILD = """
 import keras
 def build():
