@@ -14,7 +14,8 @@ import optuna
 import pytest
 
 from keras_sweep.errors import UsageError
-from keras_sweep.importing.imported import read_trials, write_alone
+from keras_sweep.importing.imported import write_alone
+from keras_sweep.importing.read import read_trials
 from keras_sweep.record.reader import read_results
 from keras_sweep.record.sweep_folder import SweepFolder
 

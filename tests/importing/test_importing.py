@@ -15,7 +15,8 @@ import optuna
 import pytest
 
 from keras_sweep.errors import MissingPackage, UsageError
-from keras_sweep.importing.imported import fitted, read_trials
+from keras_sweep.importing.imported import fitted
+from keras_sweep.importing.read import read_trials
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.search.engines import make_engine

@@ -123,7 +123,8 @@ def import_search(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Read another program's search into a sweep; nothing is written at its source."""
-    from keras_sweep.importing.imported import read_trials, write_alone, write_into
+    from keras_sweep.importing.imported import write_alone, write_into
+    from keras_sweep.importing.read import read_trials
     from keras_sweep.space.text import counted, escaped
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.views.terminal.console import stdout_console

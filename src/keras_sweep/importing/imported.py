@@ -1,4 +1,4 @@
-"""A search that another program ran, a KerasTuner project or an Optuna storage: read, and made a sweep of."""
+"""What was read of a search that another program ran, and how it becomes a sweep: alone, or of a space file."""
 
 from __future__ import annotations
 
@@ -32,35 +32,6 @@ class Imported:
     space: SearchSpace  # as the source says it, or as its trials show it
     results: tuple[Result, ...]
     notes: tuple[str, ...] = ()  # what was left out, and why
-
-
-def read_trials(source: str, *, study: str | None = None, metric: str | None = None) -> Imported:
-    """The finished trials of another program's search. Nothing is written, not even there.
-
-    Args:
-        source: a KerasTuner project folder (it holds `oracle.json`), an Optuna database or journal file, or the URL of
-            an Optuna storage ("postgresql://...").
-        study: which one, where an Optuna storage holds several.
-        metric: which one ranks, where the source does not say: KerasTuner writes no name, Optuna a value without one.
-
-    Raises:
-        UsageError: there is no such source, it can't be read, or it is not clear which study or metric is meant.
-        MissingPackage: the driver for a database is not installed.
-    """
-    path = Path(source).expanduser()
-    if "://" in source or path.is_file():
-        from keras_sweep.importing.optuna_storage import read_optuna
-
-        return read_optuna(source, study=study, metric=metric)
-    if path.is_dir():
-        from keras_sweep.importing.keras_tuner_project import read_keras_tuner_project
-
-        return read_keras_tuner_project(path, metric=metric)
-    raise UsageError(
-        f"there is no file or folder {path}",
-        hint="`sweep import` reads a KerasTuner project folder, an Optuna SQLite or journal file, or an Optuna storage "
-        "URL",
-    )
 
 
 def write_alone(imported: Imported, folder: SweepFolder) -> None:
