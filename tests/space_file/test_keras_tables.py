@@ -14,6 +14,7 @@ from keras_sweep.models.dense import dense
 from keras_sweep.space_file.faults import broken
 from keras_sweep.space_file.keras_tables import (
     ARGUMENTS,
+    DEFAULT_OPTIMIZER,
     LOSSES,
     METRICS,
     OPTIMIZERS,
@@ -21,6 +22,7 @@ from keras_sweep.space_file.keras_tables import (
 )
 from keras_sweep.space_file.parameters import FIT_ARGUMENTS
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS
+from keras_sweep.trial.plan import DEFAULT_OPTIMIZER as PLAN_DEFAULT
 from keras_sweep.trial.plan import FIT_PARAMETERS
 from tests.helpers.keras_tables import FILE, as_text, keras_tables
 
@@ -89,6 +91,7 @@ def test_keras_logs_every_metric_under_the_name_it_was_given_by() -> None:
 
 
 def test_the_tables_agree_with_the_parts_they_speak_of() -> None:
+    assert DEFAULT_OPTIMIZER == PLAN_DEFAULT
     assert set(FIT_PARAMETERS) == {*FIT_ARGUMENTS, "optimizer"}
     names = tuple(inspect.signature(dense).parameters)
     assert names == ("data", "loss", *DENSE_ARGUMENTS)

@@ -9,9 +9,8 @@ from keras_sweep.space.distributions import Categorical, Distribution, Value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, Path, broken
-from keras_sweep.space_file.keras_tables import OPTIMIZERS, argument, optimizers_with
+from keras_sweep.space_file.keras_tables import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
 from keras_sweep.space_file.ranges import Constant, ends, path_of
-from keras_sweep.trial.plan import DEFAULT_OPTIMIZER
 
 Parameters = Mapping[str, Parameter]  # by name, those without faults of their own
 

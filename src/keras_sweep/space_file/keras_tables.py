@@ -25,6 +25,7 @@ METRICS_TO_MINIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_minimize"])
 METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *METRICS_TO_MINIMIZE}))
 SAME_METRIC: tuple[tuple[str, ...], ...] = tuple(map(tuple, TABLES["same_metric"]))
 ACTIVATIONS: tuple[str, ...] = tuple(TABLES["activations"])
+DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 
 Kind: TypeAlias = TypeAdapter[Any]  # what a value may be, `broken` in faults.py says whether it is
 _KINDS: Mapping[str, Any] = {"float": float, "int": int, "bool": bool}

@@ -17,10 +17,10 @@ from keras_sweep.space_file.faults import Faults, one_of
 from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
 from keras_sweep.space_file.ranges import REFUSED, Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ParameterSection
-from keras_sweep.trial.plan import MODEL_PREFIX
 
 MOST_PARAMETERS = 200
 MOST_BRANCHES = 20_000  # so that counting a space takes no time
+MODEL = "model."
 FIT_ARGUMENTS: Mapping[str, Kind] = {
     "optimizer": kind_of(Annotated[str, one_of(OPTIMIZERS, "an optimizer of Keras")]),
     "learning_rate": kind_of(Annotated[float, Field(gt=0)]),
@@ -160,8 +160,8 @@ def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
     path = ("parameters", name)
     if name in FIT_ARGUMENTS or name in ARGUMENTS:
         return
-    if name.startswith(MODEL_PREFIX):
-        inner = name.removeprefix(MODEL_PREFIX)
+    if name.startswith(MODEL):
+        inner = name.removeprefix(MODEL)
         if model is not None and model.kind == "dense" and inner not in DENSE_ARGUMENTS:
             near = did_you_mean(inner, DENSE_ARGUMENTS)
             hint = near.replace("`", "`model.", 1) if near else f"its arguments are {joined(DENSE_ARGUMENTS)}"
@@ -172,7 +172,7 @@ def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
     if name in DENSE_ARGUMENTS or (model is not None and name in model.arguments):
         hint = f"an argument of the model is written `model.{name}`"
     else:
-        known = (*FIT_ARGUMENTS, *ARGUMENTS, *(f"{MODEL_PREFIX}{argument}" for argument in DENSE_ARGUMENTS))
+        known = (*FIT_ARGUMENTS, *ARGUMENTS, *(f"{MODEL}{argument}" for argument in DENSE_ARGUMENTS))
         near = INSTEAD.get(name) or did_you_mean(OTHER_NAMES.get(name, name), known)
         hint = near or "arguments of the model are written `model.NAME`"
     faults.fault(path, f"no optimizer of Keras has an argument {quoted(name)}", hint)
@@ -184,15 +184,15 @@ def _check_values(parameter: Parameter, model: ModelSpec | None, faults: Faults)
         faults.fault(path_of(parameter), "optimizers are names, not a range", "as in {values: [sgd, adam]}")
         return
     kind = _kind_of(name)
-    if kind is not None and not (name.startswith(MODEL_PREFIX) and (model is None or model.kind != "dense")):
+    if kind is not None and not (name.startswith(MODEL) and (model is None or model.kind != "dense")):
         for path, value in ends(parameter, faults):
             faults.fits(kind, path, value)
 
 
 def _kind_of(name: str) -> Kind | None:
     """What a parameter's values may be; None where that is not known: for a model of the user's."""
-    if name.startswith(MODEL_PREFIX):
-        return DENSE_ARGUMENTS.get(name.removeprefix(MODEL_PREFIX))
+    if name.startswith(MODEL):
+        return DENSE_ARGUMENTS.get(name.removeprefix(MODEL))
     return FIT_ARGUMENTS.get(name) or argument(name)
 
 
