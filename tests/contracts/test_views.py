@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 
 import pytest
-from tests.helpers.results import dense_sweep
+from tests.helpers.results import dense_sweep, started
 
-from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, SweepEnded, SweepStarted, TrialEnded
+from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, SweepEnded, TrialEnded
 from keras_sweep.views.notebook import NotebookBoard
 from keras_sweep.views.running.progress import VIEWS
 from keras_sweep.views.terminal.console import console_on
 
 RESULTS = dense_sweep(4)
 EVENTS = (
-    SweepStarted("it", "sweeps/it", "optuna/tpe", "fit/jax", 4, (), "val_accuracy", "maximize", 1e9),
+    started(total=4),
     PhaseBegan("build"),
     GenerationAsked(0, tuple(one.suggestion for one in RESULTS)),
     Noticed("something was done otherwise"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.search.engines import make_engine
-from keras_sweep.sweep.loop import Limits, search
+from keras_sweep.sweep.loop import search
 from keras_sweep.trial.events import EpochEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.wall_time import WallTime
@@ -46,9 +46,7 @@ def searched(spec, runner, trials, *, record=None, stop=None):
     """A record with so many trials of a search: an empty one, unless one is given that it goes on from."""
     record = InMemory() if record is None else record
     stop = StopRequest() if stop is None else stop
-    search(
-        lambda: make_engine(spec), runner, record, Limits(trials), emit=lambda event: None, stop=stop, wall=WallTime()
-    )
+    search(lambda: make_engine(spec), runner, record, trials, emit=lambda event: None, stop=stop, wall=WallTime())
     return record
 
 

@@ -12,7 +12,7 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
-from keras_sweep.sweep.loop import Limits, search
+from keras_sweep.sweep.loop import search
 from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.wall_time import WallTime
@@ -22,13 +22,13 @@ from tests.helpers.in_memory_record import SPACE, Asked, Formula, InMemory, plai
 
 def run(spec, record, trials, *, runner=None, stop=None, failures=None):
     events = []
-    limits = Limits(trials, failures)
     stop = stop if stop is not None else StopRequest()
     reason = search(
         lambda: make_engine(spec),
         runner or Formula(),
         record,
-        limits,
+        trials,
+        most_failures=failures,
         emit=events.append,
         stop=stop,
         wall=WallTime(),
@@ -285,6 +285,6 @@ def test_the_user_is_told_once_that_the_sweep_is_stopping():
         events.append(event)
         stop.signalled = stop.signalled or isinstance(event, EpochEnded)
 
-    reason = search(lambda: make_engine(spec), Formula(), record, Limits(8), emit=emit, stop=stop, wall=WallTime())
+    reason = search(lambda: make_engine(spec), Formula(), record, 8, emit=emit, stop=stop, wall=WallTime())
     assert reason == "interrupted"
     assert sum(isinstance(event, Noticed) and "stopping" in event.message for event in events) == 1

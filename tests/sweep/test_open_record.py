@@ -14,7 +14,8 @@ from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.open_record import open_study, set_damaged_weights_aside
+from keras_sweep.sweep.open_record import open_study
+from keras_sweep.sweep.rebuild import set_damaged_weights_aside
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.records import DENSE
 from tests.helpers.results import result
@@ -125,7 +126,8 @@ def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     weights_file(folder, 2).write_bytes(weights_file(folder, 2).read_bytes()[:100])
     shutil.copy(weights_file(folder, 1), weights_file(folder, 3))
     told: list[str] = []
-    assert set_damaged_weights_aside(folder, results, lambda event: told.append(event.message)) == [2, 3]  # type: ignore[union-attr]
+    damaged = set_damaged_weights_aside(folder, results, lambda event: told.append(event.message))  # type: ignore[union-attr]
+    assert [one.number for one in damaged] == [2, 3]
     assert "000002.npz are damaged" in told[0]
     assert "000003.npz are damaged: they are not those that the record tells of" in told[1]
     assert saved_trials(folder) == [1, 4]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,12 +16,11 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.retrain import retrained_weights, trained_again
+from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.sweep.winner import evaluate_winner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
@@ -44,9 +43,8 @@ SPEC = make_spec(
 
 
 def again(results, runner, number, spec=SPEC, **more):
-    light = [replace(one, weights=None) for one in results]
-    train_again = partial(trained_again, lambda: make_engine(spec), results=light, number=number)
-    return retrained_weights(results[number], train_again, runner, **more)
+    study = SimpleNamespace(results=lambda: [replace(one, weights=None) for one in results])
+    return retrained_weights(study, spec, results[number], runner, **more)
 
 
 def test_lanes_give_the_same_weights_again() -> None:

@@ -175,7 +175,7 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
     from keras_sweep.sweep.recorded import unfollowed_spec
 
     with StudyFile.open(sweeps[source]) as study:
-        spec = unfollowed_spec(study)
+        spec = unfollowed_spec(study.facts, study.name, study.folder)
         fingerprint = study.facts.fingerprint
     if spec.data.kind == "python":
         raise UsageError(

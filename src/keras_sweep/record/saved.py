@@ -65,6 +65,11 @@ def load_weights(path: Path, digest: str | None) -> Weights:
         ) from error
 
 
+def load_weights_of(folder: SweepFolder, trial: Result) -> Weights:
+    """The weights of a trial or of a finalist. Raises as `load_weights`."""
+    return load_weights(weights_file_of(folder, trial), trial.weights_digest)
+
+
 def delete_others(folder: Path, numbers: Iterable[int]) -> None:
     """Remove a folder's files of arrays that are of all other trials, and what a killed process left half-written.
 
@@ -103,7 +108,12 @@ def save_scores(path: Path, scores: RowScores) -> None:
     write_arrays(path, scores.arrays, text=scores_text(scores))
 
 
-def load_scores(path: Path, digest: str) -> RowScores:
+def load_scores_of(folder: SweepFolder, trial: Result) -> RowScores:
+    """The scores of a trial or of a finalist. Raises as `load_scores`."""
+    return load_scores(scores_file(part_of(folder, trial), trial.number), trial.scores_digest)
+
+
+def load_scores(path: Path, digest: str | None) -> RowScores:
     """Read the scores of that digest. Raises RecordError: they are missing, damaged, or others."""
     try:
         return scores_of(*read_text_and_arrays(path), digest)

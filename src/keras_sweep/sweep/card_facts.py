@@ -12,8 +12,6 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import SweepError
 from keras_sweep.process.backend import KERAS_CONFIG
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, data_record, is_card_of, model_card, refit_record, validation_record
 from keras_sweep.sweep.comparison import RecordedSweep
@@ -44,25 +42,16 @@ class Fact:
         return bool(self.card == self.known)
 
 
-@dataclass(frozen=True, slots=True)
-class CardFacts:
-    """What of a card was looked at beside its scores."""
-
-    looked_at: tuple[Fact, ...] = ()
-    unseen: tuple[str, ...] = ()  # what was not
-    why: str = ""  # the record did not help
-
-
 def card_facts(
     card: Mapping[str, Any],
     spec: SweepSpec,
     data: SearchData,
     own: SearchData,
-    home: SweepFolder | None,
+    home: RecordedSweep | None,
     model: Any,
     seen: Sequence[str],
-) -> CardFacts:
-    """Compare all that can be known.
+) -> tuple[list[Fact], list[str], str]:
+    """Compare all that can be known; returns it, what was not looked at, and why the record did not help.
 
     `own` are the rows that the model was trained on, `seen` the scores, as the card's leaves, that came out of it.
     """
@@ -82,26 +71,25 @@ def card_facts(
         said = [leaf for leaf, value in _leaves(name, card[name]) if value is not None]
         left = [leaf for leaf in said if leaf not in done]
         unseen += [name] if said and left == said else left
-    return CardFacts(tuple(facts), tuple(unseen), why)
+    return facts, unseen, why
 
 
-def _of_record(card: Mapping[str, Any], data: SearchData, home: SweepFolder) -> tuple[dict[str, Any] | None, str]:
+def _of_record(card: Mapping[str, Any], data: SearchData, home: RecordedSweep) -> tuple[dict[str, Any] | None, str]:
     """What the record knows of a card's training, the one that has the card's scores; or why it knows nothing."""
+    facts = home.facts
     try:
-        with StudyFile.open(home) as study:
-            spec, facts = unfollowed_spec(study), study.facts
-            sweep = RecordedSweep.of(study)
-            trained = [one for result in sweep.results for one in (result, *result.finalists)]
-            alike = [one for one in trained if _is_of(card, one, facts)]
-            if not alike:
-                return None, "no trial of the sweep of that name here has the card's scores"
-            of = next((one for one in alike if is_card_of(card, one, spec.search.seed)), alike[0])
-            refit = facts.refit_of(of)
-            if said := card.get("refit") if refit is None else None:  # it was trained on all rows for its export
-                refit = Refit(of.recipe, of.finalist_seed, of.epoch or of.epochs, said["rows"], said["scores"], "")
-            known = json.loads(card_text(model_card(sweep, spec, of, data, opening="", refit=refit)))
+        spec = unfollowed_spec(facts, str(card["sweep"]), home.folder)
     except SweepError as error:
         return None, f"its record can't be used: {error.message}"
+    trained = [one for result in home.results for one in (result, *result.finalists)]
+    alike = [one for one in trained if _is_of(card, one, facts)]
+    if not alike:
+        return None, "no trial of the sweep of that name here has the card's scores"
+    of = next((one for one in alike if is_card_of(card, one, facts.seed)), alike[0])
+    refit = facts.refit_of(of)
+    if said := card.get("refit") if refit is None else None:  # it was trained on all rows for its export
+        refit = Refit(of.recipe, of.finalist_seed, of.epoch or of.epochs, said["rows"], said["scores"], "")
+    known = json.loads(card_text(model_card(home, spec, of, data, opening="", refit=refit)))
     known[KERAS_CONFIG] = facts.keras_config
     said, test = card.get("test"), known["test"]
     if said and test and _less(said.get("looks"), test["looks"]):

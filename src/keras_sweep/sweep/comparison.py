@@ -21,7 +21,7 @@ from keras_sweep.files.atomic import write_text
 from keras_sweep.files.plain import read_plain
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.reader import read_sweep
-from keras_sweep.record.saved import keeps_bits, load_scores, scores_file, with_scores
+from keras_sweep.record.saved import keeps_bits, load_scores_of, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, marginal, with_company
@@ -161,6 +161,12 @@ def compared(sweep: RecordedSweep) -> Comparison:
     among = [one for one in candidates if one.trial.final] or candidates
     naive = score(best)[0]
     assert naive is not None
+    after = None
+    if best.final:  # finalists were chosen among the complete trials of the search, each with one seed
+        search = [one for one in candidates if one.trial.state is TrialState.COMPLETE]
+        of_search = scores_matrix([one.seeds[:1] for one in search], objective)
+        finalists = [one.trial.number for one in search if one.trial.final]
+        after = first_choice(of_search, [one.trial for one in search], finalists, len(models[mean]), objective)
     estimate = corrected(
         scores_matrix([one.seeds for one in among], objective),
         _place(best, among),
@@ -168,7 +174,7 @@ def compared(sweep: RecordedSweep) -> Comparison:
         naive=naive,
         share=share,
         maximize=objective.goal is Goal.MAXIMIZE,
-        after=_chosen_by(candidates, len(models[mean]), objective) if best.final else None,
+        after=after,
     )
     behind = dict(by_value.behind)
     for one, error, tie in zip(candidates, errors[:-1], ties[:-1], strict=True):
@@ -213,7 +219,7 @@ def _loaded(folder: SweepFolder, trials: Sequence[Result]) -> dict[int, RowScore
     loaded = {}
     for trial in trials:
         with suppress(RecordError):
-            loaded[trial.number] = load_scores(scores_file(folder, trial.number), trial.scores_digest or "")
+            loaded[trial.number] = load_scores_of(folder, trial)
     return loaded
 
 
@@ -224,17 +230,11 @@ def _place(best: Result, among: Sequence[Candidate]) -> int:
 def scores_of_seeds(folder: SweepFolder, recipe: Result) -> list[RowScores] | None:
     """The scores of a recipe with the search's seed, then with all others; None where any are not kept."""
     ended = [one for one in recipe.finalists if has_value(one)]
-    kept = [*_loaded(folder, [recipe]).values(), *_loaded(folder.finalists, ended).values()]
-    forms = {(one.rows, one.kind) for one in kept}
-    return kept if len(kept) == 1 + len(ended) and len(forms) == 1 else None
-
-
-def _chosen_by(candidates: Sequence[Candidate], seeds: int, objective: Objective) -> FirstChoice:
-    """What finalists were chosen by: the complete trials of the search of which there are scores of rows."""
-    search = [one for one in candidates if one.trial.state is TrialState.COMPLETE]
-    trials = [one.trial for one in search]
-    scores = scores_matrix([one.seeds[:1] for one in search], objective)
-    return first_choice(scores, trials, [one.number for one in trials if one.final], seeds, objective)
+    try:
+        kept = [load_scores_of(folder, one) for one in (recipe, *ended)]
+    except RecordError:
+        return None
+    return kept if len({(one.rows, one.kind) for one in kept}) == 1 else None
 
 
 def first_choice(

@@ -21,7 +21,7 @@ from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, model_card, own_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, trial_of
+from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, refuse_imported, trial_of
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result
@@ -111,6 +111,7 @@ def export_trial(access: SweepAccess, path: Path, number: int | None, *, format:
     form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
     with StudyFile.open(access.folder) as study:
+        refuse_imported(study.facts, study.name)
         trial = trial_of(study, study.facts.objective, number)
         card = _copied(study, trial, path, access.emit) if format == "keras" else None
     if card is None:

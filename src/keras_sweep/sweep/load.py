@@ -88,10 +88,8 @@ def sweep_started(
         runner=runner,
         total=total,
         finished=tuple(finished),
-        metric=spec.objective.name,
-        goal=spec.objective.goal.value,
+        objective=spec.objective,
         space_size=spec.space.size,
-        take_best=spec.take_best,
         parameters=tuple(parameter.name for parameter in spec.space.parameters),
     )
 

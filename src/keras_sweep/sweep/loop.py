@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
@@ -21,25 +21,18 @@ FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or 
 RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When a search is done."""
-
-    trials: int  # in total
-    failures: int | None = None  # stop after so many failed trials
-
-
 def search(
     make_engine: Callable[[], Engine],
     runner: Runner,
     record: TrialRecord,
-    limits: Limits,
+    total: int,
     *,
+    most_failures: int | None = None,
     emit: Listener,
     stop: StopRequest,
     wall: WallTime,
 ) -> EndReason:
-    """Search until the limits are met; returns why it ended.
+    """Search until so many trials in total are recorded; returns why it ended.
 
     The record's last generation may be incomplete: it is asked again, which gives the same suggestions; those that
     ended before their turn wait beside the record, and the runner trains what is missing. So a search that is stopped
@@ -47,13 +40,13 @@ def search(
     generation, which is trained again, at most RETRIES times.
 
     Raises:
-        SweepError: the first trials all failed, or more than `limits.failures` did.
+        SweepError: the first trials all failed, or more than `most_failures` did.
     """
     finished = record.results()
     generations = Generations(make_engine, runner.generation, finished, wall)
     training = GenerationTraining(runner, record, emit=emit, stop=stop, wall=wall)
     tries = 0  # of the generation
-    while len(finished) < limits.trials:
+    while len(finished) < total:
         if stop:
             return stopped(stop)
         generation = generations.next()
@@ -62,10 +55,10 @@ def search(
             return EndReason.EXHAUSTED
         emit(GenerationAsked(generation.index, tuple(generation.asked)))
         try:
-            for result in training.results(generation, generations.engine, limits.trials, retry=tries < RETRIES):
+            for result in training.results(generation, generations.engine, total, retry=tries < RETRIES):
                 finished.append(result)
                 generation.done.append(result)
-                _check_failures(finished, limits)
+                _check_failures(finished, most_failures)
         except TransientFailure as failure:
             emit(Noticed(f"trial {failure.number} is trained again, since the machine failed it: {failure.reason}"))
             tries += 1
@@ -76,7 +69,7 @@ def search(
             if not generations.has_opened:  # else some of its trials may continue others
                 runner.keep_only(generations.engine.continuable())
             tries = 0
-        elif len(finished) < limits.trials and not stop:
+        elif len(finished) < total and not stop:
             raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
     return EndReason.DONE
 
@@ -86,7 +79,7 @@ def stopped(stop: StopRequest) -> EndReason:
     return EndReason.INTERRUPTED if stop.signalled else EndReason.OUT_OF_TIME
 
 
-def _check_failures(finished: Sequence[Result], limits: Limits) -> None:
+def _check_failures(finished: Sequence[Result], most: int | None) -> None:
     """Raises SweepError where so many trials fail that the rest would too, or more than the user allows."""
     first = finished[:FIRST_FAILURES]
     if len(finished) == FIRST_FAILURES and all(
@@ -96,13 +89,10 @@ def _check_failures(finished: Sequence[Result], limits: Limits) -> None:
             f"the first {FIRST_FAILURES} trials all failed; trial {first[0].number}: {first[0].reason}",
             hint=f"Mend it and run with --fresh; `sweep show NAME {first[0].number}` has the traceback",
         )
-    if limits.failures is None:
-        return
     failed = [result for result in finished if result.state is TrialState.FAIL]
-    if len(failed) > limits.failures:
+    if most is not None and len(failed) > most:
         raise SweepError(
-            f"{counted(len(failed), 'trial')} failed, more than --max-failures {limits.failures}; the last: "
-            f"{failed[-1].reason}",
+            f"{counted(len(failed), 'trial')} failed, more than --max-failures {most}; the last: {failed[-1].reason}",
             hint="The same command with a larger --max-failures goes on",
         )
 

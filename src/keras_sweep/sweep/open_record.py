@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,7 @@ from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config, keras_json
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.lock import read_owner
-from keras_sweep.record.saved import (
-    load_scores,
-    load_weights,
-    part_of,
-    saved_trials,
-    scores_file,
-    weights_file,
-    weights_file_of,
-)
+from keras_sweep.record.saved import load_scores_of, load_weights_of, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
@@ -30,6 +22,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, own_card, refit_record, versions
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.load import short_path, sweep_started
+from keras_sweep.sweep.refit import refit_weights
 from keras_sweep.sweep.winner import known_look
 from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded, WinnerRefitted, exhausted_text
 from keras_sweep.trial.finalists import chosen
@@ -102,24 +95,6 @@ def _make_way(folder: SweepFolder, emit: Listener) -> None:
         if path.exists() or path.is_symlink():
             moved = set_aside(path)
             emit(Noticed(f"{path} is of a record that is gone: it is {moved.name} now"))
-
-
-def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[int]:
-    """Move weights that are damaged, or not of their trial, aside; returns the trials whose they were.
-
-    `results` are all that are recorded of this part of the sweep. Raises RecordError.
-    """
-    digests, damaged = {one.number: one.weights_digest for one in results}, []
-    for number in saved_trials(folder):
-        path = weights_file(folder, number)
-        if number not in digests:  # a kill came before the trial was recorded
-            continue
-        try:
-            load_weights(path, digests[number])
-        except RecordError as error:
-            emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
-            damaged.append(number)
-    return damaged
 
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
@@ -253,15 +228,13 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
 
 def _read_what_is_kept(sweep: RecordedSweep) -> None:
     """Read the weights and scores that are kept: a run makes whole what is damaged. Raises RecordError."""
-    folder, refit = sweep.folder, sweep.refit
-    if refit is not None:
-        load_weights(weights_file(folder.refit, refit.trial), refit.digest)
-    for trial in (*sweep.results, *(one for result in sweep.results for one in result.finalists)):
-        path = weights_file_of(folder, trial)
-        if path.exists():
-            load_weights(path, trial.weights_digest)
+    if sweep.refit is not None:
+        refit_weights(sweep.folder, sweep.refit)
+    for trial in (one for result in sweep.results for one in (result, *result.finalists)):
+        if weights_file_of(sweep.folder, trial).exists():
+            load_weights_of(sweep.folder, trial)
             if trial.scores_digest:
-                load_scores(scores_file(part_of(folder, trial), trial.number), trial.scores_digest)
+                load_scores_of(sweep.folder, trial)
 
 
 def _sources(spec: SweepSpec) -> list[Path]:

@@ -1,33 +1,52 @@
-"""The weights of the best trials as they are on disk, or trained again where they are missing or damaged."""
+"""What trials have on disk is made whole: damaged files are moved aside, and what can be had again is written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import (
-    load_scores,
+    load_scores_of,
     load_weights,
+    load_weights_of,
+    part_of,
     save_scores,
+    saved_trials,
     scores_file,
     weights_file,
     weights_file_of,
     with_scores,
 )
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import MOST_COMPARED
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.retrain import retrained_weights, training_again
+from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.row_values import row_scores
-from keras_sweep.trial.events import Noticed
+from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result, Weights
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
+
+
+def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
+    """Move weights that are damaged, or not of their trial, aside; returns the trials whose they were.
+
+    `results` are all that are recorded of this part of the sweep. Raises RecordError.
+    """
+    known, damaged = {one.number: one for one in results}, []
+    for number in saved_trials(folder):
+        if number not in known:  # a kill came before the trial was recorded
+            continue
+        path = weights_file(folder, number)
+        try:
+            load_weights(path, known[number].weights_digest)
+        except RecordError as error:
+            emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+            damaged.append(known[number])
+    return damaged
 
 
 def kept_weights(running: Running, trial: Result) -> Weights:
@@ -39,13 +58,12 @@ def kept_weights(running: Running, trial: Result) -> Weights:
     """
     path = weights_file_of(running.study.folder, trial)
     try:
-        return load_weights(path, trial.weights_digest)
+        return load_weights_of(running.study.folder, trial)
     except RecordError as error:
         why = error.message if path.exists() else f"its weights {path} are gone"
     running.emit(Noticed(f"{trial.name} is trained again, since {why}"))
     with running.wall.phase("retrain"):
-        train_again = training_again(running.study, running.spec, trial)
-        return retrained_weights(trial, train_again, running.runner, lambda: running.stop.signalled)
+        return retrained_weights(running.study, running.spec, trial, running.runner, lambda: running.stop.signalled)
 
 
 def rebuild_weights(running: Running, trials: Sequence[Result]) -> None:
@@ -63,18 +81,20 @@ def rebuild_weights(running: Running, trials: Sequence[Result]) -> None:
         running.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
 
 
-def rebuild_scores(running: Running, folder: SweepFolder, results: Sequence[Result]) -> None:
+def rebuild_scores(running: Running, results: Sequence[Result]) -> None:
     """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
-    lost = 0
-    for result in with_scores(results, running.spec.objective, best=MOST_COMPARED):
-        path = scores_file(folder, result.number)
+    lost, folder, objective = 0, running.study.folder, running.spec.objective
+    finalists = [one for result in results if result.final for one in result.finalists]
+    parts = [with_scores(part, objective, best=MOST_COMPARED) for part in (results, finalists)]
+    for trial in (*parts[0], *parts[1]):
+        path = scores_file(part_of(folder, trial), trial.number)
         try:
-            load_scores(path, result.scores_digest or "")
+            load_scores_of(folder, trial)
             continue
         except RecordError as error:
             if path.exists() or path.is_symlink():
                 running.emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
-        scores = _scores_again(running.spec, running.data, folder, result)
+        scores = _scores_again(running, trial)
         if scores is None:
             lost += 1
         else:
@@ -84,16 +104,17 @@ def rebuild_scores(running: Running, folder: SweepFolder, results: Sequence[Resu
         running.emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
 
 
-def _scores_again(spec: SweepSpec, data: SearchData, folder: SweepFolder, result: Result) -> RowScores | None:
+def _scores_again(running: Running, trial: Result) -> RowScores | None:
     """The very scores that the record tells of; None without weights, or where other numbers come out of them."""
-    assert result.value is not None
+    spec, data = running.spec, running.data
+    assert trial.value is not None
     try:
-        weights = load_weights(weights_file(folder, result.number), result.weights_digest)
+        weights = load_weights_of(running.study.folder, trial)
     except RecordError:
         return None
     for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
-        outputs = validation_outputs(spec, result, weights, data, call)
-        scores = row_scores(spec.objective.name, spec.loss, result.value, data.validation.y, outputs)
-        if scores is not None and scores.digest == result.scores_digest:
+        outputs = validation_outputs(spec, trial, weights, data, call)
+        scores = row_scores(spec.objective.name, spec.loss, trial.value, data.validation.y, outputs)
+        if scores is not None and scores.digest == trial.scores_digest:
             return scores
     return None

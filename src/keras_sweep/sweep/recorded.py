@@ -19,7 +19,7 @@ from keras_sweep.process.backend import BACKENDS, check_environment, choose_back
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.saved import DamagedWeights, load_weights, weights_file_of
+from keras_sweep.record.saved import DamagedWeights, load_weights_of, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
@@ -99,7 +99,7 @@ def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec
         UsageError: it names code and is not trusted, the sweep was imported without a space file,
             or its text is no space file of this version.
     """
-    spec = unfollowed_spec(study)
+    spec = unfollowed_spec(study.facts, study.name, study.folder)
     sources = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
     ask_for_trust(sources, spec.folder, f"record of {study.name!r}", trust=trust, emit=emit)
     return spec
@@ -118,25 +118,29 @@ def ask_for_trust(sources: Iterable[str], folder: Path, who: str, *, trust: bool
         emit(Noticed(f"`--trust`: imports and runs {code}"))
 
 
-def unfollowed_spec(study: StudyFile) -> SweepSpec:
+def unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepSpec:
     """The spec as `recorded_spec`, for a caller that follows no `python:` in it. Raises UsageError."""
-    facts = study.facts
-    if facts.imported is not None:
-        raise UsageError(
-            f"the sweep {study.name!r} was imported from {facts.imported} without a space file",
-            hint="Import it once more with `--space`, and run that",
-        )
+    refuse_imported(facts, name)
     origin = Path(facts.origin or ".")
     engine, _, sampler = facts.engine.partition("/")
     overrides = Overrides(engine=engine or None, sampler=sampler or None)
     try:
-        return read_space_file(origin / f"{study.name}.yaml", text=facts.space, name=study.name, overrides=overrides)
+        return read_space_file(origin / f"{name}.yaml", text=facts.space, name=name, overrides=overrides)
     except SpaceFileError as error:
         more = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
         raise UsageError(
-            f"the space file in {study.folder.study} can't be used: {error.faults[0].text(study.folder.space)}{more}",
+            f"the space file in {folder.study} can't be used: {error.faults[0].text(folder.space)}{more}",
             hint="It was written by another version, or altered: give `sweep run` the space file",
         ) from error
+
+
+def refuse_imported(facts: Facts, name: str) -> None:
+    """Raises UsageError where another program searched, and there is no space file."""
+    if facts.imported is not None:
+        raise UsageError(
+            f"the sweep {name!r} was imported from {facts.imported} without a space file",
+            hint="Import it once more with `--space`, and run that",
+        )
 
 
 def recorded_data(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[SweepSpec, SearchData]:
@@ -199,16 +203,15 @@ def weights_of(opened: OpenedTrial) -> Weights:
     """
     import keras
 
-    from keras_sweep.sweep.retrain import retrained_weights, training_again
+    from keras_sweep.sweep.retrain import retrained_weights
     from keras_sweep.training.choose import choose_runner
 
     study, spec, trial = opened.study, opened.spec, opened.trial
     here, there = keras.backend.backend(), backend_of(trial)
-    path = weights_file_of(study.folder, trial)
     why = "its weights are not kept, as those of the best are"
-    if path.exists():
+    if weights_file_of(study.folder, trial).exists():
         try:
-            weights = load_weights(path, trial.weights_digest)
+            weights = load_weights_of(study.folder, trial)
         except DamagedWeights as error:
             why = error.message
         else:
@@ -223,7 +226,7 @@ def weights_of(opened: OpenedTrial) -> Weights:
         )
     opened.emit(Noticed(f"{trial.name} is trained again, since {why}"))
     runner, _ = choose_runner(spec, opened.data, trial.runner.partition("/")[0])
-    return retrained_weights(trial, training_again(study, spec, trial), runner)
+    return retrained_weights(study, spec, trial, runner)
 
 
 def needed_winner(name: str, results: Sequence[Result], objective: Objective) -> Result:

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.training.runner import Runner
@@ -18,64 +16,42 @@ from keras_sweep.trial.finalists import generation
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 
 
-def trained_again(
-    make_engine: Callable[[], Engine],
-    runner: Runner,
-    results: Sequence[Result],
-    number: int,
-    stopping: Callable[[], bool] = lambda: False,
-    emit: Listener = lambda _: None,
-) -> Result:
-    """How the trial turns out when it is trained once more, stopped where the record says that it was stopped.
+def training_again(study: StudyFile, spec: SweepSpec, trial: Result) -> Callable[..., Result]:
+    """What trains a recorded trial, or finalist, once more by a runner; the study may be closed by then.
 
-    Trials that it, or another of its generation, continues are trained again before it. What the sweep keeps of those
-    that still train is left as it is. The listener hears what goes on.
+    It takes the runner, and perhaps `stopping` and `emit`, which hears what goes on. It stops the trial where the
+    record says that it was stopped, and trains trials that it, or another of its generation, continues before it. What
+    the sweep keeps of those that still train is left as it is. It raises Interrupted where `stopping` said so.
 
     Raises:
-        Interrupted: `stopping` said so.
+        RecordError: the record does not say among which trainings a finalist was trained.
     """
-    recorded = next(result for result in results if result.number == number)
-    tell = told_as_phases(emit, f"training {recorded.name} again")
-    again = _Again(make_engine, runner.without_checkpoints(), results, stopping, tell)
-    return _first(again.run(recorded.suggestion.generation, frozenset({number})), recorded)
-
-
-def training_again(study: StudyFile, spec: SweepSpec, trial: Result) -> Callable[..., Result]:
-    """What trains a recorded trial, or finalist, once more by a runner, as `trained_again` does.
-
-    It takes the runner, and perhaps `stopping` and `emit`; the study may be closed by then. Raises RecordError where
-    the record does not say among which trainings a finalist was trained.
-    """
-    results = study.results()
-    if trial.suggestion.recipe is None:
-        return partial(trained_again, lambda: make_engine(spec), results=results, number=trial.number)
-    search = {one.number: one for one in results}
-    choices, index = study.facts.finalists, trial.suggestion.generation
-    if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
-        raise RecordError(f"the record does not say with which others {trial.name} was trained")
-    asked = generation(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
+    results, index = study.results(), trial.suggestion.generation
+    finalists: list[Suggestion] = []
+    if trial.suggestion.recipe is not None:
+        search = {one.number: one for one in results}
+        choices = study.facts.finalists
+        if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
+            raise RecordError(f"the record does not say with which others {trial.name} was trained")
+        finalists = generation(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
 
     def again(runner: Runner, stopping: Callable[[], bool] = lambda: False, emit: Listener = lambda _: None) -> Result:
+        runner, wanted = runner.without_checkpoints(), frozenset({trial.number})
         tell = told_as_phases(emit, f"training {trial.name} again")
-        wanted = frozenset({trial.number})
-        return _first(runner.without_checkpoints().run(asked, wanted, emit=tell, stopping=stopping), trial)
+        trained: Iterator[Result] = _Again(spec, runner, results, stopping, tell).run(index, wanted)
+        if finalists:
+            trained = runner.run(finalists, wanted, emit=tell, stopping=stopping)
+        for result in trained:
+            return result
+        raise Interrupted(f"{trial.name} was not trained again to its end", hint="The same command does it")
 
     return again
 
 
-def _first(again: Iterator[Result], recorded: Result) -> Result:
-    for result in again:
-        return result
-    raise Interrupted(f"{recorded.name} was not trained again to its end", hint="The same command does it")
-
-
 def retrained_weights(
-    recorded: Result,
-    train_again: Callable[..., Result],
-    runner: Runner,
-    stopping: Callable[[], bool] = lambda: False,
+    study: StudyFile, spec: SweepSpec, recorded: Result, runner: Runner, stopping: Callable[[], bool] = lambda: False
 ) -> Weights:
-    """The weights that earned the value of a trial, or finalist; `train_again` is its `training_again`.
+    """The weights that earned the value of a trial, or finalist, trained again by this runner.
 
     Raises:
         Interrupted: `stopping` said so.
@@ -83,7 +59,7 @@ def retrained_weights(
     """
     if recorded.state is TrialState.FAIL:
         raise RecordError(f"{recorded.name} failed ({recorded.reason}), so there are no weights", hint="Choose another")
-    again = train_again(runner, stopping=stopping)
+    again = training_again(study, spec, recorded)(runner, stopping)
     if again.value == recorded.value and again.weights is not None:
         return again.weights
     if again.state is TrialState.FAIL:
@@ -98,7 +74,7 @@ def retrained_weights(
 class _Again:
     """Trains generations of a record again."""
 
-    make_engine: Callable[[], Engine]
+    spec: SweepSpec
     runner: Runner
     results: Sequence[Result]
     stopping: Callable[[], bool]
@@ -122,7 +98,7 @@ class _Again:
         """The whole generation: the sweep may have ended inside it."""
         if self.runner.generation <= len(known):
             return known
-        engine = self.make_engine()
+        engine = make_engine(self.spec)
         before = {result.suggestion.generation: None for result in self.results}
         engine.replay([self._of(earlier) for earlier in before if earlier < generation])
         again = engine.ask(self.runner.generation)

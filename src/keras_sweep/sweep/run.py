@@ -21,9 +21,9 @@ from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import train_finalists
 from keras_sweep.sweep.finish import finish
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
-from keras_sweep.sweep.loop import Limits, search, stopped
-from keras_sweep.sweep.open_record import check_spec, open_study, set_damaged_weights_aside, tell_again
-from keras_sweep.sweep.rebuild import kept_weights, rebuild_scores, rebuild_weights
+from keras_sweep.sweep.loop import search, stopped
+from keras_sweep.sweep.open_record import check_spec, open_study, tell_again
+from keras_sweep.sweep.rebuild import kept_weights, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.recorded import why_none
 from keras_sweep.sweep.refit import refit_weights, refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
@@ -106,13 +106,13 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
         earlier = record.results()
         damaged = set_damaged_weights_aside(folder, earlier, emit)
         trained = study.finalists().results() if saved_trials(folder.finalists) else []
-        damaged_finalists = set_damaged_weights_aside(folder.finalists, trained, emit)
+        damaged += set_damaged_weights_aside(folder.finalists, trained, emit)
     total = spec.search.trials
     if options.more is not None:
         total = len(earlier) + options.more
         study.set_attributes({"trials": total})
     emit(sweep_started(spec, folder, running.runner.name, total, earlier))
-    ended, complete = _search(running, record, Limits(total, options.max_failures))
+    ended, complete = _search(running, record, total, options.max_failures)
     reason = ended if complete else stopped(stop)
     training: Mapping[int, int] = {}  # trials stopped in training -> epoch at which they are kept
     waiting: set[int] = set()  # trials that ended, in the spool until those with lower numbers are recorded
@@ -127,9 +127,7 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
     best = winner(results, spec.objective)
     model, comparison = None, None
     if best is not None and not stop.signalled:
-        finalists = {one.number: one for result in results for one in result.finalists}
-        lost = [results[one] for one in damaged if one in record.best]
-        lost += [finalists[one] for one in damaged_finalists if one in finalists]
+        lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
         comparison = _finish(running, results, best_training(best, spec.objective), lost, test=options.test)
         model = short_path(folder.best)
     with contextlib.suppress(OSError):  # it holds what still trains, if anything
@@ -152,12 +150,21 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
     return told
 
 
-def _search(running: Running, record: TrialRecord, limits: Limits) -> tuple[EndReason, bool]:
+def _search(running: Running, record: TrialRecord, total: int, most_failures: int | None) -> tuple[EndReason, bool]:
     """Why the search ended, and whether all that was to follow it in training did."""
     spec, runner, stop, wall = running.spec, running.runner, running.stop, running.wall
     stop.can_finish = True
     with plain_errors("go on with", running.study.folder.path):  # what no trial is to blame for, as a full disk
-        reason = search(lambda: make_engine(spec), runner, record, limits, emit=running.emit, stop=stop, wall=wall)
+        reason = search(
+            lambda: make_engine(spec),
+            runner,
+            record,
+            total,
+            most_failures=most_failures,
+            emit=running.emit,
+            stop=stop,
+            wall=wall,
+        )
         record.close()
         complete = reason not in (EndReason.DONE, EndReason.EXHAUSTED) or train_finalists(running, record.results())
     wall.split("train", runner.spent, rest="report")  # telling of epochs
@@ -171,9 +178,7 @@ def _finish(
     study, wall = running.study, running.wall
     with wall.part("export"):
         rebuild_weights(running, damaged)
-        rebuild_scores(running, study.folder, results)
-        finalists = [one for result in results if result.final for one in result.finalists]
-        rebuild_scores(running, study.folder.finalists, finalists)
+        rebuild_scores(running, results)
         comparison = keep_comparison(study, results)
         with wall.part("refit"):
             refit = refit_winner(running, training)

@@ -7,7 +7,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,14 @@ from keras_sweep.process.backend import (
 from keras_sweep.process.given import was_given
 from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
-from keras_sweep.record.reader import read_facts
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective, SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
-from keras_sweep.sweep.card_facts import CardFacts, Fact, card_facts
+from keras_sweep.sweep.card_facts import Fact, card_facts
+from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import ask_for_trust
 from keras_sweep.sweep.replay import Gap, Match, gap
 from keras_sweep.sweep.winner import count_look
@@ -71,9 +71,11 @@ class Verified:
     checks: tuple[Check, ...]
     validation_rows: int
     test_rows: int | None  # None where nobody asked for them
-    looks: int | None = None  # at the test rows, this one included; None where the sweep is not here
-    refit: bool = False  # trained on the validation rows, too: those that are evaluated are all that it was trained on
-    facts: CardFacts = field(default_factory=CardFacts)
+    looks: int | None  # at the test rows, this one included; None where the sweep is not here
+    refit: bool  # trained on the validation rows, too: those that are evaluated are all that it was trained on
+    facts: tuple[Fact, ...]  # what the card says beside its scores, as far as it was looked at
+    unseen: tuple[str, ...]  # what was not
+    why: str  # the record did not help
 
     @property
     def matches(self) -> bool:
@@ -83,7 +85,7 @@ class Verified:
     @property
     def wrong_facts(self) -> list[Fact]:
         """What the card says beside its scores that is not so."""
-        return [fact for fact in self.facts.looked_at if not fact.matches]
+        return [fact for fact in self.facts if not fact.matches]
 
 
 def verify_model(
@@ -124,7 +126,7 @@ def verify_model(
         emit(Noticed(words))
     home = _sweep_of(card, sweeps)
     if data_dir is None:
-        data_dir = Path() if home is None else Path(read_facts(home).origin or ".")
+        data_dir = Path("." if home is None else home.facts.origin or ".")
     spec = _spec_of(card, data_dir, trust=trust, emit=emit)
     emit(PhaseBegan("data"))
     data = load_search_data(spec)
@@ -151,17 +153,20 @@ def verify_model(
     seen = [_leaf(check.name) for check in checks]
     if f"validation.{card.metric.name}" in seen:
         seen.append("validation.value")  # which must be that
+    facts, unseen, why = card_facts(said, spec, data, own, home, model, seen)
     return Verified(
-        path,
-        card_file,
-        card.sweep,
-        card.trial,
-        tuple(checks),
-        len(own.validation),
-        len(y) if test else None,
-        looks,
+        model=path,
+        card=card_file,
+        sweep=card.sweep,
+        trial=card.trial,
+        checks=tuple(checks),
+        validation_rows=len(own.validation),
+        test_rows=len(y) if test else None,
+        looks=looks,
         refit=card.refit is not None,
-        facts=card_facts(said, spec, data, own, home, model, seen),
+        facts=tuple(facts),
+        unseen=tuple(unseen),
+        why=why,
     )
 
 
@@ -174,16 +179,15 @@ def _leaf(check: str) -> str:
     return f"validation.{check}" if not blank else f"{part.replace('refit', 'refit.scores')}.{name}"
 
 
-def _sweep_of(card: Card, sweeps: Path) -> SweepFolder | None:
-    """The card's sweep, if it is here and of the same rows."""
+def _sweep_of(card: Card, sweeps: Path) -> RecordedSweep | None:
+    """The card's sweep, if it is here, sound and of the same rows."""
     if sweep_name_fault(card.sweep):
         return None
-    folder = SweepFolder(sweeps / card.sweep)
     try:
-        same = folder.exists() and read_facts(folder).fingerprint == card.data.fingerprint
+        sweep = RecordedSweep.read(SweepFolder(sweeps / card.sweep))
     except RecordError:
         return None
-    return folder if same else None
+    return sweep if sweep.facts.fingerprint == card.data.fingerprint else None
 
 
 def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepSpec:
@@ -263,7 +267,7 @@ def _validation_checks(card: Card, scores: Mapping[str, float], y: Array, predic
 
 
 def _test_rows(
-    spec: SweepSpec, card: Card, data: SearchData, own: SearchData, home: SweepFolder | None
+    spec: SweepSpec, card: Card, data: SearchData, own: SearchData, home: RecordedSweep | None
 ) -> tuple[Any, Any, int | None]:
     """Test rows as the model's file takes them. The look is counted where its sweep is here."""
     if card.data.test_fingerprint != data.test_fingerprint:
@@ -272,6 +276,6 @@ def _test_rows(
         )
     if home is None:
         return (*open_raw_test(spec, data, own), None)
-    with SweepLock(home), StudyFile.open(home) as study:
+    with SweepLock(home.folder), StudyFile.open(home.folder) as study:
         x, y = open_raw_test(spec, data, own)
         return x, y, count_look(study)

@@ -22,7 +22,7 @@ from keras_sweep.errors import ChangedSweep, DataError, UsageError
 from keras_sweep.process.backend import check_environment
 from keras_sweep.record.facts import TestScores
 from keras_sweep.record.lock import SweepLock
-from keras_sweep.record.saved import load_weights, weights_file_of
+from keras_sweep.record.saved import load_weights_of, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
@@ -123,7 +123,7 @@ def winner_outputs(access: SweepAccess) -> ValidationOutputs:
             raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
 
     with access.opened(None, check=at_hand) as best:
-        weights = load_weights(weights_file_of(access.folder, best.trial), best.trial.weights_digest)
+        weights = load_weights_of(access.folder, best.trial)
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
     table = validation_table(best.spec, best.data)
     return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from keras_sweep.space.search_space import Goal, Objective
+from keras_sweep.space.search_space import Objective
 from keras_sweep.trial.comparison import Comparison, Estimate
 from keras_sweep.trial.result import Curve, Result, Suggestion
 
@@ -54,16 +54,9 @@ class SweepStarted:
     runner: str
     total: int  # trials in total
     finished: tuple[Result, ...]  # already in the record
-    metric: str
-    goal: str
+    objective: Objective
     space_size: float
-    take_best: bool = False  # a trial's best epoch counts, not its last
     parameters: tuple[str, ...] = ()  # of the space, without its constants
-
-    @property
-    def objective(self) -> Objective:
-        """What ranks trials."""
-        return Objective(self.metric, Goal(self.goal), self.take_best)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,15 +156,15 @@ def fact_lines(done: Verified) -> list[str]:
     ]
     same: dict[str, dict[str, None]] = {}
     wrong = {fact.name.partition(".")[0] for fact in done.wrong_facts}
-    for fact in done.facts.looked_at:
+    for fact in done.facts:
         part = fact.name.partition(".")[0]
         whole = part not in wrong and (fact.by == "record" or part == "data")  # all of it was looked at
         if fact.matches:
             same.setdefault(fact.by, {})[escaped(part if whole else fact.name)] = None
     lines += [f"the same by the {by}: {', '.join(names)}" for by, names in same.items()]
-    if done.facts.unseen:
-        why = f" ({escaped(done.facts.why)})" if done.facts.why else ""
-        lines.append(f"not looked at: {', '.join(map(escaped, done.facts.unseen))}{why}")
+    if done.unseen:
+        why = f" ({escaped(done.why)})" if done.why else ""
+        lines.append(f"not looked at: {', '.join(map(escaped, done.unseen))}{why}")
     return lines
 
 
@@ -193,6 +193,6 @@ def verify_json(done: Verified) -> str:
         for one in done.checks
     ]
     keys = ("name", "card", "known", "by", "matches")
-    facts = [{key: getattr(one, key) for key in keys} for one in done.facts.looked_at]
-    rest = {"facts": facts, "not_looked_at": list(done.facts.unseen), "why": done.facts.why}
+    facts = [{key: getattr(one, key) for key in keys} for one in done.facts]
+    rest = {"facts": facts, "not_looked_at": list(done.unseen), "why": done.why}
     return strict_json({**about, "matches": done.matches, **rows, "checks": checks, **rest}) + "\n"

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.events import (
     EndReason,
     EpochEnded,
@@ -102,7 +103,7 @@ def test_the_end_counts_states_and_names_the_best():
     ("results", "sweep", "best"),
     [
         ([result(0, 0.9, engine="import/optuna"), result(1, 0.8)], started(), 1),
-        ([result(0, 0.5), result(1, 0.4)], started(metric="val_loss", goal="minimize"), 1),
+        ([result(0, 0.5), result(1, 0.4)], started(objective=Objective("val_loss", Goal.MINIMIZE)), 1),
         ([result(0, None, state=TrialState.FAIL), result(1, 0.9, state=TrialState.PRUNED)], started(), None),
     ],
     ids=["trained here", "of a loss the lowest", "none where no trial completed"],

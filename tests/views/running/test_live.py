@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import (
     EpochEnded,
@@ -259,7 +260,8 @@ def test_markup_and_control_characters_in_events_are_harmless():
     odd = result(0, 0.8, params={"[red]x": "\x1b[2J", "epochs": 2})
     other = result(1, 0.7, params={"epochs": 2})
     progress = SweepProgress()
-    progress(started(name="[b]\x1b[31m", engine="\x07", metric="[m]\x1b", parameters=("[red]x",)))
+    objective = Objective("[m]\x1b", Goal.MAXIMIZE)
+    progress(started(name="[b]\x1b[31m", engine="\x07", objective=objective, parameters=("[red]x",)))
     progress(TrialEnded(odd))
     progress(TrialEnded(other))
     progress(GenerationAsked(1, (odd.suggestion, result(2, params={"[red]x": "\x1b[2J"}).suggestion)))

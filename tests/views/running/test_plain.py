@@ -1,6 +1,7 @@
 import io
 import threading
 
+from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.trial.events import GenerationAsked, Noticed, PhaseBegan, TrialEnded
 from keras_sweep.trial.events import TestEvaluated as Evaluated
 from keras_sweep.trial.result import Seconds, TrialState
@@ -51,7 +52,7 @@ def test_how_a_trial_ended_is_said():
 def test_nothing_in_an_event_is_markup_or_steers_a_terminal():
     odd = result(0, 0.8, params={"[red]a": "\x1b[31m\nb"}, reason=None)
     lines = lines_of(
-        started(name="[bold]\x07", metric="[m]", parameters=("[red]a",)),
+        started(name="[bold]\x07", objective=Objective("[m]", Goal.MAXIMIZE), parameters=("[red]a",)),
         TrialEnded(odd),
         Noticed("[red]two\nlines\x1b[0m"),
         Evaluated(0, {"loss": 0.5}, {}, 1),

@@ -57,7 +57,8 @@ def event_record(event: Event, objective: Objective) -> dict[str, Any]:
 def _fields(event: Event, objective: Objective) -> dict[str, Any]:
     match event:
         case SweepStarted():
-            return {**_own(event, "take_best"), "finished": len(event.finished)}
+            ranks = {"metric": event.objective.name, "goal": event.objective.goal.value}
+            return {**_own(event, "objective"), **ranks, "finished": len(event.finished)}
         case GenerationAsked():
             trials = [{"number": s.number, "params": s.params, "continues": s.continues} for s in event.suggestions]
             return {"generation": event.generation, "trials": trials}

@@ -138,7 +138,7 @@ def started_text(event: SweepStarted) -> str:
     """`dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`."""
     text = (
         f"{escaped(event.name)}: {counted(event.total, 'trial')} by {escaped(event.engine)}, "
-        f"trained by {escaped(event.runner)}, to {event.goal} {escaped(event.metric)}"
+        f"trained by {escaped(event.runner)}, to {event.objective.goal} {escaped(event.objective.name)}"
     )
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
 
