@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_sweep.data.raw_rows import whole
 from keras_sweep.errors import ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
@@ -18,22 +17,14 @@ from keras_sweep.sweep.card import CARD, card_text, model_card, own_card
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.winner import known_look, look_at_test, trained_model
-from keras_sweep.trial.events import Listener, Noticed, Refit
-from keras_sweep.trial.result import Result, Weights
+from keras_sweep.sweep.winner import final_model, known_look, look_at_test
+from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.trial.result import Result
 
 OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card is of the model that is to be there
 
 
-def finish(
-    running: Running,
-    results: Sequence[Result],
-    best: Result,
-    weights: Callable[[], Weights],
-    *,
-    test: bool = True,
-    refit: Refit | None = None,
-) -> None:
+def finish(running: Running, results: Sequence[Result], best: Result, *, test: bool = True) -> None:
     """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
 
     What is there already and sound is left as it is, so that the same call again does nothing. The card bears the
@@ -43,13 +34,11 @@ def finish(
         running: the sweep.
         results: the trials of the search.
         best: the winner, or the one of its finalists whose model stands for it.
-        weights: gives those of that model, or of its refit where there is one.
         test: whether the test rows are to be looked at.
-        refit: how it was trained once more, on all rows.
     """
     spec, study, data, emit, wall = running.spec, running.study, running.data, running.emit, running.wall
-    folder = study.folder
-    scores = study.facts.test_of(best)
+    folder, opened = study.folder, running.opened(best)
+    refit, scores = study.facts.refit_of(best), study.facts.test_of(best)
     if scores is not None:
         emit(known_look(best, scores, study.facts.test_looks))
 
@@ -68,12 +57,11 @@ def finish(
     if sound and told and not look:
         return
     if look or not sound:
-        own = data if refit is None else whole(spec, data)
         with wall.phase("build"):
-            model = trained_model(spec, best, weights(), own)
+            model, own, _ = final_model(opened)
         if look:
             with wall.phase("test"):
-                scores = look_at_test(spec, study, best, model, data, own, emit)
+                scores = look_at_test(opened, model, own)
         if not sound:
             try:
                 with wall.phase("export"):

@@ -16,6 +16,7 @@ from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.recorded import OpenedTrial
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
@@ -45,6 +46,10 @@ class Running:
     emit: Listener
     wall: WallTime
     stop: StopRequest
+
+    def opened(self, trial: Result) -> OpenedTrial:
+        """What it takes to work on the model of one of its trials."""
+        return OpenedTrial(self.study, self.spec, self.data, trial, self.emit, self.runner, lambda: self.stop.signalled)
 
 
 def load(

@@ -22,12 +22,12 @@ from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import MOST_COMPARED
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.retrain import retrained_weights
+from keras_sweep.sweep.recorded import weights_of
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.row_values import row_scores
 from keras_sweep.trial.events import Listener, Noticed
-from keras_sweep.trial.result import Result, Weights
+from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores, arrays_digest
 
 
@@ -49,29 +49,13 @@ def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], em
     return damaged
 
 
-def kept_weights(running: Running, trial: Result) -> Weights:
-    """A trial's weights on disk; where they can't be read, the trial is trained again.
-
-    Raises:
-        Interrupted: a signal came while it was trained.
-        RecordError: other numbers came out than the record has.
-    """
-    path = weights_file_of(running.study.folder, trial)
-    try:
-        return load_weights_of(running.study.folder, trial)
-    except RecordError as error:
-        why = error.message if path.exists() else f"its weights {path} are gone"
-    running.emit(Noticed(f"{trial.name} is trained again, since {why}"))
-    with running.wall.phase("retrain"):
-        return retrained_weights(running.study, running.spec, trial, running.runner, lambda: running.stop.signalled)
-
-
 def rebuild_weights(running: Running, trials: Sequence[Result]) -> None:
     """Write the weights of these trials, whose files were damaged. Raises Interrupted."""
     for trial in trials:
         lost = "trained again it has the same value by weights that differ in their last digits"
         try:
-            weights = kept_weights(running, trial)
+            with running.wall.phase("retrain"):
+                weights = weights_of(running.opened(trial))
         except RecordError as error:  # other packages than then: the trial's record is sound all the same
             lost = error.message
         else:

@@ -23,15 +23,15 @@ from keras_sweep.sweep.finish import finish
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
 from keras_sweep.sweep.loop import search, stopped
 from keras_sweep.sweep.open_record import check_spec, open_study, tell_again
-from keras_sweep.sweep.rebuild import kept_weights, rebuild_scores, rebuild_weights, set_damaged_weights_aside
+from keras_sweep.sweep.rebuild import rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.recorded import why_none
-from keras_sweep.sweep.refit import refit_weights, refit_winner
+from keras_sweep.sweep.refit import refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner
-from keras_sweep.trial.result import DIVERGED, Result, Weights
+from keras_sweep.trial.result import DIVERGED, Result
 from keras_sweep.trial.wall_time import WallTime
 
 
@@ -181,12 +181,8 @@ def _finish(
         rebuild_scores(running, results)
         comparison = keep_comparison(study, results)
         with wall.part("refit"):
-            refit = refit_winner(running, training)
-
-        def of_the_model() -> Weights:
-            return kept_weights(running, training) if refit is None else refit_weights(study.folder, refit)
-
-        finish(running, results, training, of_the_model, test=test, refit=refit)
+            refit_winner(running, training)
+        finish(running, results, training, test=test)
     return comparison
 
 

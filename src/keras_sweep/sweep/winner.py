@@ -31,7 +31,7 @@ from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
 from keras_sweep.training.outcome import standard_error
-from keras_sweep.trial.events import Listener, Refit, TestEvaluated
+from keras_sweep.trial.events import Refit, TestEvaluated
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Weights
 
@@ -139,7 +139,7 @@ def evaluate_winner(access: SweepAccess) -> TestScores:
     """
     with SweepLock(access.folder), access.opened(None) as best:
         model, own, _ = final_model(best)
-        scores = look_at_test(best.spec, best.study, best.trial, model, best.data, own, best.emit)
+        scores = look_at_test(best, model, own)
     if scores is None:
         raise DataError(f"{best.data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
     return scores
@@ -151,12 +151,10 @@ def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = 
     return TestEvaluated(best.recipe, *seen, earlier=earlier, seed=best.finalist_seed)
 
 
-def look_at_test(
-    spec: SweepSpec, study: StudyFile, best: Result, model: Any, data: SearchData, own: SearchData, emit: Listener
-) -> TestScores | None:
-    """Evaluate a model on the sealed rows and count the look; None where the source has no test rows.
+def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores | None:
+    """Evaluate a trial's model on the sealed rows and count the look; None where the source has no test rows.
 
-    `data` are the rows of the search, `own` those that the model was trained on.
+    `own` are the rows that the model was trained on.
 
     The count is written when the rows are open and before they are scored: a look that a kill cuts short is counted,
     and taken anew; where the rows can't be had, nobody has looked.
@@ -165,6 +163,7 @@ def look_at_test(
         ChangedSweep: the test rows are not those that the sweep was begun with.
         DataError: they can't be read.
     """
+    study, spec, data, best = opened.study, opened.spec, opened.data, opened.trial
     if not data.test_rows:
         return None
     if study.facts.test_fingerprint not in (None, data.test_fingerprint):
@@ -184,7 +183,7 @@ def look_at_test(
         **asdict(scores),
     }
     study.set_attributes({"test": kept})
-    emit(known_look(best, scores, looks, earlier=False))
+    opened.emit(known_look(best, scores, looks, earlier=False))
     return scores
 
 
