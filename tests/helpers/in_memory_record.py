@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.search.engines import make_engine
+from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.loop import search
 from keras_sweep.trial.events import EpochEnded
 from keras_sweep.trial.result import Result, TrialState
@@ -46,7 +46,7 @@ def searched(spec, runner, trials, *, record=None, stop=None):
     """A record with so many trials of a search: an empty one, unless one is given that it goes on from."""
     record = InMemory() if record is None else record
     stop = StopRequest() if stop is None else stop
-    search(lambda: make_engine(spec), runner, record, trials, emit=lambda event: None, stop=stop, wall=WallTime())
+    search(Running(None, spec, None, runner, lambda event: None, WallTime(), stop), record, trials)
     return record
 
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
+from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.loop import search
 from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
@@ -23,17 +23,8 @@ from tests.helpers.in_memory_record import SPACE, Asked, Formula, InMemory, plai
 def run(spec, record, trials, *, runner=None, stop=None, failures=None):
     events = []
     stop = stop if stop is not None else StopRequest()
-    reason = search(
-        lambda: make_engine(spec),
-        runner or Formula(),
-        record,
-        trials,
-        most_failures=failures,
-        emit=events.append,
-        stop=stop,
-        wall=WallTime(),
-    )
-    return reason, events
+    running = Running(None, spec, None, runner or Formula(), events.append, WallTime(), stop)
+    return search(running, record, trials, most_failures=failures), events
 
 
 HYPERBAND = EarlyTerminate("hyperband", 1, 2)
@@ -285,6 +276,6 @@ def test_the_user_is_told_once_that_the_sweep_is_stopping():
         events.append(event)
         stop.signalled = stop.signalled or isinstance(event, EpochEnded)
 
-    reason = search(lambda: make_engine(spec), Formula(), record, 8, emit=emit, stop=stop, wall=WallTime())
-    assert reason == "interrupted"
+    running = Running(None, spec, None, Formula(), emit, WallTime(), stop)
+    assert search(running, record, 8) == "interrupted"
     assert sum(isinstance(event, Noticed) and "stopping" in event.message for event in events) == 1

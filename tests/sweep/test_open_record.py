@@ -106,17 +106,6 @@ def test_files_of_a_lost_record_are_set_aside(tmp_path: Path) -> None:
     assert (folder.path / "weights~1" / "000003.npz").exists()
 
 
-def test_what_stands_in_a_folders_place_is_set_aside(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "digits")
-    opened(folder)
-    folder.weights.write_text("x")
-    folder.checkpoints.write_text("x")
-    assert [message.split(":")[0].rpartition("/")[2] for message in opened(folder)] == [
-        "weights was no folder",
-        "checkpoints was no folder",
-    ]
-
-
 def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path / "digits")
     opened(folder, make_spec((LEARNING_RATE,), text="x"))

@@ -8,7 +8,7 @@ Engines never hear of it: finalists stand in a study of their own beside the swe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.text import counted
@@ -75,8 +75,7 @@ def train_finalists(running: Running, results: Sequence[Result]) -> bool:
 
 def _trained(running: Running, asked: Sequence[Suggestion], index: int, record: TrialRecord) -> bool:
     """Train what is missing of some seeds; returns whether all of it is there now."""
-    tell = _told_as_finalists(running.emit, asked)
-    training = GenerationTraining(running.runner, record, emit=tell, stop=running.stop, wall=running.wall)
+    training = GenerationTraining(replace(running, emit=_told_as_finalists(running.emit, asked)), record)
     numbers = {one.number for one in asked}
     for tries in range(RETRIES + 1):
         part = Generation(index, list(asked), [one for one in record.results() if one.number in numbers])
@@ -89,7 +88,7 @@ def _trained(running: Running, asked: Sequence[Suggestion], index: int, record: 
                 part.done.append(result)
             return part.is_recorded
         except TransientFailure as failure:
-            reason = f"since the machine failed it: {failure.reason}"
+            reason = f"since the machine failed it: {failure.result.reason}"
             running.emit(Noticed(f"a finalist is trained again, {reason}"))
     return False
 

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.search.engine import Engine
+from keras_sweep.search.engines import make_engine
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.generations import Generation, Generations
-from keras_sweep.training.runner import Judge, Runner
-from keras_sweep.trial.events import EndReason, GenerationAsked, Listener, Noticed, TrialEnded, exhausted_text
+from keras_sweep.sweep.load import Running
+from keras_sweep.training.runner import Judge
+from keras_sweep.trial.events import EndReason, GenerationAsked, Noticed, TrialEnded, exhausted_text
 from keras_sweep.trial.result import DIVERGED, Result, TrialState
-from keras_sweep.trial.wall_time import WallTime
 
 FIRST_FAILURES = 3  # in a row at the start, then the sweep stops: the model or the data are wrong, not the parameters
 RETRIES = 2  # of a generation in which the machine failed a trial, not the trial's own parameters
 
 
-def search(
-    make_engine: Callable[[], Engine],
-    runner: Runner,
-    record: TrialRecord,
-    total: int,
-    *,
-    most_failures: int | None = None,
-    emit: Listener,
-    stop: StopRequest,
-    wall: WallTime,
-) -> EndReason:
+def search(running: Running, record: TrialRecord, total: int, *, most_failures: int | None = None) -> EndReason:
     """Search until so many trials in total are recorded; returns why it ended.
 
     The record's last generation may be incomplete: it is asked again, which gives the same suggestions; those that
@@ -42,9 +32,9 @@ def search(
     Raises:
         SweepError: the first trials all failed, or more than `most_failures` did.
     """
-    finished = record.results()
-    generations = Generations(make_engine, runner.generation, finished, wall)
-    training = GenerationTraining(runner, record, emit=emit, stop=stop, wall=wall)
+    finished, runner, emit, stop = record.results(), running.runner, running.emit, running.stop
+    generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall)
+    training = GenerationTraining(running, record)
     tries = 0  # of the generation
     while len(finished) < total:
         if stop:
@@ -60,7 +50,8 @@ def search(
                 generation.done.append(result)
                 _check_failures(finished, most_failures)
         except TransientFailure as failure:
-            emit(Noticed(f"trial {failure.number} is trained again, since the machine failed it: {failure.reason}"))
+            failed = failure.result
+            emit(Noticed(f"trial {failed.number} is trained again, since the machine failed it: {failed.reason}"))
             tries += 1
             generations.reopen(finished)
             continue
@@ -102,22 +93,16 @@ class TransientFailure(Exception):
 
     def __init__(self, result: Result) -> None:
         super().__init__()
-        self.number = result.number
-        self.reason = result.reason
+        self.result = result
 
 
 class GenerationTraining:
-    """Trains generations with one runner, into one record."""
+    """Trains generations of a sweep into one record."""
 
-    def __init__(
-        self, runner: Runner, record: TrialRecord, *, emit: Listener, stop: StopRequest, wall: WallTime
-    ) -> None:
-        """`emit` hears of each epoch and, once, of each trial that ends; `wall` counts the parts `train`, `record`."""
-        self._runner = runner
+    def __init__(self, running: Running, record: TrialRecord) -> None:
+        """The sweep's listener hears of each epoch and, once, of each trial that ends."""
+        self._running = running
         self._record = record
-        self._emit = emit
-        self._stop = stop
-        self._wall = wall
         self._told: set[int] = set()  # trials of which it was said that they ended
         self._said_stopping = False
 
@@ -136,40 +121,42 @@ class GenerationTraining:
         Raises:
             TransientFailure: the machine failed a trial. Were that recorded, its mates would be compared without it.
         """
-        with self._wall.part("record"):
-            generation.take_up(self._record, total, judge.name, self._runner.name)
+        runner, emit, wall = self._running.runner, self._running.emit, self._running.wall
+        with wall.part("record"):
+            generation.take_up(self._record, total, judge.name, runner.name)
         wanted, waiting = generation.wanted(total), generation.waiting
         self._tell(waiting.values())
         missing = wanted - set(waiting)
-        with closing(self._runner.run(generation.asked, missing, judge, self._emit, self._stopping)) as trained:
+        with closing(runner.run(generation.asked, missing, judge, emit, self._stopping)) as trained:
             for number in sorted(wanted):
                 while number not in waiting:
-                    with self._wall.part("train"):
+                    with wall.part("train"):
                         result = next(trained, None)
                     if result is None:
                         return
                     if result.is_transient and retry:
                         raise TransientFailure(result)
-                    signed = replace(result, engine=judge.name, runner=self._runner.name)
+                    signed = replace(result, engine=judge.name, runner=runner.name)
                     waiting[result.number] = signed
                     if result.number != number:
-                        with self._wall.part("record"):
+                        with wall.part("record"):
                             self._tell([self._record.wait(signed)])
-                with self._wall.part("record"):
+                with wall.part("record"):
                     recorded = self._record.add(waiting.pop(number))
                 self._tell([recorded])
                 yield recorded
             next(trained, None)  # its end: the last trial is in the record, so its checkpoint can go
 
     def _stopping(self) -> bool:
-        if self._stop.signalled and not self._said_stopping:
+        stop = self._running.stop
+        if stop.signalled and not self._said_stopping:
             self._said_stopping = True
-            self._emit(Noticed("stopping after these epochs; the same signal again stops at once"))
-        return bool(self._stop)
+            self._running.emit(Noticed("stopping after these epochs; the same signal again stops at once"))
+        return bool(stop)
 
     def _tell(self, results: Iterable[Result]) -> None:
         """Of those that are kept from now on, in the record or in the spool."""
         for result in results:
             if result.number not in self._told:
                 self._told.add(result.number)
-                self._emit(TrialEnded(replace(result, weights=None, scores=None)))
+                self._running.emit(TrialEnded(replace(result, weights=None, scores=None)))

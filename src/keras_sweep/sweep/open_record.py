@@ -9,7 +9,7 @@ from typing import Any
 
 from keras_sweep.errors import ChangedSweep, RecordError
 from keras_sweep.files.atomic import write_text
-from keras_sweep.files.plain import file_digest, read_plain
+from keras_sweep.files.plain import read_plain
 from keras_sweep.models.build import MODEL_CODE, changed_code, model_code
 from keras_sweep.process.backend import KERAS_CONFIG, config_changes, keras_config, keras_json
 from keras_sweep.record.facts import Facts
@@ -19,8 +19,9 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import is_card_of, own_card, refit_record, versions
+from keras_sweep.sweep.card import refit_record, versions
 from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.export import kept_card
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.refit import refit_weights
 from keras_sweep.sweep.winner import known_look
@@ -76,9 +77,6 @@ def open_study(
             emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {closing}"))
     try:
         _check_same(spec, study.facts, {**said, **sealed})
-        for path in (folder.weights, folder.scores, folder.checkpoints, folder.spool):
-            if path.exists() and not path.is_dir():
-                emit(Noticed(f"{path} was no folder: it is {set_aside(path).name} now"))
         _write_space(folder, spec, study.facts.space, emit)
         search = spec.search
         study.set_attributes({"trials": search.trials, "engine": search.engine_name, "space": spec.text, **sealed})
@@ -209,12 +207,11 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
     if waits or read_owner(folder) is not None or folder.space.read_text() != spec.text:
         return False
     _read_what_is_kept(sweep)
-    training, card = best_training(best, spec.objective), own_card(folder, facts)
-    if (sweep.refit is not None) is not spec.refits or card.get("refit") != refit_record(sweep.refit):
+    training = best_training(best, spec.objective)
+    card = kept_card(folder, facts, training) or {}
+    if (sweep.refit is not None) is not spec.refits or card["refit"] != refit_record(sweep.refit):
         return False
-    if card["trials"] != len(results) or not is_card_of(card, training, spec.search.seed):
-        return False
-    if card["sha256"] != file_digest(folder.best):
+    if card["trials"] != len(results):
         return False
     scores = facts.test_of(training)
     if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):

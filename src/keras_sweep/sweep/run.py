@@ -15,7 +15,6 @@ from keras_sweep.record.reader import read_facts
 from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import train_finalists
@@ -152,22 +151,12 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
 
 def _search(running: Running, record: TrialRecord, total: int, most_failures: int | None) -> tuple[EndReason, bool]:
     """Why the search ended, and whether all that was to follow it in training did."""
-    spec, runner, stop, wall = running.spec, running.runner, running.stop, running.wall
-    stop.can_finish = True
+    running.stop.can_finish = True
     with plain_errors("go on with", running.study.folder.path):  # what no trial is to blame for, as a full disk
-        reason = search(
-            lambda: make_engine(spec),
-            runner,
-            record,
-            total,
-            most_failures=most_failures,
-            emit=running.emit,
-            stop=stop,
-            wall=wall,
-        )
+        reason = search(running, record, total, most_failures=most_failures)
         record.close()
         complete = reason not in (EndReason.DONE, EndReason.EXHAUSTED) or train_finalists(running, record.results())
-    wall.split("train", runner.spent, rest="report")  # telling of epochs
+    running.wall.split("train", running.runner.spent, rest="report")  # telling of epochs
     return reason, complete
 
 
