@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from keras_sweep import Sweep, run
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.options import Overrides
@@ -20,6 +21,12 @@ Kind = TypeVar("Kind")
 
 def quiet(event: Event) -> None:
     """Shows nothing."""
+
+
+def ran_as(folder: Path, name: str, text: str, **options: Any) -> Sweep:
+    """Run the space file NAME.yaml with this text; its sweep lies in `sweeps` beside it."""
+    (folder / f"{name}.yaml").write_text(text)
+    return run(folder / f"{name}.yaml", sweeps_dir=folder / "sweeps", listener=quiet, **options)
 
 
 class Ran:

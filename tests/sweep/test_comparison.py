@@ -14,7 +14,7 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.reader import read_facts, read_results
-from keras_sweep.record.saved import load_scores, scores_file
+from keras_sweep.record.saved import load_scores_of, scores_file
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
@@ -64,7 +64,7 @@ def read(sweep):
 def test_the_scores_of_every_trial_add_up_to_its_value(done):
     sweep, ended = done
     for result in read_results(sweep):
-        scores = load_scores(scores_file(sweep, result.number), result.scores_digest)
+        scores = load_scores_of(sweep, result)
         assert scores.values().mean() == pytest.approx(result.value, abs=1e-6)
         assert scores.rows == ended.comparison.rows
 

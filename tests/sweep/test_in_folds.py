@@ -14,7 +14,7 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.raw_rows import save_rows
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.record.reader import read_results
-from keras_sweep.record.saved import load_scores, scores_file
+from keras_sweep.record.saved import load_scores_of, scores_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
@@ -95,7 +95,7 @@ def test_damaged_scores_are_computed_again_from_the_weights_of_all_folds(folder:
     result = next(one for one in read_results(part) if one.scores_digest)
     scores_file(part, result.number).write_bytes(b"damaged")
     Ran(folder, text=SPACE, trials=None)()
-    assert load_scores(scores_file(part, result.number), result.scores_digest or "").rows == 1437
+    assert load_scores_of(part, result).rows == 1437
 
 
 def test_saved_rows_bear_the_fold_that_leaves_them_out(spec: SweepSpec, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import keras_sweep as ks
+from keras_sweep.record.reader import read_results
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space_file.read import read_space_file
@@ -15,14 +16,11 @@ from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.replay import Match, replay
 from keras_sweep.trial.events import Noticed
-from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.trial.result import TrialState
 from keras_sweep.views.replay_view import replay_lines
 from tests.helpers.command import python
+from tests.helpers.ran import ran_as
 from tests.helpers.whole_spaces import SPACES
-
-
-def quiet(event: object) -> None:
-    """Shows nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +29,9 @@ def sweeps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, SweepFolder]:
     folder = tmp_path_factory.mktemp("replayed")
     found = {}
     for space in ("plain", "pruned", "bands", "fit"):
-        (folder / f"{space}.yaml").write_text(SPACES[space])
-        runner = "fit" if space == "fit" else "compiled"
-        ks.run(folder / f"{space}.yaml", runner=runner, sweeps_dir=folder / "sweeps", listener=quiet)
+        ran_as(folder, space, SPACES[space], runner="fit" if space == "fit" else "compiled")
         found[space] = SweepFolder(folder / "sweeps" / space)
     return found
-
-
-def results_of(folder: SweepFolder) -> list[Result]:
-    with StudyFile.open(folder) as study:
-        return study.results()
 
 
 def forged(folder: SweepFolder, target: Path, **changes: object) -> SweepFolder:
@@ -65,7 +56,7 @@ def test_lanes_have_the_numbers_of_fit(sweeps):
 
 
 def test_a_pruned_trial_is_stopped_where_it_was_and_the_best_epoch_counts(sweeps):
-    results = results_of(sweeps["pruned"])
+    results = read_results(sweeps["pruned"])
     pruned = next(result for result in results if result.state is TrialState.PRUNED)
     early = next(result for result in results if result.epoch is not None and result.epoch < result.epochs)
     for result in (pruned, early):
@@ -75,7 +66,7 @@ def test_a_pruned_trial_is_stopped_where_it_was_and_the_best_epoch_counts(sweeps
 
 
 def test_a_promoted_trial_is_trained_from_its_beginning(sweeps):
-    promoted = [result for result in results_of(sweeps["bands"]) if result.suggestion.continues is not None]
+    promoted = [result for result in read_results(sweeps["bands"]) if result.suggestion.continues is not None]
     done = replay(SweepAccess(sweeps["bands"]), promoted[0].number)
     assert done.matches
     assert len(done.plain.epochs) == promoted[0].epochs
@@ -103,7 +94,7 @@ def test_without_a_number_it_is_the_winner(sweeps):
     ids=["value", "loss", "accuracy", "standard error", "state"],
 )
 def test_one_digit_altered_is_found(sweeps, tmp_path, change, said):
-    first = results_of(sweeps["fit"])[0]
+    first = read_results(sweeps["fit"])[0]
     done = replay(SweepAccess(forged(sweeps["fit"], tmp_path, **change(first))), 0)
     assert not done.matches
     text = "\n".join(replay_lines(done))
@@ -116,12 +107,9 @@ def chaotic(sweeps: dict[str, SweepFolder]) -> SweepFolder:
     """A sweep of one trial in which a last digit has grown to whole rows after an epoch."""
     folder = sweeps["plain"].path.parents[1]
     space = SPACES["plain"].replace("{units: 10,", "{units: 10, hidden: 16, hidden_activation: tanh,")
-    head, _, search = space.partition("parameters:")
     values = "\n  optimizer: rmsprop\n  learning_rate: 0.3\n  epochs: 3\n  batch_size: {values: [8, 16]}\n"
-    text = f"{head}parameters:{values}search: {{engine: optuna, sampler: grid, trials: 1, seed: 42}}\n"
-    assert search
-    (folder / "chaos.yaml").write_text(text)
-    ks.run(folder / "chaos.yaml", sweeps_dir=folder / "sweeps", listener=quiet)
+    search = "search: {engine: optuna, sampler: grid, trials: 1, seed: 42}\n"
+    ran_as(folder, "chaos", f"{space.partition('parameters:')[0]}parameters:{values}{search}")
     return SweepFolder(folder / "sweeps" / "chaos")
 
 
@@ -138,7 +126,7 @@ def test_where_training_is_chaotic_the_lane_has_every_digit_and_fit_is_said_to_p
 
 
 def test_chaos_is_no_excuse_for_an_altered_digit(chaotic, tmp_path):
-    first = results_of(chaotic)[0]
+    first = read_results(chaotic)[0]
     losses = first.curve["val_loss"]
     altered = {**first.curve, "val_loss": (*losses[:-1], losses[-1] * 1.01)}
     done = replay(SweepAccess(forged(chaotic, tmp_path, curve=altered)), 0)

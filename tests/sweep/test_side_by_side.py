@@ -16,13 +16,13 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.api.compare import write_page
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.record.saved import load_scores, scores_file
+from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
 from keras_sweep.views.compare import CompareView, best_curve, compare_json, verdict_lines
 from keras_sweep.views.report.page import compare_page
 from keras_sweep.views.terminal.console import console_on
-from tests.helpers.ran import quiet
+from tests.helpers.ran import ran_as
 from tests.helpers.records import new_folder
 from tests.helpers.whole_spaces import SPACES
 
@@ -36,8 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     texts = {"good": SPACES["plain"], "weak": WEAK, "other": SPACES["plain"].replace("digits", "iris")}
     for name, text in texts.items():
         space = text.replace("trials: 18", "trials: 6").replace("units: 10, ", "" if name == "other" else "units: 10, ")
-        (folder / f"{name}.yaml").write_text(space)
-        ks.run(folder / f"{name}.yaml", sweeps_dir=folder / "sweeps", test=name == "good", listener=quiet)
+        ran_as(folder, name, space, test=name == "good")
     return folder / "sweeps"
 
 
@@ -65,11 +64,8 @@ def test_each_side_says_what_its_leaderboard_says(found, folder):
 
 
 def test_the_winners_differ_by_what_they_differ_on_the_same_rows(found, folder):
-    rows = []
-    for side in found.sides:
-        path = scores_file(SweepFolder(folder / side.name), side.best.number)
-        rows.append(load_scores(path, side.best.scores_digest or "").values())
-    difference = rows[1] - rows[0]
+    weak, good = (load_scores_of(SweepFolder(folder / side.name), side.best).values() for side in found.sides)
+    difference = good - weak
     behind = found.behind["weak"]
     assert found.first.name == "good"
     assert behind.behind == pytest.approx(difference.mean(), abs=1e-6)
@@ -87,8 +83,7 @@ SEEDED = SPACES["plain"].replace("trials: 18", "trials: 4") + "finalists: {top: 
 def seeded(folder: Path) -> Path:
     """The same folder with `steady` and `other_rates`, whose finalists decide."""
     for name, seed in (("steady", 42), ("other_rates", 7)):
-        (folder.parent / f"{name}.yaml").write_text(SEEDED.replace("seed: 42", f"seed: {seed}"))
-        ks.run(folder.parent / f"{name}.yaml", sweeps_dir=folder, test=False, listener=quiet)
+        ran_as(folder.parent, name, SEEDED.replace("seed: 42", f"seed: {seed}"), test=False)
     return folder
 
 
@@ -98,10 +93,9 @@ def test_where_finalists_decided_in_all_winners_compare_by_their_means_over_seed
     for side in found.sides:
         sweep = ks.open(side.name, sweeps_dir=seeded)
         means[side.name] = sweep.best.seeds.mean
-        folder, best = SweepFolder(seeded / side.name), side.best
-        files = [(scores_file(folder, best.number), best.scores_digest)]
-        files += [(scores_file(folder.finalists, one.number), one.scores_digest) for one in best.finalists]
-        rows[side.name] = np.mean([load_scores(path, digest or "").values() for path, digest in files], axis=0)
+        trainings = (side.best, *side.best.finalists)
+        scores = [load_scores_of(SweepFolder(seeded / side.name), one).values() for one in trainings]
+        rows[side.name] = np.mean(scores, axis=0)
     first = max(means, key=lambda name: means[name])
     (last,) = set(means) - {first}
     assert found.by_mean and found.first.name == first

@@ -16,7 +16,7 @@ import keras_sweep as ks
 from keras_sweep.errors import ChangedSweep, RecordError, UsageError
 from keras_sweep.files.plain import file_digest
 from keras_sweep.views.replay_view import fact_lines, verify_json, verify_verdict
-from tests.helpers.ran import quiet
+from tests.helpers.ran import ran_as
 from tests.helpers.whole_spaces import SPACES
 
 FEW = SPACES["plain"].replace("trials: 18", "trials: 2").replace("min: 1, max: 3", "min: 2, max: 3")
@@ -30,8 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "rows.csv").write_text("\n".join(["a,b,colour", *rows]))
     table = FEW.replace("data: digits", "data: {csv: rows.csv, target: colour}").replace("units: 10, ", "")
     for name, text in (("digits", FEW), ("table", table)):
-        (folder / f"{name}.yaml").write_text(text)
-        ks.run(folder / f"{name}.yaml", sweeps_dir=folder / "sweeps", listener=quiet).export(folder / f"{name}.keras")
+        ran_as(folder, name, text).export(folder / f"{name}.keras")
     return folder
 
 
@@ -202,9 +201,8 @@ def test_another_sweep_of_that_name_is_not_taken_for_the_cards(folder, exported)
 
 
 def test_a_model_of_all_rows_is_known_by_its_refit_and_what_is_altered_beside_is_named(folder, tmp_path):
-    (folder / "whole.yaml").write_text(FEW + "finish: {refit: true}\n")
     model = tmp_path / "digits.keras"
-    ks.run(folder / "whole.yaml", sweeps_dir=folder / "sweeps", listener=quiet).export(model)
+    ran_as(folder, "whole", FEW + "finish: {refit: true}\n").export(model)
     rows = json.loads((tmp_path / "digits.card.json").read_text())["refit"]["rows"]
     done = ks.verify(model, sweeps_dir=folder / "sweeps")
     assert done.matches and done.unseen == ("versions", "created")
@@ -242,8 +240,7 @@ def test_layers_of_ones_own_are_opened_with_trust_alone(tmp_path, monkeypatch):
     (tmp_path / "layers_of_mine.py").write_text(OWN)
     (tmp_path / "build_of_mine.py").write_text(BUILD)
     model = next(line for line in FEW.splitlines() if "dense: {" in line)
-    (tmp_path / "own.yaml").write_text(FEW.replace(model, "  python: build_of_mine:build"))
-    sweep = ks.run(tmp_path / "own.yaml", sweeps_dir=tmp_path / "sweeps", listener=quiet)
+    sweep = ran_as(tmp_path, "own", FEW.replace(model, "  python: build_of_mine:build"))
     with pytest.warns(UserWarning, match="this opens it"):
         sweep.export(tmp_path / "own.keras")
     for name in ("layers_of_mine", "build_of_mine"):
