@@ -19,9 +19,9 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
+from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.retrain import retrained_weights
-from keras_sweep.sweep.winner import evaluate_winner
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import Event, Noticed

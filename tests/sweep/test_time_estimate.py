@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import pytest
 
-from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.sweep.time_estimate import PROBE_TRIALS, estimate
@@ -26,7 +25,7 @@ def wanting(trials, *parameters, **changes):
 
 def of(spec, runner, **options):
     told = []
-    found = estimate(spec, make_engine(spec), runner, told.append, **options)
+    found = estimate(spec, runner, told.append, **options)
     assert found is not None
     assert found.seconds == found.compile_seconds + found.epoch_seconds * found.trial_epochs
     return found, told

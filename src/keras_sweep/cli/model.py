@@ -36,8 +36,8 @@ def evaluate(
     from rich.console import Group
 
     from keras_sweep.record.reader import read_facts
+    from keras_sweep.sweep.finish import evaluate_winner
     from keras_sweep.sweep.recorded import SweepAccess
-    from keras_sweep.sweep.winner import evaluate_winner
     from keras_sweep.trial.events import Event, TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record

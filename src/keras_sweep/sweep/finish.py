@@ -6,18 +6,21 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_sweep.errors import ModelError, RecordError
+from keras_sweep.errors import DataError, ModelError, RecordError
 from keras_sweep.files import disk
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
-from keras_sweep.record.facts import Facts
+from keras_sweep.record.facts import Facts, TestScores
+from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.sweep.card import CARD, card_text, model_card, own_card
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.winner import final_model, known_look, look_at_test
+from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.refit import final_model
+from keras_sweep.sweep.winner import known_look, look_at_test
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result
 
@@ -86,8 +89,8 @@ def _card_on_disk(folder: SweepFolder, facts: Facts, emit: Listener) -> dict[str
     except RecordError as error:
         emit(Noticed(f"{error.message}: it is {set_aside(folder.card).name} now, and written again"))
         if folder.best.exists():
-            moved = set_aside(folder.best)
-            emit(Noticed(f"{folder.best} is of an altered card: it is {moved.name} now, and written again"))
+            why = f"{folder.best} is of an altered card"
+            emit(Noticed(f"{why}: it is {set_aside(folder.best).name} now, and written again"))
         return {}
 
 
@@ -107,6 +110,21 @@ def _is_sound(folder: SweepFolder, card: Mapping[str, Any] | None, emit: Listene
         why = f"{folder.best} is not the file that {folder.card.name} is of"
     except RecordError as error:
         why = error.message
-    moved = set_aside(folder.best)
-    emit(Noticed(f"{why}: it is {moved.name} now, and written again"))
+    emit(Noticed(f"{why}: it is {set_aside(folder.best).name} now, and written again"))
     return False
+
+
+def evaluate_winner(access: SweepAccess) -> TestScores:
+    """One more look at the test rows, counted before they are scored; the listener hears it as `TestEvaluated`.
+
+    Raises:
+        DataError: there are no test rows, or they are not those of the sweep.
+        UsageError: the record names code and is not trusted, or the backend does not fit.
+        SweepBusy: another process runs the sweep.
+    """
+    with SweepLock(access.folder), access.opened(None) as best:
+        model, own, _ = final_model(best)
+        scores = look_at_test(best, model, own)
+    if scores is None:
+        raise DataError(f"{best.data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
+    return scores

@@ -91,8 +91,7 @@ def _make_way(folder: SweepFolder, emit: Listener) -> None:
     parts = (folder.weights, folder.scores, folder.checkpoints, folder.spool)
     for path in (*parts, folder.best, folder.card, folder.space):
         if path.exists() or path.is_symlink():
-            moved = set_aside(path)
-            emit(Noticed(f"{path} is of a record that is gone: it is {moved.name} now"))
+            emit(Noticed(f"{path} is of a record that is gone: it is {set_aside(path).name} now"))
 
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
@@ -15,6 +16,7 @@ from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, weights_of
 from keras_sweep.sweep.retrain import told_as_phases
+from keras_sweep.sweep.winner import trained_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
 from keras_sweep.trial.result import Result, Suggestion, Weights
@@ -50,10 +52,10 @@ def refit_weights(folder: SweepFolder, refit: Refit) -> Weights:
     return load_weights(weights_file(folder.refit, refit.trial), refit.digest)
 
 
-def final_weights(opened: OpenedTrial) -> tuple[Weights, SearchData, Refit | None]:
-    """The weights of the model that stands for a training, the rows that it was trained on, and how it was refit.
+def final_model(opened: OpenedTrial) -> tuple[Any, SearchData, Refit | None]:
+    """The model that stands for a training, the rows that it was trained on, and how it was refit.
 
-    Without a refit they are its own; with folds, where no one model is, it is trained on all rows for this.
+    Without a refit it has its own weights; with folds, where no one model is, it is trained on all rows for this.
 
     Raises:
         UsageError: as `weights_of`.
@@ -62,14 +64,14 @@ def final_weights(opened: OpenedTrial) -> tuple[Weights, SearchData, Refit | Non
     study, data, training = opened.study, opened.data, opened.trial
     refit = study.facts.refit_of(training)
     if refit is None and not data.folds:
-        return weights_of(opened), data, None
+        return trained_model(opened.spec, training, weights_of(opened), data), data, None
     rows = whole(opened.spec, data)
     weights = _kept(study.folder, refit) if refit is not None else None
     if weights is None:
         why = "with folds no one model stands for a trial" if refit is None else "those weights are gone or damaged"
         opened.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {why}"))
         weights, refit = _trained_on_all(opened, rows)
-    return weights, rows, refit
+    return trained_model(opened.spec, training, weights, rows), rows, refit
 
 
 def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | None = None) -> tuple[Weights, Refit]:

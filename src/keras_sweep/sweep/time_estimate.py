@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.load import load
@@ -45,15 +44,10 @@ class TimeEstimate:
 
 
 def estimate(
-    spec: SweepSpec,
-    engine: Engine,
-    runner: Runner,
-    emit: Listener = lambda _: None,
-    *,
-    probe_seconds: float = PROBE_SECONDS,
+    spec: SweepSpec, runner: Runner, emit: Listener, *, probe_seconds: float = PROBE_SECONDS
 ) -> TimeEstimate | None:
     """Train one generation for two epochs, or as much of it as there is time for; None if all of its trials fail."""
-    asked = engine.ask(max(runner.generation, PROBE_TRIALS))
+    asked = make_engine(spec).ask(max(runner.generation, PROBE_TRIALS))
     trials = min(spec.search.trials, spec.space.size)
     wanted = frozenset(one.number for one in asked if one.number < trials)
     lengths = [training_plan(spec, one.params).epochs for one in asked]
@@ -121,4 +115,4 @@ def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tup
     loaded = load(spec, None, runner, emit, wall, StopRequest(ends_process=False))
     for text in loaded.notices:
         emit(Noticed(text))
-    return loaded.data, estimate(loaded.spec, make_engine(loaded.spec), loaded.runner, emit)
+    return loaded.data, estimate(loaded.spec, loaded.runner, emit)

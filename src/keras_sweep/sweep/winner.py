@@ -21,17 +21,15 @@ from keras_sweep.data.source import image_set
 from keras_sweep.errors import ChangedSweep, DataError, UsageError
 from keras_sweep.process.backend import check_environment
 from keras_sweep.record.facts import TestScores
-from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.saved import load_weights_of, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
-from keras_sweep.sweep.refit import final_weights
 from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
 from keras_sweep.training.outcome import standard_error
-from keras_sweep.trial.events import Refit, TestEvaluated
+from keras_sweep.trial.events import TestEvaluated
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Weights
 
@@ -47,15 +45,6 @@ def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: Searc
     model.set_weights(list(weights))
     model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there
     return model
-
-
-def final_model(opened: OpenedTrial) -> tuple[Any, SearchData, Refit | None]:
-    """The model that stands for a training, the rows that it was trained on, and how it was refit.
-
-    Raises as `final_weights`.
-    """
-    weights, own, refit = final_weights(opened)
-    return trained_model(opened.spec, opened.trial, weights, own), own, refit
 
 
 def validation_outputs(
@@ -127,22 +116,6 @@ def winner_outputs(access: SweepAccess) -> ValidationOutputs:
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
     table = validation_table(best.spec, best.data)
     return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)
-
-
-def evaluate_winner(access: SweepAccess) -> TestScores:
-    """One more look at the test rows, counted before they are scored; the listener hears it as `TestEvaluated`.
-
-    Raises:
-        DataError: there are no test rows, or they are not those of the sweep.
-        UsageError: the record names code and is not trusted, or the backend does not fit.
-        SweepBusy: another process runs the sweep.
-    """
-    with SweepLock(access.folder), access.opened(None) as best:
-        model, own, _ = final_model(best)
-        scores = look_at_test(best, model, own)
-    if scores is None:
-        raise DataError(f"{best.data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
-    return scores
 
 
 def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = True) -> TestEvaluated:
