@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command import leaderboard, sweep
+from tests.helpers.command import leaderboard, script, sweep
 from tests.helpers.space_texts import DIGITS, small
 from tests.helpers.whole_spaces import FEW_FINALISTS
 
@@ -80,12 +77,7 @@ def test_lanes_on_another_backend_are_refused_with_the_reason(tmp_path):
 
 WITHOUT_TORCH = """
 import sys
-from pathlib import Path
-class NoTorch:
-    def find_spec(self, name, path=None, target=None):
-        if name == "torch":
-            raise ModuleNotFoundError("No module named 'torch'", name="torch")
-sys.meta_path.insert(0, NoTorch())
+sys.modules["torch"] = None
 from keras_sweep.cli.main import main
 main(["run", "digits.yaml", "--backend", "torch"])
 """
@@ -93,12 +85,11 @@ main(["run", "digits.yaml", "--backend", "torch"])
 
 def test_a_missing_backend_is_named_with_the_command_that_installs_it(tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
-    ended = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH], cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == 2
-    assert "pip install 'keras-sweep[torch]'" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    (tmp_path / "without.py").write_text(WITHOUT_TORCH)
+    ended = script("without.py", cwd=tmp_path, new=True, KERAS_BACKEND="torch")
+    assert ended.code == 2
+    assert "pip install 'keras-sweep[torch]'" in ended.err
+    assert "Traceback" not in ended.err
     assert not (tmp_path / "sweeps").exists()
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -168,9 +165,6 @@ def test_a_config_that_names_other_code_is_not_opened(saved: Path, tmp_path: Pat
     config.update(module="os", class_name="system", config={"command": "touch pwned"})
     path = archive(tmp_path / "code.keras", {**parts, "config.json": json.dumps(config).encode()})
     code = "import sys, keras; keras.models.load_model(sys.argv[1])"
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 1 and "Error" in done.stderr
+    done = python(code, path, cwd=tmp_path)
+    assert done.code == 1 and "Error" in done.err
     assert not (tmp_path / "pwned").exists()

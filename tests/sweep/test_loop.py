@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keras_sweep.errors import SweepError
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.space.distributions import Categorical, Int
+from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.sweep.load import Running
@@ -203,12 +203,6 @@ def test_too_many_failures_stop_the_sweep():
     with pytest.raises(SweepError, match="3 trials failed, more than --max-failures 2"):
         run(spec, record, 200, failures=2)
     assert sum(one.state is TrialState.FAIL for one in record.kept) == 3
-
-
-def test_a_one_point_space_has_one_trial():
-    record = InMemory()
-    reason, _ = run(make_spec((Parameter("epochs", Int(2, 2)),)), record, 5)
-    assert (reason, len(record.kept)) == ("the space is exhausted", 1)
 
 
 @dataclass
