@@ -63,24 +63,20 @@ def test_fit_gives_the_same_weights_again() -> None:
     assert identical(again(results, FitRunner(SPEC, DATA), best.number), best.weights)
 
 
-def test_other_numbers_are_not_passed_off_as_the_recorded_ones() -> None:
-    results = searched(SPEC, CompiledRunner(SPEC, DATA), 2).results()
-    results[0] = replace(results[0], value=0.123)
-    with pytest.raises(RecordError, match=r"trial 0 trained again gives .*, but 0.123 is recorded"):
-        again(results, CompiledRunner(SPEC, DATA), 0)
-
-
-def test_a_failed_trial_has_no_weights() -> None:
+@pytest.mark.parametrize(
+    ("changes", "stopped", "error", "said"),
+    [
+        ({"value": 0.123}, False, RecordError, r"trial 0 trained again gives .*, but 0.123 is recorded"),
+        ({"state": TrialState.FAIL, "value": None, "reason": "diverged"}, False, RecordError, "trial 0 failed"),
+        ({}, True, Interrupted, "The same command does it"),
+    ],
+    ids=["other numbers", "failed", "stopped"],
+)
+def test_no_other_weights_are_passed_off_as_those_of_the_record(changes, stopped, error, said):
     results = searched(SPEC, CompiledRunner(SPEC, DATA), 1).results()
-    results[0] = replace(results[0], state=TrialState.FAIL, value=None, reason="diverged")
-    with pytest.raises(RecordError, match="trial 0 failed"):
-        again(results, CompiledRunner(SPEC, DATA), 0)
-
-
-def test_the_user_may_stop_it() -> None:
-    results = searched(SPEC, CompiledRunner(SPEC, DATA), 1).results()
-    with pytest.raises(Interrupted, match="The same command does it"):
-        again(results, CompiledRunner(SPEC, DATA), 0, stopping=lambda: True)
+    results[0] = replace(results[0], **changes)
+    with pytest.raises(error, match=said):
+        again(results, CompiledRunner(SPEC, DATA), 0, stopping=lambda: stopped)
 
 
 def test_a_promoted_trial_gives_the_same_weights_again_though_its_predecessors_states_are_gone() -> None:

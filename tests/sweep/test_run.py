@@ -25,6 +25,7 @@ from keras_sweep.trial.events import (
 )
 from tests.helpers.command import sweep
 from tests.helpers.ran import Ran
+from tests.helpers.space_texts import small
 from tests.helpers.whole_spaces import PLAIN
 
 
@@ -204,15 +205,14 @@ def test_errors_have_the_exit_codes_that_are_documented() -> None:
     assert {error: error.exit_code for error in codes} == codes
 
 
-HUGE = """\
-data: {csv: huge.csv, target: y}
-model:
-  dense: {units: 1, activation: linear}
-loss: mse
-metric: {name: val_loss, goal: minimize}
-parameters: {learning_rate: {min: 0.01, max: 0.1}, epochs: 2}
-search: {engine: optuna, sampler: random, trials: 2, seed: 42}
-"""
+HUGE = small(
+    data="{csv: huge.csv, target: y}",
+    model="{dense: {units: 1, activation: linear}}",
+    loss="mse",
+    metrics="",
+    metric="{name: val_loss, goal: minimize}",
+    parameters="{learning_rate: {min: 0.01, max: 0.1}, epochs: 2}",
+)
 
 
 def test_where_no_trial_completes_the_error_says_how_they_ended_and_what_helps(tmp_path: Path) -> None:
