@@ -52,3 +52,11 @@ def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path
     assert f"trial {best} of mine" in sweep("export", "mine", "-o", "best.keras", cwd=tmp_path).err
     (listed,) = json.loads(sweep("list", "--format", "json", cwd=tmp_path).out)
     assert (listed["value"], listed["imported"], listed["state"]) == (board[1]["value"], False, "done")
+
+
+def test_without_a_space_file_there_is_no_model_to_work_on(tmp_path: Path) -> None:
+    storage(tmp_path / "old.db")
+    assert sweep("import", "old.db", cwd=tmp_path).code == 0
+    for command in ("evaluate", "export"):
+        refused = sweep(command, "old", cwd=tmp_path)
+        assert (refused.code, "without a space file" in " ".join(refused.err.split())) == (2, True), refused.err

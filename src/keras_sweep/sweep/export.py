@@ -144,11 +144,11 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
 
 def _built(opened: OpenedTrial, path: Path, form: ExportFormat) -> dict[str, Any]:
     """Build the trial's model with its weights, and write it. Returns its card."""
-    model, own, refit = final_model(opened)
+    study, (model, own, refit) = opened.study, final_model(opened)
     whole = file_model(opened.spec, model, own)
     form.write(whole, path)
     opening = form.opening or opening_call(whole)
-    sweep = RecordedSweep.of(opened.study)
+    sweep = RecordedSweep(study.folder, study.facts, study.ranked_results())
     card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit)
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
 
