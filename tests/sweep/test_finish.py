@@ -12,8 +12,9 @@ import pytest
 
 from keras_sweep.data.catalog import load_search_data
 from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.files.arrays import write_arrays
 from keras_sweep.process.stop_request import StopRequest
-from keras_sweep.record.saved import save_weights, weights_file_of
+from keras_sweep.record.saved import weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import finish as finish_module
@@ -48,7 +49,7 @@ def study(tmp_path: Path) -> Iterator[StudyFile]:
 def finished(study: StudyFile, results, *, test: bool = True):
     """Finish; the events."""
     best = winner(results, SPEC.objective)
-    save_weights(weights_file_of(study.folder, best), best.weights)
+    write_arrays(weights_file_of(study.folder, best), best.weights)
     events = []
     running = Running(study, SPEC, DATA, None, events.append, WallTime(), StopRequest())
     finish(running, results, best.light(), test=test)
