@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -94,3 +95,10 @@ def test_a_signal_amid_an_import_raises_once_that_has_ended() -> None:
     finally:
         signal.signal(signal.SIGINT, former)
     assert steps == ["went on"]
+
+
+def test_no_garbage_is_collected_while_packages_are_imported_and_again_after_that():
+    with StopRequest() as stop:
+        with stop.importing():
+            assert not gc.isenabled()
+        assert gc.isenabled()

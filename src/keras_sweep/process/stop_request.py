@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import os
 import select
@@ -63,16 +64,20 @@ class StopRequest:
 
     @contextlib.contextmanager
     def importing(self) -> Iterator[None]:
-        """Inside, packages are imported, and a signal raises nothing.
+        """Inside, packages are imported: a signal raises nothing, and no garbage is collected.
 
         Raises:
             Interrupted: at the end, where a signal came meanwhile and the process is not ours to end.
         """
+        collecting = gc.isenabled()
+        gc.disable()  # what modules make stays: to look through it again and again takes most of a second
         self._importing = True
         try:
             yield
         finally:
             self._importing = False
+            if collecting:
+                gc.enable()
         if self._asked and not self.can_finish:
             self._break_off()
 
