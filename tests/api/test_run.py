@@ -74,7 +74,7 @@ def test_what_does_not_go_with_the_data_is_told_of_the_spec_and_of_no_file(tmp_p
 
 
 def test_rows_of_different_lengths_are_refused_in_plain_words(tmp_path):
-    said = r"`x` of the arrays given is a list of 40 \(a list of 2, a list of 1, .*\), not real numbers in rows"
+    said = r"`x` of the arrays given is a list of 40, not real numbers in rows"
     with pytest.raises(ks.UsageError, match=said):
         run_digits(tmp_path, data=([[1.0, 2.0], [3.0]] * 20, [0, 1] * 20))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_sweep.data.arrays import ARRAYS, Array, described, input_array, label_array
+from keras_sweep.data.arrays import ARRAYS, described, input_array, label_array
 from keras_sweep.data.source import Features, RawRows, Source
 from keras_sweep.data.table_columns import check_columns, check_names, polars_table
 from keras_sweep.data.table_files import must_be_file
@@ -35,30 +35,17 @@ def read_npz(data: DataSpec, folder: Path) -> Source:
     path, target = folder / data.source, data.target
     must_be_file(path)
     try:
-        with path.open("rb") as opened:  # np.load leaves a file open that it opened by name and could not read
-            file = np.load(opened, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} holds one array, not several", hint="Save it by `np.savez(path, x=x, y=y)`")
-            with file:  # each array is read only where it is asked for
-                names = {name: name for name in file.files} if target is None else _chosen(file.files, target, path)
-                arrays = {key: _member(file, name, path) for key, name in names.items()}
+        with path.open("rb") as opened, np.lib.npyio.NpzFile(opened, allow_pickle=False) as file:
+            names = {name: name for name in file.files} if target is None else _chosen(file.files, target, path)
+            arrays = {key: file[name] for key, name in names.items()}  # each is read only where it is asked for
     except DataError:
         raise
     except Exception as error:  # zipfile and NumPy raise nearly anything for a damaged file
-        raise DataError(f"{path} can't be read as npz: {error}", hint="Write it again by `np.savez`") from error
-    return _of_dict(arrays, path.name, str(path))
-
-
-def _member(file: Any, name: str, path: Path) -> Array:
-    try:
-        return np.asarray(file[name])
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise
         raise DataError(
-            f"the array {name!r} of {path} holds Python objects, which are not read since they could run code",
-            hint="Save numbers (`.astype('float32')`), or text (`.astype(str)`)",
+            f"{path} can't be read as npz: {error}",
+            hint="Write it again by `np.savez`, of numbers or texts (`.astype(str)`): objects could run code",
         ) from error
+    return _of_dict(arrays, path.name, str(path))
 
 
 def _chosen(names: Sequence[str], target: str, path: Path) -> dict[str, str]:
@@ -84,23 +71,24 @@ def call_python(data: DataSpec, folder: Path) -> Source:
         raise DataError(f"{place} is not a function", hint=f"It is called without arguments and returns {RESULTS}")
     with user_code(f"{place} failed", folder, DataError, hint="It is called without arguments"):
         returned = function()
-    if isinstance(returned, Mapping):
-        return _of_dict(dict(returned), name, place)
-    pairs = returned if _is_list(returned) else []
-    names = {2: ("train", "test"), 3: ("train", "validation", "test")}.get(len(pairs), ())
+    parts = returned if _is_list(returned) else []
+    pairs = [part for part in parts if _is_list(part) and len(part) == 2]
     # Two pairs of plain lists are x and y of two rows, not training and test rows.
-    of_arrays = len(pairs) == 3 or any(hasattr(part, "shape") for pair in pairs if _is_list(pair) for part in pair)
-    if names and of_arrays and all(_is_list(pair) and len(pair) == 2 for pair in pairs):
-        arrays: dict[str, Any] = {}
-        for part, (x, y) in zip(names, pairs, strict=True):
-            arrays |= {f"x_{part}": x, f"y_{part}": y}
-        return _of_dict(arrays, name, place)
-    if len(pairs) == 2:
-        return _of_dict({"x": pairs[0], "y": pairs[1]}, name, place)
-    raise DataError(
-        f"{place} returned {described(returned)}",
-        hint=f"It may return {RESULTS}; weights of rows are not taken. {ARRAYS}",
-    )
+    of_arrays = len(parts) == 3 or any(hasattr(array, "shape") for pair in pairs for array in pair)
+    if isinstance(returned, Mapping):
+        arrays = dict(returned)
+    elif len(pairs) == len(parts) in (2, 3) and of_arrays:
+        names = ("train", "test") if len(parts) == 2 else ("train", "validation", "test")
+        arrays = {f"x_{part}": x for part, (x, _) in zip(names, pairs, strict=True)}
+        arrays |= {f"y_{part}": y for part, (_, y) in zip(names, pairs, strict=True)}
+    elif len(parts) == 2:
+        arrays = {"x": parts[0], "y": parts[1]}
+    else:
+        raise DataError(
+            f"{place} returned {described(returned)}",
+            hint=f"It may return {RESULTS}; weights of rows are not taken. {ARRAYS}",
+        )
+    return _of_dict(arrays, name, place)
 
 
 def _is_list(value: Any) -> bool:
@@ -109,16 +97,16 @@ def _is_list(value: Any) -> bool:
 
 def _of_dict(arrays: dict[str, Any], name: str, place: str) -> Source:
     arrays = {_OTHER_NAMES.get(key, key): value for key, value in arrays.items()}
-    known = {f"{letter}{part}" for letter in "xy" for part in PARTS}
-    whole = {"x", "y"} <= set(arrays)
-    if not set(arrays) <= known or whole == ({"x_train", "y_train"} <= set(arrays)):
+    parts = [part for part in PARTS if f"x{part}" in arrays]
+    whole = {f"{letter}{part}" for letter in "xy" for part in parts}
+    if set(arrays) != whole or ("" in parts) == ("_train" in parts):
         raise DataError(f"{place} gives {listed(arrays, 10) or 'nothing'}", hint=f"It must give {KEYS}")
-    for part in PARTS:
-        if (f"x{part}" in arrays) != (f"y{part}" in arrays):
-            here, absent = ("x", "y") if f"x{part}" in arrays else ("y", "x")
-            raise DataError(f"{place} gives `{here}{part}` without `{absent}{part}`", hint="Give both, or neither")
-    rows = {part: _rows(arrays[f"x{part}"], arrays[f"y{part}"], part, place) for part in PARTS if f"x{part}" in arrays}
-    _must_agree(rows, place)
+    rows = {part: _rows(arrays[f"x{part}"], arrays[f"y{part}"], part, place) for part in parts}
+    for letter in "xy":
+        kinds = {f"{letter}{part}": _kind(getattr(each, letter)) for part, each in rows.items()}
+        if len(set(kinds.values())) > 1:
+            alike = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
+            raise DataError(f"the parts of {place} are not alike: {alike}", hint="Give all parts alike")
     return Source(name, rows.get(""), rows.get("_train"), rows.get("_validation"), rows.get("_test"))
 
 
@@ -137,19 +125,6 @@ def _rows(x: Any, y: Any, part: str, place: str) -> RawRows:
             f"{what} has {len(rows):,} rows, but `y{part}` has {len(labels):,}", hint="One label a row is needed"
         )
     return RawRows(rows, labels)
-
-
-def _must_agree(rows: Mapping[str, RawRows], place: str) -> None:
-    """Raises DataError where the parts of a source can't be parts of one."""
-    for letter in "xy":
-        kinds = {f"{letter}{part}": _kind(getattr(each, letter)) for part, each in rows.items()}
-        if len(set(kinds.values())) > 1:
-            listed = ", ".join(f"`{name}` {kind}" for name, kind in kinds.items())
-            raise DataError(f"the parts of {place} are not alike: {listed}", hint="Give all parts alike")
-    tables = {part: set(each.x.columns) for part, each in rows.items() if not isinstance(each.x, np.ndarray)}
-    for part, columns in tables.items():
-        if absent := tables.get("_train", columns) - columns:
-            raise DataError(f"`x{part}` of {place} lacks the column {min(absent)!r}", hint="Give all parts alike")
 
 
 def _kind(array: Features) -> str:

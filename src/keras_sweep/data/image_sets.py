@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-import math
+import io
 import os
 import struct
 import sys
 import tempfile
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +28,6 @@ from keras_sweep.files.atomic import user_cache
 
 Pixels = npt.NDArray[np.uint8]
 DEBIAN_FOLDER = Path("/usr/share/datasets")
-UNSIGNED_BYTE = 0x08  # the type that IDX files of the MNIST family say
 BOUNDARY = 64  # bytes
 
 
@@ -46,23 +43,21 @@ class ArrayFile:
         """The array, unpacked and checked. Raises DataError."""
         path = folder / self.file
         try:
-            packed = path.read_bytes()
-            if self.member is None:
-                array = decode_idx(packed, str(path))
-                digest = hashlib.sha256(array.data).hexdigest()
-            else:
-                digest = hashlib.sha256(packed).hexdigest()
-            if digest != self.digest:
-                raise DataError(
-                    f"{path} is not {publisher}'s file: its content has SHA-256 {digest}, not {self.digest}",
-                    hint="Remove it or replace it",
-                )
-            if self.member is not None:
-                with np.load(path, allow_pickle=False) as members:  # unpacked only where they are named
-                    array = members[self.member]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise DataError(f"the data can't be read ({error})", hint=f"Remove {path} or replace it") from error
-        return array
+            content: Any = path.read_bytes()
+            if self.member is None:  # IDX: a magic number, the shape, then bytes (yann.lecun.com/exdb/mnist)
+                unpacked = gzip.decompress(content)
+                shape = struct.unpack_from(f">{unpacked[3]}I", unpacked, 4)
+                array = np.frombuffer(unpacked, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
+                content = array.data
+        except Exception as error:  # gzip and NumPy raise nearly anything for a damaged file
+            raise DataError(f"{path} can't be read ({error})", hint="Remove it or replace it") from error
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != self.digest:
+            raise DataError(
+                f"{path} is not {publisher}'s file: its content has SHA-256 {digest}, not {self.digest}",
+                hint="Remove it or replace it",
+            )
+        return array if self.member is None else np.load(io.BytesIO(content), allow_pickle=False)[self.member]
 
 
 @dataclass(frozen=True)
@@ -93,11 +88,18 @@ class ImageSet:
         return tuple(dict.fromkeys(array.file for array in self._arrays))
 
     def find(self) -> Path | None:
-        """The folder that has all files, if one is on this machine. Opens none of them."""
-        folders = known_folders(self.folder)
+        """The folder that has all files, if one is on this machine. Opens none of them.
+
+        That may be $SWEEP_DATA_DIR or its subfolder, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder of data
+        sets, or the user's cache.
+        """
+        chosen = os.environ.get("SWEEP_DATA_DIR")
+        keras_cache = Path(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
+        folders = [Path(chosen), Path(chosen) / self.folder] if chosen else []
+        folders += [keras_cache / self.folder, keras_cache, DEBIAN_FOLDER / self.folder]
         with contextlib.suppress(OSError):  # where there is no cache, there is nothing in it
             folders.append(user_cache(self.folder))
-        whole = (folder for folder in folders if all((folder / file).is_file() for file in self.files))
+        whole = (each for each in map(Path.expanduser, folders) if all((each / file).is_file() for file in self.files))
         return next(whole, None)
 
     def locate(self) -> Path:
@@ -147,35 +149,6 @@ class ImageSet:
             f"{self.title} is not on this machine and could not be fetched ({'; '.join(reasons)})",
             hint="; or ".join(ways),
         )
-
-
-def known_folders(name: str) -> list[Path]:
-    """Where the files of a data set may be, the user's own choice first.
-
-    $SWEEP_DATA_DIR and its subfolder `name`, Keras's cache ($KERAS_HOME or ~/.keras), Debian's folder of data sets.
-    """
-    chosen = os.environ.get("SWEEP_DATA_DIR")
-    keras_cache = Path(os.environ.get("KERAS_HOME") or "~/.keras") / "datasets"
-    folders = [Path(chosen), Path(chosen) / name] if chosen else []
-    return [folder.expanduser() for folder in (*folders, keras_cache / name, keras_cache, DEBIAN_FOLDER / name)]
-
-
-def decode_idx(packed: bytes, what: str) -> npt.NDArray[np.uint8]:
-    """The array in a gzipped IDX file: a magic number, the shape, then bytes (yann.lecun.com/exdb/mnist).
-
-    Raises ValueError, naming `what`, where it is no such file.
-    """
-    try:
-        raw = gzip.decompress(packed)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{what} is not a whole gzip file ({error})") from error
-    if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] != UNSIGNED_BYTE or len(raw) < 4 + 4 * raw[3]:
-        raise ValueError(f"{what} is not an IDX file of unsigned bytes")
-    shape = struct.unpack_from(f">{raw[3]}I", raw, 4)
-    start = 4 + 4 * raw[3]
-    if len(raw) - start != math.prod(shape):
-        raise ValueError(f"{what} has {len(raw) - start} bytes where its header says {math.prod(shape)}")
-    return np.frombuffer(raw, np.uint8, offset=start).reshape(shape)
 
 
 def scaled_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -236,19 +209,15 @@ MNIST = ImageSet(
 IMAGE_SETS = {each.name: each for each in (FASHION_MNIST, MNIST)}
 
 
-def main() -> int:
+def main() -> None:
     """Say where Fashion-MNIST is, fetching it if need be."""
-    folder = FASHION_MNIST.find()
-    if folder is None:
+    if FASHION_MNIST.find() is None:
         print("Fashion-MNIST is not here yet: fetching it ...", file=sys.stderr)  # noqa: T201
-        try:
-            folder = FASHION_MNIST.locate()
-        except DataError as error:
-            print(error, file=sys.stderr)  # noqa: T201
-            return error.exit_code
-    print(f"Fashion-MNIST: {folder}")  # noqa: T201
-    return 0
+    try:
+        print(f"Fashion-MNIST: {FASHION_MNIST.locate()}")  # noqa: T201
+    except DataError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

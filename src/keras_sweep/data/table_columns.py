@@ -104,7 +104,6 @@ def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
 
 def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
     """Look at all rows of a table, so that a fault is named by its row there. Raises TableError with every fault."""
-    check_names(table.columns, place)
     values = _values_of_numbers(table)
 
     def look(name: str, series: pl.Series) -> None:
