@@ -67,7 +67,7 @@ def test_a_data_set_comes_before_a_sweep_of_its_name_which_is_said(here: Path) -
         ),
         (["plants", "--set", "split.seed=1"], "`--set` changes a space file, and none is given"),
         (["plants", "--save", "rows.txt"], "`--save` takes a .npz file in a folder that is there, but got rows.txt"),
-        (["plants", "--save", "no/rows.npz"], "but got no/rows.npz. For example"),
+        (["plants", "--save", "no/rows.npz"], "but got no/rows.npz"),
         (["plants", "--picture", "it.png"], "plants.csv has no pictures. Leave out `--picture`"),
     ],
 )

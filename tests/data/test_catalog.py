@@ -117,7 +117,7 @@ def test_a_class_that_falls_out_of_training_is_an_error_before_the_search(tmp_pa
     rare = {"test": test, "validation": validation}[part][:3]
     classes = ("rare" if k in rare else "common" if k % 2 else "usual" for k in range(60))
     spec = csv(tmp_path, "a,target", (f"{k},{name}" for k, name in enumerate(classes)))
-    with pytest.raises(DataError, match=rf"the {part} rows of it.csv have a class .*'rare'.*stratify: true"):
+    with pytest.raises(DataError, match=rf"the {part} rows of it.csv have classes .*'rare'.*stratify: true"):
         load_search_data(spec)
     stratified = replace(spec, data=replace(spec.data, split=Split(stratify=True)))
     assert load_search_data(stratified).classes == 3

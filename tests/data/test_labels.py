@@ -86,11 +86,5 @@ def test_labels_that_do_not_fit_say_which_loss_does(y: np.ndarray, form: LabelFo
 def test_a_class_without_training_rows_is_named(known: np.ndarray) -> None:
     labels = fit_labels(known, LabelForm.INDEX, "it")
     strange = np.array(["a", "new"], dtype=object) if known.dtype == object else np.array([1, 77])
-    with pytest.raises(DataError, match=r"test rows have a class that no training row has: '(new|77)'") as caught:
+    with pytest.raises(DataError, match=r"test rows have classes that no training row has: '(new|77)'.*stratify: true"):
         labels.encode(strange, "test rows")
-    assert "stratify" not in str(caught.value)  # one row can't stand in three parts
-    with pytest.raises(DataError, match=r"`split: \{stratify: true\}` gives"):
-        labels.encode(strange.repeat(3), "test rows")
-    with pytest.raises(DataError) as caught:
-        labels.encode(strange.repeat(3), "test rows", brought=True)
-    assert "stratify" not in str(caught.value)  # the source itself says what is a test row

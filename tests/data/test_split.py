@@ -13,7 +13,7 @@ from keras_sweep.space.sweep_spec import Split
 
 
 def test_too_few_rows_of_a_class_says_what_to_do() -> None:
-    with pytest.raises(DataError, match=r"stratify: true`: class .* has one row\. Bring more rows"):
+    with pytest.raises(DataError, match=r"4 rows can't be split .* only 1 member.*Both parts need a row of each class"):
         held_out(4, 0.5, 0, np.array([0, 0, 0, 1]))
 
 

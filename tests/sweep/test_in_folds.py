@@ -100,7 +100,8 @@ def test_damaged_scores_are_computed_again_from_the_weights_of_all_folds(folder:
 
 def test_saved_rows_bear_the_fold_that_leaves_them_out(spec: SweepSpec, tmp_path: Path) -> None:
     data = load_search_data(spec)
-    saved = save_rows(tmp_path / "rows.npz", spec, data)
+    save_rows(tmp_path / "rows.npz", spec, data)
+    saved = np.load(tmp_path / "rows.npz")
     assert sorted(saved) == ["fold", "x_train", "y_train"]
     for index, fold in enumerate(data.folds):
         np.testing.assert_array_equal(np.flatnonzero(saved["fold"] == index), np.sort(fold.held))

@@ -18,7 +18,6 @@ def check(
     probe: Annotated[
         bool | None,
         typer.Option(
-            "--probe/--no-probe",
             help="Read the data and train a few trials for an epoch, to estimate the time.",
             show_default="--probe, unless the file names `python:` code",
         ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, answer, at_work, note
+from keras_sweep.cli.options import Format, NewName, Sets, Space, SweepsDir, answer, at_work, note, option
 from keras_sweep.errors import DataError, UsageError
 from keras_sweep.record.sweep_folder import all_sweeps, sweep_folder
 
@@ -18,19 +18,10 @@ if TYPE_CHECKING:
 
 
 def data(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE", help="A data set's name, a space file, or a sweep's name.")
-    ],
-    picture: Annotated[
-        Path | None, typer.Option("--picture", metavar="FILE", help="Write a picture of samples to this PNG file.")
-    ] = None,
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A data set's name, a space file or a sweep's name.")],
+    picture: Annotated[Path | None, option("--picture", "FILE", "Write a picture of samples to this PNG file.")] = None,
     save: Annotated[
-        Path | None,
-        typer.Option(
-            "--save",
-            metavar="FILE",
-            help="Write training and validation rows to this .npz file, as the model takes them.",
-        ),
+        Path | None, option("--save", "FILE", "Write the rows of training and validation to this .npz file.")
     ] = None,
     sets: Sets = None,
     sweeps_dir: SweepsDir = None,
@@ -39,18 +30,14 @@ def data(
     from keras_sweep.space.text import counted
     from keras_sweep.views.terminal.console import stdout_console
 
-    if picture is not None and (picture.suffix != ".png" or not picture.parent.is_dir()):
-        raise UsageError(
-            f"`--picture` takes a .png file in a folder that is there, but got {picture}",
-            hint="For example `--picture grid.png`",
-        )
+    for flag, path, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
+        if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
+            raise UsageError(f"`{flag}` takes a {suffix} file in a folder that is there, but got {path}")
     spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
-    from keras_sweep.data.raw_rows import check_rows_path, save_rows
+    from keras_sweep.data.raw_rows import save_rows
     from keras_sweep.views.data_view import DataView
     from keras_sweep.views.sample_images import PNG_SCALE, picture_grid, png_bytes
 
-    if save is not None:
-        check_rows_path(save)
     found = _rows_of(spec)
     if picture is not None and found.image_shape is None:
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
@@ -105,21 +92,12 @@ def import_search(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="A KerasTuner project folder, or an Optuna storage (file or URL).")
     ],
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="The new sweep.", show_default="the study's name")
-    ] = None,
+    name: Annotated[str | None, option("--name", "NAME", "The new sweep.", show_default="the study's name")] = None,
     space: Annotated[
-        Path | None,
-        typer.Option(
-            "--space", metavar="SPACE", help="A space file: `sweep run` of it then goes on from these trials."
-        ),
+        Path | None, option("--space", "SPACE", "A space file: `sweep run` of it then goes on from these trials.")
     ] = None,
-    study: Annotated[
-        str | None, typer.Option("--study", metavar="NAME", help="Which study of an Optuna storage.")
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option("--metric", metavar="NAME", help="What ranks, where the source does not say.")
-    ] = None,
+    study: Annotated[str | None, option("--study", "NAME", "Which study of an Optuna storage.")] = None,
+    metric: Annotated[str | None, option("--metric", "NAME", "What ranks, where the source does not say.")] = None,
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Read another program's search into a sweep; nothing is written at its source."""

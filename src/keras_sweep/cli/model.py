@@ -19,6 +19,7 @@ from keras_sweep.cli.options import (
     at_work,
     number,
     one_of,
+    option,
 )
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import find
@@ -60,11 +61,9 @@ def export(
     name: Name = None,
     trial: Annotated[int | None, number("--trial", "Which trial.", show_default="the winner")] = None,
     format: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="keras.", callback=one_of("sweep.export:EXPORT_FORMATS"))
+        str, option("--format", "NAME", "keras.", callback=one_of("sweep.export:EXPORT_FORMATS"))
     ] = "keras",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file.", show_default="NAME.keras")
-    ] = None,
+    output: Annotated[Path | None, option("--output -o", "FILE", "The file.", show_default="NAME.keras")] = None,
     trust: Trust = False,
     backend: Backend = None,
     sweeps_dir: SweepsDir = None,
@@ -91,18 +90,12 @@ def verify(
     ] = False,
     data_dir: Annotated[
         Path | None,
-        typer.Option(
-            "--data-dir",
-            metavar="PATH",
-            help="Where the card's data file lies.",
-            show_default="beside the sweep's space file, or here",
+        option(
+            "--data-dir", "PATH", "Where the card's data file lies.", show_default="the space file's folder, or here"
         ),
     ] = None,
     trust: Annotated[
-        bool,
-        typer.Option(
-            "--trust", help="Import and run the code that the card names for its rows, and the file for its layers."
-        ),
+        bool, typer.Option("--trust", help="Import and run the code that the card names for rows, the file for layers.")
     ] = False,
     backend: Backend = None,
     format: Format = "table",
@@ -128,10 +121,7 @@ def replay(
     script: Annotated[
         bool, typer.Option("--script", help="Train nothing; print a script of plain Keras that trains the trial.")
     ] = False,
-    rows: Annotated[
-        Path | None,
-        typer.Option("--rows", metavar="FILE", help="Write the rows that the script reads there, as .npz."),
-    ] = None,
+    rows: Annotated[Path | None, option("--rows", "FILE", "Write the rows that the script reads, as .npz.")] = None,
     trust: Trust = False,
     backend: Backend = None,
     format: Format = "table",

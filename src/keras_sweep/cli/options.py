@@ -48,7 +48,12 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-def number(flag: str, help: str, *, least: int | None = None, show_default: str | bool = True) -> Any:
+def option(flags: str, metavar: str, help: str, **more: Any) -> Any:
+    """An option that takes a value."""
+    return typer.Option(*flags.split(), metavar=metavar, help=help, **more)
+
+
+def number(flag: str, help: str, *, least: int | None = None, **more: Any) -> Any:
     """An option that takes a whole number, and none below `least`."""
 
     def checked(value: int | None) -> int | None:
@@ -56,7 +61,7 @@ def number(flag: str, help: str, *, least: int | None = None, show_default: str 
             raise UsageError(f"`{flag}` must be at least {least}, but got {value}")
         return value
 
-    return typer.Option(flag, parser=whole, callback=checked, metavar="N", help=help, show_default=show_default)
+    return option(flag, "N", help, parser=whole, callback=checked, **more)
 
 
 def one_of(known: Collection[str] | str) -> Callable[[Any, str | None], str | None]:
@@ -77,10 +82,7 @@ def one_of(known: Collection[str] | str) -> Callable[[Any, str | None], str | No
 
 
 SweepsDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--sweeps-dir", envvar="SWEEPS_DIR", metavar="PATH", help="Where sweeps live.", show_default="./sweeps"
-    ),
+    Path | None, option("--sweeps-dir", "PATH", "Where sweeps live.", envvar="SWEEPS_DIR", show_default="./sweeps")
 ]
 Name = Annotated[
     str | None,
@@ -90,30 +92,17 @@ TrialNumber = Annotated[
     int | None, typer.Argument(parser=whole, metavar="TRIAL", help="The trial's number.", show_default="the winner")
 ]
 Space = Annotated[Path, typer.Argument(metavar="SPACE", help="A space file.")]
-NewName = Annotated[
-    str | None, typer.Option("--name", metavar="NAME", help="The sweep's name.", show_default="the file's stem")
-]
+NewName = Annotated[str | None, option("--name", "NAME", "The sweep's name.", show_default="the file's stem")]
 Sets = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change the space: learning_rate.max=0.1 (repeatable)."),
+    list[str] | None, option("--set", "KEY=VALUE", "Change the space: learning_rate.max=0.1 (repeatable).")
 ]
-Backend = Annotated[
-    str | None, typer.Option("--backend", metavar="NAME", help="Keras backend: jax, tensorflow or torch.")
-]
+Backend = Annotated[str | None, option("--backend", "NAME", "Keras backend: jax, tensorflow or torch.")]
 Runner = Annotated[
     str | None,
-    typer.Option(
-        "--runner",
-        metavar="NAME",
-        help="compiled (lanes, on jax) or fit (any).",
-        callback=one_of("training.choose:RUNNERS"),
-    ),
+    option("--runner", "NAME", "compiled (lanes, on jax) or fit (any).", callback=one_of("training.choose:RUNNERS")),
 ]
 Trust = Annotated[bool, typer.Option("--trust", help="Import and run the `python:` code that the record names.")]
-Format = Annotated[
-    str,
-    typer.Option("--format", metavar="NAME", help="table or json.", callback=one_of(("table", "json"))),
-]
+Format = Annotated[str, option("--format", "NAME", "table or json.", callback=one_of(("table", "json")))]
 
 
 def note(message: str) -> None:

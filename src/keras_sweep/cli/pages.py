@@ -10,15 +10,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from keras_sweep.cli.options import Format, Name, SweepsDir, Trust, answer, at_work, names_of_sweeps, number
+from keras_sweep.cli.options import Format, Name, SweepsDir, Trust, answer, at_work, names_of_sweeps, number, option
 from keras_sweep.record.sweep_folder import find
 
 
 def report(
     name: Name = None,
     output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Where it is written.", show_default="reports/NAME"),
+        Path | None, option("--output -o", "FOLDER", "Where it is written.", show_default="reports/NAME")
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep it current while the sweep runs; the open page reads itself anew.")
@@ -47,10 +46,9 @@ class ManyNames(TyperCommand):
 
 def compare(
     names: Annotated[
-        list[str],
-        typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=names_of_sweeps),
+        list[str], typer.Argument(metavar="NAME", help="Two sweeps or more.", autocompletion=names_of_sweeps)
     ],
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page, too.")] = None,
+    html: Annotated[Path | None, option("--html", "FILE", "Write it as a page, too.")] = None,
     format: Format = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:

@@ -6,17 +6,14 @@ from typing import Annotated
 
 import typer
 
-from keras_sweep.cli.options import Format, Name, SweepsDir, TrialNumber, answer, note, number, one_of
+from keras_sweep.cli.options import Format, Name, SweepsDir, TrialNumber, answer, note, number, one_of, option
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import find
 
 FORMATS = ("table", "json", "csv", "markdown")
 
 
-def list_sweeps(
-    format: Format = "table",
-    sweeps_dir: SweepsDir = None,
-) -> None:
+def list_sweeps(format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     """The sweeps here, newest first."""
     from keras_sweep.views.sweep_list import SweepTable, sweep_list_json, sweep_rows
     from keras_sweep.views.terminal.text import waiting_text
@@ -33,22 +30,14 @@ def leaderboard(
     top: Annotated[int | None, number("--top", "Only the first N rows.", show_default="all")] = None,
     sort: Annotated[
         str | None,
-        typer.Option(
-            "--sort",
-            metavar="COLUMN",
-            help="A column, parameter or metric; -COLUMN turns it round.",
-            show_default="rank",
-        ),
+        option("--sort", "COLUMN", "A column, parameter or metric; -COLUMN turns it round.", show_default="rank"),
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option(
-            "--where", metavar="CONDITION", help="Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable)."
-        ),
+        option("--where", "CONDITION", "Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable)."),
     ] = None,
     format: Annotated[
-        str,
-        typer.Option("--format", metavar="NAME", help="table, json, csv or markdown.", callback=one_of(FORMATS)),
+        str, option("--format", "NAME", "table, json, csv or markdown.", callback=one_of(FORMATS))
     ] = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:
@@ -78,12 +67,7 @@ def leaderboard(
         typer.echo(texts[format](), nl=False)
 
 
-def show(
-    name: Name = None,
-    trial: TrialNumber = None,
-    format: Format = "table",
-    sweeps_dir: SweepsDir = None,
-) -> None:
+def show(name: Name = None, trial: TrialNumber = None, format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     """One trial: its parameters, its curve, its time, and why it ended."""
     from keras_sweep.record.trial_record import waiting_beside
     from keras_sweep.sweep.comparison import RecordedSweep

@@ -16,6 +16,7 @@ from keras_sweep.cli.options import (
     SweepsDir,
     number,
     one_of,
+    option,
     seconds_of,
     warn_of_slips,
 )
@@ -38,13 +39,10 @@ def run(
     trials: Annotated[int | None, number("--trials", "How many trials there are to be in total.")] = None,
     more: Annotated[int | None, number("--more", "How many trials to add to those that are there.", least=1)] = None,
     seconds: Annotated[
-        float | None,
-        typer.Option("--for", parser=seconds_of, metavar="TIME", help="Stop after so long: 90s, 10m, 1h30m."),
+        float | None, option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=seconds_of)
     ] = None,
-    engine: Annotated[str | None, typer.Option("--engine", metavar="NAME", help="optuna or keras-tuner.")] = None,
-    sampler: Annotated[
-        str | None, typer.Option("--sampler", metavar="NAME", help="tpe, random, grid, qmc, bayesian, hyperband.")
-    ] = None,
+    engine: Annotated[str | None, option("--engine", "NAME", "optuna or keras-tuner.")] = None,
+    sampler: Annotated[str | None, option("--sampler", "NAME", "tpe, random, grid, qmc, bayesian, hyperband.")] = None,
     backend: Backend = None,
     runner: Runner = None,
     seed: Annotated[int | None, number("--seed", "The search seed.")] = None,
@@ -56,10 +54,10 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
     view: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--view",
-            metavar="NAME",
-            help="board, plain, json, quiet or notebook.",
+            "NAME",
+            "board, plain, json, quiet or notebook.",
             show_default="what suits the terminal",
             callback=one_of("views.running.progress:VIEWS"),
         ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,8 +11,6 @@ import numpy as np
 from keras_sweep.data.arrays import Array, own
 from keras_sweep.errors import DataError
 from keras_sweep.space.text import listed
-
-LEAST_TO_STRATIFY = 3  # rows of a class, so that each of three parts has one
 
 
 class LabelForm(StrEnum):
@@ -92,43 +89,32 @@ class Labels:
         """C; None where labels are numbers, or several yes-or-no answers a row."""
         return None if self.values is None else len(self.values)
 
-    def encode(self, y: Array, rows: str, *, brought: bool = False) -> Array:
+    def encode(self, y: Array, rows: str) -> Array:
         """[N] or [N, C] as the loss takes it. Raises DataError for a label that training rows do not have.
 
         Args:
             y: labels of the source.
             rows: whose these are, for messages: "test rows of iris".
-            brought: whether the source itself says that these rows are the part; else a split held them out.
         """
         if self.values is None:
             return own(y.astype(np.float32))
         if y.ndim == 1 or y.shape[1] == 1:
-            indices = self._indices(y.reshape(-1), rows, brought)
+            places = {value: place for place, value in enumerate(self.values)}
+            indices = np.array([places.get(value, -1) for value in y.reshape(-1).tolist()], np.int32)
+            strange = sorted({str(value) for value in y.reshape(-1)[indices < 0]})
+            if strange:
+                raise DataError(
+                    f"the {rows} have classes that no training row has: {listed(strange)}",
+                    hint="Bring training rows of them, or take these rows out; where `split` holds rows out, "
+                    "`split: {stratify: true}` gives every part its share of each class",
+                )
         elif y.shape[1] == len(self.values):
-            indices = y.argmax(axis=1)
+            indices = y.argmax(axis=1).astype(np.int32)
         else:
             raise DataError(
                 f"the {rows} have labels of {y.shape[1]} columns, not of {self.classes} as the training rows"
             )
-        if self.form is LabelForm.ONE_HOT:
-            return np.asarray(np.eye(len(self.values), dtype=np.float32)[indices])
-        return np.asarray(indices, np.int32)
-
-    def _indices(self, y: Array, rows: str, brought: bool) -> Array:
-        known = np.asarray(self.values, dtype=object if y.dtype.kind in "OUS" else None)
-        order = np.argsort(known)
-        places = np.searchsorted(known[order], y.astype(object) if known.dtype == object else y)
-        indices = order[np.minimum(places, len(known) - 1)]
-        strange = Counter(str(value) for value in y[known[indices] != y])
-        if strange:
-            what, of = ("a class", "it") if len(strange) == 1 else (f"{len(strange)} classes", "them")
-            ways = f"Bring training rows of {of}, or take these rows out"
-            enough = not brought and min(strange.values()) >= LEAST_TO_STRATIFY
-            split = "; `split: {stratify: true}` gives every part its share of each class" if enough else ""
-            raise DataError(
-                f"the {rows} have {what} that no training row has: {listed(sorted(strange))}", hint=ways + split
-            )
-        return np.asarray(indices)
+        return np.eye(len(self.values), dtype=np.float32)[indices] if self.form is LabelForm.ONE_HOT else indices
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:

@@ -10,9 +10,8 @@ import numpy as np
 
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
-from keras_sweep.data.source import Parts, RawRows, Source, image_set
-from keras_sweep.data.split import fit_encoding, picture_labels, read_parts
-from keras_sweep.errors import UsageError
+from keras_sweep.data.source import Parts, RawRows, image_set
+from keras_sweep.data.split import fit_encoding, read_parts
 from keras_sweep.files.atomic import SHARED, replacing
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -28,10 +27,10 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
     """
     if data.preprocessing is None:
         return data.train.x, data.validation.x
+    parts = read_parts(spec)[1]
     if data.train is data.validation:
-        x = data.preprocessing.inputs(_raw(spec)[1].x)
+        x = data.preprocessing.inputs(_all_raw(parts).x)
         return x, x
-    _, parts = read_parts(spec)
     return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
 
 
@@ -53,7 +52,7 @@ def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.search_arrays()
-        return Rows(images.reshape(len(images), -1) / 255.0, picture_labels(spec, labels, pictures))
+        return Rows(images.reshape(len(images), -1) / 255.0, labels)
     return data.train if data.folds else _together(data)
 
 
@@ -67,23 +66,15 @@ def whole(spec: SweepSpec, data: SearchData) -> SearchData:
     if data.preprocessing is None:
         rows, preprocessing = _together(data), None
     else:
-        source, raw = _raw(spec)
+        source, parts = read_parts(spec)
+        raw = _all_raw(parts)
         encoding = fit_encoding(spec, source, Parts(raw, raw, None))
         rows, preprocessing = encoding.rows("train"), encoding.preprocessing
     return replace(data, train=rows, validation=rows, preprocessing=preprocessing, fingerprint=fingerprint(rows))
 
 
-def check_rows_path(path: Path) -> None:
-    """Refuse a path that can't be written, before any work is done. Raises UsageError."""
-    if path.suffix != ".npz" or path.is_dir() or not path.parent.is_dir():
-        raise UsageError(
-            f"`--save` takes a .npz file in a folder that is there, but got {path}",
-            hint="For example `--save rows.npz`",
-        )
-
-
-def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> dict[str, Array]:
-    """Write x_train, y_train, x_validation and y_validation to an .npz file; returns what was written.
+def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
+    """Write x_train, y_train, x_validation and y_validation to an .npz file.
 
     With folds there are no validation rows apart, but `fold`: which fold leaves a row out, counted from 0.
     Where the model takes a dict of columns, each column is an array: `x_validation/NAME`.
@@ -101,7 +92,6 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> dict[str, Array]
         arrays |= {**_named("x_validation", validation), "y_validation": data.validation.y}
     with plain_errors("write", path), replacing(path, mode=SHARED) as file:
         np.savez(file, allow_pickle=False, **arrays)
-    return arrays
 
 
 def _together(data: SearchData) -> Rows:
@@ -110,16 +100,15 @@ def _together(data: SearchData) -> Rows:
     return Rows(np.concatenate([rows.x for rows in both]), np.concatenate([rows.y for rows in both]))
 
 
-def _raw(spec: SweepSpec) -> tuple[Source, RawRows]:
-    """A table and those of its rows that are no test rows."""
+def _all_raw(parts: Parts) -> RawRows:
+    """Those rows of a table that are no test rows."""
     import polars as pl
 
-    source, parts = read_parts(spec)
     if parts.folds:
-        return source, parts.train
+        return parts.train
     both = (parts.train, parts.validation)
     x = pl.concat([part.x for part in both if isinstance(part.x, pl.DataFrame)])
-    return source, RawRows(x, np.concatenate([part.y for part in both]))
+    return RawRows(x, np.concatenate([part.y for part in both]))
 
 
 def _named(name: str, x: Any) -> dict[str, Array]:

@@ -35,23 +35,17 @@ def held_out(n: int, share: float, seed: int, classes: Array | None = None) -> t
         classes: [n] of which each part gets its share; None: rows are held out whatever they are.
 
     Raises:
-        DataError: a part would have no row, or a class too few.
+        DataError: a part would have no row, or none of a class.
     """
     from sklearn.model_selection import train_test_split
 
     try:
         kept, held = train_test_split(np.arange(n), test_size=share, random_state=seed, stratify=classes)
     except ValueError as error:
-        if classes is None:
-            raise DataError(
-                f"{n} rows can't be split with a share of {share} held out: {error}",
-                hint="Both parts need a row: change `split`, or bring more rows",
-            ) from error
-        names, counts = np.unique(classes.astype(str), return_counts=True)
-        rare = [str(name) for name in names[counts < 2]]
+        each = "a row" if classes is None else "a row of each class"
         raise DataError(
-            f"the rows can't be split with `stratify: true`: {f'class {rare[0]!r} has one row' if rare else error}",
-            hint="Bring more rows of each rare class, or give `split: {stratify: false}`",
+            f"{n} rows can't be split with a share of {share} held out: {error}",
+            hint=f"Both parts need {each}: change `split`, or bring more rows",
         ) from error
     return kept, held
 
@@ -152,8 +146,7 @@ class Encoding:
                 raise DataError(
                     f"a number of the {what} is too large for 32 bits", hint="Mend it, or use a larger unit"
                 )
-        # Where the source itself says which rows are the part, no other split would help.
-        return Rows(x, self.labels.encode(raw.y, what, brought=getattr(self.source, part) is not None))
+        return Rows(x, self.labels.encode(raw.y, what))
 
     def of_search(self) -> tuple[Rows, Rows]:
         """The training and the validation rows, which are the same with folds. Raises DataError."""
