@@ -67,8 +67,7 @@ parameters:
     probabilities: [0.25, 0.75]
 early_terminate:
   type: hyperband
-  max_iter: 27
-  s: 2
+  min_iter: 3
 """
 # the rest of a space file
 OURS = """\

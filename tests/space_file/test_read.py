@@ -216,7 +216,6 @@ def test_the_split_may_stand_beside_the_data() -> None:
     [
         ("{type: hyperband}", EarlyTerminate("hyperband", 1, 3)),
         ("{type: hyperband, min_iter: 2, eta: 4}", EarlyTerminate("hyperband", 2, 4)),
-        ("{type: hyperband, max_iter: 27, s: 2}", EarlyTerminate("hyperband", 3, 3)),
         ("{type: median, min_iter: 5}", EarlyTerminate("median", 5, 3)),
         ("{type: successive_halving}", EarlyTerminate("successive_halving", 1, 3)),
         ("", None),

@@ -10,7 +10,6 @@ from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate
-from keras_sweep.space_file.ranges import REFUSED
 from keras_sweep.space_file.sections import PASSED_OVER
 from keras_sweep.space_file.yaml_tree import tree_of_text
 from tests.helpers.json_schema import schema_errors
@@ -74,12 +73,6 @@ def test_a_method_of_wandb_names_the_sampler_that_does_the_like(method: str, sam
 )
 def test_a_distribution_of_wandb_is_one_of_ours(block: str, expected: object) -> None:
     assert drawn_from(read(with_parameters(f"learning_rate: {block}")), "learning_rate") == expected
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_distribution_that_is_not_there_says_what_to_use(name: str) -> None:
-    with pytest.raises(SpaceFileError, match=rf"the distribution `{name}` is not there \(use `"):
-        read(with_parameters(f"learning_rate: {{distribution: {name}, mu: 0, sigma: 1, min: 1, max: 2}}"))
 
 
 def test_exponents_that_look_like_values_are_a_warning() -> None:

@@ -15,7 +15,7 @@ from keras_sweep.space.text import did_you_mean, joined, quoted
 from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments, in_order
 from keras_sweep.space_file.faults import Faults, one_of
 from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
-from keras_sweep.space_file.ranges import REFUSED, Constant, Refused, distribution_of, ends, path_of, value_of
+from keras_sweep.space_file.ranges import Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ParameterSection
 
 MOST_PARAMETERS = 200
@@ -115,9 +115,6 @@ def _parameter(name: str, faults: Faults) -> Parameter | None:
         raise Refused(None, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
     if not isinstance(node.value, dict):  # without a block, as in `batch_size: 32`
         return Parameter(name, Constant((value_of(name, node.value),)))
-    named = faults.root.at(*path, "distribution").value
-    if isinstance(named, str) and named in REFUSED:
-        raise Refused("distribution", f"the distribution `{named}` is not there", REFUSED[named])
     hints = {"parameters": "nested parameters are written flat, as `model.units`"}
     block = faults.section(ParameterSection, path, hints, optional=("log", "q", "probabilities"))
     if block is None:

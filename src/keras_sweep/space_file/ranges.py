@@ -6,7 +6,6 @@ Source: https://docs.wandb.ai/guides/sweeps/sweep-config-keys (distribution opti
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value, as_value
@@ -19,18 +18,6 @@ from keras_sweep.space_file.sections import LOG_UNIFORM, ParameterSection
 MOST_STEPS = 2**53  # beyond it a float can't tell two multiples apart
 LISTABLE = 24  # so many values a hint still writes out
 
-# W&B's distributions that we do not have -> what to use
-REFUSED: Mapping[str, str] = {
-    "normal": "use `min` and `max`, as from mu - 2 sigma to mu + 2 sigma",
-    "q_normal": "use `min`, `max` and `q`",
-    "log_normal": "use `min` and `max` with `log: true`",
-    "q_log_normal": "use `min` and `max` with `log: true`",
-    "beta": "use `min: 0.0` and `max: 1.0`",
-    "q_beta": "use `min: 0.0`, `max: 1.0` and `q`",
-    "inv_log_uniform": "use `distribution: log_uniform_values`",
-    "inv_log_uniform_values": "use `distribution: log_uniform_values`",
-    "categorical_w_probabilities": "use `values` with `probabilities`",
-}
 _FORM = {"constant": "value", "categorical": "values"}  # every other distribution has a range
 _TAKES = {"value": "`value`", "values": "`values`", "range": "a range of `min` and `max`"}
 _EXPONENTS = ("log_uniform", "q_log_uniform")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from keras_sweep.errors import Fault, SpaceFileError
@@ -50,7 +51,6 @@ OTHER_KEYS = {
 }
 LOSS = kind_of(Loss)
 METRIC = kind_of(Metric)
-OR_MIN_ITER = "or give `min_iter`, the epochs before the first rung"
 
 
 def read_space_file(
@@ -245,22 +245,7 @@ def _early_terminate_of(faults: Faults) -> EarlyTerminate | None:
     if not faults.has("early_terminate") or faults.root.at(*path).value is None:
         return None
     section = faults.section(EarlyTerminateSection, path, {"strict": "leave it out: poor trials always stop"})
-    if section is None:
-        return None
-    if section.max_iter is None and section.s is None:
-        return EarlyTerminate(section.type, section.min_iter, section.eta)
-    min_iter_given = "min_iter" in faults.root.at(*path).plain
-    if section.type != "hyperband" or min_iter_given or section.max_iter is None or section.s is None:
-        faults.fault(path, "`max_iter` goes with `s` and `type: hyperband`, instead of `min_iter`")
-        return None
-    # W&B puts s rungs at max_iter / eta, max_iter / eta**2, ...: the same as counting up from the least of them
-    last_to_first = section.eta ** min(section.s, 64)
-    least, rest = divmod(section.max_iter, last_to_first)
-    if least < 1 or rest:
-        rule = f"must be a multiple of eta**s = {quoted(last_to_first)}, but got {quoted(section.max_iter)}"
-        faults.fault((*path, "max_iter"), rule, OR_MIN_ITER)
-        return None
-    return EarlyTerminate("hyperband", least, section.eta)
+    return EarlyTerminate(**asdict(section)) if section else None
 
 
 def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None:
@@ -292,10 +277,6 @@ def _warn_about_sampler(faults: Faults, space: SearchSpace, sampler: str) -> Non
 
 def _warn_about_rungs(faults: Faults, space: SearchSpace, sampler: str, early: EarlyTerminate) -> None:
     _, most = space.least_and_most("epochs", 0)
-    end = faults.root.at("early_terminate", "max_iter").value
-    if most and isinstance(end, int) and end < most:  # W&B has no rung at or after it
-        rule = f"must not be below the most epochs, {most}, but got {end}"
-        faults.fault(("early_terminate", "max_iter"), rule, OR_MIN_ITER)
     if most and early.min_iter >= most:
         rule = f"never stops a trial: `min_iter` {early.min_iter} is not below {most} epochs"
         faults.warn(("early_terminate",), rule)

@@ -143,8 +143,6 @@ class EarlyTerminateSection(EarlyTerminate):
     """Stops poor trials early."""
 
     type: Annotated[str, one_of(PRUNING_RULES)]
-    max_iter: int = optional("epochs of a full trial; with `s` instead of `min_iter`", ge=1)
-    s: int = optional("how many rungs, counted down from `max_iter`", ge=1)
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
