@@ -40,7 +40,7 @@ def bad(key: str, value: str, below: str, words: str, *before: str) -> BadFile:
 
 TWO_SPLITS = "data: {csv: there.csv, target: y, split: {test: 0.1}}"
 NORMAL = "{distribution: normal, mu: 0, sigma: 1}"
-NO_NORMAL = "a distribution that is known here, but got 'normal' (one of constant, categorical, int_uniform"
+NO_NORMAL = "a distribution that is known here, but got 'normal' (one of int_uniform, uniform"
 MISS_ONE = "{values: [1, 2], probabilities: [0.5, 0.4]}"
 SEARCHED = "optimizer: {values: [sgd, rmsprop, adam]}"
 WITH_LION = "optimizer: {values: [adam, lion]}"
@@ -87,7 +87,7 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "unknown data": bad("data", "fashion-mnist", "", "(did you mean `fashion_mnist`?)"),
     "data a number": bad("data", "7", "", "must be a name (fashion_mnist, mnist"),
     "a missing file": bad("data", "{csv: nowhere.csv, target: y}", "csv", "no file 'nowhere.csv'"),
-    "a folder as data": bad("data", "{csv: ., target: y}", "csv", "is a folder"),
+    "a folder as data": bad("data", "{csv: ., target: y}", "csv", "there is no file '.'"),
     "no target": bad("data", "{csv: there.csv}", "target", "`target` is missing (the column"),
     "two sources": bad("data", "{csv: a, npz: b}", "", "only one of csv, npz may be given"),
     "no source": bad("data", "{cvs: a.csv, target: y}", "", "(did you mean `csv`?)"),
@@ -117,7 +117,7 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "no loss": bad("loss", "", "", "must be a loss of Keras, but got nothing"),
     "unknown metric": bad("metrics", "[acuracy]", "0", "(did you mean `accuracy`?)"),
     "one metric": bad("metrics", "accuracy", "", "must be a list, but got 'accuracy'"),
-    "a metric twice": bad("metrics", "[mae, mae]", "1", "there twice"),
+    "a metric twice": bad("metrics", "[mae, mae]", "", "there twice"),
     "not recorded": bad("metric", "{name: val_auc}", "name", "(add `auc` to `metrics`)"),
     "without val_": bad("metric", "{name: accuracy}", "name", "(did you mean `val_accuracy`?)"),
     "a metric as text": bad("metric", "val_loss", "", "must be a map with `name`, `goal`"),
@@ -147,13 +147,13 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     "rate of zero": bad("learning_rate", "{min: 0.0, max: 1.0}", "min", "a number above 0"),
     "rate as text": bad("learning_rate", "{min: 1 e-4, max: 1}", "min", "must be a number"),
     "rate as quoted text": bad("learning_rate", "'0.1'", "", "must be a number above 0, but got"),
-    "only min": bad("learning_rate", "{min: 1e-4}", "max", "`max` is missing"),
+    "only min": bad("learning_rate", "{min: 1e-4}", "", "needs `min` and `max`, or"),
     "misspelt max": bad("learning_rate", "{min: 1, maxx: 2}", "maxx", "`max`?"),
-    "value and values": bad("learning_rate", "{value: 1, values: [1]}", "", "only one of"),
+    "value and values": bad("learning_rate", "{value: 1, values: [1]}", "values", "only one of"),
     "nothing": bad("learning_rate", "", "", "has no value"),
-    "an empty map": bad("learning_rate", "{}", "", "needs `value`, `values`, or"),
+    "an empty map": bad("learning_rate", "{}", "", "or `values`, but got an empty map"),
     "a bare list": bad("optimizer", "[sgd]", "", "write {values: ['sgd']} or {value:"),
-    "no values": bad("optimizer", "{values: []}", "values", "must not be empty"),
+    "no values": bad("optimizer", "{values: []}", "values", "a list of values, but got []"),
     "values a word": bad("optimizer", "{values: sgd}", "values", "must be a list"),
     "a value twice": bad("epochs", "{values: [1, 1]}", "values", "must differ"),
     "a map as value": bad("epochs", "{values: [{a: 1}]}", "values", "a list of values"),
@@ -175,7 +175,7 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     "seed too large": bad("seed", "4294967296", "", "from 0 to 4,294,967,295"),
     "take elsewhere": bad("seed", "{max: 3, min: 1, take: best}", "take", "for `epochs` only"),
     "take what": bad("epochs", "{max: 20, take: bets}", "take", "(did you mean `best`?)"),
-    "take with when": bad("epochs", "{max: 2, take: best, when: {seed: 1}}", "when", "takes no `when`", "seed: 1"),
+    "take with when": bad("epochs", "{max: 2, take: best, when: {seed: 1}}", "take", "no `when`", "seed: 1"),
     "momentum above 1": bad("momentum", "1.5", "", "from 0 to 1, but got 1.5"),
     "nesterov a number": bad("nesterov", "1", "", "true or false, but", "optimizer: sgd"),
     "two clips": bad("clipvalue", "1.0", "", "takes only one of", "clipnorm: 1.0"),
@@ -186,15 +186,15 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     # distributions
     "a distribution we lack": bad("learning_rate", NORMAL, "distribution", NO_NORMAL),
     "unknown distribution": bad("seed", "{distribution: unifrom, min: 1, max: 2}", "distribution", "`uniform`?"),
-    "constant without value": bad("seed", "{distribution: constant}", "", "needs `value`"),
-    "uniform of values": bad("seed", "{distribution: uniform, values: [1]}", "distribution", "`max`, but got `values`"),
+    "constant without value": bad("seed", "{distribution: constant}", "distribution", "but got 'constant'"),
+    "uniform of values": bad("seed", "{distribution: uniform, values: [1]}", "distribution", "must be categorical"),
     "log twice": bad("learning_rate", "{distribution: uniform, min: 1, max: 2, log: true}", "log", "contradicts"),
     "int_uniform of reals": bad("epochs", "{distribution: int_uniform, min: 1.5, max: 2}", "", "whole"),
     "e to the 1000": bad("learning_rate", "{distribution: log_uniform, min: 1, max: 1000}", "max", "e**1000"),
     "no multiple": bad("epochs", "{min: 6, max: 9, q: 5}", "q", "no multiple of q=5"),
     "q of zero": bad("epochs", "{min: 6, max: 9, q: 0}", "q", "must be a number above 0"),
-    "log with q": bad("batch_size", "{min: 16, max: 64, q: 16, log: true}", "q", "or `values: [16, 32, 48, 64]`"),
-    "q with values": bad("epochs", "{values: [1], q: 2}", "q", "is for a range"),
+    "log with q": bad("batch_size", "{min: 16, max: 64, q: 16, log: true}", "q", "`q` of a log range must be 1"),
+    "q with values": bad("epochs", "{values: [1], q: 2}", "q", "no such key here"),
     "shares that miss 1": bad("epochs", MISS_ONE, "probabilities", "must add to 1, but got [0.5, 0.4]"),
     "too few shares": bad("epochs", "{values: [1, 2], probabilities: [1.0]}", "probabilities", "as many as"),
     "nested parameters": bad("epochs", "{parameters: {a: {value: 1}}}", "parameters", "written flat"),
@@ -212,6 +212,6 @@ BAD_PARAMETERS: Mapping[str, BadFile] = {
     ),
     "when of itself": bad("seed", "{value: 1, when: {seed: 1}}", "when", "seed -> seed"),
     "when a word": bad("seed", "{value: 1, when: epochs}", "when", "must be a map, as in"),
-    "when empty": bad("seed", "{value: 1, when: {epochs: []}}", "when.epochs", "or a list of values", "epochs: 1"),
+    "when empty": bad("seed", "{value: 1, when: {epochs: []}}", "when", "must be a map, as in {optimizer", "epochs: 1"),
 }
 BAD_FILES: Mapping[str, BadFile] = {**NO_DOCUMENTS, **BAD_SECTIONS, **BAD_PARAMETERS}  # by what is bad in it

@@ -48,12 +48,12 @@ def test_an_optimizer_can_be_made_from_the_default_and_the_ends_of_each_argument
     signature = inspect.signature(make.__init__).parameters
     for key, rule in TABLE[name].items():
         default = signature[key].default
-        assert broken(OPTIMIZERS[name][key], default) is None, (key, default)
+        assert not broken(OPTIMIZERS[name][key], default), (key, default)
         assert rule["kind"] == "bool" or not isinstance(default, bool), key
         assert len({known[key]["kind"] for known in TABLE.values() if key in known}) == 1
         also = {"use_ema": True} if key.startswith("ema") else {}
         for value in _ends(rule):
-            assert broken(OPTIMIZERS[name][key], value) is None
+            assert not broken(OPTIMIZERS[name][key], value)
             make(**{key: float(value) if rule["kind"] == "float" and value is not None else value}, **also)
 
 

@@ -91,7 +91,7 @@ def test_another_engine_takes_its_own_sampler() -> None:
         ("epochs.max=many", "must be a number, but got 'many'"),
         ("search.trials=0", "from 1 to 1,000,000, but got 0"),
         ("early_terminate.type=median", "there is no `early_terminate` in the file"),
-        ("model.units.max=20", "a range needs `min` and `max`"),
+        ("model.units.max=20", "a parameter needs `min` and `max`"),
         ("loss=", "must be a loss of Keras, but got nothing"),
         ("parameters=3", "must be a map of parameters, but got 3"),
     ],

@@ -18,7 +18,7 @@ def _check_ends(low: float, high: float, log: bool) -> None:
     if low > high:
         raise ValueError(f"`min <= max` must hold, but got (min={low}, max={high})")
     if log and low <= 0:
-        raise ValueError(f"a log range must be above zero, but got (min={low})")
+        raise ValueError(f"`min` of a log range must be above zero, but got (min={low})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Float:
         if self.step is not None and not self.step > 0:
             raise ValueError(f"`q > 0` must hold, but got (q={self.step})")
         if self.step is not None and self.log:
-            raise ValueError("a log range of real numbers takes no `q`")
+            raise ValueError("`q` must not be given with a log range of real numbers")
 
     @property
     def size(self) -> float:
@@ -92,7 +92,7 @@ class Int:
         if self.step < 1:
             raise ValueError(f"`q >= 1` must hold, but got (q={self.step})")
         if self.log and self.step != 1:
-            raise ValueError(f"a log range of whole numbers takes no `q`, but got (q={self.step})")
+            raise ValueError(f"`q` of a log range must be 1, but got (q={self.step})")
 
     @property
     def size(self) -> float:

@@ -111,7 +111,7 @@ def _check_taken(parameter: Parameter, possible: list[str], faults: Faults, *, n
         for where, value in ends(parameter, faults):
             fault = broken(OPTIMIZERS[optimizer][name], value)
             if fault and general is not None and not broken(general, value):  # otherwise it was told before
-                faults.fault(where, f"with {optimizer} it {fault[0]}")
+                faults.fault(where, f"with {optimizer} it {fault[0][1]}")
     if able == possible:
         return
     if not able:

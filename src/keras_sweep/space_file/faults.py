@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import contextlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -16,9 +17,14 @@ from keras_sweep.space_file.yaml_tree import Node, dotted
 
 Form = TypeVar("Form")
 Path: TypeAlias = tuple[str | int, ...]
-Schema: TypeAlias = Mapping[str, Any]
 
-_NOUNS = {"number": "a number", "integer": "a whole number", "boolean": "true or false", "string": "text"}
+_NOUNS = {
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "string": "text",
+    "array": "a list",
+}
 _BOUNDS = {
     "minimum": "of at least",
     "exclusiveMinimum": "above",
@@ -29,45 +35,37 @@ _BOUNDS = {
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What a value may be beside a number within bounds. A section's field is annotated with one."""
+    """What a fault says that a value must be, where its type does not say it. Fields of sections are annotated so."""
 
     words: str  # after "must be"; "" lists the names
-    allows: Callable[[Any], bool]
-    schema: Schema
-    names: Collection[str] | None = None  # looked at when they are asked for: more may be registered by then
-
-    def checked(self, value: Any) -> Any:
-        """The value. Raises the error that `_sentence` reads."""
-        if self.allows(value):
-            return value
-        words = self.words
-        if not words:
-            *most, last = self.names or ()
-            words = f"{joined(most)} or {last}"
-        raise PydanticCustomError("rule", "{words}", {"words": words, "hint": self.hint(value)})
-
-    def hint(self, value: Any) -> str | None:
-        """What a value that is not allowed was likely meant to be."""
-        if self.names is None:
-            return None
-        near = did_you_mean(value, self.names) if isinstance(value, str) else None
-        return near or (f"one of {joined(self.names)}" if self.words else None)
+    names: Collection[str] | None = None  # all that the value may be; asked for late: more may be registered by then
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
-        """What pydantic checks a field by that is annotated with the rule."""
-        return core_schema.no_info_plain_validator_function(self.checked)
+        if self.names is not None:
+            return core_schema.no_info_plain_validator_function(self._known)
+        return core_schema.custom_error_schema(
+            handler(source), "rule", custom_error_message="{words}", custom_error_context={"words": self.words}
+        )
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        """What pydantic takes into the JSON Schema for it."""
-        return {**self.schema, **({} if self.names is None else {"enum": list(self.names)})}
+        return {"type": "string", "enum": list(self.names)} if self.names is not None else handler(schema)
+
+    def _known(self, name: Any) -> str:
+        names = list(self.names or ())
+        if isinstance(name, str) and name in names:
+            return name
+        near = did_you_mean(name, names) if isinstance(name, str) else None
+        hint = near or (f"one of {joined(names)}" if self.words else None)
+        words = self.words or " or ".join(filter(None, (joined(names[:-1]), names[-1])))
+        raise PydanticCustomError("rule", "{words}", {"words": words, "hint": hint})
 
 
 def one_of(names: Collection[str], noun: str = "") -> Rule:
     """One of some names. `noun` is said of them, "a loss of Keras"; without it the sentence lists the names."""
-    return Rule(noun, lambda value: isinstance(value, str) and value in names, {"type": "string"}, names)
+    return Rule(noun, names)
 
 
-def _words(schema: Schema) -> str:
+def _words(schema: Mapping[str, Any]) -> str:
     """What a value may be by its JSON Schema: "a whole number from 1 to 100"."""
     number, *other = schema.get("anyOf", [schema])
     if "minimum" in number and "maximum" in number:
@@ -77,16 +75,17 @@ def _words(schema: Schema) -> str:
     return f"{_NOUNS[number['type']]} {bounds}".strip() + (", or null" if other else "")
 
 
-def broken(kind: TypeAdapter[Any], value: object) -> tuple[str, str | None] | None:
-    """The rule that a value breaks, and a hint; None where the kind allows it."""
+def broken(kind: TypeAdapter[Any], value: object) -> list[tuple[Path, str, str | None]]:
+    """Where a value breaks its kind, the rule there, and a hint; [] where the kind allows it."""
     try:
         kind.validate_python(value)
     except ValidationError as error:
-        return _sentence(error.errors()[0], kind.json_schema())
-    return None
+        schema = kind.json_schema()
+        return [(each["loc"], *_sentence(each, schema)) for each in error.errors()]
+    return []
 
 
-def _sentence(error: Any, schema: Schema) -> tuple[str, str | None]:
+def _sentence(error: Any, schema: Mapping[str, Any]) -> tuple[str, str | None]:
     """The rule that pydantic found broken, and a hint."""
     context = error.get("ctx", {})
     words = context["words"] if error["type"] == "rule" else _words(schema)
@@ -108,7 +107,7 @@ class Faults:
 
     def has(self, key: str) -> bool:
         """Whether the file has a section."""
-        return isinstance(self.root.value, dict) and key in self.root.value
+        return self.root.at(key) is not self.root
 
     def fault(self, path: Path, rule: str, hint: str | None = None) -> None:
         """A rule that the value at a path breaks, told with the line (or option) of the nearest node that exists."""
@@ -126,32 +125,24 @@ class Faults:
 
     def fits(self, kind: TypeAdapter[Any], path: Path, value: object) -> bool:
         """Whether the value at a path is of the kind; its fault is noted where it is not."""
-        fault = broken(kind, value)
-        if fault is not None:
-            self.fault(path, *fault)
-        return fault is None
+        faults = broken(kind, value)
+        for below, rule, hint in faults:
+            self.fault((*path, *below), rule, hint)
+        return not faults
 
-    def section(
-        self,
-        form: type[Form],
-        path: Path,
-        hints: Mapping[str, str] | None = None,
-        optional: Collection[str] = (),
-    ) -> Form | None:
-        """The map at a path as a section, its faults noted; None where it does not fit. Left out it has its defaults.
+    def section(self, form: type[Form], path: Path, hints: Mapping[str, str] | None = None) -> Form | None:
+        """The map at a path as a section, its faults noted; without keys that are faulty. Left out it has its defaults.
 
-        Keys that are faulty but not needed to judge the others are left out, so that the others are judged too.
+        None where it is no map, or where it lacks a key that must be there.
 
         Args:
             form: which fields there are.
             path: where the map stands.
             hints: what to write instead of keys that are not there.
-            optional: fields that the others can be judged without.
         """
         if not self.has(str(path[0])):
             return form()
-        node = self.root.at(*path)
-        fields, values = fields_of(form), node.plain
+        fields, values = fields_of(form), self.root.at(*path).plain
         if not isinstance(values, dict):
             names = joined(f"`{name}`" for name in fields)
             self.fault(path, f"must be a map with {names}, but got {quoted(values)}")
@@ -159,21 +150,19 @@ class Faults:
         try:
             return form(**values)
         except ValidationError as error:
-            broken_keys = {str(each["loc"][0]): each for each in error.errors(include_url=False)}
-        judged = True
+            errors = {str(each["loc"][0]): each for each in error.errors(include_url=False)}
         properties = TypeAdapter(form).json_schema()["properties"]
-        for key, each in broken_keys.items():
+        for key, each in errors.items():
             if each["type"] == "missing":
                 self.fault((*path, key), f"`{key}` is missing", fields[key].description)
-                judged = False
             elif key not in fields:
                 hint = (hints or {}).get(key) or unknown(key, fields)
                 self.fault((*path, key), "there is no such key here", hint)
-                judged &= did_you_mean(key, set(fields) - set(values)) is None  # otherwise that one is left out
             else:
                 self.fault((*path, key), *_sentence(each, properties[key]))
-                judged &= key in optional
-        return form(**{key: value for key, value in values.items() if key not in broken_keys}) if judged else None
+        with contextlib.suppress(ValidationError):
+            return form(**{key: value for key, value in values.items() if key not in errors})
+        return None
 
 
 def fields_of(section: Any) -> Mapping[str, FieldInfo]:

@@ -16,11 +16,18 @@ from keras_sweep.space_file.conditions import check_conditions, check_optimizer_
 from keras_sweep.space_file.faults import Faults, one_of
 from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
 from keras_sweep.space_file.ranges import Constant, Refused, distribution_of, ends, path_of, value_of
-from keras_sweep.space_file.sections import DENSE_ARGUMENTS, ParameterSection
+from keras_sweep.space_file.sections import (
+    DENSE_ARGUMENTS,
+    ChoiceSection,
+    ConstantSection,
+    ParameterSection,
+    RangeSection,
+)
 
 MOST_PARAMETERS = 200
 MOST_BRANCHES = 20_000  # so that counting a space takes no time
 MODEL = "model."
+FORMS: Mapping[str, type[ParameterSection]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range
 FIT_ARGUMENTS: Mapping[str, Kind] = {
     "optimizer": kind_of(Annotated[str, one_of(OPTIMIZERS, "an optimizer of Keras")]),
     "learning_rate": kind_of(Annotated[float, Field(gt=0)]),
@@ -65,7 +72,8 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
         try:
             parameter = _parameter(name, faults)
         except Refused as error:
-            faults.fault(("parameters", name, *error.keys), error.rule, error.hint)
+            key, rule, hint = error.args
+            faults.fault(("parameters", name, *filter(None, (key,))), rule, hint)
             continue
         if parameter is not None:
             _check_values(parameter, model, faults)
@@ -115,41 +123,36 @@ def _parameter(name: str, faults: Faults) -> Parameter | None:
         raise Refused(None, "has no value", "as in `{value: 0.01}`, `{values: [a, b]}` or `{min: 1, max: 9}`")
     if not isinstance(node.value, dict):  # without a block, as in `batch_size: 32`
         return Parameter(name, Constant((value_of(name, node.value),)))
-    hints = {"parameters": "nested parameters are written flat, as `model.units`"}
-    block = faults.section(ParameterSection, path, hints, optional=("log", "q", "probabilities"))
-    if block is None:
-        return None
+    form = next((FORMS[key] for key in FORMS if key in node.value), RangeSection)
+    hints = {"parameters": "nested parameters are written flat, as `model.units`"} | dict.fromkeys(
+        ("value", "values", "min", "max"), "only one of `value`, `values`, and `min` with `max` may be given"
+    )
     before = len(faults.found)
-    when = _when(block, path, faults)
-    if block.take is not None and name != "epochs":
-        raise Refused("take", "`take` is for `epochs` only")
-    drawn = _most(block, path, faults) if block.take == "best" else distribution_of(block, path, faults)
-    return None if drawn is None or len(faults.found) > before else Parameter(name, drawn, when)
-
-
-def _most(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> Distribution | None:
-    """What `epochs` is with `take: best`: every trial trains to the maximum."""
-    if block.when is not None:
-        raise Refused("when", "with `take: best` epochs is the same in all trials, so it takes no `when`")
-    if block.max is not None:
-        if block.min is not None:
-            faults.warn((*path, "min"), "has no meaning with `take: best`: every trial trains to the maximum")
-        block = block.model_copy(update={"min": block.max})
-    drawn = distribution_of(block, path, faults)
-    values = drawn.values() if drawn is not None else ()
-    numbers = [value for value in values if isinstance(value, int | float)]
-    return Constant((max(numbers),)) if numbers and len(numbers) == len(values) else drawn
-
-
-def _when(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> tuple[Condition, ...]:
-    conditions = []
+    block = faults.section(form, path, hints)
+    told = len(faults.found) > before
+    if block is None or (told and isinstance(block, RangeSection) and None in (block.min, block.max)):
+        return None  # what is missing may be what is misspelt
+    when = []
     for other, wanted in (block.when or {}).items():
         values = wanted if isinstance(wanted, list) else [wanted]
-        if not values or any(isinstance(value, dict) for value in values):
-            faults.fault((*path, "when", other), f"must be a value or a list of values, but got {quoted(wanted)}")
-            continue
-        conditions.append(Condition(other, tuple(dict.fromkeys(value_of(other, value) for value in values))))
-    return tuple(conditions)
+        when.append(Condition(other, tuple(dict.fromkeys(value_of(other, value) for value in values))))
+    parameter = Parameter(name, _drawn(block, path, faults), tuple(when))
+    return None if told else parameter
+
+
+def _drawn(block: ParameterSection, path: tuple[str, ...], faults: Faults) -> Distribution:
+    """What the block at a path draws from: with `take: best` every trial trains to the maximum. Raises Refused."""
+    if block.take is not None and path[-1] != "epochs":
+        raise Refused("take", "`take` is for `epochs` only")
+    if block.take == "best":
+        rule = "with `take: best` every trial trains to the maximum"
+        if block.when is not None or isinstance(block, ChoiceSection):
+            raise Refused("take", f"{rule}, so there are no `values` and no `when`")
+        if isinstance(block, RangeSection) and block.max is not None:
+            if block.min is not None:
+                faults.warn((*path, "min"), f"has no meaning: {rule}")
+            return Constant((block.max,))
+    return distribution_of(block, path, faults)
 
 
 def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:

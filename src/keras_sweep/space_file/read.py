@@ -40,17 +40,14 @@ REQUIRED = {
 # keys that others expect at the top of the file -> where that stands here
 OTHER_KEYS = {
     **INSTEAD,
-    "optimizer": "it is a parameter: put it under `parameters`",
-    "learning_rate": "it is a parameter: put it under `parameters`",
-    "epochs": "it is a parameter: put it under `parameters`",
-    "batch_size": "it is a parameter: put it under `parameters`",
+    **dict.fromkeys(
+        ("optimizer", "learning_rate", "epochs", "batch_size"), "it is a parameter: put it under `parameters`"
+    ),
+    **dict.fromkeys(("trials", "sampler", "engine"), "put it under `search`"),
     "seed": "put it under `search`, or under `parameters`",
-    "trials": "put it under `search`",
-    "sampler": "put it under `search`",
-    "engine": "put it under `search`",
 }
 LOSS = kind_of(Loss)
-METRIC = kind_of(Metric)
+METRICS_KIND = kind_of(list[Metric])
 
 
 def read_space_file(
@@ -136,17 +133,13 @@ def read_space_file(
 
 def _text(path: Path) -> str:
     try:
-        if path.is_dir():
-            names = sorted(entry.name for entry in path.glob("*.yaml"))
-            hint = f"its space files are {joined(map(escaped, names[:5]))}" if names else None
-            raise TreeError(Fault("a space file is needed, but this is a folder", hint=hint))
-        if not path.exists():
-            near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
-            raise TreeError(Fault("there is no such file", hint=near))
-        if not path.is_file():
+        if path.exists() and not path.is_file():  # a pipe may never end
             raise TreeError(Fault("a space file is needed, but this is not a plain file"))
         with path.open("rb") as file:
             return text_of_bytes(file.read(MOST_BYTES + 1))
+    except FileNotFoundError:
+        near = did_you_mean(path.name, [entry.name for entry in path.parent.glob("*.y*ml")])
+        raise TreeError(Fault("there is no such file", hint=near)) from None
     except (OSError, ValueError) as error:  # ValueError: a path with a NUL character
         reason = getattr(error, "strerror", None) or str(error)
         raise TreeError(Fault(f"the file can't be read: {escaped(reason)}")) from None
@@ -180,14 +173,12 @@ def _check_keys(faults: Faults) -> None:
 def _metrics_of(faults: Faults) -> tuple[str, ...] | None:
     """What `metrics` says, () where it is left out; None with its faults noted."""
     given = faults.root.plain.get("metrics", [])
-    if not isinstance(given, list):
-        faults.fault(("metrics",), f"must be a list, but got {quoted(given)}", "as in `metrics: [accuracy]`")
+    if not faults.fits(METRICS_KIND, ("metrics",), given):
         return None
-    before = len(faults.found)
-    for index, metric in enumerate(given):
-        if faults.fits(METRIC, ("metrics", index), metric) and metric in given[:index]:
-            faults.fault(("metrics", index), f"the metric `{metric}` is there twice")
-    return tuple(given) if len(faults.found) == before else None
+    if len(set(given)) < len(given):
+        faults.fault(("metrics",), f"a metric is there twice, got {quoted(given)}")
+        return None
+    return tuple(given)
 
 
 def _objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective | None:
@@ -195,7 +186,7 @@ def _objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective 
     if not faults.has("metric"):
         return None
     hints = dict.fromkeys(("target", "impute", "impute_while_running"), "leave it out")
-    section = faults.section(MetricSection, ("metric",), hints, optional=("goal",))
+    section = faults.section(MetricSection, ("metric",), hints)
     if section is None or metrics is None:  # which ones are recorded is not known
         return None
     name = section.name
@@ -225,7 +216,7 @@ def _near(name: str, recorded: tuple[str, ...]) -> str | None:
 def _search_of(faults: Faults) -> SearchSettings | None:
     """What `search` says, over the defaults; None with its faults noted."""
     hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
-    section = faults.section(SearchSection, ("search",), hints, optional=("trials", "seed", "generation"))
+    section = faults.section(SearchSection, ("search",), hints)
     if section is None:
         return None
     samplers = ENGINES[section.engine]

@@ -5,15 +5,17 @@ What the parts mean together is checked where each is read; the JSON Schema is m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, Field, SkipValidation, WithJsonSchema, create_model
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, SkipValidation, create_model
 from pydantic.dataclasses import dataclass
+from typing_extensions import TypeAliasType
 
 from keras_sweep.data.source import DATA_NAMES, SOURCES
 from keras_sweep.search.engines import ENGINES
 from keras_sweep.search.pruning import PRUNING_RULES
+from keras_sweep.space.distributions import Scalar
 from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, Finish, SearchSettings, Split
 from keras_sweep.space.text import joined
 from keras_sweep.space_file.faults import Rule, fields_of, one_of
@@ -28,38 +30,9 @@ from keras_sweep.space_file.keras_tables import (
     optimizers_with,
 )
 
-# W&B's distributions that are understood; the others are refused with what to use instead
-UNIFORM = ("int_uniform", "uniform", "q_uniform")
+# W&B's distributions of a range that are understood
 LOG_UNIFORM = ("log_uniform", "log_uniform_values", "q_log_uniform", "q_log_uniform_values")
-
-
-def _is_value(value: object) -> bool:
-    """Whether a trial can have it as a value: there is no map in it."""
-    return all(map(_is_value, value)) if isinstance(value, list) else not isinstance(value, dict)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_step(value: Any) -> bool:
-    return _is_number(value) and value > 0
-
-
-def _is_width(value: object) -> bool:
-    return type(value) is int and value >= 1
-
-
-def _list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, list) and all(map(fits, value))
-
-
-def _is_source(value: object) -> bool:
-    return (
-        isinstance(value, str)
-        and value.count(":") == 1
-        and all(part.isidentifier() for part in value.replace(":", ".").split("."))
-    )
+UNIFORM = ("int_uniform", "uniform", "q_uniform")
 
 
 def optional(description: str, **bounds: Any) -> Any:
@@ -68,38 +41,22 @@ def optional(description: str, **bounds: Any) -> Any:
 
 
 Text = Annotated[str, Field(min_length=1)]
-Scalar = Annotated[Any, WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
-_ANY_VALUE = {"type": ["string", "number", "boolean", "null", "array"]}
-Value = Annotated[Any, Rule("a value or a list of values", _is_value, _ANY_VALUE)]
-Values = Annotated[Any, Rule("a list of values", _list_of(_is_value), {"type": "array", "minItems": 1})]
-Number = Annotated[Any, Rule("a number", _is_number, {"type": "number"})]  # whole or not, as it stands in the file
-Step = Annotated[Any, Rule("a number above 0", _is_step, {"type": "number", "exclusiveMinimum": 0})]
-Shares = Annotated[Any, Rule("a list of numbers", _list_of(_is_number), {"type": "array", "items": {"type": "number"}})]
+Value = TypeAliasType("Value", "Scalar | list[Value]")
+Values = Annotated[list[Value], Field(min_length=1), Rule("a list of values")]
+Number = Annotated[int | float, Rule("a number")]  # whole or not, as it stands in the file
+Step = Annotated[PositiveInt | PositiveFloat, Rule("a number above 0")]
+Shares = Annotated[list[float], Rule("a list of numbers")]
 Conditions = Annotated[
-    Any,
-    Rule(
-        "a map, as in {optimizer: sgd}",
-        lambda value: isinstance(value, dict) and bool(value),
-        {"type": "object", "minProperties": 1},
-    ),
+    dict[str, Scalar | Values],
+    Field(min_length=1),
+    Rule("a map, as in {optimizer: sgd} or {optimizer: [sgd, adam]}"),
 ]
-_WIDTH = {"type": "integer", "minimum": 1}
-Widths = Annotated[
-    Any,
-    Rule(
-        "whole numbers of at least 1, as in [128, 64]",
-        lambda value: all(map(_is_width, value if isinstance(value, list | tuple) else [value])),
-        {**_WIDTH, "type": ["integer", "array"], "items": _WIDTH},
-    ),
-]
-Source = Annotated[str, Rule("`module:function`", _is_source, {"type": "string", "pattern": r"^[\w.]+:[\w.]+$"})]
+Widths = Annotated[PositiveInt | Sequence[PositiveInt], Rule("whole numbers of at least 1, as in [128, 64]")]
+Source = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule("`module:function`")]
 Loss = Annotated[str, one_of(LOSSES, "a loss of Keras")]
 Metric = Annotated[str, one_of(METRICS, "a metric of Keras")]
-Activation = Annotated[Any, one_of(ACTIVATIONS, "an activation of Keras")]
-Distribution = Annotated[
-    str, one_of(("constant", "categorical", *UNIFORM, *LOG_UNIFORM), "a distribution that is known here")
-]
-DATA_NAME = one_of(DATA_NAMES, "a data set")
+Activation = Annotated[str, one_of(ACTIVATIONS, "an activation of Keras")]
+DataName = Annotated[str, one_of(DATA_NAMES, "a data set that is known")]
 
 
 def _name_samplers(schema: dict[str, Any]) -> None:
@@ -115,18 +72,37 @@ class Section(BaseModel):
 
 
 class ParameterSection(Section):
-    """What one parameter may be: a constant, a choice or a range. The keys are W&B's, besides `log`, `when`, `take`."""
+    """What every parameter may have. The keys of a parameter are W&B's, besides `log`, `when`, `take`."""
 
-    value: Value = optional("a constant")
-    values: Values = optional("one of these", examples=[["sgd", "adam"]])
+    when: Conditions = optional("the parameter exists only in trials where these others have these values")
+    take: Annotated[str, one_of(("best", "last"))] = optional("of `epochs`: score each trial's best epoch, or its last")
+
+
+class ConstantSection(ParameterSection):
+    """The same value in every trial."""
+
+    value: Annotated[Value, Rule("a value or a list of values")] = Field(description="a constant")
+    distribution: Annotated[str, one_of(("constant",))] = optional("as in a W&B sweep file")
+
+
+class ChoiceSection(ParameterSection):
+    """One of some values."""
+
+    values: Values = Field(description="one of these", examples=[["sgd", "adam"]])
+    probabilities: Shares = optional("how likely each of `values` is, for random draws")
+    distribution: Annotated[str, one_of(("categorical",))] = optional("as in a W&B sweep file")
+
+
+class RangeSection(ParameterSection):
+    """What lies between two numbers."""
+
     min: Number = optional("the least value; whole `min` and `max` give whole numbers")
     max: Number = optional("the greatest value, included")
     log: bool = optional("draw uniformly in the logarithm")
-    distribution: Distribution = optional("as in a W&B sweep file")
     q: Step = optional("only multiples of q")
-    probabilities: Shares = optional("how likely each of `values` is, for random draws")
-    when: Conditions = optional("the parameter exists only in trials where these others have these values")
-    take: Annotated[str, one_of(("best", "last"))] = optional("of `epochs`: score each trial's best epoch, or its last")
+    distribution: Annotated[str, one_of((*UNIFORM, *LOG_UNIFORM), "a distribution that is known here")] = optional(
+        "as in a W&B sweep file"
+    )
 
 
 class MetricSection(Section):
@@ -224,7 +200,9 @@ class SpaceFile(Section):
     loss: Loss
     metrics: list[Metric] = Field(default_factory=list, description="recorded beside the loss")
     metric: MetricSection
-    parameters: dict[str, Scalar | ParameterSection] = Field(description="what is searched, and constants")
+    parameters: dict[str, Scalar | ConstantSection | ChoiceSection | RangeSection] = Field(
+        description="what is searched, and constants"
+    )
     early_terminate: EarlyTerminateSection | None = None
     search: SearchSection = Field(default_factory=SearchSection)
     finalists: Literal["none"] | Finalists = Field(
@@ -265,7 +243,7 @@ _OURS: Mapping[str, str] = {
 
 def space_file_schema() -> dict[str, Any]:
     """The schema (draft 2020-12)."""
-    data: Any = Union[Annotated[str, DATA_NAME], *(data_form(kind) for kind in SOURCES)]
+    data: Any = Union[DataName, *(data_form(kind) for kind in SOURCES)]
     whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=(data, ...))
     schema = whole.model_json_schema()
     for name in PASSED_OVER:

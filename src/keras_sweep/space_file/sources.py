@@ -14,9 +14,10 @@ from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
 from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import DATA_NAME, DENSE_ARGUMENTS, FILES, DenseSection, Source, Value, data_form
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, DenseSection, Source, Value, data_form
 
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
+DATA_NAME = kind_of(DataName)
 SOURCE = kind_of(Source)
 VALUE = kind_of(Value)
 
@@ -28,10 +29,8 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
         return None
     node = faults.root.at("data")
     if isinstance(node.value, str):
-        if not DATA_NAME.allows(node.value):
-            faults.fault(("data",), f"there is no data set {quoted(node.value)}", DATA_NAME.hint(node.value))
-            return None
-        return DataSpec("named", node.value, split=split) if split else None
+        known = faults.fits(DATA_NAME, ("data",), node.value)
+        return DataSpec("named", node.value, split=split) if known and split else None
     given = node.value if isinstance(node.value, dict) else {}
     kinds = [key for key in given if key in SOURCES]
     if len(kinds) != 1:
@@ -60,11 +59,8 @@ def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path)
     file = folder / source
     try:
         file = folder / Path(source).expanduser()
-        if file.is_dir():
-            faults.fault(path, f"a file is needed, but {quoted(source)} is a folder")
-        elif not file.is_file():
-            beside = file.parent.iterdir() if file.parent.is_dir() else ()
-            near = did_you_mean(file.name, [entry.name for entry in beside])
+        if not file.is_file():
+            near = did_you_mean(file.name, [entry.name for entry in file.parent.glob("*")])
             hint = near or f"the path is relative to {escaped(str(folder))}"
             faults.fault(path, f"there is no file {quoted(source)}", hint)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: there is no such user

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 from keras_sweep.errors import Fault
@@ -22,12 +23,16 @@ DEEPEST = 12
 INT64 = 2**63
 
 # The core schema of YAML 1.2.2, section 10.3.2: `1e-4` is a number, `no`, `on` and `2026-01-01` are text.
-_NULL = re.compile(r"|~|null|Null|NULL")
-_BOOL = re.compile(r"(true|True|TRUE)|false|False|FALSE")
-_INT = re.compile(r"[-+]?[0-9]+")
-_OCTAL_OR_HEX = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NOT_FINITE = re.compile(r"[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN")
+_FORMS: tuple[tuple[re.Pattern[str], Callable[[str], Scalar]], ...] = (
+    (re.compile(r"|~|null|Null|NULL"), lambda _: None),
+    (re.compile(r"true|True|TRUE"), lambda _: True),
+    (re.compile(r"false|False|FALSE"), lambda _: False),
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+"), lambda text: int(text, 0)),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN"), lambda _: math.nan),
+)
+LONGEST_NUMBER = 400  # no number of use is longer, and Python refuses whole numbers of more than 4,300 digits
 
 Plain: TypeAlias = Any  # scalars, lists and dicts, as JSON has them
 
@@ -82,71 +87,68 @@ def text_of_bytes(raw: bytes) -> str:
     """The text of a file's bytes. Raises TreeError where it is too large or not UTF-8 text."""
     if len(raw) > MOST_BYTES:
         raise TreeError(Fault(f"a space file has at most {MOST_BYTES:,} bytes, but this one is larger"))
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise TreeError(Fault("a space file must be UTF-8 text, but this is UTF-16", hint="save it as UTF-8"))
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         rule = f"a space file must be UTF-8 text, but got the byte 0x{raw[error.start]:02x}"
         raise TreeError(Fault(rule, line=raw[: error.start].count(b"\n") + 1)) from None
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise TreeError(Fault("a space file must be text, but got a NUL byte", line=line))
-    return text
 
 
 def tree_of_text(text: str) -> Node:
     """The tree of a YAML text. Raises TreeError with all faults, or the first that YAML can't be read beyond."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.reader import ReaderError
 
-    builder = _Builder()
+    builder = _Builder(YAML(typ="safe", pure=True).parse(text))
+    line: int | None = None
+    what: str | None = None
     try:
-        builder.read(YAML(typ="safe", pure=True).parse(text))
+        root = builder.document()
     except TreeError:
         raise
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else None
         what = " ".join(str(part) for part in (error.context, error.problem) if part)
-        raise TreeError(Fault(f"not YAML: {escaped(what)}", line=mark.line + 1 if mark else None)) from None
-    except YAMLError as error:  # a ReaderError: a control character
-        position = getattr(error, "position", None)
-        line = text[:position].count("\n") + 1 if isinstance(position, int) else None
-        code = getattr(error, "character", None)
-        what = f"the character {code:#x}" if isinstance(code, int) else escaped(str(error).split("\n")[0])
-        raise TreeError(Fault(f"not YAML: {what} is not allowed", line=line)) from None
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, AssertionError, RecursionError) as error:
-        # ruamel.yaml's scanner lets a few malformed escapes and directives out as these
-        raise TreeError(Fault(f"not YAML: {escaped(str(error))[:200]}")) from None
+    except ReaderError as error:
+        line = text[: error.position].count("\n") + 1
+        what = f"the character {error.character:#x} is not allowed"
+    except Exception as error:  # ruamel.yaml's scanner lets some out at a few malformed escapes and directives
+        what = str(error)[:200]
+    if what is not None:
+        raise TreeError(Fault(f"not YAML: {escaped(what)}", line=line))
     if builder.faults:
         raise TreeError(*builder.faults)
-    if builder.root is None or builder.root.value is None:
+    if root is None or root.value is None:
         raise TreeError(Fault("the file is empty", hint="it needs `data`, `model`, `loss`, `metric` and `parameters`"))
-    return builder.root
+    return root
 
 
 class _Builder:
     """Turns the parser's events into a tree."""
 
-    def __init__(self) -> None:
-        self.root: Node | None = None
+    def __init__(self, events: Iterator[Any]) -> None:
         self.faults: list[Fault] = []
+        self._events = events
         self._anchors: dict[str, Node] = {}
         self._nodes = 0
 
-    def read(self, events: Iterator[Any]) -> None:
-        for event in events:
-            kind = type(event).__name__
-            if kind == "DocumentStartEvent":
+    def document(self) -> Node | None:
+        """The tree of the only document; None where there is none."""
+        root = None
+        for event in self._events:
+            if type(event).__name__ == "DocumentStartEvent":
                 line = event.start_mark.line + 1
-                if self.root is not None:
+                if root is not None:
                     raise TreeError(Fault("a space file is one document, but a second one begins here", line=line))
                 if event.version not in (None, (1, 2)):
                     found = ".".join(map(str, event.version))
                     raise TreeError(Fault(f"YAML 1.2 is read, but got {found}", line=line))
-                self.root = self._node(next(events), events, (), 0)
+                root = self._node(next(self._events), ())
+        return root
 
-    def _node(self, event: Any, events: Iterator[Any], path: tuple[str | int, ...], depth: int) -> Node:
+    def _node(self, event: Any, path: tuple[str | int, ...]) -> Node:
         line = event.start_mark.line + 1
         kind = type(event).__name__
         key = dotted(path)
@@ -156,19 +158,21 @@ class _Builder:
             node = replace(self._anchors[event.anchor], line=line)
             self._count(node.nodes, key, line)
             return node
+        before = self._nodes
         self._count(1, key, line)
-        if depth > DEEPEST:
+        if len(path) > DEEPEST:
             raise TreeError(Fault(f"a space file is at most {DEEPEST} levels deep", key, line))
         if event.tag is not None and str(event.tag) != "!":
             self.faults.append(Fault(f"tags are not read, but got {quoted(str(event.tag))}", key, line, "leave it out"))
-        before = self._nodes
+        value: Scalar | list[Node] | dict[str, Node]
         if kind == "SequenceStartEvent":
-            node = Node(self._list(events, path, depth), line)
+            items = enumerate(self._until("SequenceEndEvent"))
+            value = [self._node(item, (*path, index)) for index, item in items]
         elif kind == "MappingStartEvent":
-            node = Node(self._map(events, path, depth), line)
+            value = self._map(path)
         else:
-            node = Node(self._scalar(event, key, line), line)
-        node = replace(node, nodes=1 + self._nodes - before)
+            value = self._scalar(event, key, line)
+        node = Node(value, line, nodes=self._nodes - before)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         return node
@@ -178,25 +182,18 @@ class _Builder:
         if self._nodes > MOST_NODES:
             raise TreeError(Fault(f"a space file has at most {MOST_NODES:,} values, aliases written out", key, line))
 
-    def _list(self, events: Iterator[Any], path: tuple[str | int, ...], depth: int) -> list[Node]:
-        items: list[Node] = []
-        for event in events:
-            if type(event).__name__ == "SequenceEndEvent":
-                break
-            items.append(self._node(event, events, (*path, len(items)), depth + 1))
-        return items
+    def _until(self, end: str) -> Iterator[Any]:
+        return takewhile(lambda event: type(event).__name__ != end, self._events)
 
-    def _map(self, events: Iterator[Any], path: tuple[str | int, ...], depth: int) -> dict[str, Node]:
+    def _map(self, path: tuple[str | int, ...]) -> dict[str, Node]:
         items: dict[str, Node] = {}
-        for event in events:
-            if type(event).__name__ == "MappingEndEvent":
-                break
+        for event in self._until("MappingEndEvent"):
             line = event.start_mark.line + 1
             if type(event).__name__ != "ScalarEvent":
                 raise TreeError(Fault("a key must be a word, but got a list, a map or an alias", dotted(path), line))
             name = str(event.value)
             self._count(1, name, line)
-            node = self._node(next(events), events, (*path, name), depth + 1)
+            node = self._node(next(self._events), (*path, name))
             if name in items:
                 rule = f"the key `{escaped(name)}` is there twice, first on line {items[name].line}"
                 self.faults.append(Fault(rule, dotted((*path, name)), line))
@@ -218,24 +215,10 @@ class _Builder:
 
 def scalar(text: str) -> Scalar:
     """The value of an unquoted scalar. Raises ValueError for a number that is not finite or has more than 64 bits."""
-    if _NULL.fullmatch(text):
-        return None
-    if match := _BOOL.fullmatch(text):
-        return match[1] is not None
-    number = _number(text)
-    if isinstance(number, int) and not -INT64 <= number < INT64:
+    forms = (value_of for form, value_of in _FORMS if len(text) <= LONGEST_NUMBER and form.fullmatch(text))
+    value = next(forms, str)(text)
+    if isinstance(value, int) and not -INT64 <= value < INT64:
         raise ValueError(f"a whole number must fit 64 bits, but got {quoted(text)}")
-    if (isinstance(number, float) and not math.isfinite(number)) or _NOT_FINITE.fullmatch(text):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"a number must be finite, but got {quoted(text)}")
-    return text if number is None else number
-
-
-def _number(text: str) -> int | float | None:
-    """The number that the text is, of any size; None where it is none."""
-    if len(text) > 400:  # no number of use is longer, and Python refuses whole numbers of more than 4,300 digits
-        return None
-    if _INT.fullmatch(text):
-        return int(text)
-    if _OCTAL_OR_HEX.fullmatch(text):
-        return int(text, 0)
-    return float(text) if _FLOAT.fullmatch(text) else None
+    return value
