@@ -57,39 +57,20 @@ def test_what_training_rows_say_of_a_column(values: object, column: Column) -> N
 
 
 @pytest.mark.parametrize(
-    ("values", "why"),
+    "values",
     [
-        ([7, 7, 7, 7], "one value, 7"),
-        (["x"] * 4, "one value, 'x'"),
-        ([None] * 4, "no value"),
-        (pl.Series([None] * 4, dtype=pl.String), "no value"),
-        (pl.Series([None] * 4, dtype=pl.Float64), "no value"),
-        ([16777216.0, 16777216.5, 16777216.0, 16777216.0], "one value"),  # one value in 32 bits
+        [7, 7, 7, 7],
+        ["x"] * 4,
+        [None] * 4,
+        pl.Series([None] * 4, dtype=pl.String),
+        pl.Series([None] * 4, dtype=pl.Float64),
+        [16777216.0, 16777216.5, 16777216.0, 16777216.0],  # one value in 32 bits
     ],
 )
-def test_a_constant_column_is_dropped_with_a_notice(values: object, why: str) -> None:
+def test_a_constant_column_is_dropped_with_a_notice(values: object) -> None:
     columns, notices = fit(a=values)
     assert not columns["a"].used
-    assert len(notices) == 1 and "column 'a' is dropped" in notices[0] and why.split(",")[0] in notices[0]
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ([[1], [2], [3], [4]], "of type List"),
-        ([1e38, 0.0, 1.0, 2.0], r"numbers of 1e\+38, beyond 1e\+30"),
-        ([1e-38, 2e-38, 3e-38, 4e-38], "differ by less than 1e-30"),
-    ],
-)
-def test_what_is_neither_numbers_nor_categories_is_a_fault(values: object, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        fit(a=values)
-
-
-def test_all_faults_are_named_at_once() -> None:
-    with pytest.raises(DataError) as raised:
-        fit(a=[[1]] * 4, b=["1", "2", "x", "3"])
-    assert "'a'" in str(raised.value) and "'b'" in str(raised.value)
+    assert notices == ("column 'a' is dropped: it has one value, or none, in the training rows",)
 
 
 def test_a_table_of_constants_leaves_nothing_to_learn_from() -> None:
@@ -102,7 +83,7 @@ def test_thousands_of_columns_are_no_more_work_each_than_a_few() -> None:
 
     def work(table: pl.DataFrame) -> None:
         check_columns(table)
-        preprocessing = TablePreprocessing.fit(table)[0]
+        preprocessing = TablePreprocessing(fit_columns(table)[0])
         assert preprocessing.transform(table).shape == preprocessing.inputs(table).shape == table.shape
 
     values = np.random.default_rng(0).normal(size=(10, 2000))
@@ -140,13 +121,14 @@ def test_faults_of_many_columns_are_told_one_a_line_and_the_rest_counted() -> No
     ("values", "said"),
     [
         ([f"t{number}" for number in range(150)], "has 150 different texts"),
-        (["x" * 300] + ["y"] * 149, "has texts of up to 300 characters"),
+        ([[1]] * 150, "is of type List"),
+        ([1e38] + [1.0] * 149, "has numbers of 1e+38, beyond 1e+30"),
+        ([1e-38] + [2e-38] * 149, "has numbers that differ by less than 1e-30"),
         (["1"] * 140 + ["z"] * 10, "has text where numbers should be: 'z' in row 141"),
         ([1e39] + [1.0] * 149, "has 1e+39 in row 1"),
         ([float("inf")] + [1.0] * 149, "has inf in row 1"),
         ([date(2020, 1, 1)] * 150, "is of type Date"),
-        ([1.0] * 150, "is dropped: it has one value, '1.0',"),
-        (["x"] * 150, "is dropped: it has one value, 'x',"),
+        ([1.0] * 150, "is dropped: it has one value, or none,"),
     ],
 )
 def test_a_fault_names_its_column_whatever_it_is_called(name: str, values: object, said: str) -> None:

@@ -17,6 +17,7 @@ from keras_sweep.data.image_sets import ImageSet, scaled_pixels
 from keras_sweep.data.labels import LabelForm, Labels, fit_labels, loss_needs
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
+from keras_sweep.data.table_columns import fit_columns
 from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import Split, SweepSpec
@@ -159,8 +160,8 @@ class Encoding:
             return self.parts.folds
         raw, encoded = self.parts.train, []
         for fold in self.parts.folds:
-            preprocessing, _ = TablePreprocessing.fit(raw.take(fold.train).x, self.source.name)  # type: ignore[arg-type]
-            x = np.ascontiguousarray(preprocessing.transform(raw.x))
+            columns, _ = fit_columns(raw.take(fold.train).x, self.source.name)  # type: ignore[arg-type]
+            x = np.ascontiguousarray(TablePreprocessing(columns).transform(raw.x))
             encoded.append(Fold(fold.train, fold.held, Rows(x, rows.y)))
         return tuple(encoded)
 
@@ -173,8 +174,8 @@ def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
     if labels.form is LabelForm.NUMBER and too_fine_columns(y.reshape(len(y), -1)):
         notices.append(f"the labels of {source.name} {BLURRED}")
     if not isinstance(x, np.ndarray):
-        preprocessing, of_columns = TablePreprocessing.fit(x, source.name)
-        return Encoding(spec, source, parts, labels, preprocessing, (*notices, *of_columns))
+        columns, of_columns = fit_columns(x, source.name)
+        return Encoding(spec, source, parts, labels, TablePreprocessing(columns), (*notices, *of_columns))
     if x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
         notices.append(f"x of {source.name}, column {listed(fine)} (counted from 0): its values {BLURRED}")
     return Encoding(spec, source, parts, labels, None, tuple(notices))

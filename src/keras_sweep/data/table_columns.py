@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from keras_sweep.data.arrays import BLURRED, LARGEST_FLOAT32, too_fine_columns
 from keras_sweep.errors import DataError, TableError
-from keras_sweep.space.text import listed
+from keras_sweep.space.text import listed, quoted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 50_000  # more take minutes; images and the like are arrays anyway
 MOST_MIXED_COLUMNS = 2_000  # where some are text: each is an input of the exported model, which Keras builds one by one
 MOST_CATEGORIES = 100
-LONGEST_CATEGORY = 200  # characters
 MOST_NOTICES = 10
-LONGEST_NAME = 60  # characters of a column's name in a message
 LARGEST = 1e30  # far enough inside the range of float32 for sums and quotients
 MISSING = ""  # how a missing text is written
 
@@ -108,22 +106,17 @@ def check_columns(table: pl.DataFrame, place: str = "the table") -> None:
 
     def look(name: str, series: pl.Series) -> None:
         if "\0" in name:  # a Keras file can't hold it
-            raise DataError(f"column {_short(name)} has a null character in its name", hint="Rename it")
+            raise DataError(f"column {quoted(name)} has a null character in its name", hint="Rename it")
         if name in values:
-            must_fit_32_bits(values[name], f"column {_short(name)}")
+            must_fit_32_bits(values[name], f"column {quoted(name)}")
         elif is_text(series.dtype):
-            texts, parsed = _texts_and_numbers(series)
-            odd = texts.is_not_null() & parsed.is_null()
+            texts, _, odd = _texts_and_numbers(series)
             # Where at least half, but not all, are numbers, the others are slips in a column of numbers.
             if 0 < odd.sum() <= texts.count() / 2:
-                raise DataError(
-                    f"column {_short(name)} has text where numbers should be: {texts.filter(odd)[0][:40]!r} in row "
-                    f"{first_row(odd)}, and {odd.sum()} such values in all",
-                    hint="Leave the field empty where a value is missing",
-                )
+                raise _text_among_numbers(name, texts, odd)
         else:
             raise DataError(
-                f"column {_short(name)} is of type {series.dtype}, which is neither number nor text",
+                f"column {quoted(name)} is of type {series.dtype}, which is neither number nor text",
                 hint="Turn it into numbers (a date into days, say) or take it out of the file",
             )
 
@@ -142,12 +135,9 @@ def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Co
             known = values[name][~np.isnan(values[name])]
             column = _number_column(name, known, missing=len(known) < len(series))
             if column.used and too_fine_columns(known[:, None]):
-                notices.append(f"column {_short(name)} has values that {BLURRED}")
+                notices.append(f"column {quoted(name)} has values that {BLURRED}")
         if not column.used:
-            given = series.drop_nulls()
-            bits = " in 32 bits" if name in values and given.n_unique() > 1 else ""
-            only = "no value" if given.is_empty() else f"one value{bits}, {str(given[0])[:40]!r},"
-            notices.append(f"column {_short(name)} is dropped: it has {only} in the training rows")
+            notices.append(f"column {quoted(name)} is dropped: it has one value, or none, in the training rows")
         return column
 
     columns = _each_column(train, place, fit)
@@ -187,13 +177,13 @@ def _number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) 
         return NumberColumn(name)
     if np.abs(known).max() > LARGEST:
         raise DataError(
-            f"column {_short(name)} has numbers of {np.abs(known).max():g}, beyond {LARGEST:g}",
+            f"column {quoted(name)} has numbers of {np.abs(known).max():g}, beyond {LARGEST:g}",
             hint="Use a larger unit",
         )
     known = known.astype(np.float32).astype(np.float64)  # as the model will see them
     deviation = float(np.float32(known.std())) if known.min() < known.max() else 0.0
     if 0 < deviation < 1 / LARGEST:
-        raise DataError(f"column {_short(name)} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
+        raise DataError(f"column {quoted(name)} has numbers that differ by less than 1e-30", hint="Use a smaller unit")
     fill, mean = float(np.float32(np.median(known))), float(np.float32(known.mean()))
     return NumberColumn(name, fill, mean, deviation, indicator=missing)
 
@@ -201,24 +191,17 @@ def _number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) 
 def _text_column(name: str, series: pl.Series) -> Column:
     import polars as pl
 
-    texts = series.cast(pl.String)
-    known = texts.filter(texts.is_not_null() & (texts != MISSING))
+    known = series.cast(pl.String).replace(MISSING, None).drop_nulls()
     if known.is_empty():  # such a column of a CSV file is neither text nor numbers
         return NumberColumn(name)
     categories = set(known.unique().to_list())
     if len(categories) > MOST_CATEGORIES:
         raise DataError(
-            f"column {_short(name)} has {len(categories)} different texts in {len(known)} rows; "
+            f"column {quoted(name)} has {len(categories)} different texts in {len(known)} rows; "
             f"at most {MOST_CATEGORIES} make categories",
             hint="Take it out of the file, or group its values",
         )
-    longest = max(map(len, categories))
-    if longest > LONGEST_CATEGORY:
-        raise DataError(
-            f"column {_short(name)} has texts of up to {longest} characters; a category has at most {LONGEST_CATEGORY}",
-            hint="Take it out of the file, or shorten its values",
-        )
-    if len(known) < len(texts):
+    if len(known) < len(series):
         categories.add(MISSING)
     return TextColumn(name, tuple(sorted(categories)))
 
@@ -234,18 +217,14 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
     for name in names:
         series = table.get_column(name)
         if not is_number(series.dtype):
-            texts, parsed = _texts_and_numbers(series.alias(""))
-            strange = texts.is_not_null() & parsed.is_null()
-            if strange.any():
-                raise DataError(
-                    f"column {_short(name)} has text where numbers are needed: {texts.filter(strange)[0][:40]!r} "
-                    f"in row {first_row(strange)}"
-                )
+            texts, parsed, odd = _texts_and_numbers(series.alias(""))
+            if odd.any():
+                raise _text_among_numbers(name, texts, odd)
             series = parsed.alias(name)
         columns.append(series)
     values = _values_of_numbers(pl.DataFrame(columns))
     for name, column in values.items():
-        must_fit_32_bits(column, f"column {_short(name)}")
+        must_fit_32_bits(column, f"column {quoted(name)}")
     return np.array(list(values.values()), np.float32).reshape(len(names), len(table)).T
 
 
@@ -300,14 +279,16 @@ def _values_of_numbers(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]
     return {series.name: np.ascontiguousarray(values) for series, values in zip(columns, matrix.T, strict=True)}
 
 
-def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """A column's texts, null where one is missing, and the numbers that they are, null where they are none."""
+def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """A column's texts, null where one is missing; the numbers that they are; and whether a text is none."""
     import polars as pl
 
     texts = series.cast(pl.String).replace(MISSING, None)
-    return texts, texts.str.strip_chars().cast(pl.Float64, strict=False)
+    parsed = texts.str.strip_chars().cast(pl.Float64, strict=False)
+    return texts, parsed, texts.is_not_null() & parsed.is_null()
 
 
-def _short(name: str) -> str:
-    """A column's name for a message."""
-    return repr(name) if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]!r}..."
+def _text_among_numbers(name: str, texts: pl.Series, odd: pl.Series) -> DataError:
+    place = f"{texts.filter(odd)[0][:40]!r} in row {first_row(odd)}"
+    hint = "Leave the field empty where a value is missing"
+    return DataError(f"column {quoted(name)} has text where numbers should be: {place}", hint=hint)

@@ -59,21 +59,15 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         raise DataError(f"{path} has no column {target!r}", hint=hint)
     if frame.width < 2:
         raise DataError(f"{path} has no column but the target {target!r}", hint="Bring columns to learn from")
-    if not frame.height:
-        raise DataError(f"{path} has a header but no rows", hint="Bring rows")
     features = pl.DataFrame({column.name: column for column in frame if column.name != target})  # `drop` takes patterns
     check_columns(features, str(path))
     return Source(path.name, RawRows(features, _target(frame[target], f"the target column {target!r} of {path}")))
 
 
 def must_be_file(path: Path) -> None:
-    """Raises DataError unless there is a file with something in it."""
-    if not path.exists():
-        raise DataError(f"there is no file {path}", hint="Paths are relative to the space file")
+    """Raises DataError unless there is a file."""
     if not path.is_file():
-        raise DataError(f"{path} is a folder, not a file", hint="Name a file in it")
-    if not path.stat().st_size:
-        raise DataError(f"{path} is empty", hint="Write it again")
+        raise DataError(f"there is no file {path}", hint="Paths are relative to the space file")
 
 
 def _target(series: pl.Series, what: str) -> Array:

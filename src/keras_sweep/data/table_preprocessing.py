@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +27,11 @@ from keras_sweep.data.table_columns import (
     Column,
     NumberColumn,
     TextColumn,
-    fit_columns,
     number_matrix,
     polars_table,
 )
 from keras_sweep.errors import DataError
-
-if TYPE_CHECKING:
-    import polars as pl
+from keras_sweep.space.text import quoted
 
 Inputs = Array | dict[str, Array]
 Numbers = npt.NDArray[np.float32]  # [N, columns], NaN where a value is missing
@@ -48,13 +45,7 @@ _MEANING = {"%2F": "/", "%25": "%"}
 class TablePreprocessing:
     """Standardised numbers, then indicators of missing numbers, then one-hot categories; each in column order."""
 
-    columns: tuple[Column, ...]  # all columns of the file but the target, in its order
-
-    @classmethod
-    def fit(cls, train: pl.DataFrame, place: str = "the table") -> tuple[TablePreprocessing, tuple[str, ...]]:
-        """(preprocessing, notices) from training rows. Raises DataError with every fault of the table."""
-        columns, notices = fit_columns(train, place)
-        return cls(columns), notices
+    columns: tuple[Column, ...]  # all columns of the file but the target, in its order, as `fit_columns` gives them
 
     @property
     def dropped(self) -> tuple[str, ...]:
@@ -200,7 +191,7 @@ def _read(raw: Any, numbers: Sequence[str], widths: Mapping[str, int]) -> tuple[
     if absent := [name for name in (*numbers, *widths) if name not in there]:
         more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise DataError(
-            f"column {absent[0][:60]!r} is missing{more}", hint="Bring the columns that the model was trained on"
+            f"column {quoted(absent[0])} is missing{more}", hint="Bring the columns that the model was trained on"
         )
     codes = []
     for name, width in widths.items():
