@@ -20,7 +20,7 @@ from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.sweep.finish import evaluate_winner
-from keras_sweep.sweep.recorded import SweepAccess
+from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.sweep.retrain import retrained_weights
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
@@ -44,7 +44,7 @@ SPEC = make_spec(
 
 def again(results, runner, number, spec=SPEC, **more):
     study = SimpleNamespace(results=lambda: [replace(one, weights=None) for one in results])
-    return retrained_weights(study, spec, results[number], runner, **more)
+    return retrained_weights(OpenedTrial(study, spec, DATA, results[number], lambda event: None, **more), runner)
 
 
 def test_lanes_give_the_same_weights_again() -> None:

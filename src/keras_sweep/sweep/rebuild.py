@@ -22,7 +22,7 @@ from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import MOST_COMPARED
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.recorded import weights_of
+from keras_sweep.sweep.retrain import weights_of
 from keras_sweep.sweep.winner import validation_outputs
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.row_values import row_scores

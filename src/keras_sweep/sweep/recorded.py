@@ -19,7 +19,6 @@ from keras_sweep.process.backend import BACKENDS, check_environment, choose_back
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import place_of
 from keras_sweep.record.facts import Facts
-from keras_sweep.record.saved import load_weights_of, weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
@@ -29,7 +28,7 @@ from keras_sweep.space_file.read import read_space_file
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import best_training, imported, winner
-from keras_sweep.trial.result import Result, Weights
+from keras_sweep.trial.result import Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,45 +192,6 @@ def backend_of(result: Result) -> str | None:
     """The Keras backend that trained the trial; None for one that another program trained."""
     backend = result.runner.partition("/")[2]
     return backend if backend in BACKENDS else None
-
-
-def weights_of(opened: OpenedTrial) -> Weights:
-    """The trial's weights; trained again where they are not on disk as they were written.
-
-    What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
-
-    Raises:
-        Interrupted: the user asked to stop while it was trained.
-        UsageError: they would have to be trained again on another backend than this one.
-        RecordError: the trial failed, or other numbers come out.
-    """
-    import keras
-
-    from keras_sweep.sweep.retrain import retrained_weights
-    from keras_sweep.training.choose import choose_runner
-
-    study, spec, trial, runner = opened.study, opened.spec, opened.trial, opened.runner
-    here, there = keras.backend.backend(), backend_of(trial)
-    why = "its weights are not kept, as those of the best are" if runner is None else "its weights are gone"
-    if weights_file_of(study.folder, trial).exists():
-        try:
-            weights = load_weights_of(study.folder, trial)
-        except RecordError as error:
-            why = error.message
-        else:
-            if there != here:
-                text = f"{trial.name} was trained on {there}: on {here} its numbers may differ in the last digits"
-                opened.emit(Noticed(text))
-            return weights
-    if runner is None and there != here:
-        raise UsageError(
-            f"{trial.name} must be trained again on {there}, since {why}, but the backend is {here}",
-            hint=f"Give `--backend {there}`",
-        )
-    opened.emit(Noticed(f"{trial.name} is trained again, since {why}"))
-    if runner is None:
-        runner, _ = choose_runner(spec, opened.data, trial.runner.partition("/")[0])
-    return retrained_weights(study, spec, trial, runner, opened.stopping)
 
 
 def needed_winner(name: str, results: Sequence[Result], objective: Objective) -> Result:

@@ -14,8 +14,8 @@ from keras_sweep.record.saved import delete_others, load_weights, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.recorded import OpenedTrial, weights_of
-from keras_sweep.sweep.retrain import told_as_phases
+from keras_sweep.sweep.recorded import OpenedTrial
+from keras_sweep.sweep.retrain import told_as_phases, weights_of
 from keras_sweep.sweep.winner import trained_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted

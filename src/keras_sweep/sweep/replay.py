@@ -10,7 +10,7 @@ from enum import StrEnum
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.recorded import SweepAccess, backend_of
-from keras_sweep.sweep.retrain import training_again
+from keras_sweep.sweep.retrain import trained_again
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Noticed, PhaseBegan
@@ -133,19 +133,17 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
     """
     access.emit(PhaseBegan("data"))
     with access.opened(number) as opened:
-        train_again = training_again(opened.study, opened.spec, opened.trial)
-    spec, data, recorded = opened.spec, opened.data, opened.trial
+        spec, data, recorded = opened.spec, opened.data, opened.trial
 
-    def compared(with_runner: Runner) -> CurveMatch:
-        again = train_again(with_runner, emit=access.emit)
-        gaps = curve_gaps(recorded, again, data)
-        return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
+        def compared(with_runner: Runner) -> CurveMatch:
+            again = trained_again(opened, with_runner)
+            gaps = curve_gaps(recorded, again, data)
+            return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
 
-    plain = compared(RUNNERS.find(runner or "fit")(spec, data))
-    own = None
-    if (at := plain.parted_at) is not None:
+        plain, own = compared(RUNNERS.find(runner or "fit")(spec, data)), None
         kind = recorded.runner.partition("/")[0]
-        if kind in RUNNERS and recorded.runner != plain.runner and access.backend in (None, backend_of(recorded)):
+        other = kind in RUNNERS and recorded.runner != plain.runner and access.backend in (None, backend_of(recorded))
+        if other and (at := plain.parted_at) is not None:
             text = f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"
             access.emit(Noticed(text))
             own = compared(RUNNERS.find(kind)(spec, data))
