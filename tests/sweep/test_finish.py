@@ -19,7 +19,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import finish as finish_module
 from keras_sweep.sweep import winner as winner_module
-from keras_sweep.sweep.export import kept_card
+from keras_sweep.sweep.card import kept_card
 from keras_sweep.sweep.finish import finish
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.open_record import open_study
@@ -150,12 +150,11 @@ def test_another_model_in_its_place_is_set_aside(study: StudyFile, results) -> N
 def test_a_card_that_was_altered_is_set_aside_and_neither_exported_nor_reported(study: StudyFile, results) -> None:
     finished(study, results)
     good = card(study)
-    best = winner(results, SPEC.objective)
     study.folder.card.write_text(json.dumps({**good, "params": {**good["params"], "learning_rate": 0.5}}))
     with pytest.raises(RecordError, match=r"card\.json is not as the sweep wrote it"):
-        kept_card(study.folder, study.facts, best)
+        kept_card(study.folder, study.facts)
     events = finished(study, results)
     assert any("card.json~1 now, and written again" in event.message for event in events if isinstance(event, Noticed))
-    again = kept_card(study.folder, study.facts, best)
+    again = kept_card(study.folder, study.facts)
     changing = {"created", "sha256"}
     assert {**again, **dict.fromkeys(changing)} == {**good, **dict.fromkeys(changing)}

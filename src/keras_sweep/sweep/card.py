@@ -14,17 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from keras_sweep import __version__
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import RecordError, UsageError
-from keras_sweep.files.plain import plain_errors, read_plain
+from keras_sweep.files.plain import file_digest, plain_errors, read_plain
 from keras_sweep.process.backend import keras_config
 from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.search_space import Goal
+from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import DataSpec, SweepSpec
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.trial.events import Refit
@@ -34,77 +34,44 @@ from keras_sweep.trial.result import Result
 PACKAGES = ("keras", "tensorflow", "torch", "jax", "optuna", "keras-tuner", "numpy", "scikit-learn")
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+class CardRows(BaseModel):
+    """What is read of a card's `data`."""
 
-
-class CardData(_Part):
-    """The rows."""
-
-    name: str
     fingerprint: str
     test_fingerprint: str | None = None
     source: DataSpec  # where they are read; a file is named by its path from the folder of the space file
-    train_rows: int
-    validation_rows: int
-    folds: int | None = None
-    test_rows: int
-    input_shape: list[int]
-    input: str  # what the model takes, in words
-    classes: list[Any] | int | None
 
 
-class CardModel(_Part):
-    """What built the model."""
+class CardModel(BaseModel):
+    """What is read of a card's `model`."""
 
     source: str  # "module:function" of a user's own
-    arguments: dict[str, Any]
 
 
-class CardRefit(_Part):
-    """How the model was trained once more, on all rows.
-
-    `scores` are on rows that it was trained on, to tell the model by; what it is worth, `estimate` and `test` say.
-    """
+class CardRefit(BaseModel):
+    """What is read of a card's `refit`."""
 
     rows: int
-    epochs: int
     scores: dict[str, float]
-    validation_and_estimate_are_of: str
 
 
-class CardMetric(_Part):
-    """What ranked the trials."""
-
-    name: str
-    goal: Goal
-
-
-class Card(_Part):
-    """All that stands in a card, in this order."""
+class Card(BaseModel):
+    """What is read of a card, its types checked: it may be damaged, or somebody else's."""
 
     sweep: str
     trial: int
-    trials: int  # of how many it is one
     params: dict[str, Any]
-    seed: Any
-    seeds: dict[str, Any] | None = None  # of the recipe: count, mean, ...; where finalists decided
-    epoch: int | None
     refit: CardRefit | None = None
     model: CardModel
     open: str  # the call that opens the file
     loss: str
     metrics: tuple[str, ...]
-    metric: CardMetric
-    engine: str
+    metric: Objective
     runner: str
-    data: CardData
+    data: CardRows
     validation: dict[str, float | None]
-    estimate: dict[str, Any] | None
     test: dict[str, Any] | None
-    versions: dict[str, str]
     keras_config: dict[str, Any] | None = None
-    created: str
     sha256: str = ""  # of the model's file; of a folder there is none
 
 
@@ -128,7 +95,7 @@ def model_card(
     """
     recipe, comparison = sweep.results[training.recipe], sweep.comparison
     estimate = comparison.estimate if comparison.best == training.recipe else None
-    card = {
+    return {
         "sweep": spec.name,
         "trial": training.recipe,
         "trials": len(sweep.results),
@@ -152,7 +119,6 @@ def model_card(
         "keras_config": keras_config(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return Card.model_validate_json(json.dumps(card)).model_dump(exclude_unset=True)
 
 
 def card_text(card: Mapping[str, Any]) -> str:
@@ -264,16 +230,21 @@ MOST_CARD = 16 * 2**20  # bytes
 CARD = "card"  # the study's attribute with the digest of card.json
 
 
-def own_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
-    """The card in a sweep's folder, as the sweep wrote it; {} where there is none.
+def kept_card(folder: SweepFolder, facts: Facts) -> dict[str, Any]:
+    """The card of `best.keras`, as the sweep wrote them both; {} where one of them is missing.
 
-    Raises RecordError: it was altered since, by the digest in the record, or can't be read.
+    Raises RecordError: one can't be read, the card was altered since, by its digest in the record, or the model is not
+    the file that the card is of.
     """
+    digest = file_digest(folder.best) if folder.best.exists() else None
     if not (folder.card.exists() or folder.card.is_symlink()):
         return {}
     with plain_errors("read", folder.card):
         text = read_plain(folder.card, MOST_CARD)
+    hint = "`sweep run` of its space file writes both again"
     if hashlib.sha256(text).hexdigest() != facts.card:
-        message = f"the card {folder.card} is not as the sweep wrote it"
-        raise RecordError(message, hint="`sweep run` of its space file writes it again")
-    return dict(json.loads(text))
+        raise RecordError(f"the card {folder.card} is not as the sweep wrote it", hint=hint)
+    card: dict[str, Any] = json.loads(text)
+    if digest not in (None, card["sha256"]):
+        raise RecordError(f"{folder.best} is not the file that {folder.card.name} is of", hint=hint)
+    return {} if digest is None else card

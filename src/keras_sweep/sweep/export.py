@@ -14,12 +14,10 @@ from keras_sweep.files.atomic import SHARED, replacing_path, write_text
 from keras_sweep.files.plain import file_digest, open_plain, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, fileable, opening_call, opening_words
 from keras_sweep.process.backend import without_tensorflow
-from keras_sweep.record.facts import Facts
 from keras_sweep.record.study_file import StudyFile
-from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import card_text, is_card_of, model_card, own_card, test_record
+from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, refuse_imported, trial_of
 from keras_sweep.sweep.refit import final_model
@@ -127,17 +125,17 @@ def export_trial(access: SweepAccess, path: Path, number: int | None, *, format:
 def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:
     """Copy the model that the sweep itself wrote, if it is this trial's: that runs no code. Returns its card."""
     try:
-        card = kept_card(study.folder, study.facts, result)
+        card = kept_card(study.folder, study.facts)
     except RecordError as error:
         emit(Noticed(f"{error.message}: the model is built anew"))
         return None
-    if card is None:
+    if not is_card_of(card, result, study.facts.seed):
         return None
     with plain_errors("write", path), replacing_path(path) as part:
         with open_plain(study.folder.best) as source, part.open("xb") as target:
             shutil.copyfileobj(source, target)
-        if file_digest(part) != card["sha256"]:  # of the copy: a sweep may have written another one meanwhile
-            raise _not_of_its_card(study.folder)
+        if file_digest(part) != card["sha256"]:
+            raise RecordError(f"{study.folder.best} was written anew meanwhile", hint="Give the same command again")
     # The test rows may have been looked at since the card was written.
     return {**card, "test": test_record(study.facts, result)}
 
@@ -151,21 +149,3 @@ def _built(opened: OpenedTrial, path: Path, form: ExportFormat) -> dict[str, Any
     sweep = RecordedSweep(study.folder, study.facts, study.ranked_results())
     card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit)
     return {**card, "sha256": file_digest(path)} if path.is_file() else card
-
-
-def kept_card(folder: SweepFolder, facts: Facts, trial: Result) -> dict[str, Any] | None:
-    """The card of `best.keras`, where both are there and of this trial, or finalist.
-
-    Raises RecordError: the card was altered, or the model is not the file that the card is of.
-    """
-    card = own_card(folder, facts) if folder.best.exists() else {}
-    if not card or not is_card_of(card, trial, facts.seed):
-        return None
-    if file_digest(folder.best) != card.get("sha256"):
-        raise _not_of_its_card(folder)
-    return card
-
-
-def _not_of_its_card(folder: SweepFolder) -> RecordError:
-    message = f"{folder.best} is not the file that {folder.card.name} is of"
-    return RecordError(message, hint="`sweep run` of its space file writes both again")

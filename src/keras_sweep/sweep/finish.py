@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from keras_sweep.errors import DataError, ModelError, RecordError
@@ -14,7 +14,7 @@ from keras_sweep.models.model_as_file import PLAIN, opening_call
 from keras_sweep.record.facts import Facts, TestScores
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
-from keras_sweep.sweep.card import CARD, card_text, model_card, own_card
+from keras_sweep.sweep.card import CARD, card_text, kept_card, model_card
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.load import Running
@@ -53,8 +53,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     there = _card_on_disk(folder, study.facts, emit)
     opening = str(there.get("open", PLAIN))
     wanted = card(opening)
-    current = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
-    sound = _is_sound(folder, there if current else None, emit)
+    sound = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
     look = test and scores is None and bool(data.test_rows)
     told = there.get("estimate") == wanted["estimate"] and (there.get("test") is None) == (scores is None)
     if sound and told and not look:
@@ -83,35 +82,14 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
 
 
 def _card_on_disk(folder: SweepFolder, facts: Facts, emit: Listener) -> dict[str, Any]:
-    """The card; {} without one. One that was altered is moved aside, and the model with it, of which nobody knows."""
+    """The card of a sound `best.keras`; {} without one. What was altered, or is of what was, is moved aside."""
     try:
-        return own_card(folder, facts)
+        return kept_card(folder, facts)
     except RecordError as error:
-        emit(Noticed(f"{error.message}: it is {set_aside(folder.card).name} now, and written again"))
-        if folder.best.exists():
-            why = f"{folder.best} is of an altered card"
-            emit(Noticed(f"{why}: it is {set_aside(folder.best).name} now, and written again"))
+        for path in (folder.card, folder.best):
+            if path.exists() or path.is_symlink():
+                emit(Noticed(f"{error.message}: {path} is {set_aside(path).name} now, and written again"))
         return {}
-
-
-def _is_sound(folder: SweepFolder, card: Mapping[str, Any] | None, emit: Listener) -> bool:
-    """Whether `best.keras` is the file that the card is of; None: the card is missing, or of another winner.
-
-    One that can't be read, or is not the card's, is moved aside; one of another winner is to be written over.
-    """
-    if not folder.best.exists():
-        return False
-    try:
-        digest = file_digest(folder.best)
-        if card is None:
-            return False
-        if digest == card.get("sha256"):
-            return True
-        why = f"{folder.best} is not the file that {folder.card.name} is of"
-    except RecordError as error:
-        why = error.message
-    emit(Noticed(f"{why}: it is {set_aside(folder.best).name} now, and written again"))
-    return False
 
 
 def evaluate_winner(access: SweepAccess) -> TestScores:

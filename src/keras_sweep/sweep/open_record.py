@@ -19,9 +19,8 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
 from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.card import refit_record, versions
+from keras_sweep.sweep.card import is_card_of, kept_card, refit_record, versions
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.export import kept_card
 from keras_sweep.sweep.load import short_path, sweep_started
 from keras_sweep.sweep.refit import refit_weights
 from keras_sweep.sweep.winner import known_look
@@ -207,10 +206,10 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
         return False
     _read_what_is_kept(sweep)
     training = best_training(best, spec.objective)
-    card = kept_card(folder, facts, training) or {}
-    if (sweep.refit is not None) is not spec.refits or card["refit"] != refit_record(sweep.refit):
+    card = kept_card(folder, facts)
+    if not is_card_of(card, training, facts.seed) or card["trials"] != len(results):
         return False
-    if card["trials"] != len(results):
+    if (sweep.refit is not None) is not spec.refits or card["refit"] != refit_record(sweep.refit):
         return False
     scores = facts.test_of(training)
     if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):

@@ -10,7 +10,7 @@ from typing import Any
 from keras_sweep.errors import RecordError, SweepError
 from keras_sweep.record.facts import TestScores
 from keras_sweep.record.lock import living_owner
-from keras_sweep.sweep.card import own_card
+from keras_sweep.sweep.card import kept_card
 from keras_sweep.sweep.comparison import Missed, RecordedSweep, missed_rows
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.winner import ValidationOutputs, winner_outputs
@@ -76,7 +76,7 @@ class SweepFacts:
 def _card(sweep: RecordedSweep) -> Mapping[str, Any]:
     """The card of the winner's model; {} where there is none, or it is of another trial or altered."""
     try:
-        card = own_card(sweep.folder, sweep.facts)
+        card = kept_card(sweep.folder, sweep.facts)
     except RecordError:
         return {}
     return card if card.get("trial") == (sweep.best.number if sweep.best is not None else None) else {}
