@@ -26,16 +26,6 @@ from keras_sweep.trial.wall_time import WallTime
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A spec, data and a runner that fit each other."""
-
-    spec: SweepSpec  # with the parameters that a model of the user's adds
-    data: SearchData
-    runner: Runner
-    notices: tuple[str, ...]  # to be told once the sweep is begun
-
-
-@dataclass(frozen=True, slots=True)
 class Running:
     """A sweep that is run: its record is open, and its lock is held."""
 
@@ -54,9 +44,10 @@ class Running:
 
 def load(
     spec: SweepSpec, checkpoints: Path | None, runner: str | None, emit: Listener, wall: WallTime, stop: StopRequest
-) -> Loaded:
-    """Load the data, look at the model, and choose the runner, or the one that is wanted.
+) -> tuple[SweepSpec, SearchData, Runner]:
+    """Load the data, look at the model, and choose the runner, or the one that is wanted; what to know of them is said.
 
+    The spec that comes back has the parameters that a model of the user's adds, too.
     `checkpoints` is the folder where it may keep what still trains; None keeps nothing.
 
     Raises:
@@ -78,8 +69,10 @@ def load(
         chosen, why_plain = choose_runner(
             spec, data, runner, checkpoints=checkpoints, notice=lambda text: emit(Noticed(text))
         )
-    notices = (*data.notices, *inspected.notices, *([why_plain] if why_plain else []))
-    return Loaded(spec, data, chosen, notices)
+    for text in (*data.notices, *inspected.notices, why_plain):
+        if text is not None:
+            emit(Noticed(text))
+    return spec, data, chosen
 
 
 def sweep_started(

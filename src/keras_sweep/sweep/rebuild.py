@@ -8,13 +8,10 @@ from keras_sweep.errors import RecordError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import (
     load_scores_of,
-    load_weights,
     load_weights_of,
     part_of,
     save_scores,
-    saved_trials,
     scores_file,
-    weights_file,
     weights_file_of,
     with_scores,
 )
@@ -32,20 +29,19 @@ from keras_sweep.trial.row_scores import RowScores, arrays_digest
 
 
 def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
-    """Move weights that are damaged, or not of their trial, aside; returns the trials whose they were.
+    """Move weights that are damaged, or not of their trial or finalist, aside; returns those whose they were.
 
-    `results` are all that are recorded of this part of the sweep. Raises RecordError.
+    Raises RecordError.
     """
-    known, damaged = {one.number: one for one in results}, []
-    for number in saved_trials(folder):
-        if number not in known:  # a kill came before the trial was recorded
-            continue
-        path = weights_file(folder, number)
-        try:
-            load_weights(path, known[number].weights_digest)
-        except RecordError as error:
-            emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
-            damaged.append(known[number])
+    damaged = []
+    for trial in (one for result in results for one in (result, *result.finalists)):
+        path = weights_file_of(folder, trial)
+        if path.exists():
+            try:
+                load_weights_of(folder, trial)
+            except RecordError as error:
+                emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+                damaged.append(trial)
     return damaged
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_sweep.errors import RecordError, SweepError
@@ -12,7 +12,6 @@ from keras_sweep.process.backend import keras_config
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.reader import read_facts
-from keras_sweep.record.saved import saved_trials
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import SweepSpec
@@ -74,26 +73,19 @@ def run_sweep(
             check_spec(spec, read_facts(folder))
         if options.more is None and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
             return ended
-    loaded = load(spec, folder.checkpoints, options.runner, emit, wall, stop)
+    spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop)
     with SweepLock(folder, force=options.force) as lock:
         if lock.taken_over is not None:
             emit(Noticed(f"the sweep goes on where process {lock.taken_over.pid} left it"))
         if options.fresh and folder.exists():
             emit(Noticed(f"the older sweep is {lock.move_aside().name} now"))
         with wall.phase("record"):
+            sealed = data.test_fingerprint
             study = open_study(
-                folder,
-                loaded.spec,
-                loaded.data.fingerprint,
-                emit,
-                test_fingerprint=loaded.data.test_fingerprint,
-                keras_config=keras_config(),
+                folder, spec, data.fingerprint, emit, test_fingerprint=sealed, keras_config=keras_config()
             )
         with study:
-            for text in loaded.notices:
-                emit(Noticed(text))
-            running = Running(study, loaded.spec, loaded.data, loaded.runner, emit, wall, stop)
-            return _to_its_end(running, options)
+            return _to_its_end(Running(study, spec, data, runner, emit, wall, stop), options)
 
 
 def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
@@ -103,9 +95,7 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
     with wall.part("record"):
         record = TrialRecord(study, spec.objective, notice=lambda text: emit(Noticed(text)))
         earlier = record.results()
-        damaged = set_damaged_weights_aside(folder, earlier, emit)
-        trained = study.finalists().results() if saved_trials(folder.finalists) else []
-        damaged += set_damaged_weights_aside(folder.finalists, trained, emit)
+        damaged = set_damaged_weights_aside(folder, study.ranked_results(), emit)
     total = spec.search.trials
     if options.more is not None:
         total = len(earlier) + options.more
@@ -120,7 +110,9 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
         if complete:
             waiting = {number for number in record.numbers_waiting if number < total}
             if stop and len(results) < total:
-                training = kept_training(folder, set(range(len(results), total)) - waiting)
+                unfinished = set(range(len(results), total)) - waiting
+                epochs = kept_epochs(folder.checkpoints)
+                training = {number: epochs[number] for number in sorted(unfinished) if epochs.get(number)}
         if ended is EndReason.EXHAUSTED:
             study.set_attributes({"exhausted": len(results)})
     best = winner(results, spec.objective)
@@ -173,9 +165,3 @@ def _finish(
             refit_winner(running, training)
         finish(running, results, training, test=test)
     return comparison
-
-
-def kept_training(folder: SweepFolder, wanted: Collection[int]) -> dict[int, int]:
-    """The epoch at which each wanted trial is kept, by its number; {} where nothing usable is there."""
-    kept = kept_epochs(folder.checkpoints)
-    return {number: epoch for number, epoch in sorted(kept.items()) if epoch and number in wanted}

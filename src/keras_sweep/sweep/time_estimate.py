@@ -112,7 +112,5 @@ def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tup
     """
     wall = WallTime()
     wall.emit = emit
-    loaded = load(spec, None, runner, emit, wall, StopRequest(ends_process=False))
-    for text in loaded.notices:
-        emit(Noticed(text))
-    return loaded.data, estimate(loaded.spec, loaded.runner, emit)
+    spec, data, chosen = load(spec, None, runner, emit, wall, StopRequest(ends_process=False))
+    return data, estimate(spec, chosen, emit)
