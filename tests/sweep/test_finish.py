@@ -18,7 +18,6 @@ from keras_sweep.record.saved import weights_file_of
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep import finish as finish_module
-from keras_sweep.sweep import winner as winner_module
 from keras_sweep.sweep.card import kept_card
 from keras_sweep.sweep.finish import finish
 from keras_sweep.sweep.load import Running
@@ -90,7 +89,7 @@ def test_without_a_look_at_the_test_rows_and_with_one_later(study: StudyFile, re
 
 def test_a_look_that_is_cut_short_is_counted(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(winner_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(finish_module, "evaluate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             finished(study, results)
     assert study.facts.test_looks == 1

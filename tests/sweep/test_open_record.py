@@ -14,8 +14,8 @@ from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.finish import set_damaged_weights_aside
 from keras_sweep.sweep.open_record import open_study
-from keras_sweep.sweep.rebuild import set_damaged_weights_aside
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.records import DENSE
 from tests.helpers.results import result

@@ -22,8 +22,8 @@ from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.export import export_trial
 from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import SweepAccess, needed_winner
-from keras_sweep.sweep.refit import final_model
 from keras_sweep.sweep.replay import replay as replayed
+from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.comparison import Estimate
 from keras_sweep.trial.events import Refit
 from keras_sweep.trial.finalists import SeedScores, seed_scores

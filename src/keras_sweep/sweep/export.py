@@ -20,7 +20,7 @@ from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, refuse_imported, trial_of
-from keras_sweep.sweep.refit import final_model
+from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result
 

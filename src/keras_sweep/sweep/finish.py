@@ -1,28 +1,53 @@
-"""After the search: the winner's one look at the test set, its model file and card. Nothing is done twice."""
+"""After the search: what trials have on disk is made whole; the winner's one look at the test set, its file and card.
+
+Nothing is done twice.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from keras_sweep.errors import DataError, ModelError, RecordError
+import numpy as np
+
+from keras_sweep.data.sealed_test import open_test
+from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError
 from keras_sweep.files import disk
+from keras_sweep.files.arrays import write_arrays
 from keras_sweep.files.atomic import SHARED, write_text
 from keras_sweep.files.plain import file_digest, plain_errors
 from keras_sweep.models.model_as_file import PLAIN, opening_call
-from keras_sweep.record.facts import Facts, TestScores
+from keras_sweep.record.facts import TestScores
 from keras_sweep.record.lock import SweepLock
+from keras_sweep.record.saved import (
+    load_scores_of,
+    load_weights_of,
+    part_of,
+    save_scores,
+    scores_file,
+    weights_file_of,
+    with_scores,
+)
+from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder, set_aside
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import counted
 from keras_sweep.sweep.card import CARD, card_text, kept_card, model_card
-from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.comparison import MOST_COMPARED, RecordedSweep
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.sweep.refit import final_model
-from keras_sweep.sweep.winner import known_look, look_at_test
-from keras_sweep.trial.events import Listener, Noticed
+from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
+from keras_sweep.sweep.retrain import weights_of
+from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs
+from keras_sweep.training.build_trial import called, predicted
+from keras_sweep.training.outcome import standard_error
+from keras_sweep.training.row_values import row_scores
+from keras_sweep.trial.events import Listener, Noticed, TestEvaluated
 from keras_sweep.trial.result import Result
+from keras_sweep.trial.row_scores import RowScores, arrays_digest
 
 OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card is of the model that is to be there
 
@@ -50,7 +75,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
         sweep = RecordedSweep(folder, study.facts, results)
         return model_card(sweep, spec, best, data, opening=opening, refit=refit)
 
-    there = _card_on_disk(folder, study.facts, emit)
+    there = _sound_card(study, emit)
     opening = str(there.get("open", PLAIN))
     wanted = card(opening)
     sound = all(there.get(key) == wanted.get(key) for key in OF_THE_MODEL)
@@ -81,12 +106,12 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
     write_text(folder.card, text, mode=SHARED)
 
 
-def _card_on_disk(folder: SweepFolder, facts: Facts, emit: Listener) -> dict[str, Any]:
+def _sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:
     """The card of a sound `best.keras`; {} without one. What was altered, or is of what was, is moved aside."""
     try:
-        return kept_card(folder, facts)
+        return kept_card(study.folder, study.facts)
     except RecordError as error:
-        for path in (folder.card, folder.best):
+        for path in (study.folder.card, study.folder.best):
             if path.exists() or path.is_symlink():
                 emit(Noticed(f"{error.message}: {path} is {set_aside(path).name} now, and written again"))
         return {}
@@ -106,3 +131,136 @@ def evaluate_winner(access: SweepAccess) -> TestScores:
     if scores is None:
         raise DataError(f"{best.data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
     return scores
+
+
+def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = True) -> TestEvaluated:
+    """What tells of a look, by default again of an earlier one."""
+    seen = (scores.scores, scores.stderrs, looks, scores.per_class)
+    return TestEvaluated(best.recipe, *seen, earlier=earlier, seed=best.finalist_seed)
+
+
+def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores | None:
+    """Evaluate a trial's model on the sealed rows and count the look; None where the source has no test rows.
+
+    `own` are the rows that the model was trained on.
+
+    The count is written when the rows are open and before they are scored: a look that a kill cuts short is counted,
+    and taken anew; where the rows can't be had, nobody has looked.
+
+    Raises:
+        ChangedSweep: the test rows are not those that the sweep was begun with.
+        DataError: they can't be read.
+    """
+    study, spec, data, best = opened.study, opened.spec, opened.data, opened.trial
+    if not data.test_rows:
+        return None
+    if study.facts.test_fingerprint not in (None, data.test_fingerprint):
+        raise ChangedSweep(
+            f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "
+            "they would not judge its winner",
+            hint="Bring the former rows back, or run the sweep anew with `--fresh`",
+        )
+    rows = open_test(spec, data, like=own)
+    looks = count_look(study)
+    scores = evaluate(spec, model, rows, data)
+    kept = {
+        "number": best.recipe,
+        "seed": best.finalist_seed,
+        "refit": study.facts.refit_of(best) is not None,
+        "stderr": scores.stderrs.get(spec.objective.name.removeprefix("val_")),
+        **asdict(scores),
+    }
+    study.set_attributes({"test": kept})
+    opened.emit(known_look(best, scores, looks, earlier=False))
+    return scores
+
+
+def count_look(study: StudyFile) -> int:
+    """Write down one more look at the test rows; returns how many there were with it."""
+    looks = study.facts.test_looks + 1
+    study.set_attributes({"test_looks": looks})
+    return looks
+
+
+def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:
+    """One `evaluate()` of a compiled model on held-out rows."""
+    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, verbose=0, return_dict=True).items()}
+    outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
+    errors = {name: standard_error(name, spec.loss, value, rows.y, lambda: outputs) for name, value in scores.items()}
+    known = {name: error for name, error in errors.items() if error is not None}
+    per_class = None
+    if data.classes is not None:
+        labels, right = rows.classes, as_probabilities(outputs).argmax(axis=1) == rows.classes
+        there = [(name, labels == index) for index, name in enumerate(data.names_of_classes)]
+        per_class = {name: float(right[of_class].mean()) for name, of_class in there if of_class.any()}
+    return TestScores(len(rows), scores, known, per_class)
+
+
+def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
+    """Move weights that are damaged, or not of their trial or finalist, aside; returns those whose they were.
+
+    Raises RecordError.
+    """
+    damaged = []
+    for trial in (one for result in results for one in (result, *result.finalists)):
+        path = weights_file_of(folder, trial)
+        if path.exists():
+            try:
+                load_weights_of(folder, trial)
+            except RecordError as error:
+                emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+                damaged.append(trial)
+    return damaged
+
+
+def rebuild_weights(running: Running, trials: Sequence[Result]) -> None:
+    """Write the weights of these trials, whose files were damaged. Raises Interrupted."""
+    for trial in trials:
+        lost = "trained again it has the same value by weights that differ in their last digits"
+        try:
+            with running.wall.phase("retrain"):
+                weights = weights_of(running.opened(trial))
+        except RecordError as error:  # other packages than then: the trial's record is sound all the same
+            lost = error.message
+        else:
+            if arrays_digest(weights) == trial.weights_digest:  # else it was another processor or backend
+                write_arrays(weights_file_of(running.study.folder, trial), weights)
+                continue
+        running.emit(Noticed(f"the weights of {trial.name} are lost: {lost}"))
+
+
+def rebuild_scores(running: Running, results: Sequence[Result]) -> None:
+    """Make the scores whole that can be. A damaged file is moved aside; what is lost is said. Raises RecordError."""
+    lost, folder, objective = 0, running.study.folder, running.spec.objective
+    finalists = [one for result in results if result.final for one in result.finalists]
+    for trial in (one for part in (results, finalists) for one in with_scores(part, objective, best=MOST_COMPARED)):
+        path = scores_file(part_of(folder, trial), trial.number)
+        try:
+            load_scores_of(folder, trial)
+        except RecordError as error:
+            if path.exists() or path.is_symlink():
+                running.emit(Noticed(f"{error.message}: the file is {set_aside(path).name} now"))
+            scores = _scores_again(running, trial)
+            if scores is None:
+                lost += 1
+            else:
+                save_scores(path, scores)
+    if lost:
+        whose = f"the scores of {counted(lost, 'trial')} on the validation rows are lost"
+        running.emit(Noticed(f"{whose}, without the weights that gave them: they are compared by their values alone"))
+
+
+def _scores_again(running: Running, trial: Result) -> RowScores | None:
+    """The very scores that the record tells of; None without weights, or where other numbers come out of them."""
+    spec, data = running.spec, running.data
+    assert trial.value is not None
+    try:
+        weights = load_weights_of(running.study.folder, trial)
+    except RecordError:
+        return None
+    for call in (called, predicted):  # a plain call or a compiled one, whichever the runner took
+        outputs = validation_outputs(spec, trial, weights, data, call)
+        scores = row_scores(spec.objective.name, spec.loss, trial.value, data.validation.y, outputs)
+        if scores is not None and scores.digest == trial.scores_digest:
+            return scores
+    return None

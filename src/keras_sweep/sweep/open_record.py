@@ -21,9 +21,9 @@ from keras_sweep.space.spec_diff import differences, flat_spec
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import is_card_of, kept_card, refit_record, versions
 from keras_sweep.sweep.comparison import RecordedSweep
+from keras_sweep.sweep.finish import known_look
 from keras_sweep.sweep.load import short_path, sweep_started
-from keras_sweep.sweep.refit import refit_weights
-from keras_sweep.sweep.winner import known_look
+from keras_sweep.sweep.winner import refit_weights
 from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded, WinnerRefitted, exhausted_text
 from keras_sweep.trial.finalists import chosen
 from keras_sweep.trial.ranking import best_training
@@ -60,22 +60,25 @@ def open_study(
         ChangedSweep: the one there was run with another space, data, seed, code of the model or Keras configuration.
         RecordError: it is damaged, or the disk fails.
     """
-    said: dict[str, object] = {"spec": flat_spec(spec), "fingerprint": fingerprint}
-    code = model_code(spec)
     known_later = {TEST_FINGERPRINT: test_fingerprint, KERAS_CONFIG: keras_config}
     sealed = {key: value for key, value in known_later.items() if value is not None}
     if folder.exists():
         study = StudyFile.open(folder)
     else:
-        _make_way(folder, emit)
-        begun = {**said, "versions": versions(), "origin": str(spec.folder.resolve())}
-        study = StudyFile.create(folder, spec, {**begun, **({MODEL_CODE: code} if code else {})})
+        parts = (folder.weights, folder.scores, folder.checkpoints, folder.spool)
+        for path in (*parts, folder.best, folder.card, folder.space):
+            if path.exists() or path.is_symlink():
+                emit(Noticed(f"{path} is of a record that is gone: it is {set_aside(path).name} now"))
+        begun = {"spec": flat_spec(spec), "fingerprint": fingerprint, "versions": versions()}
+        code = model_code(spec)
+        begun |= {"origin": str(spec.folder.resolve()), **({MODEL_CODE: code} if code else {})}
+        study = StudyFile.create(folder, spec, begun)
         if folder.open_to_others():
             mode = stat.S_IMODE(folder.path.stat().st_mode)
             closing = f"it was there before with files in it, or is another user's; `chmod 700 {folder.path}` closes it"
             emit(Noticed(f"{folder.path} is open to others (mode {mode:04o}): {closing}"))
     try:
-        _check_same(spec, study.facts, {**said, **sealed})
+        check_same(spec, study.facts, {"fingerprint": fingerprint, **sealed})
         _write_space(folder, spec, study.facts.space, emit)
         search = spec.search
         study.set_attributes({"trials": search.trials, "engine": search.engine_name, "space": spec.text, **sealed})
@@ -83,14 +86,6 @@ def open_study(
         study.close()
         raise
     return study
-
-
-def _make_way(folder: SweepFolder, emit: Listener) -> None:
-    """Files of a record that is gone are kept, but are not of the one that begins."""
-    parts = (folder.weights, folder.scores, folder.checkpoints, folder.spool)
-    for path in (*parts, folder.best, folder.card, folder.space):
-        if path.exists() or path.is_symlink():
-            emit(Noticed(f"{path} is of a record that is gone: it is {set_aside(path).name} now"))
 
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
@@ -109,56 +104,40 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
     write_text(path, spec.text)
 
 
-def check_spec(spec: SweepSpec, facts: Facts) -> None:
-    """Compare the space file with a record before anything else is loaded. Raises ChangedSweep.
+def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None = None) -> None:
+    """Compare a record with the sweep that is to run: by its space file alone, or with all that is loaded for it.
 
-    What a model of the user's adds to the parameters is not known yet, so that what the record has beyond the file is
-    no difference here; it is compared once the model was looked at.
+    What a model of the user's adds to the parameters is not known before, so that what the record has beyond the file
+    is no difference then.
+
+    Raises ChangedSweep.
     """
-    old, new = facts.spec, flat_spec(spec)
-    if old is None:
-        return
-    if spec.model.kind != "dense":
+    old, new = facts.spec or {}, flat_spec(spec)
+    if loaded is None and spec.model.kind != "dense":
         old, new = _in_both(old, new), _in_both(new, old)
-    _refuse(differences(old, new), facts, spec)
+    changes, loaded = differences(old, new), loaded or {}
+    if facts.fingerprint != loaded.get("fingerprint", facts.fingerprint):
+        changes.append("the data: its rows are not those that the sweep was begun with")
+    elif facts.test_fingerprint not in (None, loaded.get(TEST_FINGERPRINT, facts.test_fingerprint)):
+        changes.append("the data: its test rows are not those that the sweep was begun with")
+    if KERAS_CONFIG in loaded and facts.keras_config is not None:
+        for line in config_changes(facts.keras_config, loaded[KERAS_CONFIG]):
+            changes.append(f"{line} ({keras_json()}, or code that sets it)")
+    if parts := changed_code(facts.model_code, model_code(spec)):
+        changes.append(f"the code of the model: {', '.join(parts)} (bring it back to go on)")
+    if not changes:
+        return
+    message = f"the sweep {spec.name!r} was begun with something else"
+    hint = "Go on with another name (`--name`), or move the old one aside (`--fresh`)"
+    if facts.origin not in (None, str(spec.folder.resolve())):
+        message = f"the sweep {spec.name!r} was begun from another file of that name, in {facts.origin}"
+        hint = f"Run this one under a name of its own: `--name {spec.name}-2`"
+    raise ChangedSweep(message, hint=hint, changes=changes)
 
 
 def _in_both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Without those parameters of the model that the other does not have."""
     return {key: value for key, value in one.items() if key in other or not key.startswith("parameters.model.")}
-
-
-def _check_same(spec: SweepSpec, facts: Facts, new: Mapping[str, Any]) -> None:
-    """Compare a record with what is there, once that is loaded. Raises ChangedSweep."""
-    changes = differences(facts.spec or {}, new["spec"])
-    if facts.fingerprint != new["fingerprint"]:
-        changes.append("the data: its rows are not those that the sweep was begun with")
-    elif TEST_FINGERPRINT in new and facts.test_fingerprint not in (None, new[TEST_FINGERPRINT]):
-        changes.append("the data: its test rows are not those that the sweep was begun with")
-    if KERAS_CONFIG in new and facts.keras_config is not None:
-        for line in config_changes(facts.keras_config, new[KERAS_CONFIG]):
-            changes.append(f"{line} ({keras_json()}, or code that sets it)")
-    _refuse(changes, facts, spec)
-
-
-def _refuse(changes: list[str], facts: Facts, spec: SweepSpec) -> None:
-    """Raises ChangedSweep where anything has changed, or the code of the model has."""
-    if parts := changed_code(facts.model_code, model_code(spec)):
-        changes = [*changes, f"the code of the model: {', '.join(parts)} (bring it back to go on)"]
-    if not changes:
-        return
-    origin, name = facts.origin, spec.name
-    if origin is not None and origin != str(spec.folder.resolve()):
-        raise ChangedSweep(
-            f"the sweep {name!r} was begun from another file of that name, in {origin}",
-            hint=f"Run this one under a name of its own: `--name {name}-2`",
-            changes=changes,
-        )
-    raise ChangedSweep(
-        f"the sweep {name!r} was begun with something else",
-        hint="Go on with another name (`--name`), or move the old one aside (`--fresh`)",
-        changes=changes,
-    )
 
 
 def tell_again(
@@ -223,8 +202,8 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
 
 def _read_what_is_kept(sweep: RecordedSweep) -> None:
     """Read the weights and scores that are kept: a run makes whole what is damaged. Raises RecordError."""
-    if sweep.refit is not None:
-        refit_weights(sweep.folder, sweep.refit)
+    if sweep.refit is not None and refit_weights(sweep.folder, sweep.refit) is None:
+        raise RecordError("the weights of the refit are gone")
     for trial in (one for result in sweep.results for one in (result, *result.finalists)):
         if weights_file_of(sweep.folder, trial).exists():
             load_weights_of(sweep.folder, trial)

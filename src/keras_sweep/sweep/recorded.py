@@ -70,7 +70,7 @@ class SweepAccess:
             RecordError: no trial has completed.
         """
         with StudyFile.open(self.folder) as study:
-            spec = self.spec or recorded_spec(study, trust=self.trust, emit=self.emit)
+            spec = self._spec_of(study)
             trial = trial_of(study, spec.objective, number)
             if imported(trial):
                 raise UsageError(
@@ -79,7 +79,7 @@ class SweepAccess:
                 )
             if check is not None:
                 check(spec, trial)
-            choose_backend(self.backend, "--backend", default=backend_of(trial))
+            choose_backend(self.backend, "--backend", default=backend_of(trial.runner))
             check_environment()
             spec, data = recorded_data(study, spec, self.emit)
             yield OpenedTrial(study, spec, data, trial, self.emit)
@@ -87,24 +87,21 @@ class SweepAccess:
     def validation(self) -> Rows:
         """The validation rows, as the model takes them. Raises as `opened`."""
         with StudyFile.open(self.folder) as study:
-            spec = self.spec or recorded_spec(study, trust=self.trust, emit=self.emit)
+            spec = self._spec_of(study)
             choose_backend(self.backend)
             return recorded_data(study, spec, self.emit)[1].validation
 
+    def _spec_of(self, study: StudyFile) -> SweepSpec:
+        """The spec of a sweep as it was run; if it names code to be imported (`python:`), that is said first.
 
-def recorded_spec(study: StudyFile, *, trust: bool, emit: Listener) -> SweepSpec:
-    """The spec of a sweep as it was run; its paths start where the space file was.
-
-    It names code to be imported (`python:`) only where `trust` is given, and then it is said first what and from where.
-
-    Raises:
-        UsageError: it names code and is not trusted, the sweep was imported without a space file,
-            or its text is no space file of this version.
-    """
-    spec = unfollowed_spec(study.facts, study.name, study.folder)
-    sources = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
-    ask_for_trust(sources, spec.folder, f"record of {study.name!r}", trust=trust, emit=emit)
-    return spec
+        Raises UsageError: the code is not trusted, or as `unfollowed_spec`.
+        """
+        if self.spec is not None:
+            return self.spec
+        spec = unfollowed_spec(study.facts, study.name, study.folder)
+        sources = [part.source for part in (spec.data, spec.model) if part.kind == "python"]
+        ask_for_trust(sources, spec.folder, f"record of {study.name!r}", trust=self.trust, emit=self.emit)
+        return spec
 
 
 def ask_for_trust(sources: Iterable[str], folder: Path, who: str, *, trust: bool, emit: Listener) -> None:
@@ -121,7 +118,10 @@ def ask_for_trust(sources: Iterable[str], folder: Path, who: str, *, trust: bool
 
 
 def unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepSpec:
-    """The spec as `recorded_spec`, for a caller that follows no `python:` in it. Raises UsageError."""
+    """The spec of a sweep as it was run, whose paths start where the space file was; no `python:` is followed.
+
+    Raises UsageError: it was imported without a space file, or its text is no space file of this version.
+    """
     refuse_imported(facts, name)
     origin = Path(facts.origin or ".")
     engine, _, sampler = facts.engine.partition("/")
@@ -188,9 +188,9 @@ def trial_of(study: StudyFile, objective: Objective, number: int | None) -> Resu
     raise UsageError(f"sweep {study.name!r} has no trial {number}: {last}")
 
 
-def backend_of(result: Result) -> str | None:
-    """The Keras backend that trained the trial; None for one that another program trained."""
-    backend = result.runner.partition("/")[2]
+def backend_of(runner: str) -> str | None:
+    """The Keras backend of a runner of that name; None for another program's."""
+    backend = runner.partition("/")[2]
     return backend if backend in BACKENDS else None
 
 

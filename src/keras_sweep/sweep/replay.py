@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.recorded import SweepAccess, backend_of
 from keras_sweep.sweep.retrain import trained_again
@@ -37,7 +36,6 @@ class Gap:
 
     match: Match
     relative: float  # |a - b| / |b|; infinite where one of them is no finite number and the other is something else
-    rows: float | None = None  # the same in rows; None for what is no share of rows
 
 
 def gap(metric: str, ours: float, theirs: float, rows: int) -> Gap:
@@ -46,18 +44,15 @@ def gap(metric: str, ours: float, theirs: float, rows: int) -> Gap:
     Shares of rows are equal to rounding where they differ by one row, and by nothing that is no whole row. Other
     metrics are where they differ by `RELATIVE`.
     """
-    share = metric.endswith("accuracy") or metric.removeprefix("val_") == "acc"
     if ours == theirs or (math.isnan(ours) and math.isnan(theirs)):
-        return Gap(Match.EQUAL, 0.0, 0.0 if share else None)
+        return Gap(Match.EQUAL, 0.0)
     if not (math.isfinite(ours) and math.isfinite(theirs)):
-        return Gap(Match.PARTED, math.inf, math.inf if share else None)
-    apart = abs(ours - theirs)
-    relative = apart / abs(theirs) if theirs else math.inf
-    if share:
-        by = apart * rows
-        near = by <= ROWS and abs(by - round(by)) <= WHOLE * max(1.0, rows / 1e5)
-        return Gap(Match.ROUNDING if near else Match.PARTED, relative, by)
+        return Gap(Match.PARTED, math.inf)
     near = math.isclose(ours, theirs, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    if metric.endswith("accuracy") or metric.removeprefix("val_") == "acc":
+        by = abs(ours - theirs) * rows
+        near = by <= ROWS and abs(by - round(by)) <= WHOLE * max(1.0, rows / 1e5)
+    relative = abs(ours - theirs) / abs(theirs) if theirs else math.inf
     return Gap(Match.ROUNDING if near else Match.PARTED, relative)
 
 
@@ -68,8 +63,7 @@ def least_match(matches: Iterable[Match]) -> Match:
 
 def widest(gaps: Iterable[Gap]) -> Gap:
     """The gap that is furthest from equal; an equal one for none."""
-    none = Gap(Match.EQUAL, 0.0)
-    return max(gaps, key=lambda one: (list(Match).index(one.match), one.rows or 0.0, one.relative), default=none)
+    return max(gaps, key=lambda one: (list(Match).index(one.match), one.relative), default=Gap(Match.EQUAL, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,28 +130,25 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
         spec, data, recorded = opened.spec, opened.data, opened.trial
 
         def compared(with_runner: Runner) -> CurveMatch:
-            again = trained_again(opened, with_runner)
-            gaps = curve_gaps(recorded, again, data)
+            again, gaps = trained_again(opened, with_runner), {}
+            for name in (one for one in recorded.curve if one in again.curve):
+                rows = len(data.validation if name.startswith("val_") else data.train)
+                pairs = zip(recorded.curve[name], again.curve[name], strict=False)
+                gaps[name] = tuple(gap(name, then, now, rows) for then, now in pairs)
             return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
 
         plain, own = compared(RUNNERS.find(runner or "fit")(spec, data)), None
         kind = recorded.runner.partition("/")[0]
-        other = kind in RUNNERS and recorded.runner != plain.runner and access.backend in (None, backend_of(recorded))
+        other = (
+            kind in RUNNERS
+            and recorded.runner != plain.runner
+            and access.backend in (None, backend_of(recorded.runner))
+        )
         if other and (at := plain.parted_at) is not None:
             text = f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"
             access.emit(Noticed(text))
             own = compared(RUNNERS.find(kind)(spec, data))
     return Replay(access.folder.name, spec.objective, recorded, plain, own)
-
-
-def curve_gaps(one: Result, other: Result, data: SearchData) -> dict[str, tuple[Gap, ...]]:
-    """Metric -> [E] the gaps of the metrics and epochs that both have."""
-    shared = [name for name in one.curve if name in other.curve]
-    rows = {name: len(data.validation if name.startswith("val_") else data.train) for name in shared}
-    return {
-        name: tuple(gap(name, a, b, rows[name]) for a, b in zip(one.curve[name], other.curve[name], strict=False))
-        for name in shared
-    }
 
 
 def _differences(recorded: Result, again: Result, objective: Objective) -> list[str]:
@@ -166,8 +157,8 @@ def _differences(recorded: Result, again: Result, objective: Objective) -> list[
     there = recorded.metrics.get(objective.name)
     if recorded.epoch is not None and recorded.value != there:
         said.append(f"the record contradicts itself: value {recorded.value}, but {there} at epoch {recorded.epoch}")
-    pairs: dict[str, tuple[object, object]] = {
-        "the end": (_end(recorded), _end(again)),
+    pairs: dict[str, tuple[object, ...]] = {
+        "the end": tuple(f"{one.state} ({one.reason})" if one.reason else str(one.state) for one in (recorded, again)),
         "the number of epochs": (recorded.epochs, again.epochs),
         "the scored epoch": (recorded.epoch, again.epoch),
         "the metrics": (", ".join(sorted(recorded.curve)), ", ".join(sorted(again.curve))),
@@ -179,7 +170,3 @@ def _differences(recorded: Result, again: Result, objective: Objective) -> list[
         if then != now:
             said.append(f"{what}: the record says {then}, but it is {now}")
     return said
-
-
-def _end(result: Result) -> str:
-    return f"{result.state} ({result.reason})" if result.reason else str(result.state)

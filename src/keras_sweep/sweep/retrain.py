@@ -31,7 +31,7 @@ def weights_of(opened: OpenedTrial) -> Weights:
     import keras
 
     trial, runner = opened.trial, opened.runner
-    here, there = keras.backend.backend(), backend_of(trial)
+    here, there = keras.backend.backend(), backend_of(trial.runner)
     why = "its weights are not kept, as those of the best are" if runner is None else "its weights are gone"
     if weights_file_of(opened.study.folder, trial).exists():
         try:

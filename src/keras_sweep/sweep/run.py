@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keras_sweep.errors import RecordError, SweepError
@@ -17,19 +16,17 @@ from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.comparison import keep_comparison
 from keras_sweep.sweep.finalists import train_finalists
-from keras_sweep.sweep.finish import finish
+from keras_sweep.sweep.finish import finish, rebuild_scores, rebuild_weights, set_damaged_weights_aside
 from keras_sweep.sweep.load import Running, load, short_path, sweep_started
 from keras_sweep.sweep.loop import search, stopped
-from keras_sweep.sweep.open_record import check_spec, open_study, tell_again
-from keras_sweep.sweep.rebuild import rebuild_scores, rebuild_weights, set_damaged_weights_aside
+from keras_sweep.sweep.open_record import check_same, open_study, tell_again
 from keras_sweep.sweep.recorded import why_none
-from keras_sweep.sweep.refit import refit_winner
+from keras_sweep.sweep.winner import refit_winner
 from keras_sweep.training.checkpoint import kept_epochs
 from keras_sweep.training.choose import RUNNERS
-from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import EndReason, Listener, Noticed, SweepEnded
 from keras_sweep.trial.ranking import best_training, imported, winner
-from keras_sweep.trial.result import DIVERGED, Result
+from keras_sweep.trial.result import DIVERGED
 from keras_sweep.trial.wall_time import WallTime
 
 
@@ -70,7 +67,7 @@ def run_sweep(
         stop.limit(options.seconds)
     if folder.exists() and not options.fresh:
         with contextlib.suppress(RecordError):  # which is told once the record is opened
-            check_spec(spec, read_facts(folder))
+            check_same(spec, read_facts(folder))
         if options.more is None and (ended := tell_again(spec, folder, emit, wall, test=options.test)):
             return ended
     spec, data, runner = load(spec, folder.checkpoints, options.runner, emit, wall, stop)
@@ -103,24 +100,30 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
     emit(sweep_started(spec, folder, running.runner.name, total, earlier))
     ended, complete = _search(running, record, total, options.max_failures)
     reason = ended if complete else stopped(stop)
-    training: Mapping[int, int] = {}  # trials stopped in training -> epoch at which they are kept
-    waiting: set[int] = set()  # trials that ended, in the spool until those with lower numbers are recorded
+    stopped_at: dict[int, int] = {}  # trials stopped in training -> epoch at which they are kept
+    waiting: list[int] = []  # trials that ended, in the spool until those with lower numbers are recorded
     with wall.part("record"):
         results = study.ranked_results()
         if complete:
-            waiting = {number for number in record.numbers_waiting if number < total}
+            waiting = [number for number in record.numbers_waiting if number < total]
             if stop and len(results) < total:
-                unfinished = set(range(len(results), total)) - waiting
+                unfinished = set(range(len(results), total)).difference(waiting)
                 epochs = kept_epochs(folder.checkpoints)
-                training = {number: epochs[number] for number in sorted(unfinished) if epochs.get(number)}
+                stopped_at = {number: epochs[number] for number in sorted(unfinished) if epochs.get(number)}
         if ended is EndReason.EXHAUSTED:
             study.set_attributes({"exhausted": len(results)})
     best = winner(results, spec.objective)
     model, comparison = None, None
     if best is not None and not stop.signalled:
-        lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
-        comparison = _finish(running, results, best_training(best, spec.objective), lost, test=options.test)
-        model = short_path(folder.best)
+        training, model = best_training(best, spec.objective), short_path(folder.best)
+        with wall.part("export"):
+            lost = [one for one in damaged if one.suggestion.recipe is not None or one.number in record.best]
+            rebuild_weights(running, lost)
+            rebuild_scores(running, results)
+            comparison = keep_comparison(study, results)
+            with wall.part("refit"):
+                refit_winner(running, training)
+            finish(running, results, training, test=options.test)
     with contextlib.suppress(OSError):  # it holds what still trains, if anything
         folder.checkpoints.rmdir()
     seconds, before = wall.total(), study.facts.seconds
@@ -130,8 +133,8 @@ def _to_its_end(running: Running, options: RunOptions) -> SweepEnded:
     if reason is EndReason.OUT_OF_TIME:
         kept = "the time is up; the same command goes on from what is kept"
         nothing = "the time is up before any trial ended its first epoch: give it more with `--for`"
-        emit(Noticed(kept if own or training or waiting else nothing))
-    told = SweepEnded(spec.name, reason, tuple(results), seconds, model, training, tuple(sorted(waiting)), comparison)
+        emit(Noticed(kept if own or stopped_at or waiting else nothing))
+    told = SweepEnded(spec.name, reason, tuple(results), seconds, model, stopped_at, tuple(waiting), comparison)
     emit(told)
     if best is None and own and reason is not EndReason.OUT_OF_TIME and not stop.signalled:
         hint = f"`sweep show {spec.name} {own[0].number}` says more"
@@ -150,18 +153,3 @@ def _search(running: Running, record: TrialRecord, total: int, most_failures: in
         complete = reason not in (EndReason.DONE, EndReason.EXHAUSTED) or train_finalists(running, record.results())
     running.wall.split("train", running.runner.spent, rest="report")  # telling of epochs
     return reason, complete
-
-
-def _finish(
-    running: Running, results: list[Result], training: Result, damaged: Sequence[Result], *, test: bool
-) -> Comparison:
-    """Make whole what trials have on disk, compare them, evaluate the winner and write its model."""
-    study, wall = running.study, running.wall
-    with wall.part("export"):
-        rebuild_weights(running, damaged)
-        rebuild_scores(running, results)
-        comparison = keep_comparison(study, results)
-        with wall.part("refit"):
-            refit_winner(running, training)
-        finish(running, results, training, test=test)
-    return comparison

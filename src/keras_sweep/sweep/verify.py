@@ -22,7 +22,6 @@ from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError,
 from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import own_objects
 from keras_sweep.process.backend import (
-    BACKENDS,
     check_environment,
     choose_backend,
     use_keras_config,
@@ -39,9 +38,9 @@ from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
 from keras_sweep.sweep.card_facts import Fact, card_facts
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.recorded import ask_for_trust
+from keras_sweep.sweep.finish import count_look
+from keras_sweep.sweep.recorded import ask_for_trust, backend_of
 from keras_sweep.sweep.replay import Gap, Match, gap
-from keras_sweep.sweep.winner import count_look
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.trial.events import Listener, Noticed, PhaseBegan
@@ -120,8 +119,7 @@ def verify_model(
         )
     if test and card.test is None:
         raise UsageError(f"{card_file} has no test scores to compare with", hint="Leave out `--test`")
-    trained_on = card.runner.partition("/")[2]
-    choose_backend(backend, "--backend", default=trained_on if trained_on in BACKENDS else None)
+    choose_backend(backend, "--backend", default=backend_of(card.runner))
     if (words := use_keras_config(card.keras_config)) is not None:
         emit(Noticed(words))
     home = _sweep_of(card, sweeps)

@@ -1,40 +1,125 @@
-"""A trial's model with its weights: what it says of each validation row, and its looks at the sealed test rows.
-
-Each look is counted, and the last one is kept in the record.
-"""
+"""The model that stands for a training: with its own weights, or trained once more on all rows of training and
+validation; and what it says of each validation row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array
-from keras_sweep.data.raw_rows import validation_table
-from keras_sweep.data.sealed_test import open_test
-from keras_sweep.data.search_data import Rows, SearchData
+from keras_sweep.data.raw_rows import validation_table, whole
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
-from keras_sweep.errors import ChangedSweep, DataError, UsageError
+from keras_sweep.errors import DataError, Interrupted, RecordError, SweepError, UsageError
+from keras_sweep.files.arrays import write_arrays
 from keras_sweep.process.backend import check_environment
-from keras_sweep.record.facts import TestScores
-from keras_sweep.record.saved import load_weights_of, weights_file_of
-from keras_sweep.record.study_file import StudyFile
+from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file, weights_file_of
+from keras_sweep.record.sweep_folder import SweepFolder
+from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
+from keras_sweep.sweep.retrain import told_as_phases, weights_of
 from keras_sweep.training.build_trial import compiled_model, predicted
+from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
-from keras_sweep.training.outcome import standard_error
-from keras_sweep.trial.events import TestEvaluated
+from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import Result, Weights
+from keras_sweep.trial.result import Result, Suggestion, Weights
+from keras_sweep.trial.row_scores import arrays_digest
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+def refit_winner(running: Running, training: Result) -> None:
+    """Train the winner's training once more on all rows, where that is asked for, and missing or damaged.
+
+    Raises:
+        Interrupted: a signal came.
+        SweepError: it diverged, or its code raised.
+    """
+    study, emit = running.study, running.emit
+    known = study.facts.refit_of(training)
+    if not running.spec.refits:
+        if study.facts.refit is not None:
+            study.set_attributes({"refit": None})
+        return
+    if known is not None and refit_weights(study.folder, known) is not None:
+        emit(WinnerRefitted(known, earlier=True))
+        return
+    rows = whole(running.spec, running.data)
+    weights, refit = _trained_on_all(running.opened(training), rows, study.folder.checkpoints)
+    write_arrays(weights_file(study.folder.refit, training.recipe), weights)
+    study.set_attributes({"refit": asdict(refit)})
+    delete_others(study.folder.refit.weights, [training.recipe])
+    emit(WinnerRefitted(refit))
+
+
+def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
+    """The weights of a refit; None where they are missing, damaged or others."""
+    try:
+        return load_weights(weights_file(folder.refit, refit.trial), refit.digest) if refit is not None else None
+    except RecordError:
+        return None
+
+
+def final_model(opened: OpenedTrial) -> tuple[Any, SearchData, Refit | None]:
+    """The model that stands for a training, the rows that it was trained on, and how it was refit.
+
+    Without a refit it has its own weights; with folds, where no one model is, it is trained on all rows for this.
+
+    Raises:
+        UsageError: as `weights_of`.
+        SweepError: trained on all rows, it failed.
+    """
+    study, data, training = opened.study, opened.data, opened.trial
+    refit = study.facts.refit_of(training)
+    if refit is None and not data.folds:
+        return trained_model(opened.spec, training, weights_of(opened), data), data, None
+    rows = whole(opened.spec, data)
+    weights = refit_weights(study.folder, refit)
+    if weights is None or refit is None:
+        why = "with folds no one model stands for a trial" if refit is None else "those weights are gone or damaged"
+        opened.emit(Noticed(f"{training.name} is trained on all {len(rows.train):,} rows, since {why}"))
+        weights, refit = _trained_on_all(opened, rows)
+    return trained_model(opened.spec, training, weights, rows), rows, refit
+
+
+def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | None = None) -> tuple[Weights, Refit]:
+    """How a training turns out on all rows, for as many epochs as its value is of.
+
+    Raises:
+        Interrupted: the user asked to stop.
+        SweepError: it diverged, or its code raised.
+    """
+    spec, training = opened.spec, opened.trial
+    params = {**training.params, "epochs": training.epoch or training.epochs}
+    alone = replace(
+        spec, space=SearchSpace((), params), objective=replace(spec.objective, take_best=False), early_terminate=None
+    )
+    kind = (training.runner if opened.runner is None else opened.runner.name).partition("/")[0]
+    chosen, _ = choose_runner(alone, rows, kind, checkpoints=checkpoints)
+    asked = Suggestion(training.number, params)
+    tell = told_as_phases(opened.emit, f"training {training.name} on all {len(rows.train):,} rows")
+    again = next(chosen.run([asked], frozenset({asked.number}), emit=tell, stopping=opened.stopping), None)
+    if again is None:
+        raise Interrupted(f"{training.name} was not trained on all rows to its end", hint="The same command goes on")
+    if again.weights is None:
+        raise SweepError(
+            f"{training.name}, trained on all {len(rows.train):,} rows, failed: {again.reason}",
+            hint="Without folds and `finish: {refit: true}` its model is taken as it was trained in the search",
+        )
+    scores = {name.removeprefix("val_"): value for name, value in again.metrics.items() if name.startswith("val_")}
+    of, digest = (training.recipe, training.finalist_seed), arrays_digest(again.weights)
+    return again.weights, Refit(*of, again.epochs, len(rows.train), scores, digest)
 
 
 def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
@@ -116,72 +201,3 @@ def winner_outputs(access: SweepAccess) -> ValidationOutputs:
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
     table = validation_table(best.spec, best.data)
     return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)
-
-
-def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = True) -> TestEvaluated:
-    """What tells of a look, by default again of an earlier one."""
-    seen = (scores.scores, scores.stderrs, looks, scores.per_class)
-    return TestEvaluated(best.recipe, *seen, earlier=earlier, seed=best.finalist_seed)
-
-
-def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores | None:
-    """Evaluate a trial's model on the sealed rows and count the look; None where the source has no test rows.
-
-    `own` are the rows that the model was trained on.
-
-    The count is written when the rows are open and before they are scored: a look that a kill cuts short is counted,
-    and taken anew; where the rows can't be had, nobody has looked.
-
-    Raises:
-        ChangedSweep: the test rows are not those that the sweep was begun with.
-        DataError: they can't be read.
-    """
-    study, spec, data, best = opened.study, opened.spec, opened.data, opened.trial
-    if not data.test_rows:
-        return None
-    if study.facts.test_fingerprint not in (None, data.test_fingerprint):
-        raise ChangedSweep(
-            f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "
-            "they would not judge its winner",
-            hint="Bring the former rows back, or run the sweep anew with `--fresh`",
-        )
-    rows = open_test(spec, data, like=own)
-    looks = count_look(study)
-    scores = evaluate(spec, model, rows, data)
-    kept = {
-        "number": best.recipe,
-        "seed": best.finalist_seed,
-        "refit": study.facts.refit_of(best) is not None,
-        "stderr": scores.stderrs.get(spec.objective.name.removeprefix("val_")),
-        **asdict(scores),
-    }
-    study.set_attributes({"test": kept})
-    opened.emit(known_look(best, scores, looks, earlier=False))
-    return scores
-
-
-def count_look(study: StudyFile) -> int:
-    """Write down one more look at the test rows; returns how many there were with it."""
-    looks = study.facts.test_looks + 1
-    study.set_attributes({"test_looks": looks})
-    return looks
-
-
-def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestScores:
-    """One `evaluate()` of a compiled model on held-out rows."""
-    scores = {name: float(value) for name, value in model.evaluate(rows.x, rows.y, verbose=0, return_dict=True).items()}
-    outputs = np.asarray(model.predict(rows.x, verbose=0, batch_size=1024))
-    errors = {name: standard_error(name, spec.loss, value, rows.y, lambda: outputs) for name, value in scores.items()}
-    known = {name: error for name, error in errors.items() if error is not None}
-    return TestScores(len(rows), scores, known, _per_class(rows, outputs, data))
-
-
-def _per_class(rows: Rows, outputs: npt.NDArray[np.floating], data: SearchData) -> dict[str, float] | None:
-    if data.classes is None:
-        return None
-    labels, chosen = rows.classes, as_probabilities(outputs).argmax(axis=1)
-    return {
-        name: float((chosen[labels == index] == index).mean())
-        for index, name in enumerate(data.names_of_classes)
-        if (labels == index).any()
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,17 +97,11 @@ def _said(comparison: CurveMatch) -> str:
 def _placed(gap: Gap, gaps: Mapping[tuple[str, int], Gap]) -> str:
     """How wide it is, with the metric and the epoch where that is first so."""
     name, epoch = next(place for place, each in gaps.items() if each == gap)
-    return f"{_amount(gap)} ({escaped(name)}, epoch {epoch})"
-
-
-def _amount(gap: Gap) -> str:
-    if gap.rows is not None and math.isfinite(gap.rows) and abs(gap.rows - round(gap.rows)) < 0.05:
-        return counted(round(gap.rows), "row")
-    return f"{gap.relative:.1e}"
+    return f"{gap.relative:.1e} ({escaped(name)}, epoch {epoch})"
 
 
 def _gap_cell(gap: Gap, name: str = "") -> Text:
-    words = "equal" if gap.match is Match.EQUAL else f"{_amount(gap)} {name}".rstrip()
+    words = "equal" if gap.match is Match.EQUAL else f"{gap.relative:.1e} {name}".rstrip()
     return Text(words, style=STYLES[gap.match])
 
 
