@@ -28,7 +28,7 @@ from keras_sweep.trial.events import (
     TrialEnded,
     TrialResumed,
 )
-from keras_sweep.trial.finalists import Choice, chosen, could_be_chosen, generation
+from keras_sweep.trial.finalists import Choice, chosen, generation
 from keras_sweep.trial.result import Result, Suggestion
 
 WEIGHTS = 16  # finalists whose weights stay on disk: all of a default choice
@@ -47,7 +47,7 @@ def train_finalists(running: Running, results: Sequence[Result]) -> bool:
         choices = (*choices, choice)
         study.set_attributes({"finalists": [asdict(each) for each in choices]})
     wanted = spec.finalists
-    is_cut = wanted is not None and len(choice) < could_be_chosen(spec, results)
+    is_cut = wanted is not None and len(choice) < len(chosen(replace(spec, finalists_asked=True), results))
     note = cut_text(choice, wanted.top, wanted.seeds) if wanted is not None and is_cut else ""
     if not choice.recipes:
         if note:

@@ -64,9 +64,17 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f"Recorded: {value} at epoch {result.epoch}{end}.",
     ]
     if spec.model.kind == "dense":
-        model = _dense_model(dense(data, spec.loss, **plan.model_arguments))  # type: ignore[arg-type]
+        whole = dense(data, spec.loss, **plan.model_arguments)  # type: ignore[arg-type]
+        with without_tensorflow():  # which Keras would import to write a layer's dtype
+            layers = [f"    {_layer(layer)}," for layer in whole.layers]
+        model = ["model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),", *layers, "])"]
     else:
         model = _users_model(spec, plan, data)
+    epochs = result.epochs or plan.epochs
+    stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
+    size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
+    averaged = plan.optimizer_arguments.get("use_ema")
+    more = ", callbacks=[keras.callbacks.SwapEMAWeights()]" if averaged else ""
     lines = [
         *(f"# {ascii(line)[1:-1]}" for line in head),
         "import os",
@@ -83,17 +91,13 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         f"keras.utils.set_random_seed({plan.seed})",
         *model,
         *_compile(spec, plan, data),
-        *_fit(plan, result.epochs or plan.epochs),
+        f"epochs = {epochs}{stopped}",
+        "validation = (x_val, y_val)",
+        f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})",
         f"for epoch, value in enumerate(log.history[{objective!r}], start=1):",
         f"    print(epoch, {objective!r}, value)",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _dense_model(model: Any) -> list[str]:
-    with without_tensorflow():  # which Keras would import to write a layer's dtype
-        layers = [f"    {_layer(layer)}," for layer in model.layers]
-    return ["model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),", *layers, "])"]
 
 
 def _layer(layer: Any) -> str:
@@ -117,26 +121,21 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
             hint="Put it into a module beside a space file: `model: {python: module:function}`",
         )
     found: Any = load_python(spec.model.source, spec.folder)
+    if is_hyper_model(found):
+        raise UsageError(
+            "the model is built from KerasTuner's `hp`, and no script of plain Keras does that",
+            hint="`sweep replay` without `--script` trains the trial again",
+        )
     module, _, attribute = spec.model.source.partition(":")
-    known = {"input_shape": data.input_shape, "classes": data.classes}
-    lines = [
+    given = {**taken(found, {"input_shape": data.input_shape, "classes": data.classes}), **plan.model_arguments}
+    return [
         "import sys",
         f"sys.path.insert(0, {str(spec.folder.resolve())!r})",
         f"from {module} import {attribute.split('.')[0]}",
+        f"model = {attribute}({_arguments(given)})",
+        "if not model.built:",
+        f"    model(keras.KerasTensor({(None, *data.input_shape)!r}, dtype={str(data.train.x.dtype)!r}))",
     ]
-    if not is_hyper_model(found):
-        lines.append(f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})")
-    else:
-        lines += ["import keras_tuner", "hp = keras_tuner.HyperParameters()"]
-        lines.append(f"hp.values = {dict(plan.model_arguments)!r}")
-        if isinstance(found, type):
-            lines.append(f"tuned = {attribute}({_arguments(taken(found, known))})")
-            attribute, found = "tuned.build", getattr(found, "build", None)
-        elif not callable(found):
-            attribute, found = f"{attribute}.build", getattr(found, "_build", None)  # `build` wraps the user's method
-        lines.append(f"model = {attribute}({', '.join(filter(None, ('hp', _arguments(taken(found, known)))))})")
-    shape, dtype = (None, *data.input_shape), str(data.train.x.dtype)
-    return [*lines, "if not model.built:", f"    model(keras.KerasTensor({shape!r}, dtype={dtype!r}))"]
 
 
 def _compile(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]:
@@ -149,18 +148,6 @@ def _compile(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]
         name = type(make_optimizer(plan)).__name__
         lines.append(f"optimizer = keras.optimizers.{name}({_arguments(plan.optimizer_arguments)})")
     return [*lines, f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})"]
-
-
-def _fit(plan: TrainingPlan, epochs: int) -> list[str]:
-    stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
-    size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
-    averaged = plan.optimizer_arguments.get("use_ema")
-    more = ", callbacks=[keras.callbacks.SwapEMAWeights()]" if averaged else ""
-    return [
-        f"epochs = {epochs}{stopped}",
-        "validation = (x_val, y_val)",
-        f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})",
-    ]
 
 
 def _arguments(values: Mapping[str, Any]) -> str:

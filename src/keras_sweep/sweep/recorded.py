@@ -55,12 +55,8 @@ class SweepAccess:
     backend: str | None = None  # of Keras; by default the one that trained the trial
 
     @contextmanager
-    def opened(
-        self, number: int | None, *, check: Callable[[SweepSpec, Result], None] | None = None
-    ) -> Iterator[OpenedTrial]:
+    def opened(self, number: int | None) -> Iterator[OpenedTrial]:
         """Open the record for the trial of that number, or the winner; Keras is set to its backend.
-
-        `check` may refuse the trial before its rows are loaded.
 
         Raises:
             UsageError: there is no such trial, another program trained it, the record names code and is not trusted, or
@@ -77,8 +73,6 @@ class SweepAccess:
                     f"{trial.name} was trained by another program: it can't be trained again here, and has no weights",
                     hint="Choose a trial that was trained here",
                 )
-            if check is not None:
-                check(spec, trial)
             choose_backend(self.backend, "--backend", default=backend_of(trial.runner))
             check_environment()
             spec, data = recorded_data(study, spec, self.emit)

@@ -16,15 +16,16 @@ from keras_sweep.data.arrays import Array
 from keras_sweep.data.raw_rows import validation_table, whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
-from keras_sweep.errors import DataError, Interrupted, RecordError, SweepError, UsageError
+from keras_sweep.errors import DataError, Interrupted, RecordError, SweepError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.process.backend import check_environment
-from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file, weights_file_of
+from keras_sweep.record.reader import read_facts
+from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
+from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, unfollowed_spec
 from keras_sweep.sweep.retrain import told_as_phases, weights_of
 from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.choose import choose_runner
@@ -185,18 +186,16 @@ def winner_outputs(access: SweepAccess) -> ValidationOutputs:
     """The winner's outputs, from its saved arrays: no model file is opened.
 
     Raises:
-        UsageError: the record names code and is not trusted, its weights are not kept, or another backend is needed.
+        UsageError: the record names code and is not trusted, or another backend is needed.
+        RecordError: its weights are not kept.
         DataError: the rows are not on this machine, or are not those of the sweep.
     """
-
-    def at_hand(spec: SweepSpec, winner: Result) -> None:
-        if not weights_file_of(access.folder, winner).exists():
-            raise UsageError(f"the weights of {winner.name} are not kept")
-        pictures = image_set(spec.data)
-        if pictures is not None and pictures.find() is None:
-            raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
-
-    with access.opened(None, check=at_hand) as best:
+    facts = read_facts(access.folder)
+    spec = access.spec or unfollowed_spec(facts, access.folder.name, access.folder)
+    pictures = image_set(spec.data)
+    if pictures is not None and pictures.find() is None:
+        raise DataError(f"the files of {pictures.name} are not on this machine", hint="`sweep data` fetches them")
+    with access.opened(None) as best:
         weights = load_weights_of(access.folder, best.trial)
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
     table = validation_table(best.spec, best.data)

@@ -66,11 +66,6 @@ def affordable(epochs: Sequence[float], seeds: int, most: float) -> tuple[int, i
     return 0, 0
 
 
-def could_be_chosen(spec: SweepSpec, results: Sequence[Result]) -> int:
-    """How many trainings there would be, were they asked for in the space file."""
-    return len(chosen(replace(spec, finalists_asked=True), results))
-
-
 def generation(
     choice: Choice, index: int, seeds: Collection[int], search: Mapping[int, Result], trained: Sequence[Result]
 ) -> list[Suggestion]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from enum import StrEnum
+from operator import add
 from typing import TYPE_CHECKING, TypeAlias
 
 from keras_sweep.space.search_space import Params
@@ -50,12 +51,7 @@ class Seconds:
     validate: float = 0.0
 
     def __add__(self, other: Seconds) -> Seconds:
-        return Seconds(
-            self.sampler + other.sampler,
-            self.compile + other.compile,
-            self.train + other.train,
-            self.validate + other.validate,
-        )
+        return Seconds(*map(add, astuple(self), astuple(other)))
 
     @property
     def training(self) -> float:
@@ -81,9 +77,7 @@ class Result:
     reason: str | None = None  # why it ended, where it did not run to its end: "diverged", "pruned at epoch 3"
     traceback: str | None = None
     weights: Weights | None = None  # exactly those that earned `value`; None for FAIL and when read from the record
-    scores: RowScores | None = (
-        None  # of each validation row, as in `value`; None without, and when read from the record
-    )
+    scores: RowScores | None = None  # of each validation row, as in `value`; None as for `weights`, or without a form
     scores_digest: str | None = None  # of those scores, where they were written
     weights_digest: str | None = None  # of those weights; None for FAIL
     engine: str = ""  # "optuna/tpe"
