@@ -12,7 +12,6 @@ from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record import reader
 from keras_sweep.record.saved import load_scores, saved_trials, scores_file, weights_file, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.sweep.comparison import comparison_file
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.row_scores import RowScores
 from tests.helpers.fault_driver import Ended, forked
@@ -55,7 +54,7 @@ def outcome(sweep: SweepFolder) -> dict[str, Any]:
         "weights of finalists": _weights(sweep.finalists),
         "weights of the refit": _weights(sweep.refit),
         "scores": {one.number: _scores(sweep, one).digest for one in _with_scores(sweep)},
-        "comparison": comparison_file(sweep).read_bytes() if comparison_file(sweep).exists() else None,
+        "comparison": sweep.comparison.read_bytes() if sweep.comparison.exists() else None,
         "best": model_bits(sweep.best),
         "card": card,
         "test": reader.read_facts(sweep).test,

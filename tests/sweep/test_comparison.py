@@ -19,7 +19,7 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal
 from keras_sweep.sweep import comparison as comparing
-from keras_sweep.sweep.comparison import Missed, RecordedSweep, compared, comparison_file, keep_comparison, missed_rows
+from keras_sweep.sweep.comparison import Missed, RecordedSweep, compared, keep_comparison, missed_rows
 from keras_sweep.trial.comparison import MARGINAL, PAIRED
 from keras_sweep.trial.ranking import winner
 from tests.helpers.ran import Ran
@@ -104,12 +104,12 @@ def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, m
     assert read(copy) == kept
     fewer = RecordedSweep(copy, read_facts(copy), read_results(copy)[:-1])
     assert fewer.comparison == "computed"  # as while it runs
-    comparison_file(copy).write_text("{}")
+    copy.comparison.write_text("{}")
     assert read(copy) == "computed"
 
 
 def test_an_altered_comparison_is_computed_anew_and_written_again_by_the_next_run(copy):
-    expected, file = read(copy), comparison_file(copy)
+    expected, file = read(copy), copy.comparison
     kept = file.read_text()
     said = json.loads(kept)
     said["estimate"]["value"] = 0.99
@@ -124,11 +124,11 @@ def test_what_stands_in_its_place_is_neither_waited_for_nor_followed(copy, tmp_p
     results = read_results(copy)
     expected = read(copy)
     for place in (os.mkfifo, lambda path: path.symlink_to(tmp_path / "mine")):
-        comparison_file(copy).unlink()
-        place(comparison_file(copy))
+        copy.comparison.unlink()
+        place(copy.comparison)
         with StudyFile.open(copy) as study:
             assert read(copy) == expected == keep_comparison(study, results)
-        assert not comparison_file(copy).is_symlink() and comparison_file(copy).is_file()
+        assert not copy.comparison.is_symlink() and copy.comparison.is_file()
     assert not (tmp_path / "mine").exists()
 
 

@@ -43,6 +43,7 @@ class SweepFolder:
     weights = _Inside("weights", of_part=True)  # of the best trials
     scores = _Inside("scores", of_part=True)  # what each trial scored on each validation row
     spool = _Inside("spool", of_part=True)  # trials that ended, until their turn in the record comes
+    comparison = _Inside("scores/comparison.json")  # of the trials with the winner, by those scores
     checkpoints = _Inside("checkpoints")  # of trials that still train
     best = _Inside("best.keras")  # the winner's model
     card = _Inside("card.json")  # what is known of the winner

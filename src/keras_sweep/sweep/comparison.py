@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_sweep.errors import RecordError
@@ -42,11 +41,6 @@ MOST_COMPARED = 256  # best trials: what a worse one adds to the estimate is not
 MOST_BYTES = 64 * 2**20  # of the file
 FEWEST_TIES = 5  # that are enough to be the good trials; else these are
 GOOD_TRIALS = 10
-
-
-def comparison_file(folder: SweepFolder) -> Path:
-    """Where the comparison is kept."""
-    return folder.scores / "comparison.json"
 
 
 @dataclass(frozen=True)
@@ -88,18 +82,13 @@ class RecordedSweep:
     def kept_comparison(self) -> Comparison | None:
         """What a run kept of these very trials, if it stands there to the letter."""
         try:
-            text = read_plain(comparison_file(self.folder), MOST_BYTES)
+            text = read_plain(self.folder.comparison, MOST_BYTES)
             if hashlib.sha256(text).hexdigest() != self.facts.comparison:
                 return None
             kept = json.loads(text)
             return Comparison.from_json(kept) if kept["digest"] == self.digest else None
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return None
-
-    @property
-    def is_altered(self) -> bool:
-        """Whether a comparison stands there that is not the one of these trials which the run kept."""
-        return comparison_file(self.folder).exists() and self.kept_comparison is None
 
     @property
     def digest(self) -> str:
@@ -121,24 +110,16 @@ def keep_comparison(study: StudyFile, results: Sequence[Result]) -> Comparison:
     if sweep.kept_comparison is None and comparison.method == PAIRED:
         text = json.dumps({"digest": sweep.digest, **comparison.to_json()}) + "\n"
         study.set_attributes({KEPT: hashlib.sha256(text.encode()).hexdigest()})
-        write_text(comparison_file(sweep.folder), text)
+        write_text(sweep.folder.comparison, text)
     return comparison
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A trial that could have won, with its scores on the rows."""
-
-    trial: Result
-    seeds: Sequence[RowScores]  # with the search's seed first, then with those of its finalists
 
 
 def compared(sweep: RecordedSweep) -> Comparison:
     """The winner against all trials that could have won; those without scores are compared by their values alone."""
     objective, best = sweep.objective, sweep.best
     by_value = marginal(sweep.results, objective)
-    candidates = _candidates(sweep, best) if best is not None and best.scores_digest else None
-    if best is None or candidates is None:
+    models = _models(sweep, best) if best is not None and best.scores_digest else {}
+    if best is None or not models:
         return by_value
     import numpy as np
 
@@ -147,24 +128,24 @@ def compared(sweep: RecordedSweep) -> Comparison:
 
     seed = sweep.facts.seed % 2**64
     share = objective.is_share
-    models = [one.seeds for one in candidates]
-    mean, first = _place(best, candidates), len(candidates)
+    trials = [one for one in sweep.results if one.number in models]
+    mean, first, own = list(models).index(best.number), len(models), models[best.number]
     # A mean over seeds is compared with the winner's mean, a single seed with the winner's first seed, the last row.
-    against = [mean if one.trial.final is best.final else first for one in candidates]
-    scores = scores_matrix([*models, models[mean][:1]], objective)
+    against = [mean if one.final is best.final else first for one in trials]
+    scores = scores_matrix([*models.values(), own[:1]], objective)
     _, errors, ties = paired_ties(scores, np.array([*against, first]), seed, share=share)
-    among = [one for one in candidates if one.trial.final] or candidates
+    among = [one.number for one in trials if one.final] or list(models)
     naive = score(best)[0]
     assert naive is not None
     after = None
     if best.final:  # finalists were chosen among the complete trials of the search, each with one seed
-        search = [one for one in candidates if one.trial.state is TrialState.COMPLETE]
-        of_search = scores_matrix([one.seeds[:1] for one in search], objective)
-        finalists = [one.trial.number for one in search if one.trial.final]
-        after = first_choice(of_search, [one.trial for one in search], finalists, len(models[mean]), objective)
+        search = [one for one in trials if one.state is TrialState.COMPLETE]
+        of_search = scores_matrix([models[one.number][:1] for one in search], objective)
+        finalists = [one.number for one in search if one.final]
+        after = first_choice(of_search, search, finalists, len(own), objective)
     estimate = corrected(
-        scores_matrix([one.seeds for one in among], objective),
-        _place(best, among),
+        scores_matrix([models[number] for number in among], objective),
+        among.index(best.number),
         seed,
         naive=naive,
         share=share,
@@ -172,8 +153,7 @@ def compared(sweep: RecordedSweep) -> Comparison:
         after=after,
     )
     behind = dict(by_value.behind)
-    for one, error, tie in zip(candidates, errors[:-1], ties[:-1], strict=True):
-        number = one.trial.number
+    for number, error, tie in zip(models, errors[:-1], ties[:-1], strict=True):
         if number in behind:
             stderr = float(error) if number != best.number and error >= 0 else None  # NaN where none is known
             behind[number] = Behind(behind[number].behind, stderr, bool(tie))
@@ -181,32 +161,32 @@ def compared(sweep: RecordedSweep) -> Comparison:
     if sweep.facts.exhausted != len(sweep.results):
         values = [one.value for one in sweep.results if can_win(one, objective) and one.value is not None]
         more = more_trials([-objective.key(value) for value in values], behind)
-    return Comparison(best.number, estimate, with_company(behind), PAIRED, models[mean][0].rows, more)
+    return Comparison(best.number, estimate, with_company(behind), PAIRED, own[0].rows, more)
 
 
-def _candidates(sweep: RecordedSweep, best: Result) -> list[Candidate] | None:
-    """The trials whose scores are kept, in the order of their numbers: an order by rank would favour the best.
+def _models(sweep: RecordedSweep, best: Result) -> dict[int, list[RowScores]]:
+    """The scores of the trials that could have won; of finalists those with the search's seed first, then with others.
 
-    None where too few are kept: not the winner's, under half of all, or not those of every finalist that decides.
+    They are in the order of their numbers: an order by rank would favour the best. There are none where too few are
+    kept: not the winner's, under half of all, or not those of every finalist that decides.
     """
     expected = with_scores(sweep.results, sweep.objective, best=MOST_COMPARED)
     loaded = _loaded(sweep.folder, expected)
     own = loaded.get(best.number)
     if own is None:
-        return None
+        return {}
     # Alike are scores of as many rows, and either outputs or a score a row, as the winner's are.
     form = (own.rows, own.kind is Kind.OUTPUTS)
-    alike = {number: one for number, one in loaded.items() if (one.rows, one.kind is Kind.OUTPUTS) == form}
-    decide = {one.number for one in sweep.results if one.final and best.final}
-    if 2 * len(alike) < len(expected) or not decide <= alike.keys():
-        return None
-    candidates = []
-    for trial in (one for one in expected if one.number in alike):
-        seeds = scores_of_seeds(sweep.folder, trial) if trial.number in decide else [alike[trial.number]]
+    alike = {number: [one] for number, one in loaded.items() if (one.rows, one.kind is Kind.OUTPUTS) == form}
+    decide = [one for one in sweep.results if one.final and best.final]
+    if 2 * len(alike) < len(expected) or any(one.number not in alike for one in decide):
+        return {}
+    for one in decide:
+        seeds = scores_of_seeds(sweep.folder, one)
         if seeds is None:
-            return None
-        candidates.append(Candidate(trial, seeds))
-    return candidates
+            return {}
+        alike[one.number] = seeds
+    return alike
 
 
 def _loaded(folder: SweepFolder, trials: Sequence[Result]) -> dict[int, RowScores]:
@@ -216,10 +196,6 @@ def _loaded(folder: SweepFolder, trials: Sequence[Result]) -> dict[int, RowScore
         with suppress(RecordError):
             loaded[trial.number] = load_scores_of(folder, trial)
     return loaded
-
-
-def _place(best: Result, among: Sequence[Candidate]) -> int:
-    return [one.trial.number for one in among].index(best.number)
 
 
 def scores_of_seeds(folder: SweepFolder, recipe: Result) -> list[RowScores] | None:

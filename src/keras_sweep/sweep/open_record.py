@@ -194,7 +194,9 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
     if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
         return False
     changes = config_changes(facts.keras_config or {}, keras_config())  # code of the model may set it, too
-    if changes or changed_code(facts.model_code, model_code(spec)) or sweep.is_altered:
+    if changes or changed_code(facts.model_code, model_code(spec)):
+        return False
+    if folder.comparison.exists() and sweep.kept_comparison is None:
         return False
     written = folder.card.stat().st_mtime
     return all(path.stat().st_mtime < written for path in _sources(spec))
