@@ -45,8 +45,7 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
 
     Cross-validation takes training and validation rows together; it never sees a test row.
 
-    Raises:
-        DataError: labels have several columns of numbers, or a class has too few rows for the folds.
+    Raises DataError: labels have several columns of numbers, or a class has too few rows for the folds.
     """
     started = time.perf_counter()
     model, metric, text = _reference(data)

@@ -37,8 +37,7 @@ class ExportFormat:
 def file_model(spec: SweepSpec, model: Any, data: SearchData) -> Any:
     """The model that a trial's file holds: it takes raw rows, and is compiled as the trial was.
 
-    Raises:
-        ModelError: Keras can't write the model down.
+    Raises ModelError: Keras can't write the model down.
     """
     try:
         whole = fileable(model, data.train.x)
@@ -99,12 +98,7 @@ class Exported:
 def export_trial(access: SweepAccess, path: Path, number: int | None, *, format: str = "keras") -> Exported:
     """Write a trial's model, or the winner's, which is copied and needs no code; any other is built anew.
 
-    `format` is one of `EXPORT_FORMATS`.
-
-    Raises:
-        UsageError: there is no such format or trial, the path can't take a model, or the record names code and is not
-            trusted.
-        RecordError: no trial has completed, or the disk fails.
+    Raises as `SweepAccess.opened`; and UsageError: there is no such format, or the path can't take a model.
     """
     form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)

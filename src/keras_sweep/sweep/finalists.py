@@ -35,11 +35,9 @@ WEIGHTS = 16  # finalists whose weights stay on disk: all of a default choice
 
 
 def train_finalists(running: Running, results: Sequence[Result]) -> bool:
-    """Choose them and train what is missing; returns whether all are there. Raises RecordError.
+    """Choose them among the trials of the ended search, and train what is missing; returns whether all are there.
 
-    Args:
-        running: a sweep whose search has ended.
-        results: all trials of the search.
+    Raises RecordError.
     """
     spec, study, emit = running.spec, running.study, running.emit
     choice, choices = chosen(spec, results), study.facts.finalists

@@ -1,7 +1,4 @@
-"""After the search: what trials have on disk is made whole; the winner's one look at the test set, its file and card.
-
-Nothing is done twice.
-"""
+"""After the search: trials' files are made whole; the winner's look at the test rows, its file and card, each once."""
 
 from __future__ import annotations
 
@@ -53,16 +50,11 @@ OF_THE_MODEL = ("trial", "seed", "trials", "seeds", "refit")  # by these a card 
 
 
 def finish(running: Running, results: Sequence[Result], best: Result, *, test: bool = True) -> None:
-    """Evaluate the winner on the test set if this trial has not been, and write `best.keras` and `card.json`.
+    """Evaluate the winner on the test rows, if it has not been and `test` says so; write `best.keras` and `card.json`.
 
-    What is there already and sound is left as it is, so that the same call again does nothing. The card bears the
-    model file's checksum and is written last: a kill leaves a model without a card, never with another model's.
-
-    Args:
-        running: the sweep.
-        results: the trials of the search.
-        best: the winner, or the one of its finalists whose model stands for it.
-        test: whether the test rows are to be looked at.
+    `best` is the winner, or the one of its finalists whose model stands for it. What is there already and sound is left
+    as it is, so that the same call again does nothing. The card bears the model file's checksum and is written last: a
+    kill leaves a model without a card, never with another model's.
     """
     spec, study, data, emit, wall = running.spec, running.study, running.data, running.emit, running.wall
     folder, opened = study.folder, running.opened(best)
@@ -120,10 +112,7 @@ def _sound_card(study: StudyFile, emit: Listener) -> dict[str, Any]:
 def evaluate_winner(access: SweepAccess) -> TestScores:
     """One more look at the test rows, counted before they are scored; the listener hears it as `TestEvaluated`.
 
-    Raises:
-        DataError: there are no test rows, or they are not those of the sweep.
-        UsageError: the record names code and is not trusted, or the backend does not fit.
-        SweepBusy: another process runs the sweep.
+    Raises as `SweepAccess.opened` and `look_at_test`; SweepBusy: another process runs the sweep.
     """
     with SweepLock(access.folder), access.opened(None) as best:
         model, own, _ = final_model(best)
@@ -142,10 +131,8 @@ def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = 
 def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores | None:
     """Evaluate a trial's model on the sealed rows and count the look; None where the source has no test rows.
 
-    `own` are the rows that the model was trained on.
-
-    The count is written when the rows are open and before they are scored: a look that a kill cuts short is counted,
-    and taken anew; where the rows can't be had, nobody has looked.
+    `own` are the rows that the model was trained on. The count is written when the rows are open and before they are
+    scored: a look that a kill cuts short is counted, and taken anew; where the rows can't be had, nobody has looked.
 
     Raises:
         ChangedSweep: the test rows are not those that the sweep was begun with.
@@ -197,10 +184,7 @@ def evaluate(spec: SweepSpec, model: Any, rows: Rows, data: SearchData) -> TestS
 
 
 def set_damaged_weights_aside(folder: SweepFolder, results: Sequence[Result], emit: Listener) -> list[Result]:
-    """Move weights that are damaged, or not of their trial or finalist, aside; returns those whose they were.
-
-    Raises RecordError.
-    """
+    """Move weights aside that are damaged, or not of their trial or finalist; returns whose. Raises RecordError."""
     damaged = []
     for trial in (one for result in results for one in (result, *result.finalists)):
         path = weights_file_of(folder, trial)

@@ -54,13 +54,9 @@ class Generations:
     def __init__(
         self, make_engine: Callable[[], Engine], size: int, finished: Sequence[Result], wall: WallTime
     ) -> None:
-        """Rebuild the engine from what the record holds.
+        """Rebuild the engine, made anew, from the trials of the record; `size` is that of a generation.
 
-        Args:
-            make_engine: gives an engine that knows of no trial.
-            size: how many suggestions a generation has.
-            finished: the trials of the record, in the order of their numbers.
-            wall: counts the time of the engine as `sampler`.
+        Its time counts as `sampler`.
         """
         self._make_engine = make_engine
         self._size = size

@@ -47,8 +47,8 @@ def load(
 ) -> tuple[SweepSpec, SearchData, Runner]:
     """Load the data, look at the model, and choose the runner, or the one that is wanted; what to know of them is said.
 
-    The spec that comes back has the parameters that a model of the user's adds, too.
-    `checkpoints` is the folder where it may keep what still trains; None keeps nothing.
+    The spec that comes back has the parameters that a model of the user's adds, too. `checkpoints` is the folder where
+    the runner may keep what still trains; None keeps nothing.
 
     Raises:
         Interrupted: a signal came.

@@ -29,8 +29,7 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
     anywhere goes on as if it had not been. A transient failure (memory, disk, network) discards the rest of its
     generation, which is trained again, at most RETRIES times.
 
-    Raises:
-        SweepError: the first trials all failed, or more than `most_failures` did.
+    Raises SweepError: the first trials all failed, or more than `most_failures` did.
     """
     finished, runner, emit, stop = record.results(), running.runner, running.emit, running.stop
     generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall)
@@ -110,16 +109,11 @@ class GenerationTraining:
         """Trials in the order of their numbers, each yielded once it is in the record, without its weights.
 
         Those in the spool have ended before and are not trained. One that ends before its turn joins them, and is kept
-        as safely there. The iteration ends early where the user asks to stop.
+        as safely there. Trials from number `total` on are not trained. The iteration ends early where the user asks to
+        stop.
 
-        Args:
-            generation: what to train; it takes up what the spool has of it.
-            judge: decides at rungs.
-            total: of the sweep; trials from this number on are not trained.
-            retry: raise at the first transient failure.
-
-        Raises:
-            TransientFailure: the machine failed a trial. Were that recorded, its mates would be compared without it.
+        Raises TransientFailure, with `retry`: the machine failed a trial. Were that recorded, its mates would be
+        compared without it.
         """
         runner, emit, wall = self._running.runner, self._running.emit, self._running.wall
         with wall.part("record"):

@@ -46,15 +46,7 @@ def open_study(
     """The sweep's record, ready to be written, and sound files beside it. The caller holds the lock.
 
     A damaged record is refused and left as it is. A copy of the space file that was altered is moved aside and written
-    again.
-
-    Args:
-        folder: of the sweep.
-        spec: the sweep.
-        fingerprint: of its training and validation rows.
-        emit: hears what was moved aside.
-        test_fingerprint: of its test rows, if they are known by one.
-        keras_config: what Keras is configured to be, where trials are to be trained.
+    again. `fingerprint` is of the rows of training and validation, `keras_config` where trials are to be trained.
 
     Raises:
         ChangedSweep: the one there was run with another space, data, seed, code of the model or Keras configuration.
@@ -105,12 +97,10 @@ def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listene
 
 
 def check_same(spec: SweepSpec, facts: Facts, loaded: Mapping[str, Any] | None = None) -> None:
-    """Compare a record with the sweep that is to run: by its space file alone, or with all that is loaded for it.
+    """Compare a record with the sweep that is to run: by its space file, or with what is loaded. Raises ChangedSweep.
 
-    What a model of the user's adds to the parameters is not known before, so that what the record has beyond the file
-    is no difference then.
-
-    Raises ChangedSweep.
+    What a model of the user's adds to the parameters is not known before it is loaded, so that what the record has
+    beyond the file is no difference then.
     """
     old, new = facts.spec or {}, flat_spec(spec)
     if loaded is None and spec.model.kind != "dense":

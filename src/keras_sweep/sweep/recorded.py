@@ -142,9 +142,7 @@ def refuse_imported(facts: Facts, name: str) -> None:
 def recorded_data(study: StudyFile, spec: SweepSpec, emit: Listener) -> tuple[SweepSpec, SearchData]:
     """The sweep's data, read again, and its spec with what a HyperModel adds to it; Keras is configured as it was.
 
-    Raises:
-        DataError: they can't be read.
-        ChangedSweep: other rows are there now, or other code of the model.
+    Raises DataError: they can't be read; ChangedSweep: other rows are there now, or other code of the model.
     """
     from keras_sweep.data.catalog import load_search_data
     from keras_sweep.models.build import changed_code, model_code

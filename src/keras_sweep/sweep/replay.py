@@ -119,11 +119,7 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
 
     By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded.
 
-    Raises:
-        UsageError: there is no such trial or runner, another program trained it, or the record names code and is not
-            trusted.
-        ChangedSweep: the data or the code of the model have changed.
-        RecordError: no trial has completed.
+    Raises as `SweepAccess.opened`; and UsageError: there is no such runner.
     """
     access.emit(PhaseBegan("data"))
     with access.opened(number) as opened:

@@ -24,9 +24,7 @@ def weights_of(opened: OpenedTrial) -> Weights:
 
     What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
 
-    Raises:
-        UsageError: they would have to be trained again on another backend than this one.
-        Interrupted, RecordError: as `retrained_weights`.
+    Raises as `retrained_weights`; and UsageError: they would have to be trained again on another backend.
     """
     import keras
 

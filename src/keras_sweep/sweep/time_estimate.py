@@ -79,7 +79,10 @@ def estimate(
     # What scores a trial is compiled, too, when it is first used.
     a_program = (spent["compile"] + spent["score"]) / max(runner.compiled, 1)
     length = sum(lengths) / len(lengths)
-    finalists = _finalists(spec, length, int(trials))
+    finalists = (0, 0)  # were all trials of the same length
+    if (asked_for := spec.finalists) is not None:
+        most = math.inf if spec.finalists_asked else SHARE * length * trials
+        finalists = affordable([length] * min(asked_for.top, int(trials)), asked_for.seeds, most)
     return TimeEstimate(
         runner.name,
         epoch_seconds=(spent["train"] + spent["validate"]) / epochs,
@@ -92,23 +95,11 @@ def estimate(
     )
 
 
-def _finalists(spec: SweepSpec, length: float, trials: int) -> tuple[int, int]:
-    """How many recipes and seeds there will be, were all trials of the same length."""
-    wanted = spec.finalists
-    if wanted is None:
-        return 0, 0
-    most = math.inf if spec.finalists_asked else SHARE * length * trials
-    return affordable([length] * min(wanted.top, trials), wanted.seeds, most)
-
-
 def probed(spec: SweepSpec, emit: Listener, *, runner: str | None = None) -> tuple[SearchData, TimeEstimate | None]:
     """The data, and how long the sweep will take; nothing is written.
 
     `runner` is that of `choose_runner`. What a run would say of the model, and of how it trains, is said here too.
-
-    Raises:
-        SweepError: the backend can't run here at all.
-        UsageError: the data and the model do not fit.
+    Raises as `load`.
     """
     wall = WallTime()
     wall.emit = emit

@@ -43,9 +43,7 @@ if TYPE_CHECKING:
 def refit_winner(running: Running, training: Result) -> None:
     """Train the winner's training once more on all rows, where that is asked for, and missing or damaged.
 
-    Raises:
-        Interrupted: a signal came.
-        SweepError: it diverged, or its code raised.
+    Raises as `_trained_on_all`.
     """
     study, emit = running.study, running.emit
     known = study.facts.refit_of(training)
@@ -77,9 +75,7 @@ def final_model(opened: OpenedTrial) -> tuple[Any, SearchData, Refit | None]:
 
     Without a refit it has its own weights; with folds, where no one model is, it is trained on all rows for this.
 
-    Raises:
-        UsageError: as `weights_of`.
-        SweepError: trained on all rows, it failed.
+    Raises as `weights_of` and `_trained_on_all`.
     """
     study, data, training = opened.study, opened.data, opened.trial
     refit = study.facts.refit_of(training)
@@ -185,10 +181,7 @@ def as_probabilities(outputs: npt.NDArray[np.floating]) -> npt.NDArray[np.floati
 def winner_outputs(access: SweepAccess) -> ValidationOutputs:
     """The winner's outputs, from its saved arrays: no model file is opened.
 
-    Raises:
-        UsageError: the record names code and is not trusted, or another backend is needed.
-        RecordError: its weights are not kept.
-        DataError: the rows are not on this machine, or are not those of the sweep.
+    Raises as `SweepAccess.opened`; RecordError: its weights are not kept; DataError: its pictures are not here.
     """
     facts = read_facts(access.folder)
     spec = access.spec or unfollowed_spec(facts, access.folder.name, access.folder)

@@ -129,11 +129,8 @@ def known_error(result: Result) -> float | None:
 def doubts(name: str, trials: Sequence[Any]) -> list[str]:
     """Scores that can't be what they are called: they contradict their rows, or are the same whatever is trained.
 
-    Returns a line that says so, and what it usually means, or none.
-
-    Args:
-        name: the metric that trials are ranked by.
-        trials: results, or rows of a leaderboard, of a whole sweep.
+    Returns a line that says so, and what it usually means, or none. The trials are results, or rows of a leaderboard,
+    of a whole sweep; `name` is the metric that ranks them.
     """
     complete = [one for one in trials if one.state is TrialState.COMPLETE]
     parted = next((one for one in complete if one.rows_value is not None), None)

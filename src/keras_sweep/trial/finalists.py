@@ -71,12 +71,8 @@ def generation(
 ) -> list[Suggestion]:
     """The trainings of these seeds of a choice, those that were trained for an earlier choice included.
 
-    Args:
-        choice: which ones.
-        index: of the choice, counted from 0 within the sweep.
-        seeds: some of the choice's.
-        search: the trials of the search by number.
-        trained: all finalists so far, in the order of their numbers.
+    `index` is the choice's, counted from 0 within the sweep; `search` has the trials of the search by number, `trained`
+    all finalists so far, in the order of their numbers.
     """
     numbers = {(one.recipe, one.finalist_seed): one.number for one in trained}
     for pair in choice:
