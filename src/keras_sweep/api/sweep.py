@@ -215,7 +215,8 @@ class Sweep:
         Raises:
             UsageError: there is no such format, the path can't take a model, or there is no such trial.
         """
-        return export_trial(self._access, Path(path), number, format=format).model
+        export_trial(self._access, Path(path), number, format=format)
+        return Path(path)
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the sweep as one self-contained page with its tables into a folder; returns the page's path.

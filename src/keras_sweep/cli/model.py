@@ -78,9 +78,9 @@ def export(
     path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS[format].suffix}")
     with at_work() as view:
         access = SweepAccess(folder, view, trust=trust, backend=backend)
-        written = export_trial(access, path, trial, format=format)
-    typer.echo(str(written.model))
-    stderr_console().print(f"{written.trial.name} of {folder.name}; its card is {escaped(str(written.card))}")
+        exported, card = export_trial(access, path, trial, format=format)
+    typer.echo(str(path))
+    stderr_console().print(f"{exported.name} of {folder.name}; its card is {escaped(str(card))}")
 
 
 def verify(

@@ -81,7 +81,6 @@ def _storage(folder: SweepFolder) -> Any:
     """An Optuna storage of the record that can't write."""
     import optuna
 
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(f"{folder.study.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-
-    return optuna.storages.RDBStorage("sqlite://", engine_kwargs={"creator": connect}, skip_table_creation=True)
+    place = f"{folder.study.absolute().as_uri()}?mode=ro"
+    engine = {"creator": lambda: sqlite3.connect(place, uri=True, check_same_thread=False)}
+    return optuna.storages.RDBStorage("sqlite://", engine_kwargs=engine, skip_table_creation=True)

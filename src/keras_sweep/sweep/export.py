@@ -19,7 +19,7 @@ from keras_sweep.space.plugins import member_of
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.card import card_text, is_card_of, kept_card, model_card, test_record
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, refuse_imported, trial_of
+from keras_sweep.sweep.recorded import SweepAccess, refuse_imported, trial_of
 from keras_sweep.sweep.winner import final_model
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.result import Result
@@ -86,19 +86,11 @@ def check_target(path: Path, form: ExportFormat) -> None:
 EXPORT_FORMATS: Mapping[str, ExportFormat] = {"keras": ExportFormat(".keras", save_keras)}
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """What was written."""
-
-    trial: Result
-    model: Path
-    card: Path
-
-
-def export_trial(access: SweepAccess, path: Path, number: int | None, *, format: str = "keras") -> Exported:
+def export_trial(access: SweepAccess, path: Path, number: int | None, *, format: str = "keras") -> tuple[Result, Path]:
     """Write a trial's model, or the winner's, which is copied and needs no code; any other is built anew.
 
-    Raises as `SweepAccess.opened`; and UsageError: there is no such format, or the path can't take a model.
+    Returns the trial, and where its card is. Raises as `SweepAccess.opened`; and UsageError: there is no such format,
+    or the path can't take a model.
     """
     form = member_of(EXPORT_FORMATS, "export format", format)
     check_target(path, form)
@@ -108,12 +100,19 @@ def export_trial(access: SweepAccess, path: Path, number: int | None, *, format:
         card = _copied(study, trial, path, access.emit) if format == "keras" else None
     if card is None:
         with access.opened(number) as opened:
-            card = _built(opened, path, form)
+            study, (model, own, refit) = opened.study, final_model(opened)
+            whole = file_model(opened.spec, model, own)
+            form.write(whole, path)
+            opening = form.opening or opening_call(whole)
+            sweep = RecordedSweep(study.folder, study.facts, study.ranked_results())
+            card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit)
+        if path.is_file():
+            card["sha256"] = file_digest(path)
     if (words := opening_words(str(card.get("open", PLAIN)))) is not None:
         access.emit(Noticed(words))
     beside = path.with_name(f"{path.stem}.card.json")
     write_text(beside, card_text(card), mode=SHARED)
-    return Exported(trial, path, beside)
+    return trial, beside
 
 
 def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dict[str, Any] | None:
@@ -132,14 +131,3 @@ def _copied(study: StudyFile, result: Result, path: Path, emit: Listener) -> dic
             raise RecordError(f"{study.folder.best} was written anew meanwhile", hint="Give the same command again")
     # The test rows may have been looked at since the card was written.
     return {**card, "test": test_record(study.facts, result)}
-
-
-def _built(opened: OpenedTrial, path: Path, form: ExportFormat) -> dict[str, Any]:
-    """Build the trial's model with its weights, and write it. Returns its card."""
-    study, (model, own, refit) = opened.study, final_model(opened)
-    whole = file_model(opened.spec, model, own)
-    form.write(whole, path)
-    opening = form.opening or opening_call(whole)
-    sweep = RecordedSweep(study.folder, study.facts, study.ranked_results())
-    card = model_card(sweep, opened.spec, opened.trial, opened.data, opening=opening, refit=refit)
-    return {**card, "sha256": file_digest(path)} if path.is_file() else card

@@ -183,8 +183,7 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
     scores = facts.test_of(training)
     if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
         return False
-    changes = config_changes(facts.keras_config or {}, keras_config())  # code of the model may set it, too
-    if changes or changed_code(facts.model_code, model_code(spec)):
+    if config_changes(facts.keras_config or {}, keras_config()):  # code of the model may set it, too
         return False
     if folder.comparison.exists() and sweep.kept_comparison is None:
         return False
