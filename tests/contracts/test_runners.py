@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.helpers.factory import digits, make_spec
 
-from keras_sweep.sweep.retrain import AsRecorded
+from keras_sweep.sweep.replay import AsRecorded
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import EpochEnded, Event

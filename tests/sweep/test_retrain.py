@@ -21,7 +21,7 @@ from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
-from keras_sweep.sweep.retrain import retrained_weights
+from keras_sweep.sweep.winner import retrained_weights
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import Event, Noticed

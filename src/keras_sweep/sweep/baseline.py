@@ -47,24 +47,20 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
 
     Raises DataError: labels have several columns of numbers, or a class has too few rows for the folds.
     """
-    started = time.perf_counter()
-    model, metric, text = _reference(data)
-    rows = rows_in_order(spec, data)
-    folds = _cross_validated(model, _flat(rows.x), _target(rows.y, data))
-    validation = _validated(model, data)
-    return Baseline(text, metric, folds, validation, time.perf_counter() - started)
-
-
-def _reference(data: SearchData) -> tuple[Any, str, str]:
     from sklearn.linear_model import SGDClassifier, SGDRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if data.classes is not None:
-        classifier = SGDClassifier(loss="log_loss", max_iter=PASSES, random_state=SEED)
-        return classifier, "accuracy", str(classifier)
-    regressor = SGDRegressor(random_state=SEED)
-    return make_pipeline(StandardScaler(), regressor), "r2", f"StandardScaler + {regressor}"
+    started = time.perf_counter()
+    model: Any = SGDClassifier(loss="log_loss", max_iter=PASSES, random_state=SEED)
+    metric, text = "accuracy", str(model)
+    if data.classes is None:
+        regressor = SGDRegressor(random_state=SEED)
+        model, metric, text = make_pipeline(StandardScaler(), regressor), "r2", f"StandardScaler + {regressor}"
+    rows = rows_in_order(spec, data)
+    folds = _cross_validated(model, _flat(rows.x), _target(rows.y, data))
+    validation = _validated(model, data)
+    return Baseline(text, metric, folds, validation, time.perf_counter() - started)
 
 
 def _cross_validated(model: Any, x: Array, y: Array) -> tuple[float, ...]:

@@ -37,8 +37,7 @@ from keras_sweep.sweep.comparison import MOST_COMPARED, RecordedSweep
 from keras_sweep.sweep.export import file_model, save_keras
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
-from keras_sweep.sweep.retrain import weights_of
-from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs
+from keras_sweep.sweep.winner import as_probabilities, final_model, validation_outputs, weights_of
 from keras_sweep.training.build_trial import called, predicted
 from keras_sweep.training.outcome import standard_error
 from keras_sweep.training.row_values import row_scores

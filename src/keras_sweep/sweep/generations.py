@@ -37,7 +37,9 @@ class Generation:
         wanted = self.wanted(total)
         asked = {one.number: one for one in self.asked if one.number in wanted}
         for number, result in record.waiting(asked).items():
-            if _is_of(result, asked[number]) and (result.engine, result.runner) == (engine, runner):
+            was, one = result.suggestion, asked[number]
+            same = (was.params, was.generation, was.continues) == (one.params, one.generation, one.continues)
+            if same and (result.engine, result.runner) == (engine, runner):
                 self.waiting[number] = result
             else:
                 record.discard(number)
@@ -101,7 +103,11 @@ class Generations:
         if len(last) < self._size:
             self.engine.replay(earlier)
             again = self._ask()
-            if _begins_with(again, last):
+            begins = all(
+                (one.number, one.params) == (result.number, result.params)
+                for one, result in zip(again, last, strict=False)
+            )
+            if begins and len(again) > len(last):
                 self._opened = Generation(self._index, again, last)
                 return
             # The generation is complete, or was asked with another engine or size and can't be continued: begin the
@@ -112,16 +118,3 @@ class Generations:
 
     def _ask(self) -> list[Suggestion]:
         return [replace(one, generation=self._index) for one in self.engine.ask(self._size)]
-
-
-def _begins_with(asked: Sequence[Suggestion], recorded: Sequence[Result]) -> bool:
-    """Whether the recorded trials are the first ones of what is asked, but not all."""
-    return len(asked) > len(recorded) and all(
-        (one.number, one.params) == (result.number, result.params) for one, result in zip(asked, recorded, strict=False)
-    )
-
-
-def _is_of(result: Result, asked: Suggestion) -> bool:
-    """Whether the result is of this suggestion."""
-    was = result.suggestion
-    return (was.params, was.generation, was.continues) == (asked.params, asked.generation, asked.continues)

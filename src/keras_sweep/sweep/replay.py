@@ -1,19 +1,24 @@
-"""Trains one recorded trial again by plain `fit`, and says whether its numbers are those of the record."""
+"""Trains one recorded trial, or finalist, again: among those that it was trained with, so that every digit is the same,
+or by plain `fit`; and says whether its numbers are those of the record."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 
+from keras_sweep.errors import Interrupted, RecordError
+from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import Objective
-from keras_sweep.sweep.recorded import SweepAccess, backend_of
-from keras_sweep.sweep.retrain import trained_again
+from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, backend_of
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
-from keras_sweep.trial.events import Noticed, PhaseBegan
-from keras_sweep.trial.result import Result
+from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
+from keras_sweep.trial.finalists import generation
+from keras_sweep.trial.result import Result, Suggestion, TrialState
 
 RELATIVE = 1e-5  # sums of float32 in another order
 ABSOLUTE = 1e-7  # of a number near zero
@@ -166,3 +171,81 @@ def _differences(recorded: Result, again: Result, objective: Objective) -> list[
         if then != now:
             said.append(f"{what}: the record says {then}, but it is {now}")
     return said
+
+
+def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
+    """How a recorded trial, or finalist, turns out once more by this runner; what goes on is told as phases.
+
+    It is stopped where the record says that it was stopped, and trials that it, or another of its generation, continues
+    are trained before it. What the sweep keeps of those that still train is left as it is.
+
+    Raises:
+        Interrupted: the user asked to stop.
+        RecordError: the record does not say among which trainings a finalist was trained.
+    """
+    study, trial, stopping, runner = opened.study, opened.trial, opened.stopping, runner.without_checkpoints()
+    results, index, wanted = study.results(), trial.suggestion.generation, frozenset({trial.number})
+    tell = told_as_phases(opened.emit, f"training {trial.name} again")
+    of = {number: list(group) for number, group in groupby(results, key=lambda one: one.suggestion.generation)}
+
+    def searched(number: int, wanted: frozenset[int]) -> Iterator[Result]:
+        """Results of wanted trials of the search, once the runner has the ends of all that their mates continue."""
+        before = [mates for earlier, mates in of.items() if earlier < number]
+        asked = _asked(opened.spec, runner.generation, before, [one.suggestion for one in of[number]])
+        missing = runner.missing(asked)
+        for earlier in sorted({one.suggestion.generation for one in results if one.number in missing}):
+            for _ in searched(earlier, missing.intersection(one.number for one in of[earlier])):
+                pass
+        ends = {one.number: one.epochs for one in of[number] if one.state is TrialState.PRUNED}
+        yield from runner.run(asked, wanted, AsRecorded(ends), tell, stopping)
+
+    if trial.suggestion.recipe is None:
+        trained = searched(index, wanted)
+    else:
+        search, choices = {one.number: one for one in results}, study.facts.finalists
+        if trial.finalist_seed is None or trial.recipe not in search or index >= len(choices):
+            raise RecordError(f"the record does not say with which others {trial.name} was trained")
+        finalists = generation(choices[index], index, [trial.finalist_seed], search, study.finalists().results())
+        trained = runner.run(finalists, wanted, emit=tell, stopping=stopping)
+    for result in trained:
+        return result
+    raise Interrupted(f"{trial.name} was not trained again to its end", hint="The same command does it")
+
+
+def _asked(spec: SweepSpec, size: int, before: Sequence[Sequence[Result]], known: list[Suggestion]) -> list[Suggestion]:
+    """The whole generation whose first trials are known: the sweep may have ended inside it."""
+    if size <= len(known):
+        return known
+    engine = make_engine(spec)
+    engine.replay(before)
+    again = engine.ask(size)
+    same = all(a.params == b.params for a, b in zip(again, known, strict=False)) and len(again) >= len(known)
+    return again if same else known
+
+
+@dataclass(frozen=True, slots=True)
+class AsRecorded:
+    """A judge that stops trials at the epochs at which the record says they were stopped."""
+
+    ends: Mapping[int, int]  # trial -> epoch
+    name: str = "as recorded"
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """Every epoch at which a trial was stopped."""
+        return tuple(sorted({end for end in self.ends.values() if end < epochs}))
+
+    def rung(self, epoch: int, values: Mapping[int, float]) -> frozenset[int]:
+        """Those that were stopped here."""
+        return frozenset(number for number in values if self.ends.get(number) == epoch)
+
+
+def told_as_phases(emit: Listener, words: str) -> Listener:
+    """A listener that passes on phases, and each epoch of a trial as one: no trial of the search ends here."""
+
+    def tell(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            emit(PhaseBegan(f"{words}, epoch {event.epoch} is done"))
+        elif isinstance(event, PhaseBegan):
+            emit(event)
+
+    return tell

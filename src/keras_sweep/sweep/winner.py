@@ -16,24 +16,25 @@ from keras_sweep.data.arrays import Array
 from keras_sweep.data.raw_rows import validation_table, whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
-from keras_sweep.errors import DataError, Interrupted, RecordError, SweepError
+from keras_sweep.errors import DataError, Interrupted, RecordError, SweepError, UsageError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.process.backend import check_environment
 from keras_sweep.record.reader import read_facts
-from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file
+from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file, weights_file_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, unfollowed_spec
-from keras_sweep.sweep.retrain import told_as_phases, weights_of
+from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, backend_of, unfollowed_spec
+from keras_sweep.sweep.replay import told_as_phases, trained_again
 from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
+from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
 from keras_sweep.trial.plan import training_plan
-from keras_sweep.trial.result import Result, Suggestion, Weights
+from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
 from keras_sweep.trial.row_scores import arrays_digest
 
 if TYPE_CHECKING:
@@ -68,6 +69,60 @@ def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
         return load_weights(weights_file(folder.refit, refit.trial), refit.digest) if refit is not None else None
     except RecordError:
         return None
+
+
+def weights_of(opened: OpenedTrial) -> Weights:
+    """The trial's weights; trained again where they are not on disk as they were written.
+
+    What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
+
+    Raises as `retrained_weights`; and UsageError: they would have to be trained again on another backend.
+    """
+    import keras
+
+    trial, runner = opened.trial, opened.runner
+    here, there = keras.backend.backend(), backend_of(trial.runner)
+    why = "its weights are not kept, as those of the best are" if runner is None else "its weights are gone"
+    if weights_file_of(opened.study.folder, trial).exists():
+        try:
+            weights = load_weights_of(opened.study.folder, trial)
+        except RecordError as error:
+            why = error.message
+        else:
+            if there != here:
+                text = f"{trial.name} was trained on {there}: on {here} its numbers may differ in the last digits"
+                opened.emit(Noticed(text))
+            return weights
+    if runner is None and there != here:
+        raise UsageError(
+            f"{trial.name} must be trained again on {there}, since {why}, but the backend is {here}",
+            hint=f"Give `--backend {there}`",
+        )
+    opened.emit(Noticed(f"{trial.name} is trained again, since {why}"))
+    if runner is None:
+        runner, _ = choose_runner(opened.spec, opened.data, trial.runner.partition("/")[0])
+    return retrained_weights(opened, runner)
+
+
+def retrained_weights(opened: OpenedTrial, runner: Runner) -> Weights:
+    """The weights that earned the value of a trial, or finalist, trained again by this runner.
+
+    Raises:
+        Interrupted: the user asked to stop.
+        RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
+    """
+    recorded = opened.trial
+    if recorded.state is TrialState.FAIL:
+        raise RecordError(f"{recorded.name} failed ({recorded.reason}), so there are no weights", hint="Choose another")
+    again = trained_again(opened, runner)
+    if again.value == recorded.value and again.weights is not None:
+        return again.weights
+    if again.state is TrialState.FAIL:
+        raise RecordError(f"{recorded.name} could not be trained again: {again.reason}", hint="Run the same again")
+    raise RecordError(
+        f"{recorded.name} trained again gives {again.value}, but {recorded.value} is recorded",
+        hint="Use the packages and the backend that the sweep was run with (`sweep show` names them)",
+    )
 
 
 def final_model(opened: OpenedTrial) -> tuple[Any, SearchData, Refit | None]:
