@@ -8,6 +8,7 @@ Engines never hear of it: finalists stand in a study of their own beside the swe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 
 from keras_sweep.record.trial_record import TrialRecord
@@ -15,7 +16,7 @@ from keras_sweep.space.text import counted
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.load import Running
-from keras_sweep.sweep.loop import RETRIES, GenerationTraining, TransientFailure
+from keras_sweep.sweep.loop import GenerationTraining, TransientFailure
 from keras_sweep.training.runner import ToTheEnd
 from keras_sweep.trial.events import (
     EpochEnded,
@@ -75,20 +76,15 @@ def _trained(running: Running, asked: Sequence[Suggestion], index: int, record: 
     """Train what is missing of some seeds; returns whether all of it is there now."""
     training = GenerationTraining(replace(running, emit=_told_as_finalists(running.emit, asked)), record)
     numbers = {one.number for one in asked}
-    for tries in range(RETRIES + 1):
+    while True:
         part = Generation(index, list(asked), [one for one in record.results() if one.number in numbers])
         if part.is_recorded:
             return True
         if running.stop:
             return False
-        try:
-            for result in training.results(part, ToTheEnd("finalists"), max(numbers) + 1, retry=tries < RETRIES):
-                part.done.append(result)
+        with suppress(TransientFailure):
+            part.done.extend(training.results(part, ToTheEnd("finalists"), max(numbers) + 1))
             return part.is_recorded
-        except TransientFailure as failure:
-            reason = f"since the machine failed it: {failure.result.reason}"
-            running.emit(Noticed(f"a finalist is trained again, {reason}"))
-    return False
 
 
 def cut_text(choice: Choice, top: int, seeds: int) -> str:

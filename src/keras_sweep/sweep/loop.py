@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -34,7 +35,6 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
     finished, runner, emit, stop = record.results(), running.runner, running.emit, running.stop
     generations = Generations(lambda: make_engine(running.spec), runner.generation, finished, running.wall)
     training = GenerationTraining(running, record)
-    tries = 0  # of the generation
     while len(finished) < total:
         if stop:
             return stopped(stop)
@@ -44,21 +44,17 @@ def search(running: Running, record: TrialRecord, total: int, *, most_failures: 
             return EndReason.EXHAUSTED
         emit(GenerationAsked(generation.index, tuple(generation.asked)))
         try:
-            for result in training.results(generation, generations.engine, total, retry=tries < RETRIES):
+            for result in training.results(generation, generations.engine, total):
                 finished.append(result)
                 generation.done.append(result)
                 _check_failures(finished, most_failures)
-        except TransientFailure as failure:
-            failed = failure.result
-            emit(Noticed(f"trial {failed.number} is trained again, since the machine failed it: {failed.reason}"))
-            tries += 1
+        except TransientFailure:
             generations.reopen(finished)
             continue
         if generation.is_recorded:
             generations.close(generation, finished)
             if not generations.has_opened:  # else some of its trials may continue others
                 runner.keep_only(generations.engine.continuable())
-            tries = 0
         elif len(finished) < total and not stop:
             raise SweepError(f"the runner {runner.name} left out trial {len(finished)}", hint="Please report it")
     return EndReason.DONE
@@ -90,10 +86,6 @@ def _check_failures(finished: Sequence[Result], most: int | None) -> None:
 class TransientFailure(Exception):
     """A trial failed by a fault that may be gone when it is tried again. Nothing that came after is in the record."""
 
-    def __init__(self, result: Result) -> None:
-        super().__init__()
-        self.result = result
-
 
 class GenerationTraining:
     """Trains generations of a sweep into one record."""
@@ -104,16 +96,17 @@ class GenerationTraining:
         self._record = record
         self._told: set[int] = set()  # trials of which it was said that they ended
         self._said_stopping = False
+        self._tries: Counter[int] = Counter()  # generation -> how often it was trained again
 
-    def results(self, generation: Generation, judge: Judge, total: int, *, retry: bool) -> Iterator[Result]:
+    def results(self, generation: Generation, judge: Judge, total: int) -> Iterator[Result]:
         """Trials in the order of their numbers, each yielded once it is in the record, without its weights.
 
         Those in the spool have ended before and are not trained. One that ends before its turn joins them, and is kept
         as safely there. Trials from number `total` on are not trained. The iteration ends early where the user asks to
         stop.
 
-        Raises TransientFailure, with `retry`: the machine failed a trial. Were that recorded, its mates would be
-        compared without it.
+        Raises TransientFailure, at most RETRIES times a generation: the machine failed a trial, which is to be trained
+        again, as is said. Were that recorded, its mates would be compared without it.
         """
         runner, emit, wall = self._running.runner, self._running.emit, self._running.wall
         with wall.part("record"):
@@ -128,8 +121,11 @@ class GenerationTraining:
                         result = next(trained, None)
                     if result is None:
                         return
-                    if result.is_transient and retry:
-                        raise TransientFailure(result)
+                    if result.is_transient and self._tries[generation.index] < RETRIES:
+                        self._tries[generation.index] += 1
+                        why = f"since the machine failed it: {result.reason}"
+                        emit(Noticed(f"{result.name} is trained again, {why}"))
+                        raise TransientFailure
                     signed = replace(result, engine=judge.name, runner=runner.name)
                     waiting[result.number] = signed
                     if result.number != number:
