@@ -21,7 +21,7 @@ from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
 from keras_sweep.sweep.finish import evaluate_winner
 from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
-from keras_sweep.sweep.winner import retrained_weights
+from keras_sweep.sweep.winner import weights_of
 from keras_sweep.training.fit.runner import FitRunner
 from keras_sweep.training.lanes.runner import CompiledRunner
 from keras_sweep.trial.events import Event, Noticed
@@ -34,6 +34,7 @@ from tests.helpers.records import identical
 from tests.helpers.space_texts import DIGITS, changed
 
 DATA = digits()
+NOWHERE = SweepFolder(Path("nowhere"))
 SPEC = make_spec(
     (OPTIMIZER, LEARNING_RATE),
     constants={"epochs": 4, "batch_size": 100},
@@ -43,8 +44,8 @@ SPEC = make_spec(
 
 
 def again(results, runner, number, spec=SPEC, **more):
-    study = SimpleNamespace(results=lambda: [replace(one, weights=None) for one in results])
-    return retrained_weights(OpenedTrial(study, spec, DATA, results[number], lambda event: None, **more), runner)
+    study = SimpleNamespace(results=lambda: [replace(one, weights=None) for one in results], folder=NOWHERE)
+    return weights_of(OpenedTrial(study, spec, DATA, results[number], lambda event: None, runner, **more))
 
 
 def test_lanes_give_the_same_weights_again() -> None:

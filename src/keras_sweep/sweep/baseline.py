@@ -47,7 +47,9 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
 
     Raises DataError: labels have several columns of numbers, or a class has too few rows for the folds.
     """
+    from joblib import parallel_config  # type: ignore[import-untyped]
     from sklearn.linear_model import SGDClassifier, SGDRegressor
+    from sklearn.model_selection import cross_validate
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
@@ -58,15 +60,7 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
         regressor = SGDRegressor(random_state=SEED)
         model, metric, text = make_pipeline(StandardScaler(), regressor), "r2", f"StandardScaler + {regressor}"
     rows = rows_in_order(spec, data)
-    folds = _cross_validated(model, _flat(rows.x), _target(rows.y, data))
-    validation = _validated(model, data)
-    return Baseline(text, metric, folds, validation, time.perf_counter() - started)
-
-
-def _cross_validated(model: Any, x: Array, y: Array) -> tuple[float, ...]:
-    from joblib import parallel_config  # type: ignore[import-untyped]
-    from sklearn.model_selection import cross_validate
-
+    x, y = _flat(rows.x), _target(rows.y, data)
     try:
         # Threads, because the passes run without the GIL and the rows then need not be copied to other processes.
         with _quiet(), parallel_config("threading", n_jobs=min(FOLDS, os.cpu_count() or 1, MOST_THREADS)):
@@ -74,7 +68,8 @@ def _cross_validated(model: Any, x: Array, y: Array) -> tuple[float, ...]:
     except ValueError as error:
         why = str(error).rstrip(".")
         raise DataError(f"the baseline can't be cross-validated: {why}", hint="Bring more rows") from error
-    return tuple(float(score) for score in scores)
+    validation = _validated(model, data)
+    return Baseline(text, metric, tuple(map(float, scores)), validation, time.perf_counter() - started)
 
 
 def _validated(model: Any, data: SearchData) -> dict[str, float]:

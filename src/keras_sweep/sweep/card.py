@@ -42,12 +42,6 @@ class CardRows(BaseModel):
     source: DataSpec  # where they are read; a file is named by its path from the folder of the space file
 
 
-class CardModel(BaseModel):
-    """What is read of a card's `model`."""
-
-    source: str  # "module:function" of a user's own
-
-
 class CardRefit(BaseModel):
     """What is read of a card's `refit`."""
 
@@ -62,7 +56,7 @@ class Card(BaseModel):
     trial: int
     params: dict[str, Any]
     refit: CardRefit | None = None
-    model: CardModel
+    model: dict[str, Any]  # its `source` is "module:function" of a user's own
     open: str  # the call that opens the file
     loss: str
     metrics: tuple[str, ...]

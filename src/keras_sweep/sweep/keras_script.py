@@ -152,11 +152,10 @@ def _compile(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]
 
 def _arguments(values: Mapping[str, Any]) -> str:
     """Keyword arguments as code; a name that is no identifier goes into a dict of its own."""
-    plain = {name: value for name, value in values.items() if name.isidentifier() and not keyword.iskeyword(name)}
-    parts = [f"{name}={_plain(name, value)!r}" for name, value in plain.items()]
-    others = {name: _plain(name, value) for name, value in values.items() if name not in plain}
-    return ", ".join([*parts, *([f"**{others!r}"] if others else [])])
-
-
-def _plain(name: str, value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) and name != "input_shape" else value
+    values = {
+        name: list(value) if isinstance(value, tuple) and name != "input_shape" else value
+        for name, value in values.items()
+    }
+    plain = [name for name in values if name.isidentifier() and not keyword.iskeyword(name)]
+    others = {name: value for name, value in values.items() if name not in plain}
+    return ", ".join([*(f"{name}={values[name]!r}" for name in plain), *([f"**{others!r}"] if others else [])])

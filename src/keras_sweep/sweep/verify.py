@@ -32,7 +32,7 @@ from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space.search_space import Objective, SearchSpace
+from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec, SearchSettings, SweepSpec
 from keras_sweep.space.text import sweep_name_fault
 from keras_sweep.sweep.card import Card, read_card
@@ -202,7 +202,7 @@ def _spec_of(card: Card, folder: Path, *, trust: bool, emit: Listener) -> SweepS
         model=ModelSpec("dense", "dense"),
         loss=card.loss,
         metrics=card.metrics,
-        objective=Objective(card.metric.name, card.metric.goal),
+        objective=card.metric,
         space=SearchSpace(()),
         search=SearchSettings(),
     )
@@ -220,7 +220,7 @@ def _opened(path: Path, card: Card, folder: Path, *, trust: bool, emit: Listener
             config = json.loads(archive.read("config.json"))
         for name, place in own_objects(config).items():
             module, _, known = place.rpartition(".")
-            sources[name] = f"{module or card.model.source.partition(':')[0]}:{known}"
+            sources[name] = f"{module or str(card.model['source']).partition(':')[0]}:{known}"
     if sources and trust:
         ask_for_trust(sources.values(), folder, "file", trust=trust, emit=emit)
         own = {name: load_python(source, folder, ModelError) for name, source in sources.items()}

@@ -31,7 +31,6 @@ from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
-from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
 from keras_sweep.trial.plan import training_plan
 from keras_sweep.trial.result import Result, Suggestion, TrialState, Weights
@@ -72,11 +71,14 @@ def refit_weights(folder: SweepFolder, refit: Refit | None) -> Weights | None:
 
 
 def weights_of(opened: OpenedTrial) -> Weights:
-    """The trial's weights; trained again where they are not on disk as they were written.
+    """The weights that earned the value of a trial, or finalist; trained again where they are not on disk as written.
 
     What is on disk serves every backend: its numbers may differ in their last digits on another one, which is said.
 
-    Raises as `retrained_weights`; and UsageError: they would have to be trained again on another backend.
+    Raises:
+        Interrupted: the user asked to stop.
+        UsageError: they would have to be trained again on another backend than this one.
+        RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
     """
     import keras
 
@@ -93,6 +95,8 @@ def weights_of(opened: OpenedTrial) -> Weights:
                 text = f"{trial.name} was trained on {there}: on {here} its numbers may differ in the last digits"
                 opened.emit(Noticed(text))
             return weights
+    if trial.state is TrialState.FAIL:
+        raise RecordError(f"{trial.name} failed ({trial.reason}), so there are no weights", hint="Choose another")
     if runner is None and there != here:
         raise UsageError(
             f"{trial.name} must be trained again on {there}, since {why}, but the backend is {here}",
@@ -101,26 +105,13 @@ def weights_of(opened: OpenedTrial) -> Weights:
     opened.emit(Noticed(f"{trial.name} is trained again, since {why}"))
     if runner is None:
         runner, _ = choose_runner(opened.spec, opened.data, trial.runner.partition("/")[0])
-    return retrained_weights(opened, runner)
-
-
-def retrained_weights(opened: OpenedTrial, runner: Runner) -> Weights:
-    """The weights that earned the value of a trial, or finalist, trained again by this runner.
-
-    Raises:
-        Interrupted: the user asked to stop.
-        RecordError: it has none (it failed), or other numbers come out, as after a change of packages.
-    """
-    recorded = opened.trial
-    if recorded.state is TrialState.FAIL:
-        raise RecordError(f"{recorded.name} failed ({recorded.reason}), so there are no weights", hint="Choose another")
     again = trained_again(opened, runner)
-    if again.value == recorded.value and again.weights is not None:
+    if again.value == trial.value and again.weights is not None:
         return again.weights
     if again.state is TrialState.FAIL:
-        raise RecordError(f"{recorded.name} could not be trained again: {again.reason}", hint="Run the same again")
+        raise RecordError(f"{trial.name} could not be trained again: {again.reason}", hint="Run the same again")
     raise RecordError(
-        f"{recorded.name} trained again gives {again.value}, but {recorded.value} is recorded",
+        f"{trial.name} trained again gives {again.value}, but {trial.value} is recorded",
         hint="Use the packages and the backend that the sweep was run with (`sweep show` names them)",
     )
 
