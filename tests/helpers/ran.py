@@ -29,6 +29,13 @@ def ran_as(folder: Path, name: str, text: str, **options: Any) -> Sweep:
     return run(folder / f"{name}.yaml", sweeps_dir=folder / "sweeps", listener=quiet, **options)
 
 
+def finished(folder: Path, text: str = PLAIN, *, trials: int | None = None, **options: object) -> Ran:
+    """A call that has ended, of as many trials as the space file says unless it is said here."""
+    ran = Ran(folder, text=text, trials=trials, **options)
+    ran()
+    return ran
+
+
 class Ran:
     """One call of `run_sweep`: its events, and how it ended."""
 
@@ -55,7 +62,8 @@ class Ran:
             if self.time_is_up(event):
                 self.stop.limit(0.0)
 
-        return run_sweep(self.spec, self.sweep, self.options, emit, WallTime(), self.stop)
+        self.ended = run_sweep(self.spec, self.sweep, self.options, emit, WallTime(), self.stop)
+        return self.ended
 
     @property
     def notices(self) -> list[str]:

@@ -22,7 +22,7 @@ from keras_sweep.sweep import comparison as comparing
 from keras_sweep.sweep.comparison import Missed, RecordedSweep, compared, keep_comparison, missed_rows
 from keras_sweep.trial.comparison import MARGINAL, PAIRED
 from keras_sweep.trial.ranking import winner
-from tests.helpers.ran import Ran
+from tests.helpers.ran import finished
 from tests.helpers.space_texts import DIGITS, changed, small
 
 SPACE = changed(DIGITS, epochs="  epochs: {min: 1, max: 3}", search="search: {trials: 16, seed: 42}\nfinalists: none")
@@ -37,18 +37,10 @@ CANCER = small(
 )
 
 
-def run(folder: Path, text: str, trials: int | None = None, **options):
-    """Run a sweep; its folder, how it ended, and its notices."""
-    ran = Ran(folder, text=text, trials=trials, **options)
-    ended = ran()
-    return ran.sweep, ended, ran.notices
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("done")
-    sweep, ended, _ = run(folder, SPACE)
-    return sweep, ended
+    ran = finished(tmp_path_factory.mktemp("done"), SPACE)
+    return ran.sweep, ran.ended
 
 
 @pytest.fixture
@@ -84,8 +76,8 @@ def test_the_winner_is_compared_with_all_others(done):
 
 def test_what_more_trials_gain_is_said_of_a_loss_too_after_more_and_never_of_one_trial(tmp_path):
     text = changed(SPACE, metric="metric: {name: val_loss, goal: minimize}", epochs="  epochs: 1")
-    assert run(tmp_path, text, 1)[1].comparison.more is None
-    ended = run(tmp_path, text, 1, more=16)[1]
+    assert finished(tmp_path, text, trials=1).ended.comparison.more is None
+    ended = finished(tmp_path, text, trials=1, more=16).ended
     values = [one.value for one in ended.results]
     assert len(values) == 17
     assert ended.comparison.more.trials == 8
@@ -116,7 +108,7 @@ def test_an_altered_comparison_is_computed_anew_and_written_again_by_the_next_ru
     said["behind"] = {number: [0.0, 0.0, True] for number in said["behind"]}
     file.write_text(json.dumps(said))
     assert read(copy) == expected
-    assert run(copy.path.parent.parent, SPACE)[1].comparison == expected
+    assert finished(copy.path.parent.parent, SPACE).ended.comparison == expected
     assert file.read_text() == kept
 
 
@@ -137,7 +129,7 @@ def test_scores_that_are_gone_or_damaged_are_computed_again_from_weights(copy):
     (gone, damaged) = (path.name for path in sorted(copy.weights.iterdir())[:2])
     (copy.scores / gone).unlink()
     (copy.scores / damaged).write_bytes(b"garbage")
-    _, _, notices = run(copy.path.parent.parent, SPACE)
+    notices = finished(copy.path.parent.parent, SPACE).notices
     after = {path.name: path.read_bytes() for path in copy.scores.iterdir()}
     assert any(f"{damaged} are damaged" in notice for notice in notices)
     assert after.pop(f"{damaged}~1") == b"garbage"
@@ -147,11 +139,11 @@ def test_scores_that_are_gone_or_damaged_are_computed_again_from_weights(copy):
 def test_scores_without_weights_are_lost_and_said(copy):
     without = next(path for path in sorted(copy.scores.glob("0*")) if not (copy.weights / path.name).exists())
     without.unlink()
-    _, ended, notices = run(copy.path.parent.parent, SPACE, trials=17)
-    assert any("the scores of 1 trial on the validation rows are lost" in notice for notice in notices)
-    lost = ended.comparison.behind[int(without.stem)]
+    ran = finished(copy.path.parent.parent, SPACE, trials=17)
+    assert any("the scores of 1 trial on the validation rows are lost" in notice for notice in ran.notices)
+    lost = ran.ended.comparison.behind[int(without.stem)]
     assert lost.stderr is None and lost.behind > 0
-    assert ended.comparison.estimate is not None
+    assert ran.ended.comparison.estimate is not None
 
 
 def test_without_scores_trials_are_compared_by_their_values(copy):
@@ -164,8 +156,8 @@ def test_without_scores_trials_are_compared_by_their_values(copy):
 @pytest.mark.parametrize("metric", ["auc", "precision", "loss"])
 def test_a_metric_that_is_no_share_of_rows_has_an_estimate_too(tmp_path, metric):
     text = CANCER.replace("metrics: [METRIC]\n", "" if metric == "loss" else f"metrics: [{metric}]\n")
-    _, ended, _ = run(tmp_path, text.replace("METRIC", metric), runner="fit" if metric == "auc" else None)
-    comparison = ended.comparison
+    runner = "fit" if metric == "auc" else None
+    comparison = finished(tmp_path, text.replace("METRIC", metric), runner=runner).ended.comparison
     assert comparison.method == PAIRED
     assert comparison.estimate.low < comparison.estimate.naive < comparison.estimate.high
     assert (comparison.estimate.value >= comparison.estimate.naive) == (metric == "loss")

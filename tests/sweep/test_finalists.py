@@ -21,13 +21,12 @@ from keras_sweep.trial.events import (
     FinalistEnded,
     FinalistEpochEnded,
     FinalistsChosen,
-    SweepEnded,
     TrialEnded,
 )
 from keras_sweep.trial.finalists import score, seed_scores
 from keras_sweep.trial.ranking import best_training, winner
 from tests.helpers.command import called
-from tests.helpers.ran import Ran
+from tests.helpers.ran import Ran, finished
 from tests.helpers.whole_spaces import FEW_FINALISTS, PLAIN, SPACES
 from tests.helpers.whole_sweeps import outcome
 
@@ -41,9 +40,7 @@ def plain(results):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """A sweep that nobody stopped."""
-    ran = Ran(tmp_path_factory.mktemp("whole"), text=ALL, trials=6)
-    ran()
-    return ran
+    return finished(tmp_path_factory.mktemp("whole"), ALL, trials=6)
 
 
 def test_the_best_recipes_are_trained_with_each_new_seed_after_the_search(whole: Ran) -> None:
@@ -67,8 +64,7 @@ def test_each_has_the_numbers_of_a_trial_with_that_seed(whole: Ran, tmp_path: Pa
     one = results_of(whole)[whole.of(FinalistsChosen)[0].recipes[0]]
     values = "".join(f"  {name}: {value}\n" for name, value in one.params.items())
     head = SPACES["plain"].partition("parameters:")[0]
-    alone = Ran(tmp_path, text=f"{head}parameters:\n{values}", trials=1, seed=43)
-    (result,) = alone().results
+    (result,) = finished(tmp_path, f"{head}parameters:\n{values}", trials=1, seed=43).ended.results
     (finalist,) = (each for each in one.finalists if each.finalist_seed == 43)
     assert (finalist.value, finalist.curve["val_accuracy"]) == (result.value, result.curve["val_accuracy"])
 
@@ -148,17 +144,14 @@ def test_an_exported_winner_is_named_by_its_recipe_and_its_seed(whole: Ran, tmp_
 
 
 def test_the_engine_learns_nothing_of_them(tmp_path: Path) -> None:
-    Ran(tmp_path, text=ALL, trials=6)()
-    longer = Ran(tmp_path, text=ALL, trials=17)
-    longer()
+    finished(tmp_path, ALL, trials=6)
+    longer = finished(tmp_path, ALL, trials=17)
     (tmp_path / "without").mkdir()
-    without = Ran(tmp_path / "without", text=PLAIN, trials=17)
-    without()
+    without = finished(tmp_path / "without", PLAIN, trials=17)
     assert plain(results_of(longer)) == plain(results_of(without))
     assert not without.of(FinalistsChosen)
     (chosen,) = longer.of(FinalistsChosen)
-    (ended,) = without.of(SweepEnded)
-    assert chosen.estimate == ended.comparison.estimate is not None
+    assert chosen.estimate == without.ended.comparison.estimate is not None
     assert winner(results_of(without), without.spec.objective).finalists == ()
 
 
@@ -179,12 +172,12 @@ def test_a_sweep_whose_time_is_up_while_they_train_goes_on_to_the_same_end(
     assert reason == "time is up" or (epochs and reason == "done")
     assert winner(results_of(stopped), stopped.spec.objective).final is (reason == "done")
     assert listed(stopped)["state"] == ("done" if reason == "done" else "stopped")
-    Ran(tmp_path, text=ALL, trials=6)()
+    finished(tmp_path, ALL, trials=6)
     assert {**outcome(stopped.sweep), "files": None} == {**outcome(whole.sweep), "files": None}
 
 
 def test_those_of_an_earlier_end_stay_and_are_used_again(whole: Ran, tmp_path: Path) -> None:
-    Ran(tmp_path, text=ALL, trials=4)()
+    finished(tmp_path, ALL, trials=4)
     longer = Ran(tmp_path, text=ALL, trials=6)
     before = {one.number: one.finalists for one in results_of(longer)}
     longer()
@@ -201,28 +194,24 @@ def test_those_of_an_earlier_end_stay_and_are_used_again(whole: Ran, tmp_path: P
 
 
 def test_lost_weights_of_a_finalist_are_trained_again_to_the_bit(whole: Ran, tmp_path: Path) -> None:
-    ran = Ran(tmp_path, text=ALL, trials=6)
-    ran()
+    ran = finished(tmp_path, ALL, trials=6)
     for path in (*ran.sweep.finalists.weights.iterdir(), *ran.sweep.weights.iterdir(), ran.sweep.best):
         path.unlink()
-    Ran(tmp_path, text=ALL, trials=6)()
+    finished(tmp_path, ALL, trials=6)
     assert outcome(ran.sweep)["best"] == outcome(whole.sweep)["best"]
 
 
 def test_a_search_too_small_for_them_says_so_and_how_to_ask(tmp_path: Path) -> None:
-    ran = Ran(tmp_path, text=SPACES["plain"], trials=4)
-    ended: SweepEnded = ran()
+    ran = finished(tmp_path, SPACES["plain"], trials=4)
     (chosen,) = ran.of(FinalistsChosen)
     assert not chosen.recipes
-    assert not any(one.finalists for one in ended.results)
+    assert not any(one.finalists for one in ran.ended.results)
     assert chosen.note.endswith("`finalists: {top: 5, seeds: 3}` in the space file asks for all")
 
 
 @pytest.mark.parametrize("space", ["fit", "pruned", "bands"])
 def test_other_runners_engines_and_rules_have_them_too(space: str, tmp_path: Path) -> None:
-    text = SPACES[space] + FEW_FINALISTS
-    ran = Ran(tmp_path, text=text, trials=None, runner="fit" if space == "fit" else None)
-    ran()
+    ran = finished(tmp_path, SPACES[space] + FEW_FINALISTS, runner="fit" if space == "fit" else None)
     best = winner(results_of(ran), ran.spec.objective)
     assert best.final
     (finalist,) = best.finalists

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -125,25 +124,6 @@ def test_no_card_stands_beside_another_model(study: StudyFile, results, monkeypa
     assert not study.folder.card.exists()
     assert not any(isinstance(event, Noticed) for event in finished(study, results))
     assert card(study)["trials"] == 4
-
-
-def test_a_disk_that_is_full_is_said_plainly(study: StudyFile, results, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(finish_module, "save_keras", full)
-    with pytest.raises(RecordError, match=r"can't write .*best\.keras: No space left on device. Free some space"):
-        finished(study, results)
-
-
-def test_another_model_in_its_place_is_set_aside(study: StudyFile, results) -> None:
-    finished(study, results)
-    good = card(study)
-    study.folder.best.write_bytes(study.folder.best.read_bytes()[:-30])
-    events = finished(study, results)
-    assert any(isinstance(event, Noticed) and "best.keras~1" in event.message for event in events)
-    assert card(study)["test"] == good["test"]
-    assert study.facts.test_looks == 1
 
 
 def test_a_card_that_was_altered_is_set_aside_and_neither_exported_nor_reported(study: StudyFile, results) -> None:

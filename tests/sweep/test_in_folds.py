@@ -24,7 +24,7 @@ from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.training.choose import choose_runner
 from keras_sweep.views.data_view import DataView
-from tests.helpers.ran import Ran, quiet
+from tests.helpers.ran import finished, quiet
 from tests.helpers.screen import on_terminal
 from tests.helpers.space_texts import small
 
@@ -40,7 +40,7 @@ SPACE = small(
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("folds")
-    Ran(folder, text=SPACE, trials=None)()
+    finished(folder, SPACE)
     return folder
 
 
@@ -94,7 +94,7 @@ def test_damaged_scores_are_computed_again_from_the_weights_of_all_folds(folder:
     part = SweepFolder(folder / "sweeps" / "plain")
     result = next(one for one in read_results(part) if one.scores_digest)
     scores_file(part, result.number).write_bytes(b"damaged")
-    Ran(folder, text=SPACE, trials=None)()
+    finished(folder, SPACE)
     assert load_scores_of(part, result).rows == 1437
 
 
@@ -142,7 +142,7 @@ BY_AUC = small(
 
 
 def test_a_metric_of_all_rows_is_ranked_and_estimated(tmp_path: Path) -> None:
-    Ran(tmp_path, text=BY_AUC, trials=None)()
+    finished(tmp_path, BY_AUC)
     sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
     best = sweep.best
     assert sweep.estimate is not None and best.value is not None

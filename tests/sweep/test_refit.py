@@ -15,7 +15,7 @@ from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import WinnerRefitted
-from tests.helpers.ran import Ran, quiet
+from tests.helpers.ran import finished, quiet
 from tests.helpers.space_texts import small
 
 PARAMETERS = "{optimizer: adam, learning_rate: {values: [0.01, 0.02]}, batch_size: 128, epochs: {max: 3, take: best}}"
@@ -29,15 +29,8 @@ TABLE = small(
 )
 
 
-def run(folder: Path, text: str) -> Ran:
-    """A run of the space, and what it said."""
-    ran = Ran(folder, text=text, trials=None)
-    ran()
-    return ran
-
-
 def refits(folder: Path, text: str) -> list[WinnerRefitted]:
-    return run(folder, text).of(WinnerRefitted)
+    return finished(folder, text).of(WinnerRefitted)
 
 
 def scored_epoch(sweep: ks.Sweep) -> int:
@@ -48,7 +41,7 @@ def scored_epoch(sweep: ks.Sweep) -> int:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("refit")
-    run(folder, SPACE + REFIT)
+    finished(folder, SPACE + REFIT)
     return folder
 
 
@@ -109,10 +102,10 @@ def test_it_is_trained_once_and_again_where_it_is_damaged(tmp_path: Path) -> Non
 
 
 def test_a_finished_sweep_is_refit_once_it_is_asked_for_and_its_own_model_comes_back_without(tmp_path: Path) -> None:
-    run(tmp_path, SPACE)
+    finished(tmp_path, SPACE)
     best = tmp_path / "sweeps" / "plain" / "best.keras"
     own = best.read_bytes()
-    with_refit = run(tmp_path, SPACE + REFIT)
+    with_refit = finished(tmp_path, SPACE + REFIT)
     assert [one.earlier for one in with_refit.of(WinnerRefitted)] == [False]
     looks = [event.looks for event in with_refit.of(happened.TestEvaluated)]
     assert looks == [2]  # it is another model, so it is looked at anew, and that is counted
@@ -129,7 +122,7 @@ def test_the_columns_of_a_table_are_encoded_by_all_of_its_rows(tmp_path: Path) -
     kinds = np.arange(120) % 3
     table = {"size": kinds + random.normal(0, 0.5, 120), "species": [f"kind {kind}" for kind in kinds]}
     pl.DataFrame(table).write_csv(tmp_path / "plants.csv")
-    run(tmp_path, TABLE + REFIT)
+    finished(tmp_path, TABLE + REFIT)
     sweep = ks.open("plain", sweeps_dir=tmp_path / "sweeps")
     model = tmp_path / "model.keras"
     sweep.export(model)

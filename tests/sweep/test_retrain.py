@@ -29,7 +29,7 @@ from keras_sweep.trial.result import TrialState
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
 from tests.helpers.in_memory_record import InMemory, searched
-from tests.helpers.ran import Ran
+from tests.helpers.ran import finished
 from tests.helpers.records import identical
 from tests.helpers.space_texts import DIGITS, changed
 
@@ -124,18 +124,10 @@ def test_what_the_sweep_keeps_of_trials_in_training_stays_when_a_trial_is_traine
 SPACE = changed(DIGITS, epochs="  epochs: {min: 1, max: 3}", search="search: {trials: 4, seed: 42}\nfinalists: none")
 
 
-def run(folder: Path) -> tuple[SweepFolder, int, list[str]]:
-    """Run a sweep; its folder, its winner, and its notices."""
-    ran = Ran(folder, text=SPACE, trials=None)
-    comparison = ran().comparison
-    assert comparison is not None and comparison.best is not None
-    return ran.sweep, comparison.best, ran.notices
-
-
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepFolder, int]:
-    sweep, best, _ = run(tmp_path_factory.mktemp("done"))
-    return sweep, best
+    ran = finished(tmp_path_factory.mktemp("done"), SPACE)
+    return ran.sweep, ran.ended.comparison.best  # type: ignore[union-attr, return-value]
 
 
 @pytest.fixture
@@ -150,7 +142,7 @@ def swapped(done: tuple[SweepFolder, int], tmp_path: Path) -> SweepFolder:
 
 
 def test_another_trials_weights_are_set_aside_and_the_trial_is_trained_again(done, swapped, tmp_path):
-    _, best, notices = run(tmp_path)
+    notices, best = finished(tmp_path, SPACE).notices, done[1]
     file = weights_file(swapped, best)
     assert any(f"{file} are damaged: they are not those that the record tells of" in notice for notice in notices)
     assert any(f"trial {best} is trained again" in notice for notice in notices)
