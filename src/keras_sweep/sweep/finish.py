@@ -79,7 +79,7 @@ def finish(running: Running, results: Sequence[Result], best: Result, *, test: b
             model, own, _ = final_model(opened)
         if look:
             with wall.phase("test"):
-                scores = look_at_test(opened, model, own)
+                look_at_test(opened, model, own)
         if not sound:
             try:
                 with wall.phase("export"):
@@ -114,11 +114,10 @@ def evaluate_winner(access: SweepAccess) -> TestScores:
     Raises as `SweepAccess.opened` and `look_at_test`; SweepBusy: another process runs the sweep.
     """
     with SweepLock(access.folder), access.opened(None) as best:
+        if not best.data.test_rows:
+            raise DataError(f"{best.data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
         model, own, _ = final_model(best)
-        scores = look_at_test(best, model, own)
-    if scores is None:
-        raise DataError(f"{best.data.name} has no test rows", hint="Give `split: {test: 0.2}` in the space file")
-    return scores
+        return look_at_test(best, model, own)
 
 
 def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = True) -> TestEvaluated:
@@ -127,8 +126,8 @@ def known_look(best: Result, scores: TestScores, looks: int, *, earlier: bool = 
     return TestEvaluated(best.recipe, *seen, earlier=earlier, seed=best.finalist_seed)
 
 
-def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores | None:
-    """Evaluate a trial's model on the sealed rows and count the look; None where the source has no test rows.
+def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores:
+    """Evaluate a trial's model on the sealed rows, of which there are some, and count the look.
 
     `own` are the rows that the model was trained on. The count is written when the rows are open and before they are
     scored: a look that a kill cuts short is counted, and taken anew; where the rows can't be had, nobody has looked.
@@ -138,8 +137,6 @@ def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores
         DataError: they can't be read.
     """
     study, spec, data, best = opened.study, opened.spec, opened.data, opened.trial
-    if not data.test_rows:
-        return None
     if study.facts.test_fingerprint not in (None, data.test_fingerprint):
         raise ChangedSweep(
             f"the test rows of {data.name} are not those that the sweep {spec.name!r} was begun with: "

@@ -70,6 +70,13 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         model = ["model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),", *layers, "])"]
     else:
         model = _users_model(spec, plan, data)
+    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
+        optimizer = ["optimizer = type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own"]
+        if "learning_rate" in plan.optimizer_arguments:
+            optimizer.append(f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}")
+    else:
+        name = type(make_optimizer(plan)).__name__
+        optimizer = [f"optimizer = keras.optimizers.{name}({_arguments(plan.optimizer_arguments)})"]
     epochs = result.epochs or plan.epochs
     stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
@@ -90,7 +97,8 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         "",
         f"keras.utils.set_random_seed({plan.seed})",
         *model,
-        *_compile(spec, plan, data),
+        *optimizer,
+        f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})",
         f"epochs = {epochs}{stopped}",
         "validation = (x_val, y_val)",
         f"log = model.fit(x, y, epochs=epochs, {size}, validation_data=validation, verbose=0{more})",
@@ -136,18 +144,6 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
         "if not model.built:",
         f"    model(keras.KerasTensor({(None, *data.input_shape)!r}, dtype={str(data.train.x.dtype)!r}))",
     ]
-
-
-def _compile(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[str]:
-    lines = []
-    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
-        lines.append("optimizer = type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own")
-        if "learning_rate" in plan.optimizer_arguments:
-            lines.append(f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}")
-    else:
-        name = type(make_optimizer(plan)).__name__
-        lines.append(f"optimizer = keras.optimizers.{name}({_arguments(plan.optimizer_arguments)})")
-    return [*lines, f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})"]
 
 
 def _arguments(values: Mapping[str, Any]) -> str:

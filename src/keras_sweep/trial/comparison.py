@@ -96,11 +96,9 @@ def marginal(results: Sequence[Result], objective: Objective) -> Comparison:
 
     Imported trials tie among themselves only, in a sweep that has no others: their errors are not known.
     """
-    best = winner(results, objective)
-    counts = can_win if best is not None else comparable
+    counts = can_win if winner(results, objective) is not None else comparable
     rivals = [result for result in results if counts(result, objective)]
-    if best is None:
-        best = min(rivals, key=lambda result: order_key(result, objective), default=None)
+    best = min(rivals, key=lambda result: order_key(result, objective), default=None)
     if best is None or best.value is None:
         return Comparison()
     behind = {}
