@@ -86,13 +86,10 @@ def test_the_database_itself_is_open_for_reading_alone(folder):
     assert folder.study.read_bytes() == before
 
 
-def test_who_calls_it_by_another_name_is_refused(server):
+def test_it_listens_on_loopback_alone_and_who_calls_it_by_another_name_is_refused(server):
+    assert server.server_address[0] == "127.0.0.1"
     assert ask(server, "/api/studies", host="attacker.example")[0] == 403
     assert ask(server, "/api/studies", host="localhost")[0] == 200
-
-
-def test_it_listens_on_loopback_alone(server):
-    assert server.server_address[0] == "127.0.0.1"
 
 
 def test_a_port_that_is_taken_or_none_is_named(folder):

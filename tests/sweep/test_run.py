@@ -18,28 +18,25 @@ from keras_sweep.trial import events as happened
 from keras_sweep.trial.events import (
     EpochEnded,
     GenerationAsked,
-    Noticed,
     PhaseBegan,
     SweepStarted,
     TrialEnded,
 )
 from tests.helpers.command import sweep
-from tests.helpers.ran import Ran
+from tests.helpers.ran import Ran, finished
 from tests.helpers.space_texts import small
 from tests.helpers.whole_spaces import PLAIN
 
 
 def test_begun_gone_on_with_and_made_longer(tmp_path: Path) -> None:
-    first = Ran(tmp_path)
-    ended = first()
-    assert (ended.reason, len(ended.results)) == ("done", 4)
+    first = finished(tmp_path, trials=4)
+    assert (first.ended.reason, len(first.ended.results)) == ("done", 4)
     assert len(first.of(TrialEnded)) == 4
-    assert all(one.weights is None for one in ended.results)  # memory would not hold thousands
-    again = Ran(tmp_path)
-    assert again().reason == "done"
-    assert again.of(TrialEnded) == []
-    more = Ran(tmp_path, more=3)
-    assert len(more().results) == 7
+    assert all(one.weights is None for one in first.ended.results)  # memory would not hold thousands
+    again = finished(tmp_path, trials=4)
+    assert (again.ended.reason, again.of(TrialEnded)) == ("done", [])
+    more = finished(tmp_path, trials=4, more=3)
+    assert len(more.ended.results) == 7
     (started,) = more.of(SweepStarted)
     assert (started.total, len(started.finished)) == (7, 4)
     assert 1 <= len(saved_trials(more.sweep)) <= 7
@@ -50,9 +47,8 @@ def test_begun_anew_the_older_one_is_kept(tmp_path: Path) -> None:
     Ran(tmp_path)()
     with pytest.raises(ChangedSweep, match="--fresh"):
         Ran(tmp_path, seed=7)()
-    fresh = Ran(tmp_path, seed=7, fresh=True)
-    fresh()
-    assert any(isinstance(event, Noticed) and "plain~1" in event.message for event in fresh.events)
+    fresh = finished(tmp_path, trials=4, seed=7, fresh=True)
+    assert any("plain~1" in notice for notice in fresh.notices)
     assert len(reader.read_results(SweepFolder(tmp_path / "sweeps" / "plain~1"))) == 4
     assert not fresh.sweep.owner.exists()
 
@@ -67,22 +63,17 @@ def test_a_signal_before_the_first_trial_leaves_nothing_to_finish(tmp_path: Path
 
 
 def test_a_finished_sweep_is_told_again_without_its_data_until_something_is_missing(tmp_path: Path) -> None:
-    first = Ran(tmp_path)
-    first()
-    again = Ran(tmp_path)
-    assert again().reason == "done"
+    first, again = finished(tmp_path, trials=4), finished(tmp_path, trials=4)
+    assert again.ended.reason == "done"
     assert "all of its 4 trials are done, and nothing is left to do; `--more N` adds some" in again.notices
     (told,) = again.of(happened.TestEvaluated)
     (seen,) = first.of(happened.TestEvaluated)
     assert told == replace(seen, earlier=True)
     for break_it in (again.sweep.card.unlink, lambda: again.sweep.best.write_bytes(b"PK"), again.sweep.space.unlink):
         break_it()
-        mended = Ran(tmp_path)
-        mended()
-        assert not any("nothing is left" in notice for notice in mended.notices)
-        last = Ran(tmp_path)
-        last()
-        assert any("nothing is left" in notice for notice in last.notices)
+        for left in ("something", "nothing"):
+            said = any("nothing is left" in notice for notice in finished(tmp_path, trials=4).notices)
+            assert said == (left == "nothing")
 
 
 def test_a_finished_sweep_is_run_again_without_keras(tmp_path: Path) -> None:
@@ -126,12 +117,12 @@ def listed(folder: Path) -> dict[str, object]:
 def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_asked_for(tmp_path: Path) -> None:
     text = PLAIN.replace("learning_rate: {min: 1e-4, max: 0.3, log: true}", "learning_rate: 0.1")
     text = text.replace("epochs: {min: 1, max: 3}", "epochs: 1")
-    ended = Ran(tmp_path, trials=8, text=text)()
+    ended = finished(tmp_path, text, trials=8).ended
     assert (ended.reason, len(ended.results)) == ("the space is exhausted", 2)
     row = listed(tmp_path)
     assert (row["trials"], row["total"], row["state"]) == (2, 8, "done (exhausted)")
-    again = Ran(tmp_path, trials=8, text=text)
-    assert again().reason == "the space is exhausted"
+    again = finished(tmp_path, text, trials=8)
+    assert again.ended.reason == "the space is exhausted"
     (said,) = again.notices
     assert said == "every one of the 2 different trials of the space has been tried, and nothing is left to do"
 
@@ -139,15 +130,13 @@ def test_a_space_that_is_exhausted_is_listed_as_done_however_many_trials_were_as
 @pytest.mark.parametrize("runner", ["compiled", "fit"])
 def test_as_many_trials_are_asked_at_once_as_the_space_file_says(tmp_path: Path, runner: str) -> None:
     text = PLAIN.replace("max: 3", "max: 1").replace("seed: 42}", "seed: 42, generation: 3}")
-    ran = Ran(tmp_path, text=text, runner=runner)
-    generations = [one.suggestion.generation for one in ran().results]
-    assert generations == [0, 0, 0, 1]
+    ran = finished(tmp_path, text, trials=4, runner=runner)
+    assert [one.suggestion.generation for one in ran.ended.results] == [0, 0, 0, 1]
     asked = [len(event.suggestions) for event in ran.of(GenerationAsked)]
     assert asked == [3, 3]  # the last ones are asked for in full, too: a longer sweep has the same trials
-    with pytest.raises(ChangedSweep, match=r"search\.generation: 3 -> 4"):
-        Ran(tmp_path, text=text.replace("generation: 3", "generation: 4"))()
-    with pytest.raises(ChangedSweep, match=r"search\.generation: 3 -> 0"):
-        Ran(tmp_path, text=text.replace(", generation: 3", ""))()
+    for other, size in ((", generation: 4", 4), ("", 0)):
+        with pytest.raises(ChangedSweep, match=rf"search\.generation: 3 -> {size}"):
+            Ran(tmp_path, text=text.replace(", generation: 3", other))()
 
 
 def test_a_sweep_whose_process_was_killed_is_listed_as_stopped(tmp_path: Path) -> None:
@@ -189,9 +178,8 @@ def test_when_the_time_is_up_before_a_trial_ended_it_is_no_error_and_says_what_i
 
 
 def test_the_time_given_to_a_caller_of_the_library_counts_too(tmp_path: Path) -> None:
-    ran = Ran(tmp_path, trials=100, seconds=1e-6)
-    ended = ran()
-    assert (ended.reason, ended.results, dict(ended.kept)) == ("time is up", (), {})
+    ran = finished(tmp_path, trials=100, seconds=1e-6)
+    assert (ran.ended.reason, ran.ended.results, dict(ran.ended.kept)) == ("time is up", (), {})
     assert "the time is up before any trial ended its first epoch: give it more with `--for`" in ran.notices
 
 
