@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import TypeAlias
 
 from keras_sweep.space.search_space import Objective
@@ -97,12 +98,9 @@ def mean(values: Sequence[float]) -> float:
 
 def spent_seconds(results: Iterable[Result]) -> dict[int, float]:
     """Trial -> what it and all before it took of sampling, compiling and training, one after the other."""
-    spent, total = {}, 0.0
-    for result in sorted(results, key=lambda each: each.number):
-        took = result.seconds.total
-        total += took if math.isfinite(took) and took > 0 else 0.0
-        spent[result.number] = total
-    return spent
+    took = {one.number: one.seconds.total for one in sorted(results, key=lambda each: each.number)}
+    finite = (seconds if math.isfinite(seconds) and seconds > 0 else 0.0 for seconds in took.values())
+    return dict(zip(took, accumulate(finite), strict=True))
 
 
 def improvements(
