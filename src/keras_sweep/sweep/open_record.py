@@ -142,6 +142,11 @@ def tell_again(
         sweep = RecordedSweep.read(folder)
         if sweep.best is None or not _is_done(sweep, sweep.best, spec, test=test):
             return None
+        for trial in (one for result in sweep.results for one in (result, *result.finalists)):
+            if weights_file_of(folder, trial).exists():
+                load_weights_of(folder, trial)
+                if trial.scores_digest:
+                    load_scores_of(folder, trial)
     except (RecordError, OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
     results, training = sweep.results, best_training(sweep.best, spec.objective)
@@ -173,12 +178,13 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
     waits = folder.spool.exists() or folder.finalists.spool.exists()
     if waits or read_owner(folder) is not None or folder.space.read_text() != spec.text:
         return False
-    _read_what_is_kept(sweep)
     training = best_training(best, spec.objective)
     card = kept_card(folder, facts)
     if not is_card_of(card, training, facts.seed) or card["trials"] != len(results):
         return False
-    if (sweep.refit is not None) is not spec.refits or card["refit"] != refit_record(sweep.refit):
+    if (refit_weights(folder, sweep.refit) is not None) is not spec.refits or card["refit"] != refit_record(
+        sweep.refit
+    ):
         return False
     scores = facts.test_of(training)
     if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
@@ -189,17 +195,6 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
         return False
     written = folder.card.stat().st_mtime
     return all(path.stat().st_mtime < written for path in _sources(spec))
-
-
-def _read_what_is_kept(sweep: RecordedSweep) -> None:
-    """Read the weights and scores that are kept: a run makes whole what is damaged. Raises RecordError."""
-    if sweep.refit is not None and refit_weights(sweep.folder, sweep.refit) is None:
-        raise RecordError("the weights of the refit are gone")
-    for trial in (one for result in sweep.results for one in (result, *result.finalists)):
-        if weights_file_of(sweep.folder, trial).exists():
-            load_weights_of(sweep.folder, trial)
-            if trial.scores_digest:
-                load_scores_of(sweep.folder, trial)
 
 
 def _sources(spec: SweepSpec) -> list[Path]:

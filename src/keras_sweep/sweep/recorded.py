@@ -25,6 +25,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.read import read_space_file
+from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import Listener, Noticed
 from keras_sweep.trial.ranking import best_training, imported, winner
@@ -75,6 +76,7 @@ class SweepAccess:
                 )
             choose_backend(self.backend, "--backend", default=backend_of(trial.runner))
             check_environment()
+            enable_compile_cache()
             spec, data = recorded_data(study, spec, self.emit)
             yield OpenedTrial(study, spec, data, trial, self.emit)
 

@@ -101,7 +101,22 @@ def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
     names = [folder.name for folder in folders]
     if len(set(names)) < max(len(names), 2):
         raise UsageError(f"two different sweeps or more are needed, but got {', '.join(names) or 'none'}")
-    sides = [_side(folder) for folder in folders]
+    sides = []
+    for folder in folders:
+        sweep = RecordedSweep.read(folder)
+        best = needed_winner(folder.name, sweep.results, sweep.objective)
+        side = Side(
+            name=folder.name,
+            facts=sweep.facts,
+            results=sweep.results,
+            best=best,
+            estimate=sweep.comparison.estimate,
+            over_seeds=seed_scores(best) if best.final else None,
+            scores=scores_of_seeds(folder, best) or (),
+            improvements=improvements(sweep.results, sweep.objective),
+            spent=spent_seconds(sweep.results),
+        )
+        sides.append(side)
     if differences := _differences(sides):
         raise UsageError(
             f"{', '.join(names)} can't be compared: {'; '.join(differences)}",
@@ -111,22 +126,6 @@ def side_by_side(folders: Sequence[SweepFolder]) -> SideBySide:
     found = SideBySide(objective, sides, {}, None)
     behind, rows = _behind(found)
     return replace(found, behind=behind, rows=rows)
-
-
-def _side(folder: SweepFolder) -> Side:
-    sweep = RecordedSweep.read(folder)
-    best = needed_winner(folder.name, sweep.results, sweep.objective)
-    return Side(
-        name=folder.name,
-        facts=sweep.facts,
-        results=sweep.results,
-        best=best,
-        estimate=sweep.comparison.estimate,
-        over_seeds=seed_scores(best) if best.final else None,
-        scores=scores_of_seeds(folder, best) or (),
-        improvements=improvements(sweep.results, sweep.objective),
-        spent=spent_seconds(sweep.results),
-    )
 
 
 def _differences(sides: Sequence[Side]) -> list[str]:

@@ -18,7 +18,6 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
 from keras_sweep.errors import DataError, Interrupted, RecordError, SweepError, UsageError
 from keras_sweep.files.arrays import write_arrays
-from keras_sweep.process.backend import check_environment
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.saved import delete_others, load_weights, load_weights_of, weights_file, weights_file_of
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -29,7 +28,6 @@ from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, backend_of, unf
 from keras_sweep.sweep.replay import told_as_phases, trained_again
 from keras_sweep.training.build_trial import compiled_model, predicted
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.folds import fold_outputs, weights_of_folds
 from keras_sweep.trial.events import Noticed, Refit, WinnerRefitted
 from keras_sweep.trial.plan import training_plan
@@ -167,8 +165,6 @@ def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | N
 
 def trained_model(spec: SweepSpec, result: Result, weights: Weights, data: SearchData) -> Any:
     """The trial's compiled `keras.Model` with the given weights; it takes rows as in `data.train.x`."""
-    check_environment()
-    enable_compile_cache()
     model = compiled_model(spec, training_plan(spec, result.params), data)
     model.set_weights(list(weights))
     model.optimizer.build(model.trainable_variables)  # else loading its file warns of variables that are not there

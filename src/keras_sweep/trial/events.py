@@ -45,7 +45,12 @@ class Refit:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepStarted:
+class Event:
+    """Something that happens during a sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepStarted(Event):
     """The search begins, or goes on."""
 
     name: str
@@ -60,7 +65,7 @@ class SweepStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class GenerationAsked:
+class GenerationAsked(Event):
     """A batch of trials begins to train."""
 
     generation: int
@@ -68,7 +73,7 @@ class GenerationAsked:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseBegan:
+class PhaseBegan(Event):
     """What the command does from now on, until the next phase begins; it bears the name of that part of the time."""
 
     phase: str  # "import", "data", "build", "sampler", "compile", "train", "test", "export", "record"
@@ -77,7 +82,7 @@ class PhaseBegan:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialResumed:
+class TrialResumed(Event):
     """A trial goes on where it was stopped."""
 
     number: int
@@ -85,7 +90,7 @@ class TrialResumed:
 
 
 @dataclass(frozen=True, slots=True)
-class EpochEnded:
+class EpochEnded(Event):
     """One trial ended one epoch."""
 
     number: int
@@ -94,21 +99,21 @@ class EpochEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class TrialEnded:
+class TrialEnded(Event):
     """A trial ended and is kept: in the record, or beside it until those with lower numbers have ended."""
 
     result: Result
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(Event):
     """Something the user should know: a fall back to another runner, an exhausted space."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class FinalistsChosen:
+class FinalistsChosen(Event):
     """The search has ended, and its best recipes are trained again with new seeds; or none are, and `note` says why."""
 
     recipes: tuple[int, ...]  # the trials whose recipes these are, most promising first
@@ -120,7 +125,7 @@ class FinalistsChosen:
 
 
 @dataclass(frozen=True, slots=True)
-class FinalistEpochEnded:
+class FinalistEpochEnded(Event):
     """One finalist ended an epoch."""
 
     recipe: int  # the trial of the search whose recipe it is
@@ -129,14 +134,14 @@ class FinalistEpochEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class FinalistEnded:
+class FinalistEnded(Event):
     """A finalist ended and is kept."""
 
     result: Result
 
 
 @dataclass(frozen=True, slots=True)
-class WinnerRefitted:
+class WinnerRefitted(Event):
     """The winner was trained once more, on all rows of training and validation."""
 
     refit: Refit
@@ -144,7 +149,7 @@ class WinnerRefitted:
 
 
 @dataclass(frozen=True, slots=True)
-class TestEvaluated:
+class TestEvaluated(Event):
     """The winner was evaluated on the sealed test set."""
 
     number: int
@@ -157,7 +162,7 @@ class TestEvaluated:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepEnded:
+class SweepEnded(Event):
     """The command is about to end."""
 
     name: str
@@ -170,19 +175,4 @@ class SweepEnded:
     comparison: Comparison | None = None  # of the results; None: by their values alone
 
 
-Event: TypeAlias = (
-    SweepStarted
-    | GenerationAsked
-    | PhaseBegan
-    | TrialResumed
-    | EpochEnded
-    | TrialEnded
-    | Noticed
-    | FinalistsChosen
-    | FinalistEpochEnded
-    | FinalistEnded
-    | WinnerRefitted
-    | TestEvaluated
-    | SweepEnded
-)
 Listener: TypeAlias = Callable[[Event], Any]
