@@ -182,9 +182,7 @@ def _is_done(sweep: RecordedSweep, best: Result, spec: SweepSpec, *, test: bool)
     card = kept_card(folder, facts)
     if not is_card_of(card, training, facts.seed) or card["trials"] != len(results):
         return False
-    if (refit_weights(folder, sweep.refit) is not None) is not spec.refits or card["refit"] != refit_record(
-        sweep.refit
-    ):
+    if (refit_weights(folder, sweep.refit) is None) is spec.refits or card["refit"] != refit_record(sweep.refit):
         return False
     scores = facts.test_of(training)
     if (scores is None) != (card["test"] is None) or (test and scores is None and card["data"]["test_rows"]):
