@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -82,11 +81,6 @@ def test_what_more_trials_gain_is_said_of_a_loss_too_after_more_and_never_of_one
     assert len(values) == 17
     assert ended.comparison.more.trials == 8
     assert ended.comparison.more.gain == min(values[:9]) - min(values) > 0
-
-
-def test_the_estimate_is_on_the_card(done):
-    sweep, ended = done
-    assert json.loads(sweep.card.read_text())["estimate"] == asdict(ended.comparison.estimate)
 
 
 def test_a_reader_takes_what_the_run_kept_and_never_another_sweeps(copy, done, monkeypatch):

@@ -152,13 +152,6 @@ def test_keras_refuses_weights_that_promise_too_much_or_lie_elsewhere(
         keras.models.load_model(path)
 
 
-def test_a_model_with_code_in_it_is_not_opened(tmp_path: Path) -> None:
-    path = tmp_path / "code.keras"
-    keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x * 2)]).save(path)
-    with pytest.raises(ValueError, match="Lambda"):
-        keras.models.load_model(path)
-
-
 def test_a_config_that_names_other_code_is_not_opened(saved: Path, tmp_path: Path) -> None:
     parts = members(saved)
     config = json.loads(parts["config.json"])

@@ -12,7 +12,7 @@ from keras_sweep.search.engines import make_engine
 from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate, SearchSettings
-from keras_sweep.sweep.generations import Generation, Generations
+from keras_sweep.sweep.generations import Generation
 from keras_sweep.sweep.load import Running
 from keras_sweep.sweep.loop import search
 from keras_sweep.trial.events import EpochEnded, Noticed, TrialEnded
@@ -199,14 +199,6 @@ def test_a_sweep_whose_first_trials_all_raise_stops_and_explains():
     assert len(record.kept) == 3
 
 
-def test_too_many_failures_stop_the_sweep():
-    spec = make_spec((LEARNING_RATE,), sampler="random", seed=3)
-    record = InMemory()
-    with pytest.raises(SweepError, match="3 trials failed, more than --max-failures 2"):
-        run(spec, record, 200, failures=2)
-    assert sum(one.state is TrialState.FAIL for one in record.kept) == 3
-
-
 @dataclass
 class Failing(Formula):
     """The machine fails a trial of each generation for the first so many times."""
@@ -233,14 +225,6 @@ def test_what_the_machine_fails_at_most_twice_changes_nothing(engine, sampler, r
     assert plain(retried.results()) == plain(whole.results())
     told = [event.message for event in events if isinstance(event, Noticed) and "trained again" in event.message]
     assert len(told) >= 3 * times
-
-
-def test_what_the_machine_fails_three_times_is_a_failed_trial():
-    record, runner = InMemory(), Failing(times=3)
-    run(make_spec(SPACE), record, 4, runner=runner)
-    assert [one.state is TrialState.FAIL for one in record.kept].count(True) >= 1
-    assert record.kept[3].reason == "MemoryError: no"
-    assert runner.failures == {3: 3}
 
 
 def test_three_divergences_at_the_start_are_no_reason_to_stop():
@@ -277,44 +261,12 @@ def test_the_user_is_told_once_that_the_sweep_is_stopping():
     assert sum(isinstance(event, Noticed) and "stopping" in event.message for event in events) == 1
 
 
-def generations(finished=()):
-    return Generations(lambda: make_engine(make_spec()), 4, finished, WallTime())
-
-
 def results_of(suggestions, *, engine="optuna/tpe", runner="formula"):
     return [Result(one, TrialState.COMPLETE, one.number / 100, engine=engine, runner=runner) for one in suggestions]
 
 
-def first_two():
-    """The first two generations of a sweep that nobody stopped."""
-    of = generations()
-    first = of.next()
-    first.done = results_of(first.asked)
-    of.close(first, first.done)
-    return first, of.next()
-
-
-def test_a_complete_generation_is_followed_by_the_next_one_told_or_rebuilt():
-    first, second = first_two()
-    assert first.is_recorded and (first.index, second.index) == (0, 1)
-    assert [one.number for one in second.asked] == [4, 5, 6, 7]
-    again = generations(first.done).next()
-    assert [one.params for one in again.asked] == [one.params for one in second.asked]
-    assert (again.index, again.done) == (1, [])
-
-
-def test_an_incomplete_generation_is_asked_again_with_what_is_recorded_of_it():
-    first, second = first_two()
-    recorded = results_of(second.asked)[:3]
-    again = generations([*first.done, *recorded]).next()
-    assert [(one.number, one.params) for one in again.asked] == [(one.number, one.params) for one in second.asked]
-    assert (again.index, again.done, again.is_recorded) == (1, recorded, False)
-    assert again.wanted(total=100) == {7}
-    assert again.wanted(total=7) == set()
-
-
 def test_what_waits_is_taken_up_where_it_was_asked_and_trained_alike_and_else_discarded():
-    asked = generations().next().asked
+    asked = make_engine(make_spec()).ask(4)
     sound, of_fit, otherwise = (
         results_of(asked)[1],
         results_of(asked, runner="fit")[2],

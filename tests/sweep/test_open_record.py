@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_sweep.errors import ChangedSweep, RecordError
+from keras_sweep.errors import ChangedSweep
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -81,31 +81,6 @@ def test_a_comment_in_the_space_file_is_no_other_sweep(tmp_path: Path) -> None:
         assert study.facts.space == SPEC.text
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 30, b"data: other\n", None])
-def test_a_copy_of_the_space_file_that_was_altered_is_set_aside(tmp_path: Path, content: bytes | None) -> None:
-    folder = SweepFolder(tmp_path / "digits")
-    opened(folder)
-    folder.space.unlink()
-    if content is None:
-        folder.space.mkdir()
-    else:
-        folder.space.write_bytes(content)
-    (told,) = opened(folder)
-    assert "space.yaml was altered: it is space.yaml~1 now" in told
-    assert folder.space.read_text() == SPEC.text
-    assert opened(folder) == []
-
-
-def test_files_of_a_lost_record_are_set_aside(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "digits")
-    opened(folder)
-    write_arrays(weights_file(folder, 3), DENSE)
-    folder.study.unlink()
-    assert len(opened(folder)) == 2
-    assert saved_trials(folder) == []
-    assert (folder.path / "weights~1" / "000003.npz").exists()
-
-
 def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path / "digits")
     opened(folder, make_spec((LEARNING_RATE,), text="x"))
@@ -121,13 +96,3 @@ def test_damaged_weights_are_named_and_set_aside(tmp_path: Path) -> None:
     assert "000003.npz are damaged: they are not those that the record tells of" in told[1]
     assert saved_trials(folder) == [1, 4]
     assert (folder.weights / "000002.npz~1").exists()
-
-
-def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "digits")
-    opened(folder)
-    folder.study.write_bytes(folder.study.read_bytes()[:5000])
-    before = folder.study.read_bytes()
-    with pytest.raises(RecordError, match="--fresh"):
-        opened(folder)
-    assert folder.study.read_bytes() == before
