@@ -208,3 +208,12 @@ def why_none(results: Sequence[Result]) -> str:
     last = {name: values[-1] for name, values in first.curve.items() if values and not math.isfinite(values[-1])}
     where = f" ({', '.join(f'{name} {value}' for name, value in last.items())} in epoch {first.epochs})" if last else ""
     return f"{count} of {len(results)} as trial {first.number}: {most or first.state}{where}"
+
+
+def allows_setting(facts: Facts, setting: str) -> bool:
+    """Whether the recorded space file has no fault with `--set SETTING`. It follows nothing that the file names."""
+    try:
+        read_space_file(Path("space.yaml"), text=facts.space, sets=[setting])
+    except SpaceFileError:
+        return False
+    return True

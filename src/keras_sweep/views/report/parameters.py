@@ -7,15 +7,13 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from keras_sweep.errors import SpaceFileError
 from keras_sweep.record.facts import Facts
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.space_file.read import read_space_file
+from keras_sweep.sweep.recorded import allows_setting
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Axis, Scale, along, ticks_of
 from keras_sweep.views.report.drawings import crossed, dot, figure, label, path, px
@@ -201,8 +199,4 @@ def _setting(axis: Axis, end: str, facts: Facts) -> str | None:
     rounded = math.ceil if end == "max" else math.floor
     value = rounded(beyond) if axis.whole else beyond
     setting = f"{axis.name}.{end}={number_text(value)}"
-    try:
-        read_space_file(Path("space.yaml"), text=facts.space, sets=[setting])
-    except SpaceFileError:
-        return None
-    return setting if value != limit else None
+    return setting if value != limit and allows_setting(facts, setting) else None
