@@ -64,7 +64,9 @@ def card_facts(
     for name, value in (known or {}).items():
         facts += _facts(name, card.get(name), value, "record")
     if known is None and data.preprocessing is None:  # which is compiled without the trial's optimizer
-        facts += _of_file(card, model)
+        config = {**model.optimizer.get_config(), "optimizer": type(model.optimizer).__name__.lower()}
+        in_file = {name: config.get(name) for name in card["params"] if isinstance(config.get(name), int | float | str)}
+        facts += [Fact(f"params.{name}", card["params"][name], value, "file") for name, value in in_file.items()]
     done = {fact.name for fact in facts} | set(seen)
     unseen = []
     for name in (one for one in card if one not in ELSEWHERE):
@@ -111,14 +113,6 @@ def _is_of(card: Mapping[str, Any], training: Result, facts: Facts) -> bool:
 
 def _less(said: object, known: int) -> bool:
     return type(said) is int and 0 < said < known
-
-
-def _of_file(card: Mapping[str, Any], model: Any) -> Iterator[Fact]:
-    """The optimizer that the model's file was compiled with."""
-    known = {**model.optimizer.get_config(), "optimizer": type(model.optimizer).__name__.lower()}
-    for name, value in card["params"].items():
-        if isinstance(known.get(name), int | float | str):
-            yield Fact(f"params.{name}", value, known[name], "file")
 
 
 def _facts(name: str, card: Any, known: Any, by: str) -> Iterator[Fact]:

@@ -70,13 +70,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         model = ["model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),", *layers, "])"]
     else:
         model = _users_model(spec, plan, data)
-    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
-        optimizer = ["optimizer = type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own"]
-        if "learning_rate" in plan.optimizer_arguments:
-            optimizer.append(f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}")
-    else:
-        name = type(make_optimizer(plan)).__name__
-        optimizer = [f"optimizer = keras.optimizers.{name}({_arguments(plan.optimizer_arguments)})"]
+    optimizer = f"{type(make_optimizer(plan)).__name__}({_arguments(plan.optimizer_arguments)})"
     epochs = result.epochs or plan.epochs
     stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
@@ -97,7 +91,7 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         "",
         f"keras.utils.set_random_seed({plan.seed})",
         *model,
-        *optimizer,
+        f"optimizer = keras.optimizers.{optimizer}",
         f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})",
         f"epochs = {epochs}{stopped}",
         "validation = (x_val, y_val)",
@@ -129,9 +123,9 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
             hint="Put it into a module beside a space file: `model: {python: module:function}`",
         )
     found: Any = load_python(spec.model.source, spec.folder)
-    if is_hyper_model(found):
+    if is_hyper_model(found) or brings_optimizer(spec, first_model(spec, data)[0]):
         raise UsageError(
-            "the model is built from KerasTuner's `hp`, and no script of plain Keras does that",
+            "the model is built from KerasTuner's `hp`, or comes compiled: no script of plain Keras does that",
             hint="`sweep replay` without `--script` trains the trial again",
         )
     module, _, attribute = spec.model.source.partition(":")
