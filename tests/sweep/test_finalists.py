@@ -17,24 +17,16 @@ from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.side_by_side import Side
 from keras_sweep.trial import events as happened
 from keras_sweep.trial.comparison import PAIRED
-from keras_sweep.trial.events import (
-    FinalistEnded,
-    FinalistEpochEnded,
-    FinalistsChosen,
-    TrialEnded,
-)
+from keras_sweep.trial.events import FinalistEnded, FinalistEpochEnded, FinalistsChosen, TrialEnded
 from keras_sweep.trial.finalists import score, seed_scores
 from keras_sweep.trial.ranking import best_training, winner
 from tests.helpers.command import called
+from tests.helpers.in_memory_record import plain
 from tests.helpers.ran import Ran, finished
 from tests.helpers.whole_spaces import FEW_FINALISTS, PLAIN, SPACES
 from tests.helpers.whole_sweeps import outcome
 
 ALL = SPACES["plain"] + "finalists: {top: 3, seeds: 2}\n"
-
-
-def plain(results):
-    return [(one.number, dict(one.params), one.value, one.curve) for one in results]
 
 
 @pytest.fixture(scope="module")

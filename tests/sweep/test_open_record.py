@@ -30,13 +30,6 @@ def opened(folder: SweepFolder, spec: SweepSpec = SPEC, fingerprint: str = "abc"
     return told
 
 
-def test_a_new_sweep_and_the_same_again(tmp_path: Path) -> None:
-    folder = SweepFolder(tmp_path / "digits")
-    assert opened(folder) == []
-    assert folder.space.read_text() == SPEC.text
-    assert opened(folder) == []
-
-
 def test_a_folder_that_stays_open_to_others_is_said(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path / "digits")
     folder.path.mkdir()
@@ -71,10 +64,9 @@ def test_other_test_rows_are_refused_once_their_fingerprint_is_recorded(tmp_path
         open_study(folder, SPEC, "abc", test_fingerprint="other")
 
 
-def test_a_comment_in_the_space_file_is_no_other_sweep(tmp_path: Path) -> None:
+def test_the_same_file_and_another_comment_in_it_are_no_other_sweep(tmp_path: Path) -> None:
     folder = SweepFolder(tmp_path / "digits")
-    opened(folder)
-    for text in ("# one\ndata: digits\n", "# two\ndata: digits\n"):
+    for text in (SPEC.text, SPEC.text, "# one\ndata: digits\n", "# two\ndata: digits\n"):
         assert opened(folder, replace(SPEC, text=text)) == []
         assert folder.space.read_text() == text
     with open_study(folder, SPEC, "abc") as study:
