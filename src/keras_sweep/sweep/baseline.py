@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,8 @@ FOLDS = 5  # the default of scikit-learn's `cross_validate`
 PASSES = 5  # over the training rows: `max_iter`
 SEED = 42
 MOST_THREADS = 2  # each holds a copy of its fold's rows
+# What is expected: five passes do not converge, and a class may have fewer rows than there are folds.
+QUIET: Any = {"action": "ignore", "category": UserWarning}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,10 @@ def fit_baseline(spec: SweepSpec, data: SearchData) -> Baseline:
         model, metric, text = make_pipeline(StandardScaler(), regressor), "r2", f"StandardScaler + {regressor}"
     rows = rows_in_order(spec, data)
     x, y = _flat(rows.x), _target(rows.y, data)
+    threads = min(FOLDS, os.cpu_count() or 1, MOST_THREADS)
     try:
         # Threads, because the passes run without the GIL and the rows then need not be copied to other processes.
-        with _quiet(), parallel_config("threading", n_jobs=min(FOLDS, os.cpu_count() or 1, MOST_THREADS)):
+        with warnings.catch_warnings(**QUIET), parallel_config("threading", n_jobs=threads):
             scores = cross_validate(model, x, y, cv=FOLDS)["test_score"]
     except ValueError as error:
         why = str(error).rstrip(".")
@@ -78,7 +80,7 @@ def _validated(model: Any, data: SearchData) -> dict[str, float]:
     predicted = np.empty(len(y), np.float64)
     folds = ((data.fold(index), fold.held) for index, fold in enumerate(data.folds))
     for part, places in folds if data.folds else [(data, np.arange(len(y), dtype=np.int32))]:
-        with _quiet():
+        with warnings.catch_warnings(**QUIET):
             model.fit(_flat(part.train.x), _target(part.train.y, data))
         predicted[places] = model.predict(_flat(part.validation.x))
     if data.classes is None:
@@ -86,17 +88,6 @@ def _validated(model: Any, data: SearchData) -> dict[str, float]:
         squared = float((errors**2).mean())
         return {"val_mean_squared_error": squared, "val_mean_absolute_error": float(np.abs(errors).mean())}
     return {"val_accuracy": float((predicted == y).mean())}
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence what is expected: five passes do not converge, and a class may have fewer rows than there are folds."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        yield
 
 
 def _flat(x: Array) -> Array:

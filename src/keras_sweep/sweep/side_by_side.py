@@ -12,7 +12,7 @@ from keras_sweep.space.search_space import Objective
 from keras_sweep.sweep.comparison import RecordedSweep, scores_matrix, scores_of_seeds
 from keras_sweep.sweep.recorded import needed_winner
 from keras_sweep.trial.comparison import Behind, Estimate
-from keras_sweep.trial.finalists import SeedScores, seed_scores
+from keras_sweep.trial.finalists import SeedScores, score, seed_scores
 from keras_sweep.trial.ranking import best_training, improvements, spent_seconds, trained_epochs
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.trial.row_scores import Kind, RowScores
@@ -74,9 +74,8 @@ class SideBySide:
 
     def score(self, side: Side) -> tuple[float, float | None]:
         """That by which its winner compares, and the standard error."""
-        if self.by_mean and side.over_seeds is not None:
-            return side.over_seeds.mean, side.over_seeds.stderr
-        return side.best.value or 0.0, side.best.stderr
+        value, stderr = score(side.best) if self.by_mean else (side.best.value, side.best.stderr)
+        return value or 0.0, stderr
 
     @property
     def first(self) -> Side:
