@@ -48,9 +48,7 @@ def open_study(
     A damaged record is refused and left as it is. A copy of the space file that was altered is moved aside and written
     again. `fingerprint` is of the rows of training and validation, `keras_config` where trials are to be trained.
 
-    Raises:
-        ChangedSweep: the one there was run with another space, data, seed, code of the model or Keras configuration.
-        RecordError: it is damaged, or the disk fails.
+    Raises as `check_same`; RecordError: the record is damaged, or the disk fails.
     """
     known_later = {TEST_FINGERPRINT: test_fingerprint, KERAS_CONFIG: keras_config}
     sealed = {key: value for key, value in known_later.items() if value is not None}

@@ -103,8 +103,7 @@ def verify_model(
     With `trust` the code is imported that the card names as the source of its rows, and the file as that of its layers.
 
     Raises:
-        UsageError: there is no file or no card, it holds code, its rows need code and the card is not trusted, or
-            test rows are asked for of which the card says nothing.
+        UsageError: there is no file or no card, code is needed and not trusted, or the card says nothing of test rows.
         RecordError: the file is damaged, or is not the file of its card.
         ChangedSweep: the rows are not those of the card.
     """
