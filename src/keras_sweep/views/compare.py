@@ -133,7 +133,7 @@ def compare_columns(found: SideBySide, longest: int = LONGEST) -> list[Column]:
     columns = [Column("", tuple(Text(shorten(label, longest)) for label in labels))]
     for index, (side, curve) in enumerate(zip(found.sides, curves, strict=True)):
         cells = [Text(shorten(row.cells[index], longest)) for row in rows]
-        cells.append(Text(sparkline(curve, width=CURVE, scale=scale), style="cyan"))
+        cells.append(Text(sparkline(curve, scale, width=CURVE), style="cyan"))
         columns.append(Column(shorten(escaped(side.name), longest), tuple(cells)))
     return columns
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,21 +82,13 @@ def _said(comparison: CurveMatch) -> str:
     epochs, at = len(comparison.epochs), comparison.parted_at
     if not epochs:
         return "no epoch to compare" if comparison.match is Match.PARTED else "it ends as recorded, before an epoch"
-    gaps = {(name, epoch): gap for name, found in comparison.gaps.items() for epoch, gap in enumerate(found, start=1)}
-    worst = widest(gaps.values())
-    if at is not None:
-        there = widest(gap for (_, epoch), gap in gaps.items() if epoch == at)
-        return f"parted at epoch {at} by {_placed(there, gaps)}; at most {_placed(worst, gaps)}"
-    all_epochs = "in its one epoch" if epochs == 1 else f"in all {epochs} epochs"
+    worst = widest(gap for gaps in comparison.gaps.values() for gap in gaps)
+    in_all = "in its one epoch" if epochs == 1 else f"in all {epochs} epochs"
     if worst.match is Match.EQUAL:
-        return f"equal {all_epochs}, to the last digit"
-    return f"equal to rounding {all_epochs}, at most {_placed(worst, gaps)}"
-
-
-def _placed(gap: Gap, gaps: Mapping[tuple[str, int], Gap]) -> str:
-    """How wide it is, with the metric and the epoch where that is first so."""
-    name, epoch = next(place for place, each in gaps.items() if each == gap)
-    return f"{gap.relative:.1e} ({escaped(name)}, epoch {epoch})"
+        return f"equal {in_all}, to the last digit"
+    name, epoch = next((name, gaps.index(worst) + 1) for name, gaps in comparison.gaps.items() if worst in gaps)
+    words = f"equal to rounding {in_all}" if at is None else f"parted at epoch {at}"
+    return f"{words}, at most {worst.relative:.1e} ({escaped(name)}, epoch {epoch})"
 
 
 def _gap_cell(gap: Gap, name: str = "") -> Text:

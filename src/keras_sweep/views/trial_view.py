@@ -24,7 +24,7 @@ from keras_sweep.views.leaderboard.table import STATE_STYLES, refit_line
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.drawing import MARK, TIE, TRACK, plot
+from keras_sweep.views.terminal.drawing import TIE, TRACK, plot
 from keras_sweep.views.terminal.table import Column, drawn, fitted
 from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
 
@@ -161,27 +161,21 @@ def left_out_line(count: int) -> Text:
 
 
 def plot_lines(result: Result, objective: Objective, width: int) -> Iterator[Text]:
-    """The objective over the epochs, its values at the left and the epochs below; on training rows, marks."""
-    name = objective.name
-    values, training = result.curve.get(name, ()), result.curve.get(name.removeprefix("val_"), ())
-    if len([*filter(math.isfinite, values)]) < 3:
+    """The objective over the epochs, its values at the left and the epochs below."""
+    values = result.curve.get(objective.name, ())
+    finite = [*filter(math.isfinite, values)]
+    if len(finite) < 3:
         return
-    training = training[: len(values)] if name.startswith("val_") else ()
-    finite = [*filter(math.isfinite, (*values, *training))]
     high, low = max(finite), min(finite)
     labels = {0: score_text(high), PLOT_HEIGHT // 2: score_text((high + low) / 2), PLOT_HEIGHT - 1: score_text(low)}
     margin = max(map(len, labels.values()))
     room = min(PLOT_WIDTH, max(width - margin - len(EPOCH) - 2, 8))
     # Each value stands up to four times side by side, so that a short curve is seen.
     times = max(min(room // len(values), 4), 1)
-    points, also = ([value for value in curve for _ in range(times)] for curve in (values, training))
-    columns = min(len(points), room)
-    title = f"{escaped(name)} after each epoch" + (f"; {MARK} on training rows" if training else "")
-    yield Text(f"\n{'':{margin}}  {title}", style="dim")
-    for index, line in enumerate(plot(points, width=columns, height=PLOT_HEIGHT, also=also)):
+    columns = min(times * len(values), room)
+    yield Text(f"\n{'':{margin}}  {escaped(objective.name)} after each epoch", style="dim")
+    points = [value for value in values for _ in range(times)]
+    for index, line in enumerate(plot(points, width=columns, height=PLOT_HEIGHT)):
         yield Text.assemble((f"{labels.get(index, ''):>{margin}}  ", "dim"), (line, "cyan"))
     yield Text(f"{'':{margin}}  {TRACK * columns}", style="dim")
-    first, middle, last = "1", str((len(values) + 1) // 2), str(len(values))
-    gap = columns - len(last)
-    below = f"{first:<{gap // 2}}{middle}" if gap // 2 > len(first) else first
-    yield Text(f"{'':{margin}}  {below:<{gap}}{last}{EPOCH}", style="dim")
+    yield Text(f"{'':{margin}}  1{len(values):>{columns - 1}}{EPOCH}", style="dim")

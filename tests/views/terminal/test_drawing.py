@@ -11,16 +11,13 @@ CURVES = st.lists(st.floats(width=32), max_size=40)
 
 
 def test_a_sparkline_rises_with_its_curve_and_marks_what_is_no_number():
-    assert sparkline([0.0, 0.5, 1.0]) == "▁▄▇"
-    assert sparkline([0.0, math.nan, 1.0]) == "▁×▇"
-    assert sparkline([math.nan, math.inf]) == "××"
-    assert sparkline([]) == ""
-    assert sparkline([0.7]) == "▄"
+    for curve, drawn in (([0.0, 0.5, 1.0], "▁▄▇"), ([0.0, math.nan, 1.0], "▁×▇"), ([math.inf], "×"), ([], "")):
+        assert sparkline(curve, float) == drawn
 
 
 @given(CURVES, st.integers(1, 30))
 def test_a_curve_is_never_wider_than_its_room(curve, width):
-    assert len(sparkline(curve, width=width)) <= width
+    assert len(sparkline(curve, CurveScale([curve]), width=width)) <= width
     assert len(resampled(curve, width)) == min(len(curve), width)
 
 
@@ -86,4 +83,4 @@ def test_a_curve_of_thousands_of_epochs_leaves_the_others_their_heights():
 def test_first_epochs_and_poor_trials_flatten_no_good_curve():
     good = [0.80, 0.84, 0.850, 0.853, 0.855, 0.857]
     scale = CurveScale([good, [0.79, 0.83, 0.851, 0.852, 0.854, 0.856], [0.10, 0.10, 0.11, 0.10, 0.12, 0.12]])
-    assert len(set(sparkline(good, scale=scale))) >= 4
+    assert len(set(sparkline(good, scale))) >= 4

@@ -70,7 +70,7 @@ class LeaderboardTable:
             parameters=self.varying,
             errors=errors or not is_paired(of),  # where trials are compared in pairs, the errors of `behind` stay
             reasons=reasons,
-            curve=lambda row: sparkline(row.curve, width=curve_width, scale=scale),
+            curve=lambda row: sparkline(row.curve, scale, width=curve_width),
         )
         lines = []
         for row in self.ranking.rows:

@@ -161,7 +161,7 @@ def _training_lines(progress: SweepProgress, most: int) -> list[str]:
         trial = progress.training[number]
         done = f"{len(trial.values)}/{trial.epochs}" if trial.epochs else f"{len(trial.values)}"
         last = score_text(trial.values[-1]) if trial.values else ""
-        curve = sparkline(trial.values, width=CURVE, scale=progress.scale)
+        curve = sparkline(trial.values, progress.scale, width=CURVE)
         params = {name: value for name, value in trial.params.items() if name != "epochs" and name in progress.columns}
         lines.append(f"trial {number:>{digits}}  {done:>7}  {last:>6}  {curve:{CURVE}}  {params_text(params)}")
     return lines

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import bisect
-import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 
 from keras_sweep.space.search_space import Goal
@@ -17,7 +16,6 @@ SPARK = "▁▂▃▄▅▆▇"  # low to high; a whole cell would run into the 
 LEVELS = SPARK + "█"
 HALF, FULL, TRACK = "╸", "━", "─"  # of a bar: half a cell, a cell, what is left of it; rules are of the last, too
 GAP = "×"  # a curve's point that is no finite number
-MARK = "o"  # of a second curve; unlike every level of the first
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"  # turns while something goes on
 TIE = "≈"
 
@@ -31,21 +29,13 @@ def resampled(values: Sequence[float], width: int) -> list[float]:
     return [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
 
 
-def sparkline(values: Sequence[float], *, width: int = 20, scale: Callable[[float], float] | None = None) -> str:
-    """A curve in one line of at most `width` characters; `scale` gives a value's height, else its own range does."""
-    height_of = scale or _own_scale(values)
+def sparkline(values: Sequence[float], scale: Callable[[float], float], *, width: int = 20) -> str:
+    """A curve in one line of at most `width` characters; `scale` gives a value's height."""
     line = ""
     for value in resampled(values, width):
-        level = int(height_of(value) * len(SPARK)) if math.isfinite(value) else None
+        level = int(scale(value) * len(SPARK)) if math.isfinite(value) else None
         line += GAP if level is None else SPARK[min(max(level, 0), len(SPARK) - 1)]
     return line
-
-
-def _own_scale(values: Iterable[float]) -> Callable[[float], float]:
-    """Heights from the lowest of the finite values, 0, to the highest, 1."""
-    finite = [value for value in values if math.isfinite(value)]
-    low, high = min(finite, default=0.0), max(finite, default=0.0)
-    return lambda value: (value - low) / (high - low) if high > low else 0.5
 
 
 def bar(share: float, width: int) -> str:
@@ -55,17 +45,16 @@ def bar(share: float, width: int) -> str:
     return f"{FULL * whole + HALF * half:{width}}"
 
 
-def plot(values: Sequence[float], *, width: int = 60, height: int = 8, also: Sequence[float] = ()) -> list[str]:
-    """A curve as `height` lines of columns, lowest line last. Empty where there is no finite point.
-
-    `also` is a second curve, on the same scale: a mark in each second column or fewer, where it changes.
-    """
-    points, marked = resampled(values, width), resampled(also, width)
-    if not any(map(math.isfinite, (*points, *marked))):
+def plot(values: Sequence[float], *, width: int, height: int) -> list[str]:
+    """A curve as `height` lines of columns, lowest line last. Empty where there is no finite point."""
+    points, steps = resampled(values, width), len(LEVELS)
+    finite = [*filter(math.isfinite, points)]
+    if not finite:
         return []
-    height_of, steps = _own_scale((*points, *marked)), len(LEVELS)
+    low, high = min(finite), max(finite)
     # Each column is filled by so many eighths of a cell; by one at least, so that the lowest point is seen.
-    columns = [1 + round(height_of(p) * (height * steps - 1)) if math.isfinite(p) else None for p in points]
+    a_step = (height * steps - 1) / (high - low) if high > low else 0.0
+    columns = [1 + round((point - low) * a_step) if math.isfinite(point) else None for point in points]
     lines = []
     for row in range(height - 1, -1, -1):
         line = ""
@@ -73,21 +62,7 @@ def plot(values: Sequence[float], *, width: int = 60, height: int = 8, also: Seq
             fill = 0 if column is None else min(max(column - row * steps, 0), steps)
             line += GAP if column is None and row == 0 else LEVELS[fill - 1] if fill else " "
         lines.append(line)
-    for place, point in _marks(marked):
-        row = height - 1 - min(int(height_of(point) * height), height - 1)
-        lines[row] = lines[row][:place] + MARK + lines[row][place + 1 :]
     return lines
-
-
-def _marks(points: Sequence[float]) -> Iterator[tuple[int, float]]:
-    """The middle column of each run of equal points, and of runs of one every second."""
-    start = 0
-    for point, run in itertools.groupby(points):
-        length = len(list(run))
-        column = start + length // 2
-        if math.isfinite(point) and (length > 1 or column % 2 == 0):
-            yield column, point
-        start += length
 
 
 class CurveScale:
