@@ -18,7 +18,7 @@ from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.views.running.live import board
-from keras_sweep.views.summary import Summary, print_summary
+from keras_sweep.views.summary import print_summary
 
 
 def draw(name: str) -> None:
@@ -34,9 +34,13 @@ def draw(name: str) -> None:
     looked = TestEvaluated(facts.test.number, test.scores, test.stderrs, facts.test_looks, test.per_class)
     model = f"sweeps/{name}/best.keras"
     ended = SweepEnded(name, "done", tuple(results), facts.seconds, model, comparison=sweep.comparison)
-    shown = Summary(ended, objective, test=looked)
     title = f"sweep run search_spaces/{name}.yaml"
-    record_svg(lambda console: print_summary(console, shown), place / "summary.svg", title=title, width=100)
+    record_svg(
+        lambda console: print_summary(console, ended, objective, test=looked),
+        place / "summary.svg",
+        title=title,
+        width=100,
+    )
     started = SweepStarted(
         name=name,
         folder=f"sweeps/{name}",

@@ -7,7 +7,7 @@ from docs.terminal_svg import progress_at, record_svg, without_hosts
 from keras_sweep.errors import SweepError
 from keras_sweep.trial.events import EndReason, SweepEnded
 from keras_sweep.views.running.live import board
-from keras_sweep.views.summary import Summary, print_summary
+from keras_sweep.views.summary import print_summary
 from tests.helpers.results import ACCURACY, dense_sweep, started
 
 RESULTS = dense_sweep()
@@ -28,7 +28,7 @@ def test_the_picture_of_the_board_names_no_other_host(tmp_path):
 def test_the_picture_of_the_end(tmp_path):
     ended = SweepEnded("dense", EndReason.DONE, tuple(RESULTS), {"train": 1.0}, "sweeps/dense/best.keras")
     path = tmp_path / "end.svg"
-    record_svg(lambda console: print_summary(console, Summary(ended, ACCURACY)), path, title="<sweep> & co")
+    record_svg(lambda console: print_summary(console, ended, ACCURACY), path, title="<sweep> & co")
     text = "".join(ElementTree.fromstring(path.read_text(encoding="utf-8")).itertext()).replace("\xa0", " ")
     assert "0.8570 ±0.0032" in text
 

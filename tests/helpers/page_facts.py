@@ -71,7 +71,7 @@ def facts_of(
         "distributions": {each: optuna.distributions.distribution_to_json(one) for each, one in distributions.items()},
     }
     sweep = RecordedSweep(SweepFolder(Path(name)), facts_in({**known, **attributes}), results)
-    return SweepFacts(sweep, {}, running, outputs, missed)
+    return SweepFacts(sweep, running, outputs, missed)
 
 
 def hostile_facts() -> SweepFacts:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from keras_sweep.views.terminal.console import PLAIN, console_on
 
@@ -34,17 +35,19 @@ def sent(console: Console) -> str:
     return file.buffer.getvalue().decode(file.encoding)
 
 
-def on_terminal(renderable: RenderableType, width: int = 100, encoding: str = "utf-8") -> str:
-    """The renderable as lines of a terminal of that width, styles taken out."""
+def on_terminal(
+    draw: Callable[..., object], *things: Any, width: int = 100, encoding: str = "utf-8", **more: Any
+) -> str:
+    """What `draw(console, *things)` sends to a terminal of that width, styles taken out."""
     console = terminal(width, encoding=encoding)
-    console.print(renderable)
+    draw(console, *things, **more)
     return without_styles(sent(console))
 
 
-def on_pipe(draw: Callable[[Console], object]) -> str:
-    """What `draw` writes into a pipe."""
+def on_pipe(draw: Callable[..., object], *things: Any) -> str:
+    """What `draw(console, *things)` writes into a pipe."""
     file = io.StringIO()
-    draw(console_on(file))
+    draw(console_on(file), *things)
     return file.getvalue()
 
 

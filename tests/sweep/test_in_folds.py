@@ -23,7 +23,7 @@ from keras_sweep.sweep.keras_script import trial_script
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.verify import verify_model
 from keras_sweep.training.choose import choose_runner
-from keras_sweep.views.data_view import DataView
+from keras_sweep.views.data_view import print_data
 from tests.helpers.ran import finished, quiet
 from tests.helpers.screen import on_terminal
 from tests.helpers.space_texts import small
@@ -83,7 +83,7 @@ def test_any_other_trial_is_trained_on_all_rows_for_its_export(folder: Path, swe
 def test_the_page_has_what_the_winner_confuses_out_of_fold(folder: Path, sweep: ks.Sweep) -> None:
     page = sweep.report(folder / "page").read_text()
     assert "trained again on all 1,437 rows" in page
-    assert "over 1,437 rows, each left out of the training in one of 3 folds" in page
+    assert "over 1,437 validation rows" in page
 
 
 def test_plain_fit_gives_the_numbers_of_the_record(sweep: ks.Sweep) -> None:
@@ -108,7 +108,7 @@ def test_saved_rows_bear_the_fold_that_leaves_them_out(spec: SweepSpec, tmp_path
 
 
 def test_the_facts_of_the_data_count_each_row_once(spec: SweepSpec) -> None:
-    text = on_terminal(DataView(load_search_data(spec)))
+    text = on_terminal(print_data, load_search_data(spec))
     lines = [line.split() for line in text.splitlines()]
     assert ["in", "3", "folds", "1,437", "64", "float32", "1", "int32"] in lines
     assert ["test", "(sealed)", "360"] in lines

@@ -19,7 +19,7 @@ from keras_sweep.errors import RecordError, UsageError
 from keras_sweep.record.saved import load_scores_of
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.sweep.side_by_side import SideBySide, side_by_side
-from keras_sweep.views.compare import CompareView, best_curve, compare_json, verdict_lines
+from keras_sweep.views.compare import best_curve, compare_json, print_comparison, verdict_lines
 from keras_sweep.views.report.page import compare_page
 from keras_sweep.views.terminal.console import console_on
 from tests.helpers.ran import ran_as
@@ -47,7 +47,7 @@ def found(folder: Path) -> SideBySide:
 
 def printed(found: SideBySide, width: int) -> list[str]:
     file = io.StringIO()
-    console_on(file, width=width).print(CompareView(found))
+    print_comparison(console_on(file, width=width), found)
     return file.getvalue().splitlines()
 
 

@@ -10,19 +10,20 @@ import pytest
 from rich.console import Console
 
 from keras_sweep.data.catalog import load_search_data
+from keras_sweep.data.search_data import SearchData
 from keras_sweep.space.sweep_spec import DataSpec
-from keras_sweep.views.data_view import DataView, column_texts
+from keras_sweep.views.data_view import column_texts, print_data
 from keras_sweep.views.sample_images import picture_grid, png_bytes
 from tests.helpers.data_specs import PLANTS, named, spec_of
 from tests.helpers.screen import on_terminal
 
 
-def words_of(view: DataView) -> list[list[str]]:
-    return [line.split() for line in on_terminal(view, 100).splitlines()]
+def words_of(data: SearchData) -> list[list[str]]:
+    return [line.split() for line in on_terminal(print_data, data).splitlines()]
 
 
 def test_pictures() -> None:
-    lines = words_of(DataView(load_search_data(named("digits"))))
+    lines = words_of(load_search_data(named("digits")))
     assert ["training", "1,149", "64", "float32", "1", "int32"] in lines and ["test", "(sealed)", "360"] in lines
     classes = [line for line in lines if line[0:1] in ([str(digit)] for digit in range(10)) and "━" in line[-1]]
     assert len(classes) == 10 and sum(int(line[1]) for line in classes) == 1149
@@ -36,28 +37,29 @@ def test_a_table() -> None:
     assert {name for name, (kind, _) in columns.items() if kind == "numbers"} == {"height_cm", "petals", "wild"}
     assert {name for name, (kind, _) in columns.items() if kind == "categories"} == {"colour", "soil"}
     assert columns["colour"] == ("categories", "4: (missing), red, white, yellow")
-    assert ["campion", "134", "32"] in [line[:3] for line in words_of(DataView(data))]
+    assert ["campion", "134", "32"] in [line[:3] for line in words_of(data)]
 
 
 def test_regression() -> None:
-    lines = words_of(DataView(load_search_data(named("diabetes"))))
+    lines = words_of(load_search_data(named("diabetes")))
     assert next(line for line in lines if line[:1] == ["target"])[-2:] == ["25", "346"]
 
 
 @pytest.mark.parametrize(("width", "encoding"), [(100, "utf-8"), (40, "utf-8"), (80, "ascii")])
 def test_a_sample_of_each_class_is_drawn_within_the_width(width: int, encoding: str) -> None:
-    text = on_terminal(DataView(load_search_data(named("digits"))), width, encoding)
+    text = on_terminal(print_data, load_search_data(named("digits")), width=width, encoding=encoding)
     assert max(len(line) for line in text.splitlines()) <= width
     assert "@" in text and "sealed" in text
     assert "▀" not in text  # without colour, half blocks would be all alike
 
 
 def test_what_a_column_holds_is_shown_at_80_columns_whatever_its_name(tmp_path: Path) -> None:
-    text = on_terminal(DataView(load_search_data(spec_of(PLANTS))), 80)
+    text = on_terminal(print_data, load_search_data(spec_of(PLANTS)), width=80)
     assert "some missing, taken as 34.75" in text and "4: (missing), red, white, yellow" in text
     lines = "\n".join(f"category {k % 30},{k * 1e9},{k % 2}" for k in range(60))
     (tmp_path / "it.csv").write_text(f"{'a long name ' * 8},{'x' * 50},target\n{lines}\n")
-    text = on_terminal(DataView(load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))), 80)
+    data = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))
+    text = on_terminal(print_data, data, width=80)
     assert "a long name a long…" in text and "27: category 0, cat…" in text
     assert max(len(line) for line in text.splitlines()) <= 80
 
@@ -65,7 +67,7 @@ def test_what_a_column_holds_is_shown_at_80_columns_whatever_its_name(tmp_path: 
 def test_pictures_are_half_blocks_in_colour() -> None:
     file = io.StringIO()
     console = Console(file=file, width=90, force_terminal=True, color_system="truecolor", _environ={})
-    console.print(DataView(load_search_data(named("digits"))))
+    print_data(console, load_search_data(named("digits")))
     assert "▀" in file.getvalue() and "\x1b[38;2;" in file.getvalue()
 
 
@@ -73,7 +75,7 @@ def test_names_from_a_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
     lines = "\n".join(f"{k},{'x' if k % 2 else 'y'}\x1b[31m,{k % 2}" for k in range(40))
     (tmp_path / "it.csv").write_text(f"a\x1b[2J,b,target\n{lines}\n")
     data = load_search_data(spec_of(DataSpec("csv", "it.csv", "target"), folder=tmp_path))
-    text = on_terminal(DataView(data))
+    text = on_terminal(print_data, data)
     assert "\x1b[2J" not in text and "\\x1b[2J" in text
 
 

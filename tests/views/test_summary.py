@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from optuna.distributions import distribution_to_json
-from rich.console import Group
 
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.events import EndReason, SweepEnded
@@ -13,10 +12,11 @@ from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import Suggestion, TrialState
 from keras_sweep.views.importance import Importance
 from keras_sweep.views.leaderboard.notes import unlike_text
-from keras_sweep.views.summary import Summary, importance_lines, look_lines, next_commands, print_summary, time_parts
+from keras_sweep.views.leaderboard.rows import leaderboard_rows
+from keras_sweep.views.summary import importance_lines, look_lines, next_commands, print_summary, time_parts
 from tests.helpers.page_facts import DISTRIBUTIONS
 from tests.helpers.results import ACCURACY, dense_sweep, result
-from tests.helpers.screen import on_terminal, sent, terminal, without_styles
+from tests.helpers.screen import on_terminal
 
 RESULTS = tuple(dense_sweep())
 SECONDS = {"train": 31.2, "compile": 6.1, "sampler": 1.2, "total": 41.5}
@@ -29,10 +29,8 @@ ENDED = SweepEnded("dense", EndReason.DONE, RESULTS, SECONDS, "sweeps/dense/best
 SPACE = {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}
 
 
-def text_of(ended=ENDED, test=TEST, width=100, height=50, encoding="utf-8", distributions=None, **more):
-    console = terminal(width, height, encoding=encoding)
-    print_summary(console, Summary(ended, ACCURACY, test=test, distributions=distributions), **more)
-    return without_styles(sent(console))
+def text_of(ended=ENDED, test=TEST, width=100, **more):
+    return on_terminal(print_summary, ended, ACCURACY, test=test, width=width, **more)
 
 
 def test_the_end_says_all_there_is_to_say():
@@ -43,7 +41,7 @@ def test_the_end_says_all_there_is_to_say():
         "the winner's val_accuracy is optimistic: the best of 50 completed trials",
         "test trial 50: loss 0.4612 ±0.0061  accuracy 0.8413 ±0.0037  first look",
         "weakest of 10 classes: 0.5000 (Shirt), 0.5500 (Sandal), 0.6000 (Coat)",
-        "time 42 s: train 75 %, compile 15 %, sampler 3 %, the rest 7 %",
+        "time 42 s: train 75 %, compile 15 %, sampler 3 %, other 7 %",
         "model sweeps/dense/best.keras",
         "next sweep report dense · sweep show dense 50 · sweep export dense",
     ):
@@ -74,7 +72,7 @@ def test_with_finalists_and_importance_a_low_terminal_ends_with_the_best_point_i
     behind = {one.number: Behind(0.001, 0.0015, tie=False) for one in RESULTS if one.state is TrialState.COMPLETE}
     compared = Comparison(50, estimate, behind, PAIRED, 12_000, more=MoreTrials(32, 0.0017, 0.0033))
     ended = with_finalists(replace(ENDED, comparison=compared))
-    text = text_of(ended, width=80, height=24, distributions=SPACE)
+    text = text_of(ended, width=80, distributions=SPACE)
     sections = ("rank first, by the mean", "\nexpected", "\nMore trials", "\nimportance", "\ntime", "\nmodel")
     places = [text.index(part) for part in (*sections, "\nbest trial", "\ntest", "\nnext")]
     assert places == sorted(places)
@@ -83,8 +81,8 @@ def test_with_finalists_and_importance_a_low_terminal_ends_with_the_best_point_i
 
 def test_importance_has_three_bars_at_most_with_their_intervals():
     lines = text_of(width=80, distributions=SPACE).splitlines()
-    first = next(index for index, line in enumerate(lines) if line.startswith("importance "))
-    assert lines[first].split()[1] == "learning_rate" and "━━━" in lines[first]
+    first = lines.index("importance") + 1
+    assert lines[first].split()[0] == "learning_rate" and "━━━" in lines[first]
     assert re.search(r" 0\.\d\d \(0\.\d\d to [01]\.\d\d\)", lines[first + 2])
     assert "the order may change" in lines[first + 3] and lines[first + 4].startswith("time ")
     assert max(map(len, lines[first : first + 3])) <= 80
@@ -94,7 +92,7 @@ def test_an_order_that_the_trials_do_not_settle_is_said_so():
     ordered = (Importance("a", 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4))
     mixed = (Importance("a", 0.7, 0.3, 0.8), Importance("b", 0.3, 0.2, 0.7))
     for found, said in ((ordered, False), (mixed, True)):
-        assert ("the order may change with more trials" in str(importance_lines(found, 80)[-1])) is said
+        assert ("the order may change with more trials" in str(importance_lines(found)[-1])) is said
 
 
 def test_too_small_a_sweep_says_nothing_of_importance():
@@ -104,11 +102,10 @@ def test_too_small_a_sweep_says_nothing_of_importance():
 
 
 def test_names_beside_the_bars_are_escaped_and_cut():
-    found = (Importance("\x1b[31m" + "long" * 20, 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4))
-    for width in (40, 60, 80):
-        lines = [line.plain for line in importance_lines(found, width)]
-        assert "\x1b[31m" not in lines[0] and "\\x1b" in lines[0]
-        assert all(len(line) <= width for line in lines)
+    _, line, *_ = importance_lines(
+        [Importance("\x1b[31m" + "long" * 20, 0.7, 0.6, 0.8), Importance("b", 0.3, 0.2, 0.4)]
+    )
+    assert "\x1b[31m" not in line.plain and "\\x1b" in line.plain and len(line) <= 80
 
 
 def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
@@ -125,7 +122,7 @@ def test_a_test_score_beyond_chance_is_laid_to_the_rows_and_not_to_luck():
 
 def test_the_tested_seed_of_a_winner_with_several_may_differ_from_their_mean_as_seeds_do():
     estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
-    winner = Summary(ENDED, ACCURACY).winner
+    winner = leaderboard_rows(RESULTS, ACCURACY)[0]
     for stderr, said in ((0.0001, True), (0.004, False)):
         row = replace(winner, seeds=SeedScores(4, 0.8546, stderr, unstable=False), final=True)
         assert (unlike_text(estimate, {"accuracy": 0.8413}, {"accuracy": 0.0036}, ACCURACY, row) is not None) is said
@@ -194,11 +191,11 @@ def test_an_end_says_what_it_has_and_no_more(name):
 
 
 def test_commands_can_be_pasted_into_a_shell_whatever_the_name():
-    rows = Summary(ENDED, ACCURACY).rows
+    rows = leaderboard_rows(RESULTS, ACCURACY)
     for command in next_commands("my sweep; rm -rf ~", rows):
         assert shlex.split(command)[2] == "my sweep; rm -rf ~"
 
 
 def test_regression_scores_and_odd_class_names():
-    text = on_terminal(Group(*look_lines(Evaluated(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5}))))
+    text = "\n".join(line.plain for line in look_lines(Evaluated(0, {"mse": 1234.5}, {}, 1, {"[red]\x1b": 0.5})))
     assert "mse 1234" in text and "[red]\\x1b" in text and "\x1b" not in text

@@ -3,7 +3,7 @@ import os
 import shutil
 from dataclasses import replace
 
-from keras_sweep.views.sweep_list import SweepTable, sweep_list_json, sweep_rows
+from keras_sweep.views.sweep_list import print_sweeps, sweep_list_json, sweep_rows
 from tests.helpers.records import new_folder
 from tests.helpers.screen import on_terminal
 
@@ -18,11 +18,11 @@ def test_every_sweep_of_a_folder_is_a_row_the_newest_first(tmp_path):
     rows = sweep_rows(tmp_path)
     assert [row.name for row in rows] == ["dense", "old", "broken"]
     assert (rows[0].trials, rows[0].failed, f"{rows[0].value:.4f}") == (64, 4, "0.8570")
-    lines = on_terminal(SweepTable(rows, 1e9), 160).splitlines()
+    lines = on_terminal(print_sweeps, rows, 1e9, width=160).splitlines()
     assert lines[2].split()[:4] == ["dense", "64", "4", "0.8570"] and "12 min ago" in lines[2]
     assert lines[4].split()[:3] == ["broken", "0", "-"] and "the record" in lines[4]
     foreign = replace(rows[0], value=0.9, imported=True)
-    assert "0.9000 ±0.0032 imported" in on_terminal(SweepTable([foreign], 1e9), 100)
+    assert "0.9000 ±0.0032 imported" in on_terminal(print_sweeps, [foreign], 1e9)
     read = json.loads(sweep_list_json(rows))
     assert list(read[0]) == [
         *("name", "trials", "total", "failed", "value", "stderr", "metric", "goal"),
@@ -32,5 +32,5 @@ def test_every_sweep_of_a_folder_is_a_row_the_newest_first(tmp_path):
 
 
 def test_no_sweeps_say_how_to_start_one():
-    assert "sweep run" in on_terminal(SweepTable([]))
+    assert "sweep run" in on_terminal(print_sweeps, [], 0.0)
     assert json.loads(sweep_list_json([])) == []

@@ -2,7 +2,7 @@ import json
 import math
 
 from keras_sweep.trial.result import Seconds, TrialState
-from keras_sweep.views.trial_view import TrialView, trial_json
+from keras_sweep.views.trial_view import print_trial, trial_json
 from tests.helpers.results import dense_sweep, recorded, result
 from tests.helpers.screen import on_pipe, on_terminal
 
@@ -10,7 +10,7 @@ RESULTS = dense_sweep()
 
 
 def test_a_trial_is_shown_with_all_that_is_known_of_it():
-    text = on_terminal(TrialView(recorded(RESULTS), RESULTS[55]))
+    text = on_terminal(print_trial, recorded(RESULTS), RESULTS[55])
     for part in (
         "trial 55  COMPLETE",
         "val_accuracy 0.8538 ±0.0032  rank 8 of 64",
@@ -26,7 +26,7 @@ def test_a_trial_is_shown_with_all_that_is_known_of_it():
 
 def test_the_plot_has_both_axes_and_uses_its_whole_height():
     trial = result(0, 0.85, epochs=16)
-    text = on_terminal(TrialView(recorded([trial]), trial), 80)
+    text = on_terminal(print_trial, recorded([trial]), trial, width=80)
     _, *lines = text.split("val_accuracy after each epoch")[1].split("\n\n")[0].splitlines()
     assert [line.split()[0] for line in (lines[0], lines[3], lines[6])] == ["0.8500", "0.8031", "0.7562"]
     assert lines[8].split() == ["1", "16", "epoch"]
@@ -36,27 +36,27 @@ def test_the_plot_has_both_axes_and_uses_its_whole_height():
 
 def test_a_failed_trial_says_why():
     failed = result(0, None, state=TrialState.FAIL, reason="ValueError: [red]no", traceback="Trace\n  \x1b[31mx\n")
-    text = on_terminal(TrialView(recorded([failed]), failed))
+    text = on_terminal(print_trial, recorded([failed]), failed)
     assert "trial 0  FAIL: ValueError: [red]no" in text and "traceback" in text and "\\x1b[31mx" in text
     assert "rank" not in text and "nan" in text
 
 
 def test_a_tie_and_an_earlier_best_epoch_are_said():
     trials = [result(0, 0.85, epochs=6, epoch=3), result(1, 0.85)]
-    text = on_terminal(TrialView(recorded(trials), trials[0]))
+    text = on_terminal(print_trial, recorded(trials), trials[0])
     assert "scored at epoch 3" in text and "≈ a tie with the best" in text
 
 
 def test_a_long_curve_is_shortened_on_a_terminal_and_whole_on_a_pipe():
     trial = result(0, 0.85, epochs=300)
-    assert "270 epochs in the middle are left out" in on_terminal(TrialView(recorded([trial]), trial))
-    text = on_pipe(lambda console: console.print(TrialView(recorded([trial]), trial)))
+    assert "270 epochs in the middle are left out" in on_terminal(print_trial, recorded([trial]), trial)
+    text = on_pipe(print_trial, recorded([trial]), trial)
     assert "left out" not in text and text.count("\n") > 300
 
 
 def test_a_trial_that_never_trained():
     trial = result(0, None, state=TrialState.FAIL, params={}, curve={}, seconds=Seconds(), engine="", runner="")
-    assert on_terminal(TrialView(recorded([trial]), trial)).splitlines()[0] == "trial 0  FAIL"
+    assert on_terminal(print_trial, recorded([trial]), trial).splitlines()[0] == "trial 0  FAIL"
 
 
 def test_json_is_one_strict_object():
@@ -69,6 +69,6 @@ def test_json_is_one_strict_object():
 
 def test_an_imported_trial_claims_no_generation_and_no_seed():
     foreign = result(0, 0.9, engine="import/optuna", runner="import/optuna", curve={}, epoch=None)
-    text = on_terminal(TrialView(recorded([foreign]), foreign), 100)
+    text = on_terminal(print_trial, recorded([foreign]), foreign, width=100)
     assert "trained by another program, read by import/optuna\n" in text
     assert "seed" not in text and "generation" not in text

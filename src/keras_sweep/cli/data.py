@@ -35,7 +35,7 @@ def data(
             raise UsageError(f"`{flag}` takes a {suffix} file in a folder that is there, but got {path}")
     spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
     from keras_sweep.data.raw_rows import save_rows
-    from keras_sweep.views.data_view import DataView
+    from keras_sweep.views.data_view import print_data
     from keras_sweep.views.sample_images import PNG_SCALE, picture_grid, png_bytes
 
     found = _rows_of(spec)
@@ -43,7 +43,7 @@ def data(
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
     if fingerprint not in (None, found.fingerprint):
         note(f"these rows are not those that the sweep {source!r} was begun with")
-    stdout_console().print(DataView(found))
+    print_data(stdout_console(), found)
     if picture is not None:
         picture.write_bytes(png_bytes(picture_grid(found), PNG_SCALE))
         typer.echo(str(picture))
@@ -71,7 +71,7 @@ def baseline(
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
     from keras_sweep.sweep.baseline import fit_baseline
-    from keras_sweep.views.data_view import baseline_view
+    from keras_sweep.views.data_view import print_baseline
     from keras_sweep.views.leaderboard.formats import strict_json
 
     found = _rows_of(spec)
@@ -85,7 +85,7 @@ def baseline(
                 study.set_attributes({"baseline": record})
             else:
                 note(f"not put into the sweep {spec.name!r}: it was run on other data")
-    answer(baseline_view(fitted), strict_json(record) + "\n", format)
+    answer(lambda console: print_baseline(console, fitted), strict_json(record) + "\n", format)
 
 
 def import_search(

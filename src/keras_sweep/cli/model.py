@@ -34,8 +34,6 @@ def evaluate(
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
     folder = find(name, sweeps_dir)
-    from rich.console import Group
-
     from keras_sweep.record.reader import read_facts
     from keras_sweep.sweep.finish import evaluate_winner
     from keras_sweep.sweep.recorded import SweepAccess
@@ -54,7 +52,7 @@ def evaluate(
 
         evaluate_winner(SweepAccess(folder, listen, trust=trust, backend=backend))
     record = event_record(looks[0], read_facts(folder).objective)
-    answer(Group(*look_lines(looks[0])), strict_json(record) + "\n", format)
+    answer(lambda console: console.print(*look_lines(looks[0]), sep="\n"), strict_json(record) + "\n", format)
 
 
 def export(
@@ -104,13 +102,13 @@ def verify(
     """Open an exported model in safe mode, and see that the scores of its card still come out (exit code 0)."""
     from keras_sweep.record.sweep_folder import sweeps_dir as where
     from keras_sweep.sweep.verify import verify_model
-    from keras_sweep.views.replay_view import verify_json, verify_view
+    from keras_sweep.views.replay_view import print_verified, verify_json
 
     with at_work() as view:
         done = verify_model(
             model, view, sweeps=where(sweeps_dir), test=test, trust=trust, backend=backend, data_dir=data_dir
         )
-    answer(verify_view(done), verify_json(done), format)
+    answer(lambda console: print_verified(console, done), verify_json(done), format)
     raise typer.Exit(0 if done.matches else 1)
 
 
@@ -133,7 +131,7 @@ def replay(
     folder = find(name, sweeps_dir)
     from keras_sweep.sweep.recorded import SweepAccess
     from keras_sweep.sweep.replay import replay as replayed
-    from keras_sweep.views.replay_view import ReplayView, replay_json
+    from keras_sweep.views.replay_view import print_replay, replay_json
 
     if script:
         from keras_sweep.sweep.keras_script import trial_script
@@ -144,5 +142,5 @@ def replay(
         return
     with at_work() as view:
         done = replayed(SweepAccess(folder, view, trust=trust, backend=backend), trial, runner=runner)
-    answer(ReplayView(done), replay_json(done), format)
+    answer(lambda console: print_replay(console, done), replay_json(done), format)
     raise typer.Exit(0 if done.matches else 1)

@@ -17,7 +17,7 @@ from keras_sweep.record.sweep_folder import all_sweeps
 from keras_sweep.space.text import nearest
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console
 
     from keras_sweep.views.running.progress import ProgressView
 
@@ -130,14 +130,14 @@ def at_work() -> Iterator[ProgressView]:
         yield view
 
 
-def answer(view: RenderableType, json: str, format: str) -> None:
+def answer(draw: Callable[[Console], object], json: str, format: str) -> None:
     """Print what was asked for, as a table or as JSON."""
     from keras_sweep.views.terminal.console import stdout_console
 
     if format == "json":
         typer.echo(json, nl=False)
     else:
-        stdout_console().print(view)
+        draw(stdout_console())
 
 
 class NamesRegistered(TyperCommand):

@@ -56,11 +56,11 @@ def compare(
     from keras_sweep.api.compare import compare as compared
     from keras_sweep.api.compare import write_page
     from keras_sweep.space.text import escaped
-    from keras_sweep.views.compare import CompareView, compare_json
+    from keras_sweep.views.compare import compare_json, print_comparison
     from keras_sweep.views.terminal.console import stderr_console
 
     found = compared(*names, sweeps_dir=sweeps_dir)
-    answer(CompareView(found), compare_json(found), format)
+    answer(lambda console: print_comparison(console, found), compare_json(found), format)
     if html is not None:
         write_page(found, html)
         stderr_console().print(f"written: {escaped(str(html))}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -15,14 +16,14 @@ FORMATS = ("table", "json", "csv", "markdown")
 
 def list_sweeps(format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     """The sweeps here, newest first."""
-    from keras_sweep.views.sweep_list import SweepTable, sweep_list_json, sweep_rows
+    from keras_sweep.views.sweep_list import print_sweeps, sweep_list_json, sweep_rows
     from keras_sweep.views.terminal.text import waiting_text
 
     rows = sweep_rows(sweeps_dir)
     for row in rows:
         if row.waiting:
             note(f"{row.name}: {waiting_text(row.waiting)}")
-    answer(SweepTable(rows), sweep_list_json(rows), format)
+    answer(lambda console: print_sweeps(console, rows, time.time()), sweep_list_json(rows), format)
 
 
 def leaderboard(
@@ -57,9 +58,9 @@ def leaderboard(
     if waiting := waiting_beside(folder, len(sweep.results), sweep.facts.trials):
         note(waiting_text(len(waiting)))
     if format == "table":
-        from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
+        from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
 
-        stdout_console().print(LeaderboardTable(board, baseline=sweep.facts.baseline))
+        print_leaderboard(stdout_console(), board, sweep.facts.baseline)
         if (refit := sweep.refit) is not None:
             stdout_console().print(refit_line(refit))
     else:
@@ -73,7 +74,7 @@ def show(name: Name = None, trial: TrialNumber = None, format: Format = "table",
     from keras_sweep.sweep.comparison import RecordedSweep
     from keras_sweep.trial.ranking import order_key
     from keras_sweep.views.terminal.text import waiting_text
-    from keras_sweep.views.trial_view import TrialView, trial_json
+    from keras_sweep.views.trial_view import print_trial, trial_json
 
     folder = find(name, sweeps_dir)
     sweep = RecordedSweep.read(folder)
@@ -90,4 +91,4 @@ def show(name: Name = None, trial: TrialNumber = None, format: Format = "table",
         result = results[trial]
     else:
         raise UsageError(f"sweep {folder.name!r} has no trial {trial}: they are numbered 0 to {len(results) - 1}")
-    answer(TrialView(sweep, result), trial_json(sweep, result), format)
+    answer(lambda console: print_trial(console, sweep, result), trial_json(sweep, result), format)

@@ -107,7 +107,7 @@ def show_run(
     from keras_sweep.record.reader import read_facts
     from keras_sweep.trial.events import EndReason, TestEvaluated, TrialEnded, WinnerRefitted
     from keras_sweep.views.running.progress import OutputMayVanish, progress_view
-    from keras_sweep.views.summary import Summary, kept_text, print_summary
+    from keras_sweep.views.summary import kept_text, print_summary
     from keras_sweep.views.terminal.console import stdout_console
 
     last: dict[type[Event], Any] = {}  # the last event of each kind
@@ -124,12 +124,11 @@ def show_run(
         # to one who waits for it, and not where Optuna would have to be loaded for it alone
         went_on = TrialEnded in last and ended.reason is not EndReason.INTERRUPTED
         weighed = console.is_terminal and view != "quiet" and went_on
-        distributions = read_facts(folder).distributions if weighed else None
+        space = read_facts(folder).distributions if weighed else None
         refit = last[WinnerRefitted].refit if WinnerRefitted in last else None
         test = last.get(TestEvaluated)
-        said = Summary(ended, spec.objective, test=test, refit=refit, distributions=distributions)
         with contextlib.suppress(OSError):  # nobody reads it
-            print_summary(console, said, times=times)
+            print_summary(console, ended, spec.objective, test=test, refit=refit, distributions=space, times=times)
     if ended.reason is EndReason.INTERRUPTED:
         parts = ["every finished trial is kept"] if ended.results or ended.waiting or not ended.kept else []
         parts += [kept_text(ended.kept)] if ended.kept else []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped
@@ -16,8 +16,8 @@ from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.query import seeds_record
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import TIE, CurveScale, sparkline
-from keras_sweep.views.terminal.table import Column, drawn, needed
-from keras_sweep.views.terminal.text import score_text, seconds_text, shorten, value_text
+from keras_sweep.views.terminal.table import Column, cut, drawn, needed
+from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
 
 LONGEST = 28  # cells of one value on a terminal
 CURVE = 16  # cells
@@ -35,7 +35,7 @@ def fact_rows(found: SideBySide) -> list[FactRow]:
     rows = [FactRow(label, tuple(map(text_of, found.sides))) for label, text_of in _facts(found)]
     for name in dict.fromkeys(name for side in found.sides for name in side.best.params):
         cells = tuple(value_text(side.best.params[name]) if name in side.best.params else "" for side in found.sides)
-        rows.append(FactRow(escaped(name), cells, "winner"))
+        rows.append(FactRow(name, cells, "winner"))
     return rows
 
 
@@ -75,7 +75,7 @@ def _facts(found: SideBySide) -> Iterator[tuple[str, Callable[[Side], str]]]:
     yield "epochs", lambda side: f"{side.epochs:,}"
     yield "time of trials", lambda side: seconds_text(side.seconds)
     yield "near the best after", near
-    yield "engine", lambda side: escaped(side.facts.engine)
+    yield "engine", lambda side: side.facts.engine
     yield "winner", lambda side: f"trial {side.best.number}"
 
 
@@ -102,39 +102,33 @@ def verdict_lines(found: SideBySide) -> list[str]:
     return lines
 
 
-@dataclass(frozen=True, slots=True)
-class CompareView:
-    """A rich renderable: a column a sweep."""
-
-    found: SideBySide
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        objective = self.found.objective
-        yield Text.assemble((escaped(objective.name), "bold"), f", to {objective.goal.value}; the same rows in all")
-        label, *left = compare_columns(self.found, longest_value(options.max_width, LONGEST))
-        while left:  # as many columns at once as fit beside the labels, at least one
-            fitting = [
-                count for count in range(2, len(left) + 1) if needed([label, *left[:count]]) <= options.max_width
-            ]
-            count = max(fitting, default=1)
-            yield Text()
-            yield drawn([label, *left[:count]])
-            left = left[count:]
-        yield Text()
-        yield from map(Text, verdict_lines(self.found))
+def print_comparison(console: Console, found: SideBySide) -> None:
+    """A column a sweep, as many at once as fit beside the labels, and the verdict."""
+    objective = found.objective
+    console.print(Text.assemble((escaped(objective.name), "bold"), f", to {objective.goal}; the same rows in all"))
+    label, *left = cut(compare_columns(found), longest_value(console.width, LONGEST))
+    while left:  # as many columns at once as fit beside the labels, at least one
+        count = len(left)
+        while count > 1 and needed([label, *left[:count]]) > console.width:
+            count -= 1
+        console.print()
+        console.print(drawn([label, *left[:count]]))
+        left = left[count:]
+    console.print()
+    for line in verdict_lines(found):
+        console.print(Text(line))
 
 
-def compare_columns(found: SideBySide, longest: int = LONGEST) -> list[Column]:
+def compare_columns(found: SideBySide) -> list[Column]:
     """What the facts are, then a column a sweep."""
     rows = fact_rows(found)
     labels = [*(f"  {row.label}" if row.group else row.label for row in rows), "best so far"]
     curves = [best_curve(side) for side in found.sides]
     scale = CurveScale(curves, found.objective.goal)
-    columns = [Column("", tuple(Text(shorten(label, longest)) for label in labels))]
+    columns = [Column("", labels)]
     for index, (side, curve) in enumerate(zip(found.sides, curves, strict=True)):
-        cells = [Text(shorten(row.cells[index], longest)) for row in rows]
-        cells.append(Text(sparkline(curve, scale, width=CURVE), style="cyan"))
-        columns.append(Column(shorten(escaped(side.name), longest), tuple(cells)))
+        cells = [row.cells[index] for row in rows]
+        columns.append(Column(side.name, [*cells, Text(sparkline(curve, scale, width=CURVE), style="cyan")]))
     return columns
 
 

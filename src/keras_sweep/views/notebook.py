@@ -66,7 +66,7 @@ def trial_html(result: Result, objective: Objective) -> str:
 def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str]) -> str:
     """A table as a terminal has it, and sentences below it."""
     head = [(column.header, column.right) for column in columns]
-    cells = zip(*([(text.plain, column.right) for text in column.cells] for column in columns), strict=True)
+    cells = zip(*([(str(cell), column.right) for cell in column.cells] for column in columns), strict=True)
     return _framed(_table(head, map(_row, cells), title), lines)
 
 

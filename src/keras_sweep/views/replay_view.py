@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.text import counted, escaped
@@ -15,29 +14,26 @@ from keras_sweep.trial.ranking import loss_name
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.table import Column, drawn, fitted
+from keras_sweep.views.terminal.table import Column, fitted_table
 from keras_sweep.views.terminal.text import params_text, score_text
 from keras_sweep.views.trial_view import SHOWN_EPOCHS, left_out_line, shown_epochs
 
 STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayView:
-    replay: Replay
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        replay = self.replay
-        what = f" of {escaped(replay.sweep)}: {params_text(replay.recorded.params)}"
-        yield Text.assemble((replay.recorded.name, "bold"), what)
-        if replay.plain.epochs:
-            columns, left_out = replay_columns(replay, longest_value(options.max_width, SHOWN_EPOCHS))
-            yield drawn(fitted([lambda: columns], options.max_width)[0])
-            if left_out:
-                yield left_out_line(left_out)
-        *lines, verdict = replay_lines(replay)
-        yield from map(Text, lines)
-        yield Text(verdict, style="bold green" if replay.matches else "bold red")
+def print_replay(console: Console, replay: Replay) -> None:
+    """Recorded and new numbers epoch by epoch, and the verdict."""
+    what = f" of {escaped(replay.sweep)}: {params_text(replay.recorded.params)}"
+    console.print(Text.assemble((replay.recorded.name, "bold"), what))
+    if replay.plain.epochs:
+        columns, left_out = replay_columns(replay, longest_value(console.width, SHOWN_EPOCHS))
+        console.print(fitted_table(columns, console.width))
+        if left_out:
+            console.print(left_out_line(left_out))
+    *lines, verdict = replay_lines(replay)
+    for line in lines:
+        console.print(Text(line))
+    console.print(Text(verdict, style="bold green" if replay.matches else "bold red"))
 
 
 def replay_lines(replay: Replay) -> list[str]:
@@ -101,34 +97,37 @@ def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
     plain, objective = replay.plain, replay.objective
     names = [name for name in dict.fromkeys((objective.name, loss_name(objective))) if name in plain.gaps]
     epochs, left_out = shown_epochs(len(plain.epochs), most)
-    columns = [Column("epoch", tuple(Text(str(epoch)) for epoch in epochs), right=True)]
+    columns = [Column("epoch", [*map(str, epochs)], right=True)]
     for keep, name in enumerate(names):
-        for header, result in ((escaped(name), replay.recorded), ("again", plain.again)):
-            cells = tuple(Text(score_text(result.curve[name][epoch - 1])) for epoch in epochs)
+        for header, result in ((name, replay.recorded), ("again", plain.again)):
+            cells = [score_text(result.curve[name][epoch - 1]) for epoch in epochs]
             columns.append(Column(header, cells, keep=keep, right=True))
-    worst = []
+    apart = []
     for epoch in epochs:
         gaps = {name: gaps[epoch - 1] for name, gaps in plain.gaps.items()}
         gap = widest(gaps.values())
-        worst.append(_gap_cell(gap, next((escaped(name) for name, each in gaps.items() if each == gap), "")))
-    return [*columns, Column("widest gap", tuple(worst))], left_out
+        apart.append(_gap_cell(gap, next((name for name, each in gaps.items() if each == gap), "")))
+    return [*columns, Column("widest gap", apart)], left_out
 
 
-def verify_view(done: Verified) -> Group:
-    """What was verified, as a terminal shows it."""
-    title = f"{escaped(str(done.model))}: trial {done.trial} of {escaped(done.sweep)}, the file of its card"
-    verdict = Text(verify_verdict(done), style="bold green" if done.matches else "bold red")
-    return Group(Text(title), drawn(verify_columns(done)), *map(Text, fact_lines(done)), verdict)
+def print_verified(console: Console, done: Verified) -> None:
+    """Each score of the card beside what it is now, the facts, and the verdict."""
+    model = escaped(str(done.model))
+    console.print(f"{model}: trial {done.trial} of {escaped(done.sweep)}, the file of its card")
+    console.print(fitted_table(verify_columns(done), console.width))
+    for line in fact_lines(done):
+        console.print(Text(line))
+    console.print(Text(verify_verdict(done), style="bold green" if done.matches else "bold red"))
 
 
 def verify_columns(done: Verified) -> list[Column]:
     """Each score of the card beside what it is now."""
     checks = done.checks
     return [
-        Column("score", tuple(Text(escaped(check.name)) for check in checks)),
-        Column("card", tuple(Text(f"{check.card:.8g}") for check in checks), right=True),
-        Column("now", tuple(Text(f"{check.now:.8g}") for check in checks), right=True),
-        Column("gap", tuple(_gap_cell(check.gap) for check in checks)),
+        Column("score", [check.name for check in checks]),
+        Column("card", [f"{check.card:.8g}" for check in checks], right=True),
+        Column("now", [f"{check.now:.8g}" for check in checks], right=True),
+        Column("gap", [_gap_cell(check.gap) for check in checks]),
     ]
 
 

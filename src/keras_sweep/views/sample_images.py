@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.cells import set_cell_size
 from rich.color import Color
-from rich.console import Console, ConsoleOptions
+from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
@@ -65,17 +65,17 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
-def sample_lines(data: SearchData, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
     """A sample of each class under its name, as many side by side as fit; nothing in no room."""
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None
     pictures = [_small(picture_of(data, row)) for _, row in rows]
     width = pictures[0].shape[1]
-    if width > options.max_width:
+    if width > console.width:
         return
-    across = max(1, min(len(pictures), 5, (options.max_width + GAP) // (width + GAP)))
-    coloured = console.color_system is not None and not console.no_color and "utf" in options.encoding
+    across = max(1, min(len(pictures), 5, (console.width + GAP) // (width + GAP)))
+    coloured = console.color_system is not None and not console.no_color and "utf" in console.encoding
     for start in range(0, len(pictures), across):
         if names is not None:
             own = (set_cell_size(escaped(names[label]), width) for label, _ in rows[start : start + across])

@@ -6,8 +6,6 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 from rich.console import Console
 from rich.text import Text
@@ -18,8 +16,14 @@ from keras_sweep.trial.events import EndReason, Refit, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.notes import unlike_text
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, leaderboard_rows, varying_names, winning_row
-from keras_sweep.views.leaderboard.table import LeaderboardTable, refit_line
+from keras_sweep.views.leaderboard.rows import (
+    LeaderboardRow,
+    Ranking,
+    distinct_params,
+    leaderboard_rows,
+    winning_row,
+)
+from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
 from keras_sweep.views.terminal.drawing import bar
 from keras_sweep.views.terminal.text import params_text, score_text, seconds_text, shorten
 
@@ -27,28 +31,9 @@ TOP = 10  # rows of the leaderboard at most
 BARS = 3  # of importance at most
 WEAKEST = 3  # classes that are named
 BAR = 20  # cells of a bar
-IMPORTANCE_BAR = 12
-IMPORTANCE_WORDS = 34  # cells that a line of importance takes beside its name and its bar
-SHORTEST_NAME, LONGEST_NAME = 8, 20  # cells of a parameter's name there
+LONGEST_NAME = 20  # cells of the name before it
 LEAST_SHARE = 0.02  # of the time, with which a part is named
 NAMED_PARTS = 4
-
-
-@dataclass(frozen=True)
-class Summary:
-    ended: SweepEnded
-    objective: Objective
-    test: TestEvaluated | None = None
-    refit: Refit | None = None
-    distributions: Mapping[str, str] | None = None  # of the record: importance is said where they are given
-
-    @cached_property
-    def rows(self) -> Sequence[LeaderboardRow]:
-        return leaderboard_rows(self.ended.results, self.objective, self.ended.comparison)
-
-    @cached_property
-    def winner(self) -> LeaderboardRow | None:
-        return winning_row(self.rows)
 
 
 def time_parts(seconds: Mapping[str, float]) -> dict[str, float]:
@@ -82,90 +67,75 @@ def next_commands(name: str, rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     return (*commands, f"sweep export {quoted}") if winner is not None else commands
 
 
-def print_summary(console: Console, summary: Summary, *, times: bool = False) -> None:
+def print_summary(
+    console: Console,
+    ended: SweepEnded,
+    objective: Objective,
+    *,
+    test: TestEvaluated | None = None,
+    refit: Refit | None = None,
+    distributions: Mapping[str, str] | None = None,
+    times: bool = False,
+) -> None:
     """Print it, section by section, leaving out those there is nothing to say in; `times` draws where the time went.
 
-    The best point, its test and what to do next stand last, so that they are seen where the table scrolls away.
+    With the record's `distributions` importance is said. The best point, its test and what to do next stand last, so
+    that they are seen where the table scrolls away.
     """
-    rows = summary.rows
-    table = LeaderboardTable(Ranking(summary.objective, summary.ended.comparison, rows, rows[:TOP]))
-    console.print(headline(summary, len(table.ranking.rows)))
+    rows = leaderboard_rows(ended.results, objective, ended.comparison)
+    console.print(headline(ended, rows))
     if rows:
-        console.print(table)
+        print_leaderboard(console, Ranking(objective, ended.comparison, rows, rows[:TOP]))
         console.print()
-    for line in _lines_below(summary, console.width, times=times):
+    lines = [refit_line(refit)] if refit is not None else []
+    if distributions is not None:
+        lines += importance_lines(importances(rows, objective, distributions))
+    lines += time_lines(time_parts(ended.seconds), bars=times)
+    if ended.model is not None:
+        lines.append(Text.assemble(("model ", "bold"), escaped(ended.model)))
+    winner = winning_row(rows)
+    if winner is not None:
+        lines.append(best_line(winner, rows, objective))
+    if test is not None:
+        lines += look_lines(test, classes=False)
+    if test is not None and ended.comparison is not None and refit is None:  # which is tested is another model
+        unlike = unlike_text(ended.comparison.estimate, test.scores, test.stderrs, objective, winner)
+        lines += [] if unlike is None else [Text(f"  {unlike}", style="yellow")]
+    # all commands in one line where they fit, else a line each
+    commands = [escaped(command) for command in next_commands(ended.name, rows)]
+    joined = " · ".join(commands)
+    fitting = [joined] if commands and len(joined) + 5 <= console.width else commands
+    for line in (*lines, *(Text.assemble(("next ", "bold"), words) for words in fitting)):
         console.print(line)
 
 
-def _lines_below(summary: Summary, width: int, *, times: bool) -> list[Text]:
-    ended = summary.ended
-    lines = [refit_line(summary.refit)] if summary.refit is not None else []
-    if summary.distributions is not None:
-        lines += importance_lines(importances(summary.rows, summary.objective, summary.distributions), width)
-    parts = time_parts(ended.seconds)
-    if parts and times:
-        lines += [Text.assemble(("time ", "bold"), seconds_text(sum(parts.values()))), *time_lines(parts)]
-    elif parts:
-        lines.append(time_line(parts))
-    if ended.model is not None:
-        lines.append(Text.assemble(("model ", "bold"), escaped(ended.model)))
-    if summary.winner is not None:
-        lines.append(best_line(summary.winner, summary))
-    if summary.test is not None:
-        lines += look_lines(summary.test, classes=False)
-        lines += unlike_lines(summary, summary.test)
-    # all commands in one line where they fit, else a line each
-    commands = [escaped(command) for command in next_commands(ended.name, summary.rows)]
-    joined = " · ".join(commands)
-    fitting = [joined] if commands and len(joined) + 5 <= width else commands
-    return lines + [Text.assemble(("next ", "bold"), words) for words in fitting]
-
-
-def importance_lines(found: Sequence[Importance], width: int) -> list[Text]:
+def importance_lines(found: Sequence[Importance]) -> list[Text]:
     """A bar for each of the most important parameters with the interval of its share, and whether the order is settled.
 
-    `importance learning_rate ━━━━━━━━━━   0.83 (0.11 to 0.91)`; narrow terminals get no bars.
+    `learning_rate  ━━━━━━━━━━━━━━━━      0.83 (0.11 to 0.91)`.
     """
-    room = min(max(width - IMPORTANCE_WORDS - IMPORTANCE_BAR, SHORTEST_NAME), LONGEST_NAME)
-    names = [shorten(escaped(one.name), room) for one in found[:BARS]]
-    longest = max(map(len, names), default=0)
-    drawn = longest + IMPORTANCE_WORDS + IMPORTANCE_BAR <= width
-    lines: list[Text] = []
-    for one, name in zip(found, names, strict=False):
-        line = Text.assemble((f"{'' if lines else 'importance':11}", "bold"), f"{name:{longest}}  ")
-        if drawn:
-            line.append(bar(one.share, IMPORTANCE_BAR), style="cyan").append("  ")
-        lines.append(line.append(f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})"))
-    if lines and not settled(found):
-        lines.append(Text("           the order may change with more trials", style="yellow"))
+    bars = [(one.name, one.share, f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})") for one in found[:BARS]]
+    lines = [Text("importance", style="bold"), *_bar_lines(bars)] if bars else []
+    if bars and not settled(found):
+        lines.append(Text("  the order may change with more trials", style="yellow"))
     return lines
 
 
-def unlike_lines(summary: Summary, test: TestEvaluated) -> list[Text]:
-    """That the test rows differ from the validation rows, where the two scores differ by more than chance."""
-    if summary.ended.comparison is None or summary.refit is not None:  # which is tested is another model
-        return []
-    estimate = summary.ended.comparison.estimate
-    words = unlike_text(estimate, test.scores, test.stderrs, summary.objective, summary.winner)
-    return [] if words is None else [Text(f"  {words}", style="yellow")]
-
-
-def best_line(winner: LeaderboardRow, summary: Summary) -> Text:
+def best_line(winner: LeaderboardRow, rows: Sequence[LeaderboardRow], objective: Objective) -> Text:
     """`best trial 36: val_accuracy 0.8573 ±0.0032  optimizer=adam learning_rate=0.000675 epochs=17`."""
-    varying = set(varying_names(summary.rows)) or set(winner.params)
-    params = {name: value for name, value in winner.params.items() if name in varying}
     score, seeds = score_text(winner.value, winner.stderr), ""
     if winner.seeds is not None and winner.final:
         score = score_text(winner.seeds.mean, winner.seeds.stderr)
         seeds = f" over {winner.seeds.count} seeds" + (", unstable" if winner.seeds.unstable else "")
-    what = f"trial {winner.number}: {escaped(summary.objective.name)} "
-    return Text.assemble(("best ", "bold"), what, (score, "bold green"), f"{seeds}  {params_text(params)}")
+    what = f"trial {winner.number}: {escaped(objective.name)} "
+    params = params_text(distinct_params(winner, rows))
+    return Text.assemble(("best ", "bold"), what, (score, "bold green"), f"{seeds}  {params}")
 
 
-def headline(summary: Summary, shown: int) -> Text:
+def headline(ended: SweepEnded, rows: Sequence[LeaderboardRow]) -> Text:
     """`dense: 64 trials, 4 failed; the best 10:` with how many were pruned and how many failed."""
-    ended, counts = summary.ended, Counter(row.state for row in summary.rows)
-    text = Text.assemble((escaped(ended.name), "bold"), f": {counted(len(summary.rows), 'trial')}")
+    counts = Counter(row.state for row in rows)
+    text = Text.assemble((escaped(ended.name), "bold"), f": {counted(len(rows), 'trial')}")
     for state, word, style in ((TrialState.PRUNED, "pruned", "yellow"), (TrialState.FAIL, "failed", "red")):
         if counts[state]:
             text.append(f", {counts[state]:,} {word}", style=style)
@@ -173,10 +143,10 @@ def headline(summary: Summary, shown: int) -> Text:
         text.append(f"; {escaped(ended.reason)}", style="yellow")
     if kept := kept_text(ended.kept, ended.waiting):
         text.append(f": {kept}", style="yellow")
-    if summary.rows and not any(row.comparable for row in summary.rows):
+    if rows and not any(row.comparable for row in rows):
         text.append("; no trial completed", style="red")
-    if shown < len(summary.rows):
-        text.append(f"; the best {shown:,}:")
+    if len(rows) > TOP:
+        text.append(f"; the best {TOP}:")
     return text
 
 
@@ -196,38 +166,35 @@ def look_lines(test: TestEvaluated, *, classes: bool = True) -> list[Text]:
     else:
         looks = f"  look {test.looks:,} at the test set: after the first it is no longer quite unseen"
         lines.append(Text(looks, style="yellow"))
-    per_class = {escaped(name): value for name, value in (test.per_class or {}).items()}
+    per_class = test.per_class or {}
     if classes:
-        return lines + _bar_lines({name: (value, score_text(value)) for name, value in per_class.items()})
+        return lines + _bar_lines([(name, value, score_text(value)) for name, value in per_class.items()])
     if len(per_class) > WEAKEST:
         weakest = sorted(per_class.items(), key=lambda item: item[1])[:WEAKEST]
-        named = ", ".join(f"{score_text(value)} ({name})" for name, value in weakest)
+        named = ", ".join(f"{score_text(value)} ({escaped(name)})" for name, value in weakest)
         lines.append(Text(f"  weakest of {len(per_class)} classes: {named}", style="dim"))
     return lines
 
 
-def time_line(parts: Mapping[str, float]) -> Text:
-    """`time 1m12s: train 71 %, compile 15 %, the rest 14 %`: the largest parts, so that it stays one line."""
+def time_lines(parts: Mapping[str, float], *, bars: bool = True) -> list[Text]:
+    """The whole time and a bar for each part; without bars one line, `time 1m12s: train 71 %, compile 15 %`."""
     total = sum(parts.values())
-    shares = {escaped(name): value / total for name, value in parts.items() if name != "other" and total}
-    named = [(name, share) for name, share in shares.items() if share >= LEAST_SHARE][:NAMED_PARTS]
-    rest = 1 - sum(share for _, share in named)
-    if named and rest >= 0.005:
-        named.append(("the rest", rest))
-    words = ", ".join(f"{name} {100 * share:.0f} %" for name, share in named)
-    return Text.assemble(("time ", "bold"), seconds_text(total), f": {words}" if words else "")
+    if not total:
+        return []
+    line = Text.assemble(("time ", "bold"), seconds_text(total))
+    shares = {name: part / total for name, part in parts.items()}
+    if bars:
+        words = {name: f"{100 * share:3.0f}%  {seconds_text(parts[name])}" for name, share in shares.items()}
+        return [line, *_bar_lines([(name, share, words[name]) for name, share in shares.items()])]
+    named = [f"{escaped(name)} {100 * share:.0f} %" for name, share in shares.items() if share >= LEAST_SHARE]
+    return [line.append(f": {', '.join(named[:NAMED_PARTS])}")]
 
 
-def time_lines(parts: Mapping[str, float]) -> list[Text]:
-    total = sum(parts.values()) or 1.0
-    shares = {escaped(name): (value / total, seconds_text(value)) for name, value in parts.items()}
-    return _bar_lines({name: (share, f"{100 * share:3.0f}%  {text}") for name, (share, text) in shares.items()})
-
-
-def _bar_lines(bars: Mapping[str, tuple[float, str]]) -> list[Text]:
-    """A line for each name: a bar of its share, and words."""
-    width = max(map(len, bars), default=0)
+def _bar_lines(bars: Sequence[tuple[str, float, str]]) -> list[Text]:
+    """A line for each (name, share, words): a bar of its share before the words."""
+    names = [shorten(escaped(name), LONGEST_NAME) for name, _, _ in bars]
+    width = max(map(len, names), default=0)
     return [
         Text.assemble(f"  {name:{width}}  ", (bar(share, BAR), "cyan"), f"  {words}")
-        for name, (share, words) in bars.items()
+        for name, (_, share, words) in zip(names, bars, strict=True)
     ]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.errors import RecordError
@@ -17,14 +14,12 @@ from keras_sweep.record.lock import living_owner
 from keras_sweep.record.reader import read_summary
 from keras_sweep.record.sweep_folder import SweepFolder, all_sweeps
 from keras_sweep.record.trial_record import waiting_beside
-from keras_sweep.space.text import escaped
 from keras_sweep.trial.finalists import score
 from keras_sweep.trial.ranking import imported
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import json_list
-from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import ago_text, score_text, shorten
+from keras_sweep.views.terminal.table import Column, fitted_table
+from keras_sweep.views.terminal.text import ago_text, score_text
 
 EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
 NO_MODEL = "no model"  # the search is done, but its best model is not written: `sweep run` of the same file does it
@@ -93,38 +88,21 @@ def sweep_list_json(rows: Sequence[SweepRow]) -> str:
     return json_list(map(asdict, rows))
 
 
-@dataclass(frozen=True, slots=True)
-class SweepTable:
-    """A rich renderable; `now` is in seconds since 1970."""
-
-    rows: Sequence[SweepRow]
-    now: float | None = None
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if not self.rows:
-            yield Text("no sweeps here yet: start one with `sweep run SPACE.yaml`", style="dim")
-            return
-        forms = [partial(self.columns, longest_value(options.max_width, most)) for most in LONGEST_VALUES]
-        yield drawn(fitted(forms, options.max_width)[0])
-
-    def columns(self, longest: int) -> list[Column]:
-        now = time.time() if self.now is None else self.now
-
-        def column(head: str, text_of: Callable[[SweepRow], str], style: str = "", **more: Any) -> Column:
-            styles = STATE_STYLES if head == "state" else {}
-            texts = [(shorten(escaped(text_of(row)), longest), styles.get(row.state, style)) for row in self.rows]
-            return Column(head, tuple(Text(text, each) for text, each in texts), **more)
-
-        columns = [
-            column("sweep", lambda row: row.name, "bold"),
-            column(
-                "trials", lambda row: f"{row.trials:,}" + ("" if row.total is None else f"/{row.total:,}"), right=True
-            ),
-            column("failed", lambda row: str(row.failed or ""), "red", keep=5, right=True),
-            column("best", lambda row: score_text(row.value, row.stderr) + " imported" * row.imported, "green"),
-            column("metric", lambda row: row.metric, keep=3),
-            column("engine", lambda row: row.engine, "dim", keep=4),
-            column("last change", lambda row: ago_text(now - row.last_activity), "dim", keep=2),
-            column("state", lambda row: row.state, "red", keep=1),
-        ]
-        return [each for each in columns if each.header != "failed" or any(row.failed for row in self.rows)]
+def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None:
+    """A line a sweep; `now` is in seconds since 1970."""
+    if not rows:
+        console.print(Text("no sweeps here yet: start one with `sweep run SPACE.yaml`", style="dim"))
+        return
+    totals = ["" if row.total is None else f"/{row.total:,}" for row in rows]
+    columns = [
+        Column("sweep", [row.name for row in rows], style="bold"),
+        Column("trials", [f"{row.trials:,}{total}" for row, total in zip(rows, totals, strict=True)], right=True),
+        Column("failed", [str(row.failed or "") for row in rows], 5, right=True, style="red"),
+        Column("best", [score_text(row.value, row.stderr) + " imported" * row.imported for row in rows], style="green"),
+        Column("metric", [row.metric for row in rows], 3),
+        Column("engine", [row.engine for row in rows], 4, style="dim"),
+        Column("last change", [ago_text(now - row.last_activity) for row in rows], 2, style="dim"),
+        Column("state", [Text(row.state, STATE_STYLES.get(row.state, "red")) for row in rows], 1),
+    ]
+    shown = [column for column in columns if any(map(str, column.cells))]
+    console.print(fitted_table(shown, console.width, LONGEST_VALUES))

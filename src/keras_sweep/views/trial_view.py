@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from keras_sweep.space.search_space import Objective
@@ -25,8 +24,8 @@ from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
 from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import TIE, TRACK, plot
-from keras_sweep.views.terminal.table import Column, drawn, fitted
-from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
+from keras_sweep.views.terminal.table import Column, fitted_table
+from keras_sweep.views.terminal.text import score_text, value_text
 
 PLOT_WIDTH = 60  # columns at most
 PLOT_HEIGHT = 7
@@ -44,60 +43,55 @@ def trial_json(sweep: RecordedSweep, result: Result) -> str:
     return strict_json({**record, "traceback": result.traceback}) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class TrialView:
-    """A rich renderable of one trial, section by section."""
+def print_trial(console: Console, sweep: RecordedSweep, result: Result) -> None:
+    """One trial, section by section."""
 
-    sweep: RecordedSweep
-    result: Result
+    def section(title: str, lines: Iterable[RenderableType]) -> None:
+        console.print(Text(f"\n{title}", style="bold"))
+        for line in lines:
+            console.print(line)
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        result = self.result
-        yield from self._facts()
-        if result.params:
-            yield Text("\nparameters", style="bold")
-        width = max((len(escaped(name)) for name in result.params), default=0)
-        for name, value in result.params.items():
-            exact = repr(value) if isinstance(value, float) else value_text(value)
-            yield Text(f"  {escaped(name):{width}}  {exact}")
-        if result.epochs:
-            yield Text("\ncurve", style="bold")
-            yield from curve_table(result, self.sweep.objective, options.max_width)
-            yield from plot_lines(result, self.sweep.objective, options.max_width)
-        if result.finalists:
-            yield Text("\nseeds", style="bold")
-            yield from _seed_lines(result, self.sweep.facts.seed)
-        parts = time_parts(asdict(result.seconds))
-        if total := sum(parts.values()):
-            yield Text.assemble(("\ntime ", "bold"), seconds_text(total))
-            yield from time_lines(parts)
-        if result.traceback:
-            yield Text("\ntraceback", style="bold")
-            for line in result.traceback.rstrip().splitlines():
-                yield Text(f"  {escaped(line)}", style="red")
+    for line in _facts(sweep, result):
+        console.print(line)
+    if result.params:
+        width = max(len(escaped(name)) for name in result.params)
+        exact = {name: repr(v) if isinstance(v, float) else value_text(v) for name, v in result.params.items()}
+        section("parameters", [Text(f"  {escaped(name):{width}}  {text}") for name, text in exact.items()])
+    if result.epochs:
+        section("curve", curve_table(result, sweep.objective, console.width))
+        for line in plot_lines(result, sweep.objective, console.width):
+            console.print(line)
+    if result.finalists:
+        section("seeds", _seed_lines(result, sweep.facts.seed))
+    if lines := time_lines(time_parts(asdict(result.seconds))):
+        console.print()
+        console.print(*lines, sep="\n")
+    if result.traceback:
+        section("traceback", [Text(f"  {escaped(line)}", "red") for line in result.traceback.rstrip().splitlines()])
 
-    def _facts(self) -> Iterator[Text]:
-        result, objective, rows = self.result, self.sweep.objective, rows_of(self.sweep)
-        row = next(row for row in rows if row.number == result.number)
-        style = STATE_STYLES[result.state]
-        reason = f": {escaped(result.reason)}" if result.reason else ""
-        yield Text.assemble((f"trial {result.number}", "bold"), "  ", (result.state.value + reason, style))
-        if row.value is not None:
-            score = Text.assemble(f"{escaped(objective.name)} ", (score_text(row.value, row.stderr), "bold green"))
-            score.append(f"  rank {row.rank} of {len(rows):,}")
-            score.append(", the winner" if row.winner else ", imported" if row.imported else "")
-            if result.epoch is not None and result.epoch < result.epochs:
-                score.append(f", scored at epoch {result.epoch}")
-            if row.tie and not row.winner:
-                score.append(f"  {TIE} a tie with the best", style="cyan")
-            yield score
-            if row.behind is not None and row.behind_stderr is not None:
-                distance = difference_text(abs(row.behind), objective, row.behind_stderr, unit=True)
-                side = "with the seed of the search ahead of the best one" if is_ahead(row) else "behind the best"
-                yield Text(f"{side} by {distance}, row by row")
-        if self.sweep.refit is not None and self.sweep.refit.trial == result.number:
-            yield refit_line(self.sweep.refit)
-        yield Text(_origin(result, row), style="dim")
+
+def _facts(sweep: RecordedSweep, result: Result) -> Iterator[Text]:
+    objective, rows = sweep.objective, rows_of(sweep)
+    row = next(row for row in rows if row.number == result.number)
+    reason = f": {escaped(result.reason)}" if result.reason else ""
+    state = (result.state.value + reason, STATE_STYLES[result.state])
+    yield Text.assemble((f"trial {result.number}", "bold"), "  ", state)
+    if row.value is not None:
+        score = Text.assemble(f"{escaped(objective.name)} ", (score_text(row.value, row.stderr), "bold green"))
+        score.append(f"  rank {row.rank} of {len(rows):,}")
+        score.append(", the winner" if row.winner else ", imported" if row.imported else "")
+        if result.epoch is not None and result.epoch < result.epochs:
+            score.append(f", scored at epoch {result.epoch}")
+        if row.tie and not row.winner:
+            score.append(f"  {TIE} a tie with the best", style="cyan")
+        yield score
+        if row.behind is not None and row.behind_stderr is not None:
+            distance = difference_text(abs(row.behind), objective, row.behind_stderr, unit=True)
+            side = "with the seed of the search ahead of the best one" if is_ahead(row) else "behind the best"
+            yield Text(f"{side} by {distance}, row by row")
+    if sweep.refit is not None and sweep.refit.trial == result.number:
+        yield refit_line(sweep.refit)
+    yield Text(_origin(result, row), style="dim")
 
 
 def _seed_lines(result: Result, seed: int) -> Iterator[Text]:
@@ -126,23 +120,22 @@ def _origin(result: Result, row: LeaderboardRow) -> str:
     return ", ".join(where)
 
 
-def curve_table(result: Result, objective: Objective, width: int) -> RenderResult:
+def curve_table(result: Result, objective: Objective, width: int) -> Iterator[RenderableType]:
     """Every logged metric after each epoch; the scored epoch is marked."""
-    curve = result.curve
-    names = sorted(curve, key=lambda name: (name != objective.name, not name.startswith("val_"), name))
+    names = sorted(result.curve, key=lambda name: (name != objective.name, not name.startswith("val_"), name))
     epochs, left_out = shown_epochs(result.epochs, longest_value(width, SHOWN_EPOCHS))
+    styles = ["bold green" if epoch == result.epoch else "" for epoch in epochs]
 
-    def cells(text_of: Callable[[int], str]) -> tuple[Text, ...]:
-        return tuple(Text(text_of(epoch), style="bold green" if epoch == result.epoch else "") for epoch in epochs)
+    def column(header: str, texts: Iterable[str], keep: int = 0) -> Column:
+        return Column(header, [Text(*cell) for cell in zip(texts, styles, strict=True)], keep, right=True)
 
-    def value(values: Sequence[float], epoch: int) -> str:
-        point = values[epoch - 1] if epoch <= len(values) else None
-        return "" if point is None else score_text(point) if math.isfinite(point) else str(point)
-
-    columns = [Column("epoch", cells(str), right=True)]
+    columns = [column("epoch", map(str, epochs))]
     for keep, name in enumerate(names):
-        columns.append(Column(escaped(name), cells(partial(value, curve[name])), keep, right=True))
-    yield drawn(fitted([lambda: columns], width)[0])
+        points = dict(enumerate(result.curve[name], start=1))
+        known = (points.get(epoch) for epoch in epochs)
+        texts = ("" if p is None else score_text(p) if math.isfinite(p) else str(p) for p in known)
+        columns.append(column(name, texts, keep))
+    yield fitted_table(columns, width)
     if left_out:
         yield left_out_line(left_out)
 

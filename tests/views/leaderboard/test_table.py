@@ -1,16 +1,18 @@
 import math
+import re
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console
 
 from keras_sweep.record.facts import Baseline
 from keras_sweep.trial.comparison import PAIRED, Behind, Comparison, Estimate, MoreTrials
 from keras_sweep.trial.result import Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
-from keras_sweep.views.leaderboard.table import LeaderboardTable
+from keras_sweep.views.leaderboard.table import leaderboard_table, print_leaderboard
 from tests.helpers.results import ACCURACY, LOSS, dense_sweep, ranking, result
 from tests.helpers.screen import on_pipe, on_terminal
 
@@ -19,13 +21,20 @@ ROWS = leaderboard_rows(dense_sweep(), ACCURACY, seed=42)
 SHOWN = [*ROWS[:8], *ROWS[-2:]]
 
 
-def table(rows=SHOWN, of=None, objective=ACCURACY, comparison=None, **more):
-    every = of or (ROWS if rows is SHOWN else rows)
-    return LeaderboardTable(ranking(every, rows, objective, comparison), **more)
+def text_of(results=None, objective=ACCURACY, comparison=None, baseline=None, draw=on_terminal, **terminal):
+    """The leaderboard of these results; by default some rows of a whole sweep."""
+    rows = ROWS if results is None else leaderboard_rows(results, objective, comparison)
+    shown = ranking(rows, SHOWN if results is None else rows, objective, comparison)
+    return draw(print_leaderboard, shown, baseline, **terminal)
+
+
+def table_of(width, rows=SHOWN):
+    """The lines of the table alone."""
+    return on_terminal(Console.print, leaderboard_table(ranking(ROWS, rows), width)[0], width=width).splitlines()
 
 
 def test_a_wide_terminal_shows_everything():
-    lines = on_terminal(table(), 120).splitlines()
+    lines = text_of(width=120).splitlines()
     heads = "# trial val_accuracy optimizer learning_rate momentum state epochs curve time"
     assert lines[0].split() == heads.split()
     assert lines[2].split()[:7] == ["1", "50", "0.8570", "±0.0032", "≈", "adam", "0.000966"]
@@ -40,40 +49,44 @@ def test_a_wide_terminal_shows_everything():
 
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 200])
 def test_no_line_is_wider_than_the_terminal_and_none_is_folded(width):
-    lines = on_terminal(table(notes=False), width).splitlines()
+    lines = table_of(width)
     assert len(lines) in (len(SHOWN) + 2, len(SHOWN) + 3)  # a header may take two lines
     if width >= 30:
         assert all(cell_len(line) <= width for line in lines)
 
 
 def test_a_narrow_terminal_keeps_what_matters_and_names_the_rest():
-    text = on_terminal(table(), 60)
+    text = text_of(width=60)
     assert "0.8570 ±0.0032 ≈" in text and "adam" in text and "0.000966" in text
     assert "not shown, for want of width: momentum, state, time, curve" in " ".join(text.split())
 
 
 def test_parameters_stay_where_curves_have_no_room():
-    text = on_terminal(table(notes=False), 80)
+    text = "\n".join(table_of(80))
     assert "momentum" in text and "epochs" in text and "curve" not in text
 
 
 def test_only_the_winner_is_bold_and_imported_trials_say_so():
     results = [result(0, 0.9, engine="import/optuna", stderr=None), result(1, 0.8), result(2, 0.7)]
-    drawn = table(leaderboard_rows(results, ACCURACY))
-    columns = {column.header: column.cells for column in drawn.columns(20, 24)}
-    assert [cell.plain for cell in columns["state"]] == ["imported", "", ""]
-    assert ["bold" in str(cell.style) for cell in columns["val_accuracy"]] == [False, True, False]
-    assert "best trained here: trial 1; imported trials guide the search, but can't win" in on_terminal(drawn)
+    text = text_of(results)
+    assert ["imported" in line for line in text.splitlines()[2:5]] == [True, False, False]
+    assert "best trained here: trial 1; imported trials guide the search, but can't win" in text
+    table, _ = leaderboard_table(ranking(leaderboard_rows(results, ACCURACY)), 100)
+    bold = [any("bold green" in str(span.style) for span in line.spans) for line in table.renderables[2:]]
+    assert bold == [False, True, False]
 
 
 def test_an_imported_trial_without_a_curve_shows_the_epochs_asked_for_and_no_time():
     foreign = result(0, 0.9, engine="import/optuna", curve={}, epoch=None, seconds=Seconds())
     bare = replace(foreign, suggestion=Suggestion(1, {"learning_rate": 0.1}, 0))
-    rows = leaderboard_rows([foreign, bare, result(2, 0.8)], ACCURACY, seed=42)
-    columns = {column.header: column.cells for column in table(rows).columns(20, 24)}
-    assert [cell.plain for cell in columns["epochs"]] == ["4", "-", "4"]
-    assert [cell.plain for cell in columns["time"]] == ["-", "-", "0.20 s"]
-    assert [row.seed for row in rows] == [None, None, 42]
+    results = [foreign, bare, result(2, 0.8, engine="import/optuna")]
+    lines = text_of(results, width=140).splitlines()[2:5]
+    assert [re.findall(r"imported +(\S+) .* (-|0.20 s)$", line) for line in lines] == [
+        [("4", "-")],
+        [("-", "-")],
+        [("4", "0.20 s")],
+    ]
+    assert [row.seed for row in leaderboard_rows(results, ACCURACY, seed=42)] == [None] * 3
 
 
 SAID = {
@@ -91,7 +104,7 @@ SAID = {
 @pytest.mark.parametrize("name", SAID)
 def test_what_differs_is_a_column_and_what_must_be_said_a_note(name):
     results, words = SAID[name]
-    text = on_terminal(table(leaderboard_rows(results, ACCURACY)), 140)
+    text = text_of(results, width=140)
     assert words is None or text.count(words) == 1
     assert ("equal values" in text) is (name in ("equal", "engines"))
     assert ("  state" in text) is (name == "pruned")
@@ -100,42 +113,39 @@ def test_what_differs_is_a_column_and_what_must_be_said_a_note(name):
 def test_pruned_trials_among_the_others_are_said():
     results = [result(0, 0.8), result(1, 0.9, state=PRUNED, reason="pruned at epoch 3")]
     objective = replace(ACCURACY, take_best=True)
-    text = on_terminal(table(leaderboard_rows(results, objective), objective=objective), 100)
+    text = text_of(results, objective)
     assert "pruned trials rank among the others: each is scored at its best epoch" in text
     assert "the winner's val_accuracy is optimistic: the best of 2 trials" in text
 
 
 def test_curves_are_drawn_on_one_scale_whatever_part_is_shown():
-    whole = on_terminal(table(ROWS, notes=False), 120).splitlines()
-    part = on_terminal(table(ROWS[:1], of=ROWS, notes=False), 120).splitlines()
-    assert part[2].split()[-4:-2] == whole[2].split()[-4:-2]
+    assert table_of(120, ROWS[:1])[2].split()[-4:-2] == table_of(120, ROWS)[2].split()[-4:-2]
 
 
 def test_one_trial_needs_no_notes_and_none_no_table():
-    lines = on_terminal(table(leaderboard_rows([result(0)], ACCURACY))).splitlines()
+    lines = text_of([result(0)]).splitlines()
     assert len(lines) == 3 and lines[2].split()[:4] == ["1", "0", "0.8500", "±0.0033"]
-    assert on_terminal(table([])).strip() == "no trials"
+    assert text_of([]).strip() == "no trials"
 
 
 def test_failed_trials_alone():
     results = [result(n, None, state=TrialState.FAIL, reason="ValueError: " + "x" * 90, stderr=None) for n in range(3)]
-    rows = leaderboard_rows(results, ACCURACY)
-    text = on_terminal(table(rows))
+    text = text_of(results)
     assert text.count("failed") == 3 and "optimistic" not in text and "…" in text
-    piped = on_pipe(lambda console: console.print(table(rows)))
+    piped = text_of(results, draw=on_pipe)
     assert "x" * 30 in piped and max(map(len, piped.splitlines())) < 120  # `sweep show` and other formats have it whole
 
 
 def test_a_loss_and_no_standard_error():
     results = [result(0, 0.45, stderr=None), result(1, 0.45, stderr=None)]
-    text = on_terminal(table(leaderboard_rows(results, LOSS), objective=LOSS))
+    text = text_of(results, LOSS)
     assert "0.4500 ≈" in text and "2 trials have the best value" in text and "±" not in text
 
 
 def test_a_pipe_gets_every_column_whole_and_no_control_characters():
     odd = "a very long value that no terminal would show in one piece, although a pipe must"
     results = [result(0, params={"a": odd}), result(1, params={"a": "b"}), *dense_sweep(3)[2:]]
-    text = on_pipe(lambda console: console.print(table(leaderboard_rows(results, ACCURACY))))
+    text = text_of(results, draw=on_pipe)
     assert odd in text and "\x1b" not in text
 
 
@@ -145,15 +155,15 @@ def test_any_width_can_be_drawn(width, values):
         result(n, v, state=TrialState.FAIL if v is None else TrialState.COMPLETE, curve={"val_accuracy": (math.nan,)})
         for n, v in enumerate(values)
     ]
-    assert on_terminal(table(leaderboard_rows(results, ACCURACY)), width)
+    assert text_of(results, width=width)
 
 
 def test_a_baseline_stands_below_the_trials_as_a_reference():
     baseline = Baseline("SGDClassifier()", {"val_accuracy": 0.834})
-    lines = on_terminal(table(baseline=baseline), 120).splitlines()
+    lines = text_of(baseline=baseline, width=120).splitlines()
     assert lines[2 + len(SHOWN)].split() == ["–", "baseline", "0.8340"]
     assert "baseline: SGDClassifier() on the same rows" in lines
-    assert "baseline" not in on_terminal(table(baseline=replace(baseline, validation={"val_loss": 0.5})), 120)
+    assert "baseline" not in text_of(baseline=replace(baseline, validation={"val_loss": 0.5}), width=120)
 
 
 PAIRED_ROWS = [result(0, 0.85), result(1, 0.8493, stderr=0.0033), result(2, 0.82), result(3, 0.1)]
@@ -168,9 +178,8 @@ COMPARED = Comparison(
 )
 
 
-def paired(width, **more):
-    rows = leaderboard_rows(PAIRED_ROWS, ACCURACY, COMPARED)
-    return on_terminal(table(rows, comparison=COMPARED, **more), width)
+def paired(width):
+    return text_of(PAIRED_ROWS, comparison=COMPARED, width=width)
 
 
 def test_how_far_trials_are_behind_is_told_in_points_with_their_own_error():
@@ -188,15 +197,14 @@ def test_how_far_trials_are_behind_is_told_in_points_with_their_own_error():
 
 
 def test_where_there_is_little_room_the_error_that_stays_is_that_of_the_difference():
-    lines = paired(55, notes=False).splitlines()
-    assert "±0.0033" not in "".join(lines) and "0.07 ±0.15" in lines[-3]
+    assert "±0.0033" not in paired(55) and "0.07 ±0.15" in paired(55)
     assert all(cell_len(line) <= 80 for line in paired(80).splitlines())
 
 
 def test_a_loss_is_behind_in_its_own_unit():
     behind = {0: Behind(0.0, None, True), 1: Behind(0.02, 0.003, False)}
-    rows = leaderboard_rows([result(0, 0.4), result(1, 0.42)], LOSS, Comparison(0, None, behind, PAIRED, 100))
-    assert "0.0200 ±0.0030" in on_terminal(table(rows, objective=LOSS))
+    compared = Comparison(0, None, behind, PAIRED, 100)
+    assert "0.0200 ±0.0030" in text_of([result(0, 0.4), result(1, 0.42)], LOSS, compared)
 
 
 def test_who_is_better_than_the_winner_with_the_seed_of_the_search_is_explained():
@@ -204,7 +212,6 @@ def test_who_is_better_than_the_winner_with_the_seed_of_the_search_is_explained(
     best = replace(result(0, 0.85), finalists=(again,), final=True)
     behind = {0: Behind(0.0, None, True), 1: Behind(-0.0011, 0.0015, True)}
     compared = Comparison(0, None, behind, PAIRED, 12_000)
-    rows = leaderboard_rows([best, result(1, 0.8411)], ACCURACY, compared)
     note = "behind below 0: better with the seed of the search; the winner ranks by its mean over 2"
-    assert note in on_terminal(table(rows, comparison=compared), 120).splitlines()
+    assert note in text_of([best, result(1, 0.8411)], comparison=compared, width=120).splitlines()
     assert "behind below 0" not in paired(120)

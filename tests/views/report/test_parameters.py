@@ -35,15 +35,15 @@ def edges_of(**best: float):
     ],
 )
 def test_the_call_searches_a_wider_range(name: str, value: float, setting: str, wider: object) -> None:
-    (edge,) = edges_of(**{name: value})
-    assert (edge.name, edge.setting, edge.crowded, edge.best) == (name, setting, 5, 5)
-    words = shlex.split(widening_call("dense", [edge]) or "")
+    edges = edges_of(**{name: value})
+    assert list(edges) == [setting] and edges[setting].startswith(
+        f"{name}: of the best 5 trials 5 lie in the outermost"
+    )
+    words = shlex.split(widening_call("dense", edges))
     assert words[:2] == ["sweep", "run"] and words[3:] == ["--name", "dense-wider", "--set", setting]
     spec = read_space_file(Path("space.yaml"), text=SPACE, sets=[words[-1]])
     assert {one.name: one.distribution for one in spec.space.parameters}[name] == wider
 
 
 def test_the_middle_of_a_range_is_no_edge_and_neither_is_an_end_that_no_space_file_may_pass() -> None:
-    assert edges_of() == []
-    assert edges_of(epochs=1) == []
-    assert widening_call("dense", []) is None
+    assert edges_of() == edges_of(epochs=1) == {}

@@ -7,9 +7,7 @@ from tests.helpers.screen import on_pipe, sent, terminal
 
 def test_an_error_is_one_line_with_what_to_do():
     error = UsageError("no sweep is named 'dens'", hint="Did you mean `dense`?")
-    assert on_pipe(lambda console: print_error(console, error)) == (
-        "error: no sweep is named 'dens'. Did you mean `dense`?\n"
-    )
+    assert on_pipe(print_error, error) == ("error: no sweep is named 'dens'. Did you mean `dense`?\n")
     assert error_lines(SweepError("it failed.", hint="Try again")) == ["it failed. Try again"]
     assert error_lines(SweepError("it failed\nbadly")) == ["it failed badly"]
     assert error_lines(ZeroDivisionError("division by zero")) == ["ZeroDivisionError: division by zero"]
@@ -18,16 +16,14 @@ def test_an_error_is_one_line_with_what_to_do():
 
 def test_an_interruption_is_no_error():
     error = Interrupted("interrupted; every finished trial is kept", hint="The same command resumes")
-    assert on_pipe(lambda console: print_error(console, error)).startswith(
-        "interrupted; every finished trial is kept. The"
-    )
+    assert on_pipe(print_error, error).startswith("interrupted; every finished trial is kept. The")
 
 
 def test_one_fault_is_the_error_and_several_are_a_list():
     faults = [Fault("unknown key", "paramters", 3, "did you mean `parameters`?"), Fault("is missing", "data")]
-    one = on_pipe(lambda console: print_error(console, SpaceFileError("x.yaml", faults[:1])))
+    one = on_pipe(print_error, SpaceFileError("x.yaml", faults[:1]))
     assert one == "error: x.yaml:3: paramters: unknown key (did you mean `parameters`?)\n"
-    both = on_pipe(lambda console: print_error(console, SpaceFileError("x.yaml", faults)))
+    both = on_pipe(print_error, SpaceFileError("x.yaml", faults))
     assert both.splitlines() == [
         "error: x.yaml has 2 faults",
         "  x.yaml:3: paramters: unknown key (did you mean `parameters`?)",
@@ -37,7 +33,7 @@ def test_one_fault_is_the_error_and_several_are_a_list():
 
 @pytest.mark.parametrize("write", [print_notice, print_warning])
 def test_notices_and_warnings_are_one_line(write):
-    text = on_pipe(lambda console: write(console, "[red]a\x1b[2J\nb"))
+    text = on_pipe(write, "[red]a\x1b[2J\nb")
     assert text in ("note: [red]a\\x1b[2J b\n", "warning: [red]a\\x1b[2J b\n")
 
 

@@ -122,6 +122,12 @@ def common_params(rows: Sequence[LeaderboardRow]) -> dict[str, Value]:
     return {name: value for row in rows[:1] for name, value in row.params.items() if name not in varying}
 
 
+def distinct_params(row: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> dict[str, Value]:
+    """Its parameters that not all rows share; all of them where nothing differs."""
+    varying = varying_names(rows)
+    return {name: value for name, value in row.params.items() if name in varying} or dict(row.params)
+
+
 def _seed(result: Result, default: int | None) -> int | None:
     usual = None if imported(result) else default  # another program had its own
     seed = result.params.get("seed", usual)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, Group
 from rich.text import Text
 
 from keras_sweep.record.facts import Baseline
@@ -29,66 +28,65 @@ RIGHT = {"rank", "number", "behind", "epochs", "seconds"}
 TIMING = {"seconds", "engine"}
 
 
-@dataclass(frozen=True, slots=True)
-class LeaderboardTable:
-    """A rich renderable; it fits itself to the width it is given when drawn."""
+def print_leaderboard(console: Console, ranking: Ranking, baseline: Baseline | None = None) -> None:
+    """The table, and what must be said with it; a baseline below the trials, if the objective's metric scored it."""
+    if not ranking.rows:
+        console.print(Text("no trials", style="dim"))
+        return
+    reference = baseline.validation.get(ranking.objective.name) if baseline is not None else None
+    table, left_out = leaderboard_table(ranking, console.width, reference=reference)
+    console.print(table)
+    notes = ["not shown, for want of width: " + ", ".join(left_out)] if left_out else []
+    if baseline is not None and reference is not None:
+        notes.append(f"baseline: {escaped(baseline.model)} on the same rows")
+    for note in (*notes, *leaderboard_notes(ranking)):
+        console.print(Text(note, style="dim"))
 
-    ranking: Ranking
-    varying: tuple[str, ...] | None = None  # parameters to show; by default those that differ between all trials
-    baseline: Baseline | None = None  # stands below the trials, if it was scored by the objective's metric
-    notes: bool = True
-    timing: bool = True
-    scale: CurveScale | None = None  # of the curves; by default that of the whole leaderboard
 
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        if not self.ranking.rows:
-            yield Text("no trials", style="dim")
-            return
-        longest = longest_value(options.max_width, LONGEST_VALUE)
-        # where trials are compared row by row, the errors that count are those of `behind`
-        widths = [(width, errors) for errors in (True, False) for width in CURVE_WIDTHS]
-        forms = [partial(self.columns, width, longest, errors=errors) for width, errors in widths]
-        forms.append(partial(self.columns, CURVE_WIDTHS[-1], longest, errors=False, reasons=False))
-        columns, left_out = fitted(forms, options.max_width)
-        yield drawn(columns)
-        if not self.notes:
-            return
-        if left_out:
-            yield Text("not shown, for want of width: " + ", ".join(left_out), style="dim")
-        if self.baseline is not None and self._baseline_score is not None:
-            yield Text(f"baseline: {escaped(self.baseline.model)} on the same rows", style="dim")
-        for note in leaderboard_notes(self.ranking):
-            yield Text(note, style="dim")
+def leaderboard_table(
+    ranking: Ranking,
+    width: int,
+    *,
+    parameters: Sequence[str] | None = None,
+    reference: float | None = None,
+    timing: bool = True,
+    scale: CurveScale | None = None,
+) -> tuple[Group, list[str]]:
+    """(the table, heads of the columns that the width has no room for).
 
-    def columns(self, curve_width: int, longest: int, *, reasons: bool = True, errors: bool = True) -> list[Column]:
-        """The leaderboard's columns, styled. `reasons` and `errors` as `leaderboard_columns` takes them."""
-        of, objective = self.ranking.ranked, self.ranking.objective
-        curves = [row.curve for row in of if row.state is not TrialState.FAIL]
-        scale = self.scale or CurveScale(curves, objective.goal)  # of the sweep, whatever part of it is shown
+    By default it shows the parameters that differ between all trials, and curves on a scale of all of them. `timing`
+    is what a trial took and its engine, `reference` the score of a baseline.
+    """
+    of, longest = ranking.ranked, longest_value(width, LONGEST_VALUE)
+    curves = [row.curve for row in of if row.state is not TrialState.FAIL]
+    scale = scale or CurveScale(curves, ranking.objective.goal)  # of the sweep, whatever part of it is shown
+
+    def form(curve_width: int, errors: bool, reasons: bool) -> list[Column]:
         columns = leaderboard_columns(
-            self.ranking,
-            parameters=self.varying,
+            ranking,
+            parameters=parameters,
             errors=errors or not is_paired(of),  # where trials are compared in pairs, the errors of `behind` stay
             reasons=reasons,
             curve=lambda row: sparkline(row.curve, scale, width=curve_width),
         )
         lines = []
-        for row in self.ranking.rows:
+        for row in ranking.rows:
             own, *below = lines_of(row, columns)
             lines.append([_styled(_cut(text, one, longest), one, row) for text, one in zip(own, columns, strict=True)])
             lines += [[Text(text, style=_row_style(row)) for text in texts] for texts in below]
-        if self._baseline_score is not None:
-            reference = {"rank": "–", "number": "baseline", "value": score_text(self._baseline_score)}
-            lines.append([Text(reference.get(column.key, ""), style="magenta") for column in columns])
+        if reference is not None:
+            known = {"rank": "–", "number": "baseline", "value": score_text(reference)}
+            lines.append([Text(known.get(column.key, ""), style="magenta") for column in columns])
         return [
             Column(_cut(escaped(column.head), column, longest), cells, column.keep, column.key in RIGHT)
             for column, cells in zip(columns, zip(*lines, strict=True), strict=True)
-            if self.timing or column.key not in TIMING
+            if timing or column.key not in TIMING
         ]
 
-    @property
-    def _baseline_score(self) -> float | None:
-        return None if self.baseline is None else self.baseline.validation.get(self.ranking.objective.name)
+    forms = [(curve, errors, True) for errors in (True, False) for curve in CURVE_WIDTHS]
+    forms.append((CURVE_WIDTHS[-1], False, False))
+    columns, left_out = fitted((form(*each) for each in forms), width)
+    return drawn(columns), left_out
 
 
 def _cut(text: str, column: LeaderboardColumn, longest: int) -> str:

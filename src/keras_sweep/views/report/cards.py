@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import TypeAlias
 
-from keras_sweep.space.distributions import Value
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import counted
 from keras_sweep.views.leaderboard.columns import LeaderboardColumn, leaderboard_columns, seeds_texts
 from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.query import cell, is_number
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
+from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.report.axes import Colours
 from keras_sweep.views.report.drawings import sparkline
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.terminal.drawing import CurveScale
-from keras_sweep.views.terminal.text import score_text, shorten, value_text
+from keras_sweep.views.terminal.text import score_text, shorten
 
-MOST_NAMED = 6  # parameters
 LONGEST_VALUE = 40  # characters of a parameter in the table
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One cell of the leaderboard: what is read, and what is sorted by."""
-
-    text: str
-    sort: str  # a number where it reads as one; nothing is last
-    colour: str  # class of the dot before it
+# One cell of the leaderboard: what is read; what is sorted by, "" last; the class of the dot before it.
+Cell: TypeAlias = tuple[str, str, str]
 
 
 def winner_sentence(facts: SweepFacts) -> str:
@@ -66,10 +59,8 @@ def number_cards(facts: SweepFacts) -> list[tuple[str, str]]:
 def _value(facts: SweepFacts, winner: LeaderboardRow) -> tuple[str, str]:
     candidates = sum(row.comparable and not row.imported for row in facts.rows)
     luck = f", the best of {counted(candidates, 'trial')}, hence a little too good" if candidates > 1 else ""
-    data = facts.card.get("data")
-    rows, folds = (data.get("validation_rows"), data.get("folds")) if isinstance(data, Mapping) else (None, None)
-    in_folds = f"rows, each left out of the training in one of {folds} folds"
-    over = f" over {rows:,} {in_folds if type(folds) is int else 'validation rows'}" if type(rows) is int else ""
+    rows = facts.sweep.comparison.rows
+    over = "" if rows is None else f" over {rows:,} validation rows"
     score = score_text(winner.value, winner.stderr)
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
@@ -90,31 +81,6 @@ def _test(facts: SweepFacts) -> tuple[str, str] | None:
     elif unlike := unlike_text(estimate, test.scores, test.stderrs, objective, facts.winner):
         words += f". {unlike}"
     return score_text(test.scores[name], test.stderrs.get(name)), words
-
-
-def headline(winner: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> str:
-    """`Adam at 0.000659 for 19 epochs, momentum 0.9`: what differs between the trials, as the winner has it."""
-    varying = varying_names(rows)
-    params = {name: value for name, value in winner.params.items() if name in varying} or dict(winner.params)
-    words = _training_words(params)
-    others = [f"{escaped(name)} {value_text(value)}" for name, value in params.items()]
-    if len(others) > MOST_NAMED:
-        others[MOST_NAMED - 1 :] = [f"{len(others) - MOST_NAMED + 1} more"]
-    text = ", ".join([words, *others] if words else others) or f"Trial {winner.number}"
-    return text[0].upper() + text[1:]
-
-
-def _training_words(params: dict[str, Value]) -> str:
-    """What an optimizer, its rate and its epochs make as one phrase; they are taken out of the parameters."""
-    words = []
-    if isinstance(params.get("optimizer"), str):
-        words.append(value_text(params.pop("optimizer")))
-    if "learning_rate" in params:
-        words.append(("at " if words else "learning rate ") + value_text(params.pop("learning_rate")))
-    if isinstance(epochs := params.get("epochs"), int):
-        words.append(("for " if words else "") + counted(epochs, "epoch"))
-        del params["epochs"]
-    return " ".join(words)
 
 
 def table_of(
@@ -143,7 +109,7 @@ def _cell(row: LeaderboardRow, column: LeaderboardColumn, colours: Colours) -> C
     else:
         sort = "" if value is None else text
     coloured = colours.axis is not None and column.parameter == colours.axis.name and value is not None
-    return Cell(text, sort, colours(row.number) if coloured else "")
+    return text, sort, colours(row.number) if coloured else ""
 
 
 def repeating_calls(facts: SweepFacts) -> list[tuple[str, str]]:
@@ -157,7 +123,6 @@ def repeating_calls(facts: SweepFacts) -> list[tuple[str, str]]:
         number = facts.winner.number
         calls.append((f"sweep show {name} {number}", "the winner, epoch by epoch"))
         calls.append((f"sweep replay {name} {number}", "the winner by plain model.fit, against the record"))
-        if facts.card:
-            calls.append((f"sweep export {name}", "its model, with its card"))
-            calls.append((f"sweep verify {name}.keras", "whether the model's scores still come out"))
+        calls.append((f"sweep export {name}", "its model, with its card"))
+        calls.append((f"sweep verify {name}.keras", "whether the model's scores still come out"))
     return calls

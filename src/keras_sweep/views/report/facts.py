@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-from keras_sweep.errors import RecordError, SweepError
+from keras_sweep.errors import SweepError
 from keras_sweep.record.facts import TestScores
 from keras_sweep.record.lock import living_owner
-from keras_sweep.sweep.card import kept_card
 from keras_sweep.sweep.comparison import Missed, RecordedSweep, missed_rows
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.winner import ValidationOutputs, winner_outputs
@@ -24,7 +22,6 @@ class SweepFacts:
     """A sweep as its record had it at one moment, and what belongs to its winner."""
 
     sweep: RecordedSweep
-    card: Mapping[str, Any]  # of the winner's model; {} without one
     running: bool
     outputs: ValidationOutputs | str  # of the winner on the validation rows, or why there are none
     missed: Missed | None = None  # rows that no good trial gets right; None where that is not kept
@@ -34,9 +31,8 @@ class SweepFacts:
         """As the record is now, which may be growing. Raises RecordError."""
         sweep = RecordedSweep.read(access.folder)
         if living_owner(access.folder) is not None:
-            return cls(sweep, _card(sweep), True, "the sweep still runs")
-        outputs = "no trial has won" if sweep.best is None else _outputs(access)
-        return cls(sweep, _card(sweep), False, outputs, missed_rows(sweep))
+            return cls(sweep, True, "the sweep still runs")
+        return cls(sweep, False, "no trial has won" if sweep.best is None else _outputs(access), missed_rows(sweep))
 
     @cached_property
     def rows(self) -> Sequence[LeaderboardRow]:
@@ -71,15 +67,6 @@ class SweepFacts:
     def colours(self) -> Colours:
         """Which each trial has in every drawing."""
         return Colours.of(self.axes, self.winner.number if self.winner else None)
-
-
-def _card(sweep: RecordedSweep) -> Mapping[str, Any]:
-    """The card of the winner's model; {} where there is none, or it is of another trial or altered."""
-    try:
-        card = kept_card(sweep.folder, sweep.facts)
-    except RecordError:
-        return {}
-    return card if card.get("trial") == (sweep.best.number if sweep.best is not None else None) else {}
 
 
 def _outputs(access: SweepAccess) -> ValidationOutputs | str:

@@ -22,7 +22,6 @@ from keras_sweep.views.terminal.text import number_text, shorten
 MOST_PICTURES = 24
 MOST_ROWS = 20
 LARGEST_SIDE = 64  # pixels of a picture; a larger one is thinned
-BLACK = 64  # of 255: the median of the first and last line of a picture on a black ground is below
 MOST_CLASSES = 40  # of a drawing
 SIDE, LARGEST_CELL, LEAST_FOR_TEXT = 300, 34, 17  # pixels
 MATRIX_LEFT, MATRIX_TOP = 100, 10
@@ -35,21 +34,10 @@ LONGEST = 40
 
 
 @dataclass(frozen=True, slots=True)
-class MistakenRow:
-    row: int  # among the validation rows, from 0
-    true: str
-    said: str
-    certainty: str = ""  # "99 %"; "" for numbers
-    picture: str = ""  # a data: address; "" without one
-    inked: bool = False  # it is grey on black: inverted, it fits a light page
-    cells: tuple[str, ...] = ()  # of the columns
-
-
-@dataclass(frozen=True, slots=True)
 class Mistakes:
     total: int  # rows that are wrong; of numbers all rows
-    rows: tuple[MistakenRow, ...]
-    columns: tuple[str, ...]
+    rows: Sequence[Mapping[str, Any]]  # of the worst: row, true, said, certainty ("99 %"), picture (its address), cells
+    columns: Sequence[str]  # heads of the cells
     left_out: int  # columns
     classes: bool
 
@@ -67,19 +55,18 @@ def mistakes(found: ValidationOutputs) -> Mistakes | None:
     else:
         return None
     columns = _columns(found)
-    shown = tuple(columns)[:MOST_COLUMNS]
+    shown = list(columns)[:MOST_COLUMNS]
     rows = []
     for row in map(int, worst):
-        cells = tuple(_cell_text(columns[name][row]) for name in shown)
-        if not found.classes:
-            texts = number_text(true[row].item()), number_text(said[row].item())
-            rows.append(MistakenRow(row, *texts, cells=cells))
-            continue
-        picture, inked = _picture(found, row) if pictures else ("", False)
-        label, chosen = (found.classes[places[row]] for places in (found.labels, found.chosen))
-        rows.append(MistakenRow(row, label, chosen, f"{found.certainty[row]:.0%}", picture, inked, cells))
-    left_out = len(columns) - len(shown)
-    return Mistakes(len(wrong), tuple(rows), shown, left_out, bool(found.classes)) if rows else None
+        if found.classes:
+            label, chosen = (found.classes[places[row]] for places in (found.labels, found.chosen))
+            known = {"true": label, "said": chosen, "certainty": f"{found.certainty[row]:.0%}"}
+        else:
+            known = {"true": number_text(true[row].item()), "said": number_text(said[row].item())}
+        picture = _picture(found, row) if pictures and found.classes else ""
+        cells = [_cell_text(columns[name][row]) for name in shown]
+        rows.append({"row": row, **known, "picture": picture, "cells": cells})
+    return Mistakes(len(wrong), rows, shown, len(columns) - len(shown), bool(found.classes)) if rows else None
 
 
 def _numbers(found: ValidationOutputs) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]] | None:
@@ -95,7 +82,7 @@ def _columns(found: ValidationOutputs) -> Mapping[str, Any]:
     if found.data.image_shape is not None:
         return {}
     if found.table is not None:
-        return {name: found.table[name] for name in found.table.columns}
+        return found.table.to_dict(as_series=True)
     x = found.data.validation.x
     return {f"x{index}": column for index, column in enumerate(x.reshape(len(x), -1).T)}
 
@@ -107,13 +94,12 @@ def _cell_text(value: object) -> str:
     return "" if value is None else shorten(escaped(str(value)), LONGEST)
 
 
-def _picture(found: ValidationOutputs, row: int) -> tuple[str, bool]:
-    """(its data: address, whether it is grey on black)."""
+def _picture(found: ValidationOutputs, row: int) -> str:
+    """The data: address of its picture."""
     picture = picture_of(found.data, row, found.data.validation)
     step = -(-max(picture.shape[:2]) // LARGEST_SIDE)
     png = png_bytes(np.ascontiguousarray(picture[::step, ::step]))
-    inked = picture.ndim == 2 and float(np.median(picture[:: len(picture) - 1])) < BLACK
-    return "data:image/png;base64," + base64.b64encode(png).decode(), inked
+    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def missed_sentence(missed: Missed) -> str:

@@ -22,9 +22,9 @@ from keras_sweep.views.compare import fact_rows, verdict_lines
 from keras_sweep.views.importance import Importance, importances
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
-from keras_sweep.views.leaderboard.rows import LeaderboardRow
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, distinct_params
 from keras_sweep.views.report.axes import COLOURS, Axis, clipped_range
-from keras_sweep.views.report.cards import headline, number_cards, repeating_calls, table_of, winner_sentence
+from keras_sweep.views.report.cards import number_cards, repeating_calls, table_of, winner_sentence
 from keras_sweep.views.report.drawings import (
     best_so_far,
     crossed,
@@ -37,7 +37,7 @@ from keras_sweep.views.report.drawings import (
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.mistakes import missed_sentence, mistakes, said_against_true
 from keras_sweep.views.report.parameters import interaction, parallel, range_edges, slice_of, widening_call
-from keras_sweep.views.terminal.text import score_text
+from keras_sweep.views.terminal.text import params_text, score_text
 
 SMALL_SWEEP, SMALL_PAGE, LARGE_PAGE = 200, 1_000_000, 5_000_000  # trials; bytes
 MOST_DRAWN = 2000  # trials
@@ -69,10 +69,10 @@ def drawn_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow
 
 
 def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Importance], written: datetime) -> str:
-    value, edges = facts.value_axis, range_edges(facts)
+    value, edges, name = facts.value_axis, range_edges(facts), facts.sweep.folder.name
     columns, rows = table_of(facts, drawn)
     axes = [*facts.axes, *([value] if value else [])]
-    outputs = None if isinstance(facts.outputs, str) else facts.outputs
+    outputs, best = None if isinstance(facts.outputs, str) else facts.outputs, facts.winner
     curves = learning_curves(facts, drawn)
     named = {axis.name: axis for axis in facts.axes}
     first = [named[one.name] for one in found if one.name in named][:2]  # the parameters that matter most
@@ -81,7 +81,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         written,
         _asset("report.js"),
         facts=facts,
-        title=headline(facts.winner, facts.rows) if facts.winner else escaped(facts.sweep.folder.name),
+        title=f"Trial {best.number}: {params_text(distinct_params(best, facts.rows))}" if best else name,
         sentence=winner_sentence(facts),
         cards=number_cards(facts),
         notes=leaderboard_notes(facts.ranking),
@@ -99,7 +99,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         ],
         more_slices=[axis.name for axis in facts.axes[MOST_SLICES:]],
         edges=edges,
-        widening=widening_call(facts.sweep.folder.name, edges),
+        widening=widening_call(name, edges),
         importance=importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,
         interaction=interaction(first[0], first[1], facts, drawn) if len(first) == 2 else None,
         outputs=facts.outputs if outputs is None else None,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from markupsafe import Markup, escape
@@ -147,45 +146,34 @@ def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
     return f'<g class="brush" data-axis="{escape(escaped(axis.name))}">{"".join(parts)}</g>'
 
 
-@dataclass(frozen=True, slots=True)
-class RangeEdge:
-    """The best trials of a parameter crowd at one end."""
+def range_edges(facts: SweepFacts) -> dict[str, str]:
+    """The setting that widens it, as "learning_rate.max=10", and a sentence, of each range that ends too soon.
 
-    name: str
-    end: str  # "max" or "min"
-    at: str  # the end, in words
-    crowded: int  # of the best trials, so many lie in the outer tenth
-    best: int
-    setting: str  # "learning_rate.max=10", which the rules of space files allow
-
-
-def range_edges(facts: SweepFacts) -> list[RangeEdge]:
-    """One for each range in whose outer tenth half of the best trials or more lie, the very best among them.
-
-    An end beyond which a space file may not go, as a momentum of 0, is none.
+    That is one in whose outer tenth half of the best trials or more lie, the very best among them. An end beyond which
+    a space file may not go, as a momentum of 0, is none.
     """
-    found = []
+    found = {}
     numbers = [row.number for row in best_of(facts.rows)]
     for axis in facts.axes:
-        best = [number for number in numbers if number in axis.values]
-        if axis.given is None or not axis.given[0] < axis.given[1] or best[:1] != numbers[:1] or not best:
+        if axis.given is None or not axis.given[0] < axis.given[1]:
             continue
-        scale = Scale(*axis.given, 0.0, 1.0, axis.log and axis.given[0] > 0)
-        low, high = axis.given
-        for end, limit, other in (("max", high, low), ("min", low, high)):
-            shares = {number: abs(scale(axis.values[number]) - scale(other)) for number in best}
-            crowded = [number for number in best if shares[number] >= 1 - OUTER]
-            if 2 * len(crowded) < len(best) or numbers[0] not in crowded:
+        scale = Scale(*axis.given, 0.0, 1.0, axis.log)
+        shares = {number: scale(axis.values[number]) for number in numbers if number in axis.values}
+        low = {number for number, share in shares.items() if share <= OUTER}
+        high = {number for number, share in shares.items() if share >= 1 - OUTER}
+        for end, limit, crowded in (("max", axis.given[1], high), ("min", axis.given[0], low)):
+            if 2 * len(crowded) < len(shares) or crowded.isdisjoint(numbers[:1]):
                 continue
             if (setting := _setting(axis, end, facts.sweep.facts)) is not None:
-                found.append(RangeEdge(axis.name, end, axis.text(limit), len(crowded), len(best), setting))
+                where = f"lie in the outermost tenth before its {end}imum {axis.text(limit)}"
+                found[setting] = f"{axis.name}: of the best {len(shares)} trials {len(crowded)} {where}."
     return found
 
 
-def widening_call(name: str, edges: Sequence[RangeEdge]) -> str | None:
-    """The call that searches beyond all of the edges, under a name of its own; None without an edge."""
-    sets = [f"--set {shlex.quote(edge.setting)}" for edge in edges]
-    return f"sweep run SPACE.yaml --name {shlex.quote(name + '-wider')} {' '.join(sets)}" if sets else None
+def widening_call(name: str, settings: Iterable[str]) -> str:
+    """The call that searches with these settings, under a name of its own."""
+    sets = " ".join(f"--set {shlex.quote(setting)}" for setting in settings)
+    return f"sweep run SPACE.yaml --name {shlex.quote(name + '-wider')} {sets}"
 
 
 def _setting(axis: Axis, end: str, facts: Facts) -> str | None:

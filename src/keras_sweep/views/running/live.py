@@ -15,7 +15,7 @@ from keras_sweep.trial.events import Event, FinalistsChosen, Noticed, TrialEnded
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.leaderboard.notes import interval_text
 from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows
-from keras_sweep.views.leaderboard.table import LeaderboardTable
+from keras_sweep.views.leaderboard.table import leaderboard_table
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import print_notice
 from keras_sweep.views.terminal.drawing import FULL, SPINNER, TRACK, sparkline
@@ -104,7 +104,8 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
     if progress.best and rows > 0:
         best = leaderboard_rows(progress.best, progress.objective)
         ranking = Ranking(progress.objective, None, best, best[:rows])
-        table = LeaderboardTable(ranking, varying=progress.columns, notes=False, timing=False, scale=progress.scale)
+        names, scale = progress.columns, progress.scale
+        table, _ = leaderboard_table(ranking, width, parameters=names, timing=False, scale=scale)
         parts += [Text(), table]
     if training:
         lines = _finalist_lines(progress) if progress.finalists_training else _training_lines(progress, training)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from rich.console import Group
 from rich.text import Text
 
+from keras_sweep.space.text import escaped
+from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import TRACK
+from keras_sweep.views.terminal.text import shorten
 
 GAP = 2  # cells between two columns
+LONGEST = 40  # cells of one value on a terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +23,25 @@ class Column:
     """One column before it is known whether it fits."""
 
     header: str
-    cells: tuple[Text, ...]
+    cells: Sequence[str | Text]
     keep: int = 0  # the column with the highest leaves first; 0 stays
     right: bool = False
+    style: str = ""  # of cells that have none of their own
 
     @property
     def width(self) -> int:
-        return max([*(cell_len(line) for line in self.header.split("\n")), *(text.cell_len for text in self.cells)])
+        return max(map(cell_len, [*self.header.split("\n"), *map(str, self.cells)]))
 
 
-def fitted(forms: Sequence[Callable[[], list[Column]]], width: int) -> tuple[list[Column], list[str]]:
+def fitted(forms: Iterable[list[Column]], width: int) -> tuple[list[Column], list[str]]:
     """The columns that fit, and the headers of those that do not.
 
-    `forms` draw the same columns wider to narrower: the first that fits is taken, with headers of several words folded
+    `forms` are the same columns wider to narrower: the first that fits is taken, with headers of several words folded
     where that helps. Where none fits, all headers of the last one are folded, and then columns leave.
     """
     columns: list[Column] = []
     for form in forms:
-        for columns in (form(), [_folded(column, " ") for column in form()]):
+        for columns in (form, [_folded(column, " ") for column in form]):
             if needed(columns) <= width:
                 return columns, []
     columns = [_folded(column, "_. ") for column in columns]
@@ -46,6 +51,26 @@ def fitted(forms: Sequence[Callable[[], list[Column]]], width: int) -> tuple[lis
         columns.remove(last)
         left_out.insert(0, last.header.replace("\n", ""))
     return columns, left_out
+
+
+def fitted_table(columns: Sequence[Column], width: int, longest: Iterable[int] = (LONGEST,)) -> Group:
+    """The table, its cells cut on a terminal to the first of these lengths with which it fits."""
+    return drawn(fitted((cut(columns, longest_value(width, most)) for most in longest), width)[0])
+
+
+def cut(columns: Sequence[Column], longest: int) -> list[Column]:
+    """The same with no header or cell of more than `longest` cells, and nothing in them that steers a terminal."""
+    return [
+        replace(
+            column,
+            header=shorten(escaped(column.header), longest),
+            cells=[
+                Text(shorten(escaped(str(cell)), longest), cell.style if isinstance(cell, Text) else column.style)
+                for cell in column.cells
+            ],
+        )
+        for column in columns
+    ]
 
 
 def needed(columns: Sequence[Column]) -> int:
@@ -58,24 +83,25 @@ def drawn(columns: Sequence[Column]) -> Group:
     widths = [column.width for column in columns]
     heads = [column.header.split("\n") for column in columns]
     depth = max(map(len, heads))
-    padded = [[""] * (depth - len(head)) + head for head in heads]
-    lines = [[Text(text, style="bold") for text in texts] for texts in zip(*padded, strict=True)]
+    padded = [[""] * (depth - len(head)) + [Text(text, style="bold") for text in head] for head in heads]
     rule = Text(TRACK * needed(columns), style="dim", no_wrap=True, overflow="crop")
     rows = zip(*(column.cells for column in columns), strict=True)
     return Group(
-        *(_line(cells, columns, widths) for cells in lines), rule, *(_line(row, columns, widths) for row in rows)
+        *(_line(texts, columns, widths) for texts in zip(*padded, strict=True)),
+        rule,
+        *(_line(cells, columns, widths) for cells in rows),
     )
 
 
-def _line(cells: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]) -> Text:
+def _line(cells: Sequence[str | Text], columns: Sequence[Column], widths: Sequence[int]) -> Text:
     line = Text(no_wrap=True, overflow="crop")
     room = 0  # blanks that are due before the next cell; none is left at the end of a line
     for cell, column, width in zip(cells, columns, widths, strict=True):
-        space = width - cell.cell_len
+        space = width - cell_len(str(cell))
         if column.right:
             room += space
-        if cell.plain:
-            line.append(" " * room).append_text(cell)
+        if cell:
+            line.append(" " * room).append_text(cell if isinstance(cell, Text) else Text(cell, column.style))
             room = 0
         room += GAP + (0 if column.right else space)
     return line
