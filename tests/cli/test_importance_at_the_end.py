@@ -52,5 +52,5 @@ def test_importance_is_said_on_a_terminal_after_training(
     spec = read_space_file(tmp_path / "dense.yaml", text=SPACE)
     show_run(spec, sweep_folder("dense", tmp_path), RunOptions(), WallTime.of_process(), view=view)
     text = without_styles(out.getvalue())
-    assert ("\nimportance " in text) is said
+    assert ("\nimportance\n" in text) is said
     assert "\nbest trial" in text
