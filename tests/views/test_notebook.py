@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import leaderboard_rows
-from keras_sweep.views.notebook import curve_svg, leaderboard_html, trial_html
+from keras_sweep.views.notebook import leaderboard_html, trial_html
 from tests.helpers.results import ACCURACY, dense_sweep, ranking, result
 
 
@@ -29,7 +29,6 @@ def test_an_empty_leaderboard_says_so():
     assert "No trials." in leaderboard_html(ranking([]))
 
 
-def test_a_curve_says_what_it_shows_and_leaves_out_what_is_no_number():
-    svg = curve_svg([0.5, float("nan"), 0.8], "val_accuracy")
-    assert "<title>val_accuracy over 2 epochs, from 0.5 to 0.8</title>" in svg
-    assert curve_svg([0.5], "val_accuracy") == ""
+def test_a_trial_has_its_curve():
+    assert "<td>▁▂▇</td>" in trial_html(result(0, 0.8, curve={"val_accuracy": (0.4, 0.6, 0.8)}), ACCURACY)
+    assert "<td>curve</td>" not in trial_html(result(0, 0.8, epochs=1), ACCURACY)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from html import escape
 from typing import Any, Self
 
@@ -19,6 +18,7 @@ from keras_sweep.views.leaderboard.columns import leaderboard_columns, lines_of,
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows
 from keras_sweep.views.running.sweep_progress import SweepProgress
+from keras_sweep.views.terminal.drawing import CurveScale, sparkline
 from keras_sweep.views.terminal.table import Column
 from keras_sweep.views.terminal.text import score_text, seconds_text, value_text
 
@@ -29,82 +29,50 @@ STYLE = (
     ".keras-sweep .n{text-align:right}"
     ".keras-sweep thead th{border-bottom:1px solid color-mix(in srgb,currentColor 40%,transparent)}"
     ".keras-sweep tr.best td{font-weight:600}"
-    ".keras-sweep p,.keras-sweep caption{opacity:.75;margin:.3em 0;text-align:left;caption-side:top}"
-    ".keras-sweep svg{vertical-align:middle}</style>"
+    ".keras-sweep p,.keras-sweep caption{opacity:.75;margin:.3em 0;text-align:left;caption-side:top}</style>"
 )
-CURVE_WIDTH, CURVE_HEIGHT = 240, 60  # of a drawing, in pixels
 TOP = 5  # rows of the leaderboard while a sweep runs
 SECONDS = 0.5  # between two drawings of a running sweep, at least
 
 
 def leaderboard_html(ranking: Ranking, *, title: str = "", notes: bool = True) -> str:
     """A table of the rows, with the notes of the whole leaderboard below it."""
-    rows = ranking.rows
-    if not rows:
-        return _framed("<p>No trials.</p>")
+    if not ranking.rows:
+        return answer_html("", [], ["No trials."])
     columns = leaderboard_columns(ranking)
-    numbers = [column.number for column in columns]
-    body = [_row(zip(texts, numbers, strict=True), best=row.winner) for row in rows for texts in lines_of(row, columns)]
-    head = [(column.head, column.number) for column in columns]
-    return _framed(_table(head, body, title), leaderboard_notes(ranking) if notes else ())
+    lines = [(row.winner, texts) for row in ranking.rows for texts in lines_of(row, columns)]
+    cells = zip(*(texts for _, texts in lines), strict=True)
+    shown = [Column(column.head, each, right=column.number) for column, each in zip(columns, cells, strict=True)]
+    best = [place for place, (winner, _) in enumerate(lines) if winner]
+    return answer_html(title, shown, leaderboard_notes(ranking) if notes else (), best)
 
 
 def trial_html(result: Result, objective: Objective) -> str:
     """A trial's score, parameters and the curve of the objective."""
     score = score_text(result.value, result.stderr) if result.value is not None else str(result.state)
-    what = f"{result.name}: {objective.name} {score}"
     facts = {name: value_text(value) for name, value in result.params.items()}
     if (seeds := seed_scores(result)) is not None:
         facts |= [seeds_texts(seeds)]
     facts |= {"epochs trained": str(result.epochs), "time": seconds_text(result.seconds.total)}
     if result.reason:
         facts["ended"] = result.reason
-    body = [_row([(name, False), (value, False)]) for name, value in facts.items()]
-    return _framed(_table([], body, what) + curve_svg(result.curve.get(objective.name, ()), objective.name))
+    if len(curve := result.curve.get(objective.name, ())) > 1:
+        facts["curve"] = sparkline(curve, CurveScale([curve], objective.goal))
+    columns = [Column("", list(facts)), Column("", list(facts.values()))]
+    return answer_html(f"{result.name}: {objective.name} {score}", columns)
 
 
-def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str]) -> str:
-    """A table as a terminal has it, and sentences below it."""
-    head = [(column.header, column.right) for column in columns]
-    cells = zip(*([(str(cell), column.right) for cell in column.cells] for column in columns), strict=True)
-    return _framed(_table(head, map(_row, cells), title), lines)
-
-
-def curve_svg(values: Sequence[float], name: str) -> str:
-    """A line of the values, epoch by epoch, with a text that says what it shows; nothing for fewer than two."""
-    values = [value for value in values if math.isfinite(value)]
-    if len(values) < 2:
-        return ""
-    low, high = min(values), max(values)
-    scale = (CURVE_HEIGHT - 4) / (high - low) if high > low else 0.0
-    step = (CURVE_WIDTH - 4) / (len(values) - 1)
-    points = " ".join(f"{2 + i * step:.1f},{CURVE_HEIGHT - 2 - (v - low) * scale:.1f}" for i, v in enumerate(values))
-    title = f"{name} over {len(values)} epochs, from {values[0]:.4g} to {values[-1]:.4g}"
-    return (
-        f'<svg role="img" width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}" viewBox="0 0 {CURVE_WIDTH} {CURVE_HEIGHT}">'
-        f'<title>{_text(title)}</title><polyline fill="none" stroke="currentColor" points="{points}"/></svg>'
-    )
-
-
-def _table(head: Iterable[tuple[str, bool]], body: Iterable[str], title: str) -> str:
-    caption = f"<caption>{_text(title)}</caption>" if title else ""
-    names = "".join(f'<th scope="col"{_number(number)}>{_text(name)}</th>' for name, number in head)
-    header = f"<thead><tr>{names}</tr></thead>" if names else ""
-    return f"<table>{caption}{header}<tbody>{''.join(body)}</tbody></table>"
-
-
-def _row(cells: Iterable[tuple[str, bool]], *, best: bool = False) -> str:
-    inner = "".join(f"<td{_number(number)}>{_text(text)}</td>" for text, number in cells)
-    return f'<tr class="best">{inner}</tr>' if best else f"<tr>{inner}</tr>"
-
-
-def _number(number: bool) -> str:
-    return ' class="n"' if number else ""
-
-
-def _framed(inner: str, lines: Iterable[str] = ()) -> str:
-    said = "".join(f"<p>{_text(line)}</p>" for line in lines)
-    return f'{STYLE}<div class="keras-sweep">{inner}{said}</div>'
+def answer_html(title: str, columns: Sequence[Column], lines: Iterable[str] = (), best: Container[int] = ()) -> str:
+    """A table as a terminal has it, and sentences below it; `best` are the places of its lines that stand out."""
+    numbers = [' class="n"' if column.right else "" for column in columns]
+    names = (f'<th scope="col"{number}>{_text(c.header)}</th>' for c, number in zip(columns, numbers, strict=True))
+    head = f"<thead><tr>{''.join(names)}</tr></thead>" if any(column.header for column in columns) else ""
+    body = ""
+    for place, cells in enumerate(zip(*(column.cells for column in columns), strict=True)):
+        inner = "".join(f"<td{number}>{_text(str(cell))}</td>" for cell, number in zip(cells, numbers, strict=True))
+        body += f'<tr class="best">{inner}</tr>' if place in best else f"<tr>{inner}</tr>"
+    table = f"<table><caption>{_text(title)}</caption>{head}<tbody>{body}</tbody></table>"
+    return f'{STYLE}<div class="keras-sweep">{table}{"".join(f"<p>{_text(line)}</p>" for line in lines)}</div>'
 
 
 def _text(text: str) -> str:
