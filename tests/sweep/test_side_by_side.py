@@ -160,8 +160,8 @@ def test_where_scores_of_rows_are_gone_that_is_said(folder, tmp_path):
 def test_in_80_columns_nothing_is_cut_and_the_parameters_stand_side_by_side(found):
     lines = printed(found, 80)
     assert max(map(len, lines)) <= 80
-    rate = next(line for line in lines if line.startswith("  learning_rate"))
-    assert rate.split()[1] == "0.0001"
+    rate = next(line for line in lines if line.startswith("winner's learning_rate"))
+    assert rate.split()[2] == "0.0001"
     assert any(line.startswith("best so far") for line in lines)
 
 

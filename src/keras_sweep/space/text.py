@@ -93,9 +93,12 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def joined(names: Iterable[str]) -> str:
-    """Names for a sentence: `a, b, c`."""
-    return ", ".join(names)
+def joined(names: Iterable[str], word: str = "") -> str:
+    """Names for a sentence: `a, b, c`, or with a word such as "or" `a, b or c`."""
+    every = list(names)
+    if word and len(every) > 1:
+        every[-2:] = [f"{every[-2]} {word} {every[-1]}"]
+    return ", ".join(every)
 
 
 def listed(values: Iterable[object], most: int = 5) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
@@ -23,19 +22,12 @@ LONGEST = 28  # cells of one value on a terminal
 CURVE = 16  # cells
 
 
-@dataclass(frozen=True, slots=True)
-class FactRow:
-    label: str
-    cells: tuple[str, ...]  # one a sweep
-    group: str = ""  # "winner" for its parameters
-
-
-def fact_rows(found: SideBySide) -> list[FactRow]:
-    """Every fact, from the best value to the parameters of the winners."""
-    rows = [FactRow(label, tuple(map(text_of, found.sides))) for label, text_of in _facts(found)]
+def fact_rows(found: SideBySide) -> dict[str, list[str]]:
+    """Every fact of each sweep, from the best value to the parameters of the winners."""
+    rows = {label: [text_of(side) for side in found.sides] for label, text_of in _facts(found)}
     for name in dict.fromkeys(name for side in found.sides for name in side.best.params):
-        cells = tuple(value_text(side.best.params[name]) if name in side.best.params else "" for side in found.sides)
-        rows.append(FactRow(name, cells, "winner"))
+        every = [side.best.params for side in found.sides]
+        rows[f"winner's {name}"] = [value_text(params[name]) if name in params else "" for params in every]
     return rows
 
 
@@ -122,13 +114,11 @@ def print_comparison(console: Console, found: SideBySide) -> None:
 def compare_columns(found: SideBySide) -> list[Column]:
     """What the facts are, then a column a sweep."""
     rows = fact_rows(found)
-    labels = [*(f"  {row.label}" if row.group else row.label for row in rows), "best so far"]
     curves = [best_curve(side) for side in found.sides]
     scale = CurveScale(curves, found.objective.goal)
-    columns = [Column("", labels)]
-    for index, (side, curve) in enumerate(zip(found.sides, curves, strict=True)):
-        cells = [row.cells[index] for row in rows]
-        columns.append(Column(side.name, [*cells, Text(sparkline(curve, scale, width=CURVE), style="cyan")]))
+    columns = [Column("", [*rows, "best so far"])]
+    for side, texts, curve in zip(found.sides, zip(*rows.values(), strict=True), curves, strict=True):
+        columns.append(Column(side.name, [*texts, Text(sparkline(curve, scale, width=CURVE), style="cyan")]))
     return columns
 
 

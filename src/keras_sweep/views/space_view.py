@@ -12,7 +12,7 @@ from rich.text import Text
 from keras_sweep.space.distributions import Categorical, Distribution, Float
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import counted, escaped, joined
 from keras_sweep.views.terminal.text import number_text, seconds_text, value_text
 
 if TYPE_CHECKING:
@@ -50,8 +50,7 @@ def parameter_text(parameter: Parameter) -> str:
 def distribution_text(distribution: Distribution) -> str:
     """`sgd, rmsprop or adam`; `0.0001 to 1, log`."""
     if isinstance(distribution, Categorical):
-        *first, last = [value_text(choice) for choice in distribution.choices]
-        return f"{', '.join(first)} or {last}" if first else last
+        return joined(map(value_text, distribution.choices), "or")
     show = number_text if isinstance(distribution, Float) else str
     text = f"{show(distribution.low)} to {show(distribution.high)}"
     if distribution.log:

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import escaped, nearest
+from keras_sweep.space.text import escaped, joined, nearest
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
@@ -86,7 +86,7 @@ def _values_text(rows: Sequence[LeaderboardRow], key: str) -> str:
         if numbers:
             return f"between {texts[0]} and {texts[-1]}"
         texts = [*texts[: MOST_VALUES - 1], f"{len(texts) - MOST_VALUES + 1} others"]
-    return f"{', '.join(texts[:-1])} or {texts[-1]}" if len(texts) > 1 else "".join(texts) or "in none"
+    return joined(texts, "or") or "in none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +103,12 @@ class RowCondition:
         """Whether the row meets it. A row without the key meets `!=` alone."""
         found = cell(row, self.key)
         if self.operator in ("=", "!="):
-            same = found is None if self.value is None else found is not None and self._equals(found)
-            return same is (self.operator == "=")
+            return self._equals(found) is (self.operator == "=")
         return is_number(found) and OPERATORS[self.operator](found, self.value)
 
     def _equals(self, found: Value) -> bool:
+        if found is None or self.value is None:
+            return found is self.value
         if is_number(found) and is_number(self.value):
             return math.isclose(found, self.value, rel_tol=1e-9, abs_tol=0.0)
         if isinstance(found, bool) or isinstance(self.value, bool):
@@ -134,21 +135,15 @@ def parsed_condition(text: str, keys: Collection[str]) -> RowCondition:
 
 def row_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
     """Every key that `--where` and `--sort` know: the row's own, then parameters, then metrics."""
-    params, metrics = _names(rows)
-    prefixed = [*(f"params.{name}" for name in params), *(f"metrics.{name}" for name in metrics)]
-    return list(dict.fromkeys([*FIRST_KEYS, *LAST_KEYS, *params, *metrics, *prefixed]))
+    keys = machine_keys(rows)
+    return list(dict.fromkeys([*keys, *(key.partition(".")[2] for key in keys if key not in FIRST_KEYS + LAST_KEYS)]))
 
 
 def machine_keys(rows: Sequence[LeaderboardRow]) -> list[str]:
     """The columns of the leaderboard for other programs: one for every parameter and metric of any row."""
-    params, metrics = _names(rows)
-    return [*FIRST_KEYS, *(f"params.{name}" for name in params), *(f"metrics.{name}" for name in metrics), *LAST_KEYS]
-
-
-def _names(rows: Sequence[LeaderboardRow]) -> tuple[list[str], list[str]]:
-    """The parameters and the metrics of any row, in the order in which they first come up."""
-    params = dict.fromkeys(name for row in rows for name in row.params)
-    return list(params), list(dict.fromkeys(name for row in rows for name in row.metrics))
+    params = dict.fromkeys(f"params.{name}" for row in rows for name in row.params)
+    metrics = dict.fromkeys(f"metrics.{name}" for row in rows for name in row.metrics)
+    return [*FIRST_KEYS, *params, *metrics, *LAST_KEYS]
 
 
 def cell(row: LeaderboardRow, key: str) -> Value:
@@ -181,13 +176,15 @@ def _sorted_rows(
     if key == "value" or key == objective.name:
         return ranked[::-1] if descending else ranked  # best first, whichever way the objective goes
 
+    def place(row: LeaderboardRow) -> tuple[int, Any]:
+        value = cell(row, key)
+        if isinstance(value, bool | int | float):
+            return 0, float(value)
+        return (2, "") if value is None else (1, str(value))
+
     # Numbers come before texts, and rows without the key come last; equals stay in order of rank, either way.
-    values = [(row, cell(row, key)) for row in ranked]
-    numbers = [(row, float(value)) for row, value in values if isinstance(value, bool | int | float)]
-    texts = [(row, str(value)) for row, value in values if not isinstance(value, bool | int | float | None)]
-    numbers.sort(key=operator.itemgetter(1), reverse=descending)
-    texts.sort(key=operator.itemgetter(1), reverse=descending)
-    return [*(row for row, _ in numbers), *(row for row, _ in texts), *(row for row, value in values if value is None)]
+    ranked.sort(key=place, reverse=descending)
+    return sorted(ranked, key=lambda row: place(row)[0])
 
 
 def _known_key(key: str, keys: Collection[str], option: str) -> str:

@@ -28,8 +28,7 @@ BOX = (LEFT, RIGHT, FOOT, TOP)
 MOST_POINTS = 48  # of a line
 SPARK = (80, 22)
 SPARK_POINTS = 24
-NAMES, SHARES_END, SHARE_LINE = 150, 380, 28
-PARTS, PARTS_END, PART_LINE = 90, 320, 22
+NAMES, BARS_END, BAR_LINE = 120, 320, 24
 LEAST_SHARE = 0.005  # with which a part is drawn
 
 
@@ -182,49 +181,40 @@ def _points(
 
 
 def importance_bars(found: Sequence[Importance], trials: int) -> Markup:
-    height = SHARE_LINE * len(found) + 44
-    scale = Scale(0, 1, NAMES, SHARES_END)
-    foot = height - 26
-    parts = [
-        f'<path class="grid" d="M{px(scale(tick))} 8V{foot}"/>' + label(scale(tick), foot + 16, f"{tick:g}")
-        for tick in (0.0, 0.5, 1.0)
-    ]
-    for index, one in enumerate(found):
-        y = 14 + index * SHARE_LINE
-        end, low, high = (px(scale(share)) for share in (one.share, one.low, one.high))
-        parts.append(label(NAMES - 8, y + 12, one.name, anchor="end", kind="l", longest=20))
-        parts.append(f'<path class="bar" d="M{NAMES} {y}H{end}v16H{NAMES}z"/>')
-        parts.append(f'<path class="wh" d="M{low} {y + 8}H{high}M{low} {y + 4}v8M{high} {y + 4}v8"/>')
     said = ", ".join(f"{one.name} {one.share:.2f} ({one.low:.2f} to {one.high:.2f})" for one in found)
-    verdict = (
-        f"In nearly all resamples {found[0].name} is the most important."
-        if settled(found)
-        else "The whiskers overlap: the order may change with more trials."
-    )
+    first = f"In nearly all resamples {found[0].name} is the most important."
+    verdict = first if settled(found) else "The whiskers overlap: the order may change with more trials."
     each = f" of {MOST_RESAMPLED} trials each" if trials > MOST_RESAMPLED else ""
-    note = (
+    words = (
         f"How much a parameter matters for reaching the best tenth of {trials:,} trials (PED-ANOVA, shares of 1): "
         f"{said}. Whiskers: 90 % of {RESAMPLES} resamples{each}. {verdict}"
     )
-    words = f"PED-ANOVA: {said}. {verdict}"
-    return figure("importance-bars", "Importance", words, parts, size=(400, height), note=note)
+    bars = [(one.name, one.share, f"{one.share:.2f}", one.low, one.high) for one in found]
+    return _bars("importance-bars", "Importance", words, bars)
 
 
 def time_bars(seconds: Mapping[str, float]) -> Markup | None:
     """A bar a part, largest first; None where no time is known."""
-    known = time_parts(seconds)
-    total = sum(known.values())
-    shown = [(name, value, value / total) for name, value in known.items() if total and value / total >= LEAST_SHARE]
-    if not shown:
+    parts = time_parts(seconds)
+    total = sum(parts.values())
+    shares = {name: value / total for name, value in parts.items() if total and value / total >= LEAST_SHARE}
+    if not shares:
         return None
-    scale = Scale(0, max(share for _, _, share in shown), PARTS, PARTS_END)
+    bars = [(name, one, f"{seconds_text(parts[name])}, {one:.0%}", one, one) for name, one in shares.items()]
+    said = ", ".join(f"{name} {seconds_text(parts[name])}" for name in shares)
+    return _bars("time-bars", "Time", f"{seconds_text(total)} of wall time in all runs of this sweep: {said}.", bars)
+
+
+def _bars(name: str, title: str, description: str, bars: Sequence[tuple[str, float, str, float, float]]) -> Markup:
+    """A line for each (name, share, words, ends of its whisker)."""
+    scale = Scale(0, max(high for *_, high in bars), NAMES, BARS_END)
     parts = []
-    for index, (name, value, share) in enumerate(shown):
-        y = 6 + index * PART_LINE
-        parts.append(label(PARTS - 6, y + 12, name, anchor="end"))
-        parts.append(f'<path class="bar" d="M{PARTS} {y}H{px(scale(share))}v14H{PARTS}z"/>')
-        parts.append(label(scale(share) + 5, y + 12, f"{seconds_text(value)}, {share:.0%}", anchor="start"))
-    said = ", ".join(f"{name} {seconds_text(value)}" for name, value, _ in shown)
-    whole = f"{seconds_text(total)} of wall time"
-    size, note = (400, 10 + PART_LINE * len(shown)), f"{whole} in all runs of this sweep."
-    return figure("time-bars", "Time", f"{whole}: {said}.", parts, size=size, note=note)
+    for index, (what, share, words, low, high) in enumerate(bars):
+        y = 6 + index * BAR_LINE
+        parts.append(label(NAMES - 8, y + 12, what, anchor="end"))
+        parts.append(f'<path class="bar" d="M{NAMES} {y}H{px(scale(share))}v14H{NAMES}z"/>')
+        if low < high:
+            left, right = px(scale(low)), px(scale(high))
+            parts.append(f'<path class="wh" d="M{left} {y + 7}H{right}M{left} {y + 3}v8M{right} {y + 3}v8"/>')
+        parts.append(label(scale(high) + 5, y + 12, words, anchor="start"))
+    return figure(name, title, description, parts, size=(400, 10 + BAR_LINE * len(bars)))

@@ -9,7 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from keras_sweep.space.text import counted, escaped
+from keras_sweep.space.text import counted, escaped, joined
 from keras_sweep.trial.events import (
     Event,
     FinalistEnded,
@@ -145,10 +145,9 @@ def started_text(event: SweepStarted) -> str:
 
 def finalists_text(event: FinalistsChosen) -> str:
     """`the best 5 recipes train again with the seeds 43, 44 and 45: trials 36, 12, 40, 5 and 17`."""
-    *first, last = map(str, event.seeds)
-    seeds = f"the seeds {', '.join(first)} and {last}" if first else f"the seed {last}"
-    *first, last = map(str, event.recipes)
-    text = f"the best {len(event.recipes)} recipes train again with {seeds}: trials {', '.join(first)} and {last}"
+    seeds = f"the seed{'s' if len(event.seeds) > 1 else ''} {joined(map(str, event.seeds), 'and')}"
+    trials = joined(map(str, event.recipes), "and")
+    text = f"the best {len(event.recipes)} recipes train again with {seeds}: trials {trials}"
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
 
 
