@@ -70,15 +70,13 @@ def record_svg(
     path.write_text(without_hosts(console.export_svg(title=title, theme=THEME)), encoding="utf-8")
 
 
-def progress_at(
-    started: SweepStarted, results: Sequence[Result], done: int, elapsed: float, *, keep: int = 8
-) -> SweepProgress:
+def progress_at(started: SweepStarted, results: Sequence[Result], done: int, elapsed: float) -> SweepProgress:
     """The progress of a sweep as it stood after `done` of its trials, the rest of their generation half trained.
 
     `results` are all results in order of number, `elapsed` the seconds that the sweep had taken then.
     """
     now, an_epoch = 0.0, elapsed / max(sum(result.epochs for result in results[:done]), 1)
-    progress = SweepProgress(keep=keep, clock=lambda: now)
+    progress = SweepProgress(lambda: now)
     progress(started)
     for generation, group in groupby(results, key=lambda result: result.suggestion.generation):
         trials = list(group)

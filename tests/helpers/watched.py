@@ -8,9 +8,9 @@ from tests.helpers.results import result, started
 class Watched(SweepProgress):
     """What a sweep has come to, by a clock that the test turns."""
 
-    def __init__(self, keep=8, **changes):
+    def __init__(self, **changes):
         self.now = 0.0
-        super().__init__(keep=keep, clock=lambda: self.now)
+        super().__init__(lambda: self.now)
         if changes.pop("begun", True):
             self(started(**changes))
 

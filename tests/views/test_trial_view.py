@@ -49,7 +49,7 @@ def test_a_tie_and_an_earlier_best_epoch_are_said():
 
 def test_a_long_curve_is_shortened_on_a_terminal_and_whole_on_a_pipe():
     trial = result(0, 0.85, epochs=300)
-    assert "270 epochs in the middle are left out" in on_terminal(print_trial, recorded([trial]), trial)
+    assert "270 lines in the middle are left out" in on_terminal(print_trial, recorded([trial]), trial)
     text = on_pipe(print_trial, recorded([trial]), trial)
     assert "left out" not in text and text.count("\n") > 300
 

@@ -14,9 +14,8 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.data.table_columns import NumberColumn
 from keras_sweep.space.text import escaped
 from keras_sweep.views.sample_images import sample_lines
-from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import bar
-from keras_sweep.views.terminal.table import Column, fitted_table
+from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import score_text, seconds_text
 
 if TYPE_CHECKING:
@@ -26,8 +25,11 @@ MOST_COLUMNS = 40  # rows of the table of columns on a terminal
 LONGEST = (40, 34, 28, 20, 12)  # cells of one text on a terminal, tried in this order
 BAR = 20  # cells
 
-# What is said of a column, or of a group of inputs: name, kind, mean, deviation, lowest, highest and details.
+# What is said of a column, or of a group of inputs.
 ColumnTexts: TypeAlias = tuple[str, str, str, str, str, str, str]
+HEADS = ("column", "kind", "mean", "deviation", "lowest", "highest", "")  # the last one of details
+NUMBERS = HEADS[2:6]
+KEEP = {"lowest": 2, "highest": 2, "": 1}
 
 
 def print_data(console: Console, data: SearchData) -> None:
@@ -35,24 +37,19 @@ def print_data(console: Console, data: SearchData) -> None:
 
     How many rows are sealed away is said, and no test row is read.
     """
-    width = console.width
-    console.print(Text(escaped(data.name), style="bold"))
-    console.print(fitted_table(_parts(data), width))
+    console.print(escaped(data.name), style="bold")
+    print_table(console, _parts(data))
     console.print()
     target = _columns([_statistics("target", data.train.y)]) if data.classes is None else _classes(data, data.classes)
-    console.print(fitted_table(target, width, LONGEST))
+    print_table(console, target, LONGEST)
     console.print()
-    columns = column_texts(data)
-    shown = columns[: longest_value(width, MOST_COLUMNS)]
-    console.print(fitted_table(_columns(shown), width, LONGEST))
-    if len(shown) < len(columns):
-        console.print(Text(f"and {len(columns) - len(shown)} more columns", style="dim"))
+    print_table(console, _columns(column_texts(data)), LONGEST, MOST_COLUMNS)
     if data.image_shape is not None:
         console.print()
         for line in sample_lines(data, console):
             console.print(line)
     for notice in data.notices:
-        console.print(Text(f"notice: {escaped(notice)}", style="yellow"))
+        console.print(f"notice: {escaped(notice)}", style="yellow")
     console.print(Text(f"fingerprint {data.fingerprint}", style="dim", no_wrap=True, overflow="ellipsis"))
 
 
@@ -109,16 +106,8 @@ def _statistics(name: str, values: Array) -> ColumnTexts:
 
 
 def _columns(rows: Sequence[ColumnTexts]) -> list[Column]:
-    names, kinds, means, deviations, lowest, highest, details = zip(*rows, strict=True)
-    columns = [
-        Column("column", names),
-        Column("kind", kinds),
-        Column("mean", means, right=True),
-        Column("deviation", deviations, right=True),
-        Column("lowest", lowest, keep=2, right=True),
-        Column("highest", highest, keep=2, right=True),
-        Column("", details, keep=1),
-    ]
+    texts = zip(HEADS, zip(*rows, strict=True), strict=True)
+    columns = [Column(head, cells, KEEP.get(head, 0), head in NUMBERS) for head, cells in texts]
     return [column for column in columns if any(column.cells)]
 
 
@@ -126,6 +115,6 @@ def print_baseline(console: Console, baseline: Baseline) -> None:
     """The cross-validated score, and the validation scores."""
     folds = ", ".join(score_text(score) for score in baseline.fold_scores)
     console.print(Text.assemble((baseline.model, "bold"), f"  {seconds_text(baseline.seconds)}"))
-    console.print(Text(f"  cross-validated {baseline.metric}  {score_text(baseline.mean_score)}  ({folds})"))
+    console.print(f"  cross-validated {baseline.metric}  {score_text(baseline.mean_score)}  ({folds})")
     for name, value in baseline.validation.items():
-        console.print(Text(f"  {name}  {score_text(value)}"))
+        console.print(f"  {name}  {score_text(value)}")

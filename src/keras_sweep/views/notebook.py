@@ -83,7 +83,7 @@ class NotebookBoard:
     """A listener and context manager: one output that is drawn anew while a sweep runs, and stays as it ended."""
 
     def __init__(self) -> None:
-        self._progress = SweepProgress(keep=TOP)
+        self._progress = SweepProgress()
         self._notices: list[str] = []
         self._handle: Any = None
         self._drawn = 0.0
@@ -121,7 +121,7 @@ class NotebookBoard:
         notices = "".join(f"<p>{_text(text)}</p>" for text in self._notices)
         reason = f": {_text(ended.reason)}" if ended else ""
         comparison = ended.comparison if ended else None
-        rows = leaderboard_rows(ended.results if ended else progress.best, progress.objective, comparison)
+        rows = leaderboard_rows(ended.results if ended else progress.leading, progress.objective, comparison)
         ranking = Ranking(progress.objective, comparison, rows, rows[:TOP])
         table = leaderboard_html(ranking, notes=ended is not None) if rows else ""
         return f'<div class="keras-sweep">{bar} {_text(words)}{reason}{notices}</div>{table}'

@@ -13,10 +13,9 @@ from keras_sweep.sweep.verify import Verified
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.running.json_lines import result_record
-from keras_sweep.views.terminal.console import longest_value
-from keras_sweep.views.terminal.table import Column, fitted_table
+from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import params_text, score_text
-from keras_sweep.views.trial_view import SHOWN_EPOCHS, left_out_line, shown_epochs
+from keras_sweep.views.trial_view import MOST_EPOCHS
 
 STYLES = {Match.EQUAL: "green", Match.ROUNDING: "green", Match.PARTED: "red"}
 
@@ -26,13 +25,9 @@ def print_replay(console: Console, replay: Replay) -> None:
     what = f" of {escaped(replay.sweep)}: {params_text(replay.recorded.params)}"
     console.print(Text.assemble((replay.recorded.name, "bold"), what))
     if replay.plain.epochs:
-        columns, left_out = replay_columns(replay, longest_value(console.width, SHOWN_EPOCHS))
-        console.print(fitted_table(columns, console.width))
-        if left_out:
-            console.print(left_out_line(left_out))
+        print_table(console, replay_columns(replay), most=MOST_EPOCHS)
     *lines, verdict = replay_lines(replay)
-    for line in lines:
-        console.print(Text(line))
+    console.print(*lines, sep="\n")
     console.print(Text(verdict, style="bold green" if replay.matches else "bold red"))
 
 
@@ -92,31 +87,31 @@ def _gap_cell(gap: Gap, name: str = "") -> Text:
     return Text(words, style=STYLES[gap.match])
 
 
-def replay_columns(replay: Replay, most: int) -> tuple[list[Column], int]:
-    """Record and new training epoch by epoch, and how many epochs in the middle are left out where there are more."""
+def replay_columns(replay: Replay) -> list[Column]:
+    """Record and new training epoch by epoch."""
     plain, objective = replay.plain, replay.objective
     names = [name for name in dict.fromkeys((objective.name, loss_name(objective))) if name in plain.gaps]
-    epochs, left_out = shown_epochs(len(plain.epochs), most)
-    columns = [Column("epoch", [*map(str, epochs)], right=True)]
+    epochs = range(len(plain.epochs))
+    columns = [Column("epoch", [str(epoch + 1) for epoch in epochs], right=True)]
     for keep, name in enumerate(names):
         for header, result in ((name, replay.recorded), ("again", plain.again)):
-            cells = [score_text(result.curve[name][epoch - 1]) for epoch in epochs]
+            cells = [score_text(result.curve[name][epoch]) for epoch in epochs]
             columns.append(Column(header, cells, keep=keep, right=True))
     apart = []
     for epoch in epochs:
-        gaps = {name: gaps[epoch - 1] for name, gaps in plain.gaps.items()}
+        gaps = {name: gaps[epoch] for name, gaps in plain.gaps.items()}
         gap = widest(gaps.values())
         apart.append(_gap_cell(gap, next((name for name, each in gaps.items() if each == gap), "")))
-    return [*columns, Column("widest gap", apart)], left_out
+    return [*columns, Column("widest gap", apart)]
 
 
 def print_verified(console: Console, done: Verified) -> None:
     """Each score of the card beside what it is now, the facts, and the verdict."""
     model = escaped(str(done.model))
     console.print(f"{model}: trial {done.trial} of {escaped(done.sweep)}, the file of its card")
-    console.print(fitted_table(verify_columns(done), console.width))
+    print_table(console, verify_columns(done))
     for line in fact_lines(done):
-        console.print(Text(line))
+        console.print(line)
     console.print(Text(verify_verdict(done), style="bold green" if done.matches else "bold red"))
 
 

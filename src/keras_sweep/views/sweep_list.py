@@ -18,7 +18,7 @@ from keras_sweep.trial.finalists import score
 from keras_sweep.trial.ranking import imported
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.formats import json_list
-from keras_sweep.views.terminal.table import Column, fitted_table
+from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import ago_text, score_text
 
 EXHAUSTED = "done (exhausted)"  # no point of the space is left, however many trials were asked for
@@ -105,4 +105,4 @@ def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None
         Column("state", [Text(row.state, STATE_STYLES.get(row.state, "red")) for row in rows], 1),
     ]
     shown = [column for column in columns if any(map(str, column.cells))]
-    console.print(fitted_table(shown, console.width, LONGEST_VALUES))
+    print_table(console, shown, LONGEST_VALUES)

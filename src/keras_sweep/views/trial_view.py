@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.search_space import Objective
@@ -22,15 +22,14 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow, rows_of
 from keras_sweep.views.leaderboard.table import STATE_STYLES, refit_line
 from keras_sweep.views.running.json_lines import result_record
 from keras_sweep.views.summary import time_lines, time_parts
-from keras_sweep.views.terminal.console import longest_value
 from keras_sweep.views.terminal.drawing import TIE, TRACK, plot
-from keras_sweep.views.terminal.table import Column, fitted_table
+from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import score_text, value_text
 
 PLOT_WIDTH = 60  # columns at most
 PLOT_HEIGHT = 7
 EPOCH = " epoch"  # ends the axis
-SHOWN_EPOCHS = 30  # rows of the curve's table on a terminal; the middle of a longer one is left out
+MOST_EPOCHS = 30  # lines of the curve's table on a terminal
 
 
 def trial_json(sweep: RecordedSweep, result: Result) -> str:
@@ -45,29 +44,28 @@ def trial_json(sweep: RecordedSweep, result: Result) -> str:
 
 def print_trial(console: Console, sweep: RecordedSweep, result: Result) -> None:
     """One trial, section by section."""
+    console.print(*_facts(sweep, result), sep="\n")
 
-    def section(title: str, lines: Iterable[RenderableType]) -> None:
-        console.print(Text(f"\n{title}", style="bold"))
-        for line in lines:
-            console.print(line)
+    def section(title: str, *lines: Text) -> None:
+        console.print(f"\n{title}", style="bold")
+        console.print(*lines, sep="\n")
 
-    for line in _facts(sweep, result):
-        console.print(line)
     if result.params:
         width = max(len(escaped(name)) for name in result.params)
         exact = {name: repr(v) if isinstance(v, float) else value_text(v) for name, v in result.params.items()}
-        section("parameters", [Text(f"  {escaped(name):{width}}  {text}") for name, text in exact.items()])
+        section("parameters", *(Text(f"  {escaped(name):{width}}  {text}") for name, text in exact.items()))
     if result.epochs:
-        section("curve", curve_table(result, sweep.objective, console.width))
+        console.print("\ncurve", style="bold")
+        print_table(console, curve_columns(result, sweep.objective), most=MOST_EPOCHS)
         for line in plot_lines(result, sweep.objective, console.width):
             console.print(line)
     if result.finalists:
-        section("seeds", _seed_lines(result, sweep.facts.seed))
+        section("seeds", *_seed_lines(result, sweep.facts.seed))
     if lines := time_lines(time_parts(asdict(result.seconds))):
         console.print()
         console.print(*lines, sep="\n")
     if result.traceback:
-        section("traceback", [Text(f"  {escaped(line)}", "red") for line in result.traceback.rstrip().splitlines()])
+        section("traceback", *(Text(f"  {escaped(line)}", "red") for line in result.traceback.rstrip().splitlines()))
 
 
 def _facts(sweep: RecordedSweep, result: Result) -> Iterator[Text]:
@@ -120,14 +118,15 @@ def _origin(result: Result, row: LeaderboardRow) -> str:
     return ", ".join(where)
 
 
-def curve_table(result: Result, objective: Objective, width: int) -> Iterator[RenderableType]:
+def curve_columns(result: Result, objective: Objective) -> list[Column]:
     """Every logged metric after each epoch; the scored epoch is marked."""
     names = sorted(result.curve, key=lambda name: (name != objective.name, not name.startswith("val_"), name))
-    epochs, left_out = shown_epochs(result.epochs, longest_value(width, SHOWN_EPOCHS))
-    styles = ["bold green" if epoch == result.epoch else "" for epoch in epochs]
+    epochs = range(1, result.epochs + 1)
 
     def column(header: str, texts: Iterable[str], keep: int = 0) -> Column:
-        return Column(header, [Text(*cell) for cell in zip(texts, styles, strict=True)], keep, right=True)
+        each = zip(epochs, texts, strict=True)
+        cells = [Text(text, "bold green" if epoch == result.epoch else "") for epoch, text in each]
+        return Column(header, cells, keep, right=True)
 
     columns = [column("epoch", map(str, epochs))]
     for keep, name in enumerate(names):
@@ -135,22 +134,7 @@ def curve_table(result: Result, objective: Objective, width: int) -> Iterator[Re
         known = (points.get(epoch) for epoch in epochs)
         texts = ("" if p is None else score_text(p) if math.isfinite(p) else str(p) for p in known)
         columns.append(column(name, texts, keep))
-    yield fitted_table(columns, width)
-    if left_out:
-        yield left_out_line(left_out)
-
-
-def shown_epochs(count: int, most: int) -> tuple[list[int], int]:
-    """(the epochs that a table shows, counted from 1; how many in the middle it leaves out)."""
-    epochs = list(range(1, count + 1))
-    if count <= most:
-        return epochs, 0
-    return epochs[: most // 2] + epochs[-(most // 2) :], count - most
-
-
-def left_out_line(count: int) -> Text:
-    """That so many epochs are not shown."""
-    return Text(f"{count:,} epochs in the middle are left out", style="dim")
+    return columns
 
 
 def plot_lines(result: Result, objective: Objective, width: int) -> Iterator[Text]:

@@ -70,8 +70,8 @@ def test_the_board_says_how_far_the_sweep_is_and_shows_the_best():
     assert ranks == list("12345678")
     assert lines[16] == "training 8 trials"
     assert lines[17].startswith("trial 32") and lines[18].split()[2:4] == ["1/3", "0.8000"]
-    values = [one.value for one in half_way().best]
-    assert len(values) == 8 and values == sorted(values, reverse=True)
+    values = [one.value for one in half_way().leading]
+    assert len(values) == 10 and values == sorted(values, reverse=True)
 
 
 def test_while_finalists_train_the_board_has_the_estimate_of_the_search_and_their_own_time():
@@ -307,5 +307,5 @@ def test_twenty_thousand_trials_do_not_slow_it():
         at_first = calls_of(lambda: told(0, 1_000))
         told(1_000, 19_000)
         assert calls_of(lambda: told(19_000, 20_000)) < 2 * at_first
-    assert view.progress.done == 20_000 and len(view.progress.best) == 8
-    assert view.progress.best[0].number == 19_999
+    assert view.progress.done == 20_000 and len(view.progress.leading) == 10
+    assert view.progress.leading[0].number == 19_999

@@ -37,7 +37,7 @@ class LiveBoard:
     """
 
     def __init__(self, console: Console) -> None:
-        self.progress = SweepProgress(keep=TOP)
+        self.progress = SweepProgress()
         self._console = console
         self._failures: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -101,8 +101,8 @@ def board(progress: SweepProgress, console: Console) -> RenderableType:
     head.append(shorten(by, width - head.cell_len), style="dim")
     parts: list[RenderableType] = [head, _bar_line(progress, width)]
     parts += [_phase_line(progress, width), _counts_line(progress, width)]
-    if progress.best and rows > 0:
-        best = leaderboard_rows(progress.best, progress.objective)
+    if progress.leading and rows > 0:
+        best = leaderboard_rows(progress.leading[:TOP], progress.objective)
         ranking = Ranking(progress.objective, None, best, best[:rows])
         names, scale = progress.columns, progress.scale
         table, _ = leaderboard_table(ranking, width, parameters=names, timing=False, scale=scale)

@@ -36,7 +36,7 @@ class PlainLines:
     def __init__(self, console: Console, *, silence: float = SILENCE) -> None:
         """`silence`: seconds without a line after which the phase is said; each further time after twice as long."""
         self._console = console
-        self._progress = SweepProgress(keep=1)
+        self._progress = SweepProgress()
         self._silence = self._wait = silence
         self._changed = threading.Condition()
         self._open = False
@@ -110,7 +110,7 @@ class PlainLines:
         width = len(str(progress.total))
         names = [name for name in progress.columns or tuple(result.params) if name != "epochs"]
         params = result.params
-        leading = next((other for other in progress.best if can_win(other, progress.objective)), None)
+        leading = next((other for other in progress.leading if can_win(other, progress.objective)), None)
         columns = (f"{escaped(name)}={value_text(params[name]) if name in params else '-'}" for name in names)
         parts = [
             f"[{progress.done:{width}}/{progress.total}]  trial {result.number:{width}}",

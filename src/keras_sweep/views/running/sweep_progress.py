@@ -103,9 +103,9 @@ class Pace:
 
 
 class SweepProgress:
-    """Call it with every event. `best` holds the first `keep` results of the leaderboard, in order."""
+    """Call it with every event."""
 
-    def __init__(self, *, keep: int = 10, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.started: SweepStarted | None = None
         self.objective = Objective("value", Goal.MAXIMIZE)
         self.columns: tuple[str, ...] = ()  # the parameters that are shown of every trial
@@ -116,10 +116,9 @@ class SweepProgress:
         self.finalists: FinalistsChosen | None = None  # once the search has ended
         self.finalists_ended: list[Result] = []
         self.finalists_training: dict[tuple[int, int], int] = {}  # (recipe, seed) -> its epochs so far
-        self.leading: list[Result] = []  # at least those that may be finalists
+        self.leading: list[Result] = []  # the first of the leaderboard, in order: those that may be finalists
         self._epochs_before = 0  # the finalists'
         self._scale = CurveScale()  # of the trials that have ended
-        self._keep = keep
         self._clock = clock
         self.phase: PhaseBegan | None = None
         self._begin = self._phase_begin = clock()
@@ -194,11 +193,6 @@ class SweepProgress:
         }
 
     @property
-    def best(self) -> list[Result]:
-        """The first of the leaderboard, in order."""
-        return self.leading[: self._keep]
-
-    @property
     def done(self) -> int:
         """Trials that have ended, those of earlier runs included."""
         return sum(self.counts.values())
@@ -255,7 +249,7 @@ class SweepProgress:
         if not has_value(result):
             return
         bisect.insort(self.leading, result, key=lambda other: order_key(other, self.objective))
-        del self.leading[max(self._keep, LEADING) :]
+        del self.leading[LEADING:]
 
 
 def _asked(params: Params) -> int | None:

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
-from rich.console import Group
+from rich.console import Console, Group
 from rich.text import Text
 
 from keras_sweep.space.text import escaped
-from keras_sweep.views.terminal.console import longest_value
+from keras_sweep.views.terminal.console import PIPE_WIDTH, longest_value
 from keras_sweep.views.terminal.drawing import TRACK
 from keras_sweep.views.terminal.text import shorten
 
@@ -53,9 +53,24 @@ def fitted(forms: Iterable[list[Column]], width: int) -> tuple[list[Column], lis
     return columns, left_out
 
 
-def fitted_table(columns: Sequence[Column], width: int, longest: Iterable[int] = (LONGEST,)) -> Group:
-    """The table, its cells cut on a terminal to the first of these lengths with which it fits."""
-    return drawn(fitted((cut(columns, longest_value(width, most)) for most in longest), width)[0])
+def print_table(
+    console: Console, columns: Sequence[Column], longest: Iterable[int] = (LONGEST,), most: int = PIPE_WIDTH
+) -> None:
+    """Print it; on a terminal at most so many lines, cells cut to the first of these lengths with which it fits."""
+    width = console.width
+    shown, left_out = without_middle(columns, longest_value(width, most))
+    console.print(drawn(fitted((cut(shown, longest_value(width, each)) for each in longest), width)[0]))
+    if left_out:
+        console.print(f"{left_out:,} lines in the middle are left out", style="dim")
+
+
+def without_middle(columns: Sequence[Column], most: int) -> tuple[list[Column], int]:
+    """(the columns with their first and last cells, an even number, at most so many; how many are left out)."""
+    left_out = len(columns[0].cells) - most
+    if left_out <= 0:
+        return list(columns), 0
+    half = most // 2
+    return [replace(column, cells=[*column.cells[:half], *column.cells[-half:]]) for column in columns], left_out
 
 
 def cut(columns: Sequence[Column], longest: int) -> list[Column]:
