@@ -49,7 +49,7 @@ def test_rows_are_chosen_and_sorted(finished):
     assert {row["params"]["optimizer"] for row in rows} == {"adam"}
     none = sweep("leaderboard", "--where", "optimizer=adamw", cwd=finished)
     assert (none.code, none.out) == (0, "no trials\n")
-    assert none.err == "note: no trial has optimizer=adamw; optimizer is adam or sgd\n"
+    assert none.err == "note: no trial has optimizer=adamw; optimizer is 'adam', 'sgd'\n"
     numbers = leaderboard(finished, "--sort", "trial")
     assert [row["number"] for row in numbers] == list(range(6))
     wrong = sweep("leaderboard", "--where", "optimiser=adam", cwd=finished)

@@ -83,9 +83,9 @@ def test_any_condition_is_read_or_refused(text):
 @pytest.mark.parametrize(
     ("where", "why"),
     [
-        (["optimizer=adamw"], "no trial has optimizer=adamw; optimizer is adam, adam=x or sgd"),
-        (["learning_rate<1e-9"], "no trial has learning_rate<1e-9; learning_rate is 0.001, 0.01, 0.1 or 1"),
-        (["trial=9"], "no trial has trial=9; trial is 0, 1, 2 or 3"),
+        (["optimizer=adamw"], "no trial has optimizer=adamw; optimizer is 'adam', 'adam=x', 'sgd'"),
+        (["learning_rate<1e-9"], "no trial has learning_rate<1e-9; learning_rate is 0.001, 0.01, 0.1, 1.0"),
+        (["trial=9"], "no trial has trial=9; trial is 0, 1, 2, 3"),
         (
             ["optimizer=adam", "learning_rate=0.1"],
             "each of the conditions holds for some trial, but no trial meets all",
@@ -95,12 +95,6 @@ def test_any_condition_is_read_or_refused(text):
 def test_conditions_that_no_trial_meets_are_told_with_the_values_there_are(rows, where, why):
     assert chosen_rows(rows, ACCURACY, where=where) == []
     assert why_none(rows, where).startswith(why)
-
-
-def test_many_values_are_told_by_their_range():
-    rows = leaderboard_rows([result(n, params={"units": n, "name": f"n{n:02}"}) for n in range(20)], ACCURACY)
-    assert why_none(rows, ["units=99"]) == "no trial has units=99; units is between 0 and 19"
-    assert why_none(rows, ["name=x"]).endswith("name is n00, n01, n02, n03, n04, n05, n06 or 13 others")
 
 
 def test_a_column_may_be_named_by_its_head(rows):

@@ -12,11 +12,10 @@ from typing import Any, TypeGuard
 from keras_sweep.errors import UsageError
 from keras_sweep.space.distributions import Scalar, Value
 from keras_sweep.space.search_space import Objective
-from keras_sweep.space.text import escaped, joined, nearest
+from keras_sweep.space.text import escaped, listed, nearest
 from keras_sweep.trial.finalists import SeedScores
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow
-from keras_sweep.views.terminal.text import value_text
 
 SEEDS_KEYS = ("seeds", "seeds_mean", "seeds_stderr", "unstable")
 # a row's own, before and after its parameters and metrics
@@ -67,26 +66,14 @@ def chosen_rows(
 
 
 def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
-    """Why no row meets all of `where`: which values there are, of the first key of which none fits."""
+    """Why no row meets all of `where`: the first condition that none meets, with some of the values that there are."""
     for text in where:
         condition = parsed_condition(text, row_keys(rows))
         if not any(map(condition.holds, rows)):
-            values = _values_text(rows, condition.key)
-            return f"no trial has {escaped(text.strip())}; {escaped(condition.name)} is {values}"
+            values = dict.fromkeys(value for row in rows if (value := cell(row, condition.key)) is not None)
+            known = listed(sorted(values, key=str), MOST_VALUES) or "in none"
+            return f"no trial has {escaped(text.strip())}; {escaped(condition.name)} is {known}"
     return "each of the conditions holds for some trial, but no trial meets all of them"
-
-
-def _values_text(rows: Sequence[LeaderboardRow], key: str) -> str:
-    """`adam, rmsprop or sgd`; `between 0.0001 and 0.98`."""
-    values = [value for row in rows if (value := cell(row, key)) is not None]
-    numbers = all(map(is_number, values))
-    ordered = sorted(values, key=None if numbers else value_text)
-    texts = list(dict.fromkeys(map(value_text, ordered)))
-    if len(texts) > MOST_VALUES:
-        if numbers:
-            return f"between {texts[0]} and {texts[-1]}"
-        texts = [*texts[: MOST_VALUES - 1], f"{len(texts) - MOST_VALUES + 1} others"]
-    return joined(texts, "or") or "in none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,7 @@ from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
 from keras_sweep.views.terminal.text import number_text, value_text
 
 CUT = 0.25  # share of the worst values that sit on the edge of the objective's axis, so that they flatten no drawing
-MOST_CHOICES = 24  # of a parameter of choices; the others share a place
 FEW_CHOICES = 8  # so many numbers that a space file lists are choices, each with a place of its own
-OTHER_CHOICES = "others"
 STEPS = (1, 2, 5, 10)
 COLOURS = 7  # told apart by every eye (Okabe and Ito 2008); a parameter with more choices gives no colours
 PREFERRED = "optimizer"
@@ -90,10 +88,7 @@ def _choices_axis(name: str, found: Mapping[int, Value], known: Sequence[Any]) -
     texts = {number: value_text(value) for number, value in found.items()}
     scalars = {texts[number]: as_scalar(value) for number, value in found.items()}  # as Optuna's JSON has them
     choices = sorted(scalars, key=lambda text: known.index(scalars[text]) if scalars[text] in known else len(known))
-    if len(choices) > MOST_CHOICES:
-        choices = [*choices[: MOST_CHOICES - 1], OTHER_CHOICES]
-    place = {text: index for index, text in enumerate(choices)}
-    values = {number: float(place.get(text, len(choices) - 1)) for number, text in texts.items()}
+    values = {number: float(choices.index(text)) for number, text in texts.items()}
     return Axis(name, 0, len(choices) - 1, values, choices=tuple(choices))
 
 

@@ -19,7 +19,7 @@ from keras_sweep.space.text import escaped
 from keras_sweep.sweep.side_by_side import SideBySide
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.compare import fact_rows, verdict_lines
-from keras_sweep.views.importance import Importance, importances
+from keras_sweep.views.importance import importances
 from keras_sweep.views.leaderboard.formats import strict_json
 from keras_sweep.views.leaderboard.notes import leaderboard_notes
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, distinct_params
@@ -39,43 +39,28 @@ from keras_sweep.views.report.mistakes import missed_sentence, mistakes, said_ag
 from keras_sweep.views.report.parameters import interaction, parallel, range_edges, slice_of, widening_call
 from keras_sweep.views.terminal.text import params_text, score_text
 
-SMALL_SWEEP, SMALL_PAGE, LARGE_PAGE = 200, 1_000_000, 5_000_000  # trials; bytes
 MOST_DRAWN = 2000  # trials
-MOST_SLICES = 12  # parameters
 COMPARE_MARK = '<meta name="generator" content="keras-sweep compare">'
 REFRESH = 5  # seconds between two looks of an open page at a sweep that runs
 
 
-def page_of(facts: SweepFacts, written: datetime) -> str:
-    """The page, with as many trials drawn as its size allows."""
-    most = min(MOST_DRAWN, max(len(facts.rows), 1))
-    limit = SMALL_PAGE if len(facts.rows) <= SMALL_SWEEP else LARGE_PAGE
-    found = importances(facts.rows, facts.sweep.objective, facts.sweep.facts.distributions)
-    while True:
-        page = _page(facts, drawn_rows(facts.rows, most), found, written)
-        if len(page.encode()) < limit or most <= 10:
-            return page
-        most = most // 2
-
-
 def drawn_rows(rows: Sequence[LeaderboardRow], most: int) -> list[LeaderboardRow]:
     """At most so many: the best half, and every n-th of the others."""
-    if len(rows) <= most:
-        return list(rows)
-    best = most - most // 2
-    others = rows[best:]
-    step = -(-len(others) // (most // 2)) if most > 1 else len(others)
-    return [*rows[:best], *others[::step]]
+    best = most // 2
+    step = -(-len(rows[best:]) // (most - best)) or 1
+    return [*rows[:best], *rows[best::step]]
 
 
-def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Importance], written: datetime) -> str:
+def page_of(facts: SweepFacts, written: datetime) -> str:
+    """The page, with at most `MOST_DRAWN` trials drawn."""
+    drawn = drawn_rows(facts.rows, MOST_DRAWN)
+    found = importances(facts.rows, facts.sweep.objective, facts.sweep.facts.distributions)
     value, edges, name = facts.value_axis, range_edges(facts), facts.sweep.folder.name
     columns, rows = table_of(facts, drawn)
     axes = [*facts.axes, *([value] if value else [])]
     outputs, best = None if isinstance(facts.outputs, str) else facts.outputs, facts.winner
     curves = learning_curves(facts, drawn)
-    named = {axis.name: axis for axis in facts.axes}
-    first = [named[one.name] for one in found if one.name in named][:2]  # the parameters that matter most
+    first = [axis for one in found for axis in facts.axes if axis.name == one.name][:2]  # that matter most
     return rendered(
         "index.html.j2",
         written,
@@ -94,10 +79,7 @@ def _page(facts: SweepFacts, drawn: Sequence[LeaderboardRow], found: Sequence[Im
         rows=rows,
         drawn=len(drawn),
         progress=[*(best_so_far(facts, drawn, value) if value else []), *([curves] if curves else [])],
-        slices=[
-            slice_of(index, axis, value, facts, drawn) for index, axis in enumerate(facts.axes[:MOST_SLICES]) if value
-        ],
-        more_slices=[axis.name for axis in facts.axes[MOST_SLICES:]],
+        slices=[slice_of(index, axis, value, facts, drawn) for index, axis in enumerate(facts.axes) if value],
         edges=edges,
         widening=widening_call(name, edges),
         importance=importance_bars(found, sum(row.comparable for row in facts.rows)) if found else None,

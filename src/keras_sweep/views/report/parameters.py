@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from markupsafe import Markup, escape
 
@@ -19,16 +18,13 @@ from keras_sweep.views.report.drawings import crossed, dot, figure, label, path,
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.terminal.text import number_text, score_text
 
-SPREAD = 17  # places over which the trials of one choice are spread
+SPREAD = 13  # pixels over which the trials of one choice are spread
 BEST_SHARE = 0.1  # of the trials, that are "the best" in words
 FEWEST_BEST = 5
 LEVELS = 5  # of the objective, in the drawing of two parameters
 AXIS_TOP, AXIS_FOOT, ABSENT = 34, 268, 290  # a trial that has not the parameter passes at ABSENT
 MARGIN_LEFT, MARGIN_RIGHT = 90, 60
 AXES_STEP, LEAST_WIDTH = 170, 1140  # pixels between axes; of the whole at least
-LINE_SPREAD = 13  # pixels over which the trials of one choice are spread
-MOST_AXES = 12
-MOST_CURVED = 300  # trials: of more, straight lines are drawn, which a browser redraws four times as fast
 OUTER = 0.1  # share of the range that is its edge
 
 
@@ -55,7 +51,7 @@ def interaction(x: Axis, y: Axis, facts: SweepFacts, drawn: Sequence[Leaderboard
     level = {number: LEVELS - 1 - index * LEVELS // len(scored) for index, number in enumerate(scored)}
     for row in reversed(drawn):
         if row.number in level and row.number in x.values and row.number in y.values:
-            at = f'cx="{px(_place(x, row.number, across))}" cy="{px(_place(y, row.number, up, 5))}"'
+            at = f'cx="{px(_place(x, row.number, across))}" cy="{px(_place(y, row.number, up))}"'
             kind = f"pt q{level[row.number]}{facts.colours.mark(row.number)}"
             parts.append(f'<circle class="{kind}" data-t="{row.number}" {at} r="4"/>')
     both = [row for row in best_of(facts.rows) if row.number in x.values and row.number in y.values]
@@ -65,8 +61,11 @@ def interaction(x: Axis, y: Axis, facts: SweepFacts, drawn: Sequence[Leaderboard
     return figure("interaction", f"{x.name} with {y.name}", words, parts, note=note)
 
 
-def _place(axis: Axis, number: int, scale: Scale, spread: int = SPREAD) -> float:
-    jitter = ((number * 37) % SPREAD - SPREAD // 2) * spread / SPREAD * 1.4 if axis.choices is not None else 0.0
+def _place(axis: Axis, number: int, scale: Scale) -> float:
+    """Where a trial stands along an axis; those of one choice are spread."""
+    if number not in axis.values:
+        return ABSENT
+    jitter = (number * 7) % SPREAD - SPREAD // 2 if axis.choices is not None else 0
     return scale(axis.values[number]) + jitter
 
 
@@ -93,45 +92,24 @@ def _span(axis: Axis, rows: Sequence[LeaderboardRow]) -> str:
 
 def parallel(facts: SweepFacts, value: Axis, drawn: Sequence[LeaderboardRow]) -> Markup:
     """All parameters at once, a line a trial; the last axis is the objective."""
-    axes, rows = facts.axes, [row for row in drawn if row.value is not None]
-    shown = [*axes[: MOST_AXES - 1], value]
+    shown, rows = [*facts.axes, value], [row for row in drawn if row.value is not None]
     width = max(LEAST_WIDTH, AXES_STEP * len(shown))
     step = (width - MARGIN_LEFT - MARGIN_RIGHT) / max(len(shown) - 1, 1)
     scales = [(MARGIN_LEFT + index * step, axis, along(axis, AXIS_FOOT, AXIS_TOP)) for index, axis in enumerate(shown)]
-    line_of = _curve if len(rows) <= MOST_CURVED else path
     parts = []
     for row in reversed(rows):
-        points = [(x, _height(axis, scale, row.number)) for x, axis, scale in scales]
-        parts.append(f'<path class="ln {facts.colours(row.number)}" data-t="{row.number}" d="{line_of(points)}"/>')
+        line = path((x, _place(axis, row.number, scale)) for x, axis, scale in scales)
+        parts.append(f'<path class="ln {facts.colours(row.number)}" data-t="{row.number}" d="{line}"/>')
     absent = {axis.name for axis in shown if any(row.number not in axis.values for row in rows)}
     parts += [_brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
     names = ", ".join(axis.name for axis in shown)
-    left_out = f" The first {MOST_AXES - 1} of {len(axes)} parameters are drawn." if len(axes) >= MOST_AXES else ""
     note = (
         "Drag along an axis to keep only the trials in that stretch: every drawing and the table follow; a click "
-        f"on the axis clears it. The worst quarter sits on the edge of {value.name}.{left_out}"
+        f"on the axis clears it. The worst quarter sits on the edge of {value.name}."
     )
-    words = f"{counted(len(rows), 'trial')} across {names}; the same values stand in the table below.{left_out}"
+    words = f"{counted(len(rows), 'trial')} across {names}; the same values stand in the table below."
     size = (width, (ABSENT if absent else AXIS_FOOT) + 12)
     return figure("parallel", "Parallel coordinates", words, parts, size=size, note=note)
-
-
-def _height(axis: Axis, scale: Scale, number: int) -> float:
-    value = axis.values.get(number)
-    if value is None:
-        return ABSENT
-    jitter = ((number * 7) % LINE_SPREAD - LINE_SPREAD // 2) if axis.choices is not None else 0
-    return scale(value) + jitter
-
-
-def _curve(points: Sequence[tuple[float, float]]) -> str:
-    """Flat at each axis, so that lines which cross at one can be told apart."""
-    (x, y), *_ = points
-    text = f"M{px(x)} {px(y)}"
-    for (x, y), (x1, y1) in pairwise(points):
-        middle = px((x + x1) / 2)
-        text += f"C{middle} {px(y)} {middle} {px(y1)} {px(x1)} {px(y1)}"
-    return text
 
 
 def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
