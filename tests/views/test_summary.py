@@ -43,7 +43,7 @@ def test_the_end_says_all_there_is_to_say():
         "weakest of 10 classes: 0.5000 (Shirt), 0.5500 (Sandal), 0.6000 (Coat)",
         "time 42 s: train 75 %, compile 15 %, sampler 3 %, other 7 %",
         "model sweeps/dense/best.keras",
-        "next sweep report dense · sweep show dense 50 · sweep export dense",
+        "next sweep report dense\nnext sweep show dense 50\nnext sweep export dense\n",
     ):
         assert part in text
 
@@ -130,8 +130,8 @@ def test_the_tested_seed_of_a_winner_with_several_may_differ_from_their_mean_as_
 
 def test_the_last_lines_are_the_best_point_its_test_and_what_to_do_next():
     best = RESULTS[50]
-    last, test, weakest, commands = text_of().splitlines()[-4:]
-    assert test.startswith("test trial 50: ") and "weakest" in weakest and commands.startswith("next sweep report")
+    last, test, weakest, *commands = text_of().splitlines()[-6:]
+    assert test.startswith("test trial 50: ") and "weakest" in weakest and commands[0] == "next sweep report dense"
     assert last.startswith("best trial 50: val_accuracy 0.8570 ±0.0032  optimizer=adam learning_rate=0.000966")
     assert last.endswith(f"epochs={best.epochs}")
 

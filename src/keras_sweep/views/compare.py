@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
@@ -24,51 +23,43 @@ CURVE = 16  # cells
 
 def fact_rows(found: SideBySide) -> dict[str, list[str]]:
     """Every fact of each sweep, from the best value to the parameters of the winners."""
-    rows = {label: [text_of(side) for side in found.sides] for label, text_of in _facts(found)}
-    for name in dict.fromkeys(name for side in found.sides for name in side.best.params):
-        every = [side.best.params for side in found.sides]
-        rows[f"winner's {name}"] = [value_text(params[name]) if name in params else "" for params in every]
-    return rows
+    each = [_facts(found, side) for side in found.sides]
+    return {label: [facts[label] for facts in each] for label in each[0]}
 
 
-def _facts(found: SideBySide) -> Iterator[tuple[str, Callable[[Side], str]]]:
-    name = found.objective.name.removeprefix("val_")
-
-    def behind(side: Side) -> str:
-        own = found.behind[side.name]
-        text = difference_text(own.behind, found.objective, own.stderr)
-        return "the best" if side is found.first else f"{text} {TIE}" if own.tie else text
-
-    def near(side: Side) -> str:
-        seconds = side.seconds_until(found.within, found.objective)
-        return "never" if seconds is None else seconds_text(seconds)
-
-    def test(side: Side) -> str:
-        looked = side.test
-        known = looked is not None and name in looked.scores
-        return score_text(looked.scores[name], looked.stderrs.get(name)) if looked and known else "not looked at"
-
-    def interval(side: Side) -> str:
-        estimate = side.estimate
-        return "" if estimate is None else f"{score_text(estimate.low)} and {score_text(estimate.high)}"
-
-    seeds = any(side.over_seeds is not None for side in found.sides)
-    if seeds:
-        yield "mean over seeds", lambda side: over_seeds_text(side.over_seeds) or "one seed alone"
-    value = "with the search's seed" if seeds else "best value"
-    yield value, lambda side: score_text(side.best.value, side.best.stderr)
+def _facts(found: SideBySide, side: Side) -> dict[str, str]:
+    best, objective, looked = side.best, found.objective, side.test
+    facts = {}
+    value = "best value"
+    if any(each.over_seeds is not None for each in found.sides):
+        facts["mean over seeds"] = over_seeds_text(side.over_seeds) or "one seed alone"
+        value = "with the search's seed"
+    facts[value] = score_text(best.value, best.stderr)
     if found.behind:
-        yield behind_head(found.objective), behind
-    if any(side.estimate is not None for side in found.sides):
-        yield "expected on new rows", lambda side: "" if side.estimate is None else score_text(side.estimate.value)
-        yield "  95 % between", interval
-    yield "test", test
-    yield "trials", lambda side: f"{len(side.results):,}" + (f", {side.failed:,} failed" if side.failed else "")
-    yield "epochs", lambda side: f"{side.epochs:,}"
-    yield "time of trials", lambda side: seconds_text(side.seconds)
-    yield "near the best after", near
-    yield "engine", lambda side: side.facts.engine
-    yield "winner", lambda side: f"trial {side.best.number}"
+        own = found.behind[side.name]
+        text = difference_text(own.behind, objective, own.stderr)
+        facts[behind_head(objective)] = "the best" if side is found.first else f"{text} {TIE}" if own.tie else text
+    if any(each.estimate is not None for each in found.sides):
+        one = side.estimate
+        facts["expected on new rows"] = "" if one is None else score_text(one.value)
+        facts["  95 % between"] = "" if one is None else f"{score_text(one.low)} and {score_text(one.high)}"
+    name = objective.name.removeprefix("val_")
+    known = looked is not None and name in looked.scores
+    near = side.seconds_until(found.within, objective)
+    return {
+        **facts,
+        "test": score_text(looked.scores[name], looked.stderrs.get(name)) if looked and known else "not looked at",
+        "trials": f"{len(side.results):,}" + (f", {side.failed:,} failed" if side.failed else ""),
+        "epochs": f"{side.epochs:,}",
+        "time of trials": seconds_text(side.seconds),
+        "near the best after": "never" if near is None else seconds_text(near),
+        "engine": side.facts.engine,
+        "winner": f"trial {best.number}",
+    } | {
+        f"winner's {name}": value_text(best.params[name]) if name in best.params else ""
+        for other in found.sides
+        for name in other.best.params
+    }
 
 
 def verdict_lines(found: SideBySide) -> list[str]:

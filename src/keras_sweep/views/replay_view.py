@@ -82,9 +82,8 @@ def _said(comparison: CurveMatch) -> str:
     return f"{words}, at most {worst.relative:.1e} ({escaped(name)}, epoch {epoch})"
 
 
-def _gap_cell(gap: Gap, name: str = "") -> Text:
-    words = "equal" if gap.match is Match.EQUAL else f"{gap.relative:.1e} {name}".rstrip()
-    return Text(words, style=STYLES[gap.match])
+def _gap_cell(gap: Gap) -> Text:
+    return Text("equal" if gap.match is Match.EQUAL else f"{gap.relative:.1e}", STYLES[gap.match])
 
 
 def replay_columns(replay: Replay) -> list[Column]:
@@ -97,11 +96,7 @@ def replay_columns(replay: Replay) -> list[Column]:
         for header, result in ((name, replay.recorded), ("again", plain.again)):
             cells = [score_text(result.curve[name][epoch]) for epoch in epochs]
             columns.append(Column(header, cells, keep=keep, right=True))
-    apart = []
-    for epoch in epochs:
-        gaps = {name: gaps[epoch] for name, gaps in plain.gaps.items()}
-        gap = widest(gaps.values())
-        apart.append(_gap_cell(gap, next((name for name, each in gaps.items() if each == gap), "")))
+    apart = [_gap_cell(widest(gaps[epoch] for gaps in plain.gaps.values())) for epoch in epochs]
     return [*columns, Column("widest gap", apart)]
 
 

@@ -6,10 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from keras_sweep.space.distributions import Categorical, Distribution, Float
+from keras_sweep.space.distributions import Categorical, Float
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted, escaped, joined
@@ -25,10 +24,9 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     console.print(Text(escaped(path), style="bold"))
     said = {parameter.name: parameter_text(parameter) for parameter in spec.space.parameters}
     said |= {name: f"always {value_text(value)}" for name, value in spec.space.constants.items()}
-    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    width = max((len(escaped(name)) for name in said), default=0)
     for name, words in said.items():
-        table.add_row(Text(escaped(name), style="bold"), Text(words))
-    console.print(table)
+        console.print(Text.assemble((f"  {escaped(name):{width}}  ", "bold"), words))
     infinite = spec.space.size == math.inf
     size = "infinitely many different trials" if infinite else counted(int(spec.space.size), "different trial")
     if spec.model.kind == "python" and spec.space.size < math.inf:
@@ -39,23 +37,20 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
 
 
 def parameter_text(parameter: Parameter) -> str:
-    """The parameter's distribution and its conditions in words."""
-    text = distribution_text(parameter.distribution)
-    for condition in parameter.when:
-        values = " or ".join(value_text(value) for value in condition.values)
-        text += f", when {escaped(condition.parameter)} is {values}"
-    return text
-
-
-def distribution_text(distribution: Distribution) -> str:
-    """`sgd, rmsprop or adam`; `0.0001 to 1, log`."""
+    """The distribution and its conditions in words: `0.0001 to 1, log`, `0 to 0.9, when optimizer is sgd`."""
+    distribution = parameter.distribution
     if isinstance(distribution, Categorical):
-        return joined(map(value_text, distribution.choices), "or")
-    show = number_text if isinstance(distribution, Float) else str
-    text = f"{show(distribution.low)} to {show(distribution.high)}"
-    if distribution.log:
-        return f"{text}, log"
-    return text if distribution.step in (None, 1) else f"{text}, every {number_text(distribution.step or 1)}"
+        text = joined(map(value_text, distribution.choices), "or")
+    else:
+        show = number_text if isinstance(distribution, Float) else str
+        text = f"{show(distribution.low)} to {show(distribution.high)}"
+        if distribution.log:
+            text += ", log"
+        elif distribution.step not in (None, 1):
+            text += f", every {number_text(distribution.step or 1)}"
+    for condition in parameter.when:
+        text += f", when {escaped(condition.parameter)} is {joined(map(value_text, condition.values), 'or')}"
+    return text
 
 
 def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | None) -> None:

@@ -101,11 +101,8 @@ def print_summary(
     if test is not None and ended.comparison is not None and refit is None:  # which is tested is another model
         unlike = unlike_text(ended.comparison.estimate, test.scores, test.stderrs, objective, winner)
         lines += [] if unlike is None else [Text(f"  {unlike}", style="yellow")]
-    # all commands in one line where they fit, else a line each
-    commands = [escaped(command) for command in next_commands(ended.name, rows)]
-    joined = " · ".join(commands)
-    fitting = [joined] if commands and len(joined) + 5 <= console.width else commands
-    for line in (*lines, *(Text.assemble(("next ", "bold"), words) for words in fitting)):
+    lines += [Text.assemble(("next ", "bold"), escaped(command)) for command in next_commands(ended.name, rows)]
+    for line in lines:
         console.print(line)
 
 

@@ -85,7 +85,7 @@ def test_any_condition_is_read_or_refused(text):
     [
         (["optimizer=adamw"], "no trial has optimizer=adamw; optimizer is 'adam', 'adam=x', 'sgd'"),
         (["learning_rate<1e-9"], "no trial has learning_rate<1e-9; learning_rate is 0.001, 0.01, 0.1, 1.0"),
-        (["trial=9"], "no trial has trial=9; trial is 0, 1, 2, 3"),
+        (["trial=9"], "no trial has trial=9; number is 0, 1, 2, 3"),
         (
             ["optimizer=adam", "learning_rate=0.1"],
             "each of the conditions holds for some trial, but no trial meets all",

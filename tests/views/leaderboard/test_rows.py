@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keras_sweep.training.outcome import accuracy_error
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.query import chosen_rows
-from keras_sweep.views.leaderboard.rows import common_params, leaderboard_rows, varying_names
+from keras_sweep.views.leaderboard.rows import distinct_params, leaderboard_rows, varying_names
 from tests.helpers.results import ACCURACY, dense_sweep, result
 
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
@@ -124,5 +124,5 @@ def test_a_parameter_varies_where_a_trial_lacks_it_or_its_type_differs():
     ]
     rows = leaderboard_rows(results, ACCURACY)
     assert varying_names(rows) == ("b", "c", "d", "e")
-    assert common_params(rows) == {"a": 1}
-    assert varying_names([]) == () and common_params([]) == {}
+    assert distinct_params(rows[0], rows) == {"b": 1, "c": 1, "d": 1}
+    assert varying_names([]) == ()

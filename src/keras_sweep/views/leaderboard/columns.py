@@ -5,6 +5,7 @@ Terminal, Markdown, notebook and report draw this one list. Programs read the ke
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -49,13 +50,9 @@ def leaderboard_columns(
 ) -> list[LeaderboardColumn]:
     """Every column there is something to say in, left to right.
 
-    Args:
-        ranking: the rows that are shown, and all.
-        parameters: to show; by default those that differ between all trials.
-        errors: write the standard error of each value. That of `behind` is always written.
-        reasons: write why a trial ended early.
-        over_seeds: give the mean over seeds a column, instead of a line below its trial.
-        curve: draws the curve of a row; without it there is no such column.
+    It has the `parameters` that differ between all trials, if none are given. `errors` are those of values: that of
+    `behind` is always written; `reasons` say why trials ended early. `over_seeds` gives the mean over seeds a column,
+    instead of a line below its trial. `curve` draws that of a row; without it there is no such column.
     """
     rows, of, objective = ranking.rows, ranking.ranked, ranking.objective
     names = varying_names(of) if parameters is None else parameters
@@ -77,7 +74,9 @@ def leaderboard_columns(
     columns.append(LeaderboardColumn("epochs", "epochs", epochs_text, keeps.get("epochs", 61), style=""))
     if curve is not None and any(len(row.curve) > 1 for row in rows):
         columns.append(LeaderboardColumn("curve", "curve", curve, keep=300, number=False, style="cyan"))
-    columns.append(LeaderboardColumn("seconds", "time", time_text, keep=200, style="dim"))
+    # A dash is for what another program trained, which does not always say how long it took.
+    times = LeaderboardColumn("seconds", "time", lambda row: seconds_text(row.seconds or math.nan), 200, style="dim")
+    columns.append(times)
     if len({row.engine for row in rows}) > 1:
         columns.append(LeaderboardColumn("engine", "engine", lambda row: escaped(row.engine), 201, False, "dim"))
     return columns
@@ -164,8 +163,3 @@ def epochs_text(row: LeaderboardRow) -> str:
     if row.imported and not row.epochs:
         return str(asked) if isinstance(asked, int) else "-"
     return f"{row.epochs}/{asked}" if isinstance(asked, int) and row.epochs < asked else str(row.epochs)
-
-
-def time_text(row: LeaderboardRow) -> str:
-    """How long its training took; a dash where another program trained it and does not say."""
-    return "-" if row.imported and not row.seconds else seconds_text(row.seconds)

@@ -11,7 +11,7 @@ from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrial
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, common_params, winning_row
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, varying_names, winning_row
 from keras_sweep.views.terminal.drawing import TIE
 from keras_sweep.views.terminal.text import params_text, score_text
 
@@ -22,9 +22,10 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     """What must be said with a leaderboard, each in a line: shared parameters, ties, order, and what the winner is."""
     rows, objective, comparison = ranking.ranked, ranking.objective, ranking.comparison
     notes = []
-    common = {name: value for name, value in common_params(rows).items() if len(rows) > 1 and name != "epochs"}
-    if common:
-        notes.append(f"in all trials: {params_text(common)}")
+    if len(rows) > 1:
+        not_common = {*varying_names(rows), "epochs"}
+        common = {name: value for name, value in rows[0].params.items() if name not in not_common}
+        notes += [f"in all trials: {params_text(common)}"] if common else []
     tied = [row for row in rows if row.tie]
     if tied:
         notes.append(f"{TIE} {_ties_text(tied, comparison)}")

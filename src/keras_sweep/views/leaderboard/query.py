@@ -6,7 +6,6 @@ import math
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from keras_sweep.errors import UsageError
@@ -58,8 +57,8 @@ def chosen_rows(
         raise UsageError(f"`--top` must be at least 1, but got {top}")
     chosen, keys = list(rows), row_keys(rows)
     for text in where if rows else ():
-        condition = parsed_condition(text, keys)
-        chosen = [row for row in chosen if condition.holds(row)]
+        _, holds = parsed_condition(text, keys)
+        chosen = list(filter(holds, chosen))
     if sort is not None and rows:
         chosen = _sorted_rows(chosen, sort, keys, objective)
     return chosen[:top]
@@ -68,56 +67,48 @@ def chosen_rows(
 def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
     """Why no row meets all of `where`: the first condition that none meets, with some of the values that there are."""
     for text in where:
-        condition = parsed_condition(text, row_keys(rows))
-        if not any(map(condition.holds, rows)):
-            values = dict.fromkeys(value for row in rows if (value := cell(row, condition.key)) is not None)
+        key, holds = parsed_condition(text, row_keys(rows))
+        if not any(map(holds, rows)):
+            values = dict.fromkeys(value for row in rows if (value := cell(row, key)) is not None)
             known = listed(sorted(values, key=str), MOST_VALUES) or "in none"
-            return f"no trial has {escaped(text.strip())}; {escaped(condition.name)} is {known}"
+            return f"no trial has {escaped(text.strip())}; {escaped(key)} is {known}"
     return "each of the conditions holds for some trial, but no trial meets all of them"
 
 
-@dataclass(frozen=True, slots=True)
-class RowCondition:
-    """One `--where`: a key, an operator and what it is compared with."""
+def parsed_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
+    """`optimizer=adam` as one of the keys, and whether a row meets it. Raises UsageError.
 
-    key: str
-    name: str  # of the key, as it was written
-    operator: str  # a key of OPERATORS
-    value: Scalar
-    text: str  # the value, as it was written
-
-    def holds(self, row: LeaderboardRow) -> bool:
-        """Whether the row meets it. A row without the key meets `!=` alone."""
-        found = cell(row, self.key)
-        if self.operator in ("=", "!="):
-            return self._equals(found) is (self.operator == "=")
-        return is_number(found) and OPERATORS[self.operator](found, self.value)
-
-    def _equals(self, found: Value) -> bool:
-        if found is None or self.value is None:
-            return found is self.value
-        if is_number(found) and is_number(self.value):
-            return math.isclose(found, self.value, rel_tol=1e-9, abs_tol=0.0)
-        if isinstance(found, bool) or isinstance(self.value, bool):
-            return found is self.value
-        if isinstance(found, TrialState):
-            return found == self.text.upper()
-        return self.text in (found, str(found)) or found == self.value
-
-
-def parsed_condition(text: str, keys: Collection[str]) -> RowCondition:
-    """`optimizer=adam` as a condition on one of the keys. Raises UsageError."""
+    A row without the key meets `!=` alone.
+    """
     match = _CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(
             f"`--where` takes KEY, one of {' '.join(OPERATORS)}, and a value, but got {text!r}",
             hint="For example: --where 'optimizer=adam'",
         )
-    name, sign, written = match[1], match[2].replace("==", "="), match[3]
-    value = _scalar(written)
+    sign, written = match[2].replace("==", "="), match[3]
+    key, value = _known_key(match[1], keys, "--where"), _scalar(written)
     if sign not in ("=", "!=") and not is_number(value):
         raise UsageError(f"`{sign}` compares numbers, but got {text!r}")
-    return RowCondition(_known_key(name, keys, "--where"), name, sign, value, written)
+
+    def holds(row: LeaderboardRow) -> bool:
+        found = cell(row, key)
+        if sign in ("=", "!="):
+            return _equal(found, value, written) is (sign == "=")
+        return is_number(found) and OPERATORS[sign](found, value)
+
+    return key, holds
+
+
+def _equal(found: Value, value: Scalar, written: str) -> bool:
+    """Whether what was found is the value, which was written so."""
+    if found is None or value is None or isinstance(found, bool) or isinstance(value, bool):
+        return found is value
+    if is_number(found) and is_number(value):
+        return math.isclose(found, value, rel_tol=1e-9, abs_tol=0.0)
+    if isinstance(found, TrialState):
+        return found == written.upper()
+    return written in (found, str(found)) or found == value
 
 
 def row_keys(rows: Sequence[LeaderboardRow]) -> list[str]:

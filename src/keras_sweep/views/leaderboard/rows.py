@@ -116,12 +116,6 @@ def varying_names(rows: Sequence[LeaderboardRow]) -> tuple[str, ...]:
     return tuple(filter(varies, dict.fromkeys(name for row in rows for name in row.params)))
 
 
-def common_params(rows: Sequence[LeaderboardRow]) -> dict[str, Value]:
-    """The parameters that all rows share."""
-    varying = set(varying_names(rows))
-    return {name: value for row in rows[:1] for name, value in row.params.items() if name not in varying}
-
-
 def distinct_params(row: LeaderboardRow, rows: Sequence[LeaderboardRow]) -> dict[str, Value]:
     """Its parameters that not all rows share; all of them where nothing differs."""
     varying = varying_names(rows)

@@ -11,7 +11,7 @@ from typing import Any
 from keras_sweep.space.distributions import Value, as_scalar
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.views.leaderboard.query import is_number
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, varying_names
+from keras_sweep.views.leaderboard.rows import LeaderboardRow
 from keras_sweep.views.terminal.text import number_text, value_text
 
 CUT = 0.25  # share of the worst values that sit on the edge of the objective's axis, so that they flatten no drawing
@@ -39,24 +39,6 @@ class Axis:
         return number_text(int(value) if self.whole and value == int(value) else value)
 
 
-def parameter_axes(rows: Sequence[LeaderboardRow], distributions: Mapping[str, str]) -> list[Axis]:
-    """An axis for each parameter that the trials do not share, in the order of the space.
-
-    `distributions` are those of the record, as Optuna's JSON, whose form was checked when the record was read.
-    """
-    place = {name: index for index, name in enumerate(distributions)}
-    names = sorted(varying_names(rows), key=lambda name: place.get(name, len(place)))
-    attributes = {name: json.loads(distributions[name])["attributes"] if name in place else {} for name in names}
-    axes = (_parameter_axis(name, rows, attributes[name]) for name in names)
-    return [axis for axis in axes if axis is not None]
-
-
-def objective_axis(rows: Iterable[LeaderboardRow], objective: Objective) -> Axis | None:
-    """The objective; its worst values lie beyond the axis. None where no trial has a value."""
-    values = {row.number: row.value for row in rows if row.value is not None}
-    return Axis(objective.name, *clipped_range(values.values(), objective), values) if values else None
-
-
 def clipped_range(values: Iterable[float], objective: Objective) -> tuple[float, float]:
     """From the best value to the one that a quarter of all is worse than, or to any other if these are equal."""
     ordered = sorted(filter(math.isfinite, values))
@@ -65,7 +47,9 @@ def clipped_range(values: Iterable[float], objective: Objective) -> tuple[float,
     return (low, high) if low < high else (ordered[0], ordered[-1])
 
 
-def _parameter_axis(name: str, rows: Sequence[LeaderboardRow], attributes: Mapping[str, Any]) -> Axis | None:
+def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str | None) -> Axis | None:
+    """Of a distribution of the record, as Optuna's JSON, whose form was checked when the record was read."""
+    attributes = {} if distribution is None else json.loads(distribution)["attributes"]
     found = {row.number: row.params[name] for row in rows if name in row.params}
     numbers = {number: float(v) for number, v in found.items() if is_number(v) and math.isfinite(v)}
     known = attributes.get("choices", [])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from keras_sweep.space.text import counted
+from keras_sweep.trial.ranking import best_training
 from keras_sweep.views.leaderboard.columns import LeaderboardColumn, leaderboard_columns, seeds_texts
 from keras_sweep.views.leaderboard.notes import unlike_text
 from keras_sweep.views.leaderboard.query import cell, is_number
@@ -68,14 +69,15 @@ def _value(facts: SweepFacts, winner: LeaderboardRow) -> tuple[str, str]:
 
 
 def _test(facts: SweepFacts) -> tuple[str, str] | None:
-    test = facts.test
+    record, objective, best = facts.sweep.facts, facts.sweep.objective, facts.sweep.best
+    test = None if best is None else record.test_of(best_training(best, objective))
     if test is None or not test.scores:
         return None
-    name = facts.sweep.objective.name.removeprefix("val_")
+    name = objective.name.removeprefix("val_")
     name = name if name in test.scores else next(iter(test.scores))
-    looks = facts.sweep.facts.test_looks
-    words = f"{name} on {test.rows:,} sealed test rows, looked at {'once' if looks == 1 else f'{looks} times'}"
-    estimate, objective = facts.sweep.comparison.estimate, facts.sweep.objective
+    times = "once" if record.test_looks == 1 else f"{record.test_looks} times"
+    words = f"{name} on {test.rows:,} sealed test rows, looked at {times}"
+    estimate = facts.sweep.comparison.estimate
     if facts.sweep.refit is not None:  # which is another model than the one that the leaderboard ranks
         words += f", of the model {facts.sweep.refit.text}"
     elif unlike := unlike_text(estimate, test.scores, test.stderrs, objective, facts.winner):

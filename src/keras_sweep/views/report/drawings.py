@@ -105,25 +105,18 @@ def crossed(x: Axis, y: Axis, box: tuple[float, float, float, float] = BOX) -> t
 
 def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis) -> list[Markup]:
     """Two drawings, by trial and by second. The line is of all trials, the dots are of those `drawn`."""
-    rows, name, winner = facts.rows, facts.sweep.objective.name, facts.winner
+    rows = facts.rows
     best = improvements(facts.sweep.results, facts.sweep.objective, counts=comparable)
     if not best:
         return []
     spent, last = spent_seconds(facts.sweep.results), best[-1]
-    of_one = " of one seed" if any(row.final for row in rows) else ""
-    reached = f"The best {name}{of_one}, {score_text(last.value)}, was first reached by trial {last.number}"
+    name = facts.sweep.objective.name + (" of one seed" if any(row.final for row in rows) else "")
+    reached = f"The best {name}, {score_text(last.value)}, was first reached by trial {last.number}"
     places = {row.number: float(row.number) for row in rows}
     trials = Axis("trial", 0, max(max(places), 1), places, whole=True)
     seconds = Axis("seconds of training, summed", 0, max(spent.values(), default=0.0) or 1.0, spent)
-    by_trial = f"{reached} of {len(rows):,}."
-    if winner is not None and winner.final and winner.seeds is not None:  # not this value decided, but the mean
-        seeds = winner.seeds
-        by_trial += f" Trial {winner.number} wins by its mean over {seeds.count} seeds, {score_text(seeds.mean)}."
-    by_second = f"{reached}, after {seconds_text(spent[last.number])} of {seconds_text(seconds.high)}"
-    note = f"{by_trial} Each dot is a trial, the ring the winner, the line the best so far."
-    took = "what each trial took of sampling, compiling and training, one after the other."
 
-    def drawing(place: str, title: str, x: Axis, description: str, note: str) -> Markup:
+    def drawing(place: str, title: str, x: Axis, words: str) -> Markup:
         across, up, parts = crossed(x, value)
         for row in reversed(drawn):
             at = across(x.values.get(row.number, 0.0))
@@ -132,11 +125,14 @@ def best_so_far(facts: SweepFacts, drawn: Sequence[LeaderboardRow], value: Axis)
             else:
                 parts.append(dot(row, at, up(row.value), facts.colours))
         line = steps(((across(x.values[one.number]), up(one.value or 0.0)) for one in best), RIGHT)
-        return figure(place, title, description, [*parts, f'<path class="best" d="{line}"/>'], note=note)
+        return figure(place, title, f"{reached}{words}.", [*parts, f'<path class="best" d="{line}"/>'])
 
+    of = f" of {len(rows):,}. Each dot is a trial, the ring the winner, the line the best so far"
+    took = "what each trial took of sampling, compiling and training, one after the other"
+    after = f", after {seconds_text(spent[last.number])} of {seconds_text(seconds.high)}: {took}"
     return [
-        drawing("best-by-trial", "Best so far by trial", trials, by_trial, note),
-        drawing("best-by-second", "Best so far by time", seconds, f"{by_second}.", f"{by_second}: {took}"),
+        drawing("best-by-trial", "Best so far by trial", trials, of),
+        drawing("best-by-second", "Best so far by time", seconds, after),
     ]
 
 

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from keras_sweep.errors import SweepError
-from keras_sweep.record.facts import TestScores
 from keras_sweep.record.lock import living_owner
 from keras_sweep.sweep.comparison import Missed, RecordedSweep, missed_rows
 from keras_sweep.sweep.recorded import SweepAccess
 from keras_sweep.sweep.winner import ValidationOutputs, winner_outputs
-from keras_sweep.trial.ranking import best_training
-from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of, winning_row
-from keras_sweep.views.report.axes import Axis, Colours, objective_axis, parameter_axes
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, rows_of, varying_names, winning_row
+from keras_sweep.views.report.axes import Axis, Colours, clipped_range, parameter_axis
+from keras_sweep.views.terminal.console import error_lines
 
 
 @dataclass(frozen=True)
@@ -47,21 +45,19 @@ class SweepFacts:
     def winner(self) -> LeaderboardRow | None:
         return winning_row(self.rows)
 
-    @property
-    def test(self) -> TestScores | None:
-        """The last look at the test rows, if it was at the winner."""
-        best, facts = self.sweep.best, self.sweep.facts
-        return None if best is None else facts.test_of(best_training(best, facts.objective))
-
     @cached_property
     def axes(self) -> list[Axis]:
-        """One for each parameter that the trials do not share."""
-        return parameter_axes(self.rows, self.sweep.facts.distributions)
+        """One for each parameter that the trials do not share, in the order of the space."""
+        known = self.sweep.facts.distributions
+        names = sorted(varying_names(self.rows), key=lambda name: [*known, name].index(name))
+        axes = (parameter_axis(name, self.rows, known.get(name)) for name in names)
+        return [axis for axis in axes if axis is not None]
 
     @cached_property
     def value_axis(self) -> Axis | None:
-        """The objective; None where no trial has a value."""
-        return objective_axis(self.rows, self.sweep.objective)
+        """The objective; its worst values lie beyond the axis. None where no trial has a value."""
+        values, objective = {row.number: row.value for row in self.rows if row.value is not None}, self.sweep.objective
+        return Axis(objective.name, *clipped_range(values.values(), objective), values) if values else None
 
     @cached_property
     def colours(self) -> Colours:
@@ -73,7 +69,5 @@ def _outputs(access: SweepAccess) -> ValidationOutputs | str:
     """Those of the winner, or why there are none: the page is right without them."""
     try:
         return winner_outputs(access)
-    except SweepError as error:
-        return f"{error.message}. {error.hint}" if error.hint else error.message
-    except Exception as error:  # weights that do not fit, a layer that is not there, code of the user's
-        return f"the winner's model can't be used ({type(error).__name__}: {error})"
+    except Exception as error:  # also weights that do not fit, a layer that is not there, code of the user's
+        return " ".join(error_lines(error)).removesuffix(".")

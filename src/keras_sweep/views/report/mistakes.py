@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,17 +32,11 @@ MOST_COLUMNS = 10
 LONGEST = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Mistakes:
-    total: int  # rows that are wrong; of numbers all rows
-    rows: Sequence[Mapping[str, Any]]  # of the worst: row, true, said, certainty ("99 %"), picture (its address), cells
-    columns: Sequence[str]  # heads of the cells
-    left_out: int  # columns
-    classes: bool
+def mistakes(found: ValidationOutputs) -> dict[str, Any] | None:
+    """What the page says of the worst rows; None where nothing is wrong, or a row has several labels.
 
-
-def mistakes(found: ValidationOutputs) -> Mistakes | None:
-    """The worst of them; None where nothing is wrong, or a row has several labels."""
+    `total` counts the rows that are wrong (of numbers all rows), `left_out` the columns that are not shown.
+    """
     pictures = found.data.image_shape is not None
     if found.classes:
         wrong = np.flatnonzero(found.labels != found.chosen)
@@ -60,13 +53,14 @@ def mistakes(found: ValidationOutputs) -> Mistakes | None:
     for row in map(int, worst):
         if found.classes:
             label, chosen = (found.classes[places[row]] for places in (found.labels, found.chosen))
-            known = {"true": label, "said": chosen, "certainty": f"{found.certainty[row]:.0%}"}
+            texts = {"true": label, "said": chosen, "certainty": f"{found.certainty[row]:.0%}"}
         else:
-            known = {"true": number_text(true[row].item()), "said": number_text(said[row].item())}
+            texts = {"true": number_text(true[row].item()), "said": number_text(said[row].item())}
         picture = _picture(found, row) if pictures and found.classes else ""
         cells = [_cell_text(columns[name][row]) for name in shown]
-        rows.append({"row": row, **known, "picture": picture, "cells": cells})
-    return Mistakes(len(wrong), rows, shown, len(columns) - len(shown), bool(found.classes)) if rows else None
+        rows.append({"row": row, **texts, "picture": picture, "cells": cells})
+    known = {"total": len(wrong), "rows": rows, "columns": shown, "left_out": len(columns) - len(shown)}
+    return {**known, "classes": bool(found.classes)} if rows else None
 
 
 def _numbers(found: ValidationOutputs) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]] | None:

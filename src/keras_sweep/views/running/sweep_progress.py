@@ -53,7 +53,7 @@ class Pace:
         self._phase = "train"
         self._seconds = {"train": 0.0, "compile": 0.0}
         self._ended = {"train": 0.0, "compile": 0.0}  # epochs while nothing was compiled, and programs
-        self._epochs = 0  # that have ended, whatever was done beside them
+        self.epochs = 0  # that have ended, whatever was done beside them
         self._generations, self._trials = 0, 1  # that were asked, and the trials of the last one
         self._done, self._programs = 0, 0.0  # programs that were compiled for this generation, of so many
         self._a_trial = 0.0  # programs that a trial of a later generation is likely to need
@@ -76,7 +76,7 @@ class Pace:
 
     def end_epoch(self) -> None:
         self._count_time()
-        self._epochs += 1
+        self.epochs += 1
         self._ended["train"] += self._phase != "compile"
 
     def seconds(self, epochs: float, *, later: int, enough: float) -> float | None:
@@ -85,7 +85,7 @@ class Pace:
         None while that is a guess, before `enough` epochs have ended.
         """
         self._count_time()
-        if self._epochs < enough * (1 if self._ended["train"] else BESIDE):
+        if self.epochs < enough * (1 if self._ended["train"] else BESIDE):
             return None
         programs = self._programs - self._done + later * self._a_trial
         return epochs * self._each("train") + programs * self._each("compile")
@@ -117,7 +117,6 @@ class SweepProgress:
         self.finalists_ended: list[Result] = []
         self.finalists_training: dict[tuple[int, int], int] = {}  # (recipe, seed) -> its epochs so far
         self.leading: list[Result] = []  # the first of the leaderboard, in order: those that may be finalists
-        self._epochs_before = 0  # the finalists'
         self._scale = CurveScale()  # of the trials that have ended
         self._clock = clock
         self.phase: PhaseBegan | None = None
@@ -158,7 +157,7 @@ class SweepProgress:
             case FinalistsChosen() if event.recipes:
                 self.training = {}
                 self.finalists, self.finalists_ended = event, list(event.finished)
-                self._pace, self._epochs_before = Pace(self._clock), self.epochs
+                self._pace = Pace(self._clock)
             case FinalistEpochEnded():
                 self.epochs += 1
                 self._pace.end_epoch()
@@ -227,8 +226,8 @@ class SweepProgress:
     def remaining(self) -> float | None:
         """Seconds that it will take still; None while that is a guess."""
         if self.finalists is not None:
-            epochs = self.finalists.epochs - (self.epochs - self._epochs_before)
-            return self._pace.seconds(max(epochs, 0), later=0, enough=ENOUGH_EPOCHS)
+            epochs = max(self.finalists.epochs - self._pace.epochs, 0)
+            return self._pace.seconds(epochs, later=0, enough=ENOUGH_EPOCHS)
         if not self.epochs or self.elapsed < 1:
             return None
         # Trials that are not asked yet, or say no number of epochs, are taken to train as long as those before.

@@ -109,17 +109,8 @@ def elapsed_text(seconds: float) -> str:
 
 
 def ago_text(seconds: float) -> str:
-    """How long ago something was: `just now`, `12 min ago`, `3 days ago`."""
-    if seconds < 5:
-        return "just now"
-    if seconds < 100:
-        return f"{seconds:.0f} s ago"
-    for unit, length, until in (("min", 60, 100), ("h", 3600, 36), ("day", 86400, 60), ("month", 2629800, 24)):
-        count = round(seconds / length)
-        if count < until:
-            plural = "s" if unit in ("day", "month") and count != 1 else ""
-            return f"{count} {unit}{plural} ago"
-    return f"{round(seconds / 31557600)} years ago"
+    """How long ago something was: `just now`, `12m00s ago`, `3d04h ago`."""
+    return "just now" if seconds < 5 else f"{seconds_text(seconds)} ago"
 
 
 def waiting_text(count: int) -> str:
