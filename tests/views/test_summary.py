@@ -48,35 +48,18 @@ def test_the_end_says_all_there_is_to_say():
         assert part in text
 
 
-def with_finalists(ended):
-    """The sweep as it ends with its best four recipes trained again."""
-    complete = [one for one in ended.results if one.state is TrialState.COMPLETE]
-    best = {one.number for one in sorted(complete, key=lambda one: -one.value)[:4]}
-
-    def again(one, seed):
-        return replace(one, suggestion=Suggestion(seed, {**one.params, "seed": seed}, recipe=one.number))
-
-    return replace(
-        ended,
-        results=tuple(
-            replace(one, finalists=tuple(again(one, seed) for seed in (43, 44, 45)), final=True)
-            if one.number in best
-            else one
-            for one in ended.results
-        ),
-    )
-
-
-def test_with_finalists_and_importance_a_low_terminal_ends_with_the_best_point_its_test_and_what_to_do_next():
+def test_with_finalists_and_importance_the_end_is_the_best_point_its_test_and_what_to_do_next():
     estimate = Estimate(0.8546, 0.8482, 0.8608, 0.857, "bootstrap")
     behind = {one.number: Behind(0.001, 0.0015, tie=False) for one in RESULTS if one.state is TrialState.COMPLETE}
     compared = Comparison(50, estimate, behind, PAIRED, 12_000, more=MoreTrials(32, 0.0017, 0.0033))
-    ended = with_finalists(replace(ENDED, comparison=compared))
+    again = replace(RESULTS[50], suggestion=Suggestion(0, {**RESULTS[50].params, "seed": 43}, recipe=50))
+    best = replace(RESULTS[50], finalists=(again,), final=True)
+    ended = replace(ENDED, comparison=compared, results=(*RESULTS[:50], best, *RESULTS[51:]))
     text = text_of(ended, width=80, distributions=SPACE)
     sections = ("rank first, by the mean", "\nexpected", "\nMore trials", "\nimportance", "\ntime", "\nmodel")
     places = [text.index(part) for part in (*sections, "\nbest trial", "\ntest", "\nnext")]
-    assert places == sorted(places)
-    assert "\nbest trial" in "\n" + "\n".join(text.splitlines()[-8:])
+    assert places == sorted(places) and any(line.startswith("best trial") for line in text.splitlines()[-12:])
+    assert "\nbest trial 50: val_accuracy 0.8570 ±" not in text and " over 2 seeds  optimizer=adam" in text
 
 
 def test_importance_has_three_bars_at_most_with_their_intervals():
@@ -95,10 +78,8 @@ def test_an_order_that_the_trials_do_not_settle_is_said_so():
         assert ("the order may change with more trials" in str(importance_lines(found)[-1])) is said
 
 
-def test_too_small_a_sweep_says_nothing_of_importance():
-    few = SweepEnded("dense", EndReason.DONE, RESULTS[:9])
-    assert "importance" not in text_of(few, distributions=SPACE)
-    assert "importance" not in text_of(), "nor does one whose distributions are not given"
+def test_nothing_is_said_of_importance_where_no_distributions_are_given():
+    assert "importance" not in text_of()
 
 
 def test_names_beside_the_bars_are_escaped_and_cut():

@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -60,20 +59,6 @@ def test_trials_within_one_standard_error_of_the_best_are_ties(trials, ties):
 def test_an_error_of_zero_as_in_older_records_says_nothing():
     rows = leaderboard_rows([result(0, 1.0, stderr=0.0), result(1, 0.9, stderr=0.03)], ACCURACY)
     assert [row.stderr for row in rows] == [None, 0.03]
-
-
-IMPORTED = [result(0, 0.90, engine="import/optuna", stderr=None), result(1, 0.80), result(2, 0.85)]
-PRUNED_BEST = [result(0, 0.4787), result(1, 0.8554, state=PRUNED), result(2, 0.85)]
-
-
-@pytest.mark.parametrize(
-    ("results", "take_best", "order"), [(IMPORTED, False, [0, 2, 1]), (PRUNED_BEST, True, [1, 2, 0])]
-)
-def test_the_winner_is_the_best_trained_here_a_pruned_one_where_its_best_epoch_counts(results, take_best, order):
-    rows = leaderboard_rows(results, replace(ACCURACY, take_best=take_best))
-    assert numbers(rows) == order and not any(row.tie for row in rows)
-    assert [row.number for row in rows if row.winner] == [1 if take_best else 2]
-    assert [row.imported for row in rows] == [not take_best, False, False]
 
 
 def test_ranks_and_ties_stay_those_of_the_whole_sweep():

@@ -30,7 +30,12 @@ class SweepFacts:
         sweep = RecordedSweep.read(access.folder)
         if living_owner(access.folder) is not None:
             return cls(sweep, True, "the sweep still runs")
-        return cls(sweep, False, "no trial has won" if sweep.best is None else _outputs(access), missed_rows(sweep))
+        outputs: ValidationOutputs | str
+        try:  # the page is right without them
+            outputs = "no trial has won" if sweep.best is None else winner_outputs(access)
+        except Exception as error:  # also weights that do not fit, a layer that is not there, code of the user's
+            outputs = " ".join(error_lines(error)).removesuffix(".")
+        return cls(sweep, False, outputs, missed_rows(sweep))
 
     @cached_property
     def rows(self) -> Sequence[LeaderboardRow]:
@@ -63,11 +68,3 @@ class SweepFacts:
     def colours(self) -> Colours:
         """Which each trial has in every drawing."""
         return Colours.of(self.axes, self.winner.number if self.winner else None)
-
-
-def _outputs(access: SweepAccess) -> ValidationOutputs | str:
-    """Those of the winner, or why there are none: the page is right without them."""
-    try:
-        return winner_outputs(access)
-    except Exception as error:  # also weights that do not fit, a layer that is not there, code of the user's
-        return " ".join(error_lines(error)).removesuffix(".")

@@ -6,7 +6,6 @@ They ask nothing of anybody: style, script, drawings and data stand in the one f
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import importlib.resources
 from collections.abc import Sequence
@@ -115,17 +114,17 @@ def rendered(template: str, written: datetime, script: str | None = None, **valu
     # nothing is fetched, and no style or script but these is used (W3C, Content Security Policy Level 3)
     policy = ["default-src 'none'", f"style-src '{_digest(style)}'", "img-src data:"]
     policy += ["base-uri 'none'", "form-action 'none'", *([f"script-src '{_digest(script)}'"] if script else [])]
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            policy="; ".join(policy),
-            style=Markup(style),
-            script=Markup(script),
-            written=written.isoformat(sep=" ", timespec="seconds"),
-            **values,
-        )
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(str(__package__), "templates"),
+        autoescape=True,
+        finalize=_without_controls,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    moment = written.isoformat(sep=" ", timespec="seconds")
+    own = {"policy": "; ".join(policy), "style": Markup(style), "script": Markup(script), "written": moment}
+    return environment.get_template(template).render(**own, **values)
 
 
 def _asset(name: str) -> str:
@@ -135,18 +134,6 @@ def _asset(name: str) -> str:
 
 def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader(str(__package__), "templates"),
-        autoescape=True,
-        finalize=_without_controls,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _without_controls(value: object) -> object:

@@ -18,7 +18,7 @@ from keras_sweep.views.leaderboard.rows import Ranking, leaderboard_rows
 from keras_sweep.views.leaderboard.table import leaderboard_table
 from keras_sweep.views.running.sweep_progress import SweepProgress, phase_text
 from keras_sweep.views.terminal.console import print_notice
-from keras_sweep.views.terminal.drawing import FULL, SPINNER, TRACK, sparkline
+from keras_sweep.views.terminal.drawing import SPINNER, bar, sparkline
 from keras_sweep.views.terminal.text import elapsed_text, number_text, params_text, score_text, seconds_text, shorten
 
 TOP = 8  # rows of the leaderboard
@@ -122,9 +122,7 @@ def _bar_line(progress: SweepProgress, width: int) -> Text:
     room = min(width - max(len(words), len(longest)), 40)  # so that the bar keeps its length
     if room < 8:
         return Text(shorten(words.strip(), width))
-    share = progress.trained / progress.total if progress.total else 0.0
-    filled = round(min(share, 1.0) * room)
-    return Text.assemble((FULL * filled, "green"), (TRACK * (room - filled), "dim"), words)
+    return Text.assemble((bar(progress.trained / max(progress.total, 1), room), "green"), words)
 
 
 def _phase_line(progress: SweepProgress, width: int) -> Text:
