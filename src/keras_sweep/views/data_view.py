@@ -33,10 +33,7 @@ KEEP = {"lowest": 2, "highest": 2, "": 1}
 
 
 def print_data(console: Console, data: SearchData) -> None:
-    """Training and validation rows, with a sample of each class where the data are pictures.
-
-    How many rows are sealed away is said, and no test row is read.
-    """
+    """Training and validation rows, with samples of pictures; of test rows only how many are sealed, none is read."""
     console.print(escaped(data.name), style="bold")
     print_table(console, _parts(data))
     console.print()

@@ -107,10 +107,7 @@ def print_summary(
 
 
 def importance_lines(found: Sequence[Importance]) -> list[Text]:
-    """A bar for each of the most important parameters with the interval of its share, and whether the order is settled.
-
-    `learning_rate  ━━━━━━━━━━━━━━━━      0.83 (0.11 to 0.91)`.
-    """
+    """A bar for each of the most important parameters with its interval, and whether the order is settled."""
     bars = [(one.name, one.share, f"{one.share:.2f} ({one.low:.2f} to {one.high:.2f})") for one in found[:BARS]]
     lines = [Text("importance", style="bold"), *_bar_lines(bars)] if bars else []
     if bars and not settled(found):

@@ -1,7 +1,4 @@
-"""The columns of the leaderboard and what each row says in them, the same wherever people read it.
-
-Terminal, Markdown, notebook and report draw this one list. Programs read the keys of `query.py`.
-"""
+"""The columns of the leaderboard and what each row says in them, the same wherever people read it."""
 
 from __future__ import annotations
 

@@ -76,10 +76,7 @@ def why_none(rows: Sequence[LeaderboardRow], where: Sequence[str]) -> str:
 
 
 def parsed_condition(text: str, keys: Collection[str]) -> tuple[str, Callable[[LeaderboardRow], bool]]:
-    """`optimizer=adam` as one of the keys, and whether a row meets it. Raises UsageError.
-
-    A row without the key meets `!=` alone.
-    """
+    """(one of the keys, whether a row meets the condition on it: without the key `!=` alone). Raises UsageError."""
     match = _CONDITION.fullmatch(text)
     if match is None or not match[3]:
         raise UsageError(

@@ -47,7 +47,7 @@ def clipped_range(values: Iterable[float], objective: Objective) -> tuple[float,
     return (low, high) if low < high else (ordered[0], ordered[-1])
 
 
-def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str | None) -> Axis | None:
+def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str | None) -> Axis:
     """Of a distribution of the record, as Optuna's JSON, whose form was checked when the record was read."""
     attributes = {} if distribution is None else json.loads(distribution)["attributes"]
     found = {row.number: row.params[name] for row in rows if name in row.params}
@@ -55,11 +55,9 @@ def parameter_axis(name: str, rows: Sequence[LeaderboardRow], distribution: str 
     known = attributes.get("choices", [])
     if len(numbers) < len(found) or 0 < len(known) <= FEW_CHOICES:
         return _choices_axis(name, found, known)
-    if not numbers:
-        return None
     low, high = min(numbers.values()), max(numbers.values())
     given = None
-    if is_number(attributes.get("low")) and is_number(attributes.get("high")):
+    if attributes and not known:  # a range
         given = float(attributes["low"]), float(attributes["high"])
         low, high = min(low, given[0]), max(high, given[1])
     log = attributes.get("log") is True and low > 0

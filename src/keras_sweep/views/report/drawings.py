@@ -1,7 +1,4 @@
-"""Drawings as SVG: their parts, and those of the search as a whole. Text is escaped here.
-
-A drawing has a title, and a text that says what it shows.
-"""
+"""Drawings as SVG: their parts, and those of the search as a whole. Text is escaped here."""
 
 from __future__ import annotations
 

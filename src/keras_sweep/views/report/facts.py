@@ -55,8 +55,7 @@ class SweepFacts:
         """One for each parameter that the trials do not share, in the order of the space."""
         known = self.sweep.facts.distributions
         names = sorted(varying_names(self.rows), key=lambda name: [*known, name].index(name))
-        axes = (parameter_axis(name, self.rows, known.get(name)) for name in names)
-        return [axis for axis in axes if axis is not None]
+        return [parameter_axis(name, self.rows, known.get(name)) for name in names]
 
     @cached_property
     def value_axis(self) -> Axis | None:

@@ -47,6 +47,7 @@ from keras_sweep.trial.events import (
 from keras_sweep.trial.finalists import seed_scores
 from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result, TrialState
+from keras_sweep.views.leaderboard.query import seeds_record
 
 
 def event_record(event: Event, objective: Objective) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def _best(results: tuple[Result, ...], objective: Objective) -> dict[str, Any] |
     best = winner(results, objective)
     if best is None:
         return None
-    record = {"number": best.number, "value": best.value, "stderr": best.stderr, "params": best.params}
-    if (seeds := seed_scores(best)) is None:
-        return {**record, "seeds": 1, "seeds_mean": None, "seeds_stderr": None}
-    return {**record, "seeds": seeds.count, "seeds_mean": seeds.mean, "seeds_stderr": seeds.stderr}
+    record = {name: getattr(best, name) for name in ("number", "value", "stderr", "params")}
+    record |= seeds_record(seed_scores(best))
+    del record["unstable"]
+    return record

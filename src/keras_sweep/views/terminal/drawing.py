@@ -1,7 +1,4 @@
-"""The characters that drawings are made of, and small drawings of them: curves, bars, plots.
-
-`console.py` writes other characters where a terminal knows ASCII alone.
-"""
+"""The characters that drawings are made of, and small drawings of them: curves, bars, plots."""
 
 from __future__ import annotations
 
