@@ -47,28 +47,19 @@ def label(
     return f'<text class="{kind}" x="{px(x)}" y="{px(y)}" text-anchor="{anchor}">{shown}</text>'
 
 
-def figure(
-    name: str,
-    title: str,
-    description: str,
-    parts: Iterable[str],
-    *,
-    size: tuple[float, float] = SIZE,
-    note: str = "",
-) -> Markup:
-    """A drawing with its caption, which is the description unless a note is given."""
+def figure(name: str, title: str, words: str, parts: Iterable[str], *, size: tuple[float, float] = SIZE) -> Markup:
+    """A drawing with a caption, whose words say what it shows."""
     return Markup(
         '<figure id="{name}"><svg viewBox="0 0 {width} {height}" role="img" aria-labelledby="{name}-t {name}-d">'
-        '<title id="{name}-t">{title}</title><desc id="{name}-d">{description}</desc>{body}</svg>'
-        "<figcaption><b>{title}.</b> {note}</figcaption></figure>"
+        '<title id="{name}-t">{title}</title><desc id="{name}-d">{words}</desc>{body}</svg>'
+        "<figcaption><b>{title}.</b> {words}</figcaption></figure>"
     ).format(
         name=name,
         width=int(size[0]),
         height=int(size[1]),
         title=escaped(title),
-        description=escaped(description),
+        words=escaped(words),
         body=Markup("".join(parts)),  # made of escaped parts alone
-        note=escaped(note or description),
     )
 
 
@@ -147,9 +138,9 @@ def learning_curves(facts: SweepFacts, rows: Sequence[LeaderboardRow]) -> Markup
             line = path(_points(row.curve, MOST_POINTS, across, up))
             pale = " pale" if 2 * place >= len(rows) else ""
             parts.append(f'<path class="ln {facts.colours(row.number)}{pale}" data-t="{row.number}" d="{line}"/>')
-    said = f"{counted(len(curves), 'trial')} of up to {counted(longest, 'epoch')}"
-    note = f"{said}, a line each, the winner’s thick, the worse half’s pale. Point at one to see it everywhere."
-    return figure("curves", "Learning curves", f"{name} after each epoch, {said}.", parts, note=note)
+    said = f"{name} of {counted(len(curves), 'trial')}, a line each, over up to {counted(longest, 'epoch')}"
+    words = f"{said}: the winner’s is thick, the worse half’s are pale. Point at one to see it everywhere."
+    return figure("curves", "Learning curves", words, parts)
 
 
 def sparkline(curve: Sequence[float], colour: str, height_of: Callable[[float], float]) -> Markup:

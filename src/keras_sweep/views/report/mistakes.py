@@ -133,10 +133,10 @@ def confusion_matrix(found: ValidationOutputs) -> Markup:
             at = MATRIX_LEFT + int(chosen) * cell, MATRIX_TOP + true * cell
             parts.append(_cell("right" if true == chosen else "wrong", at, cell, share, said))
     parts.append(label(MATRIX_LEFT - 6, foot + 16, "true ↑ · said →", anchor="end", kind="l"))
-    words = f"{np.trace(counts):,} of {counts.sum():,} validation rows are right. {_worst(counts, found.classes)}"
-    note = f"Lines are true classes, columns what the winner says, numbers per cent of the line. {words}"
+    right = f"{np.trace(counts):,} of {counts.sum():,} validation rows are right. {_worst(counts, found.classes)}"
+    words = f"Lines are true classes, columns what the winner says, numbers per cent of the line. {right}"
     size = (max(width + 60, LEAST_WIDTH), foot + 20 + 4.5 * max(map(len, names)))
-    return figure("confusion", "Confusion matrix", words, parts, size=size, note=note)
+    return figure("confusion", "Confusion matrix", words, parts, size=size)
 
 
 def _cell(kind: str, at: tuple[float, float], side: float, share: float, said: str) -> str:

@@ -40,8 +40,8 @@ def slice_of(index: int, axis: Axis, value: Axis, facts: SweepFacts, drawn: Sequ
     for row in reversed(drawn):
         if row.value is not None and row.number in axis.values:
             parts.append(dot(row, _place(axis, row.number, across), up(row.value), facts.colours))
-    words = _words(axis, facts.rows, facts.sweep.objective)
-    return figure(f"slice-{index}", axis.name, f"{value.name} over {axis.name}. {words}", parts, note=words)
+    words = f"{value.name} over {axis.name}. {_words(axis, facts.rows, facts.sweep.objective)}"
+    return figure(f"slice-{index}", axis.name, words, parts)
 
 
 def interaction(x: Axis, y: Axis, facts: SweepFacts, drawn: Sequence[LeaderboardRow]) -> Markup:
@@ -56,9 +56,8 @@ def interaction(x: Axis, y: Axis, facts: SweepFacts, drawn: Sequence[Leaderboard
             parts.append(f'<circle class="{kind}" data-t="{row.number}" {at} r="4"/>')
     both = [row for row in best_of(facts.rows) if row.number in x.values and row.number in y.values]
     where = f" The best {len(both)} lie at {x.name} {_span(x, both)} and {y.name} {_span(y, both)}." if both else ""
-    words = f"The trials over both, coloured by fifths of {facts.sweep.objective.name}.{where}"
-    note = f"The stronger the colour, the better the fifth of all trials that it is in.{where}"
-    return figure("interaction", f"{x.name} with {y.name}", words, parts, note=note)
+    words = f"The stronger the colour of a trial, the better the fifth of all trials that it is in.{where}"
+    return figure("interaction", f"{x.name} with {y.name}", words, parts)
 
 
 def _place(axis: Axis, number: int, scale: Scale) -> float:
@@ -102,14 +101,11 @@ def parallel(facts: SweepFacts, value: Axis, drawn: Sequence[LeaderboardRow]) ->
         parts.append(f'<path class="ln {facts.colours(row.number)}" data-t="{row.number}" d="{line}"/>')
     absent = {axis.name for axis in shown if any(row.number not in axis.values for row in rows)}
     parts += [_brushed_axis(axis, scale, x, axis.name in absent) for x, axis, scale in scales]
-    names = ", ".join(axis.name for axis in shown)
-    note = (
-        "Drag along an axis to keep only the trials in that stretch: every drawing and the table follow; a click "
-        f"on the axis clears it. The worst quarter sits on the edge of {value.name}."
-    )
-    words = f"{counted(len(rows), 'trial')} across {names}; the same values stand in the table below."
+    lines = f"{counted(len(rows), 'trial')}, a line each; the worst quarter sits on the edge of {value.name}"
+    drag = "Drag along an axis to keep only the trials in that stretch: every drawing and the table follow"
+    words = f"{lines}. {drag}; a click on the axis clears it."
     size = (width, (ABSENT if absent else AXIS_FOOT) + 12)
-    return figure("parallel", "Parallel coordinates", words, parts, size=size, note=note)
+    return figure("parallel", "Parallel coordinates", words, parts, size=size)
 
 
 def _brushed_axis(axis: Axis, scale: Scale, x: float, absent: bool) -> str:
