@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 MOST_COLUMNS = 40  # rows of the table of columns on a terminal
 LONGEST = (40, 34, 28, 20, 12)  # cells of one text on a terminal, tried in this order
 BAR = 20  # cells
-
-# What is said of a column, or of a group of inputs.
-ColumnTexts: TypeAlias = tuple[str, str, str, str, str, str, str]
-HEADS = ("column", "kind", "mean", "deviation", "lowest", "highest", "")  # the last one of details
+HEADS = ("column", "kind", "mean", "deviation", "lowest", "highest", "")  # what is said of a column; "": details
 NUMBERS = HEADS[2:6]
 KEEP = {"lowest": 2, "highest": 2, "": 1}
 
@@ -79,11 +76,11 @@ def _classes(data: SearchData, classes: int) -> list[Column]:
     return [column for column in columns if not (data.folds and column.header == "validation")]  # each row is both
 
 
-def column_texts(data: SearchData) -> list[ColumnTexts]:
+def column_texts(data: SearchData) -> list[tuple[str, ...]]:
     """What training rows hold in each column of a table, or in all inputs."""
     if data.preprocessing is None:
         return [_statistics("all inputs", data.train.x)]
-    rows: list[ColumnTexts] = []
+    rows: list[tuple[str, ...]] = []
     for column in data.preprocessing.columns:
         name = column.name or "(no name)"
         if not column.used:
@@ -97,12 +94,12 @@ def column_texts(data: SearchData) -> list[ColumnTexts]:
     return rows
 
 
-def _statistics(name: str, values: Array) -> ColumnTexts:
+def _statistics(name: str, values: Array) -> tuple[str, ...]:
     mean, deviation = values.mean(dtype=np.float64), values.std(dtype=np.float64)
     return name, "numbers", f"{mean:.4g}", f"{deviation:.4g}", f"{values.min():.4g}", f"{values.max():.4g}", ""
 
 
-def _columns(rows: Sequence[ColumnTexts]) -> list[Column]:
+def _columns(rows: Sequence[tuple[str, ...]]) -> list[Column]:
     texts = zip(HEADS, zip(*rows, strict=True), strict=True)
     columns = [Column(head, cells, KEEP.get(head, 0), head in NUMBERS) for head, cells in texts]
     return [column for column in columns if any(column.cells)]

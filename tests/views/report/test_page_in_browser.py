@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,12 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.api.compare import write_page
 from keras_sweep.views.report.page import page_of
-from tests.helpers.browser import Browser, Tab
+from tests.helpers.browser import Browser, Tab, running_browser
+from tests.helpers.command import sweep
+from tests.helpers.once import Made
 from tests.helpers.page_facts import MARKUP, MOMENT, facts_of, hostile_facts
 from tests.helpers.results import dense_sweep
+from tests.helpers.space_texts import DIGITS, changed
 
 AUDIT = (Path(__file__).parents[2] / "helpers" / "page_audit.js").read_text()
 SHOWN_ROWS = (
@@ -20,6 +24,38 @@ SHOWN_ROWS = (
 )
 BRIGHT = "[...new Set([...document.querySelectorAll('{} [data-t]:not(.off)')].map((one) => one.dataset.t))]"
 DRAWINGS = ("#parallel", "#best-by-trial", "#best-by-second", "#curves", "#slice-0", "#interaction")
+SPACE = changed(
+    DIGITS,
+    epochs="  momentum: {min: 0.0, max: 0.9, when: {optimizer: sgd}}\n  epochs: {min: 1, max: 3}",
+    search="search: {engine: optuna, sampler: random, trials: 12, seed: 1}\nfinalists: {top: 3, seeds: 2}",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with running_browser(tmp_path_factory.mktemp("chromium")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def reported(made_once: Made) -> Path:
+    """A folder with a finished sweep of 12 trials and its report."""
+
+    def run(folder: Path) -> None:
+        (folder / "digits.yaml").write_text(SPACE)
+        for call in (("run", "digits.yaml"), ("report",)):
+            sweep(*call, cwd=folder).ok()
+
+    return made_once("reported", run)
+
+
+@pytest.fixture
+def tab(browser: Browser, reported: Path) -> Tab:
+    """The page of that report, just opened in a window of a usual size."""
+    tab = browser.tab()
+    tab.size(1240)
+    tab.open(reported / "reports" / "digits" / "index.html")
+    return tab
 
 
 def axis_of(tab: Tab, name: str) -> tuple[float, float, float]:

@@ -143,9 +143,3 @@ class Colours:
     def mark(self, number: int) -> str:
         """The class of the winner's elements, after any other; nothing for other trials."""
         return " won" if number == self.winner else ""
-
-    @property
-    def legend(self) -> list[tuple[str, str]]:
-        """(class, choice) of each colour."""
-        choices = self.axis.choices if self.axis is not None else None
-        return [(f"k{index}", choice) for index, choice in enumerate(choices or (), start=1)]

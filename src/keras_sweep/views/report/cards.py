@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from keras_sweep.space.text import counted
 from keras_sweep.trial.ranking import best_training
@@ -20,10 +19,6 @@ from keras_sweep.views.terminal.drawing import CurveScale
 from keras_sweep.views.terminal.text import score_text, shorten
 
 LONGEST_VALUE = 40  # characters of a parameter in the table
-
-
-# One cell of the leaderboard: what is read; what is sorted by, "" last; the class of the dot before it.
-Cell: TypeAlias = tuple[str, str, str]
 
 
 def winner_sentence(facts: SweepFacts) -> str:
@@ -87,7 +82,7 @@ def _test(facts: SweepFacts) -> tuple[str, str] | None:
 
 def table_of(
     facts: SweepFacts, rows: Sequence[LeaderboardRow]
-) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[Cell]]]]:
+) -> tuple[list[LeaderboardColumn], list[tuple[LeaderboardRow, list[tuple[str, str, str]]]]]:
     """The columns of the whole leaderboard, and some of its rows."""
     of, goal, colours = facts.rows, facts.sweep.objective.goal, facts.colours
     half = -(-len(of) // 2)  # the worse half would lie at the foot of a scale for all
@@ -101,7 +96,8 @@ def table_of(
     return columns, [(row, [_cell(row, column, colours) for column in columns]) for row in rows]
 
 
-def _cell(row: LeaderboardRow, column: LeaderboardColumn, colours: Colours) -> Cell:
+def _cell(row: LeaderboardRow, column: LeaderboardColumn, colours: Colours) -> tuple[str, str, str]:
+    """(what is read; what is sorted by, "" last; the class of the dot before it)."""
     text = column.text(row)
     if column.parameter is not None:
         text = shorten(text, LONGEST_VALUE)
