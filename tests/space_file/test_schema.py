@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from keras_sweep.space.sweep_spec import SearchSettings, Split
-from keras_sweep.space_file.faults import broken, one_of
+from keras_sweep.space_file.faults import Rule, broken
 from keras_sweep.space_file.keras_tables import OPTIMIZERS, Kind, kind_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, Loss, Metric
 from keras_sweep.space_file.yaml_tree import tree_of_text
@@ -52,9 +52,9 @@ KINDS = {**DENSE_ARGUMENTS, **OPTIMIZERS["adam"], "loss": kind_of(Loss), "metric
         (Annotated[float | None, Field(gt=0)], "a number above 0, or null"),
         (Annotated[float, Field(ge=0, lt=1)], "a number of at least 0 and below 1"),
         (Annotated[float, Field(le=0)], "a number of at most 0"),
-        (Annotated[str, one_of(("best", "last"))], "best or last"),
-        (Annotated[str, one_of(("a", "b", "c"))], "a, b or c"),
-        (Annotated[str, one_of(("mse", "mae"), "a loss of Keras")], "a loss of Keras"),
+        (Annotated[str, Rule(names=("best", "last"))], "best or last"),
+        (Annotated[str, Rule(names=("a", "b", "c"))], "a, b or c"),
+        (Annotated[str, Rule("a loss of Keras", ("mse", "mae"))], "a loss of Keras"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

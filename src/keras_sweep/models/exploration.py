@@ -16,7 +16,7 @@ from keras_sweep.errors import ModelError
 from keras_sweep.models.build import builder
 from keras_sweep.models.hyper_model import asking, parameters_of
 from keras_sweep.space.distributions import Categorical, Value
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.plan import MODEL_PREFIX
 
@@ -53,7 +53,7 @@ def explored_space(
             )
     new = [parameter for parameter in exploration.parameters() if parameter.name not in own]
     constants = {**space.constants, **{MODEL_PREFIX + name: value for name, value in fixed.items()}}
-    return replace(spec, space=SearchSpace(_ordered((*space.parameters, *new)), constants))
+    return replace(spec, space=SearchSpace(in_order((*space.parameters, *new)), constants))
 
 
 def _bare(name: str) -> str:
@@ -102,7 +102,7 @@ class Exploration:
         free = [one for one in met if one.name not in self.fixed]
         wanted = {condition.name for one in free for condition in one.conditions}
         kept = [one for one in free if type(one).__name__ != "Fixed" or one.name in wanted]
-        return _ordered(self._conditioned(parameter) for parameter in parameters_of(kept, MODEL_PREFIX))
+        return in_order(self._conditioned(parameter) for parameter in parameters_of(kept, MODEL_PREFIX))
 
     def _conditioned(self, parameter: Parameter) -> Parameter:
         """The parameter with the conditions that follow from which values of others it is asked for with."""
@@ -159,15 +159,3 @@ class Exploration:
                 self.done.discard(one.name)
                 (self.unsure.discard if whole else self.unsure.add)(one.name)
         return frozenset(one.name for one in active), whole
-
-
-def _ordered(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
-    """In an order in which every condition looks back, otherwise as given."""
-    left, ordered = list(parameters), list[Parameter]()
-    while left:
-        names = {parameter.name for parameter in left}
-        ready = (one for one in left if not any(condition.parameter in names for condition in one.when))
-        first = next(ready, left[0])
-        left.remove(first)
-        ordered.append(first)
-    return tuple(ordered)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -136,6 +136,17 @@ class SearchSpace:
         """The active parameters of a trial with their values; None where a value is not of its parameter's."""
         active = [(one, params.get(one.name)) for one in self.parameters if one.active(params)]
         return active if all(parameter.distribution.contains(value) for parameter, value in active) else None
+
+
+def in_order(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """In an order in which every condition looks back, otherwise as given."""
+    left, ordered = list(parameters), list[Parameter]()
+    while left:
+        names = {parameter.name for parameter in left}
+        ready = (one for one in left if not any(condition.parameter in names for condition in one.when))
+        ordered.append(next(ready, left[0]))
+        left.remove(ordered[-1])
+    return tuple(ordered)
 
 
 def _watched(parameter: Parameter, group: tuple[Parameter, ...]) -> set[Value]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from keras_sweep.space.distributions import Categorical, Distribution, Value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, Path, broken
 from keras_sweep.space_file.keras_tables import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
-from keras_sweep.space_file.ranges import Constant, ends, path_of
+from keras_sweep.space_file.ranges import ends, path_of
 
 Parameters = Mapping[str, Parameter]  # by name, those without faults of their own
 
@@ -30,10 +31,12 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
             if drawn.size == math.inf:
                 faults.fault(path, f"`{other}` is continuous, so it hardly ever has one certain value")
                 continue
+            choices = drawn.choices if isinstance(drawn, Categorical) else ()
             for value in condition.values:
                 if not _can_have(drawn, value):
-                    near = did_you_mean(value, map(str, drawn.choices)) if isinstance(drawn, Categorical) else None
-                    faults.fault(path, f"`{other}` never has the value {quoted(value)}", near or _has(drawn))
+                    near = did_you_mean(value, map(str, choices))
+                    hint = near or (f"its values are {quoted(choices)}" if choices else None)
+                    faults.fault(path, f"`{other}` never has the value {quoted(value)}", hint)
 
 
 def _can_have(drawn: Distribution, value: Value) -> bool:
@@ -43,32 +46,15 @@ def _can_have(drawn: Distribution, value: Value) -> bool:
     return drawn.contains(value)
 
 
-def _has(drawn: Distribution) -> str:
-    if isinstance(drawn, Constant):
-        return f"it is always {quoted(drawn.choices[0])}"
-    if isinstance(drawn, Categorical):
-        return f"its values are {quoted(drawn.choices)}"
-    step = "" if drawn.step in (None, 1) else f" in steps of {quoted(drawn.step)}"
-    return f"it is from {quoted(drawn.low)} to {quoted(drawn.high)}{step}"
-
-
-def in_order(parameters: Parameters, faults: Faults) -> list[Parameter]:
-    """Every parameter after those that it depends on, otherwise as in the file. Notes a cycle."""
-    ordered: list[Parameter] = []
-    waiting = {name: [condition.parameter for condition in parameters[name].when] for name in parameters}
-    while waiting:
-        free = next((name for name, others in waiting.items() if not any(other in waiting for other in others)), None)
-        if free is None:
-            way = [next(iter(waiting))]
-            while (other := next(other for other in waiting[way[-1]] if other in waiting)) not in way:
-                way.append(other)
-            cycle = way[way.index(other) :]
-            shown = " -> ".join(map(escaped, (*cycle, other)))
-            faults.fault(("parameters", other, "when"), f"conditions must not go in a circle, but got {shown}")
-            return [*ordered, *(parameters[name] for name in waiting)]
-        del waiting[free]
-        ordered.append(parameters[free])
-    return ordered
+def check_circle(parameters: Parameters, faults: Faults) -> None:
+    """Note a circle of conditions."""
+    needed = {name: [condition.parameter for condition in one.when] for name, one in parameters.items()}
+    try:
+        TopologicalSorter(needed).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+        shown = " -> ".join(map(escaped, circle))
+        faults.fault(("parameters", circle[0], "when"), f"conditions must not go in a circle, but got {shown}")
 
 
 def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ...], faults: Faults) -> None:

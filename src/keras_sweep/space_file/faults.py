@@ -37,7 +37,7 @@ _BOUNDS = {
 class Rule:
     """What a fault says that a value must be, where its type does not say it. Fields of sections are annotated so."""
 
-    words: str  # after "must be"; "" lists the names
+    words: str = ""  # after "must be", as in "a loss of Keras"; without them the sentence lists the names
     names: Collection[str] | None = None  # all that the value may be; asked for late: more may be registered by then
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
@@ -58,11 +58,6 @@ class Rule:
         hint = near or (f"one of {joined(names)}" if self.words else None)
         words = self.words or " or ".join(filter(None, (joined(names[:-1]), names[-1])))
         raise PydanticCustomError("rule", "{words}", {"words": words, "hint": hint})
-
-
-def one_of(names: Collection[str], noun: str = "") -> Rule:
-    """One of some names. `noun` is said of them, "a loss of Keras"; without it the sentence lists the names."""
-    return Rule(noun, names)
 
 
 def _words(schema: Mapping[str, Any]) -> str:
@@ -155,11 +150,11 @@ class Faults:
         for key, each in errors.items():
             if each["type"] == "missing":
                 self.fault((*path, key), f"`{key}` is missing", fields[key].description)
-            elif key not in fields:
+            elif each["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
                 hint = (hints or {}).get(key) or unknown(key, fields)
                 self.fault((*path, key), "there is no such key here", hint)
             else:
-                self.fault((*path, key), *_sentence(each, properties[key]))
+                self.fault((*path, key), *_sentence(each, properties.get(key, {})))
         with contextlib.suppress(ValidationError):
             return form(**{key: value for key, value in values.items() if key not in errors})
         return None

@@ -27,23 +27,19 @@ class Overrides:
 
 def with_options(root: Node, sets: Sequence[str], overrides: Overrides) -> tuple[Node, list[Fault]]:
     """The tree with all options applied, and what was wrong with the options."""
-    faults: list[Fault] = []
-    for text in sets:
-        option = f"--set {text}"
-        try:
-            root = _put(root, *_parsed(root, option), option)
-        except TreeError as error:
-            faults += [replace(fault, key=escaped(option), line=None) for fault in error.faults]
     given = {key: value for key, value in asdict(overrides).items() if value is not None}
     # `--engine` alone takes that engine's default sampler where it has not the file's.
-    samplers, sampler = ENGINES.get(given.get("engine", ""), ()), root.at("search", "sampler")
-    of_file = "sampler" in _keys(root, "search") and sampler.option is None
-    if samplers and of_file and isinstance(sampler.value, str) and sampler.value not in samplers:
-        given.setdefault("sampler", next(iter(samplers)))
-    for key, value in given.items():
-        option = f"--{key} {value}"
+    samplers = ENGINES.get(given.get("engine", ""), ())
+    search, sampler = root.at("search"), root.at("search", "sampler").value
+    if samplers and isinstance(sampler, str) and sampler not in samplers and isinstance(search.value, dict):
+        kept = {key: node for key, node in search.value.items() if key != "sampler"}
+        root = _put(root, ("search",), replace(search, value=kept), "--engine")
+    options = [(f"--set {text}", text) for text in sets]
+    options += [(f"--{key} {value}", f"search.{key}={json.dumps(value)}") for key, value in given.items()]
+    faults: list[Fault] = []
+    for option, text in options:
         try:
-            root = _put(root, ("search", key), Node(value, option=option), option)
+            root = _put(root, *_parsed(root, text, option), option)
         except TreeError as error:
             faults += [replace(fault, key=escaped(option), line=None) for fault in error.faults]
     return root, faults
@@ -66,9 +62,9 @@ def _wrong(rule: str, hint: str | None = None) -> TreeError:
     return TreeError(Fault(rule, hint=hint))
 
 
-def _parsed(root: Node, option: str) -> tuple[tuple[str, ...], Node]:
-    """The path and the value of a `--set`. Raises TreeError."""
-    key, equals, text = option.removeprefix("--set ").partition("=")
+def _parsed(root: Node, text: str, option: str) -> tuple[tuple[str, ...], Node]:
+    """The path and the value of a `KEY=VALUE`. Raises TreeError."""
+    key, equals, text = text.partition("=")
     key = key.strip()
     if not equals or not key:
         raise _wrong("must be KEY=VALUE", "as in `--set learning_rate.max=0.1`")

@@ -9,11 +9,11 @@ from typing import Annotated
 from pydantic import Field
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Int, Value
-from keras_sweep.space.search_space import Condition, Parameter, SearchSpace
+from keras_sweep.space.search_space import Condition, Parameter, SearchSpace, in_order
 from keras_sweep.space.sweep_spec import ModelSpec, Seed
 from keras_sweep.space.text import did_you_mean, joined, quoted
-from keras_sweep.space_file.conditions import check_conditions, check_optimizer_arguments, in_order
-from keras_sweep.space_file.faults import Faults, one_of
+from keras_sweep.space_file.conditions import check_circle, check_conditions, check_optimizer_arguments
+from keras_sweep.space_file.faults import Faults, Rule
 from keras_sweep.space_file.keras_tables import ARGUMENTS, OPTIMIZERS, Kind, argument, kind_of
 from keras_sweep.space_file.ranges import Constant, Refused, distribution_of, ends, path_of, value_of
 from keras_sweep.space_file.sections import (
@@ -29,7 +29,7 @@ MOST_BRANCHES = 20_000  # so that counting a space takes no time
 MODEL = "model."
 FORMS: Mapping[str, type[ParameterSection]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range
 FIT_ARGUMENTS: Mapping[str, Kind] = {
-    "optimizer": kind_of(Annotated[str, one_of(OPTIMIZERS, "an optimizer of Keras")]),
+    "optimizer": kind_of(Annotated[str, Rule("an optimizer of Keras", OPTIMIZERS)]),
     "learning_rate": kind_of(Annotated[float, Field(gt=0)]),
     "epochs": kind_of(Annotated[int, Field(ge=1)]),
     "batch_size": kind_of(Annotated[int, Field(ge=1)]),
@@ -80,7 +80,8 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
             _warn(parameter, faults)
             good[name] = _as_real(parameter)
     check_conditions(good, names, faults)
-    ordered = in_order(good, faults)
+    check_circle(good, faults)
+    ordered = in_order(good.values())
     check_optimizer_arguments(ordered, names, faults)
     if len(faults.found) > before:
         return None

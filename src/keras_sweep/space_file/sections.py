@@ -18,7 +18,7 @@ from keras_sweep.search.pruning import PRUNING_RULES
 from keras_sweep.space.distributions import Scalar
 from keras_sweep.space.sweep_spec import STRICT, EarlyTerminate, Finalists, Finish, SearchSettings, Split
 from keras_sweep.space.text import joined
-from keras_sweep.space_file.faults import Rule, fields_of, one_of
+from keras_sweep.space_file.faults import Rule, fields_of
 from keras_sweep.space_file.keras_tables import (
     ACTIVATIONS,
     ARGUMENTS,
@@ -42,6 +42,7 @@ def optional(description: str, **bounds: Any) -> Any:
 
 Text = Annotated[str, Field(min_length=1)]
 Value = TypeAliasType("Value", "Scalar | list[Value]")
+AnyValue = Annotated[Value, Rule("a value or a list of values")]
 Values = Annotated[list[Value], Field(min_length=1), Rule("a list of values")]
 Number = Annotated[int | float, Rule("a number")]  # whole or not, as it stands in the file
 Step = Annotated[PositiveInt | PositiveFloat, Rule("a number above 0")]
@@ -53,10 +54,10 @@ Conditions = Annotated[
 ]
 Widths = Annotated[PositiveInt | Sequence[PositiveInt], Rule("whole numbers of at least 1, as in [128, 64]")]
 Source = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule("`module:function`")]
-Loss = Annotated[str, one_of(LOSSES, "a loss of Keras")]
-Metric = Annotated[str, one_of(METRICS, "a metric of Keras")]
-Activation = Annotated[str, one_of(ACTIVATIONS, "an activation of Keras")]
-DataName = Annotated[str, one_of(DATA_NAMES, "a data set that is known")]
+Loss = Annotated[str, Rule("a loss of Keras", LOSSES)]
+Metric = Annotated[str, Rule("a metric of Keras", METRICS)]
+Activation = Annotated[str, Rule("an activation of Keras", ACTIVATIONS)]
+DataName = Annotated[str, Rule("a data set that is known", DATA_NAMES)]
 
 
 def _name_samplers(schema: dict[str, Any]) -> None:
@@ -75,14 +76,16 @@ class ParameterSection(Section):
     """What every parameter may have. The keys of a parameter are W&B's, besides `log`, `when`, `take`."""
 
     when: Conditions = optional("the parameter exists only in trials where these others have these values")
-    take: Annotated[str, one_of(("best", "last"))] = optional("of `epochs`: score each trial's best epoch, or its last")
+    take: Annotated[str, Rule(names=("best", "last"))] = optional(
+        "of `epochs`: score each trial's best epoch, or its last"
+    )
 
 
 class ConstantSection(ParameterSection):
     """The same value in every trial."""
 
-    value: Annotated[Value, Rule("a value or a list of values")] = Field(description="a constant")
-    distribution: Annotated[str, one_of(("constant",))] = optional("as in a W&B sweep file")
+    value: AnyValue = Field(description="a constant")
+    distribution: Annotated[str, Rule(names=("constant",))] = optional("as in a W&B sweep file")
 
 
 class ChoiceSection(ParameterSection):
@@ -90,7 +93,7 @@ class ChoiceSection(ParameterSection):
 
     values: Values = Field(description="one of these", examples=[["sgd", "adam"]])
     probabilities: Shares = optional("how likely each of `values` is, for random draws")
-    distribution: Annotated[str, one_of(("categorical",))] = optional("as in a W&B sweep file")
+    distribution: Annotated[str, Rule(names=("categorical",))] = optional("as in a W&B sweep file")
 
 
 class RangeSection(ParameterSection):
@@ -100,7 +103,7 @@ class RangeSection(ParameterSection):
     max: Number = optional("the greatest value, included")
     log: bool = optional("draw uniformly in the logarithm")
     q: Step = optional("only multiples of q")
-    distribution: Annotated[str, one_of((*UNIFORM, *LOG_UNIFORM), "a distribution that is known here")] = optional(
+    distribution: Annotated[str, Rule("a distribution that is known here", (*UNIFORM, *LOG_UNIFORM))] = optional(
         "as in a W&B sweep file"
     )
 
@@ -111,21 +114,21 @@ class MetricSection(Section):
     name: Text = Field(
         description="`val_loss`, or `val_` and one of the metrics", examples=["val_accuracy", "val_loss"]
     )
-    goal: Annotated[str, one_of(("maximize", "minimize"))] = optional("by default what suits the metric")
+    goal: Annotated[str, Rule(names=("maximize", "minimize"))] = optional("by default what suits the metric")
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class EarlyTerminateSection(EarlyTerminate):
     """Stops poor trials early."""
 
-    type: Annotated[str, one_of(PRUNING_RULES)]
+    type: Annotated[str, Rule(names=PRUNING_RULES)]
 
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class SearchSection(SearchSettings):
     """Who asks for trials, how often, and from which seed."""
 
-    engine: Annotated[str, one_of(ENGINES, "a search engine")] = "optuna"
+    engine: Annotated[str, Rule("a search engine", ENGINES)] = "optuna"
     sampler: str = Field(default_factory=lambda: "", json_schema_extra=_name_samplers)
 
 
@@ -186,7 +189,7 @@ class PythonModel(Section):
     """A model from a function of yours, or a `keras_tuner.HyperModel`; all other keys are its fixed arguments."""
 
     model_config = {"extra": "allow"}
-    __pydantic_extra__: dict[str, Value]
+    __pydantic_extra__: dict[str, AnyValue]
 
     python: Source = Field(description="module:function, beside the space file", examples=["my_model:build"])
 

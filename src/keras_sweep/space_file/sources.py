@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Any
 
 from keras_sweep.data.source import DATA_NAMES, SOURCES
 from keras_sweep.process.given import is_given, was_given
@@ -14,12 +13,10 @@ from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import kind_of
 from keras_sweep.space_file.ranges import value_of
-from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, DenseSection, Source, Value, data_form
+from keras_sweep.space_file.sections import DENSE_ARGUMENTS, FILES, DataName, DenseSection, PythonModel, data_form
 
 MODELS = "`dense`, {dense: {units: 10}} or {python: module:function}"
 DATA_NAME = kind_of(DataName)
-SOURCE = kind_of(Source)
-VALUE = kind_of(Value)
 
 
 def data_of(faults: Faults, folder: Path) -> DataSpec | None:
@@ -94,7 +91,7 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     if node.value == "dense":
         return ModelSpec("dense", "dense")
     if isinstance(node.value, dict) and "python" in node.value:
-        return _python_model(faults, node.plain, folder)
+        return _python_model(faults, folder)
     if not isinstance(node.value, dict) or "dense" not in node.value:
         given = node.value if isinstance(node.value, dict) else [node.value]
         hint = next((near for one in given if (near := did_you_mean(one, ["dense", "python"]))), None)
@@ -113,17 +110,18 @@ def model_of(faults: Faults, folder: Path) -> ModelSpec | None:
     return ModelSpec("dense", "dense", arguments)
 
 
-def _python_model(faults: Faults, arguments: dict[str, Any], folder: Path) -> ModelSpec | None:
-    source = arguments.pop("python")
-    good = faults.fits(SOURCE, ("model", "python"), source)
-    for key, value in arguments.items():
-        good &= faults.fits(VALUE, ("model", key), value)
+def _python_model(faults: Faults, folder: Path) -> ModelSpec | None:
+    before = len(faults.found)
+    section = faults.section(PythonModel, ("model",))
+    arguments = (section and section.model_extra) or {}
+    for key in arguments:
         if not key.isidentifier():
             faults.fault(("model", key), f"a model's argument is a Python name, but got {quoted(key)}")
-    if not good:
+    if section is None or len(faults.found) > before:
         return None
-    _check_source(faults, ("model", "python"), source, folder)
-    return ModelSpec("python", source, {key: value_of(f"model.{key}", value) for key, value in arguments.items()})
+    _check_source(faults, ("model", "python"), section.python, folder)
+    given = {key: value_of(f"model.{key}", value) for key, value in arguments.items()}
+    return ModelSpec("python", section.python, given)
 
 
 def _check_source(faults: Faults, path: tuple[str, ...], source: str, folder: Path) -> None:
