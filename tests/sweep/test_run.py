@@ -94,7 +94,11 @@ def test_a_changed_space_is_told_line_by_line_before_the_data_are_loaded(tmp_pat
     assert caught.value.changes == (
         "data: digits -> iris",
         "parameters.learning_rate.max: 0.3 -> 0.1",
-        "parameters.epochs: {min: 1, max: 3} -> 2",
+        "parameters.epochs.min: 1 -> not there",
+        "parameters.epochs.max: 3 -> not there",
+        "parameters.epochs.log: false -> not there",
+        "parameters.epochs.q: 1 -> not there",
+        "parameters.epochs: not there -> 2",
     )
     assert not any(isinstance(event, PhaseBegan) and event.phase == "data" for event in changed.events)
 

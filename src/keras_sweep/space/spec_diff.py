@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,10 +9,9 @@ from typing import Any
 
 from keras_sweep.space.distributions import Categorical, Distribution, Float, Value
 from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.text import quoted
 
 Plain = dict[str, Any]
-LONGEST = 60  # characters of a value in a line
-_OF_A_PARAMETER = re.compile(r"(parameters\..+?)\.(?:values|probabilities|min|max|log|q|when\..+)")
 
 
 def flat_spec(spec: SweepSpec) -> Plain:
@@ -46,49 +44,17 @@ def flat_spec(spec: SweepSpec) -> Plain:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs, in the words of a space file: `parameters.learning_rate.max: 1.0 -> 0.1`.
-
-    One line a key; a parameter that has other keys now, or is new, or is gone, is one line as a whole.
-    """
-    lines: list[str] = []
-    for entry in dict.fromkeys(_entry(key) for key in (*old, *new)):
-        keys = [[key for key in flat if _entry(key) == entry] for flat in (old, new)]
-        if set(keys[0]) != set(keys[1]):
-            lines.append(f"{entry}: {_whole(old, entry, keys[0])} -> {_whole(new, entry, keys[1])}")
-        else:
-            # as texts: 1, 1.0 and true are equal, and yet not the same
-            changed = [key for key in keys[0] if repr(old[key]) != repr(new[key])]
-            lines += [f"{key}: {_text(old[key])} -> {_text(new[key])}" for key in changed]
-    return lines
+    """What differs, in the words of a space file, a line a key: `parameters.learning_rate.max: 1.0 -> 0.1`."""
+    # as texts: 1, 1.0 and true are equal, and yet not the same
+    before, after = ({key: repr(value) for key, value in flat.items()} for flat in (old, new))
+    changed = [key for key in {**old, **new} if before.get(key) != after.get(key)]
+    return [f"{key}: {_text(old, key)} -> {_text(new, key)}" for key in changed]
 
 
-def _entry(key: str) -> str:
-    """What a key belongs to: a parameter, a section, or itself."""
-    of_parameter = _OF_A_PARAMETER.fullmatch(key)
-    return of_parameter[1] if of_parameter else "early_terminate" if key.startswith("early_terminate.") else key
-
-
-def _whole(flat: Mapping[str, Any], entry: str, keys: list[str]) -> str:
-    """A parameter as a map of what is not its default."""
-    if not keys:
+def _text(flat: Mapping[str, Any], key: str) -> str:
+    if key not in flat:
         return "not there"
-    if keys == [entry]:
-        return _text(flat[entry])
-    plain = {"log": False, "q": 1}
-    said = {key.removeprefix(f"{entry}."): flat[key] for key in keys if flat[key] is not None}
-    parts = [f"{name}: {_text(value)}" for name, value in said.items() if plain.get(name, ()) != value]
-    return "{" + ", ".join(parts) + "}"
-
-
-def _text(value: Any) -> str:
-    """A value as YAML would have it, in one line, without its middle where that is long."""
-    if isinstance(value, list | tuple):
-        text = "[" + ", ".join(_text(one) for one in value) + "]"
-    elif value is None or isinstance(value, bool):
-        text = {None: "none", True: "true", False: "false"}[value]
-    else:
-        text = str(value)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 3 :]}"
+    return flat[key] if isinstance(flat[key], str) else quoted(flat[key])
 
 
 def _data_words(spec: SweepSpec) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 # Cc: terminal control. Cf: among them the bidirectional overrides. Cs: lone surrogates of undecodable file names.
 # Zl, Zp: line separators.
 UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 JOINERS = frozenset("\u200c\u200d")  # Cf, but part of ordinary writing
 LONGEST = 60  # characters of a value that an error repeats
-MOST_SLIPS = 2  # of a name that a hint mends
+LIKENESS = 0.66  # of a name and the one that it may stand for: two of three letters are right
 LONGEST_NAME = 64
 _ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -53,39 +54,16 @@ def quoted(value: object) -> str:
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:
-    """The known name that a slip of one or two letters makes `name`, in any case; None where there is none.
-
-    Two of three letters are right, so that no short name stands for every other.
-    """
-    wanted = str(name)[:LONGEST].lower()
-    names = list(known)
-    for slips in range(min(MOST_SLIPS, len(wanted) // 3) + 1):
-        for candidate in names:
-            if _turned(wanted, candidate.lower(), slips):
-                return candidate
-    return None
+    """The known name that `name` is most like, in any case; None where none is near."""
+    spelt = {candidate.lower(): candidate for candidate in known}
+    near = get_close_matches(str(name)[:LONGEST].lower(), spelt, 1, LIKENESS)
+    return spelt[near[0]] if near else None
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str | None:
     """A hint with the nearest known name, or None where none is near."""
     near = nearest(name, known)
     return f"did you mean `{near}`?" if near else None
-
-
-def _turned(text: str, wanted: str, slips: int) -> bool:
-    """Whether so many letters put in, left out, changed or swapped with the next turn one text into the other."""
-    if abs(len(text) - len(wanted)) > slips:
-        return False
-    while text and text[:1] == wanted[:1]:
-        text, wanted = text[1:], wanted[1:]
-    if not text or not wanted or not slips:
-        return text == wanted or max(len(text), len(wanted)) <= slips
-    return (
-        _turned(text[1:], wanted, slips - 1)
-        or _turned(text, wanted[1:], slips - 1)
-        or _turned(text[1:], wanted[1:], slips - 1)
-        or (text[:2] == wanted[1::-1] and _turned(text[2:], wanted[2:], slips - 1))
-    )
 
 
 def counted(count: int, noun: str) -> str:
