@@ -145,7 +145,7 @@ class NamesRegistered(TyperCommand):
 
     def get_help(self, ctx: Any) -> str:
         """The help; entry points are read for it alone."""
-        from keras_sweep.search.optuna.samplers import SAMPLERS
+        from keras_sweep.search.engines import SAMPLERS
         from keras_sweep.training.choose import RUNNERS
 
         members: dict[str | None, Iterable[str]] = {"sampler": SAMPLERS, "runner": RUNNERS}

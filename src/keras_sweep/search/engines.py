@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from keras_sweep.errors import UsageError
 from keras_sweep.search.keras_tuner.oracle import ORACLES
-from keras_sweep.search.optuna.samplers import SAMPLERS
+from keras_sweep.space.plugins import Plugins, member_of
 
 if TYPE_CHECKING:
-    from keras_sweep.search.engine import Engine
+    from keras_sweep.search.engine import Engine, Sampler
     from keras_sweep.space.sweep_spec import SweepSpec
 
-
-ENGINES: Mapping[str, Collection[str]] = {
-    "optuna": SAMPLERS,
-    "keras-tuner": ORACLES,
-}  # engine -> samplers, the first is its default
+SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
+    "sampler",
+    "keras_sweep.samplers",
+    {
+        "tpe": "keras_sweep.search.optuna.samplers:Tpe",
+        "random": "keras_sweep.search.optuna.samplers:Random",
+        "grid": "keras_sweep.search.grid:Grid",
+        "qmc": "keras_sweep.search.optuna.samplers:QuasiRandom",
+    },
+)
+ENGINES: Mapping[str, Mapping[str, Any]] = {"optuna": SAMPLERS, "keras-tuner": ORACLES}  # the first is the default
 HAVE_RUNGS = ("hyperband",)  # samplers that choose `epochs` themselves and continue the best
 
 
@@ -32,12 +38,7 @@ def make_engine(spec: SweepSpec) -> Engine:
     from keras_sweep.search.sampler_engine import SamplerEngine
 
     name, sampler = spec.search.engine, spec.search.sampler
-    if name not in ENGINES:
-        raise UsageError(f"there is no engine {name!r}", hint=f"Engines are {_listed(ENGINES)}")
-    if sampler not in ENGINES[name]:
-        raise UsageError(
-            f"engine {name!r} has no sampler {sampler!r}", hint=f"Its samplers are {_listed(ENGINES[name])}"
-        )
+    make = member_of(member_of(ENGINES, "engine", name), f"{name} sampler", sampler)
     if sampler in HAVE_RUNGS and spec.early_terminate is not None:
         raise UsageError(
             f"`sampler: {sampler}` takes no `early_terminate`: it stops poor trials by itself",
@@ -45,11 +46,7 @@ def make_engine(spec: SweepSpec) -> Engine:
         )
     engine: Engine
     if name == "optuna":
-        engine = SamplerEngine(f"optuna/{sampler}", SAMPLERS[sampler](spec), spec.search.seed)
+        engine = SamplerEngine(f"optuna/{sampler}", make(spec), spec.search.seed)
     else:
         engine = KerasTunerEngine(spec)
     return engine if spec.early_terminate is None else PrunedEngine(engine, spec, spec.early_terminate)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from keras_sweep.errors import UsageError
 from keras_sweep.search.engine import Sampler
 from keras_sweep.space.distributions import Categorical, Float, Value
 from keras_sweep.space.search_space import SearchSpace
-
-if TYPE_CHECKING:
-    from keras_sweep.space.sweep_spec import SweepSpec
+from keras_sweep.space.sweep_spec import SweepSpec
 
 POINTS_A_RANGE = 10  # what a continuous range is cut into
 LARGEST_LISTED = 100_000  # points
@@ -55,7 +54,5 @@ def shuffled_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
             f"a grid of {space.size:,.0f} points is more than the {LARGEST_LISTED:,} that can be listed",
             hint="Use `sampler: random`, or fewer values",
         )
-    import numpy as np
-
     points = list(space.points())
     return [points[index] for index in np.random.default_rng(seed).permutation(len(points))]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import optuna
 
 from keras_sweep.search.engine import Sampler
-from keras_sweep.search.grid import Grid
 from keras_sweep.space.distributions import (
     Categorical,
     Float,
@@ -17,15 +18,9 @@ from keras_sweep.space.distributions import (
     choices_as_scalars,
     optuna_distribution,
 )
-from keras_sweep.space.plugins import Plugins
 from keras_sweep.space.search_space import Parameter, SearchSpace
+from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.trial.result import Result, TrialState
-
-if TYPE_CHECKING:
-    import numpy as np
-    import optuna
-
-    from keras_sweep.space.sweep_spec import SweepSpec
 
 
 class OptunaSampler(Sampler):
@@ -34,8 +29,6 @@ class OptunaSampler(Sampler):
     redraws = 20
 
     def __init__(self, spec: SweepSpec) -> None:
-        import optuna
-
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.space = spec.space
         self._study = optuna.create_study(direction=spec.objective.goal.value)
@@ -50,8 +43,6 @@ class OptunaSampler(Sampler):
         return self.space.with_values(lambda parameter: self._value(trial, parameter))
 
     def drop(self, number: int) -> None:
-        import optuna
-
         trial = self._asked.pop(number, None)
         if trial is not None:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
@@ -78,8 +69,6 @@ class Tpe(OptunaSampler):
     """The tree-structured Parzen estimator, on all parameters of a trial together."""
 
     def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        import optuna
-
         conditional = any(parameter.when for parameter in self.space.parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -96,8 +85,6 @@ class Random(OptunaSampler):
         return super()._value(trial, parameter)
 
     def _optuna_sampler(self, seed: int) -> optuna.samplers.BaseSampler:
-        import optuna
-
         return optuna.samplers.RandomSampler(seed=seed)
 
 
@@ -113,7 +100,6 @@ class QuasiRandom(Sampler):
     def draw(self, number: int) -> dict[str, Value]:
         if not self.space.parameters:
             return dict(self.space.constants)
-        import numpy as np
         from scipy.stats import qmc
 
         sequence = qmc.Sobol(len(self.space.parameters), scramble=True, rng=np.random.default_rng(self._seed))
@@ -124,18 +110,11 @@ class QuasiRandom(Sampler):
             return self.space.at(iter(sequence.random(1)[0].tolist()))
 
 
-SAMPLERS: Plugins[Callable[[SweepSpec], Sampler]] = Plugins(
-    "sampler", "keras_sweep.samplers", {"tpe": Tpe, "random": Random, "grid": Grid, "qmc": QuasiRandom}
-)  # the first is the default
-
-
 def _frozen(space: SearchSpace, result: Result) -> optuna.trial.FrozenTrial | None:
     """The result as the sampling study holds it; None where its parameters are not of this space.
 
     A failed trial becomes a pruned one without a value, which samplers rank as the worst.
     """
-    import optuna
-
     if (searched := space.searched(result.params)) is None:
         return None
     params: dict[str, Any] = {}
