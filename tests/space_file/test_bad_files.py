@@ -9,7 +9,7 @@ import pytest
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.bad_files import BAD_FILES, BadFile
-from tests.helpers.space_texts import DENSE, dense, own_model, with_parameters
+from tests.helpers.space_texts import DENSE, dense, with_parameters
 
 
 def faults_of(text: str, path: Path = Path("space.yaml")) -> SpaceFileError:
@@ -125,13 +125,6 @@ def test_a_long_value_is_cut() -> None:
 def test_of_very_many_faults_the_first_are_told() -> None:
     found = faults_of(with_parameters(*(f"p{index}: 1" for index in range(199)))).faults
     assert (len(found), found[-1].rule) == (101, "and 99 more faults")
-
-
-def test_conditions_that_combine_without_end_are_refused() -> None:
-    flags = [f"model.a{n}: {{values: [1, 2]}}" for n in range(40)]
-    conditions = ", ".join(f"model.a{n}: 1" for n in range(40))
-    text = own_model(with_parameters(*flags, f"seed: {{values: [1, 2], when: {{{conditions}}}}}"))
-    assert "may combine in at most" in str(faults_of(text))
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ import numpy as np
 from keras_sweep.errors import UsageError
 from keras_sweep.search.engine import Sampler
 from keras_sweep.space.distributions import Categorical, Float, Value
-from keras_sweep.space.search_space import SearchSpace
+from keras_sweep.space.search_space import MOST_LISTED, SearchSpace
 from keras_sweep.space.sweep_spec import SweepSpec
 
 POINTS_A_RANGE = 10  # what a continuous range is cut into
-LARGEST_LISTED = 100_000  # points
 
 
 class Grid(Sampler):
@@ -48,10 +47,10 @@ def grid_space(space: SearchSpace) -> SearchSpace:
 
 
 def shuffled_points(space: SearchSpace, seed: int) -> list[dict[str, Value]]:
-    """All points of a finite space. Raises UsageError where there are more than `LARGEST_LISTED`."""
-    if space.size > LARGEST_LISTED:
+    """All points of a finite space. Raises UsageError where there are more than `MOST_LISTED`."""
+    if space.size > MOST_LISTED:
         raise UsageError(
-            f"a grid of {space.size:,.0f} points is more than the {LARGEST_LISTED:,} that can be listed",
+            f"a grid of more than {MOST_LISTED:,} points can't be listed",
             hint="Use `sampler: random`, or fewer values",
         )
     points = list(space.points())

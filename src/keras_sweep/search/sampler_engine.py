@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from keras_sweep.search.engine import Engine, Sampler
-from keras_sweep.search.grid import LARGEST_LISTED
 from keras_sweep.space.distributions import Value
-from keras_sweep.space.search_space import Params, SearchSpace, identity
+from keras_sweep.space.search_space import MOST_LISTED, Params, SearchSpace, identity
 from keras_sweep.trial.result import Result, Suggestion
 
 RANDOM_REDRAWS = 1_000  # of a space too large to list, before it counts as exhausted
@@ -79,7 +78,7 @@ class Distinct:
         return point
 
     def _elsewhere(self, generator: np.random.Generator) -> dict[str, Value] | None:
-        if self._sampler.space.size > LARGEST_LISTED:
+        if self._sampler.space.size > MOST_LISTED:
             return self._seen.at_random(lambda: float(generator.random()), RANDOM_REDRAWS)
         left = list(self._seen.unseen())
         return left[int(generator.integers(len(left)))] if left else None

@@ -192,11 +192,3 @@ def optuna_distribution(distribution: Distribution) -> BaseDistribution:
 def choices_as_scalars(distribution: Categorical) -> list[Scalar]:
     """The choices, in order, as scalars."""
     return [as_scalar(choice) for choice in distribution.choices]
-
-
-def choice_from_scalar(distribution: Categorical, scalar: Scalar) -> Value:
-    """The choice that the scalar stands for. Raises ValueError where there is none."""
-    for choice, known in zip(distribution.choices, choices_as_scalars(distribution), strict=True):
-        if type(known) is type(scalar) and known == scalar:
-            return choice
-    raise ValueError(f"{scalar!r} is none of {choices_as_scalars(distribution)}")

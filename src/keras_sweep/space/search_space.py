@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from typing import TypeAlias
 
 from keras_sweep.space.distributions import Distribution, Int, Value
 
 Params: TypeAlias = Mapping[str, Value]  # a trial's values, constants included
+MOST_LISTED = 100_000  # points of a space
 _SHARES = ("accuracy", "acc", "auc", "precision", "recall")  # metrics, or how their names end
 
 
@@ -61,9 +63,15 @@ class SearchSpace:
 
     @cached_property
     def size(self) -> float:
-        """The number of different trials; infinite where a range is continuous."""
-        sizes = [self._count(group, 0, dict(self.constants)) for group in self._groups()]
-        return math.inf if math.inf in sizes else math.prod(sizes)
+        """The number of different trials; infinite where a range is continuous, or where conditions make very many."""
+        if not any(parameter.when for parameter in self.parameters):
+            sizes = [parameter.distribution.size for parameter in self.parameters]
+            return math.inf if math.inf in sizes else math.prod(sizes)
+        try:
+            count = sum(1 for _ in islice(self.points(), MOST_LISTED + 1))
+        except ValueError:  # of a continuous range
+            return math.inf
+        return count if count <= MOST_LISTED else math.inf
 
     def least_and_most(self, name: str, default: int) -> tuple[int, int]:
         """What a trial may have of a parameter that is a whole number."""
@@ -73,36 +81,6 @@ class SearchSpace:
         values = searched.values() if searched else (self.constants.get(name, default),)
         known = [value for value in values if isinstance(value, int)]
         return min(known), max(known)
-
-    def _groups(self) -> tuple[tuple[Parameter, ...], ...]:
-        """The parameters, those together that conditions link, directly or through others; in order within a group."""
-        groups: list[list[Parameter]] = []
-        for parameter in self.parameters:
-            needed = {condition.parameter for condition in parameter.when}
-            linked = [group for group in groups if needed & {member.name for member in group}]
-            groups = [group for group in groups if group not in linked]
-            groups.append([*(member for group in linked for member in group), parameter])
-        return tuple(tuple(sorted(group, key=self.parameters.index)) for group in groups)
-
-    @property
-    def branches(self) -> int:
-        """An upper bound of the steps that counting takes: how often the values that conditions name combine."""
-        return sum(math.prod(1 + len(_watched(parameter, group)) for parameter in group) for group in self._groups())
-
-    def _count(self, group: tuple[Parameter, ...], index: int, params: dict[str, Value]) -> float:
-        if index == len(group):
-            return 1
-        parameter = group[index]
-        if not parameter.active(params):
-            return self._count(group, index + 1, params)
-        watched = _watched(parameter, group)
-        counts = [self._count(group, index + 1, {**params, parameter.name: value}) for value in watched]
-        if parameter.distribution.size > len(watched):  # values that no condition names, all alike in what follows
-            others = self._count(group, index + 1, params)
-            if math.inf in (others, parameter.distribution.size):
-                return math.inf
-            counts.append((parameter.distribution.size - len(watched)) * others)
-        return math.inf if math.inf in counts else sum(counts)
 
     def points(self) -> Iterator[dict[str, Value]]:
         """All different trials, constants included, in the order of the file. Raises ValueError if infinite."""
@@ -147,18 +125,6 @@ def in_order(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
         ordered.append(next(ready, left[0]))
         left.remove(ordered[-1])
     return tuple(ordered)
-
-
-def _watched(parameter: Parameter, group: tuple[Parameter, ...]) -> set[Value]:
-    """The values of the parameter that others' conditions name; only these change what follows."""
-    return {
-        value
-        for other in group
-        for condition in other.when
-        if condition.parameter == parameter.name
-        for value in condition.values
-        if parameter.distribution.contains(value)
-    }
 
 
 def identity(params: Params) -> tuple[tuple[str, Value], ...]:

@@ -13,8 +13,7 @@ UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 JOINERS = frozenset("\u200c\u200d")  # Cf, but part of ordinary writing
 LONGEST = 60  # characters of a value that an error repeats
 LIKENESS = 0.66  # of a name and the one that it may stand for: two of three letters are right
-LONGEST_NAME = 64
-_ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_ALLOWED = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -88,11 +87,7 @@ def listed(values: Iterable[object], most: int = 5) -> str:
 
 def sweep_name_fault(name: str) -> str | None:
     """The rule that a sweep's name breaks, or None where it may be used."""
-    if len(name) > LONGEST_NAME:
-        return f"a sweep's name has at most {LONGEST_NAME} characters, but {quoted(name)} has {len(name)}"
-    if not _ALLOWED.fullmatch(name):
-        return (
-            "a sweep's name is letters (a-z), digits, `.`, `_` and `-`, and begins with a letter, digit or `_`, "
-            f"but got {quoted(name)}"
-        )
-    return None
+    if _ALLOWED.fullmatch(name):
+        return None
+    rule = "a sweep's name is at most 64 letters (a-z), digits, `.`, `_` and `-`, and begins with no `.` or `-`"
+    return f"{rule}, but got {quoted(name)}"

@@ -25,7 +25,6 @@ from keras_sweep.space_file.sections import (
 )
 
 MOST_PARAMETERS = 200
-MOST_BRANCHES = 20_000  # so that counting a space takes no time
 MODEL = "model."
 FORMS: Mapping[str, type[ParameterSection]] = {"value": ConstantSection, "values": ChoiceSection}  # else a range
 FIT_ARGUMENTS: Mapping[str, Kind] = {
@@ -83,14 +82,7 @@ def parameters(faults: Faults, model: ModelSpec | None) -> SearchSpace | None:
     check_circle(good, faults)
     ordered = in_order(good.values())
     check_optimizer_arguments(ordered, names, faults)
-    if len(faults.found) > before:
-        return None
-    space = _space(ordered)
-    if space.branches > MOST_BRANCHES:
-        rule = f"conditions may combine in at most {MOST_BRANCHES:,} ways, but got more"
-        faults.fault(("parameters",), rule)
-        return None
-    return space
+    return _space(ordered) if len(faults.found) == before else None
 
 
 def _space(ordered: Iterable[Parameter]) -> SearchSpace:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from keras_sweep.space.distributions import Categorical, Float
-from keras_sweep.space.search_space import Parameter
+from keras_sweep.space.search_space import MOST_LISTED, Parameter
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import counted, escaped, joined
 from keras_sweep.views.terminal.text import number_text, seconds_text, value_text
@@ -28,7 +28,9 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     for name, words in said.items():
         console.print(Text.assemble((f"  {escaped(name):{width}}  ", "bold"), words))
     infinite = spec.space.size == math.inf
-    size = "infinitely many different trials" if infinite else counted(int(spec.space.size), "different trial")
+    size = (
+        f"more than {MOST_LISTED:,} different trials" if infinite else counted(int(spec.space.size), "different trial")
+    )
     if spec.model.kind == "python" and spec.space.size < math.inf:
         size += f", times those that {escaped(spec.model.source)} makes if it is a HyperModel"
     verb = "is" if spec.search.trials == 1 else "are"

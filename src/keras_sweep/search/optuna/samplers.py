@@ -14,7 +14,6 @@ from keras_sweep.space.distributions import (
     Categorical,
     Float,
     Value,
-    choice_from_scalar,
     choices_as_scalars,
     optuna_distribution,
 )
@@ -56,7 +55,8 @@ class OptunaSampler(Sampler):
     def _value(self, trial: optuna.Trial, parameter: Parameter) -> Value:
         name, distribution = parameter.name, parameter.distribution
         if isinstance(distribution, Categorical):
-            return choice_from_scalar(distribution, trial.suggest_categorical(name, choices_as_scalars(distribution)))
+            scalars = choices_as_scalars(distribution)
+            return distribution.choices[scalars.index(trial.suggest_categorical(name, scalars))]
         suggest = trial.suggest_float if isinstance(distribution, Float) else trial.suggest_int
         return suggest(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)  # type: ignore[arg-type]
 

@@ -1,6 +1,6 @@
 """`sweep run --json`: every event as one line of strict JSON in ASCII, with the field `event` first.
 
-    sweep_started     name folder engine runner total finished(count) metric goal space_size(null: infinite)
+    sweep_started     name folder engine runner total finished(count) metric goal space_size(null: very large)
                       parameters[name]
     generation_asked  generation trials[{number params continues}]
     phase_began       phase done total
