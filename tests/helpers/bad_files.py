@@ -38,7 +38,6 @@ def bad(key: str, value: str, below: str, words: str, *before: str) -> BadFile:
     return text, number, f"{section}.{below}" if below else section, words
 
 
-TWO_SPLITS = "data: {csv: there.csv, target: y, split: {test: 0.1}}"
 NORMAL = "{distribution: normal, mu: 0, sigma: 1}"
 NO_NORMAL = "a distribution that is known here, but got 'normal' (one of int_uniform, uniform"
 MISS_ONE = "{values: [1, 2], probabilities: [0.5, 0.4]}"
@@ -99,7 +98,9 @@ BAD_SECTIONS: Mapping[str, BadFile] = {
     "one fold": bad("split", "{folds: 1}", "folds", "must be 0, for none, or at least 2, but got 1"),
     "folds beside a share": bad("split", "{folds: 5, validation: 0.2}", "validation", "so there is no share of them"),
     "folds without a refit": bad("finish", "{refit: false}", "refit", "must be true with `folds`", "split: {folds: 5}"),
-    "two splits": (dense(data=TWO_SPLITS) + "split: {test: 0.2}\n", 12, "split", "there twice"),
+    "a split of data": bad(
+        "data", "{csv: there.csv, target: y, split: {test: 0.1}}", "split", "at the top of the file"
+    ),
     # model
     "unknown model": bad("model", "dnse", "", "(did you mean `dense`?)"),
     "units outside": bad("model", "{units: 10}", "", "must be `dense`, {dense: {units: 10}} or"),

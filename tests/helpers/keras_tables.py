@@ -36,7 +36,6 @@ def keras_tables(known: Mapping[str, Any]) -> dict[str, Any]:
         "losses": sorted(losses - set(OTHER_LOSSES)),
         "metrics_to_maximize": sorted(name for name, (_, direction) in metrics.items() if direction == "up"),
         "metrics_to_minimize": sorted(name for name, (_, direction) in metrics.items() if direction == "down"),
-        "same_metric": _same(metrics),
         "activations": sorted(ACTIVATIONS),
         "optimizers": _optimizers(known.get("optimizers", {})),
     }
@@ -57,14 +56,6 @@ def _metrics() -> dict[str, tuple[type, str]]:
         if direction is not None:
             found[name] = (type(metric), direction)
     return found
-
-
-def _same(metrics: Mapping[str, tuple[type, str]]) -> list[list[str]]:
-    """Names of the same metric, the long one first."""
-    names: dict[type, list[str]] = {}
-    for name, (kind, _) in metrics.items():
-        names.setdefault(kind, []).append(name)
-    return sorted(sorted(same, key=len, reverse=True) for same in names.values() if len(same) > 1)
 
 
 def _optimizers(known: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -14,8 +14,6 @@ from keras_sweep.search.pruning import (
     PRUNING_RULES,
     bracket_of,
     bracket_shares,
-    goes_on,
-    rung_epochs,
 )
 from keras_sweep.space.distributions import Int
 from keras_sweep.space.search_space import Goal, Objective, Parameter, SearchSpace
@@ -23,26 +21,6 @@ from keras_sweep.space.sweep_spec import EarlyTerminate, SweepSpec
 from tests.helpers.engine_contract import spec
 
 UP, DOWN = Objective("val_accuracy", Goal.MAXIMIZE), Objective("val_loss", Goal.MINIMIZE)
-
-
-@pytest.mark.parametrize(
-    ("min_iter", "eta", "epochs", "rungs"),
-    [(1, 3, 1, ()), (1, 3, 2, (1,)), (2, 3, 20, (2, 6, 18)), (1, 2, 8, (1, 2, 4)), (5, 2, 4, ())],
-)
-def test_rungs_are_a_geometric_series_below_the_last_epoch(
-    min_iter: int, eta: int, epochs: int, rungs: tuple[int, ...]
-) -> None:
-    assert rung_epochs(min_iter, eta, epochs) == rungs
-
-
-def test_the_best_one_of_eta_goes_on() -> None:
-    assert goes_on(0.6, [0.1, 0.2, 0.3, 0.4, 0.5], 3, UP)
-    assert goes_on(0.5, [0.1, 0.2, 0.3, 0.4, 0.6], 3, UP)  # two of six
-    assert not goes_on(0.4, [0.1, 0.2, 0.3, 0.5, 0.6], 3, UP)
-    assert goes_on(0.1, [0.2, 0.3], 3, DOWN)
-    assert goes_on(0.5, [], 3, UP)  # the first that comes
-    assert not goes_on(0.4, [0.5], 3, UP)
-    assert goes_on(0.5, [0.5, 0.5, 0.5], 3, UP)  # equal values are equally good
 
 
 def test_brackets_get_trials_by_hyperbands_shares() -> None:

@@ -9,7 +9,7 @@ import pytest
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.bad_files import BAD_FILES, BadFile
-from tests.helpers.space_texts import DENSE, dense, with_parameters
+from tests.helpers.space_texts import DENSE, dense
 
 
 def faults_of(text: str, path: Path = Path("space.yaml")) -> SpaceFileError:
@@ -120,11 +120,6 @@ def test_a_fault_shows_control_characters_as_escapes() -> None:
 
 def test_a_long_value_is_cut() -> None:
     assert len(str(faults_of(dense(data="data: " + "x" * 10_000)))) < 400
-
-
-def test_of_very_many_faults_the_first_are_told() -> None:
-    found = faults_of(with_parameters(*(f"p{index}: 1" for index in range(199)))).faults
-    assert (len(found), found[-1].rule) == (101, "and 99 more faults")
 
 
 @pytest.mark.parametrize(

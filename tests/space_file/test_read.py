@@ -195,12 +195,6 @@ def test_data_files_are_relative_to_the_space_file(tmp_path: Path) -> None:
         ("{parquet: data/a.parquet, target: y}", "parquet", "y"),
         ("{npz: data/a.npz}", "npz"),
         ("{npz: data/a.npz, target: y}", "npz", "y"),
-        (
-            "{csv: data/a.csv, target: y, split: {test: 0.1, stratify: true}}",
-            "csv",
-            "y",
-            Split(test=0.1, stratify=True),
-        ),
     ):
         assert read(dense(data=f"data: {text}"), tmp_path).data == DataSpec(kind, str(file / f"a.{kind}"), *more)
     assert read(dense(data="data: {python: rows:load}"), tmp_path).data == DataSpec("python", "rows:load")

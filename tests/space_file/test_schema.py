@@ -32,7 +32,6 @@ def test_the_schema_is_json_and_says_what_keys_are_for() -> None:
     assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     rate = SCHEMA["properties"]["parameters"]["properties"]["learning_rate"]
     assert rate["description"] == "an argument of every optimizer"
-    assert schema_errors(rate["examples"][0], rate) == []
     assert SCHEMA["additionalProperties"] is False
     assert "of muon, rmsprop, sgd" in SCHEMA["properties"]["parameters"]["properties"]["momentum"]["description"]
 

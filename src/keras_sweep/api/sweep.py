@@ -55,10 +55,10 @@ class Trial(Answer, Result):
         seconds: the wall time of each part; `.total` is all of it.
         reason: why it ended early, if it did.
         engine: who asked for it: "optuna/tpe".
-        finalists: the same recipe trained with other seeds, which are in their `.params`.
-        seeds: its recipe over all seeds that it was trained with: `.count`, `.mean`, `.stderr`, `.unstable`; None for
+        finalists: the same configuration trained with other seeds, which are in their `.params`.
+        seeds: its configuration over all seeds that it was trained with: `.count`, `.mean`, `.stderr`, `.unstable`; None for
             one. Once all finalists of a sweep are there, `.mean` is what ranks them, and `.exported` is the seed whose
-            model stands for the recipe.
+            model stands for the configuration.
     """
 
     objective: Objective
@@ -67,7 +67,7 @@ class Trial(Answer, Result):
 
     @property
     def number(self) -> int:
-        """Its number, counted from 0; of a finalist that of the trial whose recipe it is."""
+        """Its number, counted from 0; of a finalist that of the trial whose configuration it is."""
         suggestion = self.suggestion
         return suggestion.number if suggestion.recipe is None else suggestion.recipe
 

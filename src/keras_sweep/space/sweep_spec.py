@@ -90,9 +90,11 @@ class SearchSettings:
 
 @dataclass(config=STRICT, frozen=True, slots=True)
 class Finalists:
-    """The best recipes are trained again with new seeds: how many, and with how many seeds."""
+    """The best configurations are trained again with new seeds: how many, and with how many seeds."""
 
-    top: int = Field(default=5, ge=2, le=1000, description="recipes: the trials that lead when the search has ended")
+    top: int = Field(
+        default=5, ge=2, le=1000, description="configurations: the trials that lead when the search has ended"
+    )
     seeds: int = Field(default=3, ge=1, le=1000, description="new seeds: the search seed + 1, + 2, ...")
 
 

@@ -23,7 +23,6 @@ METRICS_TO_MAXIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_maximize"])
 METRICS_TO_MINIMIZE: tuple[str, ...] = tuple(TABLES["metrics_to_minimize"])
 # what `compile(metrics=[...])` takes as text and no argument; Keras logs each under exactly the name it was given by
 METRICS: tuple[str, ...] = tuple(sorted({*METRICS_TO_MAXIMIZE, *METRICS_TO_MINIMIZE}))
-SAME_METRIC: tuple[tuple[str, ...], ...] = tuple(map(tuple, TABLES["same_metric"]))
 ACTIVATIONS: tuple[str, ...] = tuple(TABLES["activations"])
 DEFAULT_OPTIMIZER = "rmsprop"  # as `keras.Model.compile`
 

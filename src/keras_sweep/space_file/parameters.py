@@ -34,15 +34,6 @@ FIT_ARGUMENTS: Mapping[str, Kind] = {
     "batch_size": kind_of(Annotated[int, Field(ge=1)]),
     "seed": kind_of(Seed),
 }
-OTHER_NAMES: Mapping[str, str] = {
-    "lr": "learning_rate",
-    "opt": "optimizer",
-    "batch": "batch_size",
-    "n_epochs": "epochs",
-    "num_epochs": "epochs",
-    "max_epochs": "epochs",
-    "random_state": "seed",
-}
 # arguments of `fit` that are no parameter -> what serves instead
 INSTEAD: Mapping[str, str] = {
     "callbacks": "`epochs: {max: 20, take: best}` keeps each trial's best epoch, and `early_terminate` "
@@ -156,8 +147,8 @@ def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
     if name.startswith(MODEL):
         inner = name.removeprefix(MODEL)
         if model is not None and model.kind == "dense" and inner not in DENSE_ARGUMENTS:
-            near = did_you_mean(inner, DENSE_ARGUMENTS)
-            hint = near.replace("`", "`model.", 1) if near else f"its arguments are {joined(DENSE_ARGUMENTS)}"
+            near = did_you_mean(name, [f"{MODEL}{argument}" for argument in DENSE_ARGUMENTS])
+            hint = near or f"its arguments are {joined(DENSE_ARGUMENTS)}"
             faults.fault(path, f"the dense model has no argument {quoted(inner)}", hint)
         elif not inner.isidentifier():
             faults.fault(path, f"a model's argument is a Python name, but got {quoted(inner)}")
@@ -166,7 +157,7 @@ def _check_name(name: str, model: ModelSpec | None, faults: Faults) -> None:
         hint = f"an argument of the model is written `model.{name}`"
     else:
         known = (*FIT_ARGUMENTS, *ARGUMENTS, *(f"{MODEL}{argument}" for argument in DENSE_ARGUMENTS))
-        near = INSTEAD.get(name) or did_you_mean(OTHER_NAMES.get(name, name), known)
+        near = INSTEAD.get(name) or did_you_mean("learning_rate" if name == "lr" else name, known)
         hint = near or "arguments of the model are written `model.NAME`"
     faults.fault(path, f"no optimizer of Keras has an argument {quoted(name)}", hint)
 

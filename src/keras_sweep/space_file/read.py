@@ -14,7 +14,7 @@ from keras_sweep.space.search_space import Goal, Objective, SearchSpace
 from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, SearchSettings, SweepSpec
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
 from keras_sweep.space_file.faults import Faults, unknown
-from keras_sweep.space_file.keras_tables import METRICS, METRICS_TO_MAXIMIZE, SAME_METRIC, kind_of
+from keras_sweep.space_file.keras_tables import METRICS, METRICS_TO_MAXIMIZE, kind_of
 from keras_sweep.space_file.options import Overrides, plain_yaml, with_options
 from keras_sweep.space_file.parameters import INSTEAD, parameters
 from keras_sweep.space_file.sections import (
@@ -29,7 +29,6 @@ from keras_sweep.space_file.sections import (
 from keras_sweep.space_file.sources import check_folds, data_of, model_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
 
-MOST_FAULTS = 100
 REQUIRED = {
     "data": "as in `data: fashion_mnist`",
     "model": "as in `model: {dense: {units: 10, activation: softmax}}`",
@@ -76,7 +75,7 @@ def read_space_file(
         text = _text(path) if text is None else text
         root = tree_of_text(text)
     except TreeError as error:
-        raise SpaceFileError(where, _few(error.faults)) from None
+        raise SpaceFileError(where, _printable(error.faults)) from None
     if not isinstance(root.value, dict):
         rule = f"a space file is a map with {joined(REQUIRED)}, but got {quoted(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
@@ -110,7 +109,7 @@ def read_space_file(
         if early is not None:
             _warn_about_rungs(faults, space, search.sampler, early)
     if faults.found or not (data and model and loss_fits and objective and space and search and metrics is not None):
-        raise SpaceFileError(where, _few(faults.found))
+        raise SpaceFileError(where, _printable(faults.found))
     return SweepSpec(
         name=sweep_name,
         folder=folder,
@@ -145,15 +144,12 @@ def _text(path: Path) -> str:
         raise TreeError(Fault(f"the file can't be read: {escaped(reason)}")) from None
 
 
-def _few(faults: Sequence[Fault]) -> list[Fault]:
-    """By line and printable; where there are very many, the first ones and how many more."""
-    ordered = sorted(faults, key=lambda fault: fault.line or 0)
-    printable = [
+def _printable(faults: Sequence[Fault]) -> list[Fault]:
+    """In the order of the file, and with what could steer a terminal written out."""
+    return [
         Fault(escaped(fault.rule), escaped(fault.key), fault.line, escaped(fault.hint) if fault.hint else None)
-        for fault in ordered[:MOST_FAULTS]
+        for fault in sorted(faults, key=lambda fault: fault.line or 0)
     ]
-    more = len(ordered) - MOST_FAULTS
-    return [*printable, Fault(f"and {more} more faults")] if more > 0 else printable
 
 
 def _check_keys(faults: Faults) -> None:
@@ -193,24 +189,16 @@ def _objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective 
     recorded = ("val_loss", *(f"val_{metric}" for metric in metrics))
     if name not in recorded:
         rule = f"must be one that is recorded ({joined(recorded)}), but got {quoted(name)}"
-        faults.fault(("metric", "name"), rule, _near(name, recorded))
+        metric = name.removeprefix("val_")
+        missing = metric in METRICS and f"val_{metric}" not in recorded
+        hint = f"add `{metric}` to `metrics`" if missing else did_you_mean(name, recorded)
+        faults.fault(("metric", "name"), rule, hint)
         return None
     natural = Goal.MAXIMIZE if name.removeprefix("val_") in METRICS_TO_MAXIMIZE else Goal.MINIMIZE
     goal = Goal(section.goal or natural)
     if goal is not natural:
         faults.warn(("metric", "goal"), f"`{name}` is usually {natural.value}d, not {goal.value}d")
     return Objective(name, goal, take_best=faults.root.at("parameters", "epochs", "take").value == "best")
-
-
-def _near(name: str, recorded: tuple[str, ...]) -> str | None:
-    """The hint for a metric that is not recorded. Keras logs a metric under the name that the file gives it by."""
-    metric = name.removeprefix("val_")
-    if f"val_{name}" in recorded:
-        return f"did you mean `val_{name}`?"
-    same = [f"val_{other}" for names in SAME_METRIC if metric in names for other in names]
-    if here := [other for other in same if other in recorded]:
-        return f"here it is recorded as `{here[0]}`"
-    return f"add `{metric}` to `metrics`" if metric in METRICS else did_you_mean(name, recorded)
 
 
 def _search_of(faults: Faults) -> SearchSettings | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, SkipValidation, create_model
+from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, create_model
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypeAliasType
 
@@ -132,13 +132,7 @@ class SearchSection(SearchSettings):
     sampler: str = Field(default_factory=lambda: "", json_schema_extra=_name_samplers)
 
 
-class DataSection(Section):
-    """Where rows come from."""
-
-    split: SkipValidation[Split] = Field(default_factory=Split)  # a section of its own
-
-
-class PythonData(DataSection):
+class PythonData(Section):
     """Rows from a function of yours."""
 
     python: Source = Field(description="module:function, beside the space file", examples=["my_data:load"])
@@ -152,14 +146,14 @@ FILES: Mapping[str, tuple[str, Any]] = {
 }
 
 
-def data_form(kind: str) -> type[DataSection]:
+def data_form(kind: str) -> type[Section]:
     """The keys that a kind of source takes; those of other packages all take text and a target."""
     if kind == "python":
         return PythonData
     doc, target = FILES.get(kind, (None, optional("what is to be predicted")))
     source = Field(description="path, relative to the space file" if kind in FILES else f"what {kind} reads")
     fields: dict[str, Any] = {kind: (Text, source), "target": (Text, target)}
-    return create_model(f"{kind}_data", __base__=DataSection, __doc__=doc, **fields)
+    return create_model(f"{kind}_data", __base__=Section, __doc__=doc, **fields)
 
 
 class DenseSection(Section):
@@ -210,8 +204,8 @@ class SpaceFile(Section):
     search: SearchSection = Field(default_factory=SearchSection)
     finalists: Literal["none"] | Finalists = Field(
         default_factory=Finalists,
-        description="the best recipes, trained again with new seeds once the search has ended; left out, they take at "
-        "most a quarter of the search's epochs",
+        description="the best configurations, trained again with new seeds once the search has ended; left out, they take "
+        "at most a quarter of the search's epochs",
     )
     finish: Finish = Field(default_factory=Finish, description="what becomes of the winner")
 
@@ -229,13 +223,6 @@ PASSED_OVER: Mapping[str, str] = {
     "entity": "a sweep has no owner",
 }
 
-_EXAMPLES: Mapping[str, Any] = {
-    "optimizer": {"values": ["sgd", "rmsprop", "adam"]},
-    "learning_rate": {"min": 1e-4, "max": 1.0, "log": True},
-    "epochs": {"min": 1, "max": 20},
-    "batch_size": {"values": [32, 64, 128]},
-    "momentum": {"min": 0.0, "max": 0.9, "when": {"optimizer": "sgd"}},
-}
 _OURS: Mapping[str, str] = {
     "optimizer": f"optimizers of Keras: {joined(OPTIMIZERS)}",
     "epochs": "how long a trial trains; `take: best` trains all to the maximum and scores the best epoch",
@@ -258,8 +245,6 @@ def space_file_schema() -> dict[str, Any]:
     }
     parameter = schema["properties"]["parameters"].pop("additionalProperties")
     properties = {name: {**parameter, "description": text} for name, text in names.items()}
-    for name, example in _EXAMPLES.items():
-        properties[name]["examples"] = [example]
     schema["properties"]["parameters"].update(
         properties=properties,
         patternProperties={r"^model\.[A-Za-z_]\w*$": parameter},

@@ -37,11 +37,7 @@ def data_of(faults: Faults, folder: Path) -> DataSpec | None:
         faults.fault(("data",), f"{what}, but got {quoted(node.plain)}", near)
         return None
     kind = kinds[0]
-    section = faults.section(data_form(kind), ("data",))
-    if "split" in given:
-        if faults.has("split"):
-            faults.fault(("split",), "`split` is there twice, here and under `data`", "leave one of them out")
-        split = faults.section(Split, ("data", "split"))
+    section = faults.section(data_form(kind), ("data",), {"split": "it stands at the top of the file"})
     source = given[kind].value
     if kind in FILES and isinstance(source, str) and source:
         source = str(_data_file(faults, ("data", kind), source, folder))
@@ -67,16 +63,15 @@ def _data_file(faults: Faults, path: tuple[str, ...], source: str, folder: Path)
 
 def check_folds(faults: Faults) -> None:
     """Note what can't stand beside `folds`."""
-    path = ("split",) if faults.has("split") else ("data", "split")
-    split = faults.root.at(*path).plain
+    split = faults.root.plain.get("split")
     if not isinstance(split, dict) or type(folds := split.get("folds")) is not int or folds < 1:
         return
     if folds == 1:
         rule = "must be 0, for none, or at least 2, but got 1: one fold leaves no row to train on"
-        faults.fault((*path, "folds"), rule)
+        faults.fault(("split", "folds"), rule)
     if "validation" in split:
         rule = "with `folds` every row is a validation row of one fold, so there is no share of them"
-        faults.fault((*path, "validation"), rule, "leave out `validation` or `folds`")
+        faults.fault(("split", "validation"), rule, "leave out `validation` or `folds`")
     finish = faults.root.plain.get("finish")
     if isinstance(finish, dict) and finish.get("refit") is False:
         rule = "must be true with `folds`: no one model of the search stands for a trial"

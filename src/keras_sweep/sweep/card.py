@@ -163,7 +163,7 @@ def refit_record(refit: Refit | None) -> dict[str, Any] | None:
     """What a card says of a model that was trained once more, on all rows."""
     if refit is None:
         return None
-    of = "the recipe as the search trained it, on other rows than it was scored on; this model has seen them all"
+    of = "the configuration as the search trained it, on other rows than it was scored on; this model has seen them all"
     return {
         "rows": refit.rows,
         "epochs": refit.epochs,

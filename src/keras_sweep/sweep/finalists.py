@@ -91,10 +91,9 @@ def cut_text(choice: Choice, top: int, seeds: int) -> str:
     """What to say where the search is too small for all finalists."""
     ask = f"`finalists: {{top: {top}, seeds: {seeds}}}` in the space file asks for all"
     if not choice.recipes:
-        return (
-            f"no recipe is trained with other seeds: that would take more than a quarter of the search's epochs; {ask}"
-        )
-    cut = f"{counted(len(choice.recipes), 'recipe')} with {counted(len(choice.seeds), 'new seed')} each"
+        why = "that would take more than a quarter of the search's epochs"
+        return f"no configuration is trained with other seeds: {why}; {ask}"
+    cut = f"{counted(len(choice.recipes), 'configuration')} with {counted(len(choice.seeds), 'new seed')} each"
     return f"the finalists are {cut}, as many as a quarter of the search's epochs can train; {ask}"
 
 

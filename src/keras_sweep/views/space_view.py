@@ -70,10 +70,10 @@ def print_estimate(console: Console, data: SearchData, estimate: TimeEstimate | 
     words = f" by {estimate.runner}: about {trained}, and compiling about {programs}"
     console.print(Text.assemble("about ", (seconds_text(estimate.seconds), "bold"), words))
     if estimate.finalist_epochs:
-        recipes, seeds = estimate.finalists
+        configurations, seeds = estimate.finalists
         epochs = counted(round(estimate.finalist_epochs), "trial-epoch")
         seconds = seconds_text(estimate.finalist_epochs * estimate.epoch_seconds)
-        each = f"{counted(recipes, 'recipe')} with {counted(seeds, 'new seed')} each"
+        each = f"{counted(configurations, 'configuration')} with {counted(seeds, 'new seed')} each"
         console.print(Text(f"then finalists: the best {each}, about {epochs} more ({seconds})"))
     if estimate.refit_epochs:
         epochs = counted(round(estimate.refit_epochs), "epoch")

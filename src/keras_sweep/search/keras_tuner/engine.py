@@ -62,8 +62,11 @@ class KerasTunerEngine(Engine):
             in_order = sorted(results, key=lambda result: result.number)
             again = self._ask_again([result for result in in_order if result.engine == self.name])
             for result in in_order:
-                if result.number not in again:
-                    self._learn_foreign(result)
+                if result.number not in again:  # of another engine
+                    if not self._has_budgets or result.params.get("epochs") in self._oracle.first_budgets():
+                        self._seen.add(result.params)
+                    if self._sampler == "bayesian":
+                        self._add(result)
                 self._next = result.number + 1
                 self._generation = max(self._generation, result.suggestion.generation + 1)
             self.tell(in_order)
@@ -161,12 +164,6 @@ class KerasTunerEngine(Engine):
             else:
                 self._cancel(suggestion.number)
         return frozenset(same)
-
-    def _learn_foreign(self, result: Result) -> None:
-        if not self._has_budgets or result.params.get("epochs") in self._oracle.first_budgets():
-            self._seen.add(result.params)
-        if self._sampler == "bayesian":
-            self._add(result)
 
     def _add(self, result: Result) -> bool:
         """Make the oracle learn a trial that it did not choose now; False where it is of another space."""

@@ -132,8 +132,15 @@ class SilentOracle:
             self._failed.append(id)
         with self._faults():
             self._end(id, value)
-            if self._sampler == "bayesian":
-                self._score_failed()
+            if self._sampler != "bayesian":
+                return
+            # Failed trials get the worst score of all others: an infinite one would count as 0, which may be the best.
+            trials = self._oracle.trials
+            failed = [trials[id] for id in self._failed]
+            known = [one.score for one in trials.values() if one.status == "COMPLETED" and one not in failed]
+            for trial in failed if known else ():
+                trial.status = "COMPLETED"
+                trial.score = max(known, key=self._objective.key)
 
     def drop(self, id: str) -> None:
         """End a trial that was never trained; nothing is learned."""
@@ -221,14 +228,6 @@ class SilentOracle:
         oracle.save = lambda: None
         oracle._save_trial = lambda _: None  # noqa: SLF001  # KerasTuner 1.4: the record is elsewhere
         return oracle
-
-    def _score_failed(self) -> None:
-        """Give failed trials the worst score of all others: an infinite one would count as 0, which may be the best."""
-        trials = self._oracle.trials
-        known = [trial.score for id, trial in trials.items() if trial.status == "COMPLETED" and id not in self._failed]
-        for id in self._failed if known else ():
-            trials[id].status = "COMPLETED"
-            trials[id].score = max(known, key=self._objective.key)
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

@@ -30,7 +30,7 @@ def winner_sentence(facts: SweepFacts) -> str:
     more = f", of {total:,} that there are to be" if total is not None and total > len(facts.rows) else ""
     goal = "higher" if facts.sweep.objective.goal.value == "maximize" else "lower"
     seeds = facts.winner.seeds
-    over = f" Over {seeds.count} seeds its recipe scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
+    over = f" Over {seeds.count} seeds its configuration scores {seeds_texts(seeds)[1]}." if seeds is not None else ""
     best = f"Trial {facts.winner.number} is the best of {trials}{more}"
     return f"{best}, by {facts.sweep.objective.name} ({goal} is better).{over}"
 

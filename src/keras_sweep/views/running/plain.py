@@ -144,10 +144,10 @@ def started_text(event: SweepStarted) -> str:
 
 
 def finalists_text(event: FinalistsChosen) -> str:
-    """`the best 5 recipes train again with the seeds 43, 44 and 45: trials 36, 12, 40, 5 and 17`."""
+    """`the best 5 configurations train again with the seeds 43, 44 and 45: trials 36, 12, 40, 5 and 17`."""
     seeds = f"the seed{'s' if len(event.seeds) > 1 else ''} {joined(map(str, event.seeds), 'and')}"
     trials = joined(map(str, event.recipes), "and")
-    text = f"the best {len(event.recipes)} recipes train again with {seeds}: trials {trials}"
+    text = f"the best {len(event.recipes)} configurations train again with {seeds}: trials {trials}"
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
 
 
