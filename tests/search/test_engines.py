@@ -22,7 +22,7 @@ def test_every_registered_sampler_can_be_named_in_a_space_file(engine: str, samp
     text = dense(search=f"search: {{engine: {engine}, sampler: {sampler}}}")
     read = read_space_file(Path("space.yaml"), text=text)
     assert (read.search.engine, read.search.sampler) == (engine, sampler)
-    assert sampler in space_file_schema()["$defs"]["SearchSection"]["properties"]["sampler"]["enum"]
+    assert sampler in space_file_schema()["$defs"]["SearchSettings"]["properties"]["sampler"]["enum"]
 
 
 def test_the_help_of_run_names_every_sampler() -> None:

@@ -91,10 +91,6 @@ def test_a_choice_without_weight_is_never_drawn() -> None:
     assert Categorical(("a", "b"), (0.0, 1.0)).at(0.0) == "b"
 
 
-def test_a_log_range_of_whole_numbers_begins_at_its_least() -> None:
-    assert all(Int(low, low + 3, log=True).at(0.0) == low for low in range(1, 2000))
-
-
 def test_a_step_of_real_numbers_gives_clean_decimals() -> None:
     assert Float(0.1, 0.7, step=0.1).values() == (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 

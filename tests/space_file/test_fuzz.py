@@ -140,11 +140,6 @@ def test_any_options(sets: list[str], word: str | None, number: int | None) -> N
     read(DENSE, sets=sets, overrides=Overrides(engine=word, trials=number))
 
 
-@given(st.text(max_size=30))
-def test_any_name(name: str) -> None:
-    read(DENSE, name=name)
-
-
 @given(st.text(max_size=40))
 @settings(max_examples=50)
 def test_any_path(path: str) -> None:

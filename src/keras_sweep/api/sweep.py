@@ -56,9 +56,9 @@ class Trial(Answer, Result):
         reason: why it ended early, if it did.
         engine: who asked for it: "optuna/tpe".
         finalists: the same configuration trained with other seeds, which are in their `.params`.
-        seeds: its configuration over all seeds that it was trained with: `.count`, `.mean`, `.stderr`, `.unstable`; None for
-            one. Once all finalists of a sweep are there, `.mean` is what ranks them, and `.exported` is the seed whose
-            model stands for the configuration.
+        seeds: its configuration over all seeds that it was trained with: `.count`, `.mean`, `.stderr`, `.unstable`;
+            None for one. Once all finalists of a sweep are there, `.mean` is what ranks them, and `.exported` is the
+            seed whose model stands for the configuration.
     """
 
     objective: Objective

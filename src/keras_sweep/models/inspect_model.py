@@ -95,15 +95,8 @@ def first_model(spec: SweepSpec, data: SearchData) -> tuple[Any, list[str]]:
 
 
 def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> tuple[int | None, ...]:
-    """The shape that rows of the data come out in. Raises ModelError for several inputs or outputs."""
+    """The shape that rows of the data come out in. Raises ModelError where one array does not come out of one array."""
     source = spec.model.source
-    inputs = getattr(model, "inputs", None) or ()
-    if len(inputs) > 1:
-        names = ", ".join(repr(tensor.name) for tensor in inputs)
-        raise ModelError(
-            f"the model of {source} takes {len(inputs)} inputs ({names}), but the data are one array of rows",
-            hint="Take one input, and cut it into parts inside the model (`x[:, :3]`, `x[:, 3:]`)",
-        )
     what = f"the model of {source} does not take rows of shape {data.row_shape}"
     with user_code(what, spec.folder, ModelError, hint="It is called with one array of inputs, [N, ...]"):
         outputs = called(model, data)
@@ -111,10 +104,8 @@ def _output_shape(spec: SweepSpec, data: SearchData, model: Any) -> tuple[int | 
         (outputs,) = outputs  # of `outputs=[output]`: on rows Keras gives the one array
     shape = getattr(outputs, "shape", None)
     if shape is None:
-        count = len(outputs) if isinstance(outputs, dict | list | tuple) else 0
-        many = f"{count or 'no single'} outputs" if count != 1 else f"its output in a {type(outputs).__name__}"
         raise ModelError(
-            f"the model of {source} gives {many}, but a sweep trains one, by one loss",
+            f"the model of {source} gives a {type(outputs).__name__}, but a sweep trains one output, by one loss",
             hint="Return a model with the one output that is to be searched for: `keras.Model(inputs, output)`",
         )
     return tuple(shape)

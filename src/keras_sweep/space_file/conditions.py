@@ -9,9 +9,9 @@ from graphlib import CycleError, TopologicalSorter
 from keras_sweep.space.distributions import Categorical, Distribution, Value
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
-from keras_sweep.space_file.faults import Faults, Path, broken
-from keras_sweep.space_file.keras_tables import DEFAULT_OPTIMIZER, OPTIMIZERS, argument, optimizers_with
-from keras_sweep.space_file.ranges import ends, path_of
+from keras_sweep.space_file.faults import Faults, Path
+from keras_sweep.space_file.keras_tables import DEFAULT_OPTIMIZER, OPTIMIZERS, optimizers_with
+from keras_sweep.space_file.ranges import path_of
 
 Parameters = Mapping[str, Parameter]  # by name, those without faults of their own
 
@@ -81,23 +81,12 @@ def check_optimizer_arguments(ordered: Sequence[Parameter], names: tuple[str, ..
             if not able:
                 faults.warn(path_of(parameter), "its conditions never hold together, so no trial has it")
             _check_taken(parameter, able, faults, named="optimizer" in names)
-    clips = [one for one in ordered if one.name in ("clipnorm", "clipvalue", "global_clipnorm")]
-    if len(clips) > 1 and not any(one.when for one in clips):
-        given = joined(one.name for one in clips)
-        rule = f"Keras takes only one of `clipnorm`, `clipvalue` and `global_clipnorm`, got {given}"
-        faults.fault(path_of(clips[1]), rule)
 
 
 def _check_taken(parameter: Parameter, possible: list[str], faults: Faults, *, named: bool) -> None:
     """Note where an optimizer that a trial with this argument may have does not take it, or not these values."""
     name, takers, path = parameter.name, optimizers_with(parameter.name), path_of(parameter)
     able = [optimizer for optimizer in possible if optimizer in takers]
-    general = argument(name)
-    for optimizer in able:
-        for where, value in ends(parameter, faults):
-            fault = broken(OPTIMIZERS[optimizer][name], value)
-            if fault and general is not None and not broken(general, value):  # otherwise it was told before
-                faults.fault(where, f"with {optimizer} it {fault[0][1]}")
     if able == possible:
         return
     if not able:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 from keras_sweep.errors import Fault, SpaceFileError
@@ -20,11 +20,11 @@ from keras_sweep.space_file.parameters import INSTEAD, parameters
 from keras_sweep.space_file.sections import (
     PASSED_OVER,
     SECTIONS,
-    EarlyTerminateSection,
+    Engine,
     Loss,
     Metric,
     MetricSection,
-    SearchSection,
+    PruningRule,
 )
 from keras_sweep.space_file.sources import check_folds, data_of, model_of
 from keras_sweep.space_file.yaml_tree import MOST_BYTES, TreeError, text_of_bytes, tree_of_text
@@ -47,6 +47,8 @@ OTHER_KEYS = {
 }
 LOSS = kind_of(Loss)
 METRICS_KIND = kind_of(list[Metric])
+ENGINE = kind_of(Engine)
+PRUNING_RULE = kind_of(PruningRule)
 
 
 def read_space_file(
@@ -204,18 +206,19 @@ def _objective_of(faults: Faults, metrics: tuple[str, ...] | None) -> Objective 
 def _search_of(faults: Faults) -> SearchSettings | None:
     """What `search` says, over the defaults; None with its faults noted."""
     hints = {"method": "here it is `sampler`", "run_cap": "here it is `trials`"}
-    section = faults.section(SearchSection, ("search",), hints)
-    if section is None:
+    section = faults.section(SearchSettings, ("search",), hints)
+    if section is None or not faults.fits(ENGINE, ("search", "engine"), section.engine):
         return None
     samplers = ENGINES[section.engine]
-    sampler = section.sampler or next(iter(samplers))
-    if sampler not in samplers:
-        elsewhere = [engine for engine, names in ENGINES.items() if sampler in names]
-        hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(sampler, samplers)
-        rule = f"must be one of {joined(samplers)} with {section.engine}, but got {quoted(sampler)}"
+    if faults.root.at("search", "sampler").value != section.sampler:  # left out, or no text
+        return replace(section, sampler=next(iter(samplers)))
+    if section.sampler not in samplers:
+        elsewhere = [engine for engine, names in ENGINES.items() if section.sampler in names]
+        hint = f"`engine: {elsewhere[0]}` has it" if elsewhere else did_you_mean(section.sampler, samplers)
+        rule = f"must be one of {joined(samplers)} with {section.engine}, but got {quoted(section.sampler)}"
         faults.fault(("search", "sampler"), rule, hint)
         return None
-    return SearchSettings(section.engine, sampler, section.trials, section.seed, section.generation)
+    return section
 
 
 def _early_terminate_of(faults: Faults) -> EarlyTerminate | None:
@@ -223,19 +226,15 @@ def _early_terminate_of(faults: Faults) -> EarlyTerminate | None:
     path = ("early_terminate",)
     if not faults.has("early_terminate") or faults.root.at(*path).value is None:
         return None
-    section = faults.section(EarlyTerminateSection, path, {"strict": "leave it out: poor trials always stop"})
-    return EarlyTerminate(**asdict(section)) if section else None
+    section = faults.section(EarlyTerminate, path, {"strict": "leave it out: poor trials always stop"})
+    return section if section and faults.fits(PRUNING_RULE, (*path, "type"), section.type) else None
 
 
 def _finalists_of(faults: Faults, space: SearchSpace | None) -> Finalists | None:
     """What `finalists` says, over the defaults; None where it says none, where trials differ in their seeds anyway, or
     with its faults noted."""
-    path = ("finalists",)
-    given = faults.root.plain.get("finalists", {})
+    path, given = ("finalists",), faults.root.plain.get("finalists", {})
     if given == "none":
-        return None
-    if isinstance(given, str):
-        faults.fault(path, f"must be a map with `top`, `seeds`, or none, but got {quoted(given)}")
         return None
     found = faults.section(Finalists, path)
     if space is not None and "seed" in (*space.constants, *(parameter.name for parameter in space.parameters)):

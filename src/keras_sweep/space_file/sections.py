@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, create_model
-from pydantic.dataclasses import dataclass
 from typing_extensions import TypeAliasType
 
 from keras_sweep.data.source import DATA_NAMES, SOURCES
@@ -57,13 +56,9 @@ Source = Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.\w+)*:\w+(\.\w+)*$"), Rule
 Loss = Annotated[str, Rule("a loss of Keras", LOSSES)]
 Metric = Annotated[str, Rule("a metric of Keras", METRICS)]
 Activation = Annotated[str, Rule("an activation of Keras", ACTIVATIONS)]
+Engine = Annotated[str, Rule("a search engine", ENGINES)]
+PruningRule = Annotated[str, Rule(names=PRUNING_RULES)]
 DataName = Annotated[str, Rule("a data set that is known", DATA_NAMES)]
-
-
-def _name_samplers(schema: dict[str, Any]) -> None:
-    """They depend on the engine, and more may be registered: the schema lists all, the reader judges the name."""
-    schema["enum"] = list(dict.fromkeys(name for names in ENGINES.values() for name in names))
-    schema["description"] = "; ".join(f"{engine}: {joined(names)}" for engine, names in ENGINES.items())
 
 
 class Section(BaseModel):
@@ -115,21 +110,6 @@ class MetricSection(Section):
         description="`val_loss`, or `val_` and one of the metrics", examples=["val_accuracy", "val_loss"]
     )
     goal: Annotated[str, Rule(names=("maximize", "minimize"))] = optional("by default what suits the metric")
-
-
-@dataclass(config=STRICT, frozen=True, slots=True)
-class EarlyTerminateSection(EarlyTerminate):
-    """Stops poor trials early."""
-
-    type: Annotated[str, Rule(names=PRUNING_RULES)]
-
-
-@dataclass(config=STRICT, frozen=True, slots=True)
-class SearchSection(SearchSettings):
-    """Who asks for trials, how often, and from which seed."""
-
-    engine: Annotated[str, Rule("a search engine", ENGINES)] = "optuna"
-    sampler: str = Field(default_factory=lambda: "", json_schema_extra=_name_samplers)
 
 
 class PythonData(Section):
@@ -200,12 +180,12 @@ class SpaceFile(Section):
     parameters: dict[str, Scalar | ConstantSection | ChoiceSection | RangeSection] = Field(
         description="what is searched, and constants"
     )
-    early_terminate: EarlyTerminateSection | None = None
-    search: SearchSection = Field(default_factory=SearchSection)
+    early_terminate: EarlyTerminate | None = None
+    search: SearchSettings = Field(default_factory=SearchSettings)
     finalists: Literal["none"] | Finalists = Field(
         default_factory=Finalists,
-        description="the best configurations, trained again with new seeds once the search has ended; left out, they take "
-        "at most a quarter of the search's epochs",
+        description="the best configurations, trained again with new seeds once the search has ended; left out, they "
+        "take at most a quarter of the search's epochs",
     )
     finish: Finish = Field(default_factory=Finish, description="what becomes of the winner")
 
@@ -236,6 +216,12 @@ def space_file_schema() -> dict[str, Any]:
     data: Any = Union[DataName, *(data_form(kind) for kind in SOURCES)]
     whole = create_model("SpaceFile", __base__=SpaceFile, __doc__=SpaceFile.__doc__, data=(data, ...))
     schema = whole.model_json_schema()
+    early, search = (schema["$defs"][name]["properties"] for name in ("EarlyTerminate", "SearchSettings"))
+    early["type"]["enum"] = list(PRUNING_RULES)
+    search["engine"]["enum"] = list(ENGINES)
+    # Samplers depend on the engine: the schema lists all, the reader judges the name.
+    search["sampler"]["enum"] = list(dict.fromkeys(name for names in ENGINES.values() for name in names))
+    search["sampler"]["description"] = "; ".join(f"{engine}: {joined(names)}" for engine, names in ENGINES.items())
     for name in PASSED_OVER:
         schema["properties"][name] = {"description": "a key of a W&B sweep file, which is passed over"}
     names = {
