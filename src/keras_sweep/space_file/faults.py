@@ -56,7 +56,7 @@ class Rule:
             return name
         near = did_you_mean(name, names) if isinstance(name, str) else None
         hint = near or (f"one of {joined(names)}" if self.words else None)
-        words = self.words or " or ".join(filter(None, (joined(names[:-1]), names[-1])))
+        words = self.words or joined(names, "or")
         raise PydanticCustomError("rule", "{words}", {"words": words, "hint": hint})
 
 
