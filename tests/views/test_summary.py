@@ -46,6 +46,8 @@ def test_the_end_says_all_there_is_to_say():
         "next sweep report dense\nnext sweep show dense 50\nnext sweep export dense\n",
     ):
         assert part in text
+    assert "importance" not in text, "the record's distributions are not given"
+    assert "  train    ━━━━━━━━━━━━━━━" in text_of(times=True)
 
 
 def test_with_finalists_and_importance_the_end_is_the_best_point_its_test_and_what_to_do_next():
@@ -76,10 +78,6 @@ def test_an_order_that_the_trials_do_not_settle_is_said_so():
     mixed = (Importance("a", 0.7, 0.3, 0.8), Importance("b", 0.3, 0.2, 0.7))
     for found, said in ((ordered, False), (mixed, True)):
         assert ("the order may change with more trials" in str(importance_lines(found)[-1])) is said
-
-
-def test_nothing_is_said_of_importance_where_no_distributions_are_given():
-    assert "importance" not in text_of()
 
 
 def test_names_beside_the_bars_are_escaped_and_cut():
@@ -115,10 +113,6 @@ def test_the_last_lines_are_the_best_point_its_test_and_what_to_do_next():
     assert test.startswith("test trial 50: ") and "weakest" in weakest and commands[0] == "next sweep report dense"
     assert last.startswith("best trial 50: val_accuracy 0.8570 ±0.0032  optimizer=adam learning_rate=0.000966")
     assert last.endswith(f"epochs={best.epochs}")
-
-
-def test_the_time_is_drawn_where_it_is_asked_for():
-    assert "  train    ━━━━━━━━━━━━━━━" in text_of(times=True)
 
 
 def test_the_parts_of_the_time_add_up_to_the_whole():

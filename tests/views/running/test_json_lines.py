@@ -36,10 +36,6 @@ EVENTS = (
 )
 
 
-def refuse(constant):
-    raise AssertionError(f"{constant} is no JSON")
-
-
 def written(*events):
     file = io.StringIO()
     with JsonLines(file) as view:
@@ -51,7 +47,7 @@ def written(*events):
 def test_every_event_is_one_line_of_strict_ascii_json():
     text = written(*EVENTS)
     assert text.isascii() and text.count("\n") == len(EVENTS) and "\x1b" not in text
-    read = [json.loads(line, parse_constant=refuse) for line in text.splitlines()]
+    read = [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines()]
     assert [record["event"] for record in read] == [
         *("sweep_started", "generation_asked", "phase_began", "trial_resumed", "epoch_ended", "trial_ended"),
         *("noticed", "test_evaluated", "sweep_ended"),

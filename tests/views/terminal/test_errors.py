@@ -1,4 +1,7 @@
+import io
+
 import pytest
+from rich.console import Console
 
 from keras_sweep.errors import Fault, Interrupted, SpaceFileError, SweepError, UsageError
 from keras_sweep.views.terminal.console import error_lines, print_error, print_notice, print_warning
@@ -48,10 +51,6 @@ def test_an_error_is_harmless_on_a_terminal():
 
 
 def test_an_error_is_red_on_a_colour_terminal():
-    console = terminal(200)
-    console._color_system = None
-    from rich.console import Console
-
-    coloured = Console(file=console.file, force_terminal=True, color_system="standard", markup=False, _environ={})
+    coloured = Console(file=io.StringIO(), force_terminal=True, color_system="standard", markup=False, _environ={})
     print_error(coloured, UsageError("x"))
-    assert "\x1b[1;31merror: " in sent(console)
+    assert "\x1b[1;31merror: " in coloured.file.getvalue()
