@@ -15,7 +15,7 @@ from keras_sweep.space.sweep_spec import DataSpec
 from keras_sweep.views.data_view import column_texts, print_data
 from keras_sweep.views.sample_images import picture_grid, png_bytes
 from tests.helpers.data_specs import PLANTS, named, spec_of
-from tests.helpers.screen import on_terminal, without_styles
+from tests.helpers.screen import on_terminal
 
 
 def words_of(data: SearchData) -> list[list[str]]:
@@ -57,14 +57,19 @@ def test_what_a_column_holds_is_shown_at_80_columns_whatever_its_name_and_steers
     assert "\x1b[2J" not in text and "\\x1b[2J" in text
 
 
-@pytest.mark.parametrize("width", [90, 40])
-def test_a_sample_of_each_class_is_drawn_in_colour_within_the_width(width: int) -> None:
-    file, data = io.StringIO(), load_search_data(named("digits"))
-    console = Console(file=file, width=width, force_terminal=True, color_system="truecolor", _environ={})
-    print_data(console, data)
+@pytest.mark.parametrize(("width", "encoding"), [(100, "utf-8"), (40, "utf-8"), (80, "ascii")])
+def test_a_sample_of_each_class_is_drawn_within_the_width(width: int, encoding: str) -> None:
+    text = on_terminal(print_data, load_search_data(named("digits")), width=width, encoding=encoding)
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert "@" in text and "sealed" in text
+    assert "▀" not in text  # without colour, half blocks would be all alike
+
+
+def test_pictures_are_half_blocks_in_colour() -> None:
+    file = io.StringIO()
+    console = Console(file=file, width=90, force_terminal=True, color_system="truecolor", _environ={})
+    print_data(console, load_search_data(named("digits")))
     assert "▀" in file.getvalue() and "\x1b[38;2;" in file.getvalue()
-    assert max(len(line) for line in without_styles(file.getvalue()).splitlines()) <= width
-    assert "▀" not in on_terminal(print_data, data), "without colour, half blocks would be all alike"
 
 
 def test_the_png_holds_the_pictures() -> None:

@@ -18,6 +18,7 @@ from keras_sweep.data.search_data import Rows, SearchData
 from keras_sweep.space.text import escaped
 
 Pixels = npt.NDArray[np.uint8]  # [H, W] grey or [H, W, 3]
+SHADES = " .:-=+*#%@"  # dark to light
 TERMINAL_SIDE = 16  # pixels of a sample on a terminal, at most
 GAP = 2  # pixels between samples
 PNG_SCALE = 3  # each pixel of a sample is so many wide and high in the file of `sweep data --picture`
@@ -65,14 +66,15 @@ def png_bytes(picture: Pixels, scale: int = 1) -> bytes:
 
 
 def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
-    """A sample of each class under its name, as many side by side as fit; nothing without colour, or in no room."""
+    """A sample of each class under its name, as many side by side as fit; nothing in no room."""
     groups = samples_by_class(data, 1 if data.classes else 10)
     rows = [(label, int(row)) for label, group in enumerate(groups) for row in group]
     names = data.class_names if data.classes else None
     pictures = [_small(picture_of(data, row)) for _, row in rows]
     width = pictures[0].shape[1]
-    if width > console.width or console.color_system is None or console.no_color or "utf" not in console.encoding:
+    if width > console.width:
         return
+    coloured = console.color_system is not None and not console.no_color and "utf" in console.encoding
     across = max(1, min(len(pictures), 5, (console.width + GAP) // (width + GAP)))
     for start in range(0, len(pictures), across):
         if names is not None:
@@ -81,7 +83,7 @@ def sample_lines(data: SearchData, console: Console) -> Iterator[Text]:
         picture = _joined(pictures[start : start + across], axis=1)
         if len(picture) % 2:
             picture = np.concatenate([picture, np.zeros_like(picture[:1])])
-        yield from _half_blocks(picture)
+        yield from (_half_blocks if coloured else _shades)(picture)
 
 
 def _half_blocks(picture: Pixels) -> Iterator[Text]:
@@ -92,6 +94,13 @@ def _half_blocks(picture: Pixels) -> Iterator[Text]:
         for above, below in zip(upper, lower, strict=True):
             line.append("▀", Style(color=Color.from_rgb(*map(int, above)), bgcolor=Color.from_rgb(*map(int, below))))
         yield line
+
+
+def _shades(picture: Pixels) -> Iterator[Text]:
+    """One character for two pixels, one above the other: the lighter, the more ink."""
+    grey = picture.mean(axis=2) if picture.ndim == 3 else picture.astype(np.float64)
+    levels = ((grey[::2] + grey[1::2]) / 2 / 256 * len(SHADES)).astype(int)
+    return (Text("".join(SHADES[level] for level in line).rstrip(), no_wrap=True) for line in levels)
 
 
 def _small(picture: Pixels) -> Pixels:
