@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.text import counted, escaped
-from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, MoreTrials, doubts, shift
+from keras_sweep.trial.comparison import PAIRED, Comparison, Estimate, doubts, shift
 from keras_sweep.trial.ranking import loss_name
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.leaderboard.columns import difference_text, is_ahead
@@ -45,7 +45,11 @@ def leaderboard_notes(ranking: Ranking) -> list[str]:
     if best is not None and comparison is not None and comparison.estimate is not None:
         corrected = f", corrected for picking the best of {candidates:,}" if candidates > 1 else ""
         notes.append(f"expected on new rows: {interval_text(comparison.estimate)}{corrected}")
-        notes += [more_text(comparison.more, objective, comparison.rows)] if comparison.more is not None else []
+        if (more := comparison.more) is not None:
+            worth = "worth it" if more.worth_it else "not worth it"
+            gain = f"{more.trials:,} more would gain at most {difference_text(more.gain, objective, unit=True)}"
+            told = f"{comparison.rows or 0:,} rows tell {difference_text(more.resolved, objective)} apart"
+            notes.append(f"More trials are {worth}: {gain}, and {told}.")
     elif best is not None and candidates > 1:
         kind = "trial" if objective.take_best else "completed trial"
         notes.append(f"the winner's {escaped(objective.name)} is optimistic: the best of {counted(candidates, kind)}")
@@ -56,16 +60,6 @@ def interval_text(estimate: Estimate) -> str:
     """`0.8546 (95 %: 0.8482 to 0.8608)`."""
     value, low, high = (score_text(each) for each in (estimate.value, estimate.low, estimate.high))
     return f"{value} (95 %: {low} to {high})"
-
-
-def more_text(more: MoreTrials, objective: Objective, rows: int | None) -> str:
-    """`More trials are not worth it: 32 more would gain at most 0.05 points, and 12,000 rows tell 0.41 apart.`"""
-    gain = difference_text(more.gain, objective, unit=True)
-    told = f"{rows:,} rows tell" if rows else "the rows tell"
-    return (
-        f"More trials are {'worth it' if more.worth_it else 'not worth it'}: {more.trials:,} more would gain at most "
-        f"{gain}, and {told} {difference_text(more.resolved, objective)} apart."
-    )
 
 
 def unlike_text(

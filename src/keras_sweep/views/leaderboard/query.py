@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 import re
@@ -182,8 +183,6 @@ def _scalar(text: str) -> Scalar:
     if text.lower() in words:
         return words[text.lower()]
     for kind in (int, float):
-        try:
+        with contextlib.suppress(ValueError):
             return kind(text)
-        except ValueError:
-            continue
     return text.strip("'\"") if text[0] == text[-1] and text[0] in "'\"" else text

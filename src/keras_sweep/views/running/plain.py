@@ -87,14 +87,14 @@ class PlainLines:
         failed = isinstance(event, TrialEnded | FinalistEnded) and event.result.state is TrialState.FAIL
         style = "red" if failed else ""
         if isinstance(event, SweepStarted):
-            self._line(started_text(event))
+            self._line(begun_text(event))
         elif isinstance(event, TrialEnded):
             self._line(self._trial_text(event.result), style)
         elif isinstance(event, FinalistsChosen):
             if event.note:
                 print_notice(self._console, event.note)
             if event.recipes:
-                self._line(finalists_text(event))
+                self._line(begun_text(event))
         elif isinstance(event, FinalistEnded):
             self._line(self._finalist_text(event.result), style)
         elif isinstance(event, Noticed):
@@ -134,20 +134,16 @@ class PlainLines:
         self._printed, self._wait = time.monotonic(), self._silence
 
 
-def started_text(event: SweepStarted) -> str:
-    """`dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`."""
-    text = (
-        f"{escaped(event.name)}: {counted(event.total, 'trial')} by {escaped(event.engine)}, "
-        f"trained by {escaped(event.runner)}, to {event.objective.goal} {escaped(event.objective.name)}"
-    )
-    return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
-
-
-def finalists_text(event: FinalistsChosen) -> str:
-    """`the best 5 configurations train again with the seeds 43, 44 and 45: trials 36, 12, 40, 5 and 17`."""
-    seeds = f"the seed{'s' if len(event.seeds) > 1 else ''} {joined(map(str, event.seeds), 'and')}"
-    trials = joined(map(str, event.recipes), "and")
-    text = f"the best {len(event.recipes)} configurations train again with {seeds}: trials {trials}"
+def begun_text(event: SweepStarted | FinalistsChosen) -> str:
+    """`dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy`, or who trains again."""
+    if isinstance(event, SweepStarted):
+        by = f"by {escaped(event.engine)}, trained by {escaped(event.runner)}"
+        goal = f"to {event.objective.goal} {escaped(event.objective.name)}"
+        text = f"{escaped(event.name)}: {counted(event.total, 'trial')} {by}, {goal}"
+    else:
+        seeds = f"the seed{'s' if len(event.seeds) > 1 else ''} {joined(map(str, event.seeds), 'and')}"
+        trials = joined(map(str, event.recipes), "and")
+        text = f"the best {len(event.recipes)} configurations train again with {seeds}: trials {trials}"
     return text + (f"; {len(event.finished):,} of them are done already" if event.finished else "")
 
 
