@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 import traceback
-from typing import Annotated, TypeGuard
+from typing import Annotated, Any
 
 import typer
 
@@ -70,7 +70,6 @@ app.command("import", short_help="Read another program's search into a sweep.")(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command of the arguments (of the process by default) and exit the process with its code."""
     given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given
     open_streams()
     skip_teardown_at_exit()
     try:
@@ -79,25 +78,18 @@ def main(arguments: list[str] | None = None) -> None:
         if code == Interrupted.exit_code:  # typer's answer to Ctrl-C, which says nothing
             raise KeyboardInterrupt
     except BaseException as error:
-        code = 0 if _reader_is_gone(error) else error.code if _is_typers_end(error) else _say(error, debug=debug)
+        code = _exit_code(error, debug="--debug" in given)
     settle_streams()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _reader_is_gone(error: BaseException) -> bool:
-    """Whether the reader of our output has seen enough: typer answers that by `sys.exit(1)`."""
-    cause = error.__context__ if isinstance(error, SystemExit) else error
-    return isinstance(cause, BrokenPipeError)
-
-
-def _is_typers_end(error: BaseException) -> TypeGuard[SystemExit]:
-    """Whether typer ends the process by itself: once it has completed a word, or installed completion in a shell."""
+def _exit_code(error: BaseException, *, debug: bool) -> Any:
+    """The exit code; the error is printed."""
+    if isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
+        return 0  # the reader of our output has seen enough: typer answers that by `sys.exit(1)`
     frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
-    return isinstance(error, SystemExit) and frame.f_globals["__name__"].startswith("typer.")
-
-
-def _say(error: BaseException, *, debug: bool) -> int:
-    """Print the error; returns the exit code."""
+    if isinstance(error, SystemExit) and frame.f_globals["__name__"].startswith("typer."):
+        return error.code  # it has completed a word, or installed completion in a shell
     if debug:
         traceback.print_exception(error)
     from keras_sweep.views.terminal.console import print_error, stderr_console

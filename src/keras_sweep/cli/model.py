@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,10 @@ from keras_sweep.cli.options import (
     at_work,
     number,
     one_of,
+    opened,
     option,
 )
 from keras_sweep.errors import UsageError
-from keras_sweep.record.sweep_folder import find
 
 
 def evaluate(
@@ -33,26 +34,24 @@ def evaluate(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Evaluate the winner on the sealed test set. Every look is counted."""
-    folder = find(name, sweeps_dir)
     from keras_sweep.record.reader import read_facts
     from keras_sweep.sweep.finish import evaluate_winner
-    from keras_sweep.sweep.recorded import SweepAccess
     from keras_sweep.trial.events import Event, TestEvaluated
     from keras_sweep.views.leaderboard.formats import strict_json
     from keras_sweep.views.running.json_lines import event_record
     from keras_sweep.views.summary import look_lines
 
-    looks: list[TestEvaluated] = []
-    with at_work() as view:
+    events: list[Event] = []
+    with opened(name, sweeps_dir, trust, backend) as access:
 
         def listen(event: Event) -> None:
-            view(event)
-            if isinstance(event, TestEvaluated):
-                looks.append(event)
+            events.append(event)
+            access.emit(event)
 
-        evaluate_winner(SweepAccess(folder, listen, trust=trust, backend=backend))
-    record = event_record(looks[0], read_facts(folder).objective)
-    answer(lambda console: console.print(*look_lines(looks[0]), sep="\n"), strict_json(record) + "\n", format)
+        evaluate_winner(replace(access, emit=listen))
+    (look,) = [event for event in events if isinstance(event, TestEvaluated)]
+    record = event_record(look, read_facts(access.folder).objective)
+    answer(lambda console: console.print(*look_lines(look), sep="\n"), strict_json(record) + "\n", format)
 
 
 def export(
@@ -67,18 +66,16 @@ def export(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a trial's model, with its card beside it. The winner's is copied; another trial's is built anew."""
-    folder = find(name, sweeps_dir)
     from keras_sweep.space.text import escaped
     from keras_sweep.sweep.export import EXPORT_FORMATS, export_trial
-    from keras_sweep.sweep.recorded import SweepAccess
     from keras_sweep.views.terminal.console import stderr_console
 
-    path = output if output is not None else Path(f"{folder.name}{EXPORT_FORMATS[format].suffix}")
-    with at_work() as view:
-        access = SweepAccess(folder, view, trust=trust, backend=backend)
+    with opened(name, sweeps_dir, trust, backend) as access:
+        sweep = access.folder.name
+        path = output if output is not None else Path(f"{sweep}{EXPORT_FORMATS[format].suffix}")
         exported, card = export_trial(access, path, trial, format=format)
     typer.echo(str(path))
-    stderr_console().print(f"{exported.name} of {folder.name}; its card is {escaped(str(card))}")
+    stderr_console().print(f"{exported.name} of {sweep}; its card is {escaped(str(card))}")
 
 
 def verify(
@@ -128,19 +125,16 @@ def replay(
     """Train one trial again by plain `model.fit`, and say whether its numbers are those of the record (exit code 0)."""
     if rows is not None and not script:
         raise UsageError("`--rows` is for the script", hint="Give `--script` too")
-    folder = find(name, sweeps_dir)
-    from keras_sweep.sweep.recorded import SweepAccess
+    from keras_sweep.sweep.keras_script import trial_script
     from keras_sweep.sweep.replay import replay as replayed
     from keras_sweep.views.replay_view import print_replay, replay_json
 
     if script:
-        from keras_sweep.sweep.keras_script import trial_script
-
-        with at_work() as view:
-            text = trial_script(SweepAccess(folder, view, trust=trust, backend=backend), trial, rows=rows)
+        with opened(name, sweeps_dir, trust, backend) as access:
+            text = trial_script(access, trial, rows=rows)
         typer.echo(text, nl=False)
         return
-    with at_work() as view:
-        done = replayed(SweepAccess(folder, view, trust=trust, backend=backend), trial, runner=runner)
+    with opened(name, sweeps_dir, trust, backend) as access:
+        done = replayed(access, trial, runner=runner)
     answer(lambda console: print_replay(console, done), replay_json(done), format)
     raise typer.Exit(0 if done.matches else 1)

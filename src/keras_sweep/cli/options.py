@@ -13,12 +13,13 @@ import typer
 from typer.core import TyperCommand
 
 from keras_sweep.errors import UsageError
-from keras_sweep.record.sweep_folder import all_sweeps
+from keras_sweep.record.sweep_folder import all_sweeps, find
 from keras_sweep.space.text import nearest
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from keras_sweep.sweep.recorded import SweepAccess
     from keras_sweep.views.running.progress import ProgressView
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
@@ -128,6 +129,16 @@ def at_work() -> Iterator[ProgressView]:
 
     with answer_stream(), LibraryNoise(), status_view() as view:
         yield view
+
+
+@contextmanager
+def opened(name: str | None, sweeps_dir: Path | None, trust: bool, backend: str | None = None) -> Iterator[SweepAccess]:
+    """A sweep to be worked on, inside as `at_work`."""
+    from keras_sweep.sweep.recorded import SweepAccess
+
+    folder = find(name, sweeps_dir)
+    with at_work() as view:
+        yield SweepAccess(folder, view, trust=trust, backend=backend)
 
 
 def answer(draw: Callable[[Console], object], json: str, format: str) -> None:

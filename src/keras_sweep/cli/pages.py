@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from keras_sweep.cli.options import Format, Name, SweepsDir, Trust, answer, at_work, names_of_sweeps, number, option
+from keras_sweep.cli.options import Format, Name, SweepsDir, Trust, answer, names_of_sweeps, number, opened, option
 from keras_sweep.record.sweep_folder import find
 
 
@@ -26,13 +26,11 @@ def report(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """Write a sweep as one self-contained page, with its leaderboard as Markdown and CSV."""
-    folder = find(name, sweeps_dir)
     from keras_sweep.api.report import watch_report, write_report
-    from keras_sweep.sweep.recorded import SweepAccess
 
     write = watch_report if watch else write_report
-    with at_work() as view:
-        page = write(SweepAccess(folder, view, trust=trust), output)
+    with opened(name, sweeps_dir, trust) as access:
+        page = write(access, output)
     typer.echo(str(page))
 
 
