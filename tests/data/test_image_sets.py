@@ -6,6 +6,7 @@ import gzip
 import socket
 import struct
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from keras_sweep.data import fetch, image_sets
+from keras_sweep.data import image_sets
 from keras_sweep.data.catalog import load_search_data
-from keras_sweep.data.fetch import FetchError, download, unpack_debian_package
-from keras_sweep.data.image_sets import FASHION_MNIST, scaled_pixels
+from keras_sweep.data.image_sets import FASHION_MNIST, scaled_pixels, unpack_debian_package
 from keras_sweep.errors import DataError
 from tests.helpers.command import python
 from tests.helpers.data_specs import named
@@ -158,15 +158,17 @@ def test_a_package_that_apt_does_not_have_says_so(tmp_path: Path, monkeypatch: p
     script(tmp_path / "apt-get", 'echo "E: Unable to locate package" >&2; exit 100')
     script(tmp_path / "dpkg-deb", "exit 0")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(FetchError, match="Unable to locate"):
+    with pytest.raises(OSError, match="Unable to locate"):
         unpack_debian_package("it", tmp_path)
 
 
-def test_a_download_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "SILENCE", 0.3)
+@pytest.mark.usefixtures("nowhere")
+def test_a_download_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_sets, "SILENCE", 0.3)
     silent = socket.create_server(("127.0.0.1", 0))  # accepts, and never answers
-    with silent, pytest.raises(FetchError, match="timed out"):
-        download(f"http://127.0.0.1:{silent.getsockname()[1]}/it", tmp_path / "it")
+    made = replace(FASHION_MNIST, address=f"http://127.0.0.1:{silent.getsockname()[1]}/", debian_package=None)
+    with silent, pytest.raises(DataError, match="timed out"):
+        made.locate()
 
 
 def script(path: Path, body: str) -> None:

@@ -7,14 +7,9 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from keras_sweep.data.source import RawRows, Source
-from keras_sweep.data.split import held_out, split
+from keras_sweep.data.split import split
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import Split
-
-
-def test_too_few_rows_of_a_class_says_what_to_do() -> None:
-    with pytest.raises(DataError, match=r"4 rows can't be split .* only 1 member.*Both parts need a row of each class"):
-        held_out(4, 0.5, 0, np.array([0, 0, 0, 1]))
 
 
 def test_test_rows_are_held_out_before_validation_rows() -> None:
@@ -41,12 +36,15 @@ def test_parts_of_the_source_stay() -> None:
     assert len(parts.train) == 8 and len(parts.validation) == 2
 
 
-def test_stratify_needs_classes() -> None:
-    rows = RawRows(np.zeros((10, 1)), np.arange(10.0))
-    with pytest.raises(DataError, match="needs classes"):
-        split(Source("s", rows), Split(stratify=True), classes=False)
-
-
-def test_a_share_that_leaves_a_part_without_rows_is_refused() -> None:
-    with pytest.raises(DataError, match=r"2 rows can't be split with a share of 0\.9 held out.*Both parts need a row"):
-        held_out(2, 0.9, 0)
+@pytest.mark.parametrize(
+    ("labels", "how", "message"),
+    [
+        ([0, 0, 0, 1], Split(stratify=True), r"4 rows can't be split .* only 1 member.*Both parts need a row of each"),
+        ([0, 1], Split(test=0.9), r"2 rows can't be split with a share of 0\.9 held out.*Both parts need a row"),
+        ([0.0, 1.0], Split(stratify=True), "needs classes"),
+    ],
+)
+def test_rows_that_can_not_be_split_say_what_to_do(labels: list[float], how: Split, message: str) -> None:
+    rows = RawRows(np.zeros((len(labels), 1)), np.array(labels))
+    with pytest.raises(DataError, match=message):
+        split(Source("s", rows), how, classes=isinstance(labels[0], int))

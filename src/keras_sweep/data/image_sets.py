@@ -12,22 +12,27 @@ import hashlib
 import io
 import os
 import struct
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from functools import partial
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_sweep.data.fetch import KERAS_ADDRESS, FetchError, download, unpack_debian_package
 from keras_sweep.errors import DataError
 from keras_sweep.files.atomic import user_cache
 
 Pixels = npt.NDArray[np.uint8]
+KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"  # as in keras/src/datasets
 DEBIAN_FOLDER = Path("/usr/share/datasets")
+SILENCE = 10  # seconds without an answer after which a download is given up
+APT_SECONDS = 300  # for one command of apt
 BOUNDARY = 64  # bytes
 
 
@@ -129,14 +134,15 @@ class ImageSet:
                         source = source / DEBIAN_FOLDER.relative_to("/") / self.folder
                     else:
                         for file in self.files:
-                            download(f"{self.address}{file}", source / file)
+                            with urlopen(self.address + file, timeout=SILENCE) as answer:
+                                (source / file).write_bytes(answer.read())
                     for array in self._arrays:
                         array.read(source, self.publisher)
                     for file in self.files:
                         (source / file).replace(folder / file)
                 return folder
-            except (FetchError, DataError, OSError) as error:
-                reasons.append(f"{way}: {error}")
+            except (DataError, OSError, HTTPException, ValueError) as error:
+                reasons.append(f"{way}: {getattr(error, 'reason', error)}")  # of urllib's "<urlopen error ...>"
         ways = [f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it"]
         if self.debian_package is not None:
             ways.append(f"`sudo apt-get install {self.debian_package}`")
@@ -149,6 +155,32 @@ class ImageSet:
             f"{self.title} is not on this machine and could not be fetched ({'; '.join(reasons)})",
             hint="; or ".join(ways),
         )
+
+
+def unpack_debian_package(package: str, folder: Path) -> None:
+    """Download a Debian package by apt-get and unpack its files under `folder`. Needs no root. Raises OSError."""
+    apt = ["apt-get", "-q", "-o", f"Acquire::http::Timeout={SILENCE}", "-o", "Acquire::Retries=1"]
+    with tempfile.TemporaryDirectory(prefix="keras-sweep-") as name:
+        work = Path(name)
+        try:
+            _call([*apt, "download", package], work)
+        except OSError:  # an unknown package: the package lists are missing or old, so get some of our own
+            for part in ("lists/partial", "cache/archives/partial"):
+                (work / part).mkdir(parents=True)
+            apt += ["-o", f"Dir::State::lists={work / 'lists'}", "-o", f"Dir::Cache={work / 'cache'}"]
+            _call([*apt, "update"], work)
+            _call([*apt, "download", package], work)
+        for archive in work.glob("*.deb"):
+            _call(["dpkg-deb", "-x", str(archive), str(folder)], work)
+
+
+def _call(command: list[str], work: Path) -> None:
+    try:
+        subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=APT_SECONDS, check=True)
+    except subprocess.CalledProcessError as error:
+        raise OSError((error.stderr or error.stdout or str(error)).strip().splitlines()[-1]) from error
+    except subprocess.TimeoutExpired as error:
+        raise OSError(str(error)) from error
 
 
 def scaled_pixels(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

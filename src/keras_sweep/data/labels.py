@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,40 +34,22 @@ class LossNeeds:
         return self.activations[0] if self.activations else "linear"
 
 
-_INDEX = LossNeeds(LabelForm.INDEX, ("softmax",))
-_ONE_HOT = LossNeeds(LabelForm.ONE_HOT, ("softmax",))
-_BINARY = LossNeeds(LabelForm.BINARY, ("sigmoid", "hard_sigmoid"))
-_HINGE = LossNeeds(LabelForm.BINARY, ("linear", "tanh"))
-_NUMBER = LossNeeds(LabelForm.NUMBER, ("linear",))
-_POSITIVE = LossNeeds(LabelForm.NUMBER, ("exponential", "softplus"))
-
-LOSS_NEEDS: Mapping[str, LossNeeds] = {
-    "sparse_categorical_crossentropy": _INDEX,
-    "categorical_crossentropy": _ONE_HOT,
-    "categorical_focal_crossentropy": _ONE_HOT,
-    "categorical_hinge": LossNeeds(LabelForm.ONE_HOT, ()),
-    "kl_divergence": _ONE_HOT,
-    "kld": _ONE_HOT,
-    "dice": LossNeeds(LabelForm.ONE_HOT, ("softmax", "sigmoid")),
-    "tversky": LossNeeds(LabelForm.ONE_HOT, ("softmax", "sigmoid")),
-    "binary_crossentropy": _BINARY,
-    "bce": _BINARY,
-    "binary_focal_crossentropy": _BINARY,
-    "hinge": _HINGE,
-    "squared_hinge": _HINGE,
-    "mean_squared_error": _NUMBER,
-    "mse": _NUMBER,
-    "mean_absolute_error": _NUMBER,
-    "mae": _NUMBER,
-    "mean_absolute_percentage_error": _NUMBER,
-    "mape": _NUMBER,
-    "mean_squared_logarithmic_error": LossNeeds(LabelForm.NUMBER, ("linear", "relu", "exponential", "softplus")),
-    "msle": LossNeeds(LabelForm.NUMBER, ("linear", "relu", "exponential", "softplus")),
-    "huber": _NUMBER,
-    "log_cosh": _NUMBER,
-    "cosine_similarity": LossNeeds(LabelForm.NUMBER, ()),
-    "poisson": _POSITIVE,
-}  # every loss that a space file may name; a test compares the names
+_NEEDS = (  # form, activations, losses of Keras with these needs
+    (LabelForm.INDEX, ("softmax",), ("sparse_categorical_crossentropy",)),
+    (LabelForm.ONE_HOT, ("softmax",), ("categorical_crossentropy", "categorical_focal_crossentropy")),
+    (LabelForm.ONE_HOT, ("softmax",), ("kl_divergence", "kld")),
+    (LabelForm.ONE_HOT, ("softmax", "sigmoid"), ("dice", "tversky")),
+    (LabelForm.ONE_HOT, (), ("categorical_hinge",)),
+    (LabelForm.BINARY, ("sigmoid", "hard_sigmoid"), ("binary_crossentropy", "bce", "binary_focal_crossentropy")),
+    (LabelForm.BINARY, ("linear", "tanh"), ("hinge", "squared_hinge")),
+    (LabelForm.NUMBER, ("linear",), ("mean_squared_error", "mse", "mean_absolute_error", "mae", "huber", "log_cosh")),
+    (LabelForm.NUMBER, ("linear",), ("mean_absolute_percentage_error", "mape")),
+    (LabelForm.NUMBER, ("linear", "relu", "exponential", "softplus"), ("mean_squared_logarithmic_error", "msle")),
+    (LabelForm.NUMBER, ("exponential", "softplus"), ("poisson",)),
+    (LabelForm.NUMBER, (), ("cosine_similarity",)),
+)
+# Every loss that a space file may name; a test compares the names.
+LOSS_NEEDS = {loss: LossNeeds(form, activations) for form, activations, losses in _NEEDS for loss in losses}
 
 
 def loss_needs(loss: str) -> LossNeeds:

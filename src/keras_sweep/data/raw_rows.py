@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from keras_sweep.data.split import fit_encoding, read_parts
 from keras_sweep.files.atomic import SHARED, replacing
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.space.sweep_spec import SweepSpec
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
@@ -32,15 +29,6 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
         x = data.preprocessing.inputs(_all_raw(parts).x)
         return x, x
     return data.preprocessing.inputs(parts.train.x), data.preprocessing.inputs(parts.validation.x)
-
-
-def validation_table(spec: SweepSpec, data: SearchData) -> pl.DataFrame | None:
-    """The validation rows of a table with their columns as they were read; None for arrays. Raises DataError."""
-    if data.preprocessing is None:
-        return None
-    table = read_parts(spec)[1].validation.x
-    assert not isinstance(table, np.ndarray)
-    return table
 
 
 def rows_in_order(spec: SweepSpec, data: SearchData) -> Rows:

@@ -67,7 +67,6 @@ class Parts:
 
 SKLEARN_SETS = ("digits", "iris", "wine", "breast_cancer", "diabetes")
 DATA_NAMES = (*IMAGE_SETS, *SKLEARN_SETS)
-MOST_SHOWN = 10  # sweeps that an error lists
 
 SOURCES: Plugins[Callable[[DataSpec, Path], Source]] = Plugins(
     "source",
@@ -115,15 +114,9 @@ def read_sklearn_set(name: str) -> Source:
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:
-    """The error for a name of nothing, with the nearest name or all data sets.
-
-    Args:
-        name: of neither a data set nor one of the sweeps.
-        sweeps: that could have been meant.
-    """
+    """The error for a name of neither a data set nor one of the sweeps, with the nearest name or all data sets."""
     near = nearest(name, (*DATA_NAMES, *sweeps))
-    here = f"; the sweeps here are {joined(sweeps)}" if 0 < len(sweeps) <= MOST_SHOWN else ""
     return DataError(
         f"there is no data set {name!r}" + (", nor a sweep of that name" if sweeps else ""),
-        hint=f"Did you mean `{near}`?" if near else f"The data sets are {joined(DATA_NAMES)}{here}",
+        hint=f"Did you mean `{near}`?" if near else f"The data sets are {joined(DATA_NAMES)}",
     )

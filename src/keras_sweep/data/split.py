@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from keras_sweep.data.arrays import BLURRED, Array, of_32_bits, own, too_fine_columns
 from keras_sweep.data.image_sets import ImageSet, scaled_pixels
@@ -22,33 +20,6 @@ from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import Split, SweepSpec
 from keras_sweep.space.text import listed
-
-Indices: TypeAlias = npt.NDArray[np.intp]
-
-
-def held_out(n: int, share: float, seed: int, classes: Array | None = None) -> tuple[Indices, Indices]:
-    """(kept, held out) row numbers, as scikit-learn's `train_test_split` gives them.
-
-    Args:
-        n: how many rows there are.
-        share: of the rows that is held out.
-        seed: of the shuffling.
-        classes: [n] of which each part gets its share; None: rows are held out whatever they are.
-
-    Raises:
-        DataError: a part would have no row, or none of a class.
-    """
-    from sklearn.model_selection import train_test_split
-
-    try:
-        kept, held = train_test_split(np.arange(n), test_size=share, random_state=seed, stratify=classes)
-    except ValueError as error:
-        each = "a row" if classes is None else "a row of each class"
-        raise DataError(
-            f"{n} rows can't be split with a share of {share} held out: {error}",
-            hint=f"Both parts need {each}: change `split`, or bring more rows",
-        ) from error
-    return kept, held
 
 
 def left_out(y: Array, how: Split, *, classes: bool) -> tuple[Fold, ...]:
@@ -75,8 +46,7 @@ def left_out(y: Array, how: Split, *, classes: bool) -> tuple[Fold, ...]:
 def split(source: Source, how: Split, *, classes: bool) -> Parts:
     """Hold out test rows first, then validation rows of what is left; parts that the source brings stay as they are.
 
-    Args:
-        classes: whether labels are classes; `stratify` is for these alone.
+    `classes` says whether labels are; `stratify` is for these alone. Raises DataError where a part would have no row.
     """
     train, validation, test = source.train, source.validation, source.test
     if train is None:
@@ -97,10 +67,20 @@ def split(source: Source, how: Split, *, classes: bool) -> Parts:
 
 
 def _apart(rows: RawRows, share: float, how: Split, classes: bool) -> tuple[RawRows, RawRows]:
+    """Those that are kept and those that are held out, as scikit-learn's `train_test_split` gives them."""
+    from sklearn.model_selection import train_test_split
+
     if how.stratify and not classes:
         raise DataError("`stratify: true` needs classes, but the labels are numbers", hint="Set it to false")
-    of_rows = _one_a_row(rows.y, classes=True) if how.stratify else None
-    kept, held = held_out(len(rows), share, how.seed, of_rows)
+    strata = _one_a_row(rows.y, classes=True) if how.stratify else None
+    try:
+        kept, held = train_test_split(np.arange(len(rows)), test_size=share, random_state=how.seed, stratify=strata)
+    except ValueError as error:
+        each = "a row of each class" if how.stratify else "a row"
+        raise DataError(
+            f"{len(rows)} rows can't be split with a share of {share} held out: {error}",
+            hint=f"Both parts need {each}: change `split`, or bring more rows",
+        ) from error
     return rows.take(kept), rows.take(held)
 
 

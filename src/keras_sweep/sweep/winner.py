@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from keras_sweep.data.arrays import Array
-from keras_sweep.data.raw_rows import validation_table, whole
+from keras_sweep.data.raw_rows import whole
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import image_set
+from keras_sweep.data.split import read_parts
 from keras_sweep.errors import DataError, Interrupted, RecordError, SweepError, UsageError
 from keras_sweep.files.arrays import write_arrays
 from keras_sweep.record.reader import read_facts
@@ -233,5 +234,5 @@ def winner_outputs(access: SweepAccess) -> ValidationOutputs:
     with access.opened(None) as best:
         weights = load_weights_of(access.folder, best.trial)
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
-    table = validation_table(best.spec, best.data)
+    table: Any = None if best.data.preprocessing is None else read_parts(best.spec)[1].validation.x
     return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)
