@@ -24,11 +24,8 @@ SHARE = 5  # of the time that writing took is waited
 def write_report(access: SweepAccess, place: Path | None = None) -> Path:
     """Write the report of a sweep, by default into `reports/NAME`; returns the page's path.
 
-    Where code that the record names is not trusted, the page does not say what its winner gets wrong.
-
-    Raises:
-        UsageError: something stands there that this program did not write.
-        RecordError: the record can't be read, or the disk fails.
+    Where code that the record names is not trusted, the page does not say what its winner gets wrong. Raises UsageError
+    where something stands there that this program did not write, and RecordError.
     """
     place = REPORTS_DIR / access.folder.name if place is None else place
     check_place(place, PAGE, MARK)
@@ -43,10 +40,7 @@ def write_report(access: SweepAccess, place: Path | None = None) -> Path:
 
 
 def watch_report(access: SweepAccess, place: Path | None = None) -> Path:
-    """Write the report again and again while the sweep runs, and once more when it has ended; returns the page's path.
-
-    Raises as `write_report`.
-    """
+    """Write the report again and again while the sweep runs, and once more when it has ended; returns the page."""
     folder = access.folder
     while True:
         running, stamp, began = living_owner(folder) is not None, _stamp(folder), time.monotonic()

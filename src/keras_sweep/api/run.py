@@ -104,11 +104,7 @@ def spec_of(
     changes: Mapping[str, Any] | None = None,
     overrides: Overrides | None = None,
 ) -> SweepSpec:
-    """The checked spec of a space file or a `Spec`.
-
-    Raises:
-        UsageError: with all of its faults.
-    """
+    """The checked spec of a space file or a `Spec`. Raises UsageError with all of its faults."""
     sets = [f"{key}={plain_yaml(value)}" for key, value in (changes or {}).items()]
     if not isinstance(space, Spec):
         return read_space_file(Path(space), sets=sets, name=name, overrides=overrides)

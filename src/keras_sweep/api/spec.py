@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -225,8 +225,7 @@ def _plain(value: Any) -> Any:
             weights = None if value.probabilities is None else list(value.probabilities)
             keys = {"values": list(value.values), "probabilities": weights}
         case _Search():
-            keys = {"engine": value.engine, "sampler": value.sampler, "trials": value.trials, "seed": value.seed}
-            keys["generation"] = value.generation or None
+            keys = {"engine": value.engine, **asdict(value), "generation": value.generation or None}
         case _TableFile():
             keys = {value.kind: Path(value.path).expanduser().absolute(), "target": value.target}
         case Mapping():

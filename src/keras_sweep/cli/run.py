@@ -97,12 +97,7 @@ def show_run(
     view: str | None,
     times: bool = False,
 ) -> None:
-    """Run the sweep; progress goes to stderr, the summary (or with the view `json` every event) to stdout.
-
-    Raises:
-        Interrupted: a signal ended it.
-        SweepError: as `run_sweep`.
-    """
+    """Run the sweep; progress goes to stderr, the summary (or with the view `json` every event) to stdout."""
     from keras_sweep.api.session import run_session
     from keras_sweep.record.reader import read_facts
     from keras_sweep.trial.events import EndReason, TestEvaluated, TrialEnded, WinnerRefitted

@@ -16,13 +16,10 @@ def load_search_data(spec: SweepSpec) -> SearchData:
     """Training and validation rows, encoded as the loss takes them.
 
     Test rows that the source brings in files of their own are not read. Those that a split holds out are seen to be fit
-    for the evaluation after the search, sealed by their fingerprint, and dropped here.
-
-    Raises:
-        DataError: the data can't be had or read, or don't fit the loss.
+    for the evaluation after the search, sealed by their fingerprint, and dropped here. Raises DataError.
     """
-    encoding = fit_encoding(spec, *read_parts(spec))
-    source, (train, validation) = encoding.source, encoding.of_search()
+    encoding = fit_encoding(spec, read_parts(spec))
+    source, (train, validation) = encoding.parts.source, encoding.of_search()
     folds = encoding.folds(train)
     test_rows, test_fingerprint = seal(encoding)
     return SearchData(

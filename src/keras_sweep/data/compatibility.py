@@ -42,14 +42,10 @@ def check_task(
     output_shape: tuple[int | None, ...] | None = None,
     activation: str | None = None,
 ) -> None:
-    """See that what the space file says goes together with the data.
+    """See that what the space file says goes together with the data. Raises SpaceFileError with every mismatch.
 
-    Args:
-        output_shape: of a built model, rows first; for the dense model its arguments are looked at instead.
-        activation: that a built model ends with, if it is known.
-
-    Raises:
-        SpaceFileError: every mismatch, each with its fix.
+    `output_shape` is of a built model, rows first, and `activation` what it ends with, if that is known; for the dense
+    model its arguments are looked at instead.
     """
     faults = [*_label_faults(spec, data), *_metric_faults(spec, data)]
     if output_shape is not None:
@@ -109,15 +105,14 @@ def _dense_faults(spec: SweepSpec, data: SearchData) -> Iterator[Fault]:
         ("activation", fitting, f"`loss: {spec.loss}` takes the output of {takes}"),
     ]
     for argument, right, rule in looked_at:
-        for key, values in _values(spec, argument) if right else ():
-            wrong = [value for value in values if value is not None and value not in right]
+        for key, values in _values(spec, argument):
+            wrong = [value for value in values if right and value is not None and value not in right]
             if wrong:
-                hint = f"use `{right[0]}`, or leave it out"
-                yield Fault(f"{rule}, but got {quoted(wrong[0])}", key, hint=hint)
+                yield Fault(f"{rule}, but got {quoted(wrong[0])}", key, hint=f"use `{right[0]}`, or leave it out")
 
 
 def _values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, ...]]]:
-    """(key, values) of a model argument; of a range that is too long to list, both ends."""
+    """(key, values) of a model argument; of a range both ends."""
     name = f"model.{argument}"
     if argument in spec.model.arguments:
         yield f"model.dense.{argument}", (spec.model.arguments[argument],)
@@ -126,10 +121,8 @@ def _values(spec: SweepSpec, argument: str) -> Iterator[tuple[str, tuple[Value, 
     for parameter in spec.space.parameters:
         if parameter.name == name:
             searched = parameter.distribution
-            if isinstance(searched, Categorical) or searched.size <= 100:
-                yield f"parameters.{name}", searched.values()
-            else:
-                yield f"parameters.{name}", (searched.low, searched.high)
+            ends = searched.values() if isinstance(searched, Categorical) else (searched.low, searched.high)
+            yield f"parameters.{name}", ends
 
 
 def _output_faults(

@@ -143,17 +143,13 @@ class ImageSet:
                 return folder
             except (DataError, OSError, HTTPException, ValueError) as error:
                 reasons.append(f"{way}: {getattr(error, 'reason', error)}")  # of urllib's "<urlopen error ...>"
-        ways = [f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it"]
-        if self.debian_package is not None:
-            ways.append(f"`sudo apt-get install {self.debian_package}`")
+        install = f"`sudo apt-get install {self.debian_package}`; or " if self.debian_package is not None else ""
         place = self.files[0] if len(self.files) == 1 else self.folder
-        ways.append(
-            f"run `python -c 'import keras; keras.datasets.{self.name}.load_data()'` where there is internet "
-            f"and copy ~/.keras/datasets/{place} here"
-        )
         raise DataError(
             f"{self.title} is not on this machine and could not be fetched ({'; '.join(reasons)})",
-            hint="; or ".join(ways),
+            hint=f"Put {', '.join(self.files)} into a folder and set SWEEP_DATA_DIR to it; or {install}run `python -c "
+            f"'import keras; keras.datasets.{self.name}.load_data()'` where there is internet and copy "
+            f"~/.keras/datasets/{place} here",
         )
 
 

@@ -71,11 +71,9 @@ class Labels:
         return None if self.values is None else len(self.values)
 
     def encode(self, y: Array, rows: str) -> Array:
-        """[N] or [N, C] as the loss takes it. Raises DataError for a label that training rows do not have.
+        """Labels of the source, [N] or [N, C], as the loss takes them; `rows` says whose: "test rows of iris".
 
-        Args:
-            y: labels of the source.
-            rows: whose these are, for messages: "test rows of iris".
+        Raises DataError for a label that training rows do not have.
         """
         if self.values is None:
             return own(y.astype(np.float32))
@@ -92,22 +90,15 @@ class Labels:
         elif y.shape[1] == len(self.values):
             indices = y.argmax(axis=1).astype(np.int32)
         else:
-            raise DataError(
-                f"the {rows} have labels of {y.shape[1]} columns, not of {self.classes} as the training rows"
-            )
+            raise DataError(f"the {rows} have labels of {y.shape[1]} columns, not {self.classes} as the training rows")
         return np.eye(len(self.values), dtype=np.float32)[indices] if self.form is LabelForm.ONE_HOT else indices
 
 
 def fit_labels(y: Array, form: LabelForm, loss: str, names: tuple[str, ...] | None = None) -> Labels:
-    """Find the classes in training labels, or see that they are numbers.
+    """Find the classes in training labels, [N] or [N, C], or see that they are numbers.
 
-    Args:
-        y: [N] text, whole numbers, booleans or finite real numbers, or [N, C].
-        form: what the loss takes.
-        names: of the classes 0 .. C - 1, where the source knows them.
-
-    Raises:
-        DataError: the labels can't be brought into this form; the message says which loss could take them.
+    `names` are of the classes 0 .. C - 1, where the source knows them. Raises DataError where the labels can't be
+    brought into this form; the message says which loss could take them.
     """
     if form is not LabelForm.NUMBER:
         several = y.ndim == 2 and y.shape[1] > 1

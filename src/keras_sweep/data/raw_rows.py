@@ -24,7 +24,7 @@ def raw_rows(spec: SweepSpec, data: SearchData) -> tuple[Any, Any]:
     """
     if data.preprocessing is None:
         return data.train.x, data.validation.x
-    parts = read_parts(spec)[1]
+    parts = read_parts(spec)
     if data.train is data.validation:
         x = data.preprocessing.inputs(_all_raw(parts).x)
         return x, x
@@ -54,9 +54,9 @@ def whole(spec: SweepSpec, data: SearchData) -> SearchData:
     if data.preprocessing is None:
         rows, preprocessing = _together(data), None
     else:
-        source, parts = read_parts(spec)
+        parts = read_parts(spec)
         raw = _all_raw(parts)
-        encoding = fit_encoding(spec, source, Parts(raw, raw, None))
+        encoding = fit_encoding(spec, replace(parts, train=raw, validation=raw, test=None))
         rows, preprocessing = encoding.rows("train"), encoding.preprocessing
     return replace(data, train=rows, validation=rows, preprocessing=preprocessing, fingerprint=fingerprint(rows))
 
@@ -65,11 +65,8 @@ def save_rows(path: Path, spec: SweepSpec, data: SearchData) -> None:
     """Write x_train, y_train, x_validation and y_validation to an .npz file.
 
     With folds there are no validation rows apart, but `fold`: which fold leaves a row out, counted from 0.
-    Where the model takes a dict of columns, each column is an array: `x_validation/NAME`.
-
-    Raises:
-        DataError: the rows can't be read.
-        RecordError: the file can't be written.
+    Where the model takes a dict of columns, each column is an array: `x_validation/NAME`. Raises DataError where the
+    rows can't be read, and RecordError where the file can't be written.
     """
     train, validation = raw_rows(spec, data)
     arrays = {**_named("x_train", train), "y_train": data.train.y}

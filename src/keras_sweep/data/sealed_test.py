@@ -21,8 +21,8 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
 
     Raises DataError for a class that no training row has, or a number that no model takes.
     """
-    if encoding.source.pictures is not None:  # whose files are checked when they are read
-        return encoding.source.pictures.test_rows, None
+    if (pictures := encoding.parts.source.pictures) is not None:  # whose files are checked when they are read
+        return pictures.test_rows, None
     if encoding.parts.test is None:
         return 0, None
     rows = encoding.rows("test")
@@ -32,12 +32,10 @@ def seal(encoding: Encoding) -> tuple[int, str | None]:
 def open_test(spec: SweepSpec, data: SearchData, like: SearchData | None = None) -> Rows:
     """The sealed test rows, in the form of `data.validation`, or of the rows of `like`: the same, encoded otherwise.
 
-    Raises:
-        DataError: the source has no test rows, or its rows are no longer those that were there before the search.
+    Raises DataError: the source has no test rows, or its rows are no longer those that were there before the search.
     """
     rows, raw = _opened(spec, data)
-    preprocessing = None if like is None else like.preprocessing
-    return rows if preprocessing is None else Rows(preprocessing.transform(raw), rows.y)
+    return rows if like is None or like.preprocessing is None else Rows(like.preprocessing.transform(raw), rows.y)
 
 
 def open_raw_test(spec: SweepSpec, data: SearchData, like: SearchData) -> tuple[Any, Array]:
@@ -54,7 +52,7 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     if pictures is not None:
         images, labels = pictures.test_arrays()
         return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures)), images
-    encoding = fit_encoding(spec, *read_parts(spec))
+    encoding = fit_encoding(spec, read_parts(spec))
     assert encoding.parts.test is not None
     test = encoding.rows("test")
     as_searched = fingerprint(*encoding.of_search(), folds=encoding.parts.folds) == data.fingerprint

@@ -59,6 +59,7 @@ class Source:
 class Parts:
     """The rows of a source, split. With folds all rows but the test rows are training and validation rows both."""
 
+    source: Source
     train: RawRows
     validation: RawRows
     test: RawRows | None

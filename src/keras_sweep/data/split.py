@@ -60,10 +60,10 @@ def split(source: Source, how: Split, *, classes: bool) -> Parts:
                 f"{source.name} brings its own validation rows, so it can't be cut into folds",
                 hint="Leave out `split: {folds: ...}`, or bring training and validation rows as one",
             )
-        return Parts(train, train, test, left_out(train.y, how, classes=classes))
+        return Parts(source, train, train, test, left_out(train.y, how, classes=classes))
     if validation is None:
         train, validation = _apart(train, how.validation, how, classes)
-    return Parts(train, validation, test)
+    return Parts(source, train, validation, test)
 
 
 def _apart(rows: RawRows, share: float, how: Split, classes: bool) -> tuple[RawRows, RawRows]:
@@ -91,18 +91,17 @@ def _one_a_row(y: Array, *, classes: bool) -> Array:
     return y.argmax(axis=1) if classes else y[:, 0]
 
 
-def read_parts(spec: SweepSpec) -> tuple[Source, Parts]:
-    """A source that is read whole, and its rows as they are split. Raises DataError."""
-    source = read_source(spec.data, spec.folder)
-    return source, split(source, spec.data.split, classes=loss_needs(spec.loss).form is not LabelForm.NUMBER)
+def read_parts(spec: SweepSpec) -> Parts:
+    """The rows of a source that is read whole, split. Raises DataError."""
+    classes = loss_needs(spec.loss).form is not LabelForm.NUMBER
+    return split(read_source(spec.data, spec.folder), spec.data.split, classes=classes)
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """A source whose rows are split, and how they are encoded."""
+    """Rows that are split, and how they are encoded."""
 
     spec: SweepSpec
-    source: Source
     parts: Parts
     labels: Labels
     preprocessing: TablePreprocessing | None  # of a table
@@ -114,8 +113,8 @@ class Encoding:
         Raises DataError for a label or a number that does not fit.
         """
         raw: RawRows = getattr(self.parts, part)
-        what = f"{'training' if part == 'train' else part} rows of {self.source.name}"
-        if (pictures := self.source.pictures) is not None:
+        what = f"{'training' if part == 'train' else part} rows of {self.parts.source.name}"
+        if (pictures := self.parts.source.pictures) is not None:
             assert isinstance(raw.x, np.ndarray)
             return Rows(scaled_pixels(raw.x), picture_labels(self.spec, raw.y, pictures))
         if self.preprocessing is None:
@@ -140,25 +139,25 @@ class Encoding:
             return self.parts.folds
         raw, encoded = self.parts.train, []
         for fold in self.parts.folds:
-            columns, _ = fit_columns(raw.take(fold.train).x, self.source.name)  # type: ignore[arg-type]
+            columns, _ = fit_columns(raw.take(fold.train).x, self.parts.source.name)  # type: ignore[arg-type]
             x = np.ascontiguousarray(TablePreprocessing(columns).transform(raw.x))
             encoded.append(Fold(fold.train, fold.held, Rows(x, rows.y)))
         return tuple(encoded)
 
 
-def fit_encoding(spec: SweepSpec, source: Source, parts: Parts) -> Encoding:
+def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     """The encoding, from training rows alone. Raises DataError."""
-    x, y = parts.train.x, parts.train.y
+    source, x, y = parts.source, parts.train.x, parts.train.y
     labels = fit_labels(y, loss_needs(spec.loss).form, spec.loss, source.class_names)
     notices = []
     if labels.form is LabelForm.NUMBER and too_fine_columns(y.reshape(len(y), -1)):
         notices.append(f"the labels of {source.name} {BLURRED}")
     if not isinstance(x, np.ndarray):
         columns, of_columns = fit_columns(x, source.name)
-        return Encoding(spec, source, parts, labels, TablePreprocessing(columns), (*notices, *of_columns))
+        return Encoding(spec, parts, labels, TablePreprocessing(columns), (*notices, *of_columns))
     if x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
         notices.append(f"x of {source.name}, column {listed(fine)} (counted from 0): its values {BLURRED}")
-    return Encoding(spec, source, parts, labels, None, tuple(notices))
+    return Encoding(spec, parts, labels, None, tuple(notices))
 
 
 def picture_labels(spec: SweepSpec, labels: Array, pictures: ImageSet) -> Array:

@@ -71,13 +71,9 @@ class TablePreprocessing:
         return [place for place, column in enumerate(self.columns) if column.used]
 
     def inputs(self, raw: Any) -> Inputs:
-        """Raw rows as the exported model takes them.
+        """Raw rows, a DataFrame or a mapping of columns by name, as the exported model takes them.
 
-        Args:
-            raw: a polars or pandas DataFrame or a mapping of columns by name.
-
-        Raises:
-            DataError: a column is missing or is not what it was in training.
+        Raises DataError where a column is missing or is not what it was in training.
         """
         numbers, codes = self._read(raw)
         if not self.takes_matrix:

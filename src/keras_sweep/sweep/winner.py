@@ -234,5 +234,5 @@ def winner_outputs(access: SweepAccess) -> ValidationOutputs:
     with access.opened(None) as best:
         weights = load_weights_of(access.folder, best.trial)
         outputs = validation_outputs(best.spec, best.trial, weights, best.data)
-    table: Any = None if best.data.preprocessing is None else read_parts(best.spec)[1].validation.x
+    table: Any = None if best.data.preprocessing is None else read_parts(best.spec).validation.x
     return ValidationOutputs(best.data, outputs.reshape(len(outputs), -1), table)
