@@ -73,12 +73,6 @@ def test_what_does_not_go_with_the_data_is_told_of_the_spec_and_of_no_file(tmp_p
     assert all(line.startswith("Spec: ") for line in lines)
 
 
-def test_rows_of_different_lengths_are_refused_in_plain_words(tmp_path):
-    said = r"`x` of the arrays given is a list of 40, not real numbers in rows"
-    with pytest.raises(ks.UsageError, match=said):
-        run_digits(tmp_path, data=([[1.0, 2.0], [3.0]] * 20, [0, 1] * 20))
-
-
 def test_other_arrays_or_another_function_are_refused_as_a_changed_sweep(finished):
     (x, y), test = digits_arrays()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,14 +28,7 @@ RESULTS = tuple(dense_sweep(24))
     ("view", "is_terminal", "trained", "said"),
     [(None, True, True, True), ("quiet", True, True, False), (None, False, True, False), (None, True, False, False)],
 )
-def test_importance_is_said_on_a_terminal_after_training(
-    view: str | None,
-    is_terminal: bool,
-    trained: bool,
-    said: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_importance_is_said_on_a_terminal_after_training(view, is_terminal, trained, said, tmp_path, monkeypatch):
     def session(*_: Any, others: list[Any], **__: Any) -> SweepEnded:
         for listener in others if trained else ():
             listener(TrialEnded(RESULTS[0]))

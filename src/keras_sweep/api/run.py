@@ -79,9 +79,6 @@ def run(
     wall = WallTime()
     if trials is not None and more is not None:
         raise UsageError("`trials` is the total and `more` is on top", hint="Give one of them")
-    for what, value, least in (("more", more, 1), ("max_failures", max_failures, 0)):
-        if value is not None and value < least:
-            raise UsageError(f"`{what}` must be at least {least}, but got {value}")
     overrides = Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
     spec = spec_of(space, name=name, changes=set or {}, overrides=overrides)
     folder = sweep_folder(spec.name, sweeps_dir)

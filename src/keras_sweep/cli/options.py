@@ -54,15 +54,9 @@ def option(flags: str, metavar: str, help: str, **more: Any) -> Any:
     return typer.Option(*flags.split(), metavar=metavar, help=help, **more)
 
 
-def number(flag: str, help: str, *, least: int | None = None, **more: Any) -> Any:
-    """An option that takes a whole number, and none below `least`."""
-
-    def checked(value: int | None) -> int | None:
-        if least is not None and value is not None and value < least:
-            raise UsageError(f"`{flag}` must be at least {least}, but got {value}")
-        return value
-
-    return option(flag, "N", help, parser=whole, callback=checked, **more)
+def number(flag: str, help: str, **more: Any) -> Any:
+    """An option that takes a whole number."""
+    return option(flag, "N", help, parser=whole, **more)
 
 
 def one_of(known: Collection[str] | str) -> Callable[[Any, str | None], str | None]:

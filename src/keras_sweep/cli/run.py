@@ -37,7 +37,7 @@ def run(
     space: Space,
     name: NewName = None,
     trials: Annotated[int | None, number("--trials", "How many trials there are to be in total.")] = None,
-    more: Annotated[int | None, number("--more", "How many trials to add to those that are there.", least=1)] = None,
+    more: Annotated[int | None, number("--more", "How many trials to add to those that are there.")] = None,
     seconds: Annotated[
         float | None, option("--for", "TIME", "Stop after so long: 90s, 10m, 1h30m.", parser=seconds_of)
     ] = None,
@@ -50,7 +50,7 @@ def run(
     fresh: Annotated[bool, typer.Option("--fresh", help="Move an older sweep of that name aside first.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Take over a sweep that another host left locked.")] = False,
     no_test: Annotated[bool, typer.Option("--no-test", help="Do not evaluate on the sealed test set.")] = False,
-    max_failures: Annotated[int | None, number("--max-failures", "Stop after more failed trials.", least=0)] = None,
+    max_failures: Annotated[int | None, number("--max-failures", "Stop after more failed trials.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the end.")] = False,
     view: Annotated[
         str | None,

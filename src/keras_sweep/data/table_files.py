@@ -20,7 +20,7 @@ from keras_sweep.data.table_columns import (
 )
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec
-from keras_sweep.space.text import listed, nearest
+from keras_sweep.space.text import counted, listed, nearest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,10 +46,8 @@ def read_table(data: DataSpec, folder: Path) -> Source:
         else:
             check_names(list(pl.read_parquet_schema(path)), str(path))
             frame = pl.read_parquet(path)
-    except pl.exceptions.NoDataError as error:
-        raise DataError(f"{path} is empty", hint="It needs a header and rows") from error
     except (pl.exceptions.PolarsError, OSError, ValueError, csv.Error) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         hint = "Save it as UTF-8" if "utf-8" in reason.lower() else None
         raise DataError(f"{path} can't be read as {kind}: {reason}", hint=hint) from error
     target = data.target or ""
@@ -82,8 +80,7 @@ def _target(series: pl.Series, what: str) -> Array:
         series = series.fill_nan(None)
     absent = series.is_null()
     if absent.any():
-        count, row = absent.sum(), first_row(absent)
-        where = f"in row {row}" if count == 1 else f"in {count:,} rows, the first of them row {row}"
+        where = f"in {counted(int(absent.sum()), 'row')}, at first in row {first_row(absent)}"
         raise DataError(f"{what} has no value {where}", hint="Take such rows out of the file")
     if is_text(series.dtype):
         return np.array(series.to_list(), dtype=object)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from keras_sweep.errors import RecordError, SweepError
+from keras_sweep.errors import RecordError, SweepError, UsageError
 from keras_sweep.files.plain import plain_errors
 from keras_sweep.process.backend import keras_config
 from keras_sweep.process.stop_request import StopRequest
@@ -43,9 +43,12 @@ class RunOptions:
     max_failures: int | None = None
 
     def __post_init__(self) -> None:
-        """Raises UsageError where there is no such runner."""
+        """Raises UsageError where there is no such runner, or a number is too small."""
         if self.runner is not None:
             RUNNERS.find(self.runner)
+        for option, value, least in (("more", self.more, 1), ("max-failures", self.max_failures, 0)):
+            if value is not None and value < least:
+                raise UsageError(f"`--{option}` must be at least {least}, but got {value}")
 
 
 def run_sweep(
