@@ -35,7 +35,7 @@ def test_a_file_of_any_other_bytes_is_refused(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / FASHION_MNIST.labels.file).write_bytes(content)
         with pytest.raises(DataError, match="Remove it or replace it"):
-            FASHION_MNIST.labels.read(Path(folder), "Zalando")
+            FASHION_MNIST.labels.read(Path(folder))
 
 
 IMAGES = np.arange(3 * 8 * 32, dtype=np.uint8).reshape(3, 8, 32)  # each of the 256 bytes
@@ -107,7 +107,7 @@ def test_another_file_of_that_name_is_refused(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("SWEEP_DATA_DIR", str(tmp_path))
     for file in FASHION_MNIST.files:
         (tmp_path / file).write_bytes(encode(np.zeros(2, np.uint8)))
-    with pytest.raises(DataError, match=r"train-images.* is not Zalando's file"):
+    with pytest.raises(DataError, match=r"train-images.* is not the published file"):
         load_search_data(named("fashion_mnist"))
 
 

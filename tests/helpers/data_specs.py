@@ -59,5 +59,4 @@ def write_files(folder: Path, rows: int = 30) -> ImageSet:
         class_names=("a", "b", "c"),
         shape=(4, 5),
         test_rows=rows,
-        publisher="Nobody",
     )

@@ -27,9 +27,6 @@ def data(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
-    from keras_sweep.space.text import counted
-    from keras_sweep.views.terminal.console import stdout_console
-
     for flag, path, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
         if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
             raise UsageError(f"`{flag}` takes a {suffix} file in a folder that is there, but got {path}")
@@ -37,6 +34,7 @@ def data(
     from keras_sweep.data.raw_rows import save_rows
     from keras_sweep.views.data_view import print_data
     from keras_sweep.views.sample_images import PNG_SCALE, picture_grid, png_bytes
+    from keras_sweep.views.terminal.console import stdout_console
 
     found = _rows_of(spec)
     if picture is not None and found.image_shape is None:
@@ -50,10 +48,7 @@ def data(
     if save is not None:
         save_rows(save, spec, found)
         typer.echo(str(save))
-        rows = f"{counted(len(found.train), 'training row')} and {len(found.validation):,} for validation"
-        if found.folds:
-            rows = f"{counted(len(found.train), 'row')}, which are both training and validation rows of folds"
-        note(f"{rows}, in the form that an exported model takes; no test row is among them")
+        note("these rows of training and validation are as an exported model takes them; no test row is among them")
 
 
 def baseline(

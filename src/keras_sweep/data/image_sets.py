@@ -44,7 +44,7 @@ class ArrayFile:
     digest: str  # SHA-256 (hex) of the array's bytes in an IDX file; of the whole .npz file
     member: str | None = None  # of an .npz file
 
-    def read(self, folder: Path, publisher: str) -> Pixels:
+    def read(self, folder: Path) -> Pixels:
         """The array, unpacked and checked. Raises DataError."""
         path = folder / self.file
         try:
@@ -58,10 +58,8 @@ class ArrayFile:
             raise DataError(f"{path} can't be read ({error})", hint="Remove it or replace it") from error
         digest = hashlib.sha256(content).hexdigest()
         if digest != self.digest:
-            raise DataError(
-                f"{path} is not {publisher}'s file: its content has SHA-256 {digest}, not {self.digest}",
-                hint="Remove it or replace it",
-            )
+            message = f"{path} is not the published file: its content has SHA-256 {digest}, not {self.digest}"
+            raise DataError(message, hint="Remove it or replace it")
         return array if self.member is None else np.load(io.BytesIO(content), allow_pickle=False)[self.member]
 
 
@@ -79,7 +77,6 @@ class ImageSet:
     class_names: tuple[str, ...]
     shape: tuple[int, ...]  # of one picture
     test_rows: int
-    publisher: str
     address: str = KERAS_ADDRESS  # what is before a file's name where it is fetched
     debian_package: str | None = None
 
@@ -114,12 +111,12 @@ class ImageSet:
     def search_arrays(self) -> tuple[Pixels, Pixels]:
         """Pictures [N, ...] and labels [N], never a test row. Raises DataError."""
         folder = self.locate()
-        return self.images.read(folder, self.publisher), self.labels.read(folder, self.publisher)
+        return self.images.read(folder), self.labels.read(folder)
 
     def test_arrays(self) -> tuple[Pixels, Pixels]:
         """The sealed test pictures and labels; for `sealed_test` alone. Raises DataError."""
         folder = self.locate()
-        return self.test_images.read(folder, self.publisher), self.test_labels.read(folder, self.publisher)
+        return self.test_images.read(folder), self.test_labels.read(folder)
 
     def _fetch(self) -> Path:
         """Bring the files into the user's cache: from their address, then from Debian's package. Raises DataError."""
@@ -137,7 +134,7 @@ class ImageSet:
                             with urlopen(self.address + file, timeout=SILENCE) as answer:
                                 (source / file).write_bytes(answer.read())
                     for array in self._arrays:
-                        array.read(source, self.publisher)
+                        array.read(source)
                     for file in self.files:
                         (source / file).replace(folder / file)
                 return folder
@@ -213,7 +210,6 @@ FASHION_MNIST = ImageSet(
     class_names=CLASSES,
     shape=(28, 28),
     test_rows=10_000,
-    publisher="Zalando",
     debian_package="dataset-fashion-mnist",
 )
 
@@ -231,7 +227,6 @@ MNIST = ImageSet(
     class_names=tuple(str(digit) for digit in range(10)),
     shape=(28, 28),
     test_rows=10_000,
-    publisher="Keras",
 )
 
 IMAGE_SETS = {each.name: each for each in (FASHION_MNIST, MNIST)}

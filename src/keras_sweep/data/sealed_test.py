@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from keras_sweep.data.arrays import Array
-from keras_sweep.data.image_sets import scaled_pixels
 from keras_sweep.data.search_data import Rows, SearchData, fingerprint
 from keras_sweep.data.source import Features, image_set
-from keras_sweep.data.split import Encoding, fit_encoding, picture_labels, read_parts
+from keras_sweep.data.split import Encoding, fit_encoding, picture_rows, read_parts
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import SweepSpec
 
@@ -51,7 +50,7 @@ def _opened(spec: SweepSpec, data: SearchData) -> tuple[Rows, Features]:
     pictures = image_set(spec.data)
     if pictures is not None:
         images, labels = pictures.test_arrays()
-        return Rows(scaled_pixels(images), picture_labels(spec, labels, pictures)), images
+        return picture_rows(spec, pictures, images, labels), images
     encoding = fit_encoding(spec, read_parts(spec))
     assert encoding.parts.test is not None
     test = encoding.rows("test")

@@ -116,7 +116,7 @@ class Encoding:
         what = f"{'training' if part == 'train' else part} rows of {self.parts.source.name}"
         if (pictures := self.parts.source.pictures) is not None:
             assert isinstance(raw.x, np.ndarray)
-            return Rows(scaled_pixels(raw.x), picture_labels(self.spec, raw.y, pictures))
+            return picture_rows(self.spec, pictures, raw.x, raw.y)
         if self.preprocessing is None:
             assert isinstance(raw.x, np.ndarray)
             x = own(of_32_bits(raw.x))
@@ -160,9 +160,9 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     return Encoding(spec, parts, labels, None, tuple(notices))
 
 
-def picture_labels(spec: SweepSpec, labels: Array, pictures: ImageSet) -> Array:
-    """Class numbers 0 .. C - 1 as the loss takes them; as bytes, like Keras's own loader, where it takes indices."""
+def picture_rows(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:
+    """Pictures as `fit` takes them; class numbers as bytes, like Keras's own loader, where the loss takes these."""
     form, names = loss_needs(spec.loss).form, pictures.class_names
-    if form is LabelForm.INDEX:
-        return labels
-    return fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")
+    if form is not LabelForm.INDEX:
+        labels = fit_labels(np.arange(len(names)), form, spec.loss, names).encode(labels, "pictures")
+    return Rows(scaled_pixels(images), labels)
