@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -26,17 +27,14 @@ def check(
     runner: Runner = None,
 ) -> None:
     """List the faults and warnings of a space file, the size of the space, and how long a sweep would take."""
-    import json
-
-    if schema:
-        from keras_sweep.space_file.sections import space_file_schema
-
-        typer.echo(json.dumps(space_file_schema(), indent=2))
-        return
     from keras_sweep.space_file.read import read_space_file
-    from keras_sweep.views.space_view import print_space
+    from keras_sweep.space_file.sections import space_file_schema
+    from keras_sweep.views.space_view import print_estimate, print_space
     from keras_sweep.views.terminal.console import stdout_console
 
+    if schema:
+        typer.echo(json.dumps(space_file_schema(), indent=2))
+        return
     if space is None:
         raise UsageError("`sweep check` needs a space file", hint="Give one: `sweep check SPACE.yaml`")
     spec = read_space_file(space, sets=sets or ())
@@ -50,7 +48,6 @@ def check(
 
         choose_backend(backend, "--backend")
         from keras_sweep.sweep.time_estimate import probed
-        from keras_sweep.views.space_view import print_estimate
 
         with at_work() as view:
             data, found = probed(spec, view, runner=runner)

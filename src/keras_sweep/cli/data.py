@@ -27,15 +27,15 @@ def data(
     sweeps_dir: SweepsDir = None,
 ) -> None:
     """What is in a data set: shapes, class counts, column statistics, a picture of samples."""
-    for flag, path, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
-        if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
-            raise UsageError(f"`{flag}` takes a {suffix} file in a folder that is there, but got {path}")
-    spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
     from keras_sweep.data.raw_rows import save_rows
     from keras_sweep.views.data_view import print_data
     from keras_sweep.views.sample_images import PNG_SCALE, picture_grid, png_bytes
     from keras_sweep.views.terminal.console import stdout_console
 
+    for flag, path, suffix in (("--picture", picture, ".png"), ("--save", save, ".npz")):
+        if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
+            raise UsageError(f"`{flag}` takes a {suffix} file in a folder that is there, but got {path}")
+    spec, fingerprint = _spec_of(source, sets or (), sweeps_dir)
     found = _rows_of(spec)
     if picture is not None and found.image_shape is None:
         raise DataError(f"{found.name} has no pictures", hint="Leave out `--picture`")
@@ -52,23 +52,18 @@ def data(
 
 
 def baseline(
-    space: Space,
-    name: NewName = None,
-    format: Format = "table",
-    sets: Sets = None,
-    sweeps_dir: SweepsDir = None,
+    space: Space, name: NewName = None, format: Format = "table", sets: Sets = None, sweeps_dir: SweepsDir = None
 ) -> None:
     """Fit scikit-learn's linear model on the same rows, and put it in the sweep's leaderboard as a reference."""
-    from keras_sweep.space_file.read import read_space_file
-
-    spec = read_space_file(space, sets=sets or (), name=name)
     from keras_sweep.data.compatibility import check_task
     from keras_sweep.record.lock import SweepLock
     from keras_sweep.record.study_file import StudyFile
+    from keras_sweep.space_file.read import read_space_file
     from keras_sweep.sweep.baseline import fit_baseline
     from keras_sweep.views.data_view import print_baseline
     from keras_sweep.views.leaderboard.formats import strict_json
 
+    spec = read_space_file(space, sets=sets or (), name=name)
     found = _rows_of(spec)
     check_task(spec, found)
     fitted = fit_baseline(spec, found)
@@ -128,15 +123,16 @@ def _rows_of(spec: SweepSpec) -> SearchData:
 
 def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | None) -> tuple[SweepSpec, str | None]:
     """(spec, the recorded fingerprint of the rows of a sweep). Raises UsageError."""
-    if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
-        from keras_sweep.space_file.read import read_space_file
+    from keras_sweep.data.catalog import named_set
+    from keras_sweep.data.source import DATA_NAMES, unknown_name
+    from keras_sweep.record.study_file import StudyFile
+    from keras_sweep.space_file.read import read_space_file
+    from keras_sweep.sweep.recorded import unfollowed_spec
 
+    if Path(source).suffix in (".yaml", ".yml") or Path(source).is_file():
         return read_space_file(source, sets=sets), None
     if sets:
         raise UsageError("`--set` changes a space file, and none is given", hint="Name the space file")
-    from keras_sweep.data.catalog import named_set
-    from keras_sweep.data.source import DATA_NAMES, unknown_name
-
     sweeps = {folder.name: folder for folder in all_sweeps(sweeps_dir)}
     if source in DATA_NAMES:
         if source in sweeps:
@@ -144,9 +140,6 @@ def _spec_of(source: str, sets: list[str] | tuple[str, ...], sweeps_dir: Path | 
         return named_set(source), None
     if source not in sweeps:
         raise unknown_name(source, list(sweeps))
-    from keras_sweep.record.study_file import StudyFile
-    from keras_sweep.sweep.recorded import unfollowed_spec
-
     with StudyFile.open(sweeps[source]) as study:
         spec = unfollowed_spec(study.facts, study.name, study.folder)
         fingerprint = study.facts.fingerprint

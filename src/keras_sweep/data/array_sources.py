@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_sweep.data.arrays import ARRAYS, described, input_array, label_array
-from keras_sweep.data.source import Features, RawRows, Source
-from keras_sweep.data.table_columns import check_columns, check_names, polars_table
-from keras_sweep.data.table_files import must_be_file
+from keras_sweep.data.source import Features, RawRows, Source, must_be_file
 from keras_sweep.errors import DataError
 from keras_sweep.process.given import is_given, name_of
 from keras_sweep.process.user_code import load_python, user_code
@@ -115,6 +113,8 @@ def _rows(x: Any, y: Any, part: str, place: str) -> RawRows:
     what = f"`x{part}` of {place}"
     rows: Features
     if type(x).__name__ == "DataFrame":
+        from keras_sweep.data.table_columns import check_columns, check_names, polars_table
+
         check_names(list(map(str, x.columns)), what)
         rows = polars_table(x, what)
         check_columns(rows, what)

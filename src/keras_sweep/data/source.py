@@ -35,7 +35,7 @@ class RawRows:
     def __len__(self) -> int:
         return len(self.y)
 
-    def take(self, rows: npt.NDArray[np.intp]) -> RawRows:
+    def take(self, rows: npt.NDArray[np.integer]) -> RawRows:
         """A copy of these rows, sharing no memory with the others."""
         return RawRows(self.x[rows], self.y[rows])
 
@@ -112,6 +112,12 @@ def read_sklearn_set(name: str) -> Source:
         return Source(name, RawRows(pixels, found.target), class_names=classes, image_shape=(8, 8))
     table = pl.DataFrame(found.data, list(map(str, found.feature_names)), orient="row")
     return Source(name, RawRows(table, found.target), class_names=classes)
+
+
+def must_be_file(path: Path) -> None:
+    """Raises DataError unless there is a file."""
+    if not path.is_file():
+        raise DataError(f"there is no file {path}", hint="Paths are relative to the space file")
 
 
 def unknown_name(name: str, sweeps: Sequence[str] = ()) -> DataError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +16,12 @@ from keras_sweep.data.image_sets import ImageSet, scaled_pixels
 from keras_sweep.data.labels import LabelForm, Labels, fit_labels, loss_needs
 from keras_sweep.data.search_data import Fold, Rows
 from keras_sweep.data.source import Parts, RawRows, Source, read_source
-from keras_sweep.data.table_columns import fit_columns
-from keras_sweep.data.table_preprocessing import TablePreprocessing
 from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import Split, SweepSpec
 from keras_sweep.space.text import listed
+
+if TYPE_CHECKING:
+    from keras_sweep.data.table_preprocessing import TablePreprocessing
 
 
 def left_out(y: Array, how: Split, *, classes: bool) -> tuple[Fold, ...]:
@@ -139,8 +141,8 @@ class Encoding:
             return self.parts.folds
         raw, encoded = self.parts.train, []
         for fold in self.parts.folds:
-            columns, _ = fit_columns(raw.take(fold.train).x, self.parts.source.name)  # type: ignore[arg-type]
-            x = np.ascontiguousarray(TablePreprocessing(columns).transform(raw.x))
+            preprocessing, _ = _fit_table(raw.take(fold.train).x, self.parts.source.name)
+            x = np.ascontiguousarray(preprocessing.transform(raw.x))
             encoded.append(Fold(fold.train, fold.held, Rows(x, rows.y)))
         return tuple(encoded)
 
@@ -153,11 +155,19 @@ def fit_encoding(spec: SweepSpec, parts: Parts) -> Encoding:
     if labels.form is LabelForm.NUMBER and too_fine_columns(y.reshape(len(y), -1)):
         notices.append(f"the labels of {source.name} {BLURRED}")
     if not isinstance(x, np.ndarray):
-        columns, of_columns = fit_columns(x, source.name)
-        return Encoding(spec, parts, labels, TablePreprocessing(columns), (*notices, *of_columns))
+        preprocessing, of_columns = _fit_table(x, source.name)
+        return Encoding(spec, parts, labels, preprocessing, (*notices, *of_columns))
     if x.ndim == 2 and x.dtype.kind == "f" and (fine := too_fine_columns(x)):
         notices.append(f"x of {source.name}, column {listed(fine)} (counted from 0): its values {BLURRED}")
     return Encoding(spec, parts, labels, None, tuple(notices))
+
+
+def _fit_table(train: Any, place: str) -> tuple[TablePreprocessing, tuple[str, ...]]:
+    from keras_sweep.data.table_columns import fit_columns
+    from keras_sweep.data.table_preprocessing import TablePreprocessing
+
+    columns, notices = fit_columns(train, place)
+    return TablePreprocessing(columns), notices
 
 
 def picture_rows(spec: SweepSpec, pictures: ImageSet, images: Array, labels: Array) -> Rows:

@@ -18,17 +18,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from keras_sweep.data.arrays import BLURRED, LARGEST_FLOAT32, too_fine_columns
 from keras_sweep.errors import DataError, TableError
 from keras_sweep.space.text import listed, quoted
-
-if TYPE_CHECKING:
-    import polars as pl
 
 MOST_COLUMNS = 50_000  # more take minutes; images and the like are arrays anyway
 MOST_MIXED_COLUMNS = 2_000  # where some are text: each is an input of the exported model, which Keras builds one by one
@@ -83,8 +81,6 @@ def polars_table(table: Any, what: str = "what is given") -> pl.DataFrame:
     A gap in a text column of pandas is a float NaN, which polars takes for a value of another type: it becomes None.
     Raises DataError.
     """
-    import polars as pl
-
     if isinstance(table, pl.DataFrame):
         return table
     try:
@@ -189,8 +185,6 @@ def _number_column(name: str, known: npt.NDArray[np.float64], *, missing: bool) 
 
 
 def _text_column(name: str, series: pl.Series) -> Column:
-    import polars as pl
-
     known = series.cast(pl.String).replace(MISSING, None).drop_nulls()
     if known.is_empty():  # such a column of a CSV file is neither text nor numbers
         return NumberColumn(name)
@@ -211,8 +205,6 @@ def number_matrix(table: pl.DataFrame, names: Sequence[str]) -> npt.NDArray[np.f
 
     Raises DataError for text that is none, and for a number that 32 bits do not hold.
     """
-    import polars as pl
-
     columns = []
     for name in names:
         series = table.get_column(name)
@@ -252,15 +244,11 @@ def check_names(names: Sequence[str], place: str) -> None:
 
 def is_number(dtype: pl.DataType) -> bool:
     """Whether a column of this type is one of numbers."""
-    import polars as pl
-
     return dtype.is_numeric() or dtype in (pl.Boolean, pl.Null)
 
 
 def is_text(dtype: pl.DataType) -> bool:
     """Whether a column of this type is one of categories."""
-    import polars as pl
-
     return dtype in (pl.String, pl.Categorical, pl.Enum)
 
 
@@ -271,8 +259,6 @@ def first_row(found: pl.Series) -> int:
 
 def _values_of_numbers(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]]:
     """The columns of numbers by their names, NaN where a value is missing."""
-    import polars as pl
-
     # All at once, since a call of polars for each of thousands of columns takes minutes.
     columns = [series for series in table.get_columns() if is_number(series.dtype)]
     matrix = np.asarray(pl.DataFrame(columns).cast(pl.Float64).to_numpy(), np.float64)
@@ -281,8 +267,6 @@ def _values_of_numbers(table: pl.DataFrame) -> dict[str, npt.NDArray[np.float64]
 
 def _texts_and_numbers(series: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
     """A column's texts, null where one is missing; the numbers that they are; and whether a text is none."""
-    import polars as pl
-
     texts = series.cast(pl.String).replace(MISSING, None)
     parsed = texts.str.strip_chars().cast(pl.Float64, strict=False)
     return texts, parsed, texts.is_not_null() & parsed.is_null()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
-from keras_sweep.data.source import RawRows, Source
+from keras_sweep.data.arrays import Array
+from keras_sweep.data.source import RawRows, Source, must_be_file
 from keras_sweep.data.table_columns import (
     MISSING,
     check_columns,
@@ -22,16 +23,9 @@ from keras_sweep.errors import DataError
 from keras_sweep.space.sweep_spec import DataSpec
 from keras_sweep.space.text import counted, listed, nearest
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from keras_sweep.data.arrays import Array
-
 
 def read_table(data: DataSpec, folder: Path) -> Source:
     """The rows of a CSV or Parquet file. Raises DataError where it can't be read or has no such target."""
-    import polars as pl
-
     path, kind = folder / data.source, data.kind
     must_be_file(path)
     try:
@@ -62,15 +56,7 @@ def read_table(data: DataSpec, folder: Path) -> Source:
     return Source(path.name, RawRows(features, _target(frame[target], f"the target column {target!r} of {path}")))
 
 
-def must_be_file(path: Path) -> None:
-    """Raises DataError unless there is a file."""
-    if not path.is_file():
-        raise DataError(f"there is no file {path}", hint="Paths are relative to the space file")
-
-
 def _target(series: pl.Series, what: str) -> Array:
-    import polars as pl
-
     series = series.alias("")  # polars takes some names for patterns
     if not is_text(series.dtype) and not is_number(series.dtype):
         raise DataError(f"{what} is of type {series.dtype}", hint="A target is numbers, text or booleans")

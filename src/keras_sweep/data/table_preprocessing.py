@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from keras_sweep.data.arrays import Array
 from keras_sweep.data.table_columns import (
@@ -180,8 +181,6 @@ def model_inputs(model: Any, raw: Any) -> Inputs:
 
 def _read(raw: Any, numbers: Sequence[str], widths: Mapping[str, int]) -> tuple[Numbers, list[Codes]]:
     """Columns of numbers side by side, and each of those of texts, which have widths. Raises DataError."""
-    import polars as pl
-
     frame = polars_table(raw)
     there = set(frame.columns)
     if absent := [name for name in (*numbers, *widths) if name not in there]:
