@@ -119,6 +119,6 @@ def test_a_class_that_falls_out_of_training_is_an_error_before_the_search(tmp_pa
 
 def test_unknown_names_are_refused_with_a_suggestion() -> None:
     with pytest.raises(DataError, match=r"there is no data set 'iriss'\. Did you mean `iris`\?$"):
-        named_set("iriss")
+        load_search_data(named_set("iriss"))
     with pytest.raises(DataError, match=r"no data set 'nothing'\. The data sets are fashion_mnist, mnist"):
         load_search_data(spec_of(DataSpec("named", "nothing")))

@@ -89,12 +89,7 @@ def compare(*names: str, sweeps_dir: str | os.PathLike[str] | None = None) -> Co
 
 
 def write_page(found: SideBySide, path: str | os.PathLike[str]) -> None:
-    """Write them as one self-contained page of HTML.
-
-    Raises:
-        UsageError: another file stands there, or there is no such folder.
-        RecordError: the disk fails.
-    """
+    """Write them as one self-contained page of HTML. Raises UsageError where another file stands there, RecordError."""
     from keras_sweep.views.report.page import COMPARE_MARK, compare_page
 
     place = Path(path)

@@ -11,8 +11,6 @@ from keras_sweep.cli.options import Format, Name, SweepsDir, TrialNumber, answer
 from keras_sweep.errors import UsageError
 from keras_sweep.record.sweep_folder import find
 
-FORMATS = ("table", "json", "csv", "markdown")
-
 
 def list_sweeps(format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     """The sweeps here, newest first."""
@@ -38,7 +36,10 @@ def leaderboard(
         option("--where", "CONDITION", "Only trials like 'optimizer=adam' or 'epochs>=5' (repeatable)."),
     ] = None,
     format: Annotated[
-        str, option("--format", "NAME", "table, json, csv or markdown.", callback=one_of(FORMATS))
+        str,
+        option(
+            "--format", "NAME", "table, json, csv or markdown.", callback=one_of(("table", "json", "csv", "markdown"))
+        ),
     ] = "table",
     sweeps_dir: SweepsDir = None,
 ) -> None:

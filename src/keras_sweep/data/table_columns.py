@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +34,6 @@ MOST_CATEGORIES = 100
 MOST_NOTICES = 10
 LARGEST = 1e30  # far enough inside the range of float32 for sums and quotients
 MISSING = ""  # how a missing text is written
-
-Looked = TypeVar("Looked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Co
             notices.append(f"column {quoted(name)} is dropped: it has one value, or none, in the training rows")
         return column
 
-    columns = _each_column(train, place, fit)
+    columns: list[Column] = _each_column(train, place, fit)
     if len(notices) > MOST_NOTICES:
         notices[MOST_NOTICES:] = [f"and so {len(notices) - MOST_NOTICES:,} more columns: `sweep data` lists them"]
     texts = sum(isinstance(column, TextColumn) for column in columns)
@@ -154,10 +152,9 @@ def fit_columns(train: pl.DataFrame, place: str = "the table") -> tuple[tuple[Co
     return tuple(columns), tuple(notices)
 
 
-def _each_column(table: pl.DataFrame, place: str, look: Callable[[str, pl.Series], Looked]) -> list[Looked]:
+def _each_column(table: pl.DataFrame, place: str, look: Callable[[str, pl.Series], Any]) -> list[Any]:
     """What `look` makes of each column. Raises TableError with all that it raises."""
-    looked: list[Looked] = []
-    faults: list[DataError] = []
+    looked, faults = [], []
     for series in table.get_columns():
         try:
             looked.append(look(series.name, series.alias("")))  # polars takes some names for patterns
