@@ -103,15 +103,10 @@ def test_wrong_calls_are_told_before_anything_is_loaded(tmp_path, finished):
 def test_a_script_in_an_empty_folder_that_prints_nothing_else(tmp_path):
     """A pipe gets no board: what a script prints is its own."""
     (tmp_path / "mine.py").write_text(
-        "import keras, keras_sweep as ks\n"
-        "from sklearn.datasets import load_wine\n"
-        "x, y = load_wine(return_X_y=True)\n"
-        "def build(units, classes):\n"
-        "    return keras.Sequential([keras.Input((13,)), keras.layers.BatchNormalization(),\n"
-        "                             keras.layers.Dense(units, 'relu'), keras.layers.Dense(classes, 'softmax')])\n"
-        "spec = ks.Spec(data=(x, y), model=build, loss='sparse_categorical_crossentropy', metrics=['accuracy'],\n"
+        "import keras_sweep as ks\n"
+        "spec = ks.Spec(data='wine', loss='sparse_categorical_crossentropy', metrics=['accuracy'],\n"
         "               maximize='val_accuracy', parameters={'learning_rate': ks.Float(1e-3, 1e-1, log=True),\n"
-        "               'epochs': 2, 'model.units': [4, 8]}, search=ks.Optuna('random', trials=3))\n"
+        "               'epochs': 2, 'model.hidden': [4, 8]}, search=ks.Optuna('random', trials=3))\n"
         "sweep = ks.run(spec, name='wine')\n"
         "print(len(sweep.trials), sweep.path.name)\n"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes, load_wine
+from sklearn.datasets import load_diabetes
 from sklearn.model_selection import train_test_split
 
 from keras_sweep.data.catalog import load_search_data, named_set
@@ -33,16 +33,6 @@ def test_named_sets_are_standardised_and_split(name: str) -> None:
         np.testing.assert_allclose(data.train.x.std(axis=0), 1, atol=1e-4)
     assert data.fingerprint == fingerprint(data.train, data.validation)
     assert data.fingerprint == load_search_data(named(name)).fingerprint
-
-
-def test_rows_are_those_of_scikit_learn() -> None:
-    x, y = load_wine(return_X_y=True)
-    x, _, y, _ = train_test_split(x, y, test_size=0.2, random_state=42)
-    x, x_validation, y, y_validation = train_test_split(x, y, test_size=0.2, random_state=42)
-    data = load_search_data(named("wine"))
-    for rows, raw, labels in ((data.train, x, y), (data.validation, x_validation, y_validation)):
-        np.testing.assert_allclose(rows.x, (raw - x.mean(axis=0)) / x.std(axis=0), atol=2e-4)
-        assert (rows.y == labels).all()
 
 
 def test_a_set_of_scikit_learn_has_its_numbers_and_names() -> None:
