@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
@@ -23,6 +23,7 @@ from tests.helpers.data_specs import named
 
 
 @given(st.one_of(st.binary(max_size=60), st.binary(max_size=60).map(gzip.compress)))
+@example(gzip.compress(b"\0\0\x08\x01\0\0\0\x02ab"))  # two labels
 @settings(max_examples=100, deadline=None)
 def test_a_file_of_any_other_bytes_is_refused(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
