@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,16 +82,12 @@ def open_study(
 
 def _write_space(folder: SweepFolder, spec: SweepSpec, known: str, emit: Listener) -> None:
     """The copy of the space file as it is run now. One that was altered since it was written is moved aside."""
-    path = folder.space
-    try:
-        text: bytes | None = read_plain(path, MOST_TEXT)
-    except FileNotFoundError:
-        text = None
-    except OSError as error:
-        text = (error.strerror or str(error)).encode()
+    path, text = folder.space, b""
+    with suppress(OSError):  # it is missing, or a folder, or a pipe
+        text = read_plain(path, MOST_TEXT)
     if text == spec.text.encode():
         return
-    if text is not None and text != known.encode():
+    if text != known.encode() and os.path.lexists(path):
         emit(Noticed(f"{path} was altered: it is {set_aside(path).name} now, and written again"))
     write_text(path, spec.text)
 

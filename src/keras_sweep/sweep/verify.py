@@ -122,8 +122,7 @@ def verify_model(
     if (words := use_keras_config(card.keras_config)) is not None:
         emit(Noticed(words))
     home = _sweep_of(card, sweeps)
-    if data_dir is None:
-        data_dir = Path("." if home is None else home.facts.origin or ".")
+    data_dir = data_dir or Path("." if home is None else home.facts.origin or ".")
     spec = _spec_of(card, data_dir, trust=trust, emit=emit)
     emit(PhaseBegan("data"))
     data = load_search_data(spec)

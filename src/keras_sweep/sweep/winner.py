@@ -107,10 +107,9 @@ def weights_of(opened: OpenedTrial) -> Weights:
     again = trained_again(opened, runner)
     if again.value == trial.value and again.weights is not None:
         return again.weights
-    if again.state is TrialState.FAIL:
-        raise RecordError(f"{trial.name} could not be trained again: {again.reason}", hint="Run the same again")
+    gives = again.reason if again.value is None else again.value
     raise RecordError(
-        f"{trial.name} trained again gives {again.value}, but {trial.value} is recorded",
+        f"{trial.name} trained again gives {gives}, but {trial.value} is recorded",
         hint="Use the packages and the backend that the sweep was run with (`sweep show` names them)",
     )
 
