@@ -164,12 +164,8 @@ def refit_record(refit: Refit | None) -> dict[str, Any] | None:
     if refit is None:
         return None
     of = "the configuration as the search trained it, on other rows than it was scored on; this model has seen them all"
-    return {
-        "rows": refit.rows,
-        "epochs": refit.epochs,
-        "scores": dict(refit.scores),
-        "validation_and_estimate_are_of": of,
-    }
+    about = {"rows": refit.rows, "epochs": refit.epochs, "scores": dict(refit.scores)}
+    return {**about, "validation_and_estimate_are_of": of}
 
 
 def is_card_of(card: Mapping[str, Any], training: Result, seed: int) -> bool:
@@ -203,8 +199,7 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
         path = in_sweep
     if not path.exists():
         raise UsageError(
-            f"there is no card of {model}: {path} is missing",
-            hint="`sweep export` writes both; keep them side by side",
+            f"there is no card of {model}: {path} is missing", hint="`sweep export` writes both; keep them side by side"
         )
     with plain_errors("read", path):
         text = read_plain(path, MOST_CARD)

@@ -13,7 +13,7 @@ from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.search.engines import make_engine
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess, backend_of
+from keras_sweep.sweep.recorded import OpenedTrial, SweepAccess
 from keras_sweep.training.choose import RUNNERS
 from keras_sweep.training.runner import Runner
 from keras_sweep.trial.events import EpochEnded, Event, Listener, Noticed, PhaseBegan
@@ -139,12 +139,8 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
             return CurveMatch(again, with_runner.name, gaps, tuple(_differences(recorded, again, spec.objective)))
 
         plain, own = compared(RUNNERS.find(runner or "fit")(spec, data)), None
-        kind = recorded.runner.partition("/")[0]
-        other = (
-            kind in RUNNERS
-            and recorded.runner != plain.runner
-            and access.backend in (None, backend_of(recorded.runner))
-        )
+        kind, _, backend = recorded.runner.partition("/")
+        other = kind in RUNNERS and recorded.runner != plain.runner and access.backend in (None, backend)
         if other and (at := plain.parted_at) is not None:
             text = f"{plain.runner} parts from the record at epoch {at}: trained again by {recorded.runner}"
             access.emit(Noticed(text))

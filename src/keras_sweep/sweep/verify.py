@@ -21,12 +21,7 @@ from keras_sweep.data.search_data import SearchData
 from keras_sweep.errors import ChangedSweep, DataError, ModelError, RecordError, UsageError
 from keras_sweep.files.plain import file_digest
 from keras_sweep.models.model_as_file import own_objects
-from keras_sweep.process.backend import (
-    check_environment,
-    choose_backend,
-    use_keras_config,
-    without_tensorflow,
-)
+from keras_sweep.process.backend import check_environment, choose_backend, use_keras_config, without_tensorflow
 from keras_sweep.process.given import was_given
 from keras_sweep.process.user_code import load_python
 from keras_sweep.record.lock import SweepLock
