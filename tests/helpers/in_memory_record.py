@@ -51,16 +51,19 @@ def searched(spec, runner, trials, *, record=None, stop=None):
 
 
 class Asked(StopRequest):
-    """Asks to stop once the record has grown by so many trials, or after so many epochs."""
+    """Asks to stop once the record has grown by so many trials, or once it was looked at so many times."""
 
-    def __init__(self, record, trials=None, epochs=None):
+    def __init__(self, record, trials=None, looks=None):
         super().__init__()
-        self.record, self.trials, self.left = record, trials, epochs
+        self.record, self.trials, self.left = record, trials, looks
         self.start = len(record.kept)
 
     def __bool__(self):
         grown = self.trials is not None and len(self.record.kept) - self.start >= self.trials
-        return grown or (self.left is not None and self.left <= 0)
+        if self.left is None:
+            return grown
+        self.left -= 1
+        return self.left < 0
 
 
 @dataclass

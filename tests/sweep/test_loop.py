@@ -44,7 +44,7 @@ KINDS = [
 @settings(max_examples=4, deadline=None)
 @given(
     st.lists(
-        st.one_of(st.tuples(st.just("trials"), st.integers(0, 6)), st.tuples(st.just("epochs"), st.integers(0, 30))),
+        st.one_of(st.tuples(st.just("trials"), st.integers(0, 6)), st.tuples(st.just("looks"), st.integers(0, 30))),
         max_size=5,
     )
 )

@@ -12,7 +12,6 @@ import pytest
 import keras_sweep as ks
 from keras_sweep.errors import Interrupted, RecordError
 from keras_sweep.files.arrays import read_arrays
-from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.reader import read_facts
 from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
@@ -28,7 +27,7 @@ from keras_sweep.trial.events import Event, Noticed
 from keras_sweep.trial.result import TrialState
 from keras_sweep.trial.row_scores import arrays_digest
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, digits, make_spec
-from tests.helpers.in_memory_record import InMemory, searched
+from tests.helpers.in_memory_record import Asked, InMemory, searched
 from tests.helpers.ran import finished
 from tests.helpers.records import identical
 from tests.helpers.space_texts import DIGITS, changed
@@ -90,23 +89,11 @@ def test_a_promoted_trial_gives_the_same_weights_again_though_its_predecessors_s
         assert identical(again(results, runner, one.number, spec), one.weights)
 
 
-class Stopped(StopRequest):
-    """Asks to stop once asked so many times."""
-
-    def __init__(self, looks: int) -> None:
-        super().__init__()
-        self.looks = looks
-
-    def __bool__(self) -> bool:
-        self.looks -= 1
-        return self.looks < 0
-
-
 def test_what_the_sweep_keeps_of_trials_in_training_stays_when_a_trial_is_trained_again(tmp_path: Path) -> None:
     for folder, make in ((tmp_path / "lanes", CompiledRunner), (tmp_path / "fit", FitRunner)):
         record, kept = InMemory(), []
         for looks in range(4, 60):  # stopped again and again, until that was within a later trial
-            searched(SPEC, make(SPEC, DATA, checkpoints=folder), 20, record=record, stop=Stopped(looks))
+            searched(SPEC, make(SPEC, DATA, checkpoints=folder), 20, record=record, stop=Asked(record, looks=looks))
             kept = sorted(folder.glob("*.npz"))
             if record.kept and kept:
                 break

@@ -255,8 +255,8 @@ def missed_rows(sweep: RecordedSweep) -> Missed | None:
     import numpy as np
 
     behind = sweep.comparison.behind
-    known = sorted(with_scores(sweep.results, sweep.objective), key=lambda one: order_key(one, sweep.objective))
-    bits = [one for one in known if keeps_bits(one)]
+    known = filter(keeps_bits, with_scores(sweep.results, sweep.objective))
+    bits = sorted(known, key=lambda one: order_key(one, sweep.objective))
     ties = [one for one in bits if one.number in behind and behind[one.number].tie]
     tied = sweep.comparison.method == PAIRED and len(ties) >= FEWEST_TIES
     loaded = _loaded(sweep.folder, ties if tied else bits[:GOOD_TRIALS])
