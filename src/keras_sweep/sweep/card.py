@@ -190,9 +190,7 @@ def read_card(model: Path) -> tuple[Path, Card, dict[str, Any]]:
 
     It is `best.card.json` beside `best.keras`; in a sweep's folder `card.json`.
 
-    Raises:
-        UsageError: there is none.
-        RecordError: it can't be read, or is no card.
+    Raises UsageError: there is none; RecordError: it can't be read, or is no card.
     """
     path, in_sweep = model.with_name(f"{model.stem}.card.json"), model.with_name("card.json")
     if model.name == "best.keras" and not path.exists() and in_sweep.exists():

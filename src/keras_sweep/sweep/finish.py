@@ -132,9 +132,7 @@ def look_at_test(opened: OpenedTrial, model: Any, own: SearchData) -> TestScores
     `own` are the rows that the model was trained on. The count is written when the rows are open and before they are
     scored: a look that a kill cuts short is counted, and taken anew; where the rows can't be had, nobody has looked.
 
-    Raises:
-        ChangedSweep: the test rows are not those that the sweep was begun with.
-        DataError: they can't be read.
+    Raises ChangedSweep: they are not the test rows that the sweep was begun with; DataError: they can't be read.
     """
     study, spec, data, best = opened.study, opened.spec, opened.data, opened.trial
     if study.facts.test_fingerprint not in (None, data.test_fingerprint):

@@ -50,10 +50,8 @@ def load(
     The spec that comes back has the parameters that a model of the user's adds, too. `checkpoints` is the folder where
     the runner may keep what still trains; None keeps nothing.
 
-    Raises:
-        Interrupted: a signal came.
-        SweepError: the backend can't run here at all.
-        UsageError: the data, the model or the space do not fit each other, or the runner can't be had.
+    Raises Interrupted: a signal came; SweepError: the backend can't run here at all; UsageError: data, model and space
+    do not fit each other, or the runner can't be had.
     """
     with wall.phase("import"):
         with stop.importing():  # whole, before a module of the user's imports parts of it

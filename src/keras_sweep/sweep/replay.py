@@ -123,7 +123,6 @@ def replay(access: SweepAccess, number: int | None, *, runner: str | None = None
     """Train a trial, or the winner, again on its backend and compare it with the record, epoch by epoch.
 
     By `fit`, or by `runner`: "compiled" packs the trial as it was packed when it was recorded.
-
     Raises as `SweepAccess.opened`; and UsageError: there is no such runner.
     """
     access.emit(PhaseBegan("data"))
@@ -175,9 +174,7 @@ def trained_again(opened: OpenedTrial, runner: Runner) -> Result:
     It is stopped where the record says that it was stopped, and trials that it, or another of its generation, continues
     are trained before it. What the sweep keeps of those that still train is left as it is.
 
-    Raises:
-        Interrupted: the user asked to stop.
-        RecordError: the record does not say among which trainings a finalist was trained.
+    Raises Interrupted: the user asked to stop; RecordError: it is not recorded with which others a finalist trained.
     """
     study, trial, stopping, runner = opened.study, opened.trial, opened.stopping, runner.without_checkpoints()
     results, index, wanted = study.results(), trial.suggestion.generation, frozenset({trial.number})

@@ -40,10 +40,7 @@ if TYPE_CHECKING:
 
 
 def refit_winner(running: Running, training: Result) -> None:
-    """Train the winner's training once more on all rows, where that is asked for, and missing or damaged.
-
-    Raises as `_trained_on_all`.
-    """
+    """Train the winner once more on all rows, where that is asked for and not done. Raises as `_trained_on_all`."""
     study, emit = running.study, running.emit
     known = study.facts.refit_of(training)
     if not running.spec.refits:
@@ -118,7 +115,6 @@ def final_model(opened: OpenedTrial) -> tuple[Any, SearchData, Refit | None]:
     """The model that stands for a training, the rows that it was trained on, and how it was refit.
 
     Without a refit it has its own weights; with folds, where no one model is, it is trained on all rows for this.
-
     Raises as `weights_of` and `_trained_on_all`.
     """
     study, data, training = opened.study, opened.data, opened.trial
@@ -137,9 +133,7 @@ def final_model(opened: OpenedTrial) -> tuple[Any, SearchData, Refit | None]:
 def _trained_on_all(opened: OpenedTrial, rows: SearchData, checkpoints: Path | None = None) -> tuple[Weights, Refit]:
     """How a training turns out on all rows, for as many epochs as its value is of.
 
-    Raises:
-        Interrupted: the user asked to stop.
-        SweepError: it diverged, or its code raised.
+    Raises Interrupted: the user asked to stop; SweepError: it diverged, or its code raised.
     """
     spec, training = opened.spec, opened.trial
     params = {**training.params, "epochs": training.epoch or training.epochs}
@@ -198,11 +192,6 @@ class ValidationOutputs:
     def classes(self) -> tuple[str, ...]:
         """Their names; () where a row has no class, or more than one."""
         return self.data.names_of_classes
-
-    @cached_property
-    def labels(self) -> npt.NDArray[np.intp]:
-        """[N] the class of each row."""
-        return self.data.validation.classes
 
     @cached_property
     def chosen(self) -> npt.NDArray[np.intp]:

@@ -39,7 +39,7 @@ def mistakes(found: ValidationOutputs) -> dict[str, Any] | None:
     """
     pictures = found.data.image_shape is not None
     if found.classes:
-        wrong = np.flatnonzero(found.labels != found.chosen)
+        wrong = np.flatnonzero(found.data.validation.classes != found.chosen)
         worst = wrong[np.argsort(-found.certainty[wrong], kind="stable")][: MOST_PICTURES if pictures else MOST_ROWS]
     elif (numbers := _numbers(found)) is not None:
         true, said = numbers
@@ -52,7 +52,7 @@ def mistakes(found: ValidationOutputs) -> dict[str, Any] | None:
     rows = []
     for row in map(int, worst):
         if found.classes:
-            label, chosen = (found.classes[places[row]] for places in (found.labels, found.chosen))
+            label, chosen = (found.classes[places[row]] for places in (found.data.validation.classes, found.chosen))
             texts = {"true": label, "said": chosen, "certainty": f"{found.certainty[row]:.0%}"}
         else:
             texts = {"true": number_text(true[row].item()), "said": number_text(said[row].item())}
@@ -118,7 +118,7 @@ def confusion_matrix(found: ValidationOutputs) -> Markup:
     """A square for each pair of classes; the diagonal is right."""
     names = [shorten(escaped(name), NAME) for name in found.classes]
     counts = np.zeros((len(names), len(names)), np.intp)  # [C, C] of each class (first) those named as each (second)
-    np.add.at(counts, (found.labels, found.chosen), 1)
+    np.add.at(counts, (found.data.validation.classes, found.chosen), 1)
     cell = min(LARGEST_CELL, SIDE / len(names))
     width, foot = MATRIX_LEFT + cell * len(names), MATRIX_TOP + cell * len(names)
     parts = []
