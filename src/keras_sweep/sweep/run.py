@@ -65,7 +65,7 @@ def run_sweep(
         SweepError: the trials fail.
     """
     wall.emit = emit
-    wall.name_rest("start")
+    wall.add("start", wall.total()["other"])
     if options.seconds is not None:
         stop.limit(options.seconds)
     if folder.exists() and not options.fresh:

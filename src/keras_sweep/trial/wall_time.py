@@ -49,10 +49,6 @@ class WallTime:
         """Count some more as `name`."""
         self.parts[name] = self.parts.get(name, 0.0) + seconds
 
-    def name_rest(self, name: str) -> None:
-        """Count as `name` what no part has covered until now."""
-        self.add(name, time.perf_counter() - self.started - sum(self.parts.values()))
-
     def split(self, name: str, parts: Mapping[str, float], rest: str) -> None:
         """Count a part as these finer ones, and what they leave of it as `rest`."""
         total, known = self.parts.pop(name, 0.0), sum(parts.values())
