@@ -13,7 +13,7 @@ from tests.helpers.screen import on_pipe
 
 
 @pytest.mark.parametrize(
-    ("trials", "said"), [(1, "1 trial is to be run by optuna/tpe"), (12, "12 trials are to be run by optuna/tpe")]
+    ("trials", "said"), [(1, "1 trial to be run by optuna/tpe"), (12, "12 trials to be run by optuna/tpe")]
 )
 def test_the_last_line_says_how_large_the_space_is_and_how_many_trials_there_are_to_be(trials: int, said: str) -> None:
     spec = make_spec(search=SearchSettings("optuna", "tpe", trials, 42))
@@ -24,7 +24,7 @@ def test_the_last_line_says_how_large_the_space_is_and_how_many_trials_there_are
 def test_of_a_model_that_may_bring_hyperparameters_the_size_is_not_said_to_be_all() -> None:
     spec = make_spec((), model=ModelSpec("python", "models:tuned"), search=SearchSettings("optuna", "tpe", 4, 42))
     *_, last = on_pipe(print_space, spec, "tuned.yaml").splitlines()
-    assert last.startswith("1 different trial, times those that models:tuned makes if it is a HyperModel; 4 trials are")
+    assert last.startswith("1 different trial, times those that models:tuned makes if it is a HyperModel; 4 trials to")
 
 
 def test_of_folds_it_says_that_trials_train_once_a_fold_and_the_winner_once_more() -> None:

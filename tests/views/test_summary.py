@@ -24,8 +24,6 @@ NAMES = ("Shirt", "Sandal", "Coat", "Bag", "Dress", "Sneaker", "Trouser", "Pullo
 CLASSES = {name: 0.5 + 0.05 * index for index, name in enumerate(NAMES)}
 TEST = Evaluated(50, {"loss": 0.4612, "accuracy": 0.8413}, {"loss": 0.0061, "accuracy": 0.00365}, 1, CLASSES)
 ENDED = SweepEnded("dense", EndReason.DONE, RESULTS, SECONDS, "sweeps/dense/best.keras")
-
-
 SPACE = {name: distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}
 
 

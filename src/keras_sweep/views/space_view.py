@@ -33,9 +33,7 @@ def print_space(console: Console, spec: SweepSpec, path: str) -> None:
     )
     if spec.model.kind == "python" and spec.space.size < math.inf:
         size += f", times those that {escaped(spec.model.source)} makes if it is a HyperModel"
-    verb = "is" if spec.search.trials == 1 else "are"
-    trials = counted(spec.search.trials, "trial")
-    console.print(Text(f"{size}; {trials} {verb} to be run by {spec.search.engine_name}"))
+    console.print(f"{size}; {counted(spec.search.trials, 'trial')} to be run by {spec.search.engine_name}")
 
 
 def parameter_text(parameter: Parameter) -> str:

@@ -16,13 +16,7 @@ from keras_sweep.trial.events import EndReason, Refit, SweepEnded, TestEvaluated
 from keras_sweep.trial.result import TrialState
 from keras_sweep.views.importance import Importance, importances, settled
 from keras_sweep.views.leaderboard.notes import unlike_text
-from keras_sweep.views.leaderboard.rows import (
-    LeaderboardRow,
-    Ranking,
-    distinct_params,
-    leaderboard_rows,
-    winning_row,
-)
+from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking, distinct_params, leaderboard_rows, winning_row
 from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
 from keras_sweep.views.terminal.drawing import bar
 from keras_sweep.views.terminal.text import params_text, score_text, seconds_text, shorten

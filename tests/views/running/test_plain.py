@@ -21,9 +21,7 @@ def lines_of(*events):
 
 
 def test_a_sweep_begins_with_a_line_that_says_what_it_is():
-    assert lines_of(started()) == [
-        "dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy",
-    ]
+    assert lines_of(started()) == ["dense: 64 trials by optuna/tpe, trained by compiled/jax, to maximize val_accuracy"]
     assert lines_of(started(finished=tuple(dense_sweep(8))))[0].endswith("; 8 of them are done already")
 
 

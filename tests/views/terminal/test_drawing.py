@@ -44,8 +44,6 @@ def test_a_plot_shows_highest_and_lowest():
 
 POINTS = st.floats(width=32) | st.sampled_from([math.nan, math.inf, 0.5])
 GROUPS = st.lists(st.lists(POINTS, max_size=9), max_size=9)
-
-
 GOALS = st.sampled_from(Goal)
 
 

@@ -55,11 +55,7 @@ class Ranking:
 
 
 def leaderboard_rows(
-    results: Iterable[Result],
-    objective: Objective,
-    comparison: Comparison | None = None,
-    *,
-    seed: int | None = None,
+    results: Iterable[Result], objective: Objective, comparison: Comparison | None = None, *, seed: int | None = None
 ) -> list[LeaderboardRow]:
     """The rows of all results of a sweep, in order of rank.
 
