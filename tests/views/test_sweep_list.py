@@ -1,9 +1,10 @@
 import json
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-from keras_sweep.views.sweep_list import print_sweeps, sweep_list_json, sweep_rows
+from keras_sweep.views.leaderboard.formats import json_list
+from keras_sweep.views.sweep_list import print_sweeps, sweep_rows
 from tests.helpers.records import new_folder
 from tests.helpers.screen import on_terminal
 
@@ -23,7 +24,7 @@ def test_every_sweep_of_a_folder_is_a_row_the_newest_first(tmp_path):
     assert lines[4].split()[:3] == ["broken", "0", "-"] and "the record" in lines[4]
     foreign = replace(rows[0], value=0.9, imported=True)
     assert "0.9000 ±0.0032 imported" in on_terminal(print_sweeps, [foreign], 1e9)
-    read = json.loads(sweep_list_json(rows))
+    read = json.loads(json_list(map(asdict, rows)))
     assert list(read[0]) == [
         *("name", "trials", "total", "failed", "value", "stderr", "metric", "goal"),
         *("engine", "state", "last_activity", "imported", "waiting"),
@@ -33,4 +34,3 @@ def test_every_sweep_of_a_folder_is_a_row_the_newest_first(tmp_path):
 
 def test_no_sweeps_say_how_to_start_one():
     assert "sweep run" in on_terminal(print_sweeps, [], 0.0)
-    assert json.loads(sweep_list_json([])) == []

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.views.leaderboard.formats import (
     flat_records,
+    json_list,
     leaderboard_csv,
-    leaderboard_json,
     leaderboard_markdown,
     row_record,
 )
@@ -75,7 +75,7 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
 
     def to_json(self) -> str:
         """The rows as JSON."""
-        return leaderboard_json(self.rows)
+        return json_list(self.to_records())
 
     def __repr__(self) -> str:
         return self.to_markdown()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -14,14 +15,15 @@ from keras_sweep.record.sweep_folder import find
 
 def list_sweeps(format: Format = "table", sweeps_dir: SweepsDir = None) -> None:
     """The sweeps here, newest first."""
-    from keras_sweep.views.sweep_list import print_sweeps, sweep_list_json, sweep_rows
+    from keras_sweep.views.leaderboard.formats import json_list
+    from keras_sweep.views.sweep_list import print_sweeps, sweep_rows
     from keras_sweep.views.terminal.text import waiting_text
 
     rows = sweep_rows(sweeps_dir)
     for row in rows:
         if row.waiting:
             note(f"{row.name}: {waiting_text(row.waiting)}")
-    answer(lambda console: print_sweeps(console, rows, time.time()), sweep_list_json(rows), format)
+    answer(lambda console: print_sweeps(console, rows, time.time()), json_list(map(asdict, rows)), format)
 
 
 def leaderboard(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +17,6 @@ from keras_sweep.record.trial_record import waiting_beside
 from keras_sweep.trial.finalists import score
 from keras_sweep.trial.ranking import imported
 from keras_sweep.trial.result import TrialState
-from keras_sweep.views.leaderboard.formats import json_list
 from keras_sweep.views.terminal.table import Column, print_table
 from keras_sweep.views.terminal.text import ago_text, score_text
 
@@ -81,11 +80,6 @@ def _row_of(folder: SweepFolder) -> SweepRow:
         imported=best is not None and imported(best),
         waiting=len(waiting),
     )
-
-
-def sweep_list_json(rows: Sequence[SweepRow]) -> str:
-    """A list with one object a sweep, one a line; strict JSON in ASCII."""
-    return json_list(map(asdict, rows))
 
 
 def print_sweeps(console: Console, rows: Sequence[SweepRow], now: float) -> None:

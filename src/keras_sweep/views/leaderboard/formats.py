@@ -21,11 +21,6 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run wha
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def leaderboard_json(rows: Sequence[LeaderboardRow]) -> str:
-    """A list with one object a row, one a line; strict JSON in ASCII."""
-    return json_list(map(row_record, rows))
-
-
 def leaderboard_csv(rows: Sequence[LeaderboardRow]) -> str:
     """A header and one line a row; columns `params.NAME` and `metrics.NAME`; nothing that a spreadsheet would run."""
     keys = machine_keys(rows)
