@@ -53,23 +53,20 @@ def number_cards(facts: SweepFacts) -> list[tuple[str, str]]:
 
 
 def _value(facts: SweepFacts, winner: LeaderboardRow) -> tuple[str, str]:
-    candidates = sum(row.comparable and not row.imported for row in facts.rows)
-    luck = f", the best of {counted(candidates, 'trial')}, hence a little too good" if candidates > 1 else ""
     rows = facts.sweep.comparison.rows
     over = "" if rows is None else f" over {rows:,} validation rows"
     score = score_text(winner.value, winner.stderr)
     if winner.final and winner.seeds is not None:
         score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
-    return score, f"{facts.sweep.objective.name} on the leaderboard{over}{luck}"
+    return score, f"{facts.sweep.objective.name} on the leaderboard{over}"
 
 
 def _test(facts: SweepFacts) -> tuple[str, str] | None:
     record, objective, best = facts.sweep.facts, facts.sweep.objective, facts.sweep.best
     test = None if best is None else record.test_of(best_training(best, objective))
-    if test is None or not test.scores:
-        return None
     name = objective.name.removeprefix("val_")
-    name = name if name in test.scores else next(iter(test.scores))
+    if test is None or name not in test.scores:
+        return None
     times = "once" if record.test_looks == 1 else f"{record.test_looks} times"
     words = f"{name} on {test.rows:,} sealed test rows, looked at {times}"
     estimate = facts.sweep.comparison.estimate
