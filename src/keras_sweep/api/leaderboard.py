@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, overload
 
+from keras_sweep.errors import MissingPackage
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.views.leaderboard.formats import (
     flat_records,
@@ -60,8 +61,6 @@ class Leaderboard(Ranking, Sequence[LeaderboardRow]):
         try:
             import pandas
         except ModuleNotFoundError:
-            from keras_sweep.errors import MissingPackage
-
             raise MissingPackage("pandas is not installed", hint="pip install pandas") from None
         return pandas.DataFrame(flat_records(self.rows))
 

@@ -14,7 +14,6 @@ from keras_sweep.views.leaderboard.formats import leaderboard_csv, leaderboard_m
 from keras_sweep.views.report.facts import SweepFacts
 from keras_sweep.views.report.page import page_of
 
-REPORTS_DIR = Path("reports")
 PAGE = "index.html"
 MARK = '<meta name="generator" content="keras-sweep report">'
 EVERY = 2.0  # seconds between two looks at a record that may have grown
@@ -27,7 +26,7 @@ def write_report(access: SweepAccess, place: Path | None = None) -> Path:
     Where code that the record names is not trusted, the page does not say what its winner gets wrong. Raises UsageError
     where something stands there that this program did not write, and RecordError.
     """
-    place = REPORTS_DIR / access.folder.name if place is None else place
+    place = Path("reports") / access.folder.name if place is None else place
     check_place(place, PAGE, MARK)
     facts = SweepFacts.read(access)
     files = {

@@ -27,6 +27,7 @@ def check(
     runner: Runner = None,
 ) -> None:
     """List the faults and warnings of a space file, the size of the space, and how long a sweep would take."""
+    from keras_sweep.process.backend import choose_backend
     from keras_sweep.space_file.read import read_space_file
     from keras_sweep.space_file.sections import space_file_schema
     from keras_sweep.views.space_view import print_estimate, print_space
@@ -44,8 +45,6 @@ def check(
         note(f"`sweep run` imports and runs {' and '.join(code)} from {spec.folder}")
     print_space(stdout_console(), spec, str(space))
     if probe or (probe is None and not code):
-        from keras_sweep.process.backend import choose_backend
-
         choose_backend(backend, "--backend")
         from keras_sweep.sweep.time_estimate import probed
 

@@ -50,6 +50,7 @@ def leaderboard(
     from keras_sweep.record.trial_record import waiting_beside
     from keras_sweep.sweep.comparison import RecordedSweep
     from keras_sweep.views.leaderboard.query import why_none
+    from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
     from keras_sweep.views.terminal.console import stdout_console
     from keras_sweep.views.terminal.text import waiting_text
 
@@ -61,8 +62,6 @@ def leaderboard(
     if waiting := waiting_beside(folder, len(sweep.results), sweep.facts.trials):
         note(waiting_text(len(waiting)))
     if format == "table":
-        from keras_sweep.views.leaderboard.table import print_leaderboard, refit_line
-
         print_leaderboard(stdout_console(), board, sweep.facts.baseline)
         if (refit := sweep.refit) is not None:
             stdout_console().print(refit_line(refit))

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from keras_sweep.trial.wall_time import WallTime
     from keras_sweep.views.running.progress import OutputMayVanish
 
-ENOUGH_MEMORY = 8 * 2**30  # bytes of addresses
-
 
 def run(
     space: Space,
@@ -135,7 +133,7 @@ def _little_memory() -> list[str]:
     import resource
 
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit == resource.RLIM_INFINITY or limit >= ENOUGH_MEMORY:
+    if limit == resource.RLIM_INFINITY or limit >= 8 * 2**30:
         return []
     room = f"`ulimit -v` leaves this process {limit / 2**30:.1f} GiB of addresses, and Keras reserves several"
     return [f"{room}: where it runs out, the process aborts without a reason"]
