@@ -37,28 +37,23 @@ def winner_sentence(facts: SweepFacts) -> str:
 
 def number_cards(facts: SweepFacts) -> list[tuple[str, str]]:
     """(number, what it is) of the estimate, the leaderboard's value, the test score, the ties: those that are known."""
-    if facts.winner is None:
+    winner, comparison, name = facts.winner, facts.sweep.comparison, facts.sweep.objective.name
+    if winner is None:
         return []
     cards = []
-    if (estimate := facts.sweep.comparison.estimate) is not None:
-        between = f"{score_text(estimate.low)} and {score_text(estimate.high)}"
-        words = f"expected {facts.sweep.objective.name} on new rows, 95 % between {between}"
+    if (estimate := comparison.estimate) is not None:
+        words = f"expected {name} on new rows, 95 % between {score_text(estimate.low)} and {score_text(estimate.high)}"
         cards.append((score_text(estimate.value), f"{words}: the luck of being picked is taken off"))
-    cards.append(_value(facts, facts.winner))
+    score = score_text(winner.value, winner.stderr)
+    over = "" if comparison.rows is None else f" over {comparison.rows:,} validation rows"
+    if winner.final and winner.seeds is not None:
+        score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
+    cards.append((score, f"{name} on the leaderboard{over}"))
     if (test := _test(facts)) is not None:
         cards.append(test)
     tied = sum(row.tie for row in facts.rows)
     among = "ties, marked ≈, the winner among them: these rows can't tell them apart"
     return [*cards, (str(tied), among if tied else "ties: no other trial is as good, as far as these rows can tell")]
-
-
-def _value(facts: SweepFacts, winner: LeaderboardRow) -> tuple[str, str]:
-    rows = facts.sweep.comparison.rows
-    over = "" if rows is None else f" over {rows:,} validation rows"
-    score = score_text(winner.value, winner.stderr)
-    if winner.final and winner.seeds is not None:
-        score, over = seeds_texts(winner.seeds)[1], f"{over}, the mean of {winner.seeds.count} seeds"
-    return score, f"{facts.sweep.objective.name} on the leaderboard{over}"
 
 
 def _test(facts: SweepFacts) -> tuple[str, str] | None:

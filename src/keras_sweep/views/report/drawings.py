@@ -21,7 +21,6 @@ LONGEST_LABEL = 18
 # of most drawings: the whole, and between which places its axes lie
 SIZE = (400, 240)
 LEFT, RIGHT, TOP, FOOT = 50, 390, 26, 196
-BOX = (LEFT, RIGHT, FOOT, TOP)
 MOST_POINTS = 48  # of a line
 SPARK = (80, 22)
 SPARK_POINTS = 24
@@ -73,21 +72,20 @@ def dot(row: LeaderboardRow, x: float, y: float, colours: Colours) -> str:
     return f'<circle class="pt {colours(row.number)}" data-t="{row.number}" cx="{px(x)}" cy="{px(y)}" r="3.2"/>'
 
 
-def crossed(x: Axis, y: Axis, box: tuple[float, float, float, float] = BOX) -> tuple[Scale, Scale, list[str]]:
-    """(scale across, scale up, lines and numbers) of a drawing with two axes between left, right, foot and top."""
-    left, right, foot, top = box
-    across, up = along(x, left, right), along(y, foot, top)
+def crossed(x: Axis, y: Axis) -> tuple[Scale, Scale, list[str]]:
+    """(scale across, scale up, lines and numbers) of a drawing with two axes."""
+    across, up = along(x, LEFT, RIGHT), along(y, FOOT, TOP)
     parts = []
     for value, text in ticks_of(y, up):
         at = up(value)
-        parts.append(f'<path class="grid" d="M{px(left)} {px(at)}H{px(right)}"/>')
-        parts.append(label(left - 5, at + 4, text, anchor="end", longest=8))
+        parts.append(f'<path class="grid" d="M{LEFT} {px(at)}H{RIGHT}"/>')
+        parts.append(label(LEFT - 5, at + 4, text, anchor="end", longest=8))
     ticks = ticks_of(x, across, 4)
-    room = max(int((right - left) / max(len(ticks), 1) / 6.5), 3)
-    parts += [label(across(value), foot + 15, text, longest=room) for value, text in ticks]
-    parts.append(f'<path class="axis" d="M{px(left)} {px(foot)}H{px(right)}"/>')
-    parts.append(label((left + right) / 2, foot + 32, x.name, kind="l", longest=40))
-    parts.append(label(4, top - 9, y.name, anchor="start", kind="l", longest=40))
+    room = max(int((RIGHT - LEFT) / max(len(ticks), 1) / 6.5), 3)
+    parts += [label(across(value), FOOT + 15, text, longest=room) for value, text in ticks]
+    parts.append(f'<path class="axis" d="M{LEFT} {FOOT}H{RIGHT}"/>')
+    parts.append(label((LEFT + RIGHT) / 2, FOOT + 32, x.name, kind="l", longest=40))
+    parts.append(label(4, TOP - 9, y.name, anchor="start", kind="l", longest=40))
     return across, up, parts
 
 

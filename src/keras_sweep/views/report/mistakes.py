@@ -14,7 +14,7 @@ from keras_sweep.space.text import counted, escaped
 from keras_sweep.sweep.comparison import Missed
 from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.views.report.axes import Axis
-from keras_sweep.views.report.drawings import crossed, figure, label, px
+from keras_sweep.views.report.drawings import crossed, figure, label, path, px
 from keras_sweep.views.sample_images import picture_of, png_bytes
 from keras_sweep.views.terminal.text import number_text, shorten
 
@@ -165,8 +165,8 @@ def predicted_against_true(true: npt.NDArray[np.floating], said: npt.NDArray[np.
     """A dot a row; on the line both are equal."""
     step = -(-len(true) // MOST_DOTS)
     low, high = float(min(true.min(), said.min())), float(max(true.max(), said.max()))
-    across, up, parts = crossed(Axis("true", low, high, {}), Axis("predicted", low, high, {}), (60, 350, 300, 26))
-    parts.append(f'<path class="best" d="M60 300L350 {px(up(high))}"/>')
+    across, up, parts = crossed(Axis("true", low, high, {}), Axis("predicted", low, high, {}))
+    parts.append(f'<path class="best" d="{path((across(both), up(both)) for both in (low, high))}"/>')
     parts += [
         f'<circle class="pt k0" cx="{px(across(float(a)))}" cy="{px(up(float(b)))}" r="2.6"/>'
         for a, b in zip(true[::step], said[::step], strict=True)
@@ -179,4 +179,4 @@ def predicted_against_true(true: npt.NDArray[np.floating], said: npt.NDArray[np.
         f"{counted(len(true), 'validation row')}: half of the predictions are within "
         f"{np.median(np.abs(error)):.4g} of the truth; they explain {explained:.1%} of its variance.{thinned}"
     )
-    return figure("confusion", "Predicted against true", words, parts, size=(360, 336))
+    return figure("confusion", "Predicted against true", words, parts)
