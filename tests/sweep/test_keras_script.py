@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
+from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.keras_script import _arguments, keras_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -39,6 +43,7 @@ def test_a_dense_model_is_written_layer_by_layer():
 WITH_DROPOUT = """
 import sys
 from pathlib import Path
+from keras_sweep.space.search_space import SearchSpace
 from keras_sweep.space.sweep_spec import ModelSpec
 from keras_sweep.sweep.keras_script import keras_script
 from keras_sweep.trial.result import Result, Suggestion, TrialState
@@ -60,6 +65,38 @@ def test_a_users_function_is_imported_and_called_as_the_sweep_calls_it():
     assert f"sys.path.insert(0, {str(FOLDER.resolve())!r})" in text
     assert "from user_models import regularized" in text
     assert "units=5" in text
+
+
+TUNED = """
+import keras
+import keras_tuner
+def by_hp(hp):
+    layers = [keras.layers.Dense(hp.Int("units", 4, 8)), keras.layers.Dense(10, activation="softmax")]
+    model = keras.Sequential([keras.layers.Input((64,)), *layers])
+    model.compile(keras.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    return model
+class Tuned(keras_tuner.HyperModel):
+    def build(self, hp):
+        return by_hp(hp)
+instance = Tuned()
+"""
+
+
+@pytest.mark.parametrize("name", ["by_hp", "Tuned", "instance"])
+def test_a_hyper_model_is_built_from_its_values_and_trained_by_its_own_optimizer(name, tmp_path, monkeypatch):
+    module = f"tuned_{name}"
+    (tmp_path / f"{module}.py").write_text(TUNED)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    spec = make_spec(folder=tmp_path, model=ModelSpec("python", f"{module}:{name}", {}), space=SearchSpace(()))
+    trial = replace(result(), suggestion=Suggestion(7, {"epochs": 1, "model.units": 5}))
+    x, y, x_val, y_val = DATA.train.x, DATA.train.y, DATA.validation.x, DATA.validation.y
+    np.savez("rows.npz", x=x, y=y, x_val=x_val, y_val=y_val)
+    names = {}
+    exec(keras_script(spec, trial, DATA, backend="jax", rows=Path("rows.npz")), names)
+    assert names["model"].layers[0].units == 5
+    assert type(names["model"].optimizer) is keras.optimizers.Adam
+    assert float(names["model"].optimizer.learning_rate) == pytest.approx(0.02)
 
 
 def test_where_a_trial_was_stopped_the_script_stops_too():

@@ -70,7 +70,12 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         model = ["model = keras.Sequential([", "    keras.layers.Input(x.shape[1:]),", *layers, "])"]
     else:
         model = _users_model(spec, plan, data)
-    optimizer = f"{type(make_optimizer(plan)).__name__}({_arguments(plan.optimizer_arguments)})"
+    optimizer = f"keras.optimizers.{type(make_optimizer(plan)).__name__}({_arguments(plan.optimizer_arguments)})"
+    own_rate = []
+    if spec.model.kind != "dense" and brings_optimizer(spec, first_model(spec, data)[0]):
+        optimizer = "type(model.optimizer).from_config(model.optimizer.get_config())  # the model's own"
+        if "learning_rate" in plan.optimizer_arguments:
+            own_rate = [f"optimizer.learning_rate = {plan.optimizer_arguments['learning_rate']!r}"]
     epochs = result.epochs or plan.epochs
     stopped = f"  # of {plan.epochs}: it was stopped there" if epochs < plan.epochs else ""
     size = f"batch_size={plan.batch_size}, validation_batch_size={plan.batch_size}"
@@ -91,7 +96,8 @@ def keras_script(spec: SweepSpec, result: Result, data: SearchData, *, backend: 
         "",
         f"keras.utils.set_random_seed({plan.seed})",
         *model,
-        f"optimizer = keras.optimizers.{optimizer}",
+        f"optimizer = {optimizer}",
+        *own_rate,
         f"model.compile(optimizer=optimizer, loss={spec.loss!r}, metrics={list(spec.metrics)!r})",
         f"epochs = {epochs}{stopped}",
         "validation = (x_val, y_val)",
@@ -123,18 +129,28 @@ def _users_model(spec: SweepSpec, plan: TrainingPlan, data: SearchData) -> list[
             hint="Put it into a module beside a space file: `model: {python: module:function}`",
         )
     found: Any = load_python(spec.model.source, spec.folder)
-    if is_hyper_model(found) or brings_optimizer(spec, first_model(spec, data)[0]):
-        raise UsageError(
-            "the model is built from KerasTuner's `hp`, or comes compiled: no script of plain Keras does that",
-            hint="`sweep replay` without `--script` trains the trial again",
-        )
     module, _, attribute = spec.model.source.partition(":")
-    given = {**taken(found, {"input_shape": data.input_shape, "classes": data.classes}), **plan.model_arguments}
+    known = {"input_shape": data.input_shape, "classes": data.classes}
+    if is_hyper_model(found):
+        made = [
+            "import keras_tuner",
+            "hp = keras_tuner.HyperParameters()",
+            f"hp.values = {dict(plan.model_arguments)!r}",
+        ]
+        build = attribute
+        if isinstance(found, type):
+            made.append(f"tuned = {attribute}({_arguments(taken(found, known))})")
+            build, found = "tuned.build", found.build
+        elif not callable(found):
+            build, found = f"{attribute}.build", getattr(found, "_build", None)  # `build` wraps the user's method
+        made.append(f"model = {build}({', '.join(filter(None, ('hp', _arguments(taken(found, known)))))})")
+    else:
+        made = [f"model = {attribute}({_arguments({**taken(found, known), **plan.model_arguments})})"]
     return [
         "import sys",
         f"sys.path.insert(0, {str(spec.folder.resolve())!r})",
         f"from {module} import {attribute.split('.')[0]}",
-        f"model = {attribute}({_arguments(given)})",
+        *made,
         "if not model.built:",
         f"    model(keras.KerasTensor({(None, *data.input_shape)!r}, dtype={str(data.train.x.dtype)!r}))",
     ]
