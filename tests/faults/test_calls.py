@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Whole
 from tests.helpers.disk_faults import KINDS
-from tests.helpers.whole_sweeps import Driver, check_sound, folder_of, looks, looks_to_come, outcome
+from tests.helpers.whole_sweeps import check_sound, folder_of, looks, looks_to_come, outcome, run_space, whole
 
 
-def survives(driver: Driver, whole: Whole, folder: Path, space: str, fault: dict[str, object]) -> int:
+def survives(folder: Path, space: str, fault: dict[str, object]) -> int:
     """Run with a fault, then without; returns the exit code of the first."""
     sweep = folder_of(folder, space)
-    ended = driver.run(folder, space, **fault)
+    ended = run_space(folder, space, **fault)
     assert ended.code in (0, 1, 2), ended.err
     assert "Traceback" not in ended.out + ended.err, ended.err
     assert "should not have happened" not in ended.err, ended.err
@@ -25,8 +24,7 @@ def survives(driver: Driver, whole: Whole, folder: Path, space: str, fault: dict
         assert "again" in last or "folder" in last or "space" in last, last  # what to do
     check_sound(sweep)
     expected = looks_to_come(sweep)
-    again = driver.run(folder, space)
-    assert again.code == 0, (fault, again.err)
+    run_space(folder, space).ok()
     assert outcome(sweep) == whole(space)[2], fault
     assert looks(sweep) == expected, fault
     shutil.rmtree(folder)
@@ -41,16 +39,16 @@ def faults(calls: int, step: int, start: int = 1) -> list[dict[str, object]]:
     ]
 
 
-def test_every_so_many_calls_fail(driver: Driver, whole: Whole, tmp_path: Path) -> None:
+def test_every_so_many_calls_fail(tmp_path: Path) -> None:
     calls, _, _ = whole("plain")
-    codes = [survives(driver, whole, tmp_path / "x", "plain", one) for one in faults(len(calls), 193, 3)]
+    codes = [survives(tmp_path / "x", "plain", one) for one in faults(len(calls), 193, 3)]
     assert codes.count(1) > len(codes) / 2
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("space", ["plain", "pruned"])
-def test_every_call_fails(driver: Driver, whole: Whole, tmp_path: Path, space: str) -> None:
+def test_every_call_fails(tmp_path: Path, space: str) -> None:
     calls, _, _ = whole(space)
-    codes = [survives(driver, whole, tmp_path / "x", space, one) for one in faults(len(calls), 1)]
+    codes = [survives(tmp_path / "x", space, one) for one in faults(len(calls), 1)]
     print(f"{space}: {len(codes)} faults injected, {codes.count(0)} without effect, all survived")  # noqa: T201

@@ -15,22 +15,21 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.files.plain import file_digest
+from tests.helpers.fault_driver import forked
 from tests.helpers.long_sweep import LONG, SLOW
-from tests.helpers.whole_sweeps import Driver
 
 TRAP = "import pathlib\npathlib.Path('ran').touch()\n"
 
 
-def test_check_says_which_code_a_run_would_import_and_imports_none(driver: Driver, tmp_path: Path) -> None:
+def test_check_says_which_code_a_run_would_import_and_imports_none(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(TRAP)
     (tmp_path / "long.yaml").write_text(LONG.replace("EPOCHS", "1").replace("TRIALS", "1"))
-    ended = driver.sweep(tmp_path, ["check", "long.yaml"])
-    assert ended.code == 0, ended.err
+    ended = forked(tmp_path, "check", "long.yaml").ok()
     assert "`sweep run` imports and runs slow:build from " in ended.err
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_file_with_tags_or_other_keys_runs_nothing(driver: Driver, tmp_path: Path) -> None:
+def test_a_file_with_tags_or_other_keys_runs_nothing(tmp_path: Path) -> None:
     for text in (
         "data: !!python/object/apply:os.system ['touch ran']\n",
         "data: digits\nprogram: slow.py\n",
@@ -38,20 +37,19 @@ def test_a_file_with_tags_or_other_keys_runs_nothing(driver: Driver, tmp_path: P
     ):
         (tmp_path / "bad.yaml").write_text(text)
         (tmp_path / "slow.py").write_text(TRAP)
-        ended = driver.sweep(tmp_path, ["check", "bad.yaml"])
+        ended = forked(tmp_path, "check", "bad.yaml")
         assert ended.code == 2, text
         assert "Traceback" not in ended.err
     assert not (tmp_path / "ran").exists()
 
 
 @pytest.fixture(scope="module")
-def own(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sweep of a model of the user's own, and its code; no test changes it."""
     folder = tmp_path_factory.mktemp("own")
     (folder / "slow.py").write_text(SLOW)
     (folder / "long.yaml").write_text(LONG.replace("EPOCHS", "1").replace("TRIALS", "2"))
-    ended = driver.sweep(folder, ["run", "long.yaml", "--quiet"])
-    assert ended.code == 0, ended.err
+    forked(folder, "run", "long.yaml", "--quiet").ok()
     return folder
 
 
@@ -78,32 +76,32 @@ def from_elsewhere(own: Path, folder: Path, *, model: str = "slow:build", data: 
         ("os:system", "digits", "'os' is a module of Python's own"),
     ],
 )
-def test_a_record_alone_imports_nothing(driver: Driver, own: Path, tmp_path: Path, model, data, said) -> None:
+def test_a_record_alone_imports_nothing(own: Path, tmp_path: Path, model, data, said) -> None:
     folder = from_elsewhere(own, tmp_path, model=model, data=data)
     calls = (["evaluate", "long"], ["export", "long", "--trial", "1", "-o", "x.keras"], ["replay", "long", "1"])
     for words in (*calls, ["replay", "long", "1", "--script"]):
         if words[0] == "export":  # the winner's model would be copied
             (folder / "sweeps/long/best.keras").unlink()
-        ended = driver.sweep(folder, words)
+        ended = forked(folder, *words)
         assert ended.code == 2, ended.err
         assert re.search(said, ended.err), ended.err
         assert "Traceback" not in ended.err
     for words in (["list"], ["leaderboard", "long"], ["show", "long", "0"]):
-        assert driver.sweep(folder, words).code == 0
+        forked(folder, *words).ok()
     assert not (folder / "ran").exists()
     assert not (folder / "x.keras").exists()
 
 
-def test_no_trust_lets_a_record_run_what_python_brings(driver: Driver, own: Path, tmp_path: Path) -> None:
+def test_no_trust_lets_a_record_run_what_python_brings(own: Path, tmp_path: Path) -> None:
     folder = from_elsewhere(own, tmp_path, model="os:system")
-    ended = driver.sweep(folder, ["evaluate", "long", "--trust"])
+    ended = forked(folder, "evaluate", "long", "--trust")
     assert ended.code == 2
     assert "'os' is a module of Python's own" in ended.err
 
 
-def test_the_winner_is_exported_without_its_code(driver: Driver, own: Path, tmp_path: Path) -> None:
+def test_the_winner_is_exported_without_its_code(own: Path, tmp_path: Path) -> None:
     folder = from_elsewhere(own, tmp_path)
-    ended = driver.sweep(folder, ["export", "long", "-o", "best.keras"])
+    ended = forked(folder, "export", "long", "-o", "best.keras")
     assert (ended.code, ended.out) == (0, "best.keras\n"), ended.err
     card = json.loads((folder / "best.card.json").read_text())
     assert card["sha256"] == file_digest(folder / "best.keras") == file_digest(folder / "sweeps/long/best.keras")
@@ -111,11 +109,11 @@ def test_the_winner_is_exported_without_its_code(driver: Driver, own: Path, tmp_
     assert not (folder / "ran").exists()
 
 
-def test_a_model_that_is_not_its_cards_is_not_copied(driver: Driver, own: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_not_its_cards_is_not_copied(own: Path, tmp_path: Path) -> None:
     folder = from_elsewhere(own, tmp_path)
     card = folder / "sweeps/long/card.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "sha256": "0" * 64}))
-    ended = driver.sweep(folder, ["export", "long", "-o", "best.keras"])
+    ended = forked(folder, "export", "long", "-o", "best.keras")
     assert ended.code == 2
     assert "card.json is not as the sweep wrote it: the model is built anew" in ended.err
     assert "add `--trust`" in ended.err
@@ -123,12 +121,11 @@ def test_a_model_that_is_not_its_cards_is_not_copied(driver: Driver, own: Path, 
     assert not (folder / "ran").exists()
 
 
-def test_trust_says_first_what_it_imports_and_from_where(driver: Driver, own: Path, tmp_path: Path) -> None:
+def test_trust_says_first_what_it_imports_and_from_where(own: Path, tmp_path: Path) -> None:
     shutil.copytree(own, tmp_path / "mine")
     other = json.loads((own / "sweeps/long/card.json").read_text())["trial"] ^ 1
     said = f"`--trust`: imports and runs slow:build from {own / 'slow.py'}"  # where the sweep was run
     for words in (["evaluate", "long"], ["export", "long", "--trial", str(other), "-o", "other.keras"]):
-        ended = driver.sweep(tmp_path / "mine", [*words, "--trust"])
-        assert ended.code == 0, ended.err
+        ended = forked(tmp_path / "mine", *words, "--trust").ok()
         assert said in " ".join(ended.err.split())
     assert json.loads((tmp_path / "mine/other.card.json").read_text())["trial"] == other

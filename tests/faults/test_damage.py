@@ -12,7 +12,7 @@ import pytest
 
 from keras_sweep.record.saved import weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
-from tests.helpers.whole_sweeps import Driver, folder_of, looks, outcome
+from tests.helpers.whole_sweeps import folder_of, looks, outcome, run_space
 
 
 def folder_instead(path: Path) -> None:
@@ -30,10 +30,10 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.fixture(scope="module")
-def done(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a finished sweep."""
     folder = tmp_path_factory.mktemp("done")
-    assert driver.run(folder, "plain").code == 0
+    run_space(folder, "plain").ok()
     yield folder
 
 
@@ -46,17 +46,16 @@ def sweep(done: Path, tmp_path: Path) -> SweepFolder:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_record_is_named_and_left_as_it_is(
-    driver: Driver, done: Path, sweep: SweepFolder, tmp_path: Path, damage: str
+    done: Path, sweep: SweepFolder, tmp_path: Path, damage: str
 ) -> None:
     DAMAGES[damage](sweep.study)
     before = sweep.study.read_bytes() if sweep.study.is_file() else None
-    ended = driver.run(tmp_path / "x", "plain")
+    ended = run_space(tmp_path / "x", "plain")
     assert ended.code == 1
     assert "sweeps/plain/study.db" in ended.err
     assert "--fresh" in ended.err
     assert (sweep.study.read_bytes() if sweep.study.is_file() else None) == before
-    fresh = driver.run(tmp_path / "x", "plain", "--fresh")
-    assert fresh.code == 0, fresh.err
+    run_space(tmp_path / "x", "plain", "--fresh").ok()
     assert outcome(sweep) == outcome(folder_of(done, "plain"))
     moved = sweep.path.with_name("plain~1") / "study.db"
     assert (moved.read_bytes() if moved.is_file() else None) == before
@@ -64,7 +63,7 @@ def test_a_damaged_record_is_named_and_left_as_it_is(
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_beside_the_record_are_made_again(
-    driver: Driver, done: Path, sweep: SweepFolder, tmp_path: Path, damage: str
+    done: Path, sweep: SweepFolder, tmp_path: Path, damage: str
 ) -> None:
     """All of them at once, the winner's weights and another trial's."""
     expected = outcome(folder_of(done, "plain"))
@@ -73,8 +72,7 @@ def test_damaged_files_beside_the_record_are_made_again(
     paths = [sweep.space, sweep.best, sweep.card, *(weights_file(sweep, number) for number in (winner, other))]
     for path in paths:
         DAMAGES[damage](path)
-    ended = driver.run(tmp_path / "x", "plain")
-    assert ended.code == 0, ended.err
+    ended = run_space(tmp_path / "x", "plain").ok()
     for path in paths:
         assert path.with_name(f"{path.name}~1").exists(), ended.err
         assert str(path.relative_to(tmp_path / "x")) in ended.err
@@ -83,26 +81,23 @@ def test_damaged_files_beside_the_record_are_made_again(
     assert looks(sweep) == 1
 
 
-def test_one_file_alone_is_noticed(driver: Driver, done: Path, sweep: SweepFolder, tmp_path: Path) -> None:
+def test_one_file_alone_is_noticed(done: Path, sweep: SweepFolder, tmp_path: Path) -> None:
     """A model that is sound in itself, but not the one that the card is of."""
     with zipfile.ZipFile(sweep.best, "a") as archive:
         archive.comment = b"altered"
-    ended = driver.run(tmp_path / "x", "plain")
-    assert ended.code == 0
+    ended = run_space(tmp_path / "x", "plain").ok()
     assert "is not the file that card.json is of" in ended.err
     assert outcome(sweep)["best"] == outcome(folder_of(done, "plain"))["best"]
 
 
-def test_files_of_a_lost_record_are_kept_aside(driver: Driver, sweep: SweepFolder, tmp_path: Path) -> None:
+def test_files_of_a_lost_record_are_kept_aside(sweep: SweepFolder, tmp_path: Path) -> None:
     sweep.study.unlink()
-    ended = driver.run(tmp_path / "x", "plain", "--trials", "2")
-    assert ended.code == 0, ended.err
+    ended = run_space(tmp_path / "x", "plain", "--trials", "2").ok()
     assert "is of a record that is gone" in ended.err
     assert {"best.keras~1", "card.json~1", "space.yaml~1", "weights~1"} <= {path.name for path in sweep.path.iterdir()}
 
 
-def test_a_log_that_can_not_be_written_stops_no_sweep(driver: Driver, tmp_path: Path) -> None:
+def test_a_log_that_can_not_be_written_stops_no_sweep(tmp_path: Path) -> None:
     sweep = folder_of(tmp_path / "x", "plain")
     sweep.log.mkdir(parents=True)
-    ended = driver.run(tmp_path / "x", "plain", "--trials", "2")
-    assert ended.code == 0, ended.err
+    run_space(tmp_path / "x", "plain", "--trials", "2").ok()

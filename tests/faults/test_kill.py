@@ -9,23 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Whole
 from tests.helpers.whole_spaces import SPACES
-from tests.helpers.whole_sweeps import Driver, check_sound, folder_of, looks, looks_to_come, outcome
+from tests.helpers.whole_sweeps import check_sound, folder_of, looks, looks_to_come, outcome, run_space, whole
 
 
-def survives(driver: Driver, whole: Whole, folder: Path, space: str, faults: list[dict[str, object]]) -> int:
+def survives(folder: Path, space: str, faults: list[dict[str, object]]) -> int:
     """Kill a sweep by each fault in turn, going on each time, then let it end. Returns how many kills there were."""
     sweep = folder_of(folder, space)
     kills = 0
     for fault in faults:
-        ended = driver.run(folder, space, **fault)
+        ended = run_space(folder, space, **fault)
         assert ended.code in (0, -signal.SIGKILL), ended.err
         kills += ended.code != 0
         check_sound(sweep)
     expected = looks_to_come(sweep)
-    ended = driver.run(folder, space)
-    assert ended.code == 0, ended.err
+    run_space(folder, space).ok()
     assert outcome(sweep) == whole(space)[2], faults
     assert looks(sweep) == expected, faults
     return kills
@@ -52,18 +50,14 @@ def at_moment(draw: random.Random, seconds: float) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_killed_at_calls_and_moments_a_sweep_ends_as_if_it_had_not_been(
-    driver: Driver, whole: Whole, tmp_path: Path, space: str
-) -> None:
+def test_killed_at_calls_and_moments_a_sweep_ends_as_if_it_had_not_been(tmp_path: Path, space: str) -> None:
     draw = random.Random(space)
     calls, seconds, _ = whole(space)
     chain = [at_call(draw, calls), at_moment(draw, seconds), at_call(draw, calls[: len(calls) // 2])]
-    assert survives(driver, whole, tmp_path / "x", space, chain) >= 1
+    assert survives(tmp_path / "x", space, chain) >= 1
 
 
-def test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly(
-    driver: Driver, whole: Whole, tmp_path: Path
-) -> None:
+def test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly(tmp_path: Path) -> None:
     calls, _, _ = whole("plain")
     commits = calls.count("COMMIT")
     count, scores, digest = ({"what": "COMMIT", "nth": commits - nth} for nth in (3, 2, 1))  # the times are the last
@@ -80,69 +74,61 @@ def test_killed_in_its_last_steps_the_look_at_the_test_rows_is_counted_exactly(
     }
     for index, (before, (call, after, counted)) in enumerate(points.items()):
         folder = tmp_path / str(index)
-        assert survives(driver, whole, folder, "plain", [{**call, "after": after, "kind": "kill"}]) == 1, before
+        assert survives(folder, "plain", [{**call, "after": after, "kind": "kill"}]) == 1, before
         assert looks(folder_of(folder, "plain")) == counted, before
 
 
-def test_killed_while_finalists_train_a_sweep_ends_as_if_it_had_not_been(
-    driver: Driver, whole: Whole, tmp_path: Path
-) -> None:
+def test_killed_while_finalists_train_a_sweep_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     faults = after_search(whole("finalists")[0])
     draw = random.Random(5)
     chain = sorted(draw.sample(range(len(faults) * 2 // 3), 3))
-    assert survives(driver, whole, tmp_path / "x", "finalists", [faults[one] for one in chain[:1]]) == 1
-    assert survives(driver, whole, tmp_path / "y", "finalists", [faults[one] for one in chain]) >= 1
+    assert survives(tmp_path / "x", "finalists", [faults[one] for one in chain[:1]]) == 1
+    assert survives(tmp_path / "y", "finalists", [faults[one] for one in chain]) >= 1
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("first", range(8))
-def test_killed_before_or_after_every_call_while_finalists_train(
-    driver: Driver, whole: Whole, tmp_path: Path, first: int
-) -> None:
+def test_killed_before_or_after_every_call_while_finalists_train(tmp_path: Path, first: int) -> None:
     faults = after_search(whole("finalists")[0])[first::8]
     kills = 0
     for nth, fault in enumerate(faults):
-        kills += survives(driver, whole, tmp_path / str(nth), "finalists", [fault])
+        kills += survives(tmp_path / str(nth), "finalists", [fault])
     print(f"{kills} kills survived, before or after each of {len(faults)} calls from the finalists on")  # noqa: T201
     assert kills > 0.9 * len(faults)
 
 
-def test_killed_while_the_winner_of_folds_is_trained_on_all_rows_it_ends_with_the_same_model(
-    driver: Driver, whole: Whole, tmp_path: Path
-) -> None:
+def test_killed_while_the_winner_of_folds_is_trained_on_all_rows_it_ends_with_the_same_model(tmp_path: Path) -> None:
     before = whole("folds_in_lanes")[0].count("COMMIT") - 5  # the refit, the look, its scores, the card, the times
     points = {"its weights have their name": ("rename", 2), "it is recorded": ("COMMIT", 1)}  # 1 names the comparison
     for index, (point, (what, nth)) in enumerate(points.items()):
         fault: dict[str, object] = {"what": what, "commits": before, "nth": nth, "after": False, "kind": "kill"}
-        assert survives(driver, whole, tmp_path / str(index), "folds_in_lanes", [fault]) == 1, point
+        assert survives(tmp_path / str(index), "folds_in_lanes", [fault]) == 1, point
 
 
 @pytest.mark.parametrize("what", ["open_new spool", "rename spool", "remove spool"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_around_a_trial_that_waits_its_turn_what_was_told_is_not_trained_again(
-    driver: Driver, whole: Whole, tmp_path: Path, what: str, after: bool
+    tmp_path: Path, what: str, after: bool
 ) -> None:
     sweep = folder_of(tmp_path / "x", "plain")
-    ended = driver.run(tmp_path / "x", "plain", "--json", what=what, nth=2, after=after, kind="kill")
+    ended = run_space(tmp_path / "x", "plain", "--json", what=what, nth=2, after=after, kind="kill")
     assert ended.code == -signal.SIGKILL
     check_sound(sweep)
     told = {line["number"] for line in map(json.loads, ended.out.splitlines()) if line["event"] == "trial_ended"}
-    again = driver.run(tmp_path / "x", "plain", "--json")
-    assert again.code == 0, again.err
+    again = run_space(tmp_path / "x", "plain", "--json").ok()
     trained = {line["number"] for line in map(json.loads, again.out.splitlines()) if line["event"] == "epoch_ended"}
     assert told
     assert not told & trained
     assert outcome(sweep) == whole("plain")[2]
 
 
-def test_a_damaged_trial_that_waits_is_named_and_trained_again(driver: Driver, whole: Whole, tmp_path: Path) -> None:
+def test_a_damaged_trial_that_waits_is_named_and_trained_again(tmp_path: Path) -> None:
     sweep = folder_of(tmp_path / "x", "plain")
-    driver.run(tmp_path / "x", "plain", what="rename spool", nth=2, after=True, kind="kill")
+    run_space(tmp_path / "x", "plain", what="rename spool", nth=2, after=True, kind="kill")
     path = max(sweep.spool.glob("0*.npz"))
     path.write_bytes(path.read_bytes()[:-200])
-    again = driver.run(tmp_path / "x", "plain")
-    assert again.code == 0, again.err
+    again = run_space(tmp_path / "x", "plain").ok()
     assert f"{path.relative_to(tmp_path / 'x')} is damaged" in again.err
     assert f"trial {int(path.stem)} is trained again" in again.err
     assert (sweep.spool / f"{path.name}~1").exists()
@@ -152,26 +138,24 @@ def test_a_damaged_trial_that_waits_is_named_and_trained_again(driver: Driver, w
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-def test_two_hundred_kills(driver: Driver, whole: Whole, tmp_path: Path) -> None:
+def test_two_hundred_kills(tmp_path: Path) -> None:
     draw = random.Random(2)
     survived = dict.fromkeys(SPACES, 0)
     while sum(survived.values()) < 200:
         for space in SPACES:
             calls, seconds, _ = whole(space)
             chain = [draw.choice([at_call(draw, calls), at_moment(draw, seconds)]) for _ in range(draw.randint(1, 4))]
-            survived[space] += survives(
-                driver, whole, tmp_path / f"{space}-{survived[space]}-{draw.random()}", space, chain
-            )
+            survived[space] += survives(tmp_path / f"{space}-{survived[space]}-{draw.random()}", space, chain)
     print(f"{sum(survived.values())} kills survived: {survived}")  # noqa: T201
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_killed_before_or_after_every_call(driver: Driver, whole: Whole, tmp_path: Path) -> None:
+def test_killed_before_or_after_every_call(tmp_path: Path) -> None:
     calls, _, _ = whole("plain")
     kills = 0
     for nth in range(1, len(calls) + 1):
         fault = {"nth": nth, "after": bool(nth % 2), "kind": "kill"}
-        kills += survives(driver, whole, tmp_path / str(nth), "plain", [fault])
+        kills += survives(tmp_path / str(nth), "plain", [fault])
     print(f"{kills} kills survived, before or after each of {len(calls)} calls to the disk")  # noqa: T201
     assert kills >= 3 * calls.count("COMMIT")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.training.checkpoint import FILE
-from tests.helpers.fault_driver import Ended
+from tests.helpers.fault_driver import Ended, forked
 from tests.helpers.long_sweep import write
-from tests.helpers.whole_sweeps import Driver, check_sound, folder_of, outcome
+from tests.helpers.whole_sweeps import check_sound, folder_of, outcome
 
 
 def fit_on(backend: str) -> list[str]:
@@ -30,7 +30,6 @@ def fit_on(backend: str) -> list[str]:
     ],
 )
 def test_stopped_then_killed_then_left_alone(
-    driver: Driver,
     tmp_path: Path,
     trials: int,
     epochs: int | str,
@@ -43,18 +42,17 @@ def test_stopped_then_killed_then_left_alone(
         folder.mkdir()
         write(folder, trials=trials, epochs=epochs)
     run = ["run", "long.yaml", *words]
-    assert driver.sweep(whole, run).code == 0
-    stopped = driver.sweep(pieces, [*run, "--json"], signal=signal.SIGINT, epochs=told)
+    forked(whole, *run).ok()
+    stopped = forked(pieces, *run, "--json", signal=signal.SIGINT, epochs=told)
     assert stopped.code == 130, stopped.err
     sweep = folder_of(pieces, "long")
     assert (sweep.checkpoints / FILE).exists() == (least > 0)
     for _ in range(2):
-        killed = driver.sweep(pieces, [*run, "--json"], signal=signal.SIGKILL, epochs=5)
+        killed = forked(pieces, *run, "--json", signal=signal.SIGKILL, epochs=5)
         assert killed.code == -signal.SIGKILL, killed.err
         assert _first_epoch(killed) >= least
         check_sound(sweep)
-    last = driver.sweep(pieces, run)
-    assert last.code == 0, last.err
+    forked(pieces, *run).ok()
     assert not sweep.checkpoints.exists()
     assert outcome(sweep) == outcome(folder_of(whole, "long"))
 

@@ -19,8 +19,9 @@ import pytest
 
 from keras_sweep.training.checkpoint import FILE
 from tests.helpers.command import PATIENCE
+from tests.helpers.fault_driver import forked
 from tests.helpers.long_sweep import Started, begun, start_new, trials, wait_for, write
-from tests.helpers.whole_sweeps import Driver, check_sound, folder_of
+from tests.helpers.whole_sweeps import check_sound, folder_of
 
 ENDLESS = """\
 import pathlib
@@ -37,9 +38,7 @@ def build():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_the_first_signal_finishes_records_and_says_how_to_resume(
-    driver: Driver, tmp_path: Path, number: signal.Signals
-) -> None:
+def test_the_first_signal_finishes_records_and_says_how_to_resume(tmp_path: Path, number: signal.Signals) -> None:
     write(tmp_path, trials=100_000, epochs=2)
     process = Started(tmp_path)
     wait_for(begun(tmp_path), process)
@@ -53,15 +52,14 @@ def test_the_first_signal_finishes_records_and_says_how_to_resume(
     done = trials(tmp_path)
     assert done >= 16
     check_sound(folder_of(tmp_path, "long"))
-    again = driver.sweep(tmp_path, ["run", "long.yaml", "--trials", str(done + 1)])
-    assert again.code == 0, again.err
+    forked(tmp_path, "run", "long.yaml", "--trials", str(done + 1)).ok()
     assert trials(tmp_path) == done + 1
 
 
-def test_a_signal_while_long_trials_train_keeps_their_epochs(driver: Driver, tmp_path: Path) -> None:
+def test_a_signal_while_long_trials_train_keeps_their_epochs(tmp_path: Path) -> None:
     """What is cut short is checkpointed, and goes on from there."""
     write(tmp_path, trials=4, epochs=4000)
-    stopped = driver.sweep(tmp_path, ["run", "long.yaml", "--json"], signal=signal.SIGINT, epochs=50)
+    stopped = forked(tmp_path, "run", "long.yaml", "--json", signal=signal.SIGINT, epochs=50)
     assert stopped.code == 130
     end = json.loads(stopped.out.splitlines()[-1])
     assert set(end["kept"]) == {"0", "1", "2", "3"}
@@ -70,7 +68,7 @@ def test_a_signal_while_long_trials_train_keeps_their_epochs(driver: Driver, tmp
     assert stopped.err.splitlines()[-1].endswith(f"interrupted; 4 trials are kept at {where}. The same command resumes")
     assert "stopping after these epochs; the same signal again stops at once" in stopped.out
     assert (folder_of(tmp_path, "long").checkpoints / FILE).exists()
-    again = driver.sweep(tmp_path, ["run", "long.yaml", "--json"], signal=signal.SIGKILL, epochs=1)
+    again = forked(tmp_path, "run", "long.yaml", "--json", signal=signal.SIGKILL, epochs=1)
     events = [json.loads(line) for line in again.out.splitlines() if line.endswith("}")]
     assert next(event for event in events if event["event"] == "epoch_ended")["epoch"] > 1
 

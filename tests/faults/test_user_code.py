@@ -7,21 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.whole_sweeps import Driver
+from tests.helpers.fault_driver import Ended, forked
+from tests.helpers.space_texts import small
 
-SPACE = """\
-data: DATA
-model: {python: "odd:build"}
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy, goal: maximize}
-parameters:
-  optimizer: sgd
-  learning_rate: {min: 1e-3, max: 1e-1, log: true}
-  epochs: 1
-  batch_size: 256
-search: {sampler: random, trials: TRIALS, seed: 1}
-"""
 MODEL = """
 def build():
     return keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
@@ -46,48 +34,50 @@ def rows():
 """
 
 
-def run(
-    driver: Driver, folder: Path, code: str, *words: str, data: str = "digits", trials: int = 1
-) -> tuple[int, str, str]:
-    (folder / "odd.yaml").write_text(SPACE.replace("DATA", data).replace("TRIALS", str(trials)))
+def run(folder: Path, code: str, *words: str, data: str = "digits", trials: int = 1) -> Ended:
+    space = small(
+        data=data,
+        model='{python: "odd:build"}',
+        parameters="{optimizer: sgd, learning_rate: {min: 1e-3, max: 1e-1, log: true}, epochs: 1, batch_size: 256}",
+        search=f"{{sampler: random, trials: {trials}, seed: 1}}",
+    )
+    (folder / "odd.yaml").write_text(space)
     (folder / "odd.py").write_text(f"import os, sys, warnings\nimport keras\n{code}")
-    ended = driver.sweep(folder, ["run", "odd.yaml", *words])
+    ended = forked(folder, "run", "odd.yaml", *words)
     assert "Traceback" not in ended.err
     assert "should not have happened" not in ended.err
-    return ended.code, ended.out, ended.err
+    return ended
 
 
 @pytest.mark.parametrize("leave", ["sys.exit(0)", "raise KeyboardInterrupt", "os._exit"])
-def test_a_model_function_that_leaves_is_an_error(driver: Driver, tmp_path: Path, leave: str) -> None:
-    code, out, err = run(driver, tmp_path, f"def build():\n    {leave}\n")
-    assert (code, out) == (2, "")
-    assert "error: odd:build " in err
+def test_a_model_function_that_leaves_is_an_error(tmp_path: Path, leave: str) -> None:
+    ended = run(tmp_path, f"def build():\n    {leave}\n")
+    assert (ended.code, ended.out) == (2, "")
+    assert "error: odd:build " in ended.err
     assert not (tmp_path / "sweeps").exists()
 
 
 @pytest.mark.parametrize("runner", ["compiled", "fit"])
 @pytest.mark.parametrize("leave", ["sys.exit(0)", "raise KeyboardInterrupt"])
-def test_a_layer_that_leaves_fails_its_trials(driver: Driver, tmp_path: Path, leave: str, runner: str) -> None:
-    code, _, err = run(driver, tmp_path, LEAVING.format(leave=leave), "--runner", runner)
-    assert code == 1
-    assert "FAIL " + ("SystemExit: 0" if "exit" in leave else "KeyboardInterrupt") in err
+def test_a_layer_that_leaves_fails_its_trials(tmp_path: Path, leave: str, runner: str) -> None:
+    ended = run(tmp_path, LEAVING.format(leave=leave), "--runner", runner)
+    assert ended.code == 1
+    assert "FAIL " + ("SystemExit: 0" if "exit" in leave else "KeyboardInterrupt") in ended.err
 
 
-def test_what_code_changes_of_the_process_is_put_back(driver: Driver, tmp_path: Path) -> None:
+def test_what_code_changes_of_the_process_is_put_back(tmp_path: Path) -> None:
     rows = ROWS.replace("    print", f"    {CHANGES}\n    print", 1)
     module = f"{CHANGES}\nprint('module')\n{rows}{MODEL}"
-    code, out, err = run(driver, tmp_path, module, "--json", data='{python: "odd:rows"}')
-    assert code == 0, err
+    ended = run(tmp_path, module, "--json", data='{python: "odd:rows"}').ok()
     assert (tmp_path / "sweeps" / "odd" / "best.keras").exists()
-    assert [json.loads(line)["event"] for line in out.splitlines()][-1] == "sweep_ended"  # no print among the events
-    assert "module\n" in err and "rows\n" in err
+    assert [json.loads(line)["event"] for line in ended.out.splitlines()][-1] == "sweep_ended"  # no print among them
+    assert "module\n" in ended.err and "rows\n" in ended.err
 
 
-def test_prints_of_layers_are_no_part_of_the_answer(driver: Driver, tmp_path: Path) -> None:
-    code, out, err = run(driver, tmp_path, LEAVING.format(leave="print('layer')"), "--json")
-    assert code == 0, err
-    assert all(line.startswith('{"event": ') for line in out.splitlines())
-    assert "layer\n" in err
+def test_prints_of_layers_are_no_part_of_the_answer(tmp_path: Path) -> None:
+    ended = run(tmp_path, LEAVING.format(leave="print('layer')"), "--json").ok()
+    assert all(line.startswith('{"event": ') for line in ended.out.splitlines())
+    assert "layer\n" in ended.err
 
 
 LOUD = """
@@ -102,37 +92,32 @@ def loud(where):
 LOUD += ROWS.replace('print("rows")', 'loud("rows")') + MODEL.replace("():", "():\n    loud('build')")
 
 
-def test_what_is_written_below_python_is_no_part_of_the_answer(driver: Driver, tmp_path: Path) -> None:
-    source = '{python: "odd:rows"}'
-    code, out, err = run(driver, tmp_path, LOUD, "--json", data=source, trials=2)
-    assert code == 0, err
-    assert all(line.startswith('{"event": ') for line in out.splitlines())
+def test_what_is_written_below_python_is_no_part_of_the_answer(tmp_path: Path) -> None:
+    lines = run(tmp_path, LOUD, "--json", data='{python: "odd:rows"}', trials=2).ok().out.splitlines()
+    assert all(line.startswith('{"event": ') for line in lines)
     log = (tmp_path / "sweeps/odd/run.log").read_text()
     for what in ("subprocess", "descriptor", "library", "stream"):
         assert f"{what} of rows\n" in log and f"{what} of build\n" in log
     for words in (
         ["check", "odd.yaml", "--probe"],
         ["evaluate", "odd", "--trust"],
-        ["export", "odd", "--trial", str(1 - json.loads(out.splitlines()[-1])["best"]["number"]), "--trust"],
+        ["export", "odd", "--trial", str(1 - json.loads(lines[-1])["best"]["number"]), "--trust"],
         ["data", "odd.yaml"],
         ["baseline", "odd.yaml"],
     ):
-        ended = driver.sweep(tmp_path, words)
-        assert ended.code == 0, ended.err
+        ended = forked(tmp_path, *words).ok()
         assert ended.out
         assert " of rows" not in ended.out and " of build" not in ended.out
         assert "subprocess of rows\n" in ended.err or words[0] == "check"  # where it would tear the board
 
 
-def test_changed_code_is_refused_and_the_former_goes_on(driver: Driver, tmp_path: Path) -> None:
-    assert run(driver, tmp_path, MODEL)[0] == 0
-    changed = MODEL.replace("softmax", "sigmoid")
-    code, _, err = run(driver, tmp_path, changed, trials=2)
-    assert code == 2
-    assert "the code of the model: odd.py (bring it back to go on)" in err
-    ended = driver.sweep(tmp_path, ["evaluate", "odd", "--trust"])
-    assert ended.code == 2
-    assert "the code of the model has changed since the sweep 'odd' was run: odd.py in " in ended.err
-    assert driver.sweep(tmp_path, ["export", "odd", "-o", "kept.keras"]).code == 0  # the file of that code, copied
-    code, _, err = run(driver, tmp_path, "# the former code\n" + MODEL, trials=2)
-    assert code == 0, err
+def test_changed_code_is_refused_and_the_former_goes_on(tmp_path: Path) -> None:
+    run(tmp_path, MODEL).ok()
+    refused = run(tmp_path, MODEL.replace("softmax", "sigmoid"), trials=2)
+    assert refused.code == 2
+    assert "the code of the model: odd.py (bring it back to go on)" in refused.err
+    refused = forked(tmp_path, "evaluate", "odd", "--trust")
+    assert refused.code == 2
+    assert "the code of the model has changed since the sweep 'odd' was run: odd.py in " in refused.err
+    forked(tmp_path, "export", "odd", "-o", "kept.keras").ok()  # the file of that code, copied
+    run(tmp_path, "# the former code\n" + MODEL, trials=2).ok()

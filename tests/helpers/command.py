@@ -26,7 +26,7 @@ def sweep(*arguments: str | Path, cwd: Path, new: bool = False, **environment: s
     words = list(map(str, arguments))
     variables = _variables()
     if not new and not environment:
-        return forked(words, cwd, environment=variables)
+        return forked(cwd, *words, environment=variables)
     return process([sys.executable, "-m", "keras_sweep", *words], cwd, {**variables, **environment})
 
 

@@ -76,7 +76,7 @@ class Forks:
         return Ended(out=out, err=err, **answer)
 
 
-def forked(words: list[str], folder: Path, **job: Any) -> Ended:
+def forked(folder: Path, *words: str, **job: Any) -> Ended:
     """Run `sweep` with these words in a folder, by the driver of the backend that they name."""
     backend = words[words.index("--backend") + 1] if "--backend" in words else "jax"
     return Forks(backend).run(folder=str(folder), arguments=words, **job)

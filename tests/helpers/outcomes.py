@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,11 +62,15 @@ def outcomes() -> Iterator[tuple[str, Any]]:
 def outcome(sweep: Path) -> dict[str, Any]:
     """Trials, finalists, winner and weights of one sweep; what tells of time and of versions is left out."""
     card = json.loads((sweep / "card.json").read_text())
+    return {**recorded(sweep, OF_A_TRIAL), "card": {key: card.get(key) for key in OF_A_CARD}}
+
+
+def recorded(sweep: Path, keys: Sequence[str]) -> dict[str, Any]:
+    """What is on disk of a sweep's trials, under these keys, and of their weights."""
     return {
-        "studies": _studies(sweep / "study.db"),
+        "studies": _studies(sweep / "study.db", keys),
         "weights": {str(path.relative_to(sweep)): _digests(np.load(path)) for path in sorted(sweep.rglob("0*.npz"))},
         "best": _digests(model_arrays(sweep / "best.keras")),
-        "card": {key: card.get(key) for key in OF_A_CARD},
     }
 
 
@@ -79,7 +83,7 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
         yield f"{place}: {str(old)[:80]} -> {str(new)[:80]}"
 
 
-def _studies(file: Path) -> dict[str, Any]:
+def _studies(file: Path, keys: Sequence[str]) -> dict[str, Any]:
     """study -> number of the trial -> what is recorded of it."""
     with sqlite3.connect(file) as database:
         trials = database.execute(
@@ -90,7 +94,7 @@ def _studies(file: Path) -> dict[str, Any]:
     database.close()
     found: dict[str, Any] = {}
     for study, trial, number, state, value in trials:
-        known = {key: json.loads(text) for owner, key, text in attributes if owner == trial and key in OF_A_TRIAL}
+        known = {key: json.loads(text) for owner, key, text in attributes if owner == trial and key in keys}
         found.setdefault(study, {})[str(number)] = {"state": state, "value": value, **known}
     return found
 

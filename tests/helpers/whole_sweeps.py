@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from keras_sweep.files.arrays import read_arrays
 from keras_sweep.record import reader
-from keras_sweep.record.saved import load_scores, saved_trials, scores_file, weights_file, with_scores
+from keras_sweep.record.saved import load_scores_of, numbered_files, with_scores
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.trial.result import Result
-from keras_sweep.trial.row_scores import RowScores
 from tests.helpers.fault_driver import Ended, forked
-from tests.helpers.outcomes import model_arrays
+from tests.helpers.outcomes import OF_A_TRIAL, model_arrays, recorded
 from tests.helpers.records import integrity
 from tests.helpers.whole_spaces import arguments, whole_text
 
 
-class Driver:
-    """Runs `sweep` commands and their faults, one after the other."""
+def run_space(folder: Path, space: str, *more: str, **fault: Any) -> Ended:
+    """Run one of SPACES in a folder, which is made if there is none. `fault`: as fault_driver.py says."""
+    folder.mkdir(exist_ok=True)
+    (folder / f"{space}.yaml").write_text(whole_text(space))
+    return forked(folder, *arguments(space, *more), **fault)
 
-    def sweep(self, folder: Path, words: list[str], **fault: Any) -> Ended:
-        """Run `sweep` with these words in a folder. `fault`: as fault_driver.py says."""
-        return forked(words, folder, **fault)
 
-    def run(self, folder: Path, space: str, *more: str, **fault: Any) -> Ended:
-        """Run one of SPACES in a folder, which is made if there is none."""
-        folder.mkdir(exist_ok=True)
-        (folder / f"{space}.yaml").write_text(whole_text(space))
-        return self.sweep(folder, arguments(space, *more), **fault)
+@cache
+def whole(space: str) -> tuple[list[str], float, dict[str, Any]]:
+    """Of a sweep that nothing befell: its calls to the disk, its seconds, its outcome."""
+    with tempfile.TemporaryDirectory() as folder:
+        ended = run_space(Path(folder), space).ok()
+        sweep = folder_of(Path(folder), space)
+        assert ended.calls is not None and looks(sweep) == 1
+        return ended.calls, ended.seconds, outcome(sweep)
 
 
 def folder_of(folder: Path, space: str) -> SweepFolder:
@@ -41,21 +42,14 @@ def folder_of(folder: Path, space: str) -> SweepFolder:
 
 def outcome(sweep: SweepFolder) -> dict[str, Any]:
     """All that must not depend on what befell a sweep, to the last bit; times and counts of looks left out."""
-    results = reader.read_results(sweep)
     card = json.loads(sweep.card.read_text())
-    card.pop("created")
-    card.pop("sha256")
+    del card["created"], card["sha256"]
     if card["test"] is not None:
-        card["test"].pop("looks")
+        del card["test"]["looks"]
     return {
-        "trials": [_trial(one) for one in results],
-        "finalists": {one.number: [one.final, *map(_trial, one.finalists)] for one in results if one.finalists},
-        "weights": _weights(sweep),
-        "weights of finalists": _weights(sweep.finalists),
-        "weights of the refit": _weights(sweep.refit),
-        "scores": {one.number: _scores(sweep, one).digest for one in _with_scores(sweep)},
+        **recorded(sweep.path, (*OF_A_TRIAL, "generation", "continues")),
+        "final": [one.number for one in reader.read_results(sweep) if one.final],
         "comparison": sweep.comparison.read_bytes() if sweep.comparison.exists() else None,
-        "best": model_bits(sweep.best),
         "card": card,
         "test": reader.read_facts(sweep).test,
         "space": sweep.space.read_bytes(),
@@ -71,22 +65,14 @@ def check_sound(sweep: SweepFolder) -> None:
     results = reader.read_results(sweep)
     assert [one.number for one in results] == list(range(len(results)))
     for part in (sweep, sweep.finalists, sweep.refit):
-        _weights(part)  # which raises where a file is damaged
-    for one in _with_scores(sweep):
-        _scores(sweep, one)
+        for path in numbered_files(part.weights).values():
+            read_arrays(path)  # which raises where it is damaged
+    for one in with_scores(results, reader.read_facts(sweep).objective):
+        load_scores_of(sweep, one)
     if sweep.best.exists():
-        model_bits(sweep.best)
+        model_arrays(sweep.best)
     if sweep.card.exists():
         assert json.loads(sweep.card.read_text())["trial"] < len(results)
-
-
-def _with_scores(sweep: SweepFolder) -> list[Result]:
-    objective = reader.read_facts(sweep).objective
-    return with_scores(reader.read_results(sweep), objective)
-
-
-def _scores(sweep: SweepFolder, result: Result) -> RowScores:
-    return load_scores(scores_file(sweep, result.number), result.scores_digest or "")
 
 
 def looks_to_come(sweep: SweepFolder) -> int:
@@ -98,26 +84,3 @@ def looks_to_come(sweep: SweepFolder) -> int:
 def looks(sweep: SweepFolder) -> int:
     """How many are counted."""
     return reader.read_facts(sweep).test_looks
-
-
-def model_bits(path: Path) -> dict[str, Any]:
-    """Every array of a `.keras` file by its place in it."""
-    return {place: _bits(array) for place, array in model_arrays(path).items()}
-
-
-def _weights(sweep: SweepFolder) -> dict[int, Any]:
-    return {
-        number: [_bits(array) for array in read_arrays(weights_file(sweep, number))] for number in saved_trials(sweep)
-    }
-
-
-def _trial(result: Any) -> tuple[Any, ...]:
-    suggestion = result.suggestion
-    asked = (suggestion.number, dict(suggestion.params), suggestion.generation, suggestion.continues, suggestion.recipe)
-    ended = (str(result.state), result.value, dict(result.curve), result.epoch, result.reason, result.stderr)
-    return (*asked, *ended, result.engine, result.runner)
-
-
-def _bits(array: Any) -> tuple[str, tuple[int, ...], bytes]:
-    array = np.asarray(array)
-    return str(array.dtype), array.shape, array.tobytes()
