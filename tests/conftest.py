@@ -4,14 +4,19 @@ Hypothesis measures no time, since a machine may do other work at once. In conti
 same each time, so that a change is judged by itself; by hand they are new, and find what is still wrong.
 """
 
+import fcntl
 import os
+import shutil
+import sys
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.helpers.compile_effort import use_effort
-from tests.helpers.once import made_once  # noqa: F401  # a fixture
+from keras_sweep.training.compiling import Effort
 
 os.environ["KERAS_BACKEND"] = "jax"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -38,7 +43,60 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before the fixtures: XLA compiles with low effort where tests train much, but for the long and the careful."""
+    """Before the fixtures: XLA compiles with low effort where tests train much, but for the long and the careful.
+
+    Most of what the tests would wait for is XLA, which optimizes plain fits of a few steps for minutes of training. So
+    it is asked for low effort, as lanes with little to do ask for it themselves: a fifth of the time. Both sides that
+    are compared are plainer code then. Where the code should be that of a user's own script a test bears the mark
+    `full_effort`, as all of test_equals_fit.py does; commands, which are processes of their own, and `make soak`
+    compile as ever.
+    """
     folder = item.path.relative_to(Path(__file__).parent).parts[0]
     asked = any(item.iter_markers("full_effort")) or any(item.iter_markers("soak"))
     use_effort(low=folder in LOW_EFFORT and not asked)
+
+
+def use_effort(*, low: bool) -> None:
+    """From now on, what names no options of its own is compiled so.
+
+    JAX is imported for it: were it imported by the first test, the sweep that a file's tests share would be compiled
+    otherwise than those that are compared with it to the bit.
+    """
+    if not low and "jax" not in sys.modules:
+        return
+    import jax
+    from jax._src import compiler
+
+    now = compiler.get_compile_options
+    plain = getattr(now, "__wrapped__", now)
+    if low == (now is plain):
+        compiler.get_compile_options = with_low_effort(plain) if low else plain
+        jax.clear_caches()  # or a program of the tests before might be used, whatever was asked of that one
+
+
+def with_low_effort(options: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(options)
+    def named(*arguments: Any, env_options_overrides: Any = None, **more: Any) -> Any:
+        return options(*arguments, env_options_overrides={**Effort.LOW.value, **(env_options_overrides or {})}, **more)
+
+    return named
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A folder of that name as a function fills it, once for all workers: a copy for this one."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, fill: Callable[[Path], object]) -> Path:
+        original = shared / f"{name}-original"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # others wait until the first has filled it
+            if not original.exists():
+                filling = shared / f"{name}-filling"
+                filling.mkdir()
+                fill(filling)
+                filling.rename(original)
+        return Path(shutil.copytree(original, tmp_path_factory.mktemp(name), dirs_exist_ok=True))
+
+    return made

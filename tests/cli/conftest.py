@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.command import sweep
-from tests.helpers.once import Made
 from tests.helpers.space_texts import DIGITS
 
 
 @pytest.fixture(scope="session")
-def finished(made_once: Made) -> Path:
+def finished(made_once) -> Path:
     """A folder with digits.yaml and its finished sweep; what the run printed is in out.txt and err.txt."""
 
     def run(folder: Path) -> None:

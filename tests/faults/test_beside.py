@@ -28,8 +28,8 @@ def test_the_second_of_two_says_who_runs_it_and_leaves_the_first_alone(tmp_path:
         first.send_signal(signal.SIGCONT)
         wait_for(lambda: trials(tmp_path) > before, first)
     finally:
-        first.kill()
-        first.wait()
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
     check_sound(folder_of(tmp_path, "long"))
     third = forked(tmp_path, "run", "long.yaml", "--trials", "8").ok()
     assert f"goes on where process {first.pid} left it" in third.err

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.disk_faults import KINDS
-from tests.helpers.whole_sweeps import check_sound, folder_of, looks, looks_to_come, outcome, run_space, whole
+from tests.helpers.whole_sweeps import survived, whole
 
 
-def survives(folder: Path, space: str, fault: dict[str, object]) -> int:
-    """Run with a fault, then without; returns the exit code of the first."""
-    sweep = folder_of(folder, space)
-    ended = run_space(folder, space, **fault)
+def code_of(folder: Path, space: str, fault: dict[str, object]) -> int:
+    """The exit code of a sweep with a fault, after which it goes on to its end."""
+    (ended,) = survived(folder, space, fault)
     assert ended.code in (0, 1, 2), ended.err
     assert "Traceback" not in ended.out + ended.err, ended.err
     assert "should not have happened" not in ended.err, ended.err
@@ -22,11 +21,6 @@ def survives(folder: Path, space: str, fault: dict[str, object]) -> int:
         last = ended.err.splitlines()[-1]
         assert last.startswith("error: "), ended.err
         assert "again" in last or "folder" in last or "space" in last, last  # what to do
-    check_sound(sweep)
-    expected = looks_to_come(sweep)
-    run_space(folder, space).ok()
-    assert outcome(sweep) == whole(space)[2], fault
-    assert looks(sweep) == expected, fault
     shutil.rmtree(folder)
     return ended.code
 
@@ -41,7 +35,7 @@ def faults(calls: int, step: int, start: int = 1) -> list[dict[str, object]]:
 
 def test_every_so_many_calls_fail(tmp_path: Path) -> None:
     calls, _, _ = whole("plain")
-    codes = [survives(tmp_path / "x", "plain", one) for one in faults(len(calls), 193, 3)]
+    codes = [code_of(tmp_path / "x", "plain", one) for one in faults(len(calls), 193, 3)]
     assert codes.count(1) > len(codes) / 2
 
 
@@ -50,5 +44,5 @@ def test_every_so_many_calls_fail(tmp_path: Path) -> None:
 @pytest.mark.parametrize("space", ["plain", "pruned"])
 def test_every_call_fails(tmp_path: Path, space: str) -> None:
     calls, _, _ = whole(space)
-    codes = [survives(tmp_path / "x", space, one) for one in faults(len(calls), 1)]
+    codes = [code_of(tmp_path / "x", space, one) for one in faults(len(calls), 1)]
     print(f"{space}: {len(codes)} faults injected, {codes.count(0)} without effect, all survived")  # noqa: T201

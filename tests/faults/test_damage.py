@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from keras_sweep.record.saved import weights_file
+from keras_sweep.record.saved import saved_trials, weights_file
 from keras_sweep.record.sweep_folder import SweepFolder
 from tests.helpers.whole_sweeps import folder_of, looks, outcome, run_space
 
@@ -68,7 +68,7 @@ def test_damaged_files_beside_the_record_are_made_again(
     """All of them at once, the winner's weights and another trial's."""
     expected = outcome(folder_of(done, "plain"))
     winner = expected["card"]["trial"]
-    other = next(number for number in expected["weights"] if number != winner)
+    other = next(number for number in saved_trials(sweep) if number != winner)
     paths = [sweep.space, sweep.best, sweep.card, *(weights_file(sweep, number) for number in (winner, other))]
     for path in paths:
         DAMAGES[damage](path)

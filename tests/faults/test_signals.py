@@ -12,7 +12,6 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ import pytest
 from keras_sweep.training.checkpoint import FILE
 from tests.helpers.command import PATIENCE
 from tests.helpers.fault_driver import forked
-from tests.helpers.long_sweep import Started, begun, start_new, trials, wait_for, write
+from tests.helpers.long_sweep import Started, begun, trials, wait_for, write
 from tests.helpers.whole_sweeps import check_sound, folder_of
 
 ENDLESS = """\
@@ -132,7 +131,10 @@ def on_terminal(folder: Path) -> tuple[subprocess.Popen[str], int]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color"}
-    process = start_new(folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment)
+    # Signals are as a shell leaves them, whatever they are in the process that runs the tests.
+    command = ["env", "--default-signal=INT,TERM,HUP", sys.executable, "-m", "keras_sweep", "run", "long.yaml"]
+    pipes = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    process = subprocess.Popen(command, cwd=folder, text=True, start_new_session=True, env=environment, **pipes)
     os.close(theirs)
     os.set_blocking(ours, False)
     return process, ours
@@ -154,7 +156,7 @@ def test_the_terminal_is_left_as_it_was(tmp_path: Path, signals: int) -> None:
     assert b"\x1b[?25l" in seen  # the cursor is hidden while the board is drawn
     for _ in range(signals):
         process.send_signal(signal.SIGINT)
-    wait_for_end(process, lambda: seen.extend(read(ours)))
+    wait_for(lambda: seen.extend(read(ours)) or process.poll() is not None)
     seen.extend(read(ours))
     os.close(ours)
     assert process.returncode == 130
@@ -174,11 +176,3 @@ def test_a_closed_terminal_loses_nothing(tmp_path: Path) -> None:
     assert trials(tmp_path) == 48
     assert process.returncode == 0
     assert not sweep.owner.exists()
-
-
-def wait_for_end(process: subprocess.Popen[str], meanwhile: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while process.poll() is None:
-        meanwhile()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

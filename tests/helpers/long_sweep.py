@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,15 +27,6 @@ import keras
 def build():
     return keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, activation="softmax")])
 """
-# Signals are as a shell leaves them, whatever they are in the process that runs the tests.
-START = """\
-import signal, sys
-for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(name, signal.SIG_DFL if name != signal.SIGINT else signal.default_int_handler)
-from keras_sweep.cli.main import main
-sys.argv[0] = "sweep"
-main()
-"""
 
 
 def write(folder: Path, *, trials: int, epochs: int | str) -> None:
@@ -44,21 +34,13 @@ def write(folder: Path, *, trials: int, epochs: int | str) -> None:
     (folder / "long.yaml").write_text(LONG.replace("EPOCHS", str(epochs)).replace("TRIALS", str(trials)))
 
 
-def start_new(folder: Path, *words: str, **options: object) -> subprocess.Popen[str]:
-    """Of a new interpreter."""
-    command = [sys.executable, "-c", START, "run", "long.yaml", *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen(command, cwd=folder, text=True, **pipes)  # type: ignore[call-overload, no-any-return]
-
-
 class Started:
-    """A sweep in a process that is forked from one that has imported everything."""
+    """A sweep in a process that is forked from one that has imported everything; it is used as one of `subprocess`."""
 
-    def __init__(self, folder: Path, *words: str, nohup: bool = False) -> None:
+    def __init__(self, folder: Path, *, nohup: bool = False) -> None:
         self._output = Path(tempfile.mkdtemp(dir=folder))
         self.returncode: int | None = None
-        words = ("run", "long.yaml", *words)
-        job = {"folder": str(folder), "output": str(self._output), "arguments": words, "nohup": nohup}
+        job = {"folder": str(folder), "output": str(self._output), "arguments": ("run", "long.yaml"), "nohup": nohup}
         self.pid: int = Forks("jax").ask(detached=True, **job)["pid"]
 
     def poll(self) -> int | None:
@@ -70,21 +52,10 @@ class Started:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
-
-    def wait(self) -> int:
-        deadline = time.monotonic() + PATIENCE
-        while (code := self.poll()) is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return code
-
-    def communicate(self) -> tuple[str, str]:
-        """What it has written, once it has ended."""
-        self.wait()
-        out, err = ((self._output / name).read_text(errors="replace") for name in ("out", "err"))
-        return out, err
+    def communicate(self) -> list[str]:
+        """What it has written, once it has ended: its answer, and what else it says."""
+        wait_for(lambda: self.poll() is not None)
+        return [(self._output / name).read_text(errors="replace") for name in ("out", "err")]
 
 
 def trials(folder: Path) -> int:
@@ -92,12 +63,13 @@ def trials(folder: Path) -> int:
     return len(reader.read_results(sweep)) if sweep.exists() else 0
 
 
-def wait_for(what: Callable[[], bool], process: subprocess.Popen[str] | Started) -> None:
+def wait_for(what: Callable[[], bool], process: subprocess.Popen[str] | Started | None = None) -> None:
+    """Wait until something is so; a process that is given must not end before."""
     deadline = time.monotonic() + PATIENCE
     while not what():
-        assert process.poll() is None, process.communicate()
+        assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def begun(folder: Path) -> Callable[[], bool]:

@@ -75,12 +75,21 @@ def check_sound(sweep: SweepFolder) -> None:
         assert json.loads(sweep.card.read_text())["trial"] < len(results)
 
 
-def looks_to_come(sweep: SweepFolder) -> int:
-    """How many looks at the test set are counted once the sweep is done: one more than now if there is no score yet."""
-    facts = reader.read_facts(sweep) if sweep.exists() else None
-    return 1 if facts is None else facts.test_looks + (facts.test is None)
-
-
 def looks(sweep: SweepFolder) -> int:
     """How many are counted."""
     return reader.read_facts(sweep).test_looks
+
+
+def survived(folder: Path, space: str, *faults: dict[str, Any]) -> list[Ended]:
+    """How a sweep ended by each fault in turn, going on each time; at last it must end as one that nothing befell."""
+    sweep = folder_of(folder, space)
+    ended = []
+    for fault in faults:
+        ended.append(run_space(folder, space, **fault))
+        check_sound(sweep)
+    facts = reader.read_facts(sweep) if sweep.exists() else None
+    looks_to_come = 1 if facts is None else facts.test_looks + (facts.test is None)  # a look without scores is repeated
+    run_space(folder, space).ok()
+    assert outcome(sweep) == whole(space)[2], faults
+    assert looks(sweep) == looks_to_come, faults
+    return ended

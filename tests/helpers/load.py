@@ -1,11 +1,14 @@
-"""A long search of cheap trials in one process: `python -m tests.helpers.large_record FOLDER TRIALS`; prints JSON.
+"""A long search in one process: `python -m tests.helpers.load cheap|real|clipped FOLDER TRIALS`; prints JSON.
 
-The engine, the loop and the record are real; a trial is a formula with the weights of a one-layer model.
+The resident memory in MiB after a tenth of the trials, half and all of them; of cheap trials also the seconds. The
+engine, the loop and the record are real: a cheap trial is a formula with the weights of a one-layer model. Of clipped
+ones each has a program of its own, for where gradients are clipped is compiled in.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -15,13 +18,23 @@ from typing import Any
 
 import numpy as np
 
+os.environ["KERAS_BACKEND"] = "jax"
+
+import keras_sweep as ks
 from keras_sweep.record.lock import SweepLock
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.record.trial_record import TrialRecord
 from keras_sweep.sweep.open_record import open_study
+from keras_sweep.trial.events import Event, TrialEnded
 from keras_sweep.trial.result import Result, Suggestion, TrialState
 from tests.helpers.factory import LEARNING_RATE, OPTIMIZER, make_spec
 from tests.helpers.in_memory_record import searched
+from tests.helpers.space_texts import small
+
+OPTIMIZERS = {
+    "real": "optimizer: {values: [sgd, rmsprop, adam]}",
+    "clipped": "optimizer: sgd, clipvalue: {min: 0.5, max: 2.0}",
+}
 
 
 class Cheap:
@@ -50,8 +63,7 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
-def main(folder: SweepFolder, trials: int) -> dict[str, float]:
-    """Run so many trials; what it took."""
+def cheap(folder: SweepFolder, trials: int) -> dict[str, float]:
     spec = make_spec((OPTIMIZER, LEARNING_RATE), sampler="random")
     sizes, opened, took = {}, {}, {}
     for total in (0, trials // 10, trials, trials + 1):
@@ -72,5 +84,22 @@ def main(folder: SweepFolder, trials: int) -> dict[str, float]:
     }
 
 
+def trained(folder: Path, trials: int, optimizer: str) -> dict[str, float]:
+    parameters = f"{{{optimizer}, learning_rate: {{min: 1e-4, max: 0.3, log: true}}, batch_size: 256, epochs: 1}}"
+    space = folder / "many.yaml"
+    space.write_text(small(parameters=parameters, search=f"{{sampler: random, trials: {trials}, seed: 42}}"))
+    sizes: dict[int, float] = {}
+
+    def listener(event: Event) -> None:
+        if isinstance(event, TrialEnded):
+            sizes[event.result.number + 1] = resident()
+
+    ks.run(space, sweeps_dir=folder, listener=listener)
+    return {"tenth": sizes[trials // 10], "half": sizes[trials // 2], "end": sizes[trials]}
+
+
 if __name__ == "__main__":
-    print(json.dumps(main(SweepFolder(Path(sys.argv[1]) / "large"), int(sys.argv[2]))))  # noqa: T201
+    kind, place, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    is_cheap = kind == "cheap"
+    found = cheap(SweepFolder(place / "large"), count) if is_cheap else trained(place, count, OPTIMIZERS[kind])
+    print(json.dumps(found))  # noqa: T201
