@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,34 +14,15 @@ import pytest
 from keras_sweep.data.image_sets import FASHION_MNIST
 from keras_sweep.space_file.read import read_space_file
 from tests.helpers.command import script, sweep
+from tests.helpers.pages import blocks, shortened, with_examples
+from tests.helpers.records import ROOT
 
-ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SHORTER = (
-    (r"trials: \d+", "trials: 3"),
-    (r"epochs: \{min: \d+, max: \d+", "epochs: {min: 1, max: 2"),
-)
 
 
-def blocks(page: str, kind: str) -> list[str]:
-    return [text for name, text in FENCE.findall((DOCS / page).read_text()) if name == kind]
-
-
-def shortened(text: str) -> str:
-    for long, short in SHORTER:
-        text = re.sub(long, short, text)
-    return text
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A checkout's examples, with short searches."""
-    shutil.copytree(ROOT / "search_spaces", tmp_path / "search_spaces")
-    for path in (tmp_path / "search_spaces").glob("*.yaml"):
-        path.write_text(shortened(path.read_text()))
-    return tmp_path
+def of_kind(page: str, *kinds: str) -> list[str]:
+    return [text for kind, text in blocks(DOCS / page) if kind in kinds]
 
 
 @pytest.fixture(scope="session")
@@ -57,26 +37,26 @@ def keras_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_block_is_of_a_kind_that_is_run_here() -> None:
-    kinds = {kind for page in PAGES for kind, _ in FENCE.findall((DOCS / page).read_text())}
-    assert kinds == {"python", "sh", "yaml"}
+    assert {kind for page in PAGES for kind, _ in blocks(DOCS / page)} == {"python", "sh", "yaml"}
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "yaml")])
+@pytest.mark.parametrize("page", [page for page in PAGES if of_kind(page, "yaml")])
 def test_a_space_file_that_is_shown_is_one(page: str) -> None:
-    for text in blocks(page, "yaml"):
+    for text in of_kind(page, "yaml"):
         assert read_space_file(ROOT / "search_spaces" / "shown.yaml", text=text).space.parameters
 
 
 def test_the_lesson_of_the_tutorial_is_the_main_job() -> None:
-    (text,) = blocks("tutorial.md", "yaml")
+    (text,) = of_kind("tutorial.md", "yaml")
     assert text == re.sub(r"^#.*\n", "", (ROOT / "search_spaces" / "dense.yaml").read_text(), flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python") or blocks(page, "sh")])
-def test_commands_and_code_of_a_page_run_in_their_order(page: str, folder: Path, keras_home: Path) -> None:
-    (folder / "lesson.yaml").write_text(shortened("".join(blocks(page, "yaml")[:1])))
+@pytest.mark.parametrize("page", [page for page in PAGES if of_kind(page, "python", "sh")])
+def test_commands_and_code_of_a_page_run_in_their_order(page: str, tmp_path: Path, keras_home: Path) -> None:
+    folder = with_examples(tmp_path)
+    (folder / "lesson.yaml").write_text(shortened("".join(of_kind(page, "yaml")[:1])))
     code: list[str] = []
-    for kind, text in FENCE.findall((DOCS / page).read_text()):
+    for kind, text in blocks(DOCS / page):
         if kind == "python":
             code.append(text)
         elif kind == "sh":

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,29 +18,20 @@ import typer
 
 from keras_sweep.cli.main import app
 from tests.helpers.command import process, python, sweep
+from tests.helpers.pages import blocks, with_examples
 from tests.helpers.records import ROOT
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = blocks(ROOT / "README.md")
 SHELL = [shlex.split(line, comments=True) for kind, text in BLOCKS if not kind for line in text.splitlines()]
 INLINE = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL))
 OPTION = r"(?<![\w-])--[a-z]+(?:-[a-z]+)*"
-SHORTER = {
-    "dense.yaml": (("trials: 64", "trials: 3"), ("epochs: {min: 1, max: 20}", "epochs: {min: 1, max: 2}")),
-    "plants.yaml": (("trials: 32", "trials: 2"), ("epochs: {min: 5, max: 30}", "epochs: {min: 1, max: 2}")),
-}
 
 
 @pytest.fixture(scope="module")
 def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of somebody who typed every command of the README's blocks in their order, then ran plants.yaml."""
-    folder = tmp_path_factory.mktemp("readme")
-    shutil.copytree(ROOT / "search_spaces", folder / "search_spaces")
-    for file, changes in SHORTER.items():
-        path = folder / "search_spaces" / file
-        for long, short in changes:
-            assert long in path.read_text()
-            path.write_text(path.read_text().replace(long, short))
+    folder = with_examples(tmp_path_factory.mktemp("readme"))
     plants = "sweep run search_spaces/plants.yaml"
     assert plants in INLINE
     for words in [*SHELL, shlex.split(plants)]:

@@ -1,0 +1,28 @@
+"""README.md and the pages under docs/: their blocks of code, and a folder where their commands run shortly."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from tests.helpers.records import ROOT
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """(kind, text) of each block of code."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def shortened(space: str) -> str:
+    """The text of a space file with few trials of few epochs."""
+    return re.sub(
+        r"epochs: \{min: \d+, max: \d+", "epochs: {min: 1, max: 2", re.sub(r"trials: \d+", "trials: 3", space)
+    )
+
+
+def with_examples(folder: Path) -> Path:
+    """The folder, with a copy of `search_spaces/` in which searches are short."""
+    for path in shutil.copytree(ROOT / "search_spaces", folder / "search_spaces").glob("*.yaml"):
+        path.write_text(shortened(path.read_text()))
+    return folder
