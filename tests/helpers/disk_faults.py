@@ -8,6 +8,7 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +28,7 @@ _SQLITE = {
 }
 
 
+@dataclass
 class Faults:
     """Counts calls; the n-th fails, before or after it has done its work. Of kind KILL it ends the process instead.
 
@@ -34,25 +36,18 @@ class Faults:
     call that is meant is better counted from a commit on, or among those of its name.
     """
 
-    def __init__(self, nth: int, kind: str, *, after: bool, what: str | None = None, commits: int = 0) -> None:
-        """
-        Args:
-            nth: the call, from 1; 0 for none.
-            kind: one of KINDS, or KILL.
-            after: once it has done its work.
-            what: count only calls of this name; "rename spool" for those in that folder, or in "checkpoints".
-            commits: count only after so many.
-        """
-        self.nth = nth
-        self.what = what
-        self.commits = commits
-        self.kind = kind
-        self.after = after
-        self.count = 0
-        self.failed: str | None = None  # what was made to fail
+    nth: int = 0  # the call, from 1; 0 for none
+    kind: str = KILL  # or one of KINDS
+    after: bool = False  # once it has done its work
+    what: str | None = None  # count only calls of this name; "rename spool" for those in it, or in "checkpoints"
+    commits: int = 0  # count only after so many
+    count: int = 0
+    failed: str | None = None  # what was made to fail
+    names: list[str] = field(default_factory=list)  # of all calls
 
     def call(self, what: str, error: Callable[[], Exception], work: Callable[[], Any]) -> Any:
         """Do the work, or fail."""
+        self.names.append(what)
         counted = self.commits <= 0 and self.what in (None, what)
         self.commits -= what == "COMMIT"
         self.count += counted

@@ -55,18 +55,13 @@ class Forks:
     def __init__(self, backend: str) -> None:
         command = [sys.executable, "-m", "tests.helpers.fault_driver", backend]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        assert self._process.stdout is not None
-        while (line := self._process.stdout.readline()) != "ready\n":
-            assert line, "the driver does not start"
+        assert '"ready"\n' in self._process.stdout, "the driver does not start"
 
     def ask(self, **job: Any) -> dict[str, Any]:
         """Its answer to a job."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        stdin.write(json.dumps(job) + "\n")
-        stdin.flush()
-        answer: dict[str, Any] = json.loads(stdout.readline())
-        return answer
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
 
     def run(self, **job: Any) -> Ended:
         """How the job ended."""
@@ -82,15 +77,19 @@ def forked(folder: Path, *words: str, **job: Any) -> Ended:
     return Forks(backend).run(folder=str(folder), arguments=words, **job)
 
 
+def answer(value: object) -> None:
+    print(json.dumps(value), flush=True)  # noqa: T201
+
+
 def main() -> None:
     """Serve jobs until the end of the input."""
     _import(sys.argv[1])
-    print("ready", flush=True)  # noqa: T201
+    answer("ready")
     for line in sys.stdin:
         job = json.loads(line)
         if "poll" in job:
             found, status = os.waitpid(job["poll"], os.WNOHANG)
-            print(json.dumps({"code": os.waitstatus_to_exitcode(status) if found else None}), flush=True)  # noqa: T201
+            answer({"code": os.waitstatus_to_exitcode(status) if found else None})
             continue
         (Path(job["output"]) / "out").touch()
         calls = Path(job["output"]) / "calls"
@@ -99,12 +98,11 @@ def main() -> None:
         if child == 0:
             _run(job)
         if job.get("detached"):
-            print(json.dumps({"pid": child}), flush=True)  # noqa: T201
+            answer({"pid": child})
             continue
         code = _ended(child, job)
         names = json.loads(calls.read_text()) if calls.exists() else None
-        answer = {"code": code, "calls": names, "seconds": time.monotonic() - started}
-        print(json.dumps(answer), flush=True)  # noqa: T201
+        answer({"code": code, "calls": names, "seconds": time.monotonic() - started})
 
 
 # What each command would else import itself.
@@ -152,20 +150,7 @@ def _run(job: dict[str, Any]) -> None:
         from keras_sweep.cli.main import main as sweep
         from tests.helpers.disk_faults import Faults, injected
 
-        names: list[str] = []
-
-        class Listed(Faults):
-            def call(self, what: str, *arguments: Any) -> Any:
-                names.append(what)
-                return super().call(what, *arguments)
-
-        faults = Listed(
-            job.get("nth", 0),
-            job.get("kind", "kill"),
-            after=job.get("after", False),
-            what=job.get("what"),
-            commits=job.get("commits", 0),
-        )
+        faults = Faults(**{key: job[key] for key in ("nth", "kind", "after", "what", "commits") if key in job})
         sys.argv = ["sweep", *job["arguments"]]
         try:
             with injected(faults):
@@ -173,7 +158,7 @@ def _run(job: dict[str, Any]) -> None:
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 0
         finally:
-            Path(job["output"], "calls").write_text(json.dumps(names))
+            Path(job["output"], "calls").write_text(json.dumps(faults.names))
             sys.stdout.flush()
             sys.stderr.flush()
     finally:
