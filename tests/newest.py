@@ -4,8 +4,6 @@ It asks for no pytest, and warnings of other packages are none of its faults. Ea
 that are COMPLETE or PRUNED; the exported model must have the scores of its card.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

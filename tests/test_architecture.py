@@ -1,7 +1,5 @@
 """ARCHITECTURE.md and SECURITY.md lead where they say: every file, test and name that they have is there."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

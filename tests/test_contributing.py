@@ -1,7 +1,5 @@
 """What CONTRIBUTING.md names is there, and a member of another package needs nothing but its entry point."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import json

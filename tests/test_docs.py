@@ -3,8 +3,6 @@
 A page's commands run in a copy of `search_spaces/` in which the searches are short.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from pathlib import Path

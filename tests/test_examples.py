@@ -1,7 +1,5 @@
 """Every example runs as it stands, in an empty folder, with fewer trials; the notebook with all that it has."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

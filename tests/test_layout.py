@@ -1,7 +1,5 @@
 """The rooms of the package stand on floors: a module imports only from rooms below its own, and nothing in a circle."""
 
-from __future__ import annotations
-
 import ast
 import re
 import sys

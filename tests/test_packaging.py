@@ -1,7 +1,5 @@
 """The built packages hold what they need, and a program that uses the API is checked by its types."""
 
-from __future__ import annotations
-
 import ast
 import os
 import sys

@@ -4,8 +4,6 @@ They run in a copy of `search_spaces/` in which the searches are short; every co
 README's own.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

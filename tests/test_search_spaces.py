@@ -1,7 +1,5 @@
 """Every file in search_spaces/ runs as it is, with few trials, from file to a model that scores what its card says."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

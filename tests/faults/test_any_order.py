@@ -3,12 +3,11 @@
 The model is a plain dictionary: number of a trial to what an uninterrupted search gives it.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import make_spec
-from tests.helpers.in_memory_record import SPACE, Asked, Formula, InMemory, plain, searched
+from tests.helpers.in_memory_record import SPACE, Asked, Formula, plain, searched
 from tests.helpers.records import integrity
 
 LONGEST = 40
@@ -52,7 +51,7 @@ class Killed(BaseException):
 
 @dataclass
 class Weighing(Formula):
-    """A formula whose results have weights, and which dies at a trial."""
+    """A formula whose results have weights that tell which value they earned, and which dies at a trial."""
 
     dies_at: int | None = None
 
@@ -61,7 +60,8 @@ class Weighing(Formula):
             if result.number == self.dies_at:
                 raise Killed
             if result.value is not None:
-                result = with_weights(replace(result, value=result.value + luck(result)))
+                value = result.value + luck(result)
+                result = replace(result, value=value, weights=(np.full((2, 2), value),))
             yield result
 
 
@@ -70,125 +70,94 @@ def luck(result: Result) -> float:
     return 0.0 if result.finalist_seed is None else (result.finalist_seed * (result.recipe + 1) % 7) / 100
 
 
-def with_weights(result: Result) -> Result:
-    """Weights that tell which value they earned."""
-    return replace(result, weights=(np.full((2, 2), result.value),))
-
-
-def reference(spec: SweepSpec) -> dict[int, Any]:
-    """What an uninterrupted search gives each trial."""
-    whole = InMemory()
-    run(spec, whole, LONGEST)
-    return {one[0]: one for one in plain(whole.results())}
-
-
-def run(spec: SweepSpec, record: Any, trials: int, runner: Any = None, stop: StopRequest | None = None) -> None:
-    searched(spec, runner or Formula(), trials, record=record, stop=stop)
-
-
-REFERENCES: dict[int, dict[int, Any]] = {}
+@cache
+def reference(kind: int) -> tuple[SweepSpec, dict[int, Any]]:
+    """A spec of that kind, and what an uninterrupted search gives each trial."""
+    engine, sampler, early = KINDS[kind]
+    spec = make_spec(
+        SPACE,
+        early_terminate=early,
+        search=SearchSettings(engine, sampler, LONGEST, 42),
+        text="a: 1\n",
+        finalists=FinalistSettings(top=3, seeds=2),
+        finalists_asked=True,
+    )
+    return spec, {one[0]: one for one in plain(searched(spec, Formula(), LONGEST).results())}
 
 
 class AnyOrder(RuleBasedStateMachine):
     """Rules are what a user, or an accident, does to a sweep."""
 
-    @initialize(kind=st.integers(0, len(KINDS) - 1))
-    def begin(self, kind: int) -> None:
-        engine, sampler, early = KINDS[kind]
+    def __init__(self) -> None:
+        super().__init__()
         self.sweeps = Path(tempfile.mkdtemp())
         self.folder = SweepFolder(self.sweeps / "digits")
-        self.spec = make_spec(
-            SPACE,
-            early_terminate=early,
-            search=SearchSettings(engine, sampler, LONGEST, 42),
-            text="a: 1\n",
-            finalists=FinalistSettings(top=3, seeds=2),
-            finalists_asked=True,
-        )
-        if kind not in REFERENCES:
-            REFERENCES[kind] = reference(self.spec)
-        self.expected = REFERENCES[kind]
-        self.most = len(self.expected)
         self.done = 0  # trials that must be there
-        self.abandoned: list[Any] = []  # objects of dead processes
+        self.abandoned: list[StudyFile] = []  # of dead processes
 
-    def _session(self, trials: int, *, dies_at: int | None = None, stop_after: int | None = None) -> None:
+    @initialize(kind=st.integers(0, len(KINDS) - 1))
+    def begin(self, kind: int) -> None:
+        self.spec, self.expected = reference(kind)
+
+    def _session(self, more: int, *, dies_at: int | None = None, stop_after: int | None = None) -> None:
+        """So many trials more, and then finalists, unless something comes between."""
+        trials = min(self.done + more, len(self.expected))
         lock = SweepLock(self.folder)
         lock.acquire()
         study = open_study(self.folder, self.spec, "abc")
         record = TrialRecord(study, self.spec.objective, kept=3)
         runner = Weighing(dies_at=dies_at)
-        stop = None
-        if stop_after is not None:
-            grown = InMemory(record.results())
-            stop = Asked(grown, trials=stop_after)
-            add = record.add
-
-            def counted(result: Result) -> Result:
-                grown.kept.append(result)
-                return add(result)
-
-            record.add = counted  # type: ignore[method-assign]
+        stop = StopRequest() if stop_after is None else Asked(record, trials=stop_after)
         try:
-            run(self.spec, record, trials, runner, stop)
+            searched(self.spec, runner, trials, record=record, stop=stop)
             if len(record.results()) >= trials and not stop:
-                stop = StopRequest()
-                running = Running(study, self.spec, None, runner, lambda event: None, WallTime(), stop)  # type: ignore[arg-type]
+                running = Running(study, self.spec, None, runner, lambda event: None, WallTime(), StopRequest())
                 assert train_finalists(running, record.results())
                 self._check_winner()
         except Killed:
-            self.abandoned += [study, record]
+            self.abandoned.append(study)
             note = self.folder.owner.read_bytes()
             lock.release()  # as the system does for a dead process, whose note stays
             self.folder.owner.write_bytes(note)
-            return
-        study.close()
-        lock.release()
+        else:
+            study.close()
+            lock.release()
+        done = len(reader.read_results(self.folder))
+        assert self.done <= done <= trials
+        assert done == trials or stop or dies_at is not None
+        self.done = done
 
     def _check_winner(self) -> None:
         """Whatever came before, the finalists are those of a search of so many trials, and their mean decides."""
         results = reader.read_results(self.folder)
-        choice = chosen(self.spec, results)
         final = [one for one in results if one.final]
-        assert {one.number for one in final} == set(choice.recipes)
+        assert {one.number for one in final} == set(chosen(self.spec, results).recipes)
         for one in final:
-            assert [each.finalist_seed for each in sorted(one.finalists, key=lambda each: each.params["seed"])] == [
-                43,
-                44,
-            ]
+            assert sorted(each.finalist_seed for each in one.finalists) == [43, 44]
+            assert all(each.finalist_seed == each.params["seed"] for each in one.finalists)
         if final:
             best = winner(results, self.spec.objective)
-            assert best is not None
-            assert seed_scores(best).mean == max(seed_scores(one).mean for one in final)  # type: ignore[union-attr]
+            assert seed_scores(best).mean == max(seed_scores(one).mean for one in final)
 
     @rule(more=st.integers(1, 9))
     def run_on(self, more: int) -> None:
         """`--more`, or the same command with a larger total."""
-        total = min(self.done + more, self.most)
-        self._session(total)
-        self.done = total
+        self._session(more)
 
     @rule(more=st.integers(1, 12), at=st.integers(0, 11))
     def killed(self, more: int, at: int) -> None:
         """Killed while it trains."""
-        total = min(self.done + more, self.most)
-        dies_at = self.done + at
-        self._session(total, dies_at=dies_at)
-        self.done = len(reader.read_results(self.folder))
-        assert self.done <= total
+        self._session(more, dies_at=self.done + at)
 
     @rule(more=st.integers(1, 12), after=st.integers(0, 5))
     def stopped(self, more: int, after: int) -> None:
         """Ctrl-C after some trials."""
-        before = self.done
-        self._session(min(self.done + more, self.most), stop_after=after)
-        self.done = len(reader.read_results(self.folder))
-        assert before <= self.done
+        self._session(more, stop_after=after)
 
     @rule()
     def same_again(self) -> None:
         """Nothing is left to do."""
-        self._session(self.done)
+        self._session(0)
 
     @precondition(lambda self: self.done > 0)
     @rule()
@@ -201,7 +170,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def the_record_is_the_first_trials_of_the_model(self) -> None:
-        if not hasattr(self, "folder") or not self.folder.exists():
+        if not self.folder.exists():
             return
         assert integrity(self.folder.study) == "ok"
         found = plain(reader.read_results(self.folder))
@@ -213,7 +182,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def each_finalist_is_there_once_and_has_its_value(self) -> None:
-        if not hasattr(self, "folder") or not self.folder.exists():
+        if not self.folder.exists():
             return
         results = reader.read_results(self.folder)
         trained = sorted((one for each in results for one in each.finalists), key=lambda one: one.number)
@@ -227,11 +196,9 @@ class AnyOrder(RuleBasedStateMachine):
             assert number >= len(trained) or np.array_equal(array, np.full((2, 2), trained[number].value))
 
     def teardown(self) -> None:
-        for one in getattr(self, "abandoned", []):
-            if isinstance(one, StudyFile):
-                one.close()
-        if hasattr(self, "sweeps"):
-            shutil.rmtree(self.sweeps)
+        for study in self.abandoned:
+            study.close()
+        shutil.rmtree(self.sweeps)
 
 
 TestAnyOrder = AnyOrder.TestCase

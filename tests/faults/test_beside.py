@@ -1,7 +1,5 @@
 """Two sweeps of one name at once, and the lock of another host."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal

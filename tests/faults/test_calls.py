@@ -1,7 +1,5 @@
 """The n-th call to the disk fails while a whole sweep runs: a plain message, a sound record, the next completes."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 So is a record, which may be somebody else's: alone it imports nothing at all.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,7 +1,5 @@
 """A file that was damaged between two runs is found, named and moved aside; what can be made again is made again."""
 
-from __future__ import annotations
-
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator

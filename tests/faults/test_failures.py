@@ -1,7 +1,5 @@
 """A trial that fails is a FAIL with its reason and traceback; the others go on."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

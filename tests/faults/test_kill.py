@@ -1,7 +1,5 @@
 """Killed at any moment and run again, a sweep ends as one that was never stopped: trials, values, winner, weights."""
 
-from __future__ import annotations
-
 import json
 import random
 import signal

@@ -1,7 +1,5 @@
 """Thousands of trials: opening, going on and the leaderboard stay quick, and memory stays flat."""
 
-from __future__ import annotations
-
 import json
 import sys
 import time

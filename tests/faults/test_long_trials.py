@@ -1,7 +1,5 @@
 """Long trials that are stopped and killed go on from their checkpoint, and end with the bits of a run left alone."""
 
-from __future__ import annotations
-
 import json
 import signal
 from pathlib import Path

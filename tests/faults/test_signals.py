@@ -1,7 +1,5 @@
 """Ctrl-C, SIGTERM, a closed terminal, a reader that goes away: nothing is lost, and the terminal is left as it was."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

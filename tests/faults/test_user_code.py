@@ -1,7 +1,5 @@
 """What a user's own code does to the process is told plainly, and nothing is lost by it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

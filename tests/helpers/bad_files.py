@@ -1,7 +1,5 @@
 """Bad space files, and the fault that each is told by."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from tests.helpers.space_texts import DENSE, dense, with_parameters

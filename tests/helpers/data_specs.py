@@ -1,7 +1,5 @@
 """Specs of data that tests share, and the files of an image set that is made up."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 from dataclasses import replace

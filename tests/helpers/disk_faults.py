@@ -1,7 +1,5 @@
 """Makes the n-th call to the disk fail, or kill the process: each of `files/disk.py`, each statement of SQLite."""
 
-from __future__ import annotations
-
 import errno
 import os
 import signal

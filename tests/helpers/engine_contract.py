@@ -1,7 +1,5 @@
 """What every engine promises, whatever its library and sampler: `search/engine.py` in tests."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace

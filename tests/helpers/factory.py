@@ -1,7 +1,5 @@
 """Small real specs and data that tests share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

@@ -11,8 +11,6 @@ of the calls to the disk; null where it was killed), `seconds`. A job that is `d
 the folder `output`. The parent starts no thread and uses no device, so that its children can.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import json
@@ -26,7 +24,7 @@ import traceback
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from keras_sweep.record.study_file import empty_tables
 from tests.helpers.records import ROOT
@@ -42,7 +40,7 @@ class Ended:
     calls: list[str] | None = None  # to the disk; None where it was killed
     seconds: float = 0.0
 
-    def ok(self) -> Ended:
+    def ok(self) -> Self:
         """The same, which must have ended with 0."""
         assert self.code == 0, self.out + self.err
         return self

@@ -56,10 +56,10 @@ class Asked(StopRequest):
     def __init__(self, record, trials=None, looks=None):
         super().__init__()
         self.record, self.trials, self.left = record, trials, looks
-        self.start = len(record.kept)
+        self.start = len(record.results())
 
     def __bool__(self):
-        grown = self.trials is not None and len(self.record.kept) - self.start >= self.trials
+        grown = self.trials is not None and len(self.record.results()) - self.start >= self.trials
         if self.left is None:
             return grown
         self.left -= 1

@@ -1,7 +1,5 @@
 """What an editor would mark in a space file, by its JSON Schema."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from jsonschema import Draft202012Validator

@@ -4,8 +4,6 @@ Names, kinds and directions are Keras's. Bounds are not, for Keras checks few of
 is kept, and an argument that is new stands there by the kind of its default, for a person to bound.
 """
 
-from __future__ import annotations
-
 import inspect
 import json
 from collections.abc import Mapping

@@ -5,8 +5,6 @@ engine, the loop and the record are real: a cheap trial is a formula with the we
 ones each has a program of its own, for where gradients are clipped is compiled in.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import resource

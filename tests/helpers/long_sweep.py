@@ -1,7 +1,5 @@
 """A sweep that runs in a process of its own until a test stops it."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

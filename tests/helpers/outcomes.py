@@ -8,8 +8,6 @@ reads the record by SQLite and NumPy alone, so that it stays the same while the 
 to the processor: FILE says nothing on another machine.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

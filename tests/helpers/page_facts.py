@@ -1,7 +1,5 @@
 """Facts of made-up sweeps, as a record would give them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """README.md and the pages under docs/: their blocks of code, and a folder where their commands run shortly."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

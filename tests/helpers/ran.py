@@ -1,7 +1,5 @@
 """`sweep run` as a function, called once by a test."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """Records that the tests share, and any result that a runner may give."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing

@@ -1,7 +1,5 @@
 """Results as a sweep of the dense model gives them, made up by a seed."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What a terminal or a pipe would be sent, as text."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable

@@ -7,8 +7,6 @@ run again must complete. Prints how many kills it survived. One process that has
 kill, so that hundreds take seconds.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """Space files that the tests change."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A toy of every kind that another package may bring, each the least that its protocol asks for."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Small sweeps for the fault tests: a second each, every part of the command used."""
 
-from __future__ import annotations
-
 
 def _space(epochs: str, search: str, more: str = "") -> str:
     return (

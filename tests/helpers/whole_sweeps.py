@@ -1,7 +1,5 @@
 """Runs small sweeps, with and without faults, and says what came out of one."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from functools import cache
