@@ -6,22 +6,22 @@ So is a record, which may be somebody else's: alone it imports nothing at all.
 import json
 import re
 import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from keras_sweep.files.plain import file_digest
 from tests.helpers.fault_driver import forked
-from tests.helpers.long_sweep import LONG, SLOW
+from tests.helpers.long_sweep import SLOW, write
+from tests.helpers.records import change
+from tests.helpers.whole_sweeps import folder_of
 
 TRAP = "import pathlib\npathlib.Path('ran').touch()\n"
 
 
 def test_check_says_which_code_a_run_would_import_and_imports_none(tmp_path: Path) -> None:
+    write(tmp_path, trials=1, epochs=1)
     (tmp_path / "slow.py").write_text(TRAP)
-    (tmp_path / "long.yaml").write_text(LONG.replace("EPOCHS", "1").replace("TRIALS", "1"))
     ended = forked(tmp_path, "check", "long.yaml").ok()
     assert "`sweep run` imports and runs slow:build from " in ended.err
     assert not (tmp_path / "ran").exists()
@@ -45,8 +45,7 @@ def test_a_file_with_tags_or_other_keys_runs_nothing(tmp_path: Path) -> None:
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a sweep of a model of the user's own, and its code; no test changes it."""
     folder = tmp_path_factory.mktemp("own")
-    (folder / "slow.py").write_text(SLOW)
-    (folder / "long.yaml").write_text(LONG.replace("EPOCHS", "1").replace("TRIALS", "2"))
+    write(folder, trials=2, epochs=1)
     forked(folder, "run", "long.yaml", "--quiet").ok()
     return folder
 
@@ -59,10 +58,9 @@ def from_elsewhere(own: Path, folder: Path, *, model: str = "slow:build", data: 
     for name in ("slow", "sitecustomize", "keras_extra"):
         (traps / f"{name}.py").write_text(f"import pathlib\npathlib.Path({str(folder / 'ran')!r}).touch()\n" + SLOW)
     text = (own / "long.yaml").read_text().replace("slow:build", model).replace("data: digits", f"data: {data}")
-    with closing(sqlite3.connect(folder / "sweeps/long/study.db")) as connection, connection:
-        for key, value in (("space", text), ("origin", str(traps))):
-            sql = "UPDATE study_user_attributes SET value_json = ? WHERE key = ?"
-            connection.execute(sql, (json.dumps(value), key))
+    for key, value in (("space", text), ("origin", str(traps))):
+        sql = "UPDATE study_user_attributes SET value_json = ? WHERE key = ?"
+        change(folder_of(folder, "long"), sql, json.dumps(value), key)
     return folder
 
 

@@ -11,21 +11,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from tests.helpers.command import PATIENCE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-MISSING = "the tests of pages need Chromium: `apt-get install chromium` (Debian), or put one on the PATH"
-
-
-def chromium() -> str:
-    for name in NAMES:
-        if path := shutil.which(name):
-            return path
-    raise FileNotFoundError(MISSING)
 
 
 class NavigatedError(Exception):
@@ -57,15 +49,12 @@ class Tab:
 
     def wait(self, condition: str) -> None:
         end = time.monotonic() + PATIENCE
-        while not self._holds(condition):
+        while True:
+            with suppress(NavigatedError):  # the page is being read anew
+                if self.run(condition):
+                    return
             assert time.monotonic() < end, condition
             time.sleep(0.02)
-
-    def _holds(self, condition: str) -> bool:
-        try:
-            return bool(self.run(condition))
-        except NavigatedError:  # the page is being read anew
-            return False
 
     def size(self, width: int, height: int = 900, *, dark: bool = False, medium: str = "screen") -> None:
         """The window, and what the user prefers."""
@@ -187,7 +176,9 @@ def running_browser(folder: Path) -> Iterator[Browser]:
     """A browser that keeps what it keeps in a folder, and ends with the block."""
     theirs_in, commands = os.pipe()
     answers, theirs_out = os.pipe()
-    words = [chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    assert program, "the tests of pages need Chromium: `apt-get install chromium` (Debian), or put one on the PATH"
+    words = [program, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
     words += ["--disable-dev-shm-usage", "--remote-debugging-pipe", f"--user-data-dir={folder}"]
     # The protocol is spoken on the file descriptors 3 and 4, which only a shell can give by number.
     shell = ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash", *words]

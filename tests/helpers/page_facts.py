@@ -16,20 +16,15 @@ from keras_sweep.sweep.winner import ValidationOutputs
 from keras_sweep.trial.result import Result, TrialState
 from keras_sweep.views.report.facts import SweepFacts
 from tests.helpers.results import result
+from tests.helpers.space_texts import with_parameters
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-SPACE = """\
-data: digits
-model: dense
-loss: sparse_categorical_crossentropy
-metrics: [accuracy]
-metric: {name: val_accuracy}
-parameters:
-  optimizer: {values: [sgd, rmsprop, adam]}
-  learning_rate: {min: 1e-4, max: 1.0, log: true}
-  epochs: {min: 1, max: 20}
-  momentum: {min: 0.0, max: 0.9, when: {optimizer: sgd}}
-"""
+SPACE = with_parameters(
+    "optimizer: {values: [sgd, rmsprop, adam]}",
+    "learning_rate: {min: 1e-4, max: 1.0, log: true}",
+    "epochs: {min: 1, max: 20}",
+    "momentum: {min: 0.0, max: 0.9, when: {optimizer: sgd}}",
+)
 DISTRIBUTIONS: dict[str, optuna.distributions.BaseDistribution] = {
     "optimizer": optuna.distributions.CategoricalDistribution(("sgd", "rmsprop", "adam")),
     "learning_rate": optuna.distributions.FloatDistribution(1e-4, 1.0, log=True),

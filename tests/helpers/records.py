@@ -37,10 +37,10 @@ def new_folder(sweeps: Path, trials: int = 12) -> SweepFolder:
         return study.folder
 
 
-def change(folder: SweepFolder, sql: str) -> None:
+def change(folder: SweepFolder, sql: str, *values: object) -> None:
     """Alter a record as another program might."""
     with closing(sqlite3.connect(folder.study)) as connection, connection:
-        connection.execute(sql)
+        connection.execute(sql, values)
 
 
 def same(a: object, b: object) -> bool:

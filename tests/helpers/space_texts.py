@@ -3,10 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from keras_sweep.space.distributions import Distribution
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space_file.read import read_space_file
+from keras_sweep.space_file.sections import space_file_schema
 
+SCHEMA = space_file_schema()
 DENSE = """\
 data: fashion_mnist
 model:
@@ -131,6 +135,12 @@ def own_model(text: str, source: str = "numpy:zeros") -> str:
 def spec_of(text: str, folder: Path = Path(), **options: Any) -> SweepSpec:
     """What the text says as `space.yaml` of a folder."""
     return read_space_file(folder / "space.yaml", text=text, **options)
+
+
+def schema_errors(value: Any, schema: Any = SCHEMA) -> list[str]:
+    """What an editor would mark in a space file, by its JSON Schema, or by a part of that."""
+    checked = Draft202012Validator({"$defs": SCHEMA["$defs"], **schema})
+    return [error.message for error in checked.iter_errors(value)]
 
 
 def drawn_from(spec: SweepSpec, name: str) -> Distribution:

@@ -23,8 +23,7 @@ from keras_sweep.space.sweep_spec import (
 )
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.yaml_tree import tree_of_text
-from tests.helpers.json_schema import schema_errors
-from tests.helpers.space_texts import DENSE, dense, own_model, spec_of, with_parameters
+from tests.helpers.space_texts import DENSE, dense, own_model, schema_errors, spec_of, with_parameters
 
 SPACES = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
 

@@ -15,7 +15,7 @@ from keras_sweep.space_file.keras_tables import OPTIMIZERS, Kind, kind_of
 from keras_sweep.space_file.sections import DENSE_ARGUMENTS, Loss, Metric
 from keras_sweep.space_file.yaml_tree import tree_of_text
 from tests.helpers.bad_files import BAD_FILES
-from tests.helpers.json_schema import SCHEMA, schema_errors
+from tests.helpers.space_texts import SCHEMA, schema_errors
 
 BAD = """unknown data, no target, two sources, a share of 1, unknown activation, no units, unknown loss, unknown metric
 one metric, an unknown goal, unknown engine, no trials, unknown stop, eta of 1, an unknown key, no data

@@ -12,8 +12,7 @@ from keras_sweep.space.search_space import Goal, Objective, Parameter
 from keras_sweep.space.sweep_spec import EarlyTerminate
 from keras_sweep.space_file.sections import PASSED_OVER
 from keras_sweep.space_file.yaml_tree import tree_of_text
-from tests.helpers.json_schema import schema_errors
-from tests.helpers.space_texts import DENSE, OURS, WANDB_BLOCK, dense, drawn_from, with_parameters
+from tests.helpers.space_texts import DENSE, OURS, WANDB_BLOCK, dense, drawn_from, schema_errors, with_parameters
 from tests.helpers.space_texts import spec_of as read
 
 
