@@ -33,7 +33,7 @@ def storage(path: Path) -> None:
 def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path: Path) -> None:
     storage(tmp_path / "old.db")
     (tmp_path / "mine.yaml").write_text(SPACE)
-    assert sweep("import", "old.db", "--space", "mine.yaml", cwd=tmp_path).code == 0
+    sweep("import", "old.db", "--space", "mine.yaml", cwd=tmp_path).ok()
     for command in ("evaluate", "export"):
         early = sweep(command, "mine", cwd=tmp_path)
         assert early.code == 1
@@ -41,8 +41,7 @@ def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path
     cut = sweep("run", "mine.yaml", "--for", "0.001s", cwd=tmp_path)
     assert (cut.code, "error" in cut.err) == (0, False), cut.err
     assert "the time is up before any trial ended its first epoch: give it more with `--for`" in cut.err
-    done = sweep("run", "mine.yaml", cwd=tmp_path)
-    assert done.code == 0, done.err
+    done = sweep("run", "mine.yaml", cwd=tmp_path).ok()
     assert "imported trials guide the search, but can't win" in done.out
     board = json.loads(sweep("leaderboard", "mine", "--format", "json", cwd=tmp_path).out)
     assert board[0]["number"] == 0 and board[0]["seed"] is None
@@ -56,7 +55,7 @@ def test_imported_trials_lead_the_board_and_the_trial_trained_here_wins(tmp_path
 
 def test_without_a_space_file_there_is_no_model_to_work_on(tmp_path: Path) -> None:
     storage(tmp_path / "old.db")
-    assert sweep("import", "old.db", cwd=tmp_path).code == 0
+    sweep("import", "old.db", cwd=tmp_path).ok()
     for command in ("evaluate", "export"):
         refused = sweep(command, "old", cwd=tmp_path)
         assert (refused.code, "without a space file" in " ".join(refused.err.split())) == (2, True), refused.err

@@ -88,8 +88,7 @@ def test_the_file_leaves_compiling_to_where_it_is_opened(tmp_path: Path) -> None
         "print(keras.backend.backend(), model.jit_compile)\n"
     )
     for backend in ("torch", "tensorflow", "jax"):
-        ended = python(code, path, tmp_path / "x.npy", tmp_path / "y.npy", cwd=tmp_path, backend=backend)
-        assert ended.code == 0, ended.err
+        ended = python(code, path, tmp_path / "x.npy", tmp_path / "y.npy", cwd=tmp_path, backend=backend).ok()
         assert ended.out.split()[0] == backend
         if backend == "torch":  # for minutes, else
             assert ended.out.split()[1] == "False"

@@ -142,8 +142,7 @@ def test_the_script_trains_the_trial_without_this_project(sweeps, tmp_path):
     script.write_text(trial_script(SweepAccess(sweeps["plain"]), trial.number, rows=tmp_path / "rows.npz"))
     assert "keras_sweep" not in script.read_text()
     program = f"import sys; sys.modules['keras_sweep'] = None; exec(open({str(script)!r}).read())"
-    ended = python(program, cwd=tmp_path)
-    assert ended.code == 0, ended.err
+    ended = python(program, cwd=tmp_path).ok()
     lines = [line.split() for line in ended.out.splitlines() if " val_accuracy " in line]
     assert [int(line[0]) for line in lines] == list(range(1, len(lines) + 1))
     values = [float(line[2]) for line in lines]

@@ -63,8 +63,7 @@ def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("look", [["evaluate", "iris"], ["verify", "sweeps/iris/best.keras"]])
 def test_commands_that_look_at_a_model_keep_its_programs_too(ran: Path, tmp_path: Path, look: list[str]) -> None:
     code = "import sys; from keras_sweep.cli.main import main; main(sys.argv[1:])"
-    ended = python(code, *look, cwd=ran, XDG_CACHE_HOME=str(tmp_path))
-    assert ended.code == 0, ended.err
+    python(code, *look, cwd=ran, XDG_CACHE_HOME=str(tmp_path)).ok()
     assert list((tmp_path / "keras-sweep" / "compiled").iterdir())
 
 
@@ -79,5 +78,5 @@ def test_a_compile_option_that_xla_does_not_know_is_done_without() -> None:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ran")
     (folder / "iris.yaml").write_text(SPACE)
-    assert sweep("run", "iris.yaml", cwd=folder).code == 0
+    sweep("run", "iris.yaml", cwd=folder).ok()
     return folder
