@@ -51,7 +51,6 @@ def test_numbers_of_the_page_are_those_of_the_leaderboard(reported: Path, finish
             value = shown[axis["name"]]
             assert (axis["choices"][int(value)] if axis["choices"] else value) == row["params"][axis["name"]]
         cells = re.search(rf'<tr data-t="{row["number"]}"[^>]*>(.*?)</tr>', page, re.DOTALL)
-        assert cells is not None
         numbers = [row["value"], row["behind"], row["params"]["learning_rate"], row["seconds"]]
         if row["seeds_mean"] is not None:
             numbers.append(row["seeds_mean"])
@@ -130,7 +129,6 @@ def test_a_sweep_and_its_copy_are_told_to_be_one_as_good_as_the_other(finished, 
 def test_the_address_is_printed_and_the_signal_of_ctrl_c_ends_it_quietly(finished):
     call = [sys.executable, "-m", "keras_sweep", "dashboard", "digits", "--port", "0"]
     with subprocess.Popen(call, cwd=finished, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
         address = process.stdout.readline().strip()
         assert address.startswith("http://127.0.0.1:")
         with urllib.request.urlopen(address) as answer:

@@ -258,7 +258,6 @@ def test_a_table_of_pandas_is_taken_with_its_gaps(returned) -> None:
         }), pd.Series(["yes", "no"] * 3)
         """
     rows = returned(body).rows
-    assert rows is not None
     assert {name: rows.x[name].to_list() for name in rows.x.columns[:4]} == {
         "cabin": ["C85", None, None, "E46", "C85", None],
         "port": ["S", "C", None, "S", "Q", "S"],

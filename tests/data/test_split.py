@@ -15,7 +15,6 @@ from keras_sweep.space.sweep_spec import Split
 def test_test_rows_are_held_out_before_validation_rows() -> None:
     rows = RawRows(np.arange(100.0)[:, None], np.arange(100) % 2)
     parts = split(Source("s", rows), Split(validation=0.25, test=0.2, seed=7), classes=True)
-    assert parts.test is not None
     assert [len(part) for part in (parts.train, parts.validation, parts.test)] == [60, 20, 20]
     search, test = train_test_split(np.arange(100), test_size=0.2, random_state=7)
     train, validation = train_test_split(search, test_size=0.25, random_state=7)

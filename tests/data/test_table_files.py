@@ -46,7 +46,6 @@ def test_parquet_gives_the_same(tmp_path: Path) -> None:
     path = csv(tmp_path, "a,b,target\n1,x,p\n2,,q\n")
     pl.read_csv(path).write_parquet(tmp_path / "it.parquet")
     one, other = read(path, "target"), read(tmp_path / "it.parquet", "target")
-    assert one.rows is not None and other.rows is not None
     assert one.rows.x.equals(other.rows.x) and one.rows.y.tolist() == other.rows.y.tolist() == ["p", "q"]
 
 

@@ -46,7 +46,6 @@ def score(params: Params) -> float:
     """A made-up accuracy: the best rate lies at 0.01, adam and more epochs are better."""
     rate = params.get("learning_rate", 0.01)
     epochs = params.get("epochs", 5)
-    assert isinstance(rate, float) and isinstance(epochs, int)
     bonus = {"sgd": 0.0, "rmsprop": 0.02, "adam": 0.03}[str(params.get("optimizer", "sgd"))]
     return 0.8 + bonus - 0.02 * (math.log10(rate) + 2) ** 2 - 0.1 / epochs
 
@@ -55,7 +54,6 @@ def trained(suggestion: Suggestion, engine: str, value: float | None) -> Result:
     """What a runner would give; None is a trial that diverged."""
     state = TrialState.FAIL if value is None else TrialState.COMPLETE
     epochs = suggestion.params.get("epochs", 5)
-    assert isinstance(epochs, int)
     curve = {"val_accuracy": tuple((value or 0.0) * epoch / epochs for epoch in range(1, epochs + 1))}
     return Result(suggestion, state, value, curve, None if value is None else epochs, engine=engine)
 

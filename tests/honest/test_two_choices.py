@@ -42,7 +42,6 @@ def test_the_estimate_after_two_choices_is_right_on_average() -> None:
         score, true = float(means[best].mean()), float(truth[:, places[best]].mean())
         after = first_choice(right[0], unsteady, places)
         found = corrected(MeanScores(means), best, index, naive=score, share=True, after=after)
-        assert found is not None
         error = np.sqrt(true * (1 - true) / ROWS)
         luck = float(right.mean() - truth.mean())  # of the draw, which is nobody's choice
         biases.append((found.value - true - luck) / error)
@@ -65,7 +64,6 @@ def test_where_all_recipes_are_alike_the_score_stands() -> None:
     row = (np.random.default_rng(0).random((1, ROWS)) < 0.8).astype(np.float32)
     after = first_choice(np.repeat(row, 8, 0), np.zeros(8), [0, 3])
     found = corrected(MeanScores(np.repeat(row, 2, 0)), 0, 42, naive=float(row.mean()), share=True, after=after)
-    assert found is not None
     assert found.value == pytest.approx(found.naive, abs=1e-12)
 
 
@@ -80,6 +78,5 @@ def test_a_metric_that_is_no_mean_over_rows_is_corrected_too() -> None:
     whole = means.on(np.ones((1, 60), np.float32))[0]
     after = FirstChoice(first, np.full(6, 0.05), np.zeros(6), places, 3)
     found = corrected(means, int(whole.argmax()), 42, naive=float(whole.max()), share=True, after=after)
-    assert found is not None
     assert found.low < found.value < found.naive < found.high
     assert "means over 3 seeds, chosen among 6 trials" in found.method

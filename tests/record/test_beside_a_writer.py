@@ -82,7 +82,6 @@ def start(code: str, folder: SweepFolder) -> subprocess.Popen[str]:
 def test_ten_readers_beside_a_writer(tmp_path: Path) -> None:
     folder = new_folder(tmp_path, 0)
     writer = start(WRITE, folder)
-    assert writer.stdout is not None
     assert writer.stdout.readline() == "begun\n"
     readers = [start(READ, folder) for _ in range(8)] + [start(OPTUNA, folder) for _ in range(2)]
     command = [str(Path(sys.executable).with_name("optuna")), "trials", "--study-name", "dense", "-f", "json"]

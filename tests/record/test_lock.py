@@ -38,7 +38,6 @@ def holder(folder: SweepFolder, **more: Any) -> subprocess.Popen[str]:
 def held(folder: SweepFolder) -> Iterator[subprocess.Popen[str]]:
     """A process that holds the lock inside, and ends by itself if it was not killed."""
     with holder(folder) as process:
-        assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         yield process
         process.communicate("")
@@ -78,7 +77,6 @@ def test_the_lock_of_a_killed_process_is_taken_over(folder: SweepFolder) -> None
     pid = killed(folder)
     assert read_owner(folder) is not None
     with SweepLock(folder) as lock:
-        assert lock.taken_over is not None
         assert lock.taken_over.pid == pid
         assert getattr(read_owner(folder), "pid", None) == os.getpid()
 
@@ -188,7 +186,6 @@ def test_a_fresh_sweep_takes_the_lock_of_the_new_folder(tmp_path: Path) -> None:
         assert moved.name == "dense~1"
         assert not folder.exists()
         owner = read_owner(folder)
-        assert owner is not None
         assert owner.pid == os.getpid()
         assert read_owner(moved) is None
         with pytest.raises(SweepBusy):

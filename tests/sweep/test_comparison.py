@@ -178,9 +178,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> ks.Sweep:
 
 
 def missed(sweep: ks.Sweep) -> Missed:
-    found = missed_rows(RecordedSweep.read(SweepFolder(sweep.path)))
-    assert found is not None
-    return found
+    return missed_rows(RecordedSweep.read(SweepFolder(sweep.path)))
 
 
 def test_they_are_those_that_the_models_of_all_good_trials_get_wrong(sweep: ks.Sweep) -> None:

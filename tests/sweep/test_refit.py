@@ -71,7 +71,6 @@ def test_it_is_tested_and_exported_and_the_card_says_so(folder: Path, sweep: ks.
 
     card = json.loads((folder / "sweeps" / "plain" / "card.json").read_text())
     assert (card["refit"]["rows"], card["refit"]["epochs"]) == (1437, scored_epoch(sweep))
-    assert sweep.refit is not None
     assert (sweep.refit.rows, sweep.refit.trial) == (1437, card["trial"])
     assert card["validation"]["value"] == sweep.best.value  # of the trial, which has seen no validation row
     exported = keras.models.load_model(sweep.export(folder / "model.keras"))

@@ -147,7 +147,6 @@ def test_a_sweep_whose_process_was_killed_is_listed_as_stopped(tmp_path: Path) -
     (tmp_path / "plain.yaml").write_text(PLAIN.replace("epochs: {min: 1, max: 3}", "epochs: 3000"))
     command = [sys.executable, "-m", "keras_sweep", "run", "plain.yaml", "--json"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
         while '"sweep_started"' not in process.stdout.readline():
             assert process.poll() is None
         assert listed(tmp_path)["state"] == "running"

@@ -22,7 +22,6 @@ def wanting(trials, *parameters, **changes):
 def of(spec, runner, **options):
     told = []
     found = estimate(spec, runner, told.append, **options)
-    assert found is not None
     assert found.seconds == found.compile_seconds + found.epoch_seconds * found.trial_epochs
     return found, told
 

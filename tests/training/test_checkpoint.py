@@ -9,18 +9,11 @@ from tests.helpers.factory import digits, make_spec
 STATE = TrainingState((np.arange(6.0).reshape(2, 3),), (np.array(3, np.int64), np.array([1], np.uint32)), ())
 
 
-def kept(path):
-    found = checkpoint.read(path)
-    assert found is not None
-    return found
-
-
 def test_a_checkpoint_reads_back_what_was_written(tmp_path):
     checkpoint.write(tmp_path / "a" / "x.npz", {"rows": [0.1, float("nan")]}, [STATE, None])
-    facts, (read, none) = kept(tmp_path / "a" / "x.npz")
+    facts, (read, none) = checkpoint.read(tmp_path / "a" / "x.npz")
     assert repr(facts) == repr({"rows": [0.1, float("nan")]})
     assert none is None
-    assert read is not None
     for ours, theirs in zip((*read.trainable, *read.other), (*STATE.trainable, *STATE.other), strict=True):
         assert (ours.dtype, ours.shape, ours.tobytes()) == (theirs.dtype, theirs.shape, theirs.tobytes())
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["x.npz"]

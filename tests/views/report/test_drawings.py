@@ -38,7 +38,6 @@ def test_the_best_so_far_steps_where_a_trial_was_better_and_counts_only_what_com
     pairs = enumerate(zip(values, states, strict=True))
     results = [result(number, value, state=state) for number, (value, state) in pairs]
     facts = facts_of(results)
-    assert facts.value_axis is not None
     by_trial, by_second = best_so_far(facts, facts.rows, facts.value_axis)
     assert "The best val_accuracy, 0.7000, was first reached by trial 3 of 6." in by_trial
     assert len(re.findall("V", re.findall(r'class="best" d="([^"]*)"', by_trial)[0])) == 1
