@@ -2,7 +2,7 @@
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished sweep."""
     folder = tmp_path_factory.mktemp("done")
     run_space(folder, "plain").ok()
-    yield folder
+    return folder
 
 
 @pytest.fixture
@@ -43,9 +43,7 @@ def sweep(done: Path, tmp_path: Path) -> SweepFolder:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_record_is_named_and_left_as_it_is(
-    done: Path, sweep: SweepFolder, tmp_path: Path, damage: str
-) -> None:
+def test_a_damaged_record_is_named_and_left_as_it_is(done: Path, sweep: SweepFolder, tmp_path: Path, damage) -> None:
     DAMAGES[damage](sweep.study)
     before = sweep.study.read_bytes() if sweep.study.is_file() else None
     ended = run_space(tmp_path / "x", "plain")
@@ -60,9 +58,7 @@ def test_a_damaged_record_is_named_and_left_as_it_is(
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_files_beside_the_record_are_made_again(
-    done: Path, sweep: SweepFolder, tmp_path: Path, damage: str
-) -> None:
+def test_damaged_files_beside_the_record_are_made_again(done: Path, sweep, tmp_path: Path, damage) -> None:
     """All of them at once, the winner's weights and another trial's."""
     expected = outcome(folder_of(done, "plain"))
     winner = expected["card"]["trial"]

@@ -97,9 +97,7 @@ def test_killed_while_the_winner_of_folds_is_trained_on_all_rows_it_ends_with_th
 
 @pytest.mark.parametrize("what", ["open_new spool", "rename spool", "remove spool"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_killed_around_a_trial_that_waits_its_turn_what_was_told_is_not_trained_again(
-    tmp_path: Path, what: str, after: bool
-) -> None:
+def test_killed_around_a_trial_that_waits_its_turn_what_was_told_is_not_trained_again(tmp_path, what, after) -> None:
     sweep = folder_of(tmp_path / "x", "plain")
     ended = run_space(tmp_path / "x", "plain", "--json", what=what, nth=2, after=after, kind="kill")
     assert ended.code == -signal.SIGKILL

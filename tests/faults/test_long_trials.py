@@ -7,34 +7,25 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.training.checkpoint import FILE
-from tests.helpers.fault_driver import Ended, forked
+from tests.helpers.fault_driver import forked
 from tests.helpers.long_sweep import write
 from tests.helpers.whole_sweeps import check_sound, folder_of, outcome
 
-
-def fit_on(backend: str) -> list[str]:
-    return ["--runner", "fit", "--backend", backend]
+FIT = ("--runner", "fit", "--backend")
 
 
 # TensorFlow's shuffle can't be set to where it stood: there a trial begins anew, and ends with the same bits.
 @pytest.mark.parametrize(
     ("trials", "epochs", "words", "told", "least"),
     [
-        pytest.param(1, 60, fit_on("jax"), 20, 20, id="fit"),
-        pytest.param(1, 60, fit_on("torch"), 20, 20, id="torch", marks=pytest.mark.soak),
-        pytest.param(1, 60, fit_on("tensorflow"), 20, 0, id="tensorflow"),
+        pytest.param(1, 60, [*FIT, "jax"], 20, 20, id="fit"),
+        pytest.param(1, 60, [*FIT, "torch"], 20, 20, id="torch", marks=pytest.mark.soak),
+        pytest.param(1, 60, [*FIT, "tensorflow"], 20, 0, id="tensorflow"),
         pytest.param(3, 300, [], 90, 2, id="lanes"),
         pytest.param(3, "{max: 300, take: best}", [], 90, 2, id="lanes, best epoch"),
     ],
 )
-def test_stopped_then_killed_then_left_alone(
-    tmp_path: Path,
-    trials: int,
-    epochs: int | str,
-    words: list[str],
-    told: int,
-    least: int,
-) -> None:
+def test_stopped_then_killed_then_left_alone(tmp_path: Path, trials, epochs, words, told, least) -> None:
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
     for folder in (whole, pieces):
         folder.mkdir()
@@ -48,14 +39,9 @@ def test_stopped_then_killed_then_left_alone(
     for _ in range(2):
         killed = forked(pieces, *run, "--json", signal=signal.SIGKILL, epochs=5)
         assert killed.code == -signal.SIGKILL, killed.err
-        assert _first_epoch(killed) >= least
+        events = map(json.loads, killed.out.splitlines())
+        assert next(event["epoch"] for event in events if event["event"] == "epoch_ended") >= least
         check_sound(sweep)
     forked(pieces, *run).ok()
     assert not sweep.checkpoints.exists()
     assert outcome(sweep) == outcome(folder_of(whole, "long"))
-
-
-def _first_epoch(ended: Ended) -> int:
-    """The first epoch that a command told of."""
-    lines = map(json.loads, ended.out.splitlines())
-    return next(int(line["epoch"]) for line in lines if line["event"] == "epoch_ended")

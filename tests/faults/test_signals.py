@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from keras_sweep.training.checkpoint import FILE
-from tests.helpers.command import PATIENCE
+from tests.helpers.command import PATIENCE, process
 from tests.helpers.fault_driver import forked
 from tests.helpers.long_sweep import Started, begun, trials, wait_for, write
 from tests.helpers.whole_sweeps import check_sound, folder_of
@@ -103,9 +103,9 @@ def test_a_sweep_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
 def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
     write(tmp_path, trials=20, epochs=2)
     command = f"{sys.executable} -m keras_sweep run long.yaml --json 2>err | head -1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, (tmp_path / "err").read_text()
-    assert done.stdout.startswith('{"event": ')
+    done = process(["bash", "-c", command], tmp_path)
+    assert done.code == 0, (tmp_path / "err").read_text()
+    assert done.out.startswith('{"event": ')
     assert trials(tmp_path) == 20
     assert (tmp_path / "err").read_text() == ""
     assert folder_of(tmp_path, "long").card.exists()
@@ -117,8 +117,7 @@ def test_output_that_nobody_reads_stops_no_sweep(tmp_path: Path) -> None:
 def test_closed_or_full_streams_stop_no_sweep(tmp_path: Path, closed: str) -> None:
     write(tmp_path, trials=3, epochs=1)
     command = f"exec {sys.executable} -m keras_sweep run long.yaml {closed}"
-    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
+    process(["bash", "-c", command], tmp_path).ok()
     assert trials(tmp_path) == 3
     check_sound(folder_of(tmp_path, "long"))
     assert folder_of(tmp_path, "long").card.exists()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from keras_sweep.search.engine import Engine
 from keras_sweep.search.engines import make_engine
@@ -115,12 +116,10 @@ def summary(results: Sequence[Result]) -> list[tuple[object, ...]]:
     return [(one.number, one.params, one.suggestion.continues, one.value) for one in results]
 
 
-def in_space(space: SearchSpace, params: Params, free: frozenset[str] = frozenset()) -> bool:
+def in_space(space: SearchSpace, params: Params) -> bool:
     """Whether a trial has exactly the active parameters and the constants, each with a value of its distribution."""
-    if (searched := space.searched(params)) is None:
-        return False
-    values = {parameter.name: value for parameter, value in searched}
-    return {**space.constants, **values, **{name: params[name] for name in free}} == dict(params)
+    values = space.searched(params)
+    return values is not None and {**space.constants, **{each.name: value for each, value in values}} == dict(params)
 
 
 class EngineContract:
@@ -130,12 +129,13 @@ class EngineContract:
     sampler: str
     has_budgets: bool = False  # chooses `epochs` by itself and continues trials
 
-    @property
-    def other(self) -> str:
-        return "optuna" if self.engine == "keras-tuner" else "keras-tuner"
+    def fresh(self, space: SearchSpace, **more: Any) -> Engine:
+        return make_engine(spec(space, self.engine, self.sampler, **more))
 
-    def fresh(self, space: SearchSpace, **more: object) -> Engine:
-        return make_engine(spec(space, self.engine, self.sampler, **more))  # type: ignore[arg-type]
+    def others(self, space: SearchSpace, generations: int, size: int) -> list[list[Result]]:
+        """Generations of another engine."""
+        other = "optuna" if self.engine == "keras-tuner" else "keras-tuner"
+        return searched(make_engine(spec(space, other, "random", seed=3)), generations, size)
 
     def test_bears_the_name_of_engine_and_sampler(self) -> None:
         assert self.fresh(SMALL).name == f"{self.engine}/{self.sampler}"
@@ -235,7 +235,7 @@ class EngineContract:
         assert [dict(result.params) for result in results] == [{"optimizer": "adam", "epochs": 1}]
 
     def test_goes_on_with_the_trials_of_another_engine(self) -> None:
-        theirs = searched(make_engine(spec(CONDITIONAL, self.other, "random", seed=3)), 2, 5)
+        theirs = self.others(CONDITIONAL, 2, 5)
         theirs[1] = theirs[1][:2]  # the sweep ended inside a generation
         engine = self.fresh(CONDITIONAL)
         engine.replay(theirs)
@@ -246,7 +246,7 @@ class EngineContract:
         assert summary(flat(searched(again, 1, 4, start=4))) == summary(ours[2])
 
     def test_another_engines_trials_are_not_repeated(self) -> None:
-        theirs = searched(make_engine(spec(SMALL, self.other, "random", seed=3)), 1, 4)
+        theirs = self.others(SMALL, 1, 4)
         engine = self.fresh(SMALL)
         engine.replay(theirs)
         ours = flat(searched(engine, 20, 4, start=1))
@@ -266,7 +266,7 @@ class EngineContract:
         down = flat(searched(self.fresh(CONDITIONAL, goal=Goal.MINIMIZE), 4, 4, negative))
         assert [result.params for result in up] == [result.params for result in down]
 
-    def test_prints_nothing_and_leaves_no_file(self, capfd, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    def test_prints_nothing_and_leaves_no_file(self, capfd, tmp_path: Path, monkeypatch) -> None:
         monkeypatch.chdir(tmp_path)
         searched(self.fresh(CONDITIONAL), 2, 4)
         assert capfd.readouterr() == ("", "")
