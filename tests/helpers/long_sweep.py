@@ -14,11 +14,6 @@ from tests.helpers.fault_driver import Forks
 from tests.helpers.space_texts import small
 from tests.helpers.whole_sweeps import folder_of
 
-LONG = small(
-    model='{python: "slow:build"}',
-    parameters="{learning_rate: {min: 1e-4, max: 0.3, log: true}, batch_size: 256, epochs: EPOCHS}",
-    search="{engine: optuna, sampler: random, trials: TRIALS, seed: 42}",
-)
 SLOW = """\
 import keras
 
@@ -28,8 +23,13 @@ def build():
 
 
 def write(folder: Path, *, trials: int, epochs: int | str) -> None:
+    space = small(
+        model='{python: "slow:build"}',
+        parameters=f"{{learning_rate: {{min: 1e-4, max: 0.3, log: true}}, batch_size: 256, epochs: {epochs}}}",
+        search=f"{{engine: optuna, sampler: random, trials: {trials}, seed: 42}}",
+    )
     (folder / "slow.py").write_text(SLOW)
-    (folder / "long.yaml").write_text(LONG.replace("EPOCHS", str(epochs)).replace("TRIALS", str(trials)))
+    (folder / "long.yaml").write_text(space)
 
 
 class Started:
@@ -67,7 +67,7 @@ def wait_for(what: Callable[[], bool], process: subprocess.Popen[str] | Started 
     while not what():
         assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def begun(folder: Path) -> Callable[[], bool]:
