@@ -34,7 +34,7 @@ from keras_sweep.trial.ranking import winner
 from keras_sweep.trial.result import Result
 from keras_sweep.trial.wall_time import WallTime
 from tests.helpers.factory import make_spec
-from tests.helpers.in_memory_record import SPACE, Asked, Formula, plain, searched
+from tests.helpers.in_memory_record import Asked, Formula, plain, searched
 from tests.helpers.records import integrity
 
 LONGEST = 40
@@ -75,7 +75,6 @@ def reference(kind: int) -> tuple[SweepSpec, dict[int, Any]]:
     """A spec of that kind, and what an uninterrupted search gives each trial."""
     engine, sampler, early = KINDS[kind]
     spec = make_spec(
-        SPACE,
         early_terminate=early,
         search=SearchSettings(engine, sampler, LONGEST, 42),
         text="a: 1\n",

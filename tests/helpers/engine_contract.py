@@ -1,7 +1,7 @@
 """What every engine promises, whatever its library and sampler: `search/engine.py` in tests."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,14 +88,9 @@ def stops_and_is_rebuilt(made: SweepSpec, size: int) -> None:
         assert (again.params, again.state, again.epochs) == (result.params, result.state, result.epochs)
 
 
-def searched(
-    engine: Engine,
-    generations: int,
-    size: int,
-    value: Callable[[Suggestion], float | None] = lambda suggestion: score(suggestion.params),
-    start: int = 0,
-) -> list[list[Result]]:
-    """Run an engine for so many generations, or until the space is exhausted."""
+def searched(engine: Engine, generations: int, size: int, value=None, start: int = 0) -> list[list[Result]]:
+    """Run an engine for so many generations, or until the space is exhausted; `value` gives that of a suggestion."""
+    value = value or (lambda suggestion: score(suggestion.params))
     done: list[list[Result]] = []
     for index in range(start, start + generations):
         asked = [replace(suggestion, generation=index) for suggestion in engine.ask(size)]

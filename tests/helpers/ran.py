@@ -27,32 +27,17 @@ def ran_as(folder: Path, name: str, text: str, **options: Any) -> Sweep:
     return run(folder / f"{name}.yaml", sweeps_dir=folder / "sweeps", listener=quiet, **options)
 
 
-def finished(folder: Path, text: str = PLAIN, *, trials: int | None = None, **options: object) -> Ran:
-    """A call that has ended, of as many trials as the space file says unless it is said here."""
-    ran = Ran(folder, text=text, trials=trials, **options)
-    ran()
-    return ran
-
-
 class Ran:
     """One call of `run_sweep`: its events, and how it ended."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        trials: int | None = 4,
-        seed: int | None = None,
-        text: str = PLAIN,
-        **options: object,
-    ) -> None:
+    def __init__(self, folder: Path, *, trials=4, seed=None, text: str = PLAIN, **options: Any) -> None:
         (folder / "plain.yaml").write_text(text)
         self.spec = read_space_file(folder / "plain.yaml", overrides=Overrides(trials=trials, seed=seed))
         self.sweep = SweepFolder(folder / "sweeps" / "plain")
         self.events: list[Event] = []
         self.stop = StopRequest()
         self.time_is_up: Callable[[Event], bool] = lambda event: False
-        self.options = RunOptions(**options)  # type: ignore[arg-type]
+        self.options = RunOptions(**options)
 
     def __call__(self) -> SweepEnded:
         def emit(event: Event) -> None:
@@ -69,3 +54,10 @@ class Ran:
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def finished(folder: Path, text: str = PLAIN, *, trials: int | None = None, **options: object) -> Ran:
+    """A call that has ended, of as many trials as the space file says unless it is said here."""
+    ran = Ran(folder, text=text, trials=trials, **options)
+    ran()
+    return ran

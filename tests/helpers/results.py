@@ -10,7 +10,6 @@ from keras_sweep.record.facts import Facts
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Goal, Objective
 from keras_sweep.sweep.comparison import RecordedSweep
-from keras_sweep.trial.comparison import Comparison
 from keras_sweep.trial.events import SweepStarted
 from keras_sweep.trial.result import Result, Seconds, Suggestion, TrialState
 from keras_sweep.views.leaderboard.rows import LeaderboardRow, Ranking
@@ -19,16 +18,8 @@ ACCURACY = Objective("val_accuracy", Goal.MAXIMIZE)
 LOSS = Objective("val_loss", Goal.MINIMIZE)
 
 
-def result(
-    number: int = 0,
-    value: float | None = 0.85,
-    *,
-    state: TrialState = TrialState.COMPLETE,
-    stderr: float | None = 0.0033,
-    epochs: int = 4,
-    **more: Any,
-) -> Result:
-    """One result; its curve rises to `value`. `params` and every other field of a Result may be given."""
+def result(number=0, value=0.85, *, state=TrialState.COMPLETE, stderr=0.0033, epochs=4, **more: Any) -> Result:
+    """One result; its curve rises to `value`, if it has one. `params` and every other field may be given."""
     params = more.pop("params", {"optimizer": "adam", "learning_rate": 0.001, "epochs": epochs})
     generation = more.pop("generation", number // 8)
     fields: dict[str, Any] = {
@@ -47,12 +38,7 @@ def recorded(results: Sequence[Result], objective: Objective = ACCURACY) -> Reco
     return RecordedSweep(SweepFolder(Path("dense")), Facts(objective.name, objective.goal, 42, "", {}), results)
 
 
-def ranking(
-    ranked: Sequence[LeaderboardRow],
-    rows: Sequence[LeaderboardRow] | None = None,
-    objective: Objective = ACCURACY,
-    comparison: Comparison | None = None,
-) -> Ranking:
+def ranking(ranked: Sequence[LeaderboardRow], rows=None, objective=ACCURACY, comparison=None) -> Ranking:
     """All rows of a leaderboard, or those that are shown of it."""
     return Ranking(objective, comparison, ranked, ranked if rows is None else rows)
 

@@ -13,7 +13,6 @@ from keras_sweep.api.compare import write_page
 from keras_sweep.views.report.page import page_of
 from tests.helpers.browser import Browser, Tab, running_browser
 from tests.helpers.command import sweep
-from tests.helpers.once import Made
 from tests.helpers.page_facts import MARKUP, MOMENT, facts_of, hostile_facts
 from tests.helpers.results import dense_sweep
 from tests.helpers.space_texts import DIGITS, changed
@@ -38,15 +37,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def reported(made_once: Made) -> Path:
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished sweep of 12 trials and its report."""
-
-    def run(folder: Path) -> None:
-        (folder / "digits.yaml").write_text(SPACE)
-        for call in (("run", "digits.yaml"), ("report",)):
-            sweep(*call, cwd=folder).ok()
-
-    return made_once("reported", run)
+    folder = tmp_path_factory.mktemp("reported")
+    (folder / "digits.yaml").write_text(SPACE)
+    for call in (("run", "digits.yaml"), ("report",)):
+        sweep(*call, cwd=folder).ok()
+    return folder
 
 
 @pytest.fixture
