@@ -16,7 +16,7 @@ from keras_sweep.api.report import write_report
 from keras_sweep.record.sweep_folder import find
 from keras_sweep.sweep.comparison import RecordedSweep
 from keras_sweep.sweep.recorded import SweepAccess
-from keras_sweep.trial.events import SweepEnded, SweepStarted, TestEvaluated
+from keras_sweep.trial.events import EndReason, SweepEnded, SweepStarted, TestEvaluated
 from keras_sweep.views.running.live import board
 from keras_sweep.views.summary import print_summary
 
@@ -29,11 +29,11 @@ def draw(name: str) -> None:
     total = facts.trials or 0
     place = Path(__file__).parents[1] / "reports" / name
     picture(write_report(SweepAccess(folder), place), place / "page.png")
-    assert facts.test is not None
-    test = facts.test.scores
-    looked = TestEvaluated(facts.test.number, test.scores, test.stderrs, facts.test_looks, test.per_class)
+    test = facts.test
+    assert test is not None
+    looked = TestEvaluated(test.number, test.scores, test.stderrs, facts.test_looks, test.per_class)
     model = f"sweeps/{name}/best.keras"
-    ended = SweepEnded(name, "done", tuple(results), facts.seconds, model, comparison=sweep.comparison)
+    ended = SweepEnded(name, EndReason.DONE, tuple(results), facts.seconds, model, comparison=sweep.comparison)
     title = f"sweep run search_spaces/{name}.yaml"
     record_svg(
         lambda console: print_summary(console, ended, objective, test=looked),
@@ -48,10 +48,8 @@ def draw(name: str) -> None:
         runner=results[0].runner,
         total=total,
         finished=(),
-        metric=objective.name,
-        goal=objective.goal.value,
+        objective=objective,
         space_size=float("inf"),
-        take_best=objective.take_best,
         parameters=tuple(name for name in results[0].params if len({one.params.get(name) for one in results}) > 1),
     )
     done = 2 * total // 3
