@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from keras_sweep import Sweep, run
 from keras_sweep.process.stop_request import StopRequest
 from keras_sweep.record.sweep_folder import SweepFolder
-from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.run import RunOptions, run_sweep
 from keras_sweep.trial.events import Event, Noticed, SweepEnded
@@ -32,7 +31,7 @@ class Ran:
 
     def __init__(self, folder: Path, *, trials=4, seed=None, text: str = PLAIN, **options: Any) -> None:
         (folder / "plain.yaml").write_text(text)
-        self.spec = read_space_file(folder / "plain.yaml", overrides=Overrides(trials=trials, seed=seed))
+        self.spec = read_space_file(folder / "plain.yaml", trials=trials, seed=seed)
         self.sweep = SweepFolder(folder / "sweeps" / "plain")
         self.events: list[Event] = []
         self.stop = StopRequest()

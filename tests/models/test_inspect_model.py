@@ -95,7 +95,7 @@ def test_a_compile_of_its_own_is_said_to_have_no_effect() -> None:
         "compiles its model with the loss SparseCategoricalCrossentropy, which has no effect: "
         "`loss: sparse_categorical_crossentropy` counts"
     )
-    assert "with the optimizer SGD, which is used, with the learning rate of the space" in optimizer
+    assert "with the optimizer SGD, which is used: the space names no optimizer" in optimizer
     assert seen("compiled", OPTIMIZER).notices[1].endswith("which has no effect: the space file's `optimizer` is used")
 
 
@@ -151,7 +151,7 @@ def test_what_opens_the_file_is_said_before_the_search() -> None:
     assert seen("with_lambda").notices[0].endswith("this opens it: `keras.models.load_model(path, safe_mode=False)`")
     call = "`keras.models.load_model(path, custom_objects={'Twice': tests.helpers.odd_models.Twice})`"
     (words,) = seen("with_own_layer").notices
-    assert words.endswith(f" unless your code in it is registered with Keras and imported; this opens it: {call}")
+    assert words.endswith(f", which holds code of yours; this opens it: {call}")
     assert seen("subclassed").notices == seen("with_function_of_keras").notices == ()
     assert "can't be written as a .keras file, since Object Unwritable was created" in str(seen("unwritable").notices)
 

@@ -12,7 +12,7 @@ from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.sweep_spec import SweepSpec
 from keras_sweep.space.text import escaped
 from keras_sweep.space_file.keras_tables import ARGUMENTS, METRICS, OPTIMIZERS
-from keras_sweep.space_file.options import Overrides, plain_yaml
+from keras_sweep.space_file.options import plain_yaml
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.space_file.sections import SECTIONS
 from keras_sweep.space_file.yaml_tree import TreeError, text_of_bytes
@@ -136,8 +136,8 @@ def test_any_parameters(found: dict[str, Any]) -> None:
 @example(["parameters.a.b.c=1", "a.b.c.d=1", "model.a.b.c=1", "model=1", "model.dense=1"], None, None)
 @example(["search=1"], "optuna", 3)
 def test_any_options(sets: list[str], word: str | None, number: int | None) -> None:
-    read(DENSE, sets=sets, overrides=Overrides(engine=word, sampler=word, trials=number, seed=number))
-    read(DENSE, sets=sets, overrides=Overrides(engine=word, trials=number))
+    read(DENSE, sets=sets, engine=word, sampler=word, trials=number, seed=number)
+    read(DENSE, sets=sets, engine=word, trials=number)
 
 
 @given(st.text(max_size=40))

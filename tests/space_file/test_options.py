@@ -10,7 +10,6 @@ import pytest
 from keras_sweep.errors import SpaceFileError
 from keras_sweep.space.distributions import Categorical, Float, Int
 from keras_sweep.space.sweep_spec import SearchSettings, SweepSpec
-from keras_sweep.space_file.options import Overrides
 from tests.helpers.space_texts import DENSE, dense, drawn_from, spec_of, with_parameters
 
 COMMENTED = "# the main job\n" + DENSE.replace("epochs: {min: 1, max: 20}", "epochs: {min: 1, max: 20}  # not many")
@@ -18,7 +17,7 @@ COMMENTED = "# the main job\n" + DENSE.replace("epochs: {min: 1, max: 20}", "epo
 
 def read(*sets: str, text: str = COMMENTED, **overrides: Any) -> SweepSpec:
     """The spec, after a check that its text reads back to it."""
-    spec = spec_of(text, sets=sets, overrides=Overrides(**overrides))
+    spec = spec_of(text, sets=sets, **overrides)
     assert replace(spec_of(spec.text), warnings=()) == replace(spec, warnings=())
     return spec
 

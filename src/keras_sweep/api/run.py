@@ -16,7 +16,7 @@ from keras_sweep.errors import Interrupted, SpaceFileError, UsageError
 from keras_sweep.process.backend import choose_backend
 from keras_sweep.record.sweep_folder import sweep_folder
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space_file.options import Overrides, plain_yaml
+from keras_sweep.space_file.options import plain_yaml
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.sweep.run import RunOptions
 from keras_sweep.trial.events import EndReason, Listener
@@ -79,8 +79,8 @@ def run(
     wall = WallTime()
     if trials is not None and more is not None:
         raise UsageError("`trials` is the total and `more` is on top", hint="Give one of them")
-    overrides = Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
-    spec = spec_of(space, name=name, changes=set or {}, overrides=overrides)
+    changes = set or {}
+    spec = spec_of(space, name=name, changes=changes, engine=engine, sampler=sampler, trials=trials, seed=seed)
     folder = sweep_folder(spec.name, sweeps_dir)
     choose_backend(backend)
     options = RunOptions(
@@ -99,15 +99,15 @@ def spec_of(
     *,
     name: str | None = None,
     changes: Mapping[str, Any] | None = None,
-    overrides: Overrides | None = None,
+    **options: Any,
 ) -> SweepSpec:
     """The checked spec of a space file or a `Spec`. Raises UsageError with all of its faults."""
     sets = [f"{key}={plain_yaml(value)}" for key, value in (changes or {}).items()]
     if not isinstance(space, Spec):
-        return read_space_file(Path(space), sets=sets, name=name, overrides=overrides)
+        return read_space_file(Path(space), sets=sets, name=name, **options)
     if name is None:
         raise UsageError("a sweep of a Spec needs a name", hint='For example: run(spec, name="mine")')
     try:
-        return read_space_file(Path("Spec"), text=space.to_yaml(), sets=sets, name=name, overrides=overrides)
+        return read_space_file(Path("Spec"), text=space.to_yaml(), sets=sets, name=name, **options)
     except SpaceFileError as error:  # lines of a text that nobody has seen say nothing
         raise SpaceFileError("Spec", [replace(fault, line=None) for fault in error.faults]) from None

@@ -70,13 +70,11 @@ def run(
     wall = WallTime.of_process()
     from keras_sweep.process.backend import choose_backend
     from keras_sweep.record.sweep_folder import sweep_folder
-    from keras_sweep.space_file.options import Overrides
     from keras_sweep.space_file.read import read_space_file
 
     if trials is not None and more is not None:
         raise UsageError("`--trials` is the total and `--more` is on top", hint="Give one of them")
-    overrides = Overrides(engine=engine, sampler=sampler, trials=trials, seed=seed)
-    spec = read_space_file(space, sets=sets or (), name=name, overrides=overrides)
+    spec = read_space_file(space, sets=sets or (), name=name, engine=engine, sampler=sampler, trials=trials, seed=seed)
     warn_of_slips([*_little_memory(), *spec.warnings])
     folder = sweep_folder(spec.name, sweeps_dir)
     choose_backend(backend, "--backend")

@@ -155,9 +155,7 @@ def _without_effect(spec: SweepSpec, model: Any) -> Iterator[str]:
     if names_optimizer(spec):
         yield f"{own}, which has no effect: the space file's `optimizer` is used"
         return
-    searched = any(parameter.name == "learning_rate" for parameter in spec.space.parameters)
-    rate = ", with the learning rate of the space" if searched or "learning_rate" in spec.space.constants else ""
-    yield f"{own}, which is used{rate}: the space names no optimizer"
+    yield f"{own}, which is used: the space names no optimizer"
 
 
 def _last_activation(model: Any) -> str | None:

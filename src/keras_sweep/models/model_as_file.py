@@ -67,13 +67,7 @@ def opening_words(call: str) -> str | None:
     """What a user should know of a file that is opened by this call; None where plain `load_model` opens it."""
     if call == PLAIN:
         return None
-    own = "custom_objects" in call
-    why = (
-        " unless your code in it is registered with Keras and imported"
-        if own
-        else ", since its Lambda layers hold code"
-    )
-    return f"plain `load_model` refuses the model's file{why}; this opens it: `{call}`"
+    return f"plain `load_model` refuses the model's file, which holds code of yours; this opens it: `{call}`"
 
 
 def _known_to_keras(function: Mapping[str, Any]) -> bool:

@@ -84,18 +84,10 @@ class SearchSpace:
 
     def points(self) -> Iterator[dict[str, Value]]:
         """All different trials, constants included, in the order of the file. Raises ValueError if infinite."""
-        return self._points(0, dict(self.constants))
-
-    def _points(self, index: int, params: dict[str, Value]) -> Iterator[dict[str, Value]]:
-        if index == len(self.parameters):
-            yield params
-            return
-        parameter = self.parameters[index]
-        if not parameter.active(params):
-            yield from self._points(index + 1, params)
-            return
-        for value in parameter.distribution.values():
-            yield from self._points(index + 1, {**params, parameter.name: value})
+        found = iter([dict(self.constants)])
+        for parameter in self.parameters:
+            found = _with_values(found, parameter)
+        return found
 
     def at(self, units: Iterator[float]) -> dict[str, Value]:
         """The trial at a point of the unit cube: one number in [0, 1) a parameter, drawn also for inactive ones."""
@@ -114,6 +106,15 @@ class SearchSpace:
         """The active parameters of a trial with their values; None where a value is not of its parameter's."""
         active = [(one, params.get(one.name)) for one in self.parameters if one.active(params)]
         return active if all(parameter.distribution.contains(value) for parameter, value in active) else None
+
+
+def _with_values(points: Iterator[dict[str, Value]], parameter: Parameter) -> Iterator[dict[str, Value]]:
+    """The points, each with every value of the parameter where that is active."""
+    for point in points:
+        if parameter.active(point):
+            yield from ({**point, parameter.name: value} for value in parameter.distribution.values())
+        else:
+            yield point
 
 
 def in_order(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:

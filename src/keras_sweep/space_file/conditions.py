@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
-from keras_sweep.space.distributions import Categorical, Distribution, Value
+from keras_sweep.space.distributions import Categorical
 from keras_sweep.space.search_space import Parameter
 from keras_sweep.space.text import did_you_mean, escaped, joined, quoted
 from keras_sweep.space_file.faults import Faults, Path
@@ -33,17 +33,12 @@ def check_conditions(parameters: Parameters, names: tuple[str, ...], faults: Fau
                 continue
             choices = drawn.choices if isinstance(drawn, Categorical) else ()
             for value in condition.values:
-                if not _can_have(drawn, value):
+                # 1 and 1.0 are equal here, 1 and true are not
+                equal = (type(value) is bool, value) in [(type(choice) is bool, choice) for choice in choices]
+                if not (equal or drawn.contains(value)):
                     near = did_you_mean(value, map(str, choices))
                     hint = near or (f"its values are {quoted(choices)}" if choices else None)
                     faults.fault(path, f"`{other}` never has the value {quoted(value)}", hint)
-
-
-def _can_have(drawn: Distribution, value: Value) -> bool:
-    """Whether it may have a value that equals this one: 1 and 1.0 are equal here, 1 and true are not."""
-    if isinstance(drawn, Categorical):
-        return (type(value) is bool, value) in [(type(choice) is bool, choice) for choice in drawn.choices]
-    return drawn.contains(value)
 
 
 def check_circle(parameters: Parameters, faults: Faults) -> None:

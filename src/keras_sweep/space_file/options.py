@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from keras_sweep.errors import Fault
 from keras_sweep.search.engines import ENGINES
@@ -15,27 +15,16 @@ from keras_sweep.space_file.sections import SECTIONS
 from keras_sweep.space_file.yaml_tree import Node, Plain, TreeError, tree_of_text
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """Options of the command that stand above the file; None leaves the file's word."""
-
-    engine: str | None = None
-    sampler: str | None = None
-    trials: int | None = None
-    seed: int | None = None
-
-
-def with_options(root: Node, sets: Sequence[str], overrides: Overrides) -> tuple[Node, list[Fault]]:
-    """The tree with all options applied, and what was wrong with the options."""
-    given = {key: value for key, value in asdict(overrides).items() if value is not None}
+def with_options(root: Node, sets: Sequence[str], of_search: Mapping[str, str | int]) -> tuple[Node, list[Fault]]:
+    """The tree with all options applied, `of_search` those of `search`, and what was wrong with the options."""
     # `--engine` alone takes that engine's default sampler where it has not the file's.
-    samplers = ENGINES.get(given.get("engine", ""), ())
+    samplers = ENGINES.get(str(of_search.get("engine")), ())
     search, sampler = root.at("search"), root.at("search", "sampler").value
     if samplers and isinstance(sampler, str) and sampler not in samplers and isinstance(search.value, dict):
         kept = {key: node for key, node in search.value.items() if key != "sampler"}
         root = _put(root, ("search",), replace(search, value=kept), "--engine")
     options = [(f"--set {text}", text) for text in sets]
-    options += [(f"--{key} {value}", f"search.{key}={json.dumps(value)}") for key, value in given.items()]
+    options += [(f"--{key} {value}", f"search.{key}={json.dumps(value)}") for key, value in of_search.items()]
     faults: list[Fault] = []
     for option, text in options:
         try:

@@ -15,7 +15,7 @@ from keras_sweep.space.sweep_spec import EarlyTerminate, Finalists, Finish, Sear
 from keras_sweep.space.text import counted, did_you_mean, escaped, joined, quoted, sweep_name_fault
 from keras_sweep.space_file.faults import Faults, unknown
 from keras_sweep.space_file.keras_tables import METRICS, METRICS_TO_MAXIMIZE, kind_of
-from keras_sweep.space_file.options import Overrides, plain_yaml, with_options
+from keras_sweep.space_file.options import plain_yaml, with_options
 from keras_sweep.space_file.parameters import INSTEAD, parameters
 from keras_sweep.space_file.sections import (
     PASSED_OVER,
@@ -57,7 +57,7 @@ def read_space_file(
     text: str | None = None,
     sets: Sequence[str] = (),
     name: str | None = None,
-    overrides: Overrides | None = None,
+    **options: str | int | None,
 ) -> SweepSpec:
     """Read a space file and check all of it.
 
@@ -66,7 +66,7 @@ def read_space_file(
         text: what stands for what the file says; then there need be no file.
         sets: changes of the command line, "learning_rate.max=0.1" each.
         name: the sweep's name; by default the file's stem.
-        overrides: options that stand above keys of `search`.
+        options: `engine`, `sampler`, `trials`, `seed` that stand above those of `search`; None leaves the file's word.
 
     Raises:
         SpaceFileError: with every fault of the file and of the options.
@@ -81,8 +81,8 @@ def read_space_file(
     if not isinstance(root.value, dict):
         rule = f"a space file is a map with {joined(REQUIRED)}, but got {quoted(root.plain)}"
         raise SpaceFileError(where, [Fault(rule, line=root.line)])
-    overrides = overrides or Overrides()
-    root, of_options = with_options(root, sets, overrides)
+    of_search = {key: value for key, value in options.items() if value is not None}
+    root, of_options = with_options(root, sets, of_search)
     faults = Faults(root)
     faults.found.extend(of_options)
     sweep_name = path.stem if name is None else name
@@ -115,7 +115,7 @@ def read_space_file(
     return SweepSpec(
         name=sweep_name,
         folder=folder,
-        text=plain_yaml(root.plain) if sets or overrides != Overrides() else text,
+        text=plain_yaml(root.plain) if sets or of_search else text,
         data=data,
         model=model,
         loss=loss,

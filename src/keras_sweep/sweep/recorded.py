@@ -23,7 +23,6 @@ from keras_sweep.record.study_file import StudyFile
 from keras_sweep.record.sweep_folder import SweepFolder
 from keras_sweep.space.search_space import Objective
 from keras_sweep.space.sweep_spec import SweepSpec
-from keras_sweep.space_file.options import Overrides
 from keras_sweep.space_file.read import read_space_file
 from keras_sweep.training.compiling import enable_compile_cache
 from keras_sweep.training.runner import Runner
@@ -121,9 +120,9 @@ def unfollowed_spec(facts: Facts, name: str, folder: SweepFolder) -> SweepSpec:
     refuse_imported(facts, name)
     origin = Path(facts.origin or ".")
     engine, _, sampler = facts.engine.partition("/")
-    overrides = Overrides(engine=engine or None, sampler=sampler or None)
+    file = origin / f"{name}.yaml"
     try:
-        return read_space_file(origin / f"{name}.yaml", text=facts.space, name=name, overrides=overrides)
+        return read_space_file(file, text=facts.space, name=name, engine=engine or None, sampler=sampler or None)
     except SpaceFileError as error:
         more = f" (and {len(error.faults) - 1} more faults)" if len(error.faults) > 1 else ""
         raise UsageError(
